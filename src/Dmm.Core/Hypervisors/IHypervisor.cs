@@ -1,0 +1,159 @@
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+
+namespace Dmm.Core.Hypervisors;
+
+/// <summary>
+/// The port through which the actors reach a hypervisor; the drivers in Dmm.Hypervisors implement it. It stands in Core because the actor
+/// shell may know no edge, and holds no I/O of its own. Every call may throw <see cref="HypervisorException"/>, whose message names the
+/// thing, what was found and what would be right; a call that is given up in time throws <see cref="OperationCanceledException"/>.
+/// Each implementation puts a deadline of its own on every wait.
+/// </summary>
+public interface IHypervisor : IAsyncDisposable
+{
+    /// <summary>Short name as in <c>dmm.hypervisor</c>: <c>qemu</c>, <c>simulation</c>.</summary>
+    string Name { get; }
+
+    /// <summary>What can't be launched here, in one line; null where the spec can be. Looks at files and limits, starts nothing.</summary>
+    string? Fault(VmSpec spec);
+
+    /// <summary>
+    /// Memory that a VM of this spec is expected to cost the host beside its guest's memory; the ledger counts it until
+    /// <see cref="IVirtualMachine.MeasureOverheadAsync"/> knows better.
+    /// </summary>
+    MemorySize ExpectedOverhead(VmSpec spec);
+
+    /// <summary>Starts the VM as a process that outlives this daemon and leaves nothing behind when it fails.</summary>
+    Task<VmHandle> LaunchAsync(VmSpec spec, CancellationToken cancellation);
+
+    /// <summary>
+    /// The VM that an earlier <see cref="LaunchAsync"/> of this spec left running, or null: a daemon that died between launching and
+    /// writing that down finds its VM so.
+    /// </summary>
+    Task<VmHandle?> FindAsync(VmSpec spec, CancellationToken cancellation);
+
+    /// <summary>Looks at a VM that someone else started, without changing it, and says how it can be reached from now on.</summary>
+    /// <param name="socket">The hypervisor's control socket (QEMU: a QMP socket), absolute.</param>
+    Task<VmHandle> InspectAsync(VmId id, string socket, CancellationToken cancellation);
+
+    /// <summary>
+    /// Takes up a running VM. <paramref name="observe"/> is called from the driver's own threads, one call at a time, in the order of the
+    /// facts, until the returned object is disposed; it must not block. The first facts are the VM's sizes.
+    /// </summary>
+    /// <exception cref="VmGoneException">The VM no longer runs.</exception>
+    Task<IVirtualMachine> ConnectAsync(VmHandle handle, Action<VmObservation> observe, CancellationToken cancellation);
+}
+
+/// <summary>A VM in hand. Disposing lets go of it; it runs on.</summary>
+public interface IVirtualMachine : IAsyncDisposable
+{
+    VmCapabilities Capabilities { get; }
+
+    Task<VmSizes> ReadSizesAsync(CancellationToken cancellation);
+
+    /// <summary>
+    /// Asks the balloon to hold back <paramref name="ballooned"/> of the boot memory. Returns when the hypervisor has taken the request, not when the guest has.
+    /// </summary>
+    Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation);
+
+    /// <summary>
+    /// Asks for <paramref name="plugged"/> of hotplugged memory, a multiple of <see cref="VmCapabilities.BlockSize"/> up to
+    /// <see cref="VmCapabilities.PluggableMax"/>. Asking for the same again wakes a guest's driver that gave up. Returns when asked, not when done.
+    /// </summary>
+    Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation);
+
+    /// <summary>The host's memory that the VM costs beside its guest's memory now; null where it can't be told.</summary>
+    Task<MemorySize?> MeasureOverheadAsync(CancellationToken cancellation);
+
+    /// <summary>Ends the VM: asks the guest to power down, and after <paramref name="grace"/> ends its process. Done when the VM is gone and its memory is back.</summary>
+    /// <param name="grace">Zero ends it at once.</param>
+    Task StopAsync(TimeSpan grace, CancellationToken cancellation);
+}
+
+/// <summary>How a VM is reached, as the journal remembers it.</summary>
+/// <param name="Hypervisor">The driver's name.</param>
+/// <param name="Base">Memory that it booted with.</param>
+/// <param name="Control">The control socket that belongs to DMM; empty where there is none.</param>
+/// <param name="Pid">The process on this host, where there is one.</param>
+/// <param name="PidStart">The process's start time (field 22 of <c>/proc/PID/stat</c>, clock ticks since the host's boot), so that a pid that is used again is not mistaken.</param>
+/// <param name="BootId">The host's boot (<c>/proc/sys/kernel/random/boot_id</c>).</param>
+/// <param name="Owned">DMM launched it; false for an adopted VM.</param>
+public sealed record VmHandle(
+    VmId Id, string Hypervisor, MemorySize Base, string Control, int? Pid, long? PidStart, string? BootId, bool Owned)
+{
+    /// <summary>A second control socket for people, where there is one.</summary>
+    public string? OperatorSocket { get; init; }
+
+    /// <summary>The host side of the guest agent's channel.</summary>
+    public string? AgentSocket { get; init; }
+
+    /// <summary>The guest's serial console: a Unix socket.</summary>
+    public string? ConsoleSocket { get; init; }
+}
+
+/// <summary>What a VM can do, and what it lacks.</summary>
+/// <param name="Balloon">It has a balloon.</param>
+/// <param name="PluggableMax">The most that can be plugged beside base; zero where it can't be.</param>
+/// <param name="BlockSize">The unit of plugging.</param>
+/// <param name="Lacks">Each thing it lacks that DMM would use, in one line with what follows.</param>
+public sealed record VmCapabilities(bool Balloon, MemorySize PluggableMax, MemorySize BlockSize, IReadOnlyList<string> Lacks);
+
+/// <summary>A fact about a VM, as its driver saw it.</summary>
+public abstract record VmObservation
+{
+    private VmObservation()
+    {
+    }
+
+    public sealed record Sizes(VmSizes Value) : VmObservation;
+
+    public sealed record Sample(GuestSample Value) : VmObservation;
+
+    /// <summary>The agent has (again) introduced itself.</summary>
+    public sealed record Hello(GuestHello Value) : VmObservation;
+
+    /// <summary>The agent has fallen silent: no line for longer than its slowest period allows, or its channel closed.</summary>
+    public sealed record AgentSilent(string Why) : VmObservation;
+
+    /// <summary>The hypervisor's control connection broke; the VM may well run on. Last observation of a connection.</summary>
+    public sealed record ConnectionLost(string Why) : VmObservation;
+
+    /// <summary>The VM has ended. Last observation of a connection.</summary>
+    public sealed record Ended(string Why) : VmObservation;
+}
+
+/// <summary>A hypervisor refused or failed.</summary>
+public class HypervisorException : Exception
+{
+    public HypervisorException()
+    {
+    }
+
+    public HypervisorException(string message)
+        : base(message)
+    {
+    }
+
+    public HypervisorException(string message, Exception inner)
+        : base(message, inner)
+    {
+    }
+}
+
+/// <summary>The VM does not run (any more).</summary>
+public sealed class VmGoneException : HypervisorException
+{
+    public VmGoneException()
+    {
+    }
+
+    public VmGoneException(string message)
+        : base(message)
+    {
+    }
+
+    public VmGoneException(string message, Exception inner)
+        : base(message, inner)
+    {
+    }
+}

@@ -1,0 +1,81 @@
+using Dmm.Core.Memory;
+
+namespace Dmm.Core.Vms;
+
+/// <summary>Where a sample comes from; what it lacks follows from that.</summary>
+public enum SampleSource
+{
+    /// <summary>DMM's guest agent: everything, at once under pressure.</summary>
+    Agent,
+
+    /// <summary>virtio-balloon's statistics: sizes and faults, seconds old.</summary>
+    BalloonStatistics,
+}
+
+/// <summary>
+/// One look at a guest's memory. Sizes are levels; counters count since the guest's boot. Values come from an untrusted guest: the driver
+/// has bounded them (no size above what the VM can have), nothing more. Source: Linux, Documentation/filesystems/proc.rst.
+/// </summary>
+public sealed record GuestSample
+{
+    /// <summary>The host's clock when the sample was read, UTC.</summary>
+    public required DateTimeOffset At { get; init; }
+
+    public required SampleSource Source { get; init; }
+
+    public required MemorySize MemTotal { get; init; }
+
+    public required MemorySize MemFree { get; init; }
+
+    /// <summary>The kernel's estimate of what new work could get without swapping: an upper bound on what can be taken.</summary>
+    public required MemorySize MemAvailable { get; init; }
+
+    public MemorySize Anonymous { get; init; }
+
+    /// <summary>SUnreclaim + KernelStack + PageTables + Percpu.</summary>
+    public MemorySize Unreclaimable { get; init; }
+
+    public MemorySize ActiveFile { get; init; }
+
+    public MemorySize InactiveFile { get; init; }
+
+    public MemorySize Shmem { get; init; }
+
+    public MemorySize SwapTotal { get; init; }
+
+    public MemorySize SwapFree { get; init; }
+
+    /// <summary>workingset_refault_anon + workingset_refault_file, pages since boot.</summary>
+    public long Refaults { get; init; }
+
+    public long MajorFaults { get; init; }
+
+    /// <summary>Pages since boot.</summary>
+    public long SwapIns { get; init; }
+
+    /// <summary>Pages since boot.</summary>
+    public long SwapOuts { get; init; }
+
+    /// <summary>OOM kills since boot.</summary>
+    public long OomKills { get; init; }
+
+    /// <summary>PSI: microseconds since boot in which some task stalled on memory.</summary>
+    public long StallSomeMicroseconds { get; init; }
+
+    /// <summary>PSI: microseconds since boot in which all tasks stalled on memory.</summary>
+    public long StallFullMicroseconds { get; init; }
+
+    /// <summary>Why the guest did not wait for its next turn; <see cref="SampleReason.Periodic"/> where it did.</summary>
+    public SampleReason Reason { get; init; }
+}
+
+public enum SampleReason
+{
+    Periodic,
+
+    /// <summary>MemAvailable fell through the agent's threshold, which grows with the rate of the fall.</summary>
+    LowMemory,
+
+    /// <summary>A PSI trigger fired.</summary>
+    Stall,
+}
