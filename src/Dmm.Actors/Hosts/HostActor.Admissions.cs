@@ -12,6 +12,7 @@ public sealed partial class HostActor
 {
     private void AdmissionCommands()
     {
+        Command<AdmissionProtocol.CreateVm>(create => _admission.Forward(create));
         Command<HostProtocol.RecordRequest>(RecordRequest);
         Command<HostProtocol.Gather>(gather =>
         {

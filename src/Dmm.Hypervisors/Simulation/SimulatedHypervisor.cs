@@ -62,6 +62,9 @@ public sealed class SimulatedHypervisor : IHypervisor
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
+    /// <summary>The VM dies of itself, as a hypervisor's process may.</summary>
+    public void Kill(VmId id) => Remove(id);
+
     internal void Save(VmId id, SimulatedGuest guest)
     {
         var file = FileOf(id);
