@@ -12,7 +12,6 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
 {
     private const double RateWeight = 0.5;
     private const double ErrorWeight = 0.1;
-    private static readonly MemorySize LowWater = MemorySize.FromMiB(64);
 
     private readonly DecayingHistogram _history = new(settings.HalfLife);
     private GuestSample? _last;
@@ -32,7 +31,7 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
         _used = used;
 
         // A guest can be heard 10 times a second only while it is low or falling; then its rate is the burst's rate.
-        var low = MemorySize.Min(LowWater, actual.Scale(0.15));
+        var low = MemorySize.Min(settings.LowMemory, actual.Scale(0.15));
         var urgent = sample.Reason != SampleReason.Periodic || sample.MemAvailable < low.Scale(0.5)
             || (sample.MemAvailable < low && _bytesPerSecond > 0);
         var ahead = Math.Max(0, _bytesPerSecond) * settings.Horizon.TotalSeconds;

@@ -15,6 +15,9 @@ public sealed record DemandSettings
     /// <summary>The quantile of past use that a voluntary shrink leaves, 0 to 1.</summary>
     public double ShrinkQuantile { get; init; } = 0.95;
 
+    /// <summary>MemAvailable below which a guest that still grows counts as being in need.</summary>
+    public MemorySize LowMemory { get; init; } = MemorySize.FromMiB(64);
+
     /// <summary>How far ahead growth is foreseen: about the time until more memory is usable.</summary>
     public TimeSpan Horizon { get; init; } = TimeSpan.FromSeconds(3);
 }
