@@ -35,9 +35,10 @@ static void measure_rate(struct pace *pace, int64_t now_ms, struct levels now) {
     if (pace->looked_ms >= 0 && elapsed < RATE_WINDOW_MIN_MS)
         return;
     if (pace->looked_ms >= 0) {
-        // The same balloon may show in both: the larger is what was taken; what was given counts the same way.
+        // A balloon may show in both ways, so the larger is what was taken. What was given is not set against a fall: part of it goes
+        // into its own page metadata at once, and the next look shows a burst that it hides.
         int64_t unplugged = pace->seen.total - now.total, inflated = now.ballooned - pace->seen.ballooned;
-        int64_t taken = unplugged + inflated < 0 ? min(unplugged, inflated) : max(unplugged, inflated);
+        int64_t taken = max(max(unplugged, inflated), 0);
         int64_t fall = pace->seen.available - now.available - taken;
         int64_t seen = fall > 0 ? min(fall * 1000 / elapsed, RATE_KIB_S_MAX) : 0;
         int64_t faded = pace->rate_kib_s - pace->rate_kib_s * min(elapsed, RATE_FADE_MS) / RATE_FADE_MS;
@@ -63,14 +64,14 @@ static bool crosses(struct pace *pace, int64_t base, int64_t threshold, int64_t 
 struct verdict pace_look(struct pace *pace, int64_t now_ms, struct levels levels, bool stalled) {
     struct verdict verdict = {.why = WHY_PERIODIC, .next_look_ms = CALM_LOOK_MS};
     int64_t interval = CALM_SAMPLE_MS;
-    bool low = false;
+    bool low = false, resized = levels.total != pace->told.total || levels.ballooned != pace->told.ballooned;
     if (levels.total != UNKNOWN && levels.available != UNKNOWN) {
         measure_rate(pace, now_ms, levels);
         int64_t base = min(pace->low_kib, levels.total / 4);
         int64_t threshold = pace_threshold(pace->low_kib, levels.total, pace->rate_kib_s);
         low = crosses(pace, base, threshold, levels.available);
         bool falling = pace->rate_kib_s > 0 && (levels.available - base) / pace->rate_kib_s < FALLING_HORIZON_MS / 1000;
-        if (levels.available < threshold || falling) {
+        if (levels.available < threshold || falling || resized) {
             interval = TENSE_SAMPLE_MS;
             verdict.next_look_ms = TENSE_SAMPLE_MS;
         }
@@ -80,9 +81,11 @@ struct verdict pace_look(struct pace *pace, int64_t now_ms, struct levels levels
     bool stall_due = stalled && (pace->sampled_ms < 0 || now_ms - pace->sampled_ms >= TENSE_SAMPLE_MS);
     verdict.send = low || stall_due || due;
     verdict.why = low ? WHY_LOW : stall_due ? WHY_STALL : WHY_PERIODIC;
-    if (verdict.send)
+    if (verdict.send) {
         pace->sampled_ms = now_ms;
-    else if (pace->sampled_ms + interval - now_ms < verdict.next_look_ms)
+        pace->told = levels;
+    } else if (pace->sampled_ms + interval - now_ms < verdict.next_look_ms) {
         verdict.next_look_ms = (int)(pace->sampled_ms + interval - now_ms);
+    }
     return verdict;
 }

@@ -8,7 +8,7 @@
 //
 // `rate` is the fall of MemAvailable by the guest's own use: at once up to the fastest fall seen, then fading within a second or two.
 // What the host itself takes is left out. An unplug takes MemTotal along; so does a balloon, but not one with deflate-on-oom, which shows
-// only in the kernel's count of ballooned pages.
+// only in the kernel's count of ballooned pages. A resize is told at the next look all the same: the host waits to see it confirmed.
 #ifndef DMM_PACE_H
 #define DMM_PACE_H
 
@@ -38,6 +38,7 @@ struct pace {
     struct levels seen;   // at that look
     int64_t rate_kib_s;   // of the fall, ≥ 0
     int64_t sampled_ms;   // the last sample, −1 before the first
+    struct levels told;   // in that sample
     int64_t said_low_kib; // MemAvailable in the last `low` since it was above the threshold, −1 where there was none
 };
 
