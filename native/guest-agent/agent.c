@@ -1,0 +1,144 @@
+#include "agent.h"
+
+#include "hello.h"
+#include "port.h"
+#include "say.h"
+#include "settings.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { HELLO_EVERY_MS = 60000 };
+
+static int64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool watch(struct agent *agent, int fd, uint32_t events) {
+    struct epoll_event event = {.events = events, .data.fd = fd};
+    return epoll_ctl(agent->events, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+bool agent_begin(struct agent *agent, const char *port_path) {
+    if (!sources_open(&agent->sources)) {
+        say_errno("/proc/meminfo can't be opened");
+        return false;
+    }
+    agent->port = port_open(port_path);
+    if (agent->port < 0) {
+        say_errno(port_path);
+        return false;
+    }
+    // Edge-triggered: a port without a reader shows its hang-up for as long as it lasts, and would wake the loop without end.
+    agent->events = epoll_create1(EPOLL_CLOEXEC);
+    if (agent->events < 0 || !watch(agent, agent->port, EPOLLIN | EPOLLOUT | EPOLLET)) {
+        say_errno("the port can't be waited on");
+        return false;
+    }
+    agent->trigger_count = psi_open_triggers(agent->triggers);
+    for (int i = 0; i < agent->trigger_count; i++) {
+        if (!watch(agent, agent->triggers[i], EPOLLPRI))
+            say_errno("a pressure trigger can't be waited on");
+    }
+    if (agent->trigger_count == 0)
+        say("no pressure triggers here (PSI is off, or not allowed); MemAvailable alone decides");
+    pace_begin(&agent->pace);
+    return true;
+}
+
+static void apply_setting(const char *line, size_t length, void *context) {
+    settings_apply(line, length, context);
+}
+
+// False when the port is gone. (Without a reader at the host's end there is just nothing to read.)
+static bool read_host(struct agent *agent) {
+    char bytes[512];
+    ssize_t got;
+    while ((got = read(agent->port, bytes, sizeof bytes)) > 0)
+        inbox_feed(&agent->inbox, bytes, (size_t)got, apply_setting, &agent->pace);
+    return got == 0 || errno == EAGAIN || errno == EINTR;
+}
+
+// A new reader gets whole lines only, a hello first, and a sample at once.
+static void notice_reader(struct agent *agent) {
+    bool connected = port_connected(agent->port);
+    if (connected && !agent->connected) {
+        outbox_clear(&agent->outbox);
+        inbox_clear(&agent->inbox);
+        pace_begin(&agent->pace);
+        agent->owed_why = WHY_PERIODIC;
+        agent->hello_due = true;
+    }
+    agent->connected = connected;
+}
+
+// False when the port is gone.
+static bool send_line(struct agent *agent, const struct json_line *line, bool *sent) {
+    enum outbox_result result = outbox_send(&agent->outbox, agent->port, line);
+    *sent = result == OUTBOX_SENT;
+    return result != OUTBOX_GONE;
+}
+
+static bool send_hello(struct agent *agent, const struct meminfo *levels, int64_t now) {
+    static struct json_line line;
+    bool sent = false;
+    if (hello_encode(&line, levels, agent->sources.pressure >= 0) && !send_line(agent, &line, &sent))
+        return false;
+    agent->hello_due = !sent;
+    if (sent)
+        agent->hello_ms = now;
+    return true;
+}
+
+static bool send_sample(struct agent *agent, enum why why, const struct sample *sample) {
+    static struct json_line line;
+    bool sent = false;
+    if (agent->outbox.waiting_length == 0)
+        agent->owed_why = WHY_PERIODIC;
+    if (why == WHY_PERIODIC)
+        why = agent->owed_why;
+    if (sample_encode(&line, ++agent->seq, why, sample) && !send_line(agent, &line, &sent))
+        return false;
+    agent->owed_why = sent ? WHY_PERIODIC : why;
+    return true;
+}
+
+// One look, and what follows from it. False when the port is gone.
+static bool look(struct agent *agent, bool stalled, int *next_look_ms) {
+    static struct sample sample;
+    int64_t now = now_ms();
+    *next_look_ms = CALM_SAMPLE_MS;
+    if (!agent->connected || !sources_read(&agent->sources, &sample))
+        return true;
+    if (now - agent->hello_ms >= HELLO_EVERY_MS)
+        agent->hello_due = true;
+    if (agent->hello_due && !send_hello(agent, &sample.meminfo, now))
+        return false;
+    const struct levels levels = {sample.meminfo.total, sample.meminfo.available, sample_ballooned_kib(&sample)};
+    struct verdict verdict = pace_look(&agent->pace, now, levels, stalled);
+    *next_look_ms = verdict.next_look_ms;
+    return agent->hello_due || !verdict.send || send_sample(agent, verdict.why, &sample);
+}
+
+void agent_run(struct agent *agent) {
+    int wait_ms = 0;
+    for (;;) {
+        struct epoll_event events[PSI_TRIGGERS + 1];
+        int count = epoll_wait(agent->events, events, PSI_TRIGGERS + 1, wait_ms);
+        bool stalled = false;
+        for (int i = 0; i < count; i++)
+            stalled |= events[i].data.fd != agent->port;
+        notice_reader(agent);
+        if (!read_host(agent))
+            break;
+        if (agent->connected && outbox_flush(&agent->outbox, agent->port) == OUTBOX_GONE)
+            break;
+        if (!look(agent, stalled, &wait_ms))
+            break;
+    }
+    say_errno("the port is gone");
+}
