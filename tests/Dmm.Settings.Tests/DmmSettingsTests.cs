@@ -21,7 +21,7 @@ public sealed class DmmSettingsTests
         Assert.Equal(MemorySize.FromGiB(5), settings.Host.Cushion.Of(MemorySize.FromGiB(100)));
         Assert.Equal(0, settings.Http.Port);
         Assert.Equal("/var/lib/dmm/journal.db", settings.Journal.Path);
-        Assert.Equal("/var/lib/dmm/simulation.json", settings.Simulation.File);
+        Assert.Equal("/var/lib/dmm/simulation", settings.Simulation.Directory);
         Assert.Equal(IPAddress.Loopback, settings.Cluster.Address);
         Assert.Equal("WARNING", settings.AkkaConfig.GetString("akka.loglevel"));
         Assert.Null(settings.AkkaConfig.GetConfig("dmm"));

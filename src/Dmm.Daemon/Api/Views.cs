@@ -2,7 +2,6 @@ using Dmm.Actors.Events;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Vms;
 using Dmm.Contracts;
-using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
 namespace Dmm.Daemon.Api;

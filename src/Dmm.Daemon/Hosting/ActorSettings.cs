@@ -4,8 +4,6 @@ using Dmm.Actors.Hosts;
 using Dmm.Actors.Serialization;
 using Dmm.Actors.Vms;
 using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
-using Dmm.Core.Vms;
 using Dmm.Hypervisors.Qemu;
 using Dmm.Hypervisors.Simulation;
 using Dmm.Settings;
