@@ -11,7 +11,8 @@ internal sealed class Terminal : IDisposable
     /// <summary>No line is wrapped that somebody pipes into a program.</summary>
     private const int Unwrapped = 10_000;
 
-    private const int LeastWidth = 40;
+    /// <summary>Tables fit into this. A narrower terminal wraps them better than they could themselves.</summary>
+    private const int LeastWidth = 80;
 
     public Terminal(TextWriter output, TextWriter error, int? width, bool colours)
     {
@@ -19,13 +20,12 @@ internal sealed class Terminal : IDisposable
         Error = error;
         Screen = AnsiConsole.Create(new AnsiConsoleSettings
         {
-            Out = new AnsiConsoleOutput(output),
+            Out = new Plainly(output, Math.Max(width ?? Unwrapped, LeastWidth)),
             Ansi = colours ? AnsiSupport.Yes : AnsiSupport.No,
             ColorSystem = colours ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
             Interactive = InteractionSupport.No,
             Enrichment = new ProfileEnrichment { UseDefaultEnrichers = false },
         });
-        Screen.Profile.Width = width is { } columns ? Math.Max(columns, LeastWidth) : Unwrapped;
         Screen.Profile.Capabilities.Unicode = true;
     }
 
@@ -41,8 +41,12 @@ internal sealed class Terminal : IDisposable
         var colours = terminal
             && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
             && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb");
-        var output = new StreamWriter(new StandardOutput(), new UTF8Encoding(false)) { AutoFlush = true };
-        return new Terminal(output, Console.Error, terminal ? Console.WindowWidth : null, colours);
+        var utf8 = new UTF8Encoding(false);
+        return new Terminal(
+            new StreamWriter(new StandardOutput(), utf8) { AutoFlush = true },
+            new StreamWriter(Console.OpenStandardError(), utf8) { AutoFlush = true },
+            terminal ? WindowSize.Columns : null,
+            colours);
     }
 
     public void Dispose() => Out.Flush();
@@ -59,4 +63,21 @@ internal sealed class Terminal : IDisposable
     public void WriteJsonLine<T>(T value) => Out.WriteLine(JsonSerializer.Serialize(value, ContractJson.Options));
 
     public void WriteLine(string line) => Out.WriteLine(Plain.Of(line));
+
+    /// <summary>Spectre's own output asks <see cref="Console"/>, which switches the terminal into keypad mode.</summary>
+    private sealed class Plainly(TextWriter writer, int width) : IAnsiConsoleOutput
+    {
+        public TextWriter Writer => writer;
+
+        public bool IsTerminal => false;
+
+        public int Width => width;
+
+        public int Height => int.MaxValue;
+
+        public void SetEncoding(Encoding encoding)
+        {
+            // Always UTF-8.
+        }
+    }
 }
