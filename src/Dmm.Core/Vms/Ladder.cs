@@ -40,7 +40,7 @@ public static class Ladder
     {
         var short_ = layout.Ballooned.MinusOrZero(sizes.Ballooned);
         var arm = !state.Urgent && layout.Plugged > sizes.Plugged && !short_.IsZero && state.CanGive >= short_ + state.Profile.MetadataFloor;
-        return (sizes.PluggedTarget, arm ? layout.Ballooned : sizes.BalloonedTarget);
+        return (sizes.Plugged, arm ? layout.Ballooned : sizes.Ballooned);
     }
 
     private static (MemorySize Plug, MemorySize Balloon) Up(VmMemory state, VmSizes sizes, MemorySize target, MemoryLayout layout)
@@ -53,13 +53,16 @@ public static class Ladder
         }
 
         if (sizes.Ballooned > layout.Ballooned + state.Profile.Tolerance)
-            return (sizes.PluggedTarget, layout.Ballooned);
+        {
+            var kept = MemorySize.Max(sizes.Plugged, MemorySize.Min(sizes.PluggedTarget, layout.Plugged));
+            return (kept, MemorySize.Max(layout.Ballooned, (sizes.Base + kept).MinusOrZero(target)));
+        }
 
         // While the spark is not full the balloon stays as it is; plugging up to the target then leaves it for Armed to fill.
         var ballooned = MemorySize.Min(sizes.Ballooned, layout.Ballooned);
         var room = (target + ballooned).MinusOrZero(sizes.Base);
         var wanted = MemorySize.Min(layout.Plugged, room.RoundDown(BlockOf(state)));
-        return (MemorySize.Max(sizes.Plugged, MemorySize.Min(wanted, Payable(state, sizes))), sizes.BalloonedTarget > layout.Ballooned ? layout.Ballooned : sizes.BalloonedTarget);
+        return (MemorySize.Max(sizes.Plugged, MemorySize.Min(wanted, Payable(state, sizes))), sizes.BalloonedTarget.Clamp(ballooned, layout.Ballooned));
     }
 
     private static (MemorySize Plug, MemorySize Balloon) Down(
@@ -77,15 +80,14 @@ public static class Ladder
             var unplug = MemorySize.Max(layout.Plugged, sizes.Plugged.MinusOrZero(step).RoundUp(BlockOf(state)));
             var asked = MemorySize.Min(sizes.PluggedTarget, unplug);
             var stuck = state.Capabilities!.Balloon && sizes.PluggedTarget < sizes.Plugged && now - state.MovedAt >= state.Profile.PokeAfter;
-            return (give.IsZero && sizes.PluggedTarget >= sizes.Plugged ? sizes.PluggedTarget : asked,
-                stuck ? Inflated(sizes, step) : sizes.BalloonedTarget);
+            return (give.IsZero && sizes.PluggedTarget >= sizes.Plugged ? sizes.Plugged : asked, Inflated(sizes, stuck ? step : MemorySize.Zero));
         }
 
-        return (layout.Plugged, Inflated(sizes, MemorySize.Min(step, layout.Ballooned.MinusOrZero(sizes.Ballooned))));
+        return (sizes.Plugged, Inflated(sizes, MemorySize.Min(step, layout.Ballooned.MinusOrZero(sizes.Ballooned))));
     }
 
     private static MemorySize Inflated(VmSizes sizes, MemorySize step) =>
-        step.IsZero ? sizes.BalloonedTarget : MemorySize.Min(sizes.Base, MemorySize.Max(sizes.BalloonedTarget, sizes.Ballooned + step));
+        MemorySize.Min(sizes.Base, MemorySize.Max(sizes.BalloonedTarget, sizes.Ballooned + step));
 
     /// <summary>The most that the guest can be plugged to now: metadata of what is new comes from what it has available.</summary>
     private static MemorySize Payable(VmMemory state, VmSizes sizes)
