@@ -35,6 +35,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     private readonly CancellationTokenSource _stop = new();
     private Task _loops = Task.CompletedTask;
     private volatile string? _brokenWhy;
+    private bool _folderCleared;
 
     private QemuVirtualMachine(
         VmHandle handle, QmpClient qmp, HostProcess? process, QemuMemory memory, VmSizes sizes, QemuSettings settings, TimeProvider time,
@@ -93,7 +94,9 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
                 throw new HypervisorException($"VM '{_handle.Id}' was told to quit, then killed, and {Whereabouts} is still there after {Seconds(_settings.ExitDeadline)}");
         }
 
-        VmFolder.Of(_handle)?.Remove();
+        // The loops end with the connection; they clear the folder before they tell of the end.
+        await _loops.WaitAsync(_settings.ExitDeadline, _time, cancellation).ConfigureAwait(false);
+        ClearFolder();
     }
 
     public async ValueTask DisposeAsync()
@@ -104,6 +107,13 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         await _loops.ConfigureAwait(false);
         if (_agent is not null)
             await _agent.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Once only: the folder may belong to the next VM of this name as soon as this one's end is known.</summary>
+    private void ClearFolder()
+    {
+        if (!Interlocked.Exchange(ref _folderCleared, true))
+            VmFolder.Of(_handle)?.Remove();
     }
 
     private string Whereabouts => _process is null ? _qmp.Path : $"process {_process.Pid}";
@@ -172,7 +182,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     {
         if (await IsGoneAsync(cause is null ? SignsOfDeath : _settings.ExitDeadline, _stop.Token).ConfigureAwait(false))
         {
-            VmFolder.Of(_handle)?.Remove();
+            ClearFolder();
             _sink.TellLast(new VmObservation.Ended(EndReason.Describe(cause)));
         }
         else
