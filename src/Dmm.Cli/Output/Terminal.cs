@@ -1,0 +1,62 @@
+using System.Text;
+using System.Text.Json;
+using Dmm.Contracts;
+using Spectre.Console;
+
+namespace Dmm.Cli.Output;
+
+/// <summary>Where the command writes. Colours and wrapping only for people in front of a terminal; programs get plain, unwrapped lines.</summary>
+internal sealed class Terminal : IDisposable
+{
+    /// <summary>No line is wrapped that somebody pipes into a program.</summary>
+    private const int Unwrapped = 10_000;
+
+    private const int LeastWidth = 40;
+
+    public Terminal(TextWriter output, TextWriter error, int? width, bool colours)
+    {
+        Out = output;
+        Error = error;
+        Screen = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = new AnsiConsoleOutput(output),
+            Ansi = colours ? AnsiSupport.Yes : AnsiSupport.No,
+            ColorSystem = colours ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
+            Interactive = InteractionSupport.No,
+            Enrichment = new ProfileEnrichment { UseDefaultEnrichers = false },
+        });
+        Screen.Profile.Width = width is { } columns ? Math.Max(columns, LeastWidth) : Unwrapped;
+        Screen.Profile.Capabilities.Unicode = true;
+    }
+
+    public TextWriter Out { get; }
+
+    public TextWriter Error { get; }
+
+    public IAnsiConsole Screen { get; }
+
+    public static Terminal OfThisProcess()
+    {
+        var terminal = !Console.IsOutputRedirected;
+        var colours = terminal
+            && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
+            && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb");
+        var output = new StreamWriter(new StandardOutput(), new UTF8Encoding(false)) { AutoFlush = true };
+        return new Terminal(output, Console.Error, terminal ? Console.WindowWidth : null, colours);
+    }
+
+    public void Dispose() => Out.Flush();
+
+    /// <summary>One line on standard error; it never holds what would move the cursor.</summary>
+    public void Complain(string line) => Error.WriteLine($"dmm: {Plain.Of(line)}");
+
+    /// <summary>Says how far it is, on standard error, so that standard output holds the result alone.</summary>
+    public void Progress(string line) => Error.WriteLine(Plain.Of(line));
+
+    public void WriteJson<T>(T value) => Out.WriteLine(JsonSerializer.Serialize(value, ContractJson.Indented));
+
+    /// <summary>On one line, for what comes bit by bit.</summary>
+    public void WriteJsonLine<T>(T value) => Out.WriteLine(JsonSerializer.Serialize(value, ContractJson.Options));
+
+    public void WriteLine(string line) => Out.WriteLine(Plain.Of(line));
+}
