@@ -82,7 +82,8 @@ public static class ActorSettings
                 ProbeDeadline = settings.Qemu.ProbeDeadline,
                 StatsPeriod = settings.Qemu.StatsPeriod,
             },
-            log: log),
+            TimeProvider.System,
+            log),
     };
 
     /// <summary>Akka's own configuration: the journal, its serializer, and a cluster of one node.</summary>
