@@ -135,7 +135,8 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
                 Feed(new VmCommand.ObserveSample(sample.Value));
                 break;
             case VmObservation.Hello hello:
-                if (_hello != hello.Value)
+                // It introduces itself again and again; only who it is makes a difference here.
+                if (_hello?.Kernel != hello.Value.Kernel || _hello?.AgentVersion != hello.Value.AgentVersion)
                     Happened("agentHello", $"the guest's agent {hello.Value.AgentVersion} speaks, kernel {hello.Value.Kernel}");
                 _hello = hello.Value;
                 Report();

@@ -24,7 +24,7 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
     /// <param name="actual">The VM's actual size when the sample was taken.</param>
     public Forecast Take(GuestSample sample, MemorySize actual)
     {
-        var used = actual.MinusOrZero(sample.MemAvailable);
+        var used = Used(sample, actual);
         if (_last is { } last)
             Learn(used, sample.At, (sample.At - last.At).TotalSeconds);
         _last = sample;
@@ -41,6 +41,16 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
         var demand = MemorySize.FromBytes(used.Bytes + ahead + headroom);
         var past = MemorySize.FromBytes(_history.Quantile(settings.ShrinkQuantile).Bytes + headroom);
         return Current = new(vm, used, demand, MemorySize.Max(demand, past), urgent, sample.At);
+    }
+
+    /// <summary>
+    /// The sample's own figures belong together; the actual size comes another way and may be a moment older or newer while a resize is under way.
+    /// So only what the guest's kernel keeps back before it counts MemTotal (about 20 MiB) is taken from their difference.
+    /// </summary>
+    private static MemorySize Used(GuestSample sample, MemorySize actual)
+    {
+        var unseen = actual.MinusOrZero(sample.MemTotal);
+        return sample.MemTotal.MinusOrZero(sample.MemAvailable) + MemorySize.Min(unseen, MemorySize.FromMiB(32) + actual.Scale(1.0 / 64));
     }
 
     private void Learn(MemorySize used, DateTimeOffset at, double seconds)

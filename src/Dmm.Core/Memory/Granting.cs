@@ -75,6 +75,9 @@ public static class Granting
             changes.Add(new(allotment.Vm, part, part, allotment.Urgent, allotment.Ruling));
         }
 
+        // A shrink that is still under way is written down step by step only while somebody waits for the memory.
+        if (growing.Count == 0 && kept.IsZero)
+            changes.RemoveAll(change => change.Granted > change.Target && change.Target == promises[change.Vm].Target);
         return changes.ToImmutable();
     }
 

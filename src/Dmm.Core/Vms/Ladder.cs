@@ -10,6 +10,8 @@ namespace Dmm.Core.Vms;
 /// </summary>
 public static class Ladder
 {
+    private static readonly MemorySize FewBlocks = MemorySize.FromMiB(16);
+
     public static IEnumerable<VmEvent> Asks(VmMemory state, DateTimeOffset now)
     {
         if (state is not { Target: { } target, Sizes: { } sizes, Capabilities: { } can })
@@ -35,12 +37,17 @@ public static class Ladder
 
     public static MemorySize Distance(MemorySize a, MemorySize b) => a > b ? a - b : b - a;
 
-    /// <summary>At the target: a spark that was spent is laid by again, first into the balloon, once the guest can spare it.</summary>
+    /// <summary>
+    /// At the target: a spark that was spent is laid by again, first into the balloon, once the guest can spare it. Whatever else is still under
+    /// way was meant for another target and is stopped.
+    /// </summary>
     private static (MemorySize Plug, MemorySize Balloon) Armed(VmMemory state, VmSizes sizes, MemoryLayout layout)
     {
-        var short_ = layout.Ballooned.MinusOrZero(sizes.Ballooned);
-        var arm = !state.Urgent && layout.Plugged > sizes.Plugged && !short_.IsZero && state.CanGive >= short_ + state.Profile.MetadataFloor;
-        return (sizes.Plugged, arm ? layout.Ballooned : sizes.Ballooned);
+        var lacking = layout.Ballooned.MinusOrZero(sizes.Ballooned);
+        var arm = !state.Urgent && layout.Plugged > sizes.Plugged && !lacking.IsZero && state.CanGive >= lacking + state.Profile.MetadataFloor;
+        var arming = arm || sizes.BalloonedTarget == layout.Ballooned;
+        var room = layout.Plugged.MinusOrZero(lacking).RoundDown(BlockOf(state));
+        return (arming ? MemorySize.Max(sizes.Plugged, MemorySize.Min(layout.Plugged, room)) : sizes.Plugged, arming ? layout.Ballooned : sizes.Ballooned);
     }
 
     private static (MemorySize Plug, MemorySize Balloon) Up(VmMemory state, VmSizes sizes, MemorySize target, MemoryLayout layout)
@@ -79,8 +86,12 @@ public static class Ladder
         {
             var unplug = MemorySize.Max(layout.Plugged, sizes.Plugged.MinusOrZero(step).RoundUp(BlockOf(state)));
             var asked = MemorySize.Min(sizes.PluggedTarget, unplug);
-            var stuck = state.Capabilities!.Balloon && sizes.PluggedTarget < sizes.Plugged && now - state.MovedAt >= state.Profile.PokeAfter;
-            return (give.IsZero && sizes.PluggedTarget >= sizes.Plugged ? sizes.Plugged : asked, Inflated(sizes, stuck ? step : MemorySize.Zero));
+            var can = state.Capabilities!;
+            var stuck = can.Balloon && sizes.PluggedTarget < sizes.Plugged && now - state.MovedAt >= state.Profile.PokeAfter;
+            // The last blocks are the slow ones: what is to come from the balloon need not wait for them.
+            var last = MemorySize.Min(sizes.Plugged - layout.Plugged, excess);
+            var beside = can.Balloon && last <= FewBlocks ? step.MinusOrZero(last) : MemorySize.Zero;
+            return (give.IsZero && sizes.PluggedTarget >= sizes.Plugged ? sizes.Plugged : asked, Inflated(sizes, stuck ? step : beside));
         }
 
         return (sizes.Plugged, Inflated(sizes, MemorySize.Min(step, layout.Ballooned.MinusOrZero(sizes.Ballooned))));

@@ -10,11 +10,11 @@ public sealed class DemandTests
 
     private static MemorySize MiB(double mib) => MemorySize.FromBytes(mib * (1 << 20));
 
-    private static GuestSample Sample(double second, double available, SampleReason reason = SampleReason.Periodic) => new()
+    private static GuestSample Sample(double second, double available, SampleReason reason = SampleReason.Periodic, double total = 1000) => new()
     {
         At = Start.AddSeconds(second),
         Source = SampleSource.Agent,
-        MemTotal = MiB(1000),
+        MemTotal = MiB(total),
         MemFree = MiB(available),
         MemAvailable = MiB(available),
         Reason = reason,
@@ -47,9 +47,17 @@ public sealed class DemandTests
     public void A_guest_that_calls_is_heard_as_urgent_and_asks_for_a_leap()
     {
         var model = new DemandModel(VmId.Parse("a"), new());
-        var forecast = model.Take(Sample(0, 40, SampleReason.LowMemory), MiB(256));
+        var forecast = model.Take(Sample(0, 40, SampleReason.LowMemory, total: 236), MiB(256));
         Assert.True(forecast.Urgent);
         Assert.True(forecast.Demand >= MiB(216 + 64));
+    }
+
+    [Fact]
+    public void A_size_that_is_a_moment_older_than_the_sample_does_not_hide_what_is_used()
+    {
+        var model = new DemandModel(VmId.Parse("a"), new());
+        Assert.Equal(MiB(300), model.Take(Sample(0, 700), MiB(256)).WorkingSet);
+        Assert.True(model.Take(Sample(1, 700), MiB(4000)).WorkingSet < MiB(400));
     }
 
     [Fact]
