@@ -3,7 +3,7 @@ using Spectre.Console.Rendering;
 
 namespace Dmm.Cli.Output;
 
-/// <summary>Facts below each other: what it is called, its value, and a word more where that helps. What is not known is left out.</summary>
+/// <summary>Facts below each other: a name, a value, and a word more where that helps. What is not known is left out.</summary>
 internal sealed class FactSheet
 {
     private readonly Table _table = new Table { Border = TableBorder.None, ShowHeaders = false }

@@ -5,7 +5,7 @@ using Spectre.Console;
 
 namespace Dmm.Cli.Output;
 
-/// <summary>Where the command writes. Colours and wrapping only for people in front of a terminal; programs get plain, unwrapped lines.</summary>
+/// <summary>Where the command writes. Colours and wrapping are for people at a terminal; programs get plain, unwrapped lines.</summary>
 internal sealed class Terminal : IDisposable
 {
     /// <summary>No line is wrapped that somebody pipes into a program.</summary>

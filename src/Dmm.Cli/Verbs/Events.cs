@@ -18,7 +18,7 @@ internal static class Events
             if (parsed.GetValue(follow))
             {
                 var lost = () => session.Terminal.Complain("the daemon went away; waiting for it");
-                await foreach (var happened in feed.FollowAsync(parsed.GetValue(since), lost, cancellation))
+                await foreach (var happened in feed.FollowAsync(parsed.GetValue(since) ?? session.Time.GetUtcNow(), lost, cancellation))
                 {
                     if (session.Json)
                         session.Terminal.WriteJsonLine(happened);
