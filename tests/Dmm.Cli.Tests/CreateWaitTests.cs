@@ -10,7 +10,7 @@ public sealed class CreateWaitTests : IAsyncLifetime
     private FakeDaemon _daemon = null!;
 
     public async Task InitializeAsync() =>
-        _daemon = (await FakeDaemon.StartAsync()).On("POST /api/v1/vms", new DoneView("web-1", "web-1 is admitted", ["boot rounded to 256 MiB"]), HttpStatusCode.Accepted);
+        _daemon = (await FakeDaemon.StartAsync()).On("POST /api/v1/vms", new DoneView("web-1", "admitted", ["boot rounded to 256 MiB"]), HttpStatusCode.Accepted);
 
     public async Task DisposeAsync() => await _daemon.DisposeAsync();
 
@@ -28,7 +28,7 @@ public sealed class CreateWaitTests : IAsyncLifetime
 
         Assert.Equal(0, result.ExitCode);
         Assert.Equal("web-1: waiting: db gives 200 MiB\nweb-1: launching\nweb-1: booting\n", result.Error);
-        Assert.Equal(["web-1 is admitted", "note: boot rounded to 256 MiB"], result.Lines[..2]);
+        Assert.Equal(["web-1: admitted", "note: boot rounded to 256 MiB"], result.Lines[..2]);
         Assert.Matches(@"^web-1 runs with 1\.23 GiB after \d+\.\d s$", result.Lines[2]);
     }
 
@@ -111,7 +111,7 @@ public sealed class CreateWaitTests : IAsyncLifetime
     {
         var result = await Command.RunAsync(_daemon, Create[..^1]);
 
-        Assert.Equal((0, "web-1 is admitted\nnote: boot rounded to 256 MiB\n"), (result.ExitCode, result.Out));
+        Assert.Equal((0, "web-1: admitted\nnote: boot rounded to 256 MiB\n"), (result.ExitCode, result.Out));
         Assert.Single(_daemon.Requests);
     }
 

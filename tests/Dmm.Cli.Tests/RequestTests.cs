@@ -26,7 +26,7 @@ public sealed class RequestTests
 
         var result = await Command.RunAsync(daemon, args);
 
-        Assert.Equal((0, "", "done\n"), (result.ExitCode, result.Error, result.Out));
+        Assert.Equal((0, "", "a: done\n"), (result.ExitCode, result.Error, result.Out));
         Assert.Equal(request, Assert.Single(daemon.Requests));
     }
 

@@ -23,7 +23,7 @@ internal sealed class FactSheet
 
     public FactSheet AddSize(string name, long? bytes, string? more = null) => Add(name, Show.Size(bytes), more);
 
-    public void WriteTo(Terminal terminal) => terminal.Screen.Write(_table);
+    public void WriteTo(Terminal terminal) => terminal.Write(_table);
 
     /// <summary>A table without lines, as wide as what it holds.</summary>
     /// <param name="columns">Names; those that begin with <c>&gt;</c> are numbers and stand to the right.</param>

@@ -37,7 +37,7 @@ internal static class Events
         });
     }
 
-    private static void Write(EventView happened, Session session) => session.Terminal.Screen.Write(
+    private static void Write(EventView happened, Session session) => session.Terminal.Write(
         new Paragraph($"{Show.Time(happened.At, session.Time)}  ", Show.Quiet)
             .Append(happened.Vm is { } vm ? $"{Plain.Of(vm)}  " : "", Show.Strong)
             .Append($"{Plain.Of(happened.Kind)}  ", Show.Quiet)

@@ -23,11 +23,11 @@ internal static class HostShow
     {
         var terminal = session.Terminal;
         foreach (var problem in host.Problems)
-            terminal.Screen.Write(Lines.Of("problem: ", problem, Show.Bad));
+            terminal.Write(Lines.Of("problem: ", problem, Show.Bad));
         if (host.DeficitBytes > 0)
         {
             var deficit = $"{Show.Size(host.DeficitBytes)} more is claimed than there is; nothing is granted until it fits again";
-            terminal.Screen.Write(Lines.Of("problem: ", deficit, Show.Bad));
+            terminal.Write(Lines.Of("problem: ", deficit, Show.Bad));
         }
 
         new FactSheet()
@@ -59,7 +59,7 @@ internal static class HostShow
         }
 
         table.Columns[^1].NoWrap = false;
-        terminal.Screen.Write(table);
+        terminal.Write(table);
     }
 
     private static string? Pressure(HostPressureView pressure) =>
