@@ -3,7 +3,7 @@ using System.CommandLine.Parsing;
 
 namespace Dmm.Cli;
 
-/// <summary>What is wrong with a command line, in the words of this command: System.CommandLine's own name the fault, but not what would be right.</summary>
+/// <summary>What is wrong with a command line. System.CommandLine's own words name the fault, but not what would be right.</summary>
 internal static class Misuse
 {
     public static IReadOnlyList<string> Of(ParseResult parsed)
@@ -36,7 +36,8 @@ internal static class Misuse
     private static string Say(ParseError error) => error.SymbolResult switch
     {
         OptionResult { Tokens.Count: 0, IdentifierTokenCount: > 0 } option => $"{option.Option.Name} needs a value",
-        OptionResult { IdentifierTokenCount: > 1 } option when option.Option.Arity.MaximumNumberOfValues == 1 => $"{option.Option.Name} is given more than once",
+        OptionResult { IdentifierTokenCount: > 1 } option when option.Option.Arity.MaximumNumberOfValues == 1 =>
+            $"{option.Option.Name} is given more than once",
         ArgumentResult { Tokens.Count: 0, Parent: OptionResult { Option: { } option } } => $"{option.Name} needs a value",
         _ => error.Message.TrimEnd('.'),
     };

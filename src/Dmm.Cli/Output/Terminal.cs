@@ -2,10 +2,11 @@ using System.Text;
 using System.Text.Json;
 using Dmm.Contracts;
 using Spectre.Console;
+using Spectre.Console.Rendering;
 
 namespace Dmm.Cli.Output;
 
-/// <summary>Where the command writes. Colours and wrapping only for people in front of a terminal; programs get plain, unwrapped lines.</summary>
+/// <summary>Where the command writes. Colours and wrapping are for people at a terminal; programs get plain, unwrapped lines.</summary>
 internal sealed class Terminal : IDisposable
 {
     /// <summary>No line is wrapped that somebody pipes into a program.</summary>
@@ -14,26 +15,27 @@ internal sealed class Terminal : IDisposable
     /// <summary>Tables fit into this. A narrower terminal wraps them better than they could themselves.</summary>
     private const int LeastWidth = 80;
 
+    private readonly StringWriter _drawn = new() { NewLine = "\n" };
+    private readonly IAnsiConsole _screen;
+
     public Terminal(TextWriter output, TextWriter error, int? width, bool colours)
     {
         Out = output;
         Error = error;
-        Screen = AnsiConsole.Create(new AnsiConsoleSettings
+        _screen = AnsiConsole.Create(new AnsiConsoleSettings
         {
-            Out = new Plainly(output, Math.Max(width ?? Unwrapped, LeastWidth)),
+            Out = new Plainly(_drawn, Math.Max(width ?? Unwrapped, LeastWidth)),
             Ansi = colours ? AnsiSupport.Yes : AnsiSupport.No,
             ColorSystem = colours ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
             Interactive = InteractionSupport.No,
             Enrichment = new ProfileEnrichment { UseDefaultEnrichers = false },
         });
-        Screen.Profile.Capabilities.Unicode = true;
+        _screen.Profile.Capabilities.Unicode = true;
     }
 
     public TextWriter Out { get; }
 
     public TextWriter Error { get; }
-
-    public IAnsiConsole Screen { get; }
 
     public static Terminal OfThisProcess()
     {
@@ -49,7 +51,16 @@ internal sealed class Terminal : IDisposable
             colours);
     }
 
-    public void Dispose() => Out.Flush();
+    public void Dispose() => _drawn.Dispose();
+
+    /// <summary>Draws it, without the blanks that fill up lines: they would only be in the way of who copies or compares.</summary>
+    public void Write(IRenderable drawing)
+    {
+        _screen.Write(drawing);
+        var lines = _drawn.ToString().Split('\n').Select(l => l.TrimEnd(' '));
+        _drawn.GetStringBuilder().Clear();
+        Out.Write(string.Join('\n', lines));
+    }
 
     /// <summary>One line on standard error; it never holds what would move the cursor.</summary>
     public void Complain(string line) => Error.WriteLine($"dmm: {Plain.Of(line)}");
