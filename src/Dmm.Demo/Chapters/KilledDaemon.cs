@@ -1,4 +1,3 @@
-using Dmm.Core.Memory;
 using Dmm.Demo.Reporting;
 using Dmm.Testbed;
 

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Dmm.Core.Memory;
-using Dmm.Testbed;
 
 namespace Dmm.Demo.Reporting;
 

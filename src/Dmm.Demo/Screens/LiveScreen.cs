@@ -2,7 +2,6 @@ using System.Globalization;
 using Dmm.Core.Memory;
 using Dmm.Demo.Reporting;
 using Spectre.Console;
-using Spectre.Console.Rendering;
 
 namespace Dmm.Demo.Screens;
 
@@ -106,7 +105,7 @@ public sealed class LiveScreen(IAnsiConsole console) : IScreen
         return new Markup($"[green]{new string('█', held)}[/][blue]{new string('█', actual - held)}[/][grey]{new string(blank)}[/]");
     }
 
-    private static IRenderable Cell(MemorySize size) => new Text(Mib(size));
+    private static Text Cell(MemorySize size) => new Text(Mib(size));
 
     private static string Mib(MemorySize size) => (size.Bytes >> 20).ToString("#,0", CultureInfo.InvariantCulture);
 }
