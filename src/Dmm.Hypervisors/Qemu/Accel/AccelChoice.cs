@@ -11,9 +11,9 @@ namespace Dmm.Hypervisors.Qemu.Accel;
 public sealed record AccelAnswer(QemuAccel Accel, string Why);
 
 /// <summary>
-/// Finds out whether KVM works here. Having <c>/dev/kvm</c> is not having KVM: there are machines that show the device and hang for good in a
-/// guest's first instructions. So the CPU's flags are asked first, then a probe guest has to get through within seconds; the answer holds for
-/// one boot of the host and is remembered in the state folder.
+/// Finds out whether KVM works here. Having <c>/dev/kvm</c> is not having KVM: there are machines that show the device and hang for good
+/// in a guest's first instructions. So the CPU's flags are asked first, then a probe guest has to get through within seconds; the answer
+/// holds for one boot of the host and is remembered in the state folder.
 /// </summary>
 public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time, Action<string> log)
 {
@@ -146,7 +146,8 @@ public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time
         try
         {
             Directory.CreateDirectory(settings.StateDirectory);
-            var remembered = new Remembered(HostProcess.ReadBootId(), settings.Binary, answer.Accel == QemuAccel.Kvm ? "kvm" : "tcg", answer.Why);
+            var accel = answer.Accel == QemuAccel.Kvm ? "kvm" : "tcg";
+            var remembered = new Remembered(HostProcess.ReadBootId(), settings.Binary, accel, answer.Why);
             File.WriteAllText(Memory, JsonSerializer.Serialize(remembered, Json));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Globalization;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Wire;
@@ -58,7 +59,7 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            log($"the QEMU of VM '{spec.Id}' was started but did not set itself up within {settings.LaunchDeadline.TotalSeconds:0.#} s; it is ended");
+            log($"the QEMU of VM '{spec.Id}' was started but did not set itself up within {Seconds(settings.LaunchDeadline)}; it is ended");
         }
 
         await ClearAsync(folder).ConfigureAwait(false);
@@ -75,7 +76,9 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
     }
 
     private static VmHandle HandleOf(VmSpec spec, VmFolder folder, HostProcess process) =>
-        new(spec.Id, QemuHypervisor.DriverName, spec.Boot, folder.Control, process.Pid, process.Start, HostProcess.ReadBootId(), Owned: true)
+        new(
+            spec.Id, QemuHypervisor.DriverName, spec.Boot, folder.Control,
+            process.Pid, process.Start, HostProcess.ReadBootId(), Owned: true)
         {
             OperatorSocket = folder.OperatorControl,
             AgentSocket = folder.Agent,
@@ -105,7 +108,11 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
             var said = Reason(await words.ConfigureAwait(false));
             await chatter.ConfigureAwait(false);
             if (process.ExitCode != 0)
-                throw new HypervisorException($"QEMU could not start VM '{spec.Id}': {(said.Length > 0 ? said : $"it ended with code {process.ExitCode} and no word")}");
+            {
+                var reason = said.Length > 0 ? said : $"it ended with code {process.ExitCode} and no word";
+                throw new HypervisorException($"QEMU could not start VM '{spec.Id}': {reason}");
+            }
+
             if (said.Length > 0)
                 log($"QEMU said while VM '{spec.Id}' started: {said}");
         }
@@ -114,7 +121,8 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
             process.Kill(entireProcessTree: true);
             if (cancellation.IsCancellationRequested)
                 throw;
-            throw new HypervisorException($"QEMU did not set up VM '{spec.Id}' within {settings.LaunchDeadline.TotalSeconds:0.#} s (dmm.qemu.launch-deadline)");
+            throw new HypervisorException(
+                $"QEMU did not set up VM '{spec.Id}' within {Seconds(settings.LaunchDeadline)} (dmm.qemu.launch-deadline)");
         }
     }
 
@@ -146,8 +154,13 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
         return new string(kept, 0, length);
     }
 
-    private static string Reason(string words) =>
-        ForeignText.Clean(string.Join("; ", words.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)), MaxReasonLength);
+    private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.#} s");
+
+    private static string Reason(string words)
+    {
+        var lines = words.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        return ForeignText.Clean(string.Join("; ", lines), MaxReasonLength);
+    }
 
     private async Task ClearAsync(VmFolder folder)
     {
@@ -156,7 +169,8 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
             left.Kill();
             if (!await left.WaitForExitAsync(settings.ExitDeadline, time, CancellationToken.None).ConfigureAwait(false))
             {
-                log($"process {left.Pid} was killed and is still there after {settings.ExitDeadline.TotalSeconds:0.#} s; its folder {folder.Path} stays");
+                log($"process {left.Pid} was killed and is still there after {Seconds(settings.ExitDeadline)}; "
+                    + $"its folder {folder.Path} stays");
                 return;
             }
         }
