@@ -101,6 +101,19 @@ public sealed class QemuLauncherTests : IDisposable
     }
 
     [Fact]
+    public async Task A_VM_holds_nothing_of_what_the_daemon_has_open()
+    {
+        var open = _folder.File("journal.db");
+        using var journal = File.OpenHandle(open, FileMode.Open, FileAccess.ReadWrite);
+
+        var handle = await Hypervisor("daemon").LaunchAsync(Spec, default).InTime();
+
+        var held = Directory.EnumerateFileSystemEntries($"/proc/{handle.Pid}/fd").Select(fd => new FileInfo(fd).LinkTarget).ToArray();
+        Assert.DoesNotContain(open, held);
+        Assert.DoesNotContain(held, target => target?.StartsWith("socket:", StringComparison.Ordinal) == true);
+    }
+
+    [Fact]
     public async Task A_name_that_runs_is_not_launched_again_and_not_harmed()
     {
         var qemu = Hypervisor("daemon");

@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Dmm.Hypervisors.Qemu.Launch;
 using Dmm.Hypervisors.Wire;
 
 namespace Dmm.Hypervisors.Qemu.Accel;
@@ -106,13 +107,13 @@ public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time
     private async Task<string?> JudgeAsync(Process process)
     {
         using var late = new CancellationTokenSource(settings.ProbeDeadline, time);
-        var words = process.StandardError.ReadToEndAsync(late.Token);
+        var words = QemuLauncher.ReadWordsAsync(process.StandardError, late.Token);
         try
         {
             await process.WaitForExitAsync(late.Token).ConfigureAwait(false);
             if (process.ExitCode == ProbeGuest.ExitCode)
                 return null;
-            var said = ForeignText.Clean((await words.ConfigureAwait(false)).Trim(), 300);
+            var said = ForeignText.CleanLines(await words.ConfigureAwait(false), 300);
             return $"the probe guest failed: {(said.Length > 0 ? said : $"QEMU ended with code {process.ExitCode}")}";
         }
         catch (OperationCanceledException)

@@ -105,7 +105,7 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
         try
         {
             await process.WaitForExitAsync(either.Token).ConfigureAwait(false);
-            var said = Reason(await words.ConfigureAwait(false));
+            var said = ForeignText.CleanLines(await words.ConfigureAwait(false), MaxReasonLength);
             await chatter.ConfigureAwait(false);
             if (process.ExitCode != 0)
             {
@@ -128,6 +128,8 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
 
     private Process Start(ProcessStartInfo start)
     {
+        if (!Descriptors.CloseAllOnExec())
+            log("this kernel can't keep inherited files from QEMU (close_range): VMs hold whatever this daemon was started with");
         try
         {
             return Process.Start(start) ?? throw new HypervisorException($"'{settings.Binary}' could not be started");
@@ -139,7 +141,7 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
     }
 
     /// <summary>What QEMU says, bounded: the rest is read and dropped so that QEMU never waits for a reader.</summary>
-    private static async Task<string> ReadWordsAsync(StreamReader reader, CancellationToken cancellation)
+    internal static async Task<string> ReadWordsAsync(StreamReader reader, CancellationToken cancellation)
     {
         var kept = new char[MaxWords];
         var length = 0;
@@ -155,12 +157,6 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
     }
 
     private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.#} s");
-
-    private static string Reason(string words)
-    {
-        var lines = words.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        return ForeignText.Clean(string.Join("; ", lines), MaxReasonLength);
-    }
 
     private async Task ClearAsync(VmFolder folder)
     {
