@@ -91,7 +91,8 @@ internal sealed class FakeQemu : IAsyncDisposable
         "qom-list" => peer.ReturnAsync(command.Id, Children(command.Arguments.GetProperty("path").GetString()!)),
         "qom-get" => peer.ReturnAsync(command.Id, Property(command.Arguments.GetProperty("property").GetString()!)),
         "qom-set" => SetAsync(peer, command),
-        "query-chardev" => peer.ReturnAsync(command.Id, $$"""[{"label": "c", "frontend-open": false, "filename": "disconnected:unix:{{AgentSocket}},server=on"}]"""),
+        "query-chardev" => peer.ReturnAsync(
+            command.Id, $$"""[{"label": "c", "frontend-open": false, "filename": "disconnected:unix:{{AgentSocket}},server=on"}]"""),
         "balloon" or "system_powerdown" => peer.ReturnAsync(command.Id),
         "quit" => QuitAsync(peer, command),
         _ => peer.RefuseAsync(command.Id, "CommandNotFound", $"The command {command.Name} has not been found"),
@@ -118,8 +119,8 @@ internal sealed class FakeQemu : IAsyncDisposable
         if (HasVirtioMem)
         {
             devices.Add($$$"""
-                {"type": "virtio-mem", "data": {"memdev": "/objects/x", "memaddr": 4294967296, "block-size": 2097152, "size": {{{PluggedBytes}}},
-                 "node": 0, "max-size": 17179869184, "requested-size": {{{RequestedBytes}}}}}
+                {"type": "virtio-mem", "data": {"memdev": "/objects/x", "memaddr": 4294967296, "block-size": 2097152,
+                 "size": {{{PluggedBytes}}}, "node": 0, "max-size": 17179869184, "requested-size": {{{RequestedBytes}}}}}
                 """);
         }
 

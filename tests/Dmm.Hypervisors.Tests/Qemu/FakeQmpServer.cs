@@ -4,10 +4,13 @@ using System.Text.Json;
 
 namespace Dmm.Hypervisors.Tests.Qemu;
 
-/// <summary>A QMP server on a Unix socket that does what a test tells it, right or wrong; each connection is given to the behaviour.</summary>
+/// <summary>
+/// A QMP server on a Unix socket that does what a test tells it, right or wrong; each connection is given to the behaviour.
+/// </summary>
 internal sealed class FakeQmpServer : IAsyncDisposable
 {
-    public const string Greeting = """{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": "fake"}, "capabilities": ["oob"]}}""";
+    public const string Greeting =
+        """{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": "fake"}, "capabilities": ["oob"]}}""";
 
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private readonly Func<Connection, Task> _behave;

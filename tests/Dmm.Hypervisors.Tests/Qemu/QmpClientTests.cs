@@ -126,15 +126,14 @@ public sealed class QmpClientTests : IDisposable
     [Fact]
     public async Task Nobody_at_the_socket_is_said_so()
     {
-        var missing = await Assert.ThrowsAsync<SocketUnreachableException>(() => QmpClient.ConnectAsync(_folder.In("none"), Options, _time, default));
+        var missing = await Assert.ThrowsAsync<SocketUnreachableException>(() => ReachAsync(_folder.In("none")));
         Assert.Contains("there is no such socket", missing.Message, StringComparison.Ordinal);
         Assert.True(missing.NobodyListens);
 
-        var file = await Assert.ThrowsAsync<SocketUnreachableException>(() => QmpClient.ConnectAsync(_folder.File("file"), Options, _time, default));
+        var file = await Assert.ThrowsAsync<SocketUnreachableException>(() => ReachAsync(_folder.File("file")));
         Assert.Contains("nobody listens at this socket", file.Message, StringComparison.Ordinal);
 
-        var tooLong = await Assert.ThrowsAsync<SocketUnreachableException>(
-            () => QmpClient.ConnectAsync("/" + new string('x', 107), Options, _time, default));
+        var tooLong = await Assert.ThrowsAsync<SocketUnreachableException>(() => ReachAsync("/" + new string('x', 107)));
         Assert.Contains("108 bytes", tooLong.Message, StringComparison.Ordinal);
     }
 
@@ -323,7 +322,9 @@ public sealed class QmpClientTests : IDisposable
 
     private FakeQmpServer Serve(Func<FakeQmpServer.Connection, Task> behave) => new(_folder.In("qmp.sock"), behave);
 
-    private Task<QmpClient> ConnectAsync(FakeQmpServer server) => QmpClient.ConnectAsync(server.Path, Options, _time, default).InTime();
+    private Task<QmpClient> ConnectAsync(FakeQmpServer server) => ReachAsync(server.Path);
+
+    private Task<QmpClient> ReachAsync(string path) => QmpClient.ConnectAsync(path, Options, _time, default).InTime();
 
     private Task AdvanceUntilDoneAsync(Task task) => Eventually.UntilAsync(
         () =>
