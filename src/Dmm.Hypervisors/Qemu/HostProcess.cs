@@ -80,8 +80,8 @@ public sealed record HostProcess(int Pid, long Start)
     }
 
     /// <summary>
-    /// A process whose parent does not care stays as a zombie, and one whose first thread has ended shows as a zombie while others run: it is
-    /// over when only the husk is left.
+    /// A process whose parent does not care stays as a zombie, and one whose first thread has ended shows as a zombie while others run:
+    /// it is over when only the husk is left.
     /// </summary>
     private static bool IsOver(int pid, string state)
     {

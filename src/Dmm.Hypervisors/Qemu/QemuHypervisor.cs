@@ -49,11 +49,13 @@ public sealed class QemuHypervisor : IHypervisor
 
     public async Task<VmHandle> LaunchAsync(VmSpec spec, CancellationToken cancellation)
     {
-        if (Fault(spec) is { } fault)
-            throw new HypervisorException($"VM '{spec.Id}': {fault}");
         return await AloneAsync(spec, async () =>
         {
+            RefuseFaulty(spec);
             var accel = await _accel.DecideAsync(cancellation).ConfigureAwait(false);
+
+            // What a guest can address is known for sure only with the accelerator.
+            RefuseFaulty(spec);
             var folder = VmFolder.Of(_settings, spec.Id);
             var arguments = QemuCommandLine.Build(spec, _settings, folder, accel.Accel, MaxMemory);
             return await _launcher.LaunchAsync(spec, folder, arguments, cancellation).ConfigureAwait(false);
@@ -70,8 +72,8 @@ public sealed class QemuHypervisor : IHypervisor
         var devices = await QemuDevices.DiscoverAsync(qmp, cancellation).ConfigureAwait(false);
         var sizes = await new QemuMemory(qmp, devices).ReadAsync(cancellation).ConfigureAwait(false);
         var process = qmp.PeerPid is { } pid ? HostProcess.Find(pid) : null;
-        return new VmHandle(
-            id, DriverName, sizes.Base, socket, process?.Pid, process?.Start, process is null ? null : HostProcess.ReadBootId(), Owned: false)
+        var boot = process is null ? null : HostProcess.ReadBootId();
+        return new VmHandle(id, DriverName, sizes.Base, socket, process?.Pid, process?.Start, boot, Owned: false)
         {
             AgentSocket = devices.AgentSocket,
         };
@@ -81,13 +83,20 @@ public sealed class QemuHypervisor : IHypervisor
     {
         var process = QemuConnector.ProcessOf(handle);
         var qmp = await _connector.ConnectAsync(handle, process, cancellation).ConfigureAwait(false);
-        return await QemuVirtualMachine.TakeUpAsync(handle, qmp, process, _settings, _time, observe, _log, cancellation).ConfigureAwait(false);
+        return await QemuVirtualMachine.TakeUpAsync(handle, qmp, process, _settings, _time, observe, _log, cancellation)
+            .ConfigureAwait(false);
     }
 
     /// <summary>VMs run on; each connection is let go by whoever holds it.</summary>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     private MemorySize MaxMemory => LaunchCost.AddressSpace(_settings, _accel.Known?.Accel ?? QemuAccel.Tcg);
+
+    private void RefuseFaulty(VmSpec spec)
+    {
+        if (Fault(spec) is { } fault)
+            throw new HypervisorException($"VM '{spec.Id}': {fault}");
+    }
 
     /// <summary>Two launches of one name at once would clear away each other's folder.</summary>
     private async Task<T> AloneAsync<T>(VmSpec spec, Func<Task<T>> work)

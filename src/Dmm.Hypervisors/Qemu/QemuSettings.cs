@@ -28,7 +28,9 @@ public sealed record QemuSettings
     /// <summary>QEMU's program: a name that PATH knows, or a path.</summary>
     public string Binary { get; init; } = "qemu-system-x86_64";
 
-    /// <summary>Absolute. A VM's sockets live in <c>vms/NAME</c> under it, so a long one leaves less room for names (107 bytes in all).</summary>
+    /// <summary>
+    /// Absolute. A VM's sockets live in <c>vms/NAME</c> under it, so a long one leaves less room for names (107 bytes in all).
+    /// </summary>
     public required string StateDirectory { get; init; }
 
     public QemuAccel Accel { get; init; } = QemuAccel.Auto;
@@ -42,7 +44,9 @@ public sealed record QemuSettings
     /// </summary>
     public MemorySize HotplugRoom { get; init; } = MemorySize.FromGiB(16);
 
-    /// <summary>The most that a guest can ever address: boot memory, hotplugged memory and room for more. Under KVM the CPU bounds it further.</summary>
+    /// <summary>
+    /// The most that a guest can ever address: boot memory, hotplugged memory and room for more. Under KVM the CPU bounds it further.
+    /// </summary>
     public MemorySize MaxMemory { get; init; } = MemorySize.FromGiB(512);
 
     /// <summary>Slots for memory devices, 1 to 256.</summary>
@@ -52,8 +56,8 @@ public sealed record QemuSettings
     public int SpareRootPorts { get; init; } = 4;
 
     /// <summary>
-    /// TCG's cache of translated code. Without a bound QEMU takes up to 1 GiB of host memory for each VM; a small Linux guest that boots and
-    /// works fills about 62 MiB. When it is full it is emptied, and code is translated again: a guest with much code wants more.
+    /// TCG's cache of translated code. Without a bound QEMU takes up to 1 GiB of host memory for each VM; a small Linux guest that boots
+    /// and works fills about 62 MiB. When it is full it is emptied, and code is translated again: a guest with much code wants more.
     /// </summary>
     public MemorySize TranslationCache { get; init; } = MemorySize.FromMiB(64);
 
@@ -96,7 +100,8 @@ public sealed record QemuSettings
         !Path.IsPathRooted(StateDirectory) ? $"dmm.state-dir is '{StateDirectory}'; it must be an absolute path"
         : SpareRootPorts is < 0 or > 16 ? $"dmm.qemu.spare-root-ports is {SpareRootPorts}; it must be from 0 to 16"
         : MemorySlots is < 1 or > 256 ? $"dmm.qemu.memory-slots is {MemorySlots}; it must be from 1 to 256"
-        : BlockSize < MemorySize.FromMiB(1) || !long.IsPow2(BlockSize.Bytes) ? $"dmm.qemu.block-size is {BlockSize}; it must be a power of two from 1 MiB"
+        : BlockSize < MemorySize.FromMiB(1) || !long.IsPow2(BlockSize.Bytes)
+            ? $"dmm.qemu.block-size is {BlockSize}; it must be a power of two from 1 MiB"
         : TranslationCache < MemorySize.FromMiB(16) ? $"dmm.qemu.translation-cache is {TranslationCache}; it must be at least 16 MiB"
         : StatsPeriod < TimeSpan.FromSeconds(1) ? $"dmm.qemu.stats-period is {StatsPeriod}; it must be at least 1 s"
         : null;

@@ -8,6 +8,8 @@ internal static class FileKind
     // Linux, statx(2) and include/uapi/linux/stat.h; the layout is the same on all architectures.
     public const int TypeMask = 0xF000;
     public const int Socket = 0xC000;
+    public const int Regular = 0x8000;
+    public const int BlockDevice = 0x6000;
     private const int AtFdCwd = -100;
     private const uint StatxTypeAndMode = 3;
     private const int SizeOfStatx = 256;

@@ -21,6 +21,10 @@ public static class ForeignText
         return clean.ToString();
     }
 
+    /// <summary>Several lines made one.</summary>
+    public static string CleanLines(string text, int maxLength) =>
+        Clean(string.Join("; ", text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)), maxLength);
+
     public static string Clean(ReadOnlySpan<byte> text, int maxLength) =>
         Clean(Encoding.Latin1.GetString(text[..Math.Min(text.Length, maxLength + 1)]), maxLength);
 }

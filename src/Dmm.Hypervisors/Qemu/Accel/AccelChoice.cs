@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Dmm.Hypervisors.Qemu.Launch;
 using Dmm.Hypervisors.Wire;
 
 namespace Dmm.Hypervisors.Qemu.Accel;
@@ -11,9 +12,9 @@ namespace Dmm.Hypervisors.Qemu.Accel;
 public sealed record AccelAnswer(QemuAccel Accel, string Why);
 
 /// <summary>
-/// Finds out whether KVM works here. Having <c>/dev/kvm</c> is not having KVM: there are machines that show the device and hang for good in a
-/// guest's first instructions. So the CPU's flags are asked first, then a probe guest has to get through within seconds; the answer holds for
-/// one boot of the host and is remembered in the state folder.
+/// Finds out whether KVM works here. Having <c>/dev/kvm</c> is not having KVM: there are machines that show the device and hang for good
+/// in a guest's first instructions. So the CPU's flags are asked first, then a probe guest has to get through within seconds; the answer
+/// holds for one boot of the host and is remembered in the state folder.
 /// </summary>
 public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time, Action<string> log)
 {
@@ -106,13 +107,13 @@ public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time
     private async Task<string?> JudgeAsync(Process process)
     {
         using var late = new CancellationTokenSource(settings.ProbeDeadline, time);
-        var words = process.StandardError.ReadToEndAsync(late.Token);
+        var words = QemuLauncher.ReadWordsAsync(process.StandardError, late.Token);
         try
         {
             await process.WaitForExitAsync(late.Token).ConfigureAwait(false);
             if (process.ExitCode == ProbeGuest.ExitCode)
                 return null;
-            var said = ForeignText.Clean((await words.ConfigureAwait(false)).Trim(), 300);
+            var said = ForeignText.CleanLines(await words.ConfigureAwait(false), 300);
             return $"the probe guest failed: {(said.Length > 0 ? said : $"QEMU ended with code {process.ExitCode}")}";
         }
         catch (OperationCanceledException)
@@ -146,7 +147,8 @@ public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time
         try
         {
             Directory.CreateDirectory(settings.StateDirectory);
-            var remembered = new Remembered(HostProcess.ReadBootId(), settings.Binary, answer.Accel == QemuAccel.Kvm ? "kvm" : "tcg", answer.Why);
+            var accel = answer.Accel == QemuAccel.Kvm ? "kvm" : "tcg";
+            var remembered = new Remembered(HostProcess.ReadBootId(), settings.Binary, accel, answer.Why);
             File.WriteAllText(Memory, JsonSerializer.Serialize(remembered, Json));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -1,8 +1,9 @@
 namespace Dmm.Hypervisors.Qemu.Accel;
 
 /// <summary>
-/// A guest of 144 bytes that shows whether virtualization works: a boot sector that goes from real mode with paging into 64-bit mode, the way
-/// a kernel does, and then ends QEMU through its debug exit port. A machine whose KVM hangs in a guest's first instructions never gets there.
+/// A guest of 134 bytes that shows whether virtualization works: a boot sector that goes from real mode with paging into 64-bit mode, the
+/// way a kernel does, and then ends QEMU through its debug exit port. A machine whose KVM hangs in a guest's first instructions never
+/// gets there.
 /// </summary>
 /// <remarks>
 /// The assembly (GNU as; loaded at 0x7c00):
@@ -35,9 +36,9 @@ internal static class ProbeGuest
     private const int ImageSize = 1 << 20;
 
     private const string Code =
-        "fa31c08ed88ec08ed0bc007cbf0010b90018fcf3abc70600100320c70600200330c70600308300660f0116807c0f20e06683c8200f22e066b8001000000f22d8"
-        + "66b9800000c00f32660d000100000f300f20c0660d010000800f22c066ea647c00000800b02ae6f4f4ebfd0f1f4400000000000000000000000000000000009a2000"
-        + "0f00707c0000";
+        "fa31c08ed88ec08ed0bc007cbf0010b90018fcf3abc70600100320c70600200330c70600308300660f0116807c0f20e06683c8200f22e066"
+        + "b8001000000f22d866b9800000c00f32660d000100000f300f20c0660d010000800f22c066ea647c00000800b02ae6f4f4ebfd0f1f440000"
+        + "000000000000000000000000009a20000f00707c0000";
 
     public static byte[] Image()
     {
@@ -52,7 +53,8 @@ internal static class ProbeGuest
     /// <param name="cpu">QEMU's words after <c>-cpu</c>.</param>
     public static IReadOnlyList<string> Arguments(string image, string accelerator, string cpu) =>
     [
-        "-accel", accelerator, "-cpu", cpu, "-machine", "q35", "-m", "64M", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+        "-accel", accelerator, "-cpu", cpu, "-machine", "q35", "-m", "64M",
+        "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
         "-device", "isa-debug-exit,iobase=0xf4,iosize=1",
         "-drive", $"if=none,id=probe,format=raw,read-only=on,file={image.Replace(",", ",,", StringComparison.Ordinal)}",
         "-device", "virtio-blk-pci,drive=probe,bootindex=1",

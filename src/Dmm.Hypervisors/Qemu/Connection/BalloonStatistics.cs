@@ -7,20 +7,33 @@ using Dmm.Hypervisors.Qemu.Qmp;
 namespace Dmm.Hypervisors.Qemu.Connection;
 
 /// <summary>
-/// What a guest without an agent tells through its balloon driver, in whole seconds: sizes, faults and swap traffic. Every figure comes from
-/// the guest and is bounded as the agent's are. Source: QEMU, docs/interop/virtio-balloon-stats; VIRTIO 1.2, 5.5.6.3.
+/// What a guest without an agent tells through its balloon driver, in whole seconds: sizes, faults and swap traffic. Every figure comes
+/// from the guest and is bounded as the agent's are. Source: QEMU, docs/interop/virtio-balloon-stats; VIRTIO 1.2, 5.5.6.3.
 /// </summary>
 public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimeProvider time)
 {
     private const int PageSize = 4096;
 
+    /// <summary>
+    /// QEMU keeps the last telling, also through a restart of the guest: what is older than three periods and this says nothing of now.
+    /// </summary>
+    private static readonly TimeSpan Slack = TimeSpan.FromSeconds(1);
+
+    /// <summary>The last second of the year 9999, which is what the base library can hold.</summary>
+    private const long MaxUnixSeconds = 253_402_300_799;
+
+    private TimeSpan _maxAge;
     private long _lastUpdate;
 
     /// <summary>Asks the guest to tell its statistics every <paramref name="period"/> from now on.</summary>
-    public Task EnableAsync(TimeSpan period, CancellationToken cancellation) => qmp.ExecuteAsync(
-        "qom-set",
-        new JsonObject { ["path"] = balloonPath, ["property"] = "guest-stats-polling-interval", ["value"] = (long)period.TotalSeconds },
-        cancellation);
+    public Task EnableAsync(TimeSpan period, CancellationToken cancellation)
+    {
+        _maxAge = Slack + (3 * period);
+        return qmp.ExecuteAsync(
+            "qom-set",
+            new JsonObject { ["path"] = balloonPath, ["property"] = "guest-stats-polling-interval", ["value"] = (long)period.TotalSeconds },
+            cancellation);
+    }
 
     /// <returns>Null while the guest has told nothing new.</returns>
     public async Task<GuestSample?> ReadNewAsync(MemorySize limit, CancellationToken cancellation)
@@ -31,6 +44,8 @@ public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimePro
         if (update == 0 || update == _lastUpdate)
             return null;
         _lastUpdate = update;
+        if (time.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(update, 0, MaxUnixSeconds)) > _maxAge)
+            return null;
         return Read(QmpJson.Member(answer, "stats"), time.GetUtcNow(), limit);
     }
 
@@ -56,7 +71,8 @@ public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimePro
 
         // QEMU shows a figure that the guest has not told as 2^64 − 1.
         long? Count(string name) =>
-            stats.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) && number >= 0
+            stats.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number
+            && value.TryGetInt64(out var number) && number >= 0
                 ? number
                 : null;
     }

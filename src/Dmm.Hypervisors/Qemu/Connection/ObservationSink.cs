@@ -2,7 +2,9 @@ using Dmm.Core.Hypervisors;
 
 namespace Dmm.Hypervisors.Qemu.Connection;
 
-/// <summary>Keeps the port's promise: one observation at a time, in order, none after the last one and none after the VM was let go.</summary>
+/// <summary>
+/// Keeps the port's promise: one observation at a time, in order, none after the last one and none after the VM was let go.
+/// </summary>
 internal sealed class ObservationSink(Action<VmObservation> observe, Action<string> log)
 {
     private readonly Lock _gate = new();

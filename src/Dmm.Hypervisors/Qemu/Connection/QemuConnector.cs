@@ -53,7 +53,8 @@ internal sealed class QemuConnector(QemuSettings settings, TimeProvider time)
         }
     }
 
-    private static bool MayPass(HypervisorException e) => e is SocketUnreachableException or QmpClosedException or QmpUnreachableException { Retry: true };
+    private static bool MayPass(HypervisorException e) =>
+        e is SocketUnreachableException or QmpClosedException or QmpUnreachableException { Retry: true };
 
     private async Task<QmpClient> OnceAsync(VmHandle handle, HostProcess? process, CancellationToken cancellation)
     {

@@ -12,7 +12,8 @@ namespace Dmm.Hypervisors.Qemu.Connection;
 
 /// <summary>
 /// A running QEMU in hand: its control connection, its guest's agent, and the three loops that turn both into observations (sizes, events,
-/// balloon statistics). The loops end with the connection or when the VM is let go; QEMU itself is touched by <see cref="StopAsync"/> alone.
+/// balloon statistics). The loops end with the connection or when the VM is let go; QEMU itself is touched by <see cref="StopAsync"/>
+/// alone.
 /// </summary>
 internal sealed class QemuVirtualMachine : IVirtualMachine
 {
@@ -91,7 +92,11 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         {
             _process?.Kill();
             if (!await IsGoneAsync(_settings.ExitDeadline, cancellation).ConfigureAwait(false))
-                throw new HypervisorException($"VM '{_handle.Id}' was told to quit, then killed, and {Whereabouts} is still there after {Seconds(_settings.ExitDeadline)}");
+            {
+                throw new HypervisorException(
+                    $"VM '{_handle.Id}' was told to quit, then killed, and {Whereabouts} is still there "
+                    + $"after {Seconds(_settings.ExitDeadline)}");
+            }
         }
 
         // The loops end with the connection; they clear the folder before they tell of the end.
@@ -238,8 +243,23 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         while (_statistics is not null)
         {
             await Task.Delay(_settings.StatsPeriod, _time, _stop.Token).ConfigureAwait(false);
-            if (_agent?.IsSpeaking != true && await _statistics.ReadNewAsync(_limit, _stop.Token).ConfigureAwait(false) is { } sample)
-                _sink.Tell(new VmObservation.Sample(sample));
+            if (_agent?.IsSpeaking == true)
+                continue;
+            try
+            {
+                if (await _statistics.ReadNewAsync(_limit, _stop.Token).ConfigureAwait(false) is { } sample)
+                    _sink.Tell(new VmObservation.Sample(sample));
+            }
+            catch (QmpTimeoutException e)
+            {
+                // Whether QEMU is lost is for the loop over the sizes to say.
+                _log($"VM '{_handle.Id}': {e.Message}");
+            }
+            catch (QmpRefusedException e)
+            {
+                _log($"VM '{_handle.Id}': its balloon tells no statistics: {e.Description}");
+                return;
+            }
         }
     }
 

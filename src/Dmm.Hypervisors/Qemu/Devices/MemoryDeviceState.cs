@@ -5,7 +5,9 @@ using Dmm.Hypervisors.Qemu.Qmp;
 
 namespace Dmm.Hypervisors.Qemu.Devices;
 
-/// <summary>One memory device as <c>query-memory-devices</c> tells it: virtio-mem, or a DIMM, which QEMU's balloon counts as boot memory.</summary>
+/// <summary>
+/// One memory device as <c>query-memory-devices</c> tells it: virtio-mem, or a DIMM, which QEMU's balloon counts as boot memory.
+/// </summary>
 /// <param name="Address">Where it stands in the guest's memory.</param>
 /// <param name="Size">What the guest has of it now.</param>
 /// <param name="Requested">virtio-mem: what it was last told to become.</param>

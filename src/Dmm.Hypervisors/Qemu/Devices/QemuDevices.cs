@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
@@ -48,7 +49,8 @@ public sealed record QemuDevices(
                     ?? throw new HypervisorException($"{qmp.Path}: query-memory-devices does not tell of the virtio-mem device {path}");
                 virtioMem.Add(new(path, state.Address, state.Max, state.Block));
             }
-            else if (type == "virtserialport" && await GetAsync(qmp, path, "name", cancellation).ConfigureAwait(false) == QemuCommandLine.AgentPort)
+            else if (type == "virtserialport"
+                && await GetAsync(qmp, path, "name", cancellation).ConfigureAwait(false) == QemuCommandLine.AgentPort)
             {
                 agentPort = path;
             }
@@ -72,7 +74,11 @@ public sealed record QemuDevices(
         else if (balloonFault is not null)
             lacks.Add($"its balloon can't be used: {balloonFault}");
         if (AgentSocket is null)
-            lacks.Add($"it has no channel {QemuCommandLine.AgentPort} that DMM can connect to: what it needs is known from balloon statistics alone, seconds late");
+        {
+            lacks.Add($"it has no channel {QemuCommandLine.AgentPort} that DMM can connect to: "
+                + "what it needs is known from balloon statistics at best, seconds late");
+        }
+
         return new(BalloonPath is not null && balloonFault is null, PluggableMax, BlockSize, lacks.ToImmutable());
     }
 
@@ -94,13 +100,16 @@ public sealed record QemuDevices(
         return found;
     }
 
-    /// <summary>QEMU tells the socket of a channel as <c>unix:PATH,server=on</c>, with <c>disconnected:</c> before it while nobody listens.</summary>
+    /// <summary>
+    /// QEMU tells the socket of a channel as <c>unix:PATH,server=on</c>, with <c>disconnected:</c> before it while nobody listens.
+    /// </summary>
     private static async Task<string?> FindAgentSocketAsync(QmpClient qmp, string port, CancellationToken cancellation)
     {
         const string scheme = "unix:", server = ",server=on";
         var label = await GetAsync(qmp, port, "chardev", cancellation).ConfigureAwait(false);
         var channels = await qmp.ExecuteAsync("query-chardev", null, cancellation).ConfigureAwait(false);
-        var file = QmpJson.Items(channels).Where(c => QmpJson.Text(c, "label") == label).Select(c => QmpJson.Text(c, "filename")).FirstOrDefault() ?? "";
+        var channel = QmpJson.Items(channels).FirstOrDefault(c => QmpJson.Text(c, "label") == label);
+        var file = channel.ValueKind == JsonValueKind.Undefined ? "" : QmpJson.Text(channel, "filename");
         var start = file.IndexOf(scheme, StringComparison.Ordinal);
         var end = file.LastIndexOf(server, StringComparison.Ordinal);
         if (start < 0 || end < start)
@@ -111,5 +120,6 @@ public sealed record QemuDevices(
 
     /// <summary>A property's value as text, whatever its kind.</summary>
     private static async Task<string> GetAsync(QmpClient qmp, string path, string property, CancellationToken cancellation) =>
-        (await qmp.ExecuteAsync("qom-get", new JsonObject { ["path"] = path, ["property"] = property }, cancellation).ConfigureAwait(false)).ToString();
+        (await qmp.ExecuteAsync("qom-get", new JsonObject { ["path"] = path, ["property"] = property }, cancellation).ConfigureAwait(false))
+            .ToString();
 }

@@ -57,8 +57,8 @@ public sealed class QemuMemory(QmpClient qmp, QemuDevices devices)
     }
 
     /// <summary>
-    /// Spreads the amount over the devices in their order and tells each of them, also where it is told the same again: that wakes a guest's
-    /// driver that gave up.
+    /// Spreads the amount over the devices in their order and tells each of them, also where it is told the same again: that wakes a
+    /// guest's driver that gave up.
     /// </summary>
     public async Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation)
     {

@@ -34,8 +34,8 @@ public sealed partial class QemuOverhead(QmpClient qmp, QemuDevices devices, int
         var places = new List<(ulong, ulong)>();
         foreach (var (address, size) in devices.VirtioMem.Select(d => (d.Address, d.Max)).Prepend((0, devices.BootMemory)))
         {
-            var answer = await qmp.ExecuteAsync(
-                "human-monitor-command", new JsonObject { ["command-line"] = $"gpa2hva 0x{address:x}" }, cancellation).ConfigureAwait(false);
+            var command = new JsonObject { ["command-line"] = $"gpa2hva 0x{address:x}" };
+            var answer = await qmp.ExecuteAsync("human-monitor-command", command, cancellation).ConfigureAwait(false);
             var match = HostAddress().Match(answer.ToString());
             if (!match.Success)
                 return null;

@@ -20,7 +20,9 @@ internal static partial class LaunchCost
 
     public static MemorySize Expect(VmSpec spec, QemuSettings settings, QemuAccel accel)
     {
-        var cost = Process + MemorySize.FromKiB(PerCpu.Bytes / 1024 * spec.Cpus) + new MemorySize(QemuCommandLine.HotplugSize(spec, settings).Bytes / BitmapShare);
+        var cpus = new MemorySize(PerCpu.Bytes * spec.Cpus);
+        var bitmaps = new MemorySize(QemuCommandLine.HotplugSize(spec, settings).Bytes / BitmapShare);
+        var cost = Process + cpus + bitmaps;
         return accel == QemuAccel.Kvm ? cost : cost + settings.TranslationCache;
     }
 

@@ -24,7 +24,7 @@ public static class QemuCommandLine
             Add(arguments, "-device", $"pcie-root-port,id=spare{port},chassis={port + 1},slot={port + 1}");
         Boot(arguments, spec.Medium ?? throw new HypervisorException($"VM '{spec.Id}' has neither a kernel nor a disk"), settings);
 
-        // QEMU's own parent process exits only when the VM is set up, and tells on stderr what is wrong otherwise; the child has a session of its own.
+        // QEMU's first process exits only when the VM is set up, and tells on stderr what is wrong otherwise.
         Add(arguments, "-daemonize", "-pidfile", folder.PidFile);
         return arguments;
     }

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Globalization;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Wire;
@@ -58,7 +59,7 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            log($"the QEMU of VM '{spec.Id}' was started but did not set itself up within {settings.LaunchDeadline.TotalSeconds:0.#} s; it is ended");
+            log($"the QEMU of VM '{spec.Id}' was started but did not set itself up within {Seconds(settings.LaunchDeadline)}; it is ended");
         }
 
         await ClearAsync(folder).ConfigureAwait(false);
@@ -75,7 +76,9 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
     }
 
     private static VmHandle HandleOf(VmSpec spec, VmFolder folder, HostProcess process) =>
-        new(spec.Id, QemuHypervisor.DriverName, spec.Boot, folder.Control, process.Pid, process.Start, HostProcess.ReadBootId(), Owned: true)
+        new(
+            spec.Id, QemuHypervisor.DriverName, spec.Boot, folder.Control,
+            process.Pid, process.Start, HostProcess.ReadBootId(), Owned: true)
         {
             OperatorSocket = folder.OperatorControl,
             AgentSocket = folder.Agent,
@@ -102,10 +105,14 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
         try
         {
             await process.WaitForExitAsync(either.Token).ConfigureAwait(false);
-            var said = Reason(await words.ConfigureAwait(false));
+            var said = ForeignText.CleanLines(await words.ConfigureAwait(false), MaxReasonLength);
             await chatter.ConfigureAwait(false);
             if (process.ExitCode != 0)
-                throw new HypervisorException($"QEMU could not start VM '{spec.Id}': {(said.Length > 0 ? said : $"it ended with code {process.ExitCode} and no word")}");
+            {
+                var reason = said.Length > 0 ? said : $"it ended with code {process.ExitCode} and no word";
+                throw new HypervisorException($"QEMU could not start VM '{spec.Id}': {reason}");
+            }
+
             if (said.Length > 0)
                 log($"QEMU said while VM '{spec.Id}' started: {said}");
         }
@@ -114,12 +121,15 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
             process.Kill(entireProcessTree: true);
             if (cancellation.IsCancellationRequested)
                 throw;
-            throw new HypervisorException($"QEMU did not set up VM '{spec.Id}' within {settings.LaunchDeadline.TotalSeconds:0.#} s (dmm.qemu.launch-deadline)");
+            throw new HypervisorException(
+                $"QEMU did not set up VM '{spec.Id}' within {Seconds(settings.LaunchDeadline)} (dmm.qemu.launch-deadline)");
         }
     }
 
     private Process Start(ProcessStartInfo start)
     {
+        if (!Descriptors.CloseAllOnExec())
+            log("this kernel can't keep inherited files from QEMU (close_range): VMs hold whatever this daemon was started with");
         try
         {
             return Process.Start(start) ?? throw new HypervisorException($"'{settings.Binary}' could not be started");
@@ -131,7 +141,7 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
     }
 
     /// <summary>What QEMU says, bounded: the rest is read and dropped so that QEMU never waits for a reader.</summary>
-    private static async Task<string> ReadWordsAsync(StreamReader reader, CancellationToken cancellation)
+    internal static async Task<string> ReadWordsAsync(StreamReader reader, CancellationToken cancellation)
     {
         var kept = new char[MaxWords];
         var length = 0;
@@ -146,8 +156,7 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
         return new string(kept, 0, length);
     }
 
-    private static string Reason(string words) =>
-        ForeignText.Clean(string.Join("; ", words.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)), MaxReasonLength);
+    private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.#} s");
 
     private async Task ClearAsync(VmFolder folder)
     {
@@ -156,7 +165,8 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
             left.Kill();
             if (!await left.WaitForExitAsync(settings.ExitDeadline, time, CancellationToken.None).ConfigureAwait(false))
             {
-                log($"process {left.Pid} was killed and is still there after {settings.ExitDeadline.TotalSeconds:0.#} s; its folder {folder.Path} stays");
+                log($"process {left.Pid} was killed and is still there after {Seconds(settings.ExitDeadline)}; "
+                    + $"its folder {folder.Path} stays");
                 return;
             }
         }

@@ -20,14 +20,17 @@ public static partial class SpecFaults
             return $"boot is {spec.Boot}; it must be whole MiB and more than 0";
         var need = spec.Boot + QemuCommandLine.HotplugSize(spec, settings);
         return need > maxMemory
-            ? $"boot {spec.Boot} and room to grow to max {spec.Policy.Max} make {need}; this host's QEMU guests can address {maxMemory} (dmm.qemu.max-memory)"
+            ? $"boot {spec.Boot} and room to grow to max {spec.Policy.Max} make {need}; "
+                + $"this host's QEMU guests can address {maxMemory} (dmm.qemu.max-memory)"
             : null;
     }
 
     private static string? Medium(VmSpec spec) => spec.Medium switch
     {
         null => "a QEMU VM needs a kernel (--kernel, --initrd) or a disk (--disk); the spec has neither",
-        BootMedium.KernelBoot kernel => File("kernel", kernel.Kernel, FileAccess.Read) ?? (kernel.Initrd is { } initrd ? File("initrd", initrd, FileAccess.Read) : null),
+        BootMedium.KernelBoot { Initrd: { } initrd } kernel =>
+            File("kernel", kernel.Kernel, FileAccess.Read) ?? File("initrd", initrd, FileAccess.Read),
+        BootMedium.KernelBoot kernel => File("kernel", kernel.Kernel, FileAccess.Read),
         BootMedium.DiskBoot { Format: not ("raw" or "qcow2") } disk => $"disk format is '{disk.Format}'; it must be raw or qcow2",
         BootMedium.DiskBoot disk => File("disk", disk.Path, FileAccess.ReadWrite),
         var other => $"QEMU can't boot from {other}",
@@ -41,10 +44,13 @@ public static partial class SpecFaults
             return $"{what} '{path}' is a folder; it must be a file";
         if (!System.IO.File.Exists(path))
             return $"{what} '{path}' does not exist";
+        var kind = (FileKind.ModeOf(path) ?? 0) & FileKind.TypeMask;
+        if (kind != FileKind.Regular && (kind != FileKind.BlockDevice || access == FileAccess.Read))
+            return $"{what} '{path}' is {(access == FileAccess.Read ? "no file" : "neither a file nor a block device")}";
         try
         {
-            using var file = System.IO.File.Open(path, new FileStreamOptions { Mode = FileMode.Open, Access = access, Share = FileShare.ReadWrite, BufferSize = 0 });
-            return file is { CanSeek: true, Length: 0 } ? $"{what} '{path}' is empty" : null;
+            using var file = new FileStream(path, FileMode.Open, access, FileShare.ReadWrite, bufferSize: 0);
+            return kind == FileKind.Regular && file.Length == 0 ? $"{what} '{path}' is empty" : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -93,7 +99,8 @@ public static partial class SpecFaults
     {
         var places = binary.Contains('/', StringComparison.Ordinal)
             ? [binary]
-            : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries).Select(p => Path.Combine(p, binary));
+            : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries)
+                .Select(folder => Path.Combine(folder, binary));
         return places.Any(System.IO.File.Exists)
             ? null
             : $"QEMU's program '{binary}' (dmm.qemu.binary) is not there; install qemu-system-x86 or name the program's path";

@@ -11,7 +11,8 @@ namespace Dmm.Hypervisors.Qemu.Qmp;
 /// <summary>
 /// One connection to a QMP server. Commands may be asked from any thread and several at once; answers are matched by id. Events are
 /// read from <see cref="Events"/>, which never holds the reader up: when nobody reads, the oldest are dropped and counted, since DMM
-/// treats every event as a hint and reads the state itself. Once the connection has ended, every call says why; a new one is another object.
+/// treats every event as a hint and reads the state itself. Once the connection has ended, every call says why; a new one is another
+/// object.
 /// </summary>
 public sealed class QmpClient : IAsyncDisposable
 {
@@ -193,7 +194,8 @@ public sealed class QmpClient : IAsyncDisposable
                 var line = await _lines.ReadAsync(_stop.Token).ConfigureAwait(false);
                 why = line.Kind switch
                 {
-                    WireLineKind.End => _greeting.Task.IsCompleted ? "QEMU closed the connection" : "closed without a QMP greeting; this is no QMP socket",
+                    WireLineKind.End when _greeting.Task.IsCompleted => "QEMU closed the connection",
+                    WireLineKind.End => "closed without a QMP greeting; this is no QMP socket",
                     WireLineKind.TooLong => $"sent a line longer than {_options.MaxLineLength} bytes; this is no QMP server that DMM knows",
                     _ => Take(QmpMessage.Parse(line.Text)) ?? "",
                 };

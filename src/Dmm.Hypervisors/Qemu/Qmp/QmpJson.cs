@@ -17,7 +17,9 @@ internal static class QmpJson
 
     /// <exception cref="HypervisorException">It is no list.</exception>
     public static IEnumerable<JsonElement> Items(JsonElement element) =>
-        element.ValueKind == JsonValueKind.Array ? element.EnumerateArray() : throw new HypervisorException($"QEMU answered no list: {Excerpt(element)}");
+        element.ValueKind == JsonValueKind.Array
+            ? element.EnumerateArray()
+            : throw new HypervisorException($"QEMU answered no list: {Excerpt(element)}");
 
     /// <exception cref="HypervisorException">There is no such object.</exception>
     public static JsonElement Member(JsonElement element, string name) =>
