@@ -1,5 +1,6 @@
 #include "agent.h"
 
+#include "clock.h"
 #include "hello.h"
 #include "port.h"
 #include "say.h"
@@ -7,16 +8,9 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { HELLO_EVERY_MS = 60000 };
-
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static bool watch(struct agent *agent, int fd, uint32_t events) {
     struct epoll_event event = {.events = events, .data.fd = fd};
@@ -110,7 +104,7 @@ static bool send_sample(struct agent *agent, enum why why, const struct sample *
 // One look, and what follows from it. False when the port is gone.
 static bool look(struct agent *agent, bool stalled, int *next_look_ms) {
     static struct sample sample;
-    int64_t now = now_ms();
+    int64_t now = clock_ms();
     *next_look_ms = CALM_SAMPLE_MS;
     if (!agent->connected || !sources_read(&agent->sources, &sample))
         return true;

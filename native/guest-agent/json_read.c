@@ -110,6 +110,11 @@ static bool find_member(const char *line, size_t length, const char *wanted, str
     return false;
 }
 
+bool json_has_member(const char *line, size_t length, const char *name) {
+    struct span value;
+    return find_member(line, length, name, &value);
+}
+
 int64_t json_read_number(const char *line, size_t length, const char *name) {
     struct span value;
     if (!find_member(line, length, name, &value))

@@ -9,6 +9,8 @@
 // Whether the line is one whole JSON object (nested values are walked over, to a depth of 16).
 bool json_is_object(const char *line, size_t length);
 
+bool json_has_member(const char *line, size_t length, const char *name);
+
 // The integer of this top-level member; UNKNOWN (fields.h) where it is missing, negative, no integer or too large.
 int64_t json_read_number(const char *line, size_t length, const char *name);
 

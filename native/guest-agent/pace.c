@@ -40,7 +40,7 @@ static void measure_rate(struct pace *pace, int64_t now_ms, struct levels now) {
         int64_t unplugged = pace->seen.total - now.total, inflated = now.ballooned - pace->seen.ballooned;
         int64_t taken = max(max(unplugged, inflated), 0);
         int64_t fall = pace->seen.available - now.available - taken;
-        int64_t seen = fall > 0 ? min(fall * 1000 / elapsed, RATE_KIB_S_MAX) : 0;
+        int64_t seen = fall > 0 ? min(min(fall, RATE_KIB_S_MAX) * 1000 / elapsed, RATE_KIB_S_MAX) : 0;
         int64_t faded = pace->rate_kib_s - pace->rate_kib_s * min(elapsed, RATE_FADE_MS) / RATE_FADE_MS;
         pace->rate_kib_s = max(seen, faded);
     }

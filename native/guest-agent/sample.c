@@ -1,26 +1,13 @@
 #include "sample.h"
 
 #include "fields.h"
+#include "text_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 // The balloon counts in pages of 4 KiB on every architecture.
 enum { BALLOON_PAGE_KIB = 4 };
-
-// /proc/vmstat is the longest, 4 to 6 KB; what does not fit is unknown.
-static char text[8192];
-
-static size_t read_whole(int file) {
-    size_t length = 0;
-    while (file >= 0 && length < sizeof text) {
-        ssize_t got = pread(file, text + length, sizeof text - length, (off_t)length);
-        if (got <= 0)
-            break;
-        length += (size_t)got;
-    }
-    return length;
-}
 
 bool sources_open(struct sources *sources) {
     sources->vmstat = open("/proc/vmstat", O_RDONLY | O_CLOEXEC);
@@ -30,9 +17,12 @@ bool sources_open(struct sources *sources) {
 }
 
 bool sources_read(const struct sources *sources, struct sample *into) {
-    meminfo_parse(text, read_whole(sources->meminfo), &into->meminfo);
-    vmstat_parse(text, read_whole(sources->vmstat), &into->vmstat);
-    psi_parse(text, read_whole(sources->pressure), &into->psi);
+    struct text text = text_file_read(sources->meminfo);
+    meminfo_parse(text.start, text.length, &into->meminfo);
+    text = text_file_read(sources->vmstat);
+    vmstat_parse(text.start, text.length, &into->vmstat);
+    text = text_file_read(sources->pressure);
+    psi_parse(text.start, text.length, &into->psi);
     return into->meminfo.total != UNKNOWN;
 }
 

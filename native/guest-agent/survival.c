@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -25,24 +26,38 @@ bool survival_lock_memory(void) {
     return mlock(&__executable_start, (size_t)(&_end - &__executable_start)) == 0 && lock_stack();
 }
 
+static bool set_oom_score(const char *score) {
+    int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (file < 0)
+        return false;
+    size_t length = strlen(score);
+    bool done = write(file, score, length) == (ssize_t)length;
+    close(file);
+    return done;
+}
+
+void survival_invite_oom_killer(void) {
+    // Everyone may make himself a better victim.
+    (void)set_oom_score("1000");
+}
+
 int survival_avoid_oom_killer(void) {
     static const struct {
         const char *text;
         int value;
     } choices[] = {{"-1000", -1000}, {"-900", -900}, {"-500", -500}, {"-250", -250}};
-    int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-    int reached = 0;
-    for (size_t i = 0; file >= 0 && reached == 0 && i < sizeof choices / sizeof *choices; i++) {
-        size_t length = choices[i].value == -1000 ? 5 : 4;
-        if (write(file, choices[i].text, length) == (ssize_t)length)
-            reached = choices[i].value;
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+        if (set_oom_score(choices[i].text))
+            return choices[i].value;
     }
-    if (file >= 0)
-        close(file);
-    return reached;
+    return 0;
 }
 
 void survival_raise_priority(void) {
     // Without the right to it the agent is as fast as others; that is no reason to stop.
     (void)setpriority(PRIO_PROCESS, 0, -20);
+}
+
+void survival_drop_priority(void) {
+    (void)setpriority(PRIO_PROCESS, 0, 0);
 }

@@ -8,10 +8,14 @@
 // go on, but then its own pages may be missing in the moment that it is for.
 bool survival_lock_memory(void);
 
+// For a process that is to be the OOM killer's first choice.
+void survival_invite_oom_killer(void);
+
 // Makes this process the OOM killer's last choice, as far as it may. Returns the oom_score_adj that was reached: −1000 is best.
 int survival_avoid_oom_killer(void);
 
 // Lets it be scheduled before the load that it watches.
 void survival_raise_priority(void);
+void survival_drop_priority(void);
 
 #endif

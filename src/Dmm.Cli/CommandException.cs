@@ -3,7 +3,8 @@ using Dmm.Contracts;
 namespace Dmm.Cli;
 
 /// <summary>Ends the command with one line on standard error and an exit code.</summary>
-internal sealed class CommandException(int exitCode, string kind, IReadOnlyList<string> lines) : Exception(string.Join(Environment.NewLine, lines))
+internal sealed class CommandException(int exitCode, string kind, IReadOnlyList<string> lines)
+    : Exception(string.Join(Environment.NewLine, lines))
 {
     public int ExitCode { get; } = exitCode;
 

@@ -6,7 +6,7 @@ using Dmm.Contracts;
 
 namespace Dmm.Cli;
 
-/// <summary>The command <c>dmm</c>: its tree of verbs, and what every verb has in common: socket, JSON, one-line errors, exit codes.</summary>
+/// <summary>The command <c>dmm</c>: its tree of verbs, and what they have in common: socket, JSON, one-line errors, exit codes.</summary>
 internal sealed class CommandLine
 {
     private const string SocketVariable = "DMM_SOCKET";
@@ -77,8 +77,8 @@ internal sealed class CommandLine
         var vm = new Command("vm", "Virtual machines");
         foreach (var verb in new[]
                  {
-                     VmList.Build(this), VmShow.Build(this), VmCreate.Build(this), VmAdopt.Build(this), VmSet.Build(this), VmResize.Build(this),
-                     VmStop.Build(this), VmForget.Build(this),
+                     VmList.Build(this), VmShow.Build(this), VmCreate.Build(this), VmAdopt.Build(this), VmSet.Build(this),
+                     VmResize.Build(this), VmStop.Build(this), VmForget.Build(this),
                  })
         {
             vm.Subcommands.Add(verb);
@@ -90,7 +90,8 @@ internal sealed class CommandLine
         return root;
     }
 
-    /// <summary>Gives a verb its action. It is done when <paramref name="act"/> returns; anything else is thrown as a <see cref="CommandException"/>.</summary>
+    /// <summary>Gives a verb its action.</summary>
+    /// <param name="act">Done when it returns; anything else it throws as a <see cref="CommandException"/>.</param>
     public Command Verb(Command command, Func<ParseResult, Session, CancellationToken, Task> act)
     {
         command.SetAction(async (parsed, cancellation) =>

@@ -3,7 +3,7 @@ using System.CommandLine.Parsing;
 
 namespace Dmm.Cli;
 
-/// <summary>What is wrong with a command line, in the words of this command: System.CommandLine's own name the fault, but not what would be right.</summary>
+/// <summary>What is wrong with a command line. System.CommandLine's own words name the fault, but not what would be right.</summary>
 internal static class Misuse
 {
     public static IReadOnlyList<string> Of(ParseResult parsed)
@@ -17,18 +17,28 @@ internal static class Misuse
             return [verbs.Length > 0 && !token.StartsWith('-') ? $"no verb '{token}'; there are {verbs}" : $"unknown argument '{token}'"];
         }
 
-        return verbs.Length > 0
-            ? [$"a verb is missing; there are {verbs} (--help says more)"]
-            : [.. parsed.Errors.Select(Say).Distinct()];
+        if (verbs.Length > 0)
+            return [$"a verb is missing; there are {verbs} (--help says more)"];
+        var missing = parsed.Errors.OrderBy(e => e.SymbolResult is OptionResult).Select(Missing).OfType<string>().Distinct().ToList();
+        var others = parsed.Errors.Where(e => Missing(e) is null).Select(Say).Distinct();
+        return missing.Count == 0
+            ? [.. others]
+            : [$"{string.Join(", ", missing)} {(missing.Count == 1 ? "is" : "are")} missing", .. others];
     }
+
+    private static string? Missing(ParseError error) => error.SymbolResult switch
+    {
+        OptionResult { IdentifierTokenCount: 0 } option => option.Option.Name,
+        ArgumentResult { Tokens.Count: 0, Parent: not OptionResult } argument => argument.Argument.Name,
+        _ => null,
+    };
 
     private static string Say(ParseError error) => error.SymbolResult switch
     {
         OptionResult { Tokens.Count: 0, IdentifierTokenCount: > 0 } option => $"{option.Option.Name} needs a value",
-        OptionResult { IdentifierTokenCount: 0 } option => $"{option.Option.Name} is missing",
-        OptionResult { IdentifierTokenCount: > 1 } option when option.Option.Arity.MaximumNumberOfValues == 1 => $"{option.Option.Name} is given more than once",
+        OptionResult { IdentifierTokenCount: > 1 } option when option.Option.Arity.MaximumNumberOfValues == 1 =>
+            $"{option.Option.Name} is given more than once",
         ArgumentResult { Tokens.Count: 0, Parent: OptionResult { Option: { } option } } => $"{option.Name} needs a value",
-        ArgumentResult { Tokens.Count: 0 } argument => $"{argument.Argument.Name} is missing",
         _ => error.Message.TrimEnd('.'),
     };
 }

@@ -16,6 +16,10 @@ internal static class Values
         "yyyy-MM-dd HH:mmK", "yyyy-MM-dd HH:mm:ssK", "yyyy-MM-dd HH:mm:ss.FFFFFFFK",
     ];
 
+    /// <summary>What would be right as a name, for messages.</summary>
+    public static readonly string NameForm =
+        $"a VM's name: 1 to {VmId.MaxLength} letters, digits, '.', '-' and '_', starting with a letter or digit";
+
     private delegate bool TryParse<T>(string text, out T value);
 
     public static Argument<string> VmName() => new("NAME")
@@ -91,7 +95,8 @@ internal static class Values
         }),
     };
 
-    public static Option<string?> Text(string name, string description, string helpName) => new(name) { Description = description, HelpName = helpName };
+    public static Option<string?> Text(string name, string description, string helpName) =>
+        new(name) { Description = description, HelpName = helpName };
 
     public static Option<string?> OneOf(string name, string description, string helpName, string one, string other) => new(name)
     {
@@ -121,14 +126,15 @@ internal static class Values
                     return true;
                 }
 
-                var ok = DateTimeOffset.TryParseExact(text, TimeFormats, CultureInfo.InvariantCulture, DateTimeStyles.AssumeLocal, out var at);
+                var ok = DateTimeOffset.TryParseExact(
+                    text, TimeFormats, CultureInfo.InvariantCulture, DateTimeStyles.AssumeLocal, out var at);
                 value = at;
                 return ok;
             }),
     };
 
     private static string? Name(ArgumentResult result) =>
-        Parse(result, "NAME", $"a VM's name: 1 to {VmId.MaxLength} letters, digits, '.', '-' and '_', starting with a letter or digit", (string text, out string? value) =>
+        Parse(result, "NAME", NameForm, (string text, out string? value) =>
         {
             value = text;
             return VmId.TryParse(text, out _);

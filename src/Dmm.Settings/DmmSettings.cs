@@ -9,7 +9,7 @@ public enum HypervisorKind
     Simulation,
 }
 
-/// <summary>All that dmmd can be told, read once and checked. <c>config/reference.conf</c> says what each setting means and why its default is what it is.</summary>
+/// <summary>All that dmmd can be told, read once and checked. <c>config/reference.conf</c> says what each setting means, and why.</summary>
 public sealed record DmmSettings
 {
     private const string AkkaKey = "akka";

@@ -27,8 +27,10 @@ public static class DurationText
         var trimmed = text?.Trim() ?? "";
         foreach (var (suffix, ticks) in Units)
         {
-            if (!trimmed.EndsWith(suffix, StringComparison.Ordinal)
-                || !decimal.TryParse(trimmed[..^suffix.Length].TrimEnd(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number))
+            if (!trimmed.EndsWith(suffix, StringComparison.Ordinal))
+                continue;
+            var digits = trimmed[..^suffix.Length].TrimEnd();
+            if (!decimal.TryParse(digits, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number))
                 continue;
             if (number > Longest.Ticks / ticks)
                 return false;

@@ -29,7 +29,7 @@ public static class HostMemory
             : throw new SettingsException($"{meminfo} does not tell MemTotal, so dmm.host.memory can't be auto; give it a size");
     }
 
-    /// <summary>Limits on the way from this process's cgroup up to the root, version 2 (<c>memory.max</c>) and 1 (<c>memory.limit_in_bytes</c>).</summary>
+    /// <summary>Limits from this process's cgroup up to the root, of cgroups version 2 and 1.</summary>
     private static IEnumerable<MemorySize> CgroupLimits(string root)
     {
         foreach (var line in Lines(Path.Combine(root, "proc/self/cgroup")))
@@ -37,7 +37,9 @@ public static class HostMemory
             // hierarchy:controllers:path; version 2 has hierarchy 0 and no controllers.
             if (line.Split(':', 3) is not [_, var controllers, var path])
                 continue;
-            var (mount, file) = controllers.Length == 0 ? ("sys/fs/cgroup", "memory.max") : ("sys/fs/cgroup/memory", "memory.limit_in_bytes");
+            var (mount, file) = controllers.Length == 0
+                ? ("sys/fs/cgroup", "memory.max")
+                : ("sys/fs/cgroup/memory", "memory.limit_in_bytes");
             if (controllers.Length > 0 && !controllers.Split(',').Contains("memory"))
                 continue;
             for (var group = path.Trim('/'); ; group = Path.GetDirectoryName(group) ?? "")

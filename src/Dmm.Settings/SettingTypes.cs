@@ -61,7 +61,8 @@ internal static class SettingTypes
 
     public static double Number(this SettingsReader reader, string key, double least, double most) =>
         reader.Read(key, string.Create(CultureInfo.InvariantCulture, $"a number from {least} to {most}"), (string text, out double value) =>
-            double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out value) && value >= least && value <= most);
+            double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out value)
+            && value >= least && value <= most);
 
     public static int Integer(this SettingsReader reader, string key, int least, int most) =>
         reader.Read(key, $"a whole number from {least} to {most}", (string text, out int value) =>

@@ -55,7 +55,7 @@ internal sealed class SettingsReader
         return value;
     }
 
-    /// <summary>Notes what can't be between settings that are each sound. Names <paramref name="key"/> and what the file gives for it.</summary>
+    /// <summary>Notes what can't be between settings that are each sound.</summary>
     public void Refuse(string key, string right)
     {
         var (node, origin) = _file.TryGetValue(key, out var given) ? (given, _fileName) : (_reference[key], "reference.conf");
@@ -75,7 +75,9 @@ internal sealed class SettingsReader
                 : $"{path} in {_fileName} is {node.Shown}; it is a section of settings such as {within}";
         }
 
-        var names = node is HoconSection ? [.. _reference.Keys.Select(key => key[..key.LastIndexOf('.')]).Distinct()] : _reference.Keys.ToArray();
+        IEnumerable<string> names = node is HoconSection
+            ? _reference.Keys.Select(key => key[..key.LastIndexOf('.')]).Distinct()
+            : _reference.Keys;
         var meant = Nearest.To(path, names) ?? Nearest.To($"{Section}.{path}", names);
         return $"{_fileName}, {node.Place}: unknown setting {path}; "
             + (meant is null ? "reference.conf lists all there are" : $"did you mean {meant}?");

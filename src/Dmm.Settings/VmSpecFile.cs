@@ -12,7 +12,10 @@ namespace Dmm.Settings;
 public sealed record VmSpecFile
 {
     private static readonly string[] Keys =
-        ["name", "min", "boot", "max", "shares", "cpus", "kernel", "initrd", "append", "disk", "disk-format", "network", "channels", "timeout"];
+    [
+        "name", "min", "boot", "max", "shares", "cpus", "kernel", "initrd", "append", "disk", "disk-format", "network", "channels",
+        "timeout",
+    ];
 
     private static readonly string[] ChannelKeys = ["name", "socket"];
 
@@ -61,7 +64,8 @@ public sealed record VmSpecFile
             Timeout = root.Duration("timeout"),
             Channels =
             [
-                .. root.Sections("channels", ChannelKeys).Select(c => new VmSpecChannel(c.Required(c.Text("name"), "name"), c.Required(c.Path("socket"), "socket"))),
+                .. root.Sections("channels", ChannelKeys)
+                    .Select(c => new VmSpecChannel(c.Required(c.Text("name"), "name"), c.Required(c.Path("socket"), "socket"))),
             ],
         };
         return reader.Faults.Count == 0 ? spec : throw new SettingsException(reader.Faults);
@@ -152,7 +156,8 @@ public sealed record VmSpecFile
                 return [];
             if (node is HoconList list && list.Items.All(i => i is HoconSection))
                 return [.. list.Items.Select((item, i) => reader.Section((HoconSection)item, $"{prefix}{key}[{i}].", known))];
-            reader.Faults.Add($"{prefix}{key} in {reader.File} is {node.Shown}; it must be a list of sections such as [{{ {string.Join(" = …, ", known)} = … }}]");
+            var form = $"[{{ {string.Join(" = …, ", known)} = … }}]";
+            reader.Faults.Add($"{prefix}{key} in {reader.File} is {node.Shown}; it must be a list of sections such as {form}");
             return [];
         }
 

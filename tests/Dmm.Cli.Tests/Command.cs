@@ -30,7 +30,6 @@ internal static class Command
     {
         public JsonNode Json => JsonNode.Parse(Out) ?? throw new InvalidOperationException("null is no answer");
 
-        /// <summary>Without the blanks at the ends of lines that tables have.</summary>
-        public string[] Lines => [.. Out.TrimEnd('\n').Split('\n').Select(l => l.TrimEnd())];
+        public string[] Lines => Out.TrimEnd('\n').Split('\n');
     }
 }

@@ -10,7 +10,7 @@ public sealed class CreateWaitTests : IAsyncLifetime
     private FakeDaemon _daemon = null!;
 
     public async Task InitializeAsync() =>
-        _daemon = (await FakeDaemon.StartAsync()).On("POST /api/v1/vms", new DoneView("web-1", "web-1 is admitted", ["boot rounded to 256 MiB"]), HttpStatusCode.Accepted);
+        _daemon = (await FakeDaemon.StartAsync()).On("POST /api/v1/vms", new DoneView("web-1", "admitted", ["boot rounded to 256 MiB"]), HttpStatusCode.Accepted);
 
     public async Task DisposeAsync() => await _daemon.DisposeAsync();
 
@@ -28,7 +28,7 @@ public sealed class CreateWaitTests : IAsyncLifetime
 
         Assert.Equal(0, result.ExitCode);
         Assert.Equal("web-1: waiting: db gives 200 MiB\nweb-1: launching\nweb-1: booting\n", result.Error);
-        Assert.Equal(["web-1 is admitted", "note: boot rounded to 256 MiB"], result.Lines[..2]);
+        Assert.Equal(["web-1: admitted", "note: boot rounded to 256 MiB"], result.Lines[..2]);
         Assert.Matches(@"^web-1 runs with 1\.23 GiB after \d+\.\d s$", result.Lines[2]);
     }
 
@@ -44,23 +44,35 @@ public sealed class CreateWaitTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("admissionExpired", "timeout")]
-    [InlineData("admissionRefused", "refused")]
-    [InlineData("admissionFailed", "failed")]
-    public async Task A_VM_that_does_not_come_says_why(string kind, string told)
+    [InlineData("admissionExpired", "its peers did not make room", "web-1: its peers did not make room", "timeout")]
+    [InlineData("admissionRefused", "web-1 lacks 200 MiB", "web-1 lacks 200 MiB", "refused")]
+    [InlineData("admissionFailed", "QEMU: no such machine", "web-1: QEMU: no such machine", "failed")]
+    [InlineData("admissionCancelled", "cancelled by its operator", "web-1: cancelled by its operator", "failed")]
+    public async Task A_VM_that_does_not_come_says_why(string kind, string why, string line, string told)
     {
         Answer(Samples.Vm with { State = "waiting" }, null);
         _daemon.On("GET /api/v1/events", new[]
         {
             Samples.Event(1, kind, "an older try", DateTimeOffset.UtcNow.AddHours(-1)),
-            Samples.Event(2, kind, "web-1 lacks 200 MiB after 60s", DateTimeOffset.UtcNow.AddHours(1)),
+            Samples.Event(2, kind, why, DateTimeOffset.UtcNow.AddHours(1)),
             Samples.Event(3, kind, "another's", DateTimeOffset.UtcNow.AddHours(1), vm: "db"),
         });
 
         var result = await Command.RunAsync(_daemon, [.. Create, "--json"]);
 
-        Assert.Equal((1, "dmm: web-1 lacks 200 MiB after 60s\n"), (result.ExitCode, result.Error));
+        Assert.Equal((1, $"dmm: {line}\n"), (result.ExitCode, result.Error));
         Assert.Equal(told, (string)result.Json["kind"]!);
+    }
+
+    [Fact]
+    public async Task A_VM_that_is_gone_without_a_reason_is_told_by_its_last_event()
+    {
+        Answer(Samples.Vm with { State = "booting" }, null);
+        _daemon.On("GET /api/v1/events", new[] { Samples.Event(1, "vmEnded", "QEMU ended with status 1", DateTimeOffset.UtcNow.AddHours(1)) });
+
+        var result = await Command.RunAsync(_daemon, Create);
+
+        Assert.Equal((1, "web-1: booting\ndmm: web-1: QEMU ended with status 1\n"), (result.ExitCode, result.Error));
     }
 
     [Fact]
@@ -99,7 +111,7 @@ public sealed class CreateWaitTests : IAsyncLifetime
     {
         var result = await Command.RunAsync(_daemon, Create[..^1]);
 
-        Assert.Equal((0, "web-1 is admitted\nnote: boot rounded to 256 MiB\n"), (result.ExitCode, result.Out));
+        Assert.Equal((0, "web-1: admitted\nnote: boot rounded to 256 MiB\n"), (result.ExitCode, result.Out));
         Assert.Single(_daemon.Requests);
     }
 

@@ -25,6 +25,9 @@ public sealed class ExitCodeTests
     [InlineData("dmm: SIZE is 'big'; it must be a size such as 256M or 1.5GiB, or auto", "vm", "resize", "a", "big")]
     [InlineData("dmm: SIZE is missing", "vm", "resize", "a")]
     [InlineData("dmm: --qmp is missing", "vm", "adopt", "a", "--min", "1G", "--max", "2G")]
+    [InlineData("dmm: NAME, --qmp, --min, --max are missing", "vm", "adopt")]
+    [InlineData("dmm: --max is given more than once", "vm", "set", "a", "--max", "1G", "--max", "2G")]
+    [InlineData("dmm: unknown argument 'b'", "vm", "show", "a", "b")]
     [InlineData("dmm: --grace is '30'; it must be a number and a unit (ms, s, m, h, d), such as 500ms, 1.5s or 2m", "vm", "stop", "a", "--grace", "30")]
     [InlineData("dmm: --since is 'yesterday'; it must be a time such as 2026-01-31T08:00 (local) or 2026-01-31T08:00:00Z, or how long ago, such as 10m", "events", "--since", "yesterday")]
     [InlineData("dmm: --min SIZE is missing (The guarantee: never less than this); give it, or a spec file with --spec", "vm", "create", "a")]
@@ -149,6 +152,7 @@ public sealed class ExitCodeTests
         var greeting = Task.Run(async () =>
         {
             using var client = await other.AcceptAsync();
+            await client.ReceiveAsync(new byte[4096]);
             await client.SendAsync("{\"QMP\": {}}\r\n"u8.ToArray());
         });
 

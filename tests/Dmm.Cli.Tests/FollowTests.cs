@@ -29,13 +29,14 @@ public sealed class FollowTests
         using var error = new StringWriter();
         using var terminal = new Terminal(output, error, width: null, colours: false);
 
-        var exitCode = await CommandLine.RunAsync(["events", "--follow", "--json", "--socket", daemon.Socket], terminal, cancellation.Token);
+        var exitCode = await CommandLine.RunAsync(["events", "--follow", "--since", "2026-01-31T12:00:00Z", "--json", "--socket", daemon.Socket], terminal, cancellation.Token);
 
         Assert.Equal(ExitCode.Interrupted, exitCode);
         Assert.Equal(["one", "two", "three"], output.Lines.Select(l => JsonSerializer.Deserialize<EventView>(l, ContractJson.Options)!.Text));
         Assert.All(output.Lines, l => Assert.StartsWith("{\"sequence\":", l, StringComparison.Ordinal));
         Assert.Equal("dmm: the daemon went away; waiting for it\n", error.ToString());
-        Assert.Equal(["GET /api/v1/events/stream", "GET /api/v1/events/stream?since=2026-01-31T12%3A00%3A02.0000000Z"], daemon.Requests);
+        Assert.Equal(
+            ["GET /api/v1/events/stream?since=2026-01-31T12%3A00%3A00.0000000Z", "GET /api/v1/events/stream?since=2026-01-31T12%3A00%3A02.0000000Z"], daemon.Requests);
     }
 
     [Fact]

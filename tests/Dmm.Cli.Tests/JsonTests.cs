@@ -43,7 +43,7 @@ public sealed class JsonTests
         var text = await Command.RunAsync(daemon, "vm", "set", "web-1", "--max", "4000M");
 
         Assert.Equal("""{"vm":"web-1","text":"max is 4 GiB","notes":["rounded up to 4 GiB"]}""", json.Json.ToJsonString());
-        Assert.Equal(["max is 4 GiB", "note: rounded up to 4 GiB"], text.Lines);
+        Assert.Equal(["web-1: max is 4 GiB", "note: rounded up to 4 GiB"], text.Lines);
     }
 
     [Fact]
@@ -74,6 +74,6 @@ public sealed class JsonTests
         var newer = JsonNode.Parse("""{"vm": "web-1", "text": "stopped", "notes": [], "mood": "fine"}""")!;
         await using var daemon = (await FakeDaemon.StartAsync()).On("POST /api/v1/vms/web-1/stop", newer);
 
-        Assert.Equal("stopped\n", (await Command.RunAsync(daemon, "vm", "stop", "web-1")).Out);
+        Assert.Equal("web-1: stopped\n", (await Command.RunAsync(daemon, "vm", "stop", "web-1")).Out);
     }
 }

@@ -26,7 +26,7 @@ public sealed class RequestTests
 
         var result = await Command.RunAsync(daemon, args);
 
-        Assert.Equal((0, "", "done\n"), (result.ExitCode, result.Error, result.Out));
+        Assert.Equal((0, "", "a: done\n"), (result.ExitCode, result.Error, result.Out));
         Assert.Equal(request, Assert.Single(daemon.Requests));
     }
 
@@ -58,7 +58,7 @@ public sealed class RequestTests
 
     [Theory]
     [InlineData("name = web, min = 128M, boot = 256M", "dmm: max is missing in FILE (Never more than this); write it there, or give --max SIZE")]
-    [InlineData("name = \"a/b\", min = 1M", "dmm: name in FILE is 'a/b'; it must be 1 to 48 letters, digits, '.', '-' and '_', starting with a letter or digit")]
+    [InlineData("name = \"a/b\", min = 1M", "dmm: name in FILE is 'a/b'; it must be a VM's name: 1 to 48 letters, digits, '.', '-' and '_', starting with a letter or digit")]
     [InlineData("name = web\nmin = ${x}", "dmm: FILE, line 2, column 7: substitutions (${…}) are not supported; write the value itself")]
     [InlineData("nmae = web", "dmm: FILE, line 1, column 8: unknown key nmae; did you mean name?")]
     [InlineData("name = web\nmin = {", "dmm: FILE, line 2, column 7: the '{' that opens here is never closed")]

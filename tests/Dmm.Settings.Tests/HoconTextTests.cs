@@ -151,7 +151,7 @@ public sealed class HoconTextTests
         Assert.Equal($"{missing} does not exist", Refusal(missing));
         Assert.Equal($"{folder.Path} is a folder; a file is needed", Refusal(folder.Path));
         Assert.Equal($"{binary} is no text in UTF-8", Refusal(binary));
-        Assert.Equal($"{large} is larger than 1024 KiB; settings and specs are far smaller, so this seems to be another file", Refusal(large));
+        Assert.Equal($"{large} is larger than 1024 KiB; settings and specs are far smaller, so this is another file", Refusal(large));
 
         static string Refusal(string path) => Assert.Throws<SettingsException>(() => HoconText.ParseFile(path)).Message;
     }

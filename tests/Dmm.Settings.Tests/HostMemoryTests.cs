@@ -47,7 +47,7 @@ public sealed class HostMemoryTests : IDisposable
         var host = DmmSettings.Parse("dmm.host.reserve = 8GiB", "x").Host;
 
         Assert.Equal(
-            "dmm.host.reserve is 8 GiB, but this host (or the daemon's cgroup) has 8 GiB; it must be less, so that VMs have some",
+            "dmm.host.reserve is 8 GiB, but this host (or the daemon's cgroup) has 8 GiB; it must be less",
             Assert.Throws<SettingsException>(() => host.Governed(_root.Path)).Message);
     }
 

@@ -21,13 +21,13 @@ public sealed class PredictorActor : ReceiveActor, IWithTimers
             if (!_models.TryGetValue(sampled.Vm, out var model))
                 _models[sampled.Vm] = model = new(sampled.Vm, settings);
             var wasUrgent = model.Current?.Urgent == true;
-            var forecast = model.Take(sampled.Sample, sampled.Actual);
+            var forecast = model.Take(sampled.Sample, sampled.Sizes);
             if (forecast.Urgent)
                 host.Tell(new PredictorProtocol.Forecasts([forecast], Tick: false));
             if (forecast.Urgent && !wasUrgent)
             {
                 Context.System.EventStream.Publish(new Happening(Context.System.Scheduler.Now, "pressure", sampled.Vm,
-                    $"{sampled.Sample.MemAvailable} available of {sampled.Actual}; {forecast.Demand} expected", sampled.Actual, forecast.Demand));
+                    $"{sampled.Sample.MemAvailable} available of {sampled.Sizes.Actual}; {forecast.Demand} expected", sampled.Sizes.Actual, forecast.Demand));
             }
         });
         Receive<PredictorProtocol.Forget>(forget => _models.Remove(forget.Vm));

@@ -1,14 +1,13 @@
 using System.Collections.Immutable;
 using Dmm.Core.Demand;
-using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Prediction;
 
 public static class PredictorProtocol
 {
-    /// <param name="Actual">The VM's actual size when the sample was taken.</param>
-    public sealed record Sampled(VmId Vm, GuestSample Sample, MemorySize Actual);
+    /// <param name="Sizes">The VM's sizes as last known when the sample came.</param>
+    public sealed record Sampled(VmId Vm, GuestSample Sample, VmSizes Sizes);
 
     public sealed record Forget(VmId Vm);
 

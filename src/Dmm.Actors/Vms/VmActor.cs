@@ -130,8 +130,8 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
                 break;
             case VmObservation.Sample sample:
                 _sample = sample.Value;
-                if (_memory.Sizes is not null)
-                    _predictor.Tell(new PredictorProtocol.Sampled(_id, sample.Value, _memory.Actual));
+                if (_memory.Sizes is { } known)
+                    _predictor.Tell(new PredictorProtocol.Sampled(_id, sample.Value, known));
                 Feed(new VmCommand.ObserveSample(sample.Value));
                 break;
             case VmObservation.Hello hello:

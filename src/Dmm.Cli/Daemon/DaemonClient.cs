@@ -8,8 +8,8 @@ using Dmm.Contracts;
 namespace Dmm.Cli.Daemon;
 
 /// <summary>
-/// dmmd's HTTP interface over its Unix socket. Every failure comes as a <see cref="CommandException"/>: not reached, used wrongly (the daemon
-/// says invalid), or refused.
+/// dmmd's HTTP interface over its Unix socket. Every failure comes as a <see cref="CommandException"/>: not reached, used wrongly (the
+/// daemon says invalid), or refused.
 /// </summary>
 internal sealed class DaemonClient : IDisposable
 {
@@ -30,7 +30,8 @@ internal sealed class DaemonClient : IDisposable
     public DaemonClient(string socket)
     {
         if (Encoding.UTF8.GetByteCount(socket) > MaxSocketPath)
-            throw CommandException.Usage($"the socket {socket} has a path of more than {MaxSocketPath} bytes, which no Unix socket can have");
+            throw CommandException.Usage(
+                $"the socket {socket} has a path of more than {MaxSocketPath} bytes, which no Unix socket can have");
         _socket = socket;
         _http = new HttpClient(new SocketsHttpHandler
         {
@@ -48,7 +49,8 @@ internal sealed class DaemonClient : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    public Task<T> GetAsync<T>(string path, CancellationToken cancellation) => AskAsync<T>(HttpMethod.Get, path, null, ReadDeadline, cancellation);
+    public Task<T> GetAsync<T>(string path, CancellationToken cancellation) =>
+        AskAsync<T>(HttpMethod.Get, path, null, ReadDeadline, cancellation);
 
     public Task<DoneView> PostAsync(string path, object? body, CancellationToken cancellation, TimeSpan? deadline = null) =>
         AskAsync<DoneView>(HttpMethod.Post, path, body, deadline ?? ChangeDeadline, cancellation);
@@ -128,11 +130,13 @@ internal sealed class DaemonClient : IDisposable
         catch (JsonException e)
         {
             throw CommandException.Failed(
-                $"dmmd at {_socket} answers {Route(request)} in a way that this dmm does not understand; are both of one release? ({Line(e)})");
+                $"dmmd at {_socket} answers {Route(request)} in a way that this dmm does not understand; "
+                + $"are both of one release? ({Line(e)})");
         }
     }
 
-    private static async Task<CommandException> RefusalAsync(HttpRequestMessage request, HttpResponseMessage response, CancellationToken cancellation)
+    private static async Task<CommandException> RefusalAsync(
+        HttpRequestMessage request, HttpResponseMessage response, CancellationToken cancellation)
     {
         var view = await ErrorAsync(response, cancellation);
         if (response.StatusCode == HttpStatusCode.BadRequest || view?.Kind == "invalid")
@@ -163,7 +167,8 @@ internal sealed class DaemonClient : IDisposable
             socket.Dispose();
             throw CommandException.Unreachable(e.SocketErrorCode switch
             {
-                SocketError.AccessDenied => $"{_socket} may not be used by this user; its permissions say who may (dmm.socket-mode, dmm.socket-group)",
+                SocketError.AccessDenied =>
+                    $"{_socket} may not be used by this user; its permissions say who may (dmm.socket-mode, dmm.socket-group)",
                 SocketError.ConnectionRefused => $"nobody listens at {_socket}; is dmmd running?",
                 _ when !File.Exists(_socket) => $"there is no socket {_socket}; is dmmd running? --socket or DMM_SOCKET name another",
                 _ => $"{_socket} can't be reached: {e.Message}",

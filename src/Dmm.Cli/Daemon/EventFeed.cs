@@ -12,6 +12,8 @@ internal sealed class EventFeed(DaemonClient daemon, TimeProvider time)
     /// <summary>How long a daemon that went away may stay away: longer than a restart takes.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    private const string TimeFormat = "yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'";
+
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
     public Task<EventView[]> PastAsync(DateTimeOffset? since, CancellationToken cancellation) =>
@@ -23,10 +25,9 @@ internal sealed class EventFeed(DaemonClient daemon, TimeProvider time)
     /// <param name="lost">Called once each time the daemon goes away.</param>
     /// <exception cref="CommandException">The daemon is not reached at first, or stays away.</exception>
     public async IAsyncEnumerable<EventView> FollowAsync(
-        DateTimeOffset? since, Action lost, [EnumeratorCancellation] CancellationToken cancellation)
+        DateTimeOffset since, Action lost, [EnumeratorCancellation] CancellationToken cancellation)
     {
         EventView? last = null;
-        var began = since ?? time.GetUtcNow();
         while (true)
         {
             var away = time.GetTimestamp();
@@ -38,15 +39,16 @@ internal sealed class EventFeed(DaemonClient daemon, TimeProvider time)
                 await using var items = ReadAsync(response, cancellation).GetAsyncEnumerator(cancellation);
                 while (await NextAsync(items))
                 {
-                    if (last is not null && (items.Current.At < last.At || (items.Current.At == last.At && items.Current.Sequence <= last.Sequence)))
+                    var next = items.Current;
+                    if (last is not null && (next.At, next.Sequence).CompareTo((last.At, last.Sequence)) <= 0)
                         continue;
-                    last = items.Current;
-                    yield return last;
+                    last = next;
+                    yield return next;
                 }
             }
 
             lost();
-            last ??= new EventView { At = began, Sequence = -1, Kind = "", Text = "" };
+            last ??= new EventView { At = since, Sequence = -1, Kind = "", Text = "" };
         }
     }
 
@@ -80,16 +82,18 @@ internal sealed class EventFeed(DaemonClient daemon, TimeProvider time)
         }
     }
 
-    private static async IAsyncEnumerable<EventView> ReadAsync(HttpResponseMessage response, [EnumeratorCancellation] CancellationToken cancellation)
+    private static async IAsyncEnumerable<EventView> ReadAsync(
+        HttpResponseMessage response, [EnumeratorCancellation] CancellationToken cancellation)
     {
         await using var stream = await response.Content.ReadAsStreamAsync(cancellation);
         await foreach (var item in SseParser.Create(stream).EnumerateAsync(cancellation))
         {
             if (item.Data.Length > 0)
-                yield return JsonSerializer.Deserialize<EventView>(item.Data, ContractJson.Options) ?? throw new JsonException("an event is null");
+                yield return JsonSerializer.Deserialize<EventView>(item.Data, ContractJson.Options)
+                    ?? throw new JsonException("an event is null");
         }
     }
 
     private static string Query(DateTimeOffset? since) =>
-        since is { } at ? $"?since={Uri.EscapeDataString(at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", CultureInfo.InvariantCulture))}" : "";
+        since is { } at ? $"?since={Uri.EscapeDataString(at.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture))}" : "";
 }

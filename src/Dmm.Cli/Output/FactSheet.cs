@@ -3,7 +3,7 @@ using Spectre.Console.Rendering;
 
 namespace Dmm.Cli.Output;
 
-/// <summary>Facts below each other: what it is called, its value, and a word more where that helps. What is not known is left out.</summary>
+/// <summary>Facts below each other: a name, a value, and a word more where that helps. What is not known is left out.</summary>
 internal sealed class FactSheet
 {
     private readonly Table _table = new Table { Border = TableBorder.None, ShowHeaders = false }
@@ -23,7 +23,7 @@ internal sealed class FactSheet
 
     public FactSheet AddSize(string name, long? bytes, string? more = null) => Add(name, Show.Size(bytes), more);
 
-    public void WriteTo(Terminal terminal) => terminal.Screen.Write(_table);
+    public void WriteTo(Terminal terminal) => terminal.Write(_table);
 
     /// <summary>A table without lines, as wide as what it holds.</summary>
     /// <param name="columns">Names; those that begin with <c>&gt;</c> are numbers and stand to the right.</param>

@@ -38,7 +38,10 @@ internal static class Show
 
     public static string Size(MemorySize size) => Size(size.Bytes);
 
-    public static string Percent(double? value) => value is { } percent ? string.Create(CultureInfo.InvariantCulture, $"{percent:0.##} %") : Unknown;
+    public static string Percent(double? value) =>
+        value is { } percent ? string.Create(CultureInfo.InvariantCulture, $"{percent:0.##} %") : Unknown;
+
+    public static string Seconds(TimeSpan duration) => string.Create(CultureInfo.InvariantCulture, $"{duration.TotalSeconds:0.0} s");
 
     /// <summary>Local time; with its date where that is not today's.</summary>
     public static string Time(DateTimeOffset at, TimeProvider clock)

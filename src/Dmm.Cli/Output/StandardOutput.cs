@@ -3,8 +3,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Dmm.Cli.Output;
 
 /// <summary>
-/// Standard output that tells when its reader has gone. .NET's own console stream swallows that, and <c>dmm events --follow | head</c> would
-/// stay for ever.
+/// Standard output that tells when its reader has gone. .NET's own console stream swallows that, and <c>dmm events --follow | head</c>
+/// would stay for ever.
 /// </summary>
 internal sealed class StandardOutput : Stream
 {
@@ -16,7 +16,7 @@ internal sealed class StandardOutput : Stream
     {
         var raw = new FileStream(new SafeFileHandle(FileDescriptor, ownsHandle: false), FileAccess.Write, bufferSize: 0);
 
-        // A FileStream keeps its own place in a file, which is wrong where several programs write to one; such a file has no reader to lose.
+        // A FileStream keeps its own place in a file, which is wrong where several programs write to one; a file has no reader to lose.
         _to = raw.CanSeek ? Console.OpenStandardOutput() : raw;
     }
 

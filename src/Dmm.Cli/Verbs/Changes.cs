@@ -14,8 +14,8 @@ internal static class Changes
             return;
         }
 
-        session.Terminal.WriteLine(done.Text);
+        session.Terminal.WriteLine($"{done.Vm}: {done.Text}");
         foreach (var note in done.Notes)
-            session.Terminal.Screen.Write(Lines.Of("note: ", note, Show.Warning));
+            session.Terminal.Write(Lines.Of("note: ", note, Show.Warning));
     }
 }

@@ -18,7 +18,7 @@ internal static class Events
             if (parsed.GetValue(follow))
             {
                 var lost = () => session.Terminal.Complain("the daemon went away; waiting for it");
-                await foreach (var happened in feed.FollowAsync(parsed.GetValue(since), lost, cancellation))
+                await foreach (var happened in feed.FollowAsync(parsed.GetValue(since) ?? session.Time.GetUtcNow(), lost, cancellation))
                 {
                     if (session.Json)
                         session.Terminal.WriteJsonLine(happened);
@@ -37,7 +37,7 @@ internal static class Events
         });
     }
 
-    private static void Write(EventView happened, Session session) => session.Terminal.Screen.Write(
+    private static void Write(EventView happened, Session session) => session.Terminal.Write(
         new Paragraph($"{Show.Time(happened.At, session.Time)}  ", Show.Quiet)
             .Append(happened.Vm is { } vm ? $"{Plain.Of(vm)}  " : "", Show.Strong)
             .Append($"{Plain.Of(happened.Kind)}  ", Show.Quiet)

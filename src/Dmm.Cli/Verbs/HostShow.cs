@@ -23,9 +23,13 @@ internal static class HostShow
     {
         var terminal = session.Terminal;
         foreach (var problem in host.Problems)
-            terminal.Screen.Write(Lines.Of("problem: ", problem, Show.Bad));
+            terminal.Write(Lines.Of("problem: ", problem, Show.Bad));
         if (host.DeficitBytes > 0)
-            terminal.Screen.Write(Lines.Of("problem: ", $"{Show.Size(host.DeficitBytes)} more is claimed than there is; nothing is granted until it fits again", Show.Bad));
+        {
+            var deficit = $"{Show.Size(host.DeficitBytes)} more is claimed than there is; nothing is granted until it fits again";
+            terminal.Write(Lines.Of("problem: ", deficit, Show.Bad));
+        }
+
         new FactSheet()
             .Add("host", host.Node, host.Hypervisor)
             .Add("state", host.State, style: Show.OfState(host.State))
@@ -35,7 +39,7 @@ internal static class HostShow
             .AddSize("reservations", host.ReservationsBytes, "for VMs to come")
             .AddSize("free", host.FreeBytes)
             .AddSize("cushion", host.CushionBytes, "kept free for fast growth")
-            .Add("overcommit", string.Create(CultureInfo.InvariantCulture, $"{host.OvercommitRatio:0.00}"), "sum of max ÷ memory for guests")
+            .Add("overcommit", host.OvercommitRatio.ToString("0.00", CultureInfo.InvariantCulture), "sum of max ÷ memory for guests")
             .AddSize("available", host.Pressure.MemAvailableBytes, "on the host now")
             .Add("pressure", Pressure(host.Pressure), "of the last 10 s stalled for memory")
             .WriteTo(terminal);
@@ -55,7 +59,7 @@ internal static class HostShow
         }
 
         table.Columns[^1].NoWrap = false;
-        terminal.Screen.Write(table);
+        terminal.Write(table);
     }
 
     private static string? Pressure(HostPressureView pressure) =>

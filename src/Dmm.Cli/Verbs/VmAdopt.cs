@@ -19,8 +19,12 @@ internal static class VmAdopt
             async (parsed, session, cancellation) =>
             {
                 var request = new AdoptVmRequest(
-                    parsed.GetRequiredValue(qmp)!, parsed.GetRequiredValue(min)!.Value.Bytes, parsed.GetRequiredValue(max)!.Value.Bytes, parsed.GetValue(shares));
-                Changes.Write(await session.Daemon.PostAsync($"api/v1/vms/{parsed.GetRequiredValue(name)}/adopt", request, cancellation), session);
+                    parsed.GetRequiredValue(qmp)!,
+                    parsed.GetRequiredValue(min)!.Value.Bytes,
+                    parsed.GetRequiredValue(max)!.Value.Bytes,
+                    parsed.GetValue(shares));
+                var done = await session.Daemon.PostAsync($"api/v1/vms/{parsed.GetRequiredValue(name)}/adopt", request, cancellation);
+                Changes.Write(done, session);
             });
     }
 }

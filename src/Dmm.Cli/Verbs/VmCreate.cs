@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Dmm.Cli.Output;
 using Dmm.Contracts;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
@@ -20,10 +21,12 @@ internal sealed class VmCreate
     private readonly Option<string?> _initrd = Values.FilePath("--initrd", "Its initial RAM disk");
     private readonly Option<string?> _append = Values.Text("--append", "Its command line", "TEXT");
     private readonly Option<string?> _disk = Values.FilePath("--disk", "Disk image to boot instead, through its firmware");
-    private readonly Option<string?> _diskFormat = Values.OneOf("--disk-format", "raw or qcow2 [by the file's name]", "FORMAT", "raw", "qcow2");
+    private readonly Option<string?> _diskFormat =
+        Values.OneOf("--disk-format", "raw or qcow2 [by the file's name]", "FORMAT", "raw", "qcow2");
     private readonly Option<string?> _network = Values.OneOf("--network", "none or user [none]", "KIND", "none", "user");
     private readonly Option<bool> _wait = new("--wait") { Description = "Return when the VM runs, or has failed" };
-    private readonly Option<TimeSpan?> _timeout = Values.Duration("--timeout", "How long it may wait for its memory [dmm.admission.deadline]");
+    private readonly Option<TimeSpan?> _timeout =
+        Values.Duration("--timeout", "How long it may wait for its memory [dmm.admission.deadline]");
 
     private VmCreate()
     {
@@ -35,8 +38,8 @@ internal sealed class VmCreate
         return line.Verb(
             new Command("create", "Launch a new VM, when there is memory for it")
             {
-                verb._name, verb._spec, verb._min, verb._boot, verb._max, verb._shares, verb._cpus, verb._kernel, verb._initrd, verb._append,
-                verb._disk, verb._diskFormat, verb._network, verb._wait, verb._timeout,
+                verb._name, verb._spec, verb._min, verb._boot, verb._max, verb._shares, verb._cpus, verb._kernel, verb._initrd,
+                verb._append, verb._disk, verb._diskFormat, verb._network, verb._wait, verb._timeout,
             },
             verb.RunAsync);
     }
@@ -55,10 +58,11 @@ internal sealed class VmCreate
         if (!session.Json)
             Changes.Write(done, session);
         var vm = await new VmCreateWait(session, request, began).UntilItRunsAsync(cancellation);
+        var took = session.Time.GetUtcNow() - began;
         if (session.Json)
             session.Terminal.WriteJson(vm);
         else
-            session.Terminal.WriteLine($"{vm.Id} runs with {Output.Show.Size(vm.ActualBytes)} after {(session.Time.GetUtcNow() - began).TotalSeconds:0.0} s");
+            session.Terminal.WriteLine($"{vm.Id} runs with {Show.Size(vm.ActualBytes)} after {Show.Seconds(took)}");
     }
 
     private CreateVmRequest Request(ParseResult parsed)
@@ -71,7 +75,7 @@ internal sealed class VmCreate
         var (filesKernel, filesDisk) = (disk is null ? spec : null, kernel is null ? spec : null);
         var name = parsed.GetValue(_name) ?? spec?.Name ?? throw Missing("the VM's name", "NAME", "name", file);
         if (!VmId.TryParse(name, out _))
-            throw CommandException.Usage($"name in {file} is '{name}'; it must be 1 to {VmId.MaxLength} letters, digits, '.', '-' and '_', starting with a letter or digit");
+            throw CommandException.Usage($"name in {file} is '{name}'; it must be {Values.NameForm}");
         return new CreateVmRequest
         {
             Name = name,

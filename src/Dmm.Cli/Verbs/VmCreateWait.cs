@@ -30,7 +30,8 @@ internal sealed class VmCreateWait(Session session, CreateVmRequest request, Dat
     /// <exception cref="CommandException">It failed, with the daemon's reason; or it takes too long, and goes on.</exception>
     public async Task<VmView> UntilItRunsAsync(CancellationToken cancellation)
     {
-        var waitingUntil = began + (request.TimeoutSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : LongestAdmission) + BeyondAdmission;
+        var admission = request.TimeoutSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : LongestAdmission;
+        var waitingUntil = began + admission + BeyondAdmission;
         DateTimeOffset? bootingUntil = null;
         DateTimeOffset? awaySince = null;
         DateTimeOffset? missingSince = null;
@@ -57,7 +58,11 @@ internal sealed class VmCreateWait(Session session, CreateVmRequest request, Dat
             }
 
             if (now > (bootingUntil ?? waitingUntil))
-                throw CommandException.Failed($"{request.Name} does not run yet; it goes on without this command (dmm vm show {request.Name})", "timeout");
+            {
+                throw CommandException.Failed(
+                    $"{request.Name} does not run yet; it goes on without this command (dmm vm show {request.Name})", "timeout");
+            }
+
             await Task.Delay(Period, session.Time, cancellation);
         }
     }
@@ -66,7 +71,8 @@ internal sealed class VmCreateWait(Session session, CreateVmRequest request, Dat
     private bool Runs(VmView vm) => vm.State switch
     {
         "requested" or "waiting" or "launching" or "booting" => false,
-        "lost" or "stopping" or "stopped" => throw CommandException.Failed($"{request.Name} is {vm.State}{(vm.Why is null ? "" : $": {vm.Why}")}"),
+        "lost" or "stopping" or "stopped" =>
+            throw CommandException.Failed($"{request.Name} is {vm.State}{(vm.Why is null ? "" : $": {vm.Why}")}"),
         _ => true,
     };
 
@@ -84,9 +90,19 @@ internal sealed class VmCreateWait(Session session, CreateVmRequest request, Dat
     private async Task ThrowIfFailedAsync(bool last, CancellationToken cancellation)
     {
         var events = (await _events.PastAsync(began, cancellation)).Where(e => e.Vm == request.Name && e.At >= began).ToList();
-        var end = events.LastOrDefault(e => e.Kind is "admissionRefused" or "admissionFailed" or "admissionExpired") ?? (last ? events.LastOrDefault() : null);
+        var end = events.LastOrDefault(e => e.Kind is "admissionRefused" or "admissionFailed" or "admissionExpired" or "admissionCancelled")
+            ?? (last ? events.LastOrDefault() : null);
         if (end is not null)
-            throw CommandException.Failed(end.Text, end.Kind == "admissionExpired" ? "timeout" : end.Kind == "admissionRefused" ? "refused" : "failed");
+        {
+            var text = end.Text.Contains(request.Name, StringComparison.Ordinal) ? end.Text : $"{request.Name}: {end.Text}";
+            throw CommandException.Failed(text, end.Kind switch
+            {
+                "admissionExpired" => "timeout",
+                "admissionRefused" => "refused",
+                _ => "failed",
+            });
+        }
+
         if (last)
             throw CommandException.Failed($"{request.Name} is gone, and no event says why");
     }

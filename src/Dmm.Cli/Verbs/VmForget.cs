@@ -8,6 +8,9 @@ internal static class VmForget
     {
         var name = Values.VmName();
         return line.Verb(new Command("forget", "Let go of a VM and leave it running") { name }, async (parsed, session, cancellation) =>
-            Changes.Write(await session.Daemon.PostAsync($"api/v1/vms/{parsed.GetRequiredValue(name)}/forget", null, cancellation), session));
+        {
+            var done = await session.Daemon.PostAsync($"api/v1/vms/{parsed.GetRequiredValue(name)}/forget", null, cancellation);
+            Changes.Write(done, session);
+        });
     }
 }

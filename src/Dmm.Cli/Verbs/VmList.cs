@@ -33,8 +33,8 @@ internal static class VmList
                 FactSheet.Cell(Show.Size(vm.MaxBytes)));
         }
 
-        terminal.Screen.Write(table);
+        terminal.Write(table);
         if (vms.Any(vm => vm.Warnings.Count > 0))
-            terminal.Screen.Write(Lines.Of("! ", "has warnings: dmm vm show NAME", Show.Warning));
+            terminal.Write(Lines.Of("! ", "has warnings: dmm vm show NAME", Show.Warning));
     }
 }

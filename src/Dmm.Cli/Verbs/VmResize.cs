@@ -12,7 +12,8 @@ internal static class VmResize
         return line.Verb(new Command("resize", "Set a VM's size by hand") { name, size }, async (parsed, session, cancellation) =>
         {
             var request = new ResizeVmRequest(parsed.GetValue(size).Size?.Bytes);
-            Changes.Write(await session.Daemon.PostAsync($"api/v1/vms/{parsed.GetRequiredValue(name)}/resize", request, cancellation), session);
+            var done = await session.Daemon.PostAsync($"api/v1/vms/{parsed.GetRequiredValue(name)}/resize", request, cancellation);
+            Changes.Write(done, session);
         });
     }
 }

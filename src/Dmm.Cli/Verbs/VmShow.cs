@@ -23,7 +23,7 @@ internal static class VmShow
     private static void Write(VmView vm, Session session)
     {
         foreach (var warning in vm.Warnings)
-            session.Terminal.Screen.Write(Lines.Of("warning: ", warning, Show.Warning));
+            session.Terminal.Write(Lines.Of("warning: ", warning, Show.Warning));
         var sheet = new FactSheet()
             .Add("name", vm.Id, style: Show.Strong)
             .Add("state", vm.State, vm.Why, Show.OfState(vm.State))

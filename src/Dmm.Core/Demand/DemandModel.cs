@@ -21,10 +21,11 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
 
     public Forecast? Current { get; private set; }
 
-    /// <param name="actual">The VM's actual size when the sample was taken.</param>
-    public Forecast Take(GuestSample sample, MemorySize actual)
+    /// <param name="sizes">The VM's sizes as last known when the sample came.</param>
+    public Forecast Take(GuestSample sample, VmSizes sizes)
     {
-        var used = Used(sample, actual);
+        var actual = sizes.Actual;
+        var used = Used(sample, sizes);
         if (_last is { } last)
             Learn(used, sample.At, (sample.At - last.At).TotalSeconds);
         _last = sample;
@@ -44,13 +45,14 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
     }
 
     /// <summary>
-    /// The sample's own figures belong together; the actual size comes another way and may be a moment older or newer while a resize is under way.
-    /// So only what the guest's kernel keeps back before it counts MemTotal (about 20 MiB) is taken from their difference.
+    /// What the VM has, less what is available. The sizes come another way than the sample and may be a moment older or newer while a resize is
+    /// under way, so MemTotal bounds them: it is what the VM has, less what the kernel keeps back before it counts (about 20 MiB), and less what
+    /// is ballooned, unless the balloon deflates on OOM (then Linux counts ballooned pages as there).
     /// </summary>
-    private static MemorySize Used(GuestSample sample, MemorySize actual)
+    private static MemorySize Used(GuestSample sample, VmSizes sizes)
     {
-        var unseen = actual.MinusOrZero(sample.MemTotal);
-        return sample.MemTotal.MinusOrZero(sample.MemAvailable) + MemorySize.Min(unseen, MemorySize.FromMiB(32) + actual.Scale(1.0 / 64));
+        var most = sample.MemTotal + sizes.Ballooned + MemorySize.FromMiB(32) + sample.MemTotal.Scale(1.0 / 64);
+        return (sizes.Base + sizes.Plugged).Clamp(sample.MemTotal, most).MinusOrZero(sizes.Ballooned + sample.MemAvailable);
     }
 
     private void Learn(MemorySize used, DateTimeOffset at, double seconds)

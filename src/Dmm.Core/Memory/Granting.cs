@@ -75,11 +75,14 @@ public static class Granting
             changes.Add(new(allotment.Vm, part, part, allotment.Urgent, allotment.Ruling));
         }
 
-        // A shrink that is still under way is written down step by step only while somebody waits for the memory.
+        // A shrink that is still under way is written down in large steps, unless somebody waits for the memory.
         if (growing.Count == 0 && kept.IsZero)
-            changes.RemoveAll(change => change.Granted > change.Target && change.Target == promises[change.Vm].Target);
+            changes.RemoveAll(change => change.Target == promises[change.Vm].Target && IsSmallStep(change, promises[change.Vm], step));
         return changes.ToImmutable();
     }
+
+    private static bool IsSmallStep(PromiseChange change, Promise before, MemorySize step) =>
+        change.Granted < before.Granted && before.Granted - change.Granted < step.Scale(4) && change.Granted > change.Target + step;
 
     /// <summary>No resizing for nothing: the last target stands where the new one is hardly another.</summary>
     private static MemorySize Steady(Allotment allotment, Promise promise, Standing standing, VmPolicy policy, MemorySize step)

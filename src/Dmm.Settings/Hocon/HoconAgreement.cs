@@ -4,8 +4,8 @@ using Akka.Configuration.Hocon;
 namespace Dmm.Settings.Hocon;
 
 /// <summary>
-/// Compares what is written with what Akka's parser made of it, so that a trap of that parser which nobody knows yet can't take settings away
-/// in silence.
+/// Compares what is written with what Akka's parser made of it, so that a trap of that parser which nobody knows yet can't take settings
+/// away in silence.
 /// </summary>
 internal static class HoconAgreement
 {
@@ -37,7 +37,8 @@ internal static class HoconAgreement
                 if (members.Keys.FirstOrDefault(key => !section.Members.ContainsKey(key)) is { } surplus)
                     return Join(path, surplus);
                 return section.Members
-                    .Select(m => members.TryGetValue(m.Key, out var value) ? Difference(m.Value, value, Join(path, m.Key)) : Join(path, m.Key))
+                    .Select(m => (m.Value, Path: Join(path, m.Key), Read: members.GetValueOrDefault(m.Key)))
+                    .Select(m => m.Read is null ? m.Path : Difference(m.Value, m.Read, m.Path))
                     .FirstOrDefault(d => d is not null);
 
             default:

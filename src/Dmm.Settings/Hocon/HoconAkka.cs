@@ -28,7 +28,8 @@ public static class HoconAkka
         }
         catch (Exception e) when (e is FormatException or ConfigurationException or ArgumentException)
         {
-            throw new SettingsException($"{file}: Akka's parser can't take the section {key}: {string.Join(' ', e.Message.Split(default(char[]), StringSplitOptions.RemoveEmptyEntries))}");
+            var why = string.Join(' ', e.Message.Split(default(char[]), StringSplitOptions.RemoveEmptyEntries));
+            throw new SettingsException($"{file}: Akka's parser can't take the section {key}: {why}");
         }
     }
 

@@ -27,7 +27,8 @@ public sealed class HoconScalar(HoconPlace place, string text, bool quoted) : Ho
     /// <summary>A bare <c>null</c>; <c>"null"</c> in quotes is a text.</summary>
     public bool IsNull { get; } = !quoted && text == "null";
 
-    public override string Shown => IsNull ? "null" : $"'{(Text.Length <= LongestShown ? Text : Text[..LongestShown] + "…").ReplaceLineEndings("⏎")}'";
+    public override string Shown =>
+        IsNull ? "null" : $"'{(Text.Length <= LongestShown ? Text : Text[..LongestShown] + "…").ReplaceLineEndings("⏎")}'";
 }
 
 public sealed class HoconList(HoconPlace place, IReadOnlyList<HoconNode> items) : HoconNode(place)

@@ -18,7 +18,12 @@ internal sealed partial class HoconReader
         while (Current != '"')
         {
             if (AtEnd || Current is '\n' or '\r')
-                throw Fault(opening, "the quote that opens here is not closed on its line (text of several lines stands between triple quotes)");
+            {
+                throw Fault(
+                    opening, "the quote that opens here is not closed on its line (text of several lines stands between triple quotes)");
+            }
+
+
             if (char.IsControl(Current) && Current != '\t')
                 throw Fault(Here, $"{Show(Current)} in a text; write it as \\u{(int)Current:x4}");
             text.Append(Current == '\\' ? ReadEscape() : Current);
@@ -65,7 +70,9 @@ internal sealed partial class HoconReader
             throw Fault(opening, "the triple quote that opens here is never closed");
         while (_at < end + TripleQuote.Length)
             Advance();
-        return Current == '"' ? throw Fault(Here, "a fourth quote after a triple quote; a text in triple quotes can't end with a quote") : _text[start..end];
+        return Current != '"'
+            ? _text[start..end]
+            : throw Fault(Here, "a fourth quote after a triple quote; a text in triple quotes can't end with a quote");
     }
 
     private string ReadBare()

@@ -36,14 +36,17 @@ internal sealed partial class HoconReader
             reader._at++;
         reader.ReadMembers(root, braced ? opening : null, depth: 1);
         reader.SkipToNext();
-        return reader.AtEnd ? root : throw reader.Fault(reader.Here, $"{reader.Found()} after the end of the outermost section; nothing may follow its '}}'");
+        return reader.AtEnd
+            ? root
+            : throw reader.Fault(reader.Here, $"{reader.Found()} after the end of the outermost section; nothing may follow its '}}'");
     }
 
     private SettingsException Fault(HoconPlace place, string what) => new($"{_name}, {place}: {what}");
 
     private string Found() => AtEnd ? "the end of the file" : Current == '\n' ? "the end of the line" : Show(Current);
 
-    private static string Show(char c) => char.IsControl(c) || (char.IsWhiteSpace(c) && c != ' ') || c == '\uFEFF' ? $"a character U+{(int)c:X4}" : $"'{c}'";
+    private static string Show(char c) =>
+        char.IsControl(c) || (char.IsWhiteSpace(c) && c != ' ') || c == '\uFEFF' ? $"a character U+{(int)c:X4}" : $"'{c}'";
 
     /// <param name="opening">Where the section's brace is; null for the file itself.</param>
     private void ReadMembers(HoconSection into, HoconPlace? opening, int depth)
@@ -208,7 +211,7 @@ internal sealed partial class HoconReader
         }
     }
 
-    /// <summary>After a member or an item: one comma, or the end of its line, or what closes the whole. Anything else would be joined to the value or lost.</summary>
+    /// <summary>After a member or an item: one comma, or its line's end, or what closes the whole. All else would be joined or lost.</summary>
     private void EndOfElement(char closing)
     {
         SkipBlanks();
@@ -229,7 +232,8 @@ internal sealed partial class HoconReader
     {
         '}' or ']' => $"found {Found()} where '{closing}' must close first",
         '$' => "substitutions (${…}) are not supported; write the value itself",
-        '"' or '[' or '{' => $"{Found()} right after a value: values can't be joined; write one text in quotes, or put a comma or a new line between",
+        '"' or '[' or '{' =>
+            $"{Found()} right after a value: values can't be joined; write one text in quotes, or put a comma or a new line between",
         _ => $"expected a new line, ',' or '{closing}' after the value, found {Found()}",
     };
 

@@ -9,8 +9,8 @@ namespace Dmm.Settings.Hocon;
 public sealed record HoconFile(string Name, HoconSection Root);
 
 /// <summary>
-/// The one door for HOCON. Akka's own parser drops the rest of a file in silence after some mistakes, takes unclosed brackets, and dies with
-/// its process of a list that refers to itself; so no file meets it. What is read here and is Akka's to have goes on through <see cref="HoconAkka"/>.
+/// The one door for HOCON. Akka's own parser drops the rest of a file in silence after some mistakes, takes unclosed brackets, and dies
+/// with its process of a list that refers to itself; so no file meets it. What is Akka's to have goes on through <see cref="HoconAkka"/>.
 /// </summary>
 public static class HoconText
 {
@@ -38,7 +38,11 @@ public static class HoconText
             {
                 content.Write(buffer, 0, read);
                 if (content.Length > MaxBytes)
-                    throw new SettingsException($"{path} is larger than {MaxBytes >> 10} KiB; settings and specs are far smaller, so this seems to be another file");
+                {
+                    throw new SettingsException(
+                        $"{path} is larger than {MaxBytes >> 10} KiB; settings and specs are far smaller, so this is another file");
+                }
+
             }
 
             var text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(content.GetBuffer(), 0, (int)content.Length);
@@ -52,9 +56,10 @@ public static class HoconText
         {
             throw new SettingsException($"{path} does not exist");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or SecurityException or ArgumentException or NotSupportedException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or SecurityException or ArgumentException)
         {
-            throw new SettingsException(Directory.Exists(path) ? $"{path} is a folder; a file is needed" : $"{path} can't be read: {e.Message}");
+            throw new SettingsException(
+                Directory.Exists(path) ? $"{path} is a folder; a file is needed" : $"{path} can't be read: {e.Message}");
         }
     }
 }

@@ -14,7 +14,8 @@ public sealed record HostSettings(MemorySize? Memory, MemorySize Reserve, Portio
         var memory = Memory ?? HostMemory.Measure(root);
         return memory > Reserve
             ? memory
-            : throw new SettingsException($"dmm.host.reserve is {Reserve}, but this host (or the daemon's cgroup) has {memory}; it must be less, so that VMs have some");
+            : throw new SettingsException(
+                $"dmm.host.reserve is {Reserve}, but this host (or the daemon's cgroup) has {memory}; it must be less");
     }
 
     internal static HostSettings Read(SettingsReader reader)

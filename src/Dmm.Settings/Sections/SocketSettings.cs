@@ -7,8 +7,12 @@ public sealed record SocketSettings(string Path, UnixFileMode Mode, string? Grou
 {
     private const int LongestGroup = 32;
 
-    internal static SocketSettings Read(SettingsReader reader) => new(
-        reader.SocketPath("dmm.socket", "/run/dmm/dmm.sock"),
-        reader.FileMode("dmm.socket-mode"),
-        reader.Text("dmm.socket-group", LongestGroup, $"a group's name of at most {LongestGroup} characters, or empty") is { Length: > 0 } group ? group : null);
+    internal static SocketSettings Read(SettingsReader reader)
+    {
+        var group = reader.Text("dmm.socket-group", LongestGroup, $"a group's name of at most {LongestGroup} characters, or empty");
+        return new(
+            reader.SocketPath("dmm.socket", "/run/dmm/dmm.sock"),
+            reader.FileMode("dmm.socket-mode"),
+            group.Length > 0 ? group : null);
+    }
 }
