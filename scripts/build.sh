@@ -2,6 +2,9 @@
 # Builds dmm and dmmd into bin/, so that they run from any folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# Nothing here is localized: the SDK then needs no ICU.
+export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+scripts/install-packages.sh runtime
 scripts/need-dotnet.sh
 configuration=${CONFIGURATION:-Release}
 for program in Daemon:dmmd Cli:dmm; do
