@@ -29,6 +29,7 @@ public sealed class DemoRun(IScreen screen, string? program)
         await using var stage = new Stage(daemon, image, timeline, screen, cancellation);
         string? fault = null;
         await screen.RunAsync(async () => fault = await TellAsync(stage, hostMemory, overhead));
+        await SaveEventsAsync(stage, Path.Combine(artifacts, "events.txt"));
         cancellation.ThrowIfCancellationRequested();
 
         var report = DemoReport.Of(startedAt, stage.Now, Sizes.Guests, fault, stage.Checks, timeline);
@@ -59,6 +60,20 @@ public sealed class DemoRun(IScreen screen, string? program)
         {
             stage.Tell($"the story ends here: {e.Message}");
             return e.Message;
+        }
+    }
+
+    /// <summary>What DMM did and why, by its own account: for whoever wonders about a check. A daemon that is gone has none to give.</summary>
+    private static async Task SaveEventsAsync(Stage stage, string file)
+    {
+        try
+        {
+            var events = await stage.Dmm.EventsAsync(stage.Cancellation);
+            await File.WriteAllLinesAsync(file, events.Select(e => $"{e.At:HH:mm:ss.fff} {e.Kind} {e.Vm} {e.Text}"), stage.Cancellation);
+        }
+        catch (Exception e) when (e is HttpRequestException or TestbedException)
+        {
+            stage.Tell($"dmmd's events can't be had: {e.Message}");
         }
     }
 

@@ -25,6 +25,8 @@ public static class ThreeGuests
 
         foreach (var name in Names)
             await stage.Dmm.WaitForVmAsync(name, "its agent speaks", vm => vm is { Agent: "agent", State: "settled" }, Deadline, stage.Cancellation);
+        var costs = (await stage.Dmm.VmsAsync(stage.Cancellation)).Select(vm => $"{vm.OverheadBytes >> 20}");
+        stage.Tell($"their hypervisors' own overhead, beside their memory: {string.Join(", ", costs)} MiB");
         stage.Add(Check.AtMost("three guests boot, agents speaking, in", (stage.Now - began).TotalSeconds, Deadline.TotalSeconds, "s"));
         var largest = stage.Guests.Max(g => g.Load.Last!.MemTotal.Mebibytes);
         stage.Add(Check.AtMost("what the largest of them sees after boot", largest, Sizes.Boot.Mebibytes, "MiB"));
