@@ -73,7 +73,7 @@ public static class TimelinePlot
         }
 
         var line = plot.Add.HorizontalLine(budget.Mebibytes, 2, Color.FromHex("#c0392b"), LinePattern.Dashed);
-        line.LegendText = "for all guests";
+        line.LegendText = "for four guests";
         plot.Title("All guests together");
         plot.Axes.SetLimitsY(0, Math.Max(budget.Mebibytes, below.Max()) * 1.15);
         plot.ShowLegend(Edge.Right);
