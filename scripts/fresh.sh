@@ -58,7 +58,7 @@ if [ $# -gt 0 ]; then
   commands=("$@")
 else
   # The README's first block: what a new user types. Cloning is done above.
-  mapfile -t commands < <(awk '/^```/ {if (inside) exit; inside = 1; next} inside' README.md | sed 's/ *#.*//; s/^sudo //' | grep -vE '^(git clone|cd |$)')
+  mapfile -t commands < <(awk '/^```/ {if (inside) exit; inside = 1; next} inside' README.md | sed 's/ *#.*//; s/sudo //g' | grep -vE '^(git clone|cd |$)')
 fi
 for command in "${commands[@]}"; do
   echo "fresh: $command"
