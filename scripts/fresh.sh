@@ -51,6 +51,7 @@ cp /etc/hosts "$root/etc/hosts"
 # How this machine reaches its packages: apt's and NuGet's configuration and the certificates that they trust.
 cp -r /etc/apt/apt.conf.d "$root/etc/apt/"
 [ -d /etc/ssl/certs ] && mkdir -p "$root/etc/ssl" && cp -rL /etc/ssl/certs "$root/etc/ssl/"
+[ -d /usr/local/share/ca-certificates ] && mkdir -p "$root/usr/local/share" && cp -r /usr/local/share/ca-certificates "$root/usr/local/share/"
 [ -d "$HOME/.nuget/NuGet" ] && mkdir -p "$root/root/.nuget" && cp -r "$HOME/.nuget/NuGet" "$root/root/.nuget/"
 git clone --quiet --no-hardlinks . "$root/src/dmm"
 
