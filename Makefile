@@ -1,0 +1,36 @@
+# The few commands of DMM. `make` alone says what they are.
+CONFIGURATION ?= Release
+
+.PHONY: help build demo test test-fast bench format fresh clean
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make demo       installs what is missing, builds, and moves memory between real guests while you watch
+demo:
+	@scripts/demo.sh
+
+## make test       all tests, fast ones first; installs what they need
+test:
+	@scripts/test.sh all
+
+## make test-fast  the tests without real guests
+test-fast:
+	@scripts/test.sh fast
+
+## make build      bin/dmm and bin/dmmd, which run from any folder
+build:
+	@scripts/build.sh
+
+## make fresh      runs the README's commands in a bare Debian, to see what they forget
+fresh:
+	@scripts/fresh.sh
+
+## make format     holds the code to its style
+format:
+	dotnet format DMM.sln --verify-no-changes
+
+## make clean      removes what was built
+clean:
+	rm -rf bin build artifacts
+	find src tests -type d \( -name bin -o -name obj \) -prune -exec rm -rf {} +

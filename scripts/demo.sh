@@ -1,0 +1,12 @@
+#!/bin/bash
+# The demo: installs what is missing, builds, and moves memory between real guests. Ends with artifacts/demo/report.json and timeline.png.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# Nothing here is localized: the SDK then needs no ICU.
+export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+scripts/install-packages.sh runtime build plot qemu
+scripts/need-dotnet.sh
+scripts/build.sh
+dotnet publish src/Dmm.Demo --configuration Release --output bin/lib/demo --nologo --verbosity quiet
+native/testbed/build-guest-image.sh
+exec dotnet bin/lib/demo/Dmm.Demo.dll "$@"

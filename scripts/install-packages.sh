@@ -1,0 +1,87 @@
+#!/bin/bash
+# Installs the Debian packages that a part of DMM needs and this machine lacks; says which and why. Does nothing when all are there.
+#
+#   scripts/install-packages.sh GROUP...
+set -euo pipefail
+
+# group package reason; a group named in `also` brings others along
+packages='
+build   gcc                 compiles the native parts and their tests
+build   libc6-dev           the C library for the tests of the native parts
+build   musl-tools          links the guest agent and the load generator into small static programs
+build   make                runs the builds
+runtime libssl3             an actor system of Akka.NET can not start without it
+runtime libstdc++6          the .NET runtime is linked with it
+runtime libgcc-s1           the .NET runtime is linked with it
+runtime zlib1g              the .NET runtime is linked with it
+runtime ca-certificates     NuGet packages come over TLS
+plot    libfontconfig1      finds fonts for the plots (ScottPlot, Skia)
+plot    fonts-dejavu-core   the font of the plots
+qemu    qemu-system-x86     runs the virtual machines; brings its firmware, seabios
+fresh   mmdebstrap          makes a bare Debian, to try the installation on
+fresh   git                 clones the project into the bare Debian
+'
+groups='build runtime plot qemu test fresh'
+
+also() {
+  if [ "$1" = test ]; then echo build runtime plot qemu; else echo "$1"; fi
+}
+
+fail() {
+  echo "install-packages: $1" >&2
+  exit "$2"
+}
+
+[ $# -gt 0 ] || fail "no group named; the groups are: $groups" 2
+wanted=' '
+for group in "$@"; do
+  case " $groups " in
+    *" $group "*) wanted+="$(also "$group") " ;;
+    *) fail "there is no group $group; the groups are: $groups" 2 ;;
+  esac
+done
+command -v dpkg-query > /dev/null || fail "this is no Debian (dpkg-query is missing): install by hand what $0 lists" 1
+
+installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' 2> /dev/null)
+missing=()
+reasons=()
+while read -r group package reason; do
+  [ -n "$group" ] && [[ $wanted == *" $group "* ]] || continue
+  [[ $'\n'$installed$'\n' != *$'\n'"installed $package"$'\n'* ]] || continue
+  missing+=("$package")
+  reasons+=("$package: $reason")
+done <<< "$packages"
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+as_root=()
+if [ "$(id -u)" != 0 ]; then
+  command -v sudo > /dev/null || fail "missing packages, and no right to install them; run as root: apt-get install --no-install-recommends ${missing[*]}" 1
+  as_root=(sudo)
+fi
+
+apt() {
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@"
+}
+
+known() {
+  local package
+  for package in "${missing[@]}"; do
+    apt-cache show --no-all-versions "$package" > /dev/null 2>&1 || return 1
+  done
+}
+
+install_missing() {
+  apt install --yes --no-install-recommends "${missing[@]}" > /dev/null
+}
+
+echo "install-packages: installing"
+printf '  %s\n' "${reasons[@]}"
+if ! known; then
+  apt update || fail "apt-get update failed: look at apt's sources and the network" 1
+elif install_missing 2> /dev/null; then
+  exit 0
+else
+  # Old lists name versions that the archive no longer has.
+  apt update || fail "apt-get update failed: look at apt's sources and the network" 1
+fi
+install_missing || fail "apt-get could not install ${missing[*]}; what it said stands above" 1

@@ -1,0 +1,6 @@
+using System.Collections.Immutable;
+
+namespace Dmm.Actors.Hosts;
+
+/// <summary>The shortest history that leads to a state: a snapshot needs no form of its own, and old ones load as old events do.</summary>
+public sealed record HostSnapshot(ImmutableArray<IHostEvent> Events);

@@ -1,0 +1,27 @@
+using Dmm.Core.Vms;
+
+namespace Dmm.Actors.Vms;
+
+/// <summary>Settings of every VM's actor.</summary>
+public sealed record VmActorSettings
+{
+    public MechanismProfile Profile { get; init; } = new();
+
+    /// <summary>How often the state machine looks at the time while an operation is under way.</summary>
+    public TimeSpan LookPeriod { get; init; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>How often a VM's sample and overhead are reported when nothing else changes.</summary>
+    public TimeSpan ReportPeriod { get; init; } = TimeSpan.FromSeconds(1);
+
+    public TimeSpan OverheadPeriod { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>First and longest wait before a broken connection, or a failed actor, is tried again; it doubles in between.</summary>
+    public TimeSpan RestartMin { get; init; } = TimeSpan.FromMilliseconds(200);
+
+    public TimeSpan RestartMax { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Bound on one call to the driver, beyond the driver's own deadlines.</summary>
+    public TimeSpan CallDeadline { get; init; } = TimeSpan.FromSeconds(30);
+
+    public TimeSpan LaunchDeadline { get; init; } = TimeSpan.FromSeconds(60);
+}

@@ -1,0 +1,99 @@
+using System.Globalization;
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Dmm.Contracts;
+
+namespace Dmm.Cli.Daemon;
+
+/// <summary>The daemon's events, past and as they come.</summary>
+internal sealed class EventFeed(DaemonClient daemon, TimeProvider time)
+{
+    /// <summary>How long a daemon that went away may stay away: longer than a restart takes.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private const string TimeFormat = "yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'";
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+
+    public Task<EventView[]> PastAsync(DateTimeOffset? since, CancellationToken cancellation) =>
+        daemon.GetAsync<EventView[]>($"api/v1/events{Query(since)}", cancellation);
+
+    /// <summary>
+    /// Follows until <paramref name="cancellation"/>. A daemon that restarts meanwhile is waited for, and nothing is told twice.
+    /// </summary>
+    /// <param name="lost">Called once each time the daemon goes away.</param>
+    /// <exception cref="CommandException">The daemon is not reached at first, or stays away.</exception>
+    public async IAsyncEnumerable<EventView> FollowAsync(
+        DateTimeOffset since, Action lost, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        EventView? last = null;
+        while (true)
+        {
+            var away = time.GetTimestamp();
+            HttpResponseMessage? response = null;
+            while (response is null)
+                response = await ReopenAsync(last?.At ?? since, mayBeAway: last is not null, away, cancellation);
+            using (response)
+            {
+                await using var items = ReadAsync(response, cancellation).GetAsyncEnumerator(cancellation);
+                while (await NextAsync(items))
+                {
+                    var next = items.Current;
+                    if (last is not null && (next.At, next.Sequence).CompareTo((last.At, last.Sequence)) <= 0)
+                        continue;
+                    last = next;
+                    yield return next;
+                }
+            }
+
+            lost();
+            last ??= new EventView { At = since, Sequence = -1, Kind = "", Text = "" };
+        }
+    }
+
+    /// <summary>Null after a pause where the daemon is away and may be.</summary>
+    private async Task<HttpResponseMessage?> ReopenAsync(DateTimeOffset? since, bool mayBeAway, long away, CancellationToken cancellation)
+    {
+        try
+        {
+            return await daemon.OpenStreamAsync($"api/v1/events/stream{Query(since)}", cancellation);
+        }
+        catch (CommandException e) when (mayBeAway && e.ExitCode == ExitCode.Unreachable && time.GetElapsedTime(away) < Patience)
+        {
+            await Task.Delay(Pause, time, cancellation);
+            return null;
+        }
+    }
+
+    private static async Task<bool> NextAsync(IAsyncEnumerator<EventView> items)
+    {
+        try
+        {
+            return await items.MoveNextAsync();
+        }
+        catch (Exception e) when (e is IOException or HttpRequestException)
+        {
+            return false;
+        }
+        catch (JsonException e)
+        {
+            throw CommandException.Failed($"dmmd sends an event that this dmm does not understand; are both of one release? ({e.Message})");
+        }
+    }
+
+    private static async IAsyncEnumerable<EventView> ReadAsync(
+        HttpResponseMessage response, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await using var stream = await response.Content.ReadAsStreamAsync(cancellation);
+        await foreach (var item in SseParser.Create(stream).EnumerateAsync(cancellation))
+        {
+            if (item.Data.Length > 0)
+                yield return JsonSerializer.Deserialize<EventView>(item.Data, ContractJson.Options)
+                    ?? throw new JsonException("an event is null");
+        }
+    }
+
+    private static string Query(DateTimeOffset? since) =>
+        since is { } at ? $"?since={Uri.EscapeDataString(at.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture))}" : "";
+}

@@ -1,0 +1,56 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Dmm.Cli.Output;
+
+/// <summary>
+/// Standard output that tells when its reader has gone. .NET's own console stream swallows that, and <c>dmm events --follow | head</c>
+/// would stay for ever.
+/// </summary>
+internal sealed class StandardOutput : Stream
+{
+    private const int FileDescriptor = 1;
+
+    private readonly Stream _to;
+
+    public StandardOutput()
+    {
+        var raw = new FileStream(new SafeFileHandle(FileDescriptor, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+
+        // A FileStream keeps its own place in a file, which is wrong where several programs write to one; a file has no reader to lose.
+        _to = raw.CanSeek ? Console.OpenStandardOutput() : raw;
+    }
+
+    public override bool CanRead => false;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => true;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    public override void Write(byte[] buffer, int offset, int count)
+    {
+        try
+        {
+            _to.Write(buffer, offset, count);
+        }
+        catch (IOException e)
+        {
+            throw new BrokenPipeException(e);
+        }
+    }
+
+    public override void Flush() => _to.Flush();
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+}

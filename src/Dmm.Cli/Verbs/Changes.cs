@@ -1,0 +1,21 @@
+using Dmm.Cli.Output;
+using Dmm.Contracts;
+
+namespace Dmm.Cli.Verbs;
+
+/// <summary>What all verbs that change something say when it is done.</summary>
+internal static class Changes
+{
+    public static void Write(DoneView done, Session session)
+    {
+        if (session.Json)
+        {
+            session.Terminal.WriteJson(done);
+            return;
+        }
+
+        session.Terminal.WriteLine($"{done.Vm}: {done.Text}");
+        foreach (var note in done.Notes)
+            session.Terminal.Write(Lines.Of("note: ", note, Show.Warning));
+    }
+}

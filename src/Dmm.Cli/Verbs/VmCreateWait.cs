@@ -1,0 +1,109 @@
+using Dmm.Cli.Daemon;
+using Dmm.Contracts;
+
+namespace Dmm.Cli.Verbs;
+
+/// <summary>
+/// Follows a new VM until it runs, and says why where it does not. The daemon's own deadlines end an admission; this has its own behind
+/// them, so that a daemon that forgets doesn't hold a script for ever.
+/// </summary>
+internal sealed class VmCreateWait(Session session, CreateVmRequest request, DateTimeOffset began)
+{
+    private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>A daemon that is restarted in the middle is back by then.</summary>
+    private static readonly TimeSpan AwayAtMost = TimeSpan.FromSeconds(15);
+
+    /// <summary>A VM that is gone says why by then.</summary>
+    private static readonly TimeSpan UnexplainedAtMost = TimeSpan.FromSeconds(5);
+
+    /// <summary>Behind the daemon's deadline of memory, and at most a day (the longest there is) where it is the daemon's own.</summary>
+    private static readonly TimeSpan BeyondAdmission = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan LongestAdmission = TimeSpan.FromDays(1);
+
+    /// <summary>dmm.qemu.launch-deadline and dmm.vm.boot-deadline as they come, and half as much again.</summary>
+    private static readonly TimeSpan BootAtMost = TimeSpan.FromSeconds(225);
+
+    private readonly EventFeed _events = new(session.Daemon, session.Time);
+    private string? _said;
+
+    /// <exception cref="CommandException">It failed, with the daemon's reason; or it takes too long, and goes on.</exception>
+    public async Task<VmView> UntilItRunsAsync(CancellationToken cancellation)
+    {
+        var admission = request.TimeoutSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : LongestAdmission;
+        var waitingUntil = began + admission + BeyondAdmission;
+        DateTimeOffset? bootingUntil = null;
+        DateTimeOffset? awaySince = null;
+        DateTimeOffset? missingSince = null;
+        while (true)
+        {
+            var now = session.Time.GetUtcNow();
+            try
+            {
+                var vm = await session.Daemon.FindVmAsync(request.Name, cancellation);
+                awaySince = null;
+                missingSince = vm is null ? missingSince ?? now : null;
+                if (vm is null)
+                    await ThrowIfFailedAsync(now - missingSince >= UnexplainedAtMost, cancellation);
+                else if (Runs(vm))
+                    return vm;
+                else
+                    Say(vm);
+                if (vm?.State is "launching" or "booting")
+                    bootingUntil ??= now + BootAtMost;
+            }
+            catch (CommandException e) when (e.ExitCode == ExitCode.Unreachable && now - (awaySince ??= now) < AwayAtMost)
+            {
+                Say($"{request.Name}: the daemon is away; waiting for it");
+            }
+
+            if (now > (bootingUntil ?? waitingUntil))
+            {
+                throw CommandException.Failed(
+                    $"{request.Name} does not run yet; it goes on without this command (dmm vm show {request.Name})", "timeout");
+            }
+
+            await Task.Delay(Period, session.Time, cancellation);
+        }
+    }
+
+    /// <summary>Past booting. A VM that has stopped or can't be reached by then has failed.</summary>
+    private bool Runs(VmView vm) => vm.State switch
+    {
+        "requested" or "waiting" or "launching" or "booting" => false,
+        "lost" or "stopping" or "stopped" =>
+            throw CommandException.Failed($"{request.Name} is {vm.State}{(vm.Why is null ? "" : $": {vm.Why}")}"),
+        _ => true,
+    };
+
+    private void Say(VmView vm) => Say(vm.Why is null ? $"{vm.Id}: {vm.State}" : $"{vm.Id}: {vm.State}: {vm.Why}");
+
+    private void Say(string line)
+    {
+        if (line != _said && !session.Json)
+            session.Terminal.Progress(line);
+        _said = line;
+    }
+
+    /// <summary>The VM is not there (any more): an event says why.</summary>
+    /// <param name="last">Take any event for the reason, or do without one.</param>
+    private async Task ThrowIfFailedAsync(bool last, CancellationToken cancellation)
+    {
+        var events = (await _events.PastAsync(began, cancellation)).Where(e => e.Vm == request.Name && e.At >= began).ToList();
+        var end = events.LastOrDefault(e => e.Kind is "admissionRefused" or "admissionFailed" or "admissionExpired" or "admissionCancelled")
+            ?? (last ? events.LastOrDefault() : null);
+        if (end is not null)
+        {
+            var text = end.Text.Contains(request.Name, StringComparison.Ordinal) ? end.Text : $"{request.Name}: {end.Text}";
+            throw CommandException.Failed(text, end.Kind switch
+            {
+                "admissionExpired" => "timeout",
+                "admissionRefused" => "refused",
+                _ => "failed",
+            });
+        }
+
+        if (last)
+            throw CommandException.Failed($"{request.Name} is gone, and no event says why");
+    }
+}

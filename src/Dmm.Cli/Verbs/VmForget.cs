@@ -1,0 +1,16 @@
+using System.CommandLine;
+
+namespace Dmm.Cli.Verbs;
+
+internal static class VmForget
+{
+    public static Command Build(CommandLine line)
+    {
+        var name = Values.VmName();
+        return line.Verb(new Command("forget", "Let go of a VM and leave it running") { name }, async (parsed, session, cancellation) =>
+        {
+            var done = await session.Daemon.PostAsync($"api/v1/vms/{parsed.GetRequiredValue(name)}/forget", null, cancellation);
+            Changes.Write(done, session);
+        });
+    }
+}

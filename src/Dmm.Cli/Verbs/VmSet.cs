@@ -1,0 +1,26 @@
+using System.CommandLine;
+using Dmm.Contracts;
+
+namespace Dmm.Cli.Verbs;
+
+internal static class VmSet
+{
+    public static Command Build(CommandLine line)
+    {
+        var name = Values.VmName();
+        var min = Values.Size("--min", "The guarantee: never less than this");
+        var max = Values.Size("--max", "Never more than this");
+        var shares = Values.Whole("--shares", "Weight when memory is short");
+        var command = new Command("set", "Change a VM's policy while it runs") { name, min, max, shares };
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(min) is null && result.GetResult(max) is null && result.GetResult(shares) is null)
+                result.AddError("nothing to set; give --min, --max or --shares");
+        });
+        return line.Verb(command, async (parsed, session, cancellation) =>
+        {
+            var request = new SetVmRequest(parsed.GetValue(min)?.Bytes, parsed.GetValue(max)?.Bytes, parsed.GetValue(shares));
+            Changes.Write(await session.Daemon.PatchAsync($"api/v1/vms/{parsed.GetRequiredValue(name)}", request, cancellation), session);
+        });
+    }
+}

@@ -1,0 +1,72 @@
+using Dmm.Core.Memory;
+
+namespace Dmm.Core.Demand;
+
+/// <summary>
+/// How much memory was used, weighted towards the recent past: a weight halves with each half-life. Buckets grow by 5 % from 1 MiB, so that
+/// a quantile is right to within 5 % from 1 MiB to 60 TiB. The idea is that of Google's Autopilot (EuroSys 2020) and the Kubernetes VPA recommender.
+/// </summary>
+public sealed class DecayingHistogram(TimeSpan halfLife)
+{
+    private const int Buckets = 368;
+    private const double Growth = 1.05;
+    private static readonly double LogGrowth = Math.Log(Growth);
+
+    private readonly double[] _weights = new double[Buckets];
+    private DateTimeOffset _reference;
+    private double _total;
+
+    public bool IsEmpty => _total <= 0;
+
+    /// <param name="seconds">How long the use lasted; its weight.</param>
+    public void Add(MemorySize used, double seconds, DateTimeOffset at)
+    {
+        if (!(seconds > 0))
+            return;
+        if (IsEmpty)
+            _reference = at;
+        var halfLives = (at - _reference) / halfLife;
+        if (halfLives > 50)
+        {
+            Rebase(halfLives);
+            _reference = at;
+            halfLives = 0;
+        }
+
+        var weight = seconds * Math.Pow(2, halfLives);
+        _weights[BucketOf(used)] += weight;
+        _total += weight;
+    }
+
+    /// <summary>The upper edge of the bucket in which the quantile lies; zero where nothing was added.</summary>
+    /// <param name="quantile">0 to 1.</param>
+    public MemorySize Quantile(double quantile)
+    {
+        if (IsEmpty)
+            return MemorySize.Zero;
+        var wanted = quantile * _total;
+        var sum = 0.0;
+        for (var i = 0; i < Buckets; i++)
+        {
+            sum += _weights[i];
+            if (sum >= wanted && sum > 0)
+                return UpperEdge(i);
+        }
+
+        return UpperEdge(Buckets - 1);
+    }
+
+    /// <summary>Weights grow without end as time goes on: bring them back before they lose precision.</summary>
+    private void Rebase(double halfLives)
+    {
+        var factor = Math.Pow(2, -halfLives);
+        _total = 0;
+        for (var i = 0; i < Buckets; i++)
+            _total += _weights[i] *= factor;
+    }
+
+    private static int BucketOf(MemorySize used) =>
+        used.Mebibytes <= 1 ? 0 : Math.Min(Buckets - 1, (int)Math.Ceiling(Math.Log(used.Mebibytes) / LogGrowth));
+
+    private static MemorySize UpperEdge(int bucket) => MemorySize.FromBytes(Math.Pow(Growth, bucket) * (1 << 20));
+}

@@ -1,0 +1,147 @@
+using System.Net;
+using System.Text.Json;
+using System.Threading.Channels;
+using Akka.Actor;
+using Dmm.Actors.Admission;
+using Dmm.Actors.Events;
+using Dmm.Actors.Hosts;
+using Dmm.Contracts;
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Memory;
+
+namespace Dmm.Daemon.Api;
+
+/// <summary>The routes of <c>/api/v1</c>. Over the Unix socket everything may be done; over TCP reading only, until there are rights to tell people apart.</summary>
+public static class Endpoints
+{
+    private static readonly TimeSpan InspectDeadline = TimeSpan.FromSeconds(10);
+
+    public static void MapApi(this IEndpointRouteBuilder routes, Func<HostGateway> gateway, IHypervisor hypervisor, string node, TimeSpan stopGrace)
+    {
+        var api = routes.MapGroup("/api/v1").AddEndpointFilter(ReadOnlyOverTcp).AddEndpointFilter(Answers.Guard);
+        api.MapGet("/host", async (CancellationToken c) =>
+            Answers.Json(Views.HostOf(await gateway().StatusAsync(c), node, hypervisor.Name, HostPressure.Read())));
+        api.MapGet("/vms", async (CancellationToken c) => Answers.Json(Views.VmsOf(await gateway().StatusAsync(c))));
+        api.MapGet("/vms/{name}", async (string name, CancellationToken c) =>
+            Views.VmOf(await gateway().StatusAsync(c), Specs.IdOf(name)) is { } vm
+                ? Answers.Json(vm)
+                : Answers.Error(404, $"there is no VM {name} on this host; 'dmm vm list' shows those that there are", "notFound"));
+        api.MapPost("/vms", async (HttpRequest http, CancellationToken c) =>
+        {
+            var request = await Answers.BodyAsync<CreateVmRequest>(http, c);
+            var (spec, notes) = Specs.Read(request, hypervisor);
+            if (request.TimeoutSeconds is { } seconds && !(seconds is > 0 and <= 86_400))
+                throw new SpecException($"{spec.Id}: timeout is {seconds} s; it must be more than 0 and at most a day");
+            var timeout = request.TimeoutSeconds is { } s ? TimeSpan.FromSeconds(s) : (TimeSpan?)null;
+            var outcome = await gateway().CommandAsync(new AdmissionProtocol.CreateVm(spec, hypervisor.ExpectedOverhead(spec), timeout, notes), c);
+            return outcome is HostProtocol.Done done ? Answers.Json(new DoneView(done.Vm.Name, done.Text, done.Notes), 202) : Answers.Of(outcome);
+        });
+        api.MapPost("/vms/{name}/adopt", async (string name, HttpRequest http, CancellationToken c) =>
+        {
+            var request = await Answers.BodyAsync<AdoptVmRequest>(http, c);
+            return Answers.Of(await AdoptAsync(gateway(), hypervisor, name, request, c));
+        });
+        api.MapPatch("/vms/{name}", async (string name, HttpRequest http, CancellationToken c) =>
+        {
+            var request = await Answers.BodyAsync<SetVmRequest>(http, c);
+            return Answers.Of(await gateway().CommandAsync(
+                new HostProtocol.SetPolicy(Specs.IdOf(name), Size("min", request.MinBytes), Size("max", request.MaxBytes), request.Shares), c));
+        });
+        api.MapPost("/vms/{name}/resize", async (string name, HttpRequest http, CancellationToken c) =>
+        {
+            var request = await Answers.BodyAsync<ResizeVmRequest>(http, c);
+            return Answers.Of(await gateway().CommandAsync(new HostProtocol.ResizeVm(Specs.IdOf(name), Size("size", request.Bytes)), c));
+        });
+        api.MapPost("/vms/{name}/stop", async (string name, HttpRequest http, CancellationToken c) =>
+        {
+            var request = await Answers.BodyAsync<StopVmRequest>(http, c);
+            if (request.GraceSeconds is { } seconds && !(seconds is >= 0 and <= 3_600))
+                throw new SpecException($"{name}: grace is {seconds} s; it must be from 0 to an hour");
+            var grace = request.GraceSeconds is { } s ? TimeSpan.FromSeconds(s) : stopGrace;
+            return Answers.Of(await gateway().CommandAsync(new HostProtocol.StopVm(Specs.IdOf(name), grace), c));
+        });
+        api.MapPost("/vms/{name}/forget", async (string name, CancellationToken c) =>
+            Answers.Of(await gateway().CommandAsync(new HostProtocol.ForgetVm(Specs.IdOf(name)), c)));
+        api.MapGet("/events", async (DateTimeOffset? since, long? after, CancellationToken c) =>
+            Answers.Json((await gateway().EventsAsync(since, after ?? 0, c)).Items.Select(Views.EventOf)));
+        api.MapGet("/events/stream", (DateTimeOffset? since, long? after, HttpContext http) => StreamAsync(gateway(), since, after ?? 0, http));
+    }
+
+    private static async Task<object> AdoptAsync(HostGateway host, IHypervisor hypervisor, string name, AdoptVmRequest request, CancellationToken c)
+    {
+        var id = Specs.IdOf(name);
+        var policy = new Core.Vms.VmPolicy(
+            Specs.SizeOf("min", request.MinBytes), Specs.SizeOf("max", request.MaxBytes), request.Shares ?? Core.Vms.VmPolicy.DefaultShares);
+        if (policy.Fault() is { } fault)
+            throw new SpecException($"{id}: {fault}");
+        if (Views.VmOf(await host.StatusAsync(c), id) is not null)
+            return new HostProtocol.Refused(HostProtocol.RefusalKind.Conflict, $"there is a VM {id} on this host already; use another name");
+
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(c);
+        deadline.CancelAfter(InspectDeadline);
+        var handle = await hypervisor.InspectAsync(id, request.Qmp, deadline.Token);
+        var (actual, overhead) = await LookAsync(hypervisor, handle, deadline.Token);
+        return await host.CommandAsync(new HostProtocol.AdoptVm(handle, policy, actual, overhead), c);
+    }
+
+    /// <summary>What an adopted VM has and costs is known before it is taken in: the ledger refuses what does not fit.</summary>
+    private static async Task<(MemorySize Actual, MemorySize Overhead)> LookAsync(IHypervisor hypervisor, VmHandle handle, CancellationToken c)
+    {
+        await using var vm = await hypervisor.ConnectAsync(handle, _ => { }, c);
+        var sizes = await vm.ReadSizesAsync(c);
+        return (sizes.Actual, await vm.MeasureOverheadAsync(c) ?? MemorySize.FromMiB(64));
+    }
+
+    private static async Task StreamAsync(HostGateway host, DateTimeOffset? since, long after, HttpContext http)
+    {
+        var c = http.RequestAborted;
+        var channel = Channel.CreateBounded<EventLogActor.Numbered>(1_000);
+        http.Response.ContentType = "text/event-stream";
+        http.Response.Headers.CacheControl = "no-store";
+        host.Events.Tell(new EventLogActor.Follow(channel.Writer));
+        try
+        {
+            // Followed before the past is read, so that nothing falls between; what comes twice is known by its number.
+            var last = after;
+            foreach (var past in (await host.EventsAsync(since, after, c)).Items)
+            {
+                await WriteAsync(http.Response, past, c);
+                last = past.Sequence;
+            }
+
+            await http.Response.Body.FlushAsync(c);
+            await foreach (var next in channel.Reader.ReadAllAsync(c))
+            {
+                if (next.Sequence <= last)
+                    continue;
+                await WriteAsync(http.Response, next, c);
+                await http.Response.Body.FlushAsync(c);
+            }
+        }
+        catch (OperationCanceledException) when (c.IsCancellationRequested)
+        {
+            // The reader has gone: that is how a stream ends.
+        }
+        finally
+        {
+            host.Events.Tell(new EventLogActor.Unfollow(channel.Writer));
+        }
+    }
+
+    private static Task WriteAsync(HttpResponse response, EventLogActor.Numbered e, CancellationToken c)
+    {
+        var view = Views.EventOf(e);
+        return response.WriteAsync($"id: {view.Sequence}\nevent: {view.Kind}\ndata: {JsonSerializer.Serialize(view, ContractJson.Options)}\n\n", c);
+    }
+
+    private static MemorySize? Size(string what, long? bytes) => bytes is { } b ? Specs.SizeOf(what, b) : null;
+
+    private static async ValueTask<object?> ReadOnlyOverTcp(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        var http = context.HttpContext;
+        var overTcp = http.Connection.LocalIpAddress is { } address && !address.Equals(IPAddress.None) && http.Connection.LocalPort > 0;
+        return overTcp && !HttpMethods.IsGet(http.Request.Method)
+            ? Answers.Error(403, "over TCP DMM can only be read; change it through its Unix socket (dmm.socket)", "refused")
+            : await next(context);
+    }
+}

@@ -1,0 +1,114 @@
+using System.Collections.Immutable;
+using Dmm.Contracts;
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+
+namespace Dmm.Daemon.Api;
+
+/// <summary>From a request to a spec that can be, or the one line that says why it can't.</summary>
+public static class Specs
+{
+    /// <summary>Sizes are rounded up to this, and that is said: the block of virtio-mem.</summary>
+    public static MemorySize Block { get; } = MemorySize.FromMiB(2);
+
+    /// <exception cref="SpecException">The request can't be; the message names the thing, what was found and what would be right.</exception>
+    public static (VmSpec Spec, ImmutableArray<string> Notes) Read(CreateVmRequest request, IHypervisor hypervisor)
+    {
+        List<string> notes = [];
+        var id = IdOf(request.Name);
+        var (min, boot, max) = (SizeOf("min", request.MinBytes), SizeOf("boot", request.BootBytes), SizeOf("max", request.MaxBytes));
+        if (min > boot)
+            throw new SpecException($"{id}: min {min} is above boot {boot}; boot must be from min to max");
+        if (max < boot)
+            throw new SpecException($"{id}: max {max} is below boot {boot}; boot must be from min to max");
+        boot = Rounded("boot", boot, notes);
+        max = MemorySize.Max(boot, Rounded("max", max, notes));
+        var spec = new VmSpec
+        {
+            Id = id,
+            Policy = new(min, max, request.Shares ?? VmPolicy.DefaultShares),
+            Boot = boot,
+            Cpus = request.Cpus ?? 1,
+            Medium = MediumOf(id, request),
+            Network = request.Network switch
+            {
+                null or "none" => VmNetwork.None,
+                "user" => VmNetwork.User,
+                var other => throw new SpecException($"{id}: network is '{other}'; it must be none or user"),
+            },
+            Channels = [.. (request.Channels ?? []).Select(c => new VmChannel(c.Name, Absolute(id, "channel socket", c.Socket)))],
+        };
+        var fault = spec.Policy.Fault()
+            ?? (spec.Cpus is < 1 or > VmSpec.MaxCpus ? $"cpus is {spec.Cpus}; it must be from 1 to {VmSpec.MaxCpus}" : null)
+            ?? (spec.Channels.Length > VmSpec.MaxChannels ? $"it has {spec.Channels.Length} channels; {VmSpec.MaxChannels} are possible" : null)
+            ?? hypervisor.Fault(spec);
+        return fault is null ? (spec, [.. notes]) : throw new SpecException($"{id}: {fault}");
+    }
+
+    public static VmId IdOf(string? name) => VmId.TryParse(name, out var id) ? id : throw new SpecException(NameFault(name));
+
+    public static MemorySize SizeOf(string what, long bytes) =>
+        bytes >= 0 ? new(bytes) : throw new SpecException($"{what} is {bytes} bytes; it must not be negative");
+
+    private static string NameFault(string? name)
+    {
+        try
+        {
+            return VmId.Parse(name).Name;
+        }
+        catch (FormatException fault)
+        {
+            return fault.Message;
+        }
+    }
+
+    private static MemorySize Rounded(string what, MemorySize size, List<string> notes)
+    {
+        var rounded = size.RoundUp(Block);
+        if (rounded != size)
+            notes.Add($"{what} {size} was rounded to {rounded}, a multiple of the block of {Block}");
+        return rounded;
+    }
+
+    private static BootMedium? MediumOf(VmId id, CreateVmRequest request)
+    {
+        if (request.Kernel is not null && request.Disk is not null)
+            throw new SpecException($"{id}: both kernel and disk are given; a VM boots from one of them");
+        if (request.Kernel is null && (request.Initrd is not null || request.Append is not null))
+            throw new SpecException($"{id}: initrd and append go with a kernel, and none is given");
+        if (request.Kernel is not null)
+        {
+            return new BootMedium.KernelBoot(
+                Absolute(id, "kernel", request.Kernel), request.Initrd is null ? null : Absolute(id, "initrd", request.Initrd), request.Append);
+        }
+
+        if (request.Disk is null)
+            return null;
+        var format = request.DiskFormat ?? (request.Disk.EndsWith(".qcow2", StringComparison.OrdinalIgnoreCase) ? "qcow2" : "raw");
+        return format is "raw" or "qcow2"
+            ? new BootMedium.DiskBoot(Absolute(id, "disk", request.Disk), format)
+            : throw new SpecException($"{id}: the disk's format is '{format}'; it must be raw or qcow2");
+    }
+
+    private static string Absolute(VmId id, string what, string path) =>
+        Path.IsPathFullyQualified(path) ? path : throw new SpecException($"{id}: {what} '{path}' is no absolute path");
+}
+
+/// <summary>A request that can't be, in one line.</summary>
+public sealed class SpecException : Exception
+{
+    public SpecException()
+    {
+    }
+
+    public SpecException(string message)
+        : base(message)
+    {
+    }
+
+    public SpecException(string message, Exception inner)
+        : base(message, inner)
+    {
+    }
+}

@@ -1,0 +1,138 @@
+using System.Globalization;
+using Akka.Configuration;
+using Dmm.Actors.Hosts;
+using Dmm.Actors.Serialization;
+using Dmm.Actors.Vms;
+using Dmm.Core.Hypervisors;
+using Dmm.Hypervisors.Qemu;
+using Dmm.Hypervisors.Simulation;
+using Dmm.Settings;
+using DmmHostSettings = Dmm.Actors.Hosts.HostSettings;
+
+namespace Dmm.Daemon.Hosting;
+
+/// <summary>From the settings as read to what each part of the house is given.</summary>
+public static class ActorSettings
+{
+    public static DmmHostSettings HostOf(DmmSettings settings)
+    {
+        var memory = settings.Host.Governed();
+        return new()
+        {
+            Memory = memory,
+            Reserve = settings.Host.Reserve,
+            Cushion = settings.Host.Cushion.Of(memory.MinusOrZero(settings.Host.Reserve)),
+            Step = settings.Plan.Step,
+            PlanPeriod = settings.Plan.Period,
+        };
+    }
+
+    public static VmActorSettings VmsOf(DmmSettings settings) => new()
+    {
+        RestartMin = settings.Vm.RestartMin,
+        RestartMax = settings.Vm.RestartMax,
+        LaunchDeadline = settings.Qemu.LaunchDeadline + settings.Qemu.ProbeDeadline + TimeSpan.FromSeconds(5),
+        Profile = new()
+        {
+            Spark = settings.Vm.Spark,
+            Margin = settings.Vm.Margin,
+            StuckAfter = settings.Vm.StuckAfter,
+            UncooperativeAfter = settings.Vm.UncooperativeAfter,
+            RetryMin = settings.Vm.RetryMin,
+            RetryMax = settings.Vm.RetryMax,
+            BootDeadline = settings.Vm.BootDeadline,
+        },
+    };
+
+    public static Core.Demand.DemandSettings DemandOf(DmmSettings settings) => new()
+    {
+        HeadroomMin = settings.Demand.HeadroomMin,
+        Headroom = settings.Demand.Headroom,
+        HalfLife = settings.Demand.HalfLife,
+        ShrinkQuantile = settings.Demand.ShrinkQuantile,
+        Horizon = settings.Demand.Horizon,
+        LowMemory = settings.Demand.LowMemory,
+    };
+
+    public static IHypervisor HypervisorOf(DmmSettings settings, Action<string> log) => settings.Hypervisor switch
+    {
+        HypervisorKind.Simulation => new SimulatedHypervisor(
+            new()
+            {
+                Directory = settings.Simulation.Directory,
+                PlugRate = settings.Simulation.PlugRate,
+                UnplugRate = settings.Simulation.UnplugRate,
+                BalloonRate = settings.Simulation.BalloonRate,
+                BootTime = settings.Simulation.BootTime,
+                Overhead = settings.Simulation.Overhead,
+            },
+            TimeProvider.System),
+        _ => new QemuHypervisor(
+            new()
+            {
+                StateDirectory = settings.StateDir,
+                Binary = settings.Qemu.Binary,
+                Accel = (Hypervisors.Qemu.QemuAccel)settings.Qemu.Accel,
+                DefaultAppend = settings.Qemu.Append,
+                HotplugRoom = settings.Qemu.HotplugRoom,
+                SpareRootPorts = settings.Qemu.SpareRootPorts,
+                TranslationCache = settings.Qemu.TbSize,
+                CommandDeadline = settings.Qemu.CommandDeadline,
+                LaunchDeadline = settings.Qemu.LaunchDeadline,
+                ProbeDeadline = settings.Qemu.ProbeDeadline,
+                StatsPeriod = settings.Qemu.StatsPeriod,
+            },
+            TimeProvider.System,
+            log),
+    };
+
+    /// <summary>Akka's own configuration: the journal, its serializer, and a cluster of one node.</summary>
+    public static Config AkkaOf(DmmSettings settings)
+    {
+        var connection = $"Data Source={settings.Journal.Path}".Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
+        var serializer = $"{typeof(HostEventSerializer).FullName}, {typeof(HostEventSerializer).Assembly.GetName().Name}";
+        var events = $"{typeof(IHostEvent).FullName}, {typeof(IHostEvent).Assembly.GetName().Name}";
+        var snapshot = $"{typeof(HostSnapshot).FullName}, {typeof(HostSnapshot).Assembly.GetName().Name}";
+        return ConfigurationFactory.ParseString(string.Create(CultureInfo.InvariantCulture, $$"""
+            akka {
+              actor {
+                provider = cluster
+                serializers.dmm-host = "{{serializer}}"
+                serialization-bindings {
+                  "{{events}}" = dmm-host
+                  "{{snapshot}}" = dmm-host
+                }
+              }
+              remote.dot-netty.tcp {
+                hostname = "{{settings.Cluster.Address}}"
+                port = {{settings.Cluster.Port}}
+              }
+              cluster {
+                roles = ["dmm"]
+                downing-provider-class = "Akka.Cluster.SBR.SplitBrainResolverProvider, Akka.Cluster"
+              }
+              coordinated-shutdown.run-by-clr-shutdown-hook = off
+              persistence {
+                journal {
+                  plugin = "akka.persistence.journal.sql"
+                  sql {
+                    class = "Akka.Persistence.Sql.Journal.SqlWriteJournal, Akka.Persistence.Sql"
+                    connection-string = "{{connection}}"
+                    provider-name = "SQLite.MS"
+                    auto-initialize = true
+                  }
+                }
+                snapshot-store {
+                  plugin = "akka.persistence.snapshot-store.sql"
+                  sql {
+                    class = "Akka.Persistence.Sql.Snapshot.SqlSnapshotStore, Akka.Persistence.Sql"
+                    connection-string = "{{connection}}"
+                    provider-name = "SQLite.MS"
+                    auto-initialize = true
+                  }
+                }
+              }
+            }
+            """)).WithFallback(settings.AkkaConfig);
+    }
+}

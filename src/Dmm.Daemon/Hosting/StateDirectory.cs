@@ -1,0 +1,63 @@
+namespace Dmm.Daemon.Hosting;
+
+/// <summary>
+/// The daemon's state folder, held by one daemon at a time: a lock on a file in it, which the kernel lets go of when the process ends, in whatever way.
+/// </summary>
+public sealed class StateDirectory : IDisposable
+{
+    private readonly FileStream _lock;
+
+    private StateDirectory(FileStream file) => _lock = file;
+
+    /// <exception cref="StartException">The folder can't be used, or a daemon runs on it already.</exception>
+    public static StateDirectory Hold(string path)
+    {
+        try
+        {
+            Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new StartException($"dmm.state-dir {path} can't be made: {fault.Message}", fault);
+        }
+
+        var file = Path.Combine(path, "dmmd.lock");
+        try
+        {
+            // FileShare.None is an exclusive flock(2) on Linux.
+            var stream = new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            stream.SetLength(0);
+            stream.Write(System.Text.Encoding.UTF8.GetBytes($"{Environment.ProcessId}\n"));
+            stream.Flush();
+            return new(stream);
+        }
+        catch (UnauthorizedAccessException fault)
+        {
+            throw new StartException($"{file} can't be written: {fault.Message}; run dmmd as the user who owns dmm.state-dir", fault);
+        }
+        catch (IOException fault)
+        {
+            throw new StartException($"a dmmd runs on {path} already (it holds {file}); stop it first, or give this one a dmm.state-dir of its own", fault);
+        }
+    }
+
+    public void Dispose() => _lock.Dispose();
+}
+
+/// <summary>The daemon can't start; the message is one line for people.</summary>
+public sealed class StartException : Exception
+{
+    public StartException()
+    {
+    }
+
+    public StartException(string message)
+        : base(message)
+    {
+    }
+
+    public StartException(string message, Exception inner)
+        : base(message, inner)
+    {
+    }
+}

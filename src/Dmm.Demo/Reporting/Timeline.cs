@@ -1,0 +1,64 @@
+using Dmm.Core.Memory;
+
+namespace Dmm.Demo.Reporting;
+
+/// <summary>All samples of a run, and the questions that the checks ask of them. One writer, any number of readers.</summary>
+public sealed class Timeline
+{
+    private readonly Lock _gate = new();
+    private readonly List<Sample> _samples = [];
+    private readonly List<StoryLine> _story = [];
+    private readonly List<HostSample> _host = [];
+
+    public IReadOnlyList<Sample> Samples => Copy(_samples);
+
+    public IReadOnlyList<StoryLine> Story => Copy(_story);
+
+    public IReadOnlyList<HostSample> Host => Copy(_host);
+
+    public void Add(IEnumerable<Sample> round)
+    {
+        lock (_gate)
+            _samples.AddRange(round);
+    }
+
+    public void Add(StoryLine line)
+    {
+        lock (_gate)
+            _story.Add(line);
+    }
+
+    public void Add(HostSample sample)
+    {
+        lock (_gate)
+            _host.Add(sample);
+    }
+
+    public IReadOnlyList<Sample> Of(string vm, TimeSpan from, TimeSpan to) => [.. Samples.Where(s => s.Vm == vm && s.At >= from && s.At <= to)];
+
+    /// <summary>
+    /// The most that all guests together were ever seen to have, as QEMU tells it. Guests are looked at one after the other, so what moves
+    /// from one to the next in between would be counted twice: of two rounds in a row each guest counts with the lesser, which it had at
+    /// least at the moment between them.
+    /// </summary>
+    public MemorySize PeakTogether()
+    {
+        var peak = MemorySize.Zero;
+        Dictionary<string, MemorySize> before = [];
+        foreach (var round in Samples.GroupBy(s => s.Round))
+        {
+            var now = round.ToDictionary(s => s.Vm, s => s.Qemu.Actual);
+            var sum = now.Where(vm => before.ContainsKey(vm.Key)).Aggregate(MemorySize.Zero, (all, vm) => all + MemorySize.Min(vm.Value, before[vm.Key]));
+            peak = MemorySize.Max(peak, sum);
+            before = now;
+        }
+
+        return peak;
+    }
+
+    private IReadOnlyList<T> Copy<T>(List<T> list)
+    {
+        lock (_gate)
+            return [.. list];
+    }
+}

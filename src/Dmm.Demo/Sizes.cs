@@ -1,0 +1,37 @@
+using Dmm.Core.Memory;
+
+namespace Dmm.Demo;
+
+/// <summary>
+/// The demo's amounts. They belong together: one loaded guest and three idle ones fit <see cref="Guests"/> exactly when the idle ones give,
+/// and a fourth guest fits only when its peers give what they no longer use.
+/// </summary>
+public static class Sizes
+{
+    public static readonly MemorySize Min = MemorySize.FromMiB(128);
+    public static readonly MemorySize Boot = MemorySize.FromMiB(256);
+    public static readonly MemorySize Max = MemorySize.FromGiB(2);
+
+    /// <summary>All that the guests have between them: 1.2 GiB.</summary>
+    public static readonly MemorySize Guests = MemorySize.FromMiB(1228);
+
+    /// <summary>What DMM keeps free of it for bursts.</summary>
+    public static readonly MemorySize Cushion = MemorySize.FromMiB(64);
+
+    /// <summary>The load that moves from guest to guest, nearly three times what a guest boots with, and how fast it grows.</summary>
+    public static readonly MemorySize Load = MemorySize.FromMiB(720);
+    public static readonly MemorySize LoadPerSecond = MemorySize.FromMiB(80);
+
+    /// <summary>What the last loaded guest goes on holding and working on, so that it can tell how it fares.</summary>
+    public static readonly MemorySize Remainder = MemorySize.FromMiB(150);
+
+    /// <summary>The operator's target in whose midst the daemon is killed.</summary>
+    public static readonly MemorySize Resize = MemorySize.FromMiB(560);
+
+    /// <summary>A burst beyond what its guest has, without swap.</summary>
+    public static readonly MemorySize Burst = MemorySize.FromMiB(420);
+    public static readonly MemorySize BurstPerSecond = MemorySize.FromMiB(80);
+
+    /// <summary>How near a size counts as reached: virtio-mem leaves a few MiB, and the arbiter's steps are of 16 MiB.</summary>
+    public static readonly MemorySize Near = MemorySize.FromMiB(16);
+}

@@ -1,0 +1,172 @@
+using System.Globalization;
+using System.Net.Sockets;
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Memory;
+using Dmm.Hypervisors.Wire;
+
+namespace Dmm.Hypervisors.Guest;
+
+/// <summary>
+/// Listens to a guest's agent through the host side of its channel, a Unix socket, and comes back whenever the channel breaks: the guest,
+/// its agent and the hypervisor each restart on their own. What a guest writes costs this process a bounded time and memory: long lines are
+/// skipped, a flood is read no faster than <see cref="MaxLinesPerSecond"/>, samples go through a <see cref="SamplePacer"/>.
+/// </summary>
+public sealed class GuestChannel : IAsyncDisposable
+{
+    public const int MaxLinesPerSecond = 200;
+
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(2);
+
+    private readonly string _socket;
+    private readonly MemorySize _limit;
+    private readonly TimeSpan _silence;
+    private readonly TimeProvider _time;
+    private readonly Action<VmObservation> _observe;
+    private readonly Action<string> _log;
+    private readonly SamplePacer _pacer;
+    private readonly ITimer _silenceTimer;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Lock _gate = new();
+    private bool _speaking;
+    private long _refused;
+    private Task _reader = Task.CompletedTask;
+
+    /// <param name="limit">The most memory that this VM can have; larger sizes are cut to it.</param>
+    /// <param name="silence">An agent that says nothing for so long is reported as silent.</param>
+    /// <param name="observe">Gets hellos, samples and silences, one at a time.</param>
+    public GuestChannel(
+        string socket, MemorySize limit, TimeSpan silence, TimeProvider time, Action<VmObservation> observe, Action<string> log)
+    {
+        _socket = socket;
+        _limit = limit;
+        _silence = silence;
+        _time = time;
+        _observe = observe;
+        _log = log;
+        _pacer = new SamplePacer(time, sample => Speak(new VmObservation.Sample(sample)));
+        _silenceTimer = time.CreateTimer(
+            _ => FallSilent(string.Create(CultureInfo.InvariantCulture, $"no line for {silence.TotalSeconds:0.#} s")), null,
+            Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Whether the agent is there and speaks.</summary>
+    public bool IsSpeaking => Volatile.Read(ref _speaking);
+
+    /// <summary>Lines that were no line of the protocol.</summary>
+    public long Refused => Interlocked.Read(ref _refused);
+
+    public void Start() => _reader = Task.Run(ListenAsync);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _reader.ConfigureAwait(false);
+        await _silenceTimer.DisposeAsync().ConfigureAwait(false);
+        await _pacer.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task ListenAsync()
+    {
+        var backoff = new Backoff(FirstRetry, LongestRetry);
+        try
+        {
+            while (true)
+            {
+                try
+                {
+                    using var socket = await UnixSocket.ConnectAsync(_socket, _stop.Token).ConfigureAwait(false);
+                    if (await ReadAsync(socket).ConfigureAwait(false) > 0)
+                        backoff.Reset();
+                    _pacer.Flush();
+                    FallSilent("the agent's channel was closed");
+                }
+                catch (Exception e) when (e is SocketUnreachableException or IOException or SocketException)
+                {
+                    FallSilent(e.Message);
+                }
+
+                await Task.Delay(backoff.Next(), _time, _stop.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            return;
+        }
+    }
+
+    /// <returns>How many lines came before the channel was closed.</returns>
+    private async Task<long> ReadAsync(Socket socket)
+    {
+        var stream = new NetworkStream(socket, ownsSocket: false);
+        await using var disposeStream = stream.ConfigureAwait(false);
+        var lines = new LineReader(stream, GuestLine.MaxLength);
+        await using var disposeLines = lines.ConfigureAwait(false);
+        long count = 0;
+        var second = _time.GetTimestamp();
+        while (await lines.ReadAsync(_stop.Token).ConfigureAwait(false) is { Kind: not WireLineKind.End } line)
+        {
+            Take(line);
+            if (++count % MaxLinesPerSecond != 0)
+                continue;
+            var rest = TimeSpan.FromSeconds(1) - _time.GetElapsedTime(second);
+            if (rest > TimeSpan.Zero)
+                await Task.Delay(rest, _time, _stop.Token).ConfigureAwait(false);
+            second = _time.GetTimestamp();
+        }
+
+        return count;
+    }
+
+    private void Take(WireLine line)
+    {
+        var message = line.Kind == WireLineKind.TooLong
+            ? new GuestMessage.Refused(string.Create(CultureInfo.InvariantCulture, $"a line longer than {GuestLine.MaxLength} bytes"))
+            : GuestLine.Read(line.Text, _time.GetUtcNow(), _limit);
+        switch (message)
+        {
+            case GuestMessage.Hello hello:
+                Heard();
+                Speak(new VmObservation.Hello(hello.Value));
+                break;
+            case GuestMessage.Sample sample:
+                Heard();
+                _pacer.Offer(sample.Value);
+                break;
+            case GuestMessage.Refused refused when Interlocked.Increment(ref _refused) is 1:
+                _log($"{_socket}: the guest sent {refused.Why}; further such lines are counted, not told");
+                break;
+            default:
+                break;
+        }
+    }
+
+    /// <summary>Lines that make no sense don't count as speech: a guest that sends garbage is silent.</summary>
+    private void Heard()
+    {
+        lock (_gate)
+        {
+            _speaking = true;
+            _silenceTimer.Change(_silence, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    private void Speak(VmObservation observation)
+    {
+        lock (_gate)
+            _observe(observation);
+    }
+
+    /// <summary>Told once, and only after the agent has spoken.</summary>
+    private void FallSilent(string why)
+    {
+        lock (_gate)
+        {
+            if (!_speaking)
+                return;
+            _speaking = false;
+            _silenceTimer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _observe(new VmObservation.AgentSilent(why));
+        }
+    }
+}

@@ -1,0 +1,164 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Dmm.Hypervisors.Qemu.Launch;
+using Dmm.Hypervisors.Wire;
+
+namespace Dmm.Hypervisors.Qemu.Accel;
+
+/// <param name="Accel">Kvm or Tcg.</param>
+/// <param name="Why">For people, in one line.</param>
+public sealed record AccelAnswer(QemuAccel Accel, string Why);
+
+/// <summary>
+/// Finds out whether KVM works here. Having <c>/dev/kvm</c> is not having KVM: there are machines that show the device and hang for good
+/// in a guest's first instructions. So the CPU's flags are asked first, then a probe guest has to get through within seconds; the answer
+/// holds for one boot of the host and is remembered in the state folder.
+/// </summary>
+public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time, Action<string> log)
+{
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+
+    private readonly Lock _gate = new();
+    private Task<AccelAnswer>? _answer;
+
+    /// <summary>What is known without a probe: the setting, or an answer of this boot.</summary>
+    public AccelAnswer? Known =>
+        settings.Accel != QemuAccel.Auto ? new(settings.Accel, "dmm.qemu.accel says so")
+        : _answer is { IsCompletedSuccessfully: true } done ? done.Result
+        : Recall();
+
+    private string Memory => Path.Combine(settings.StateDirectory, "accel.json");
+
+    /// <summary>Probes at most once; all who ask meanwhile get the same answer.</summary>
+    public Task<AccelAnswer> DecideAsync(CancellationToken cancellation)
+    {
+        if (Known is { } known)
+            return Task.FromResult(known);
+        lock (_gate)
+        {
+            if (_answer is null or { IsFaulted: true })
+                _answer = FindOutAsync();
+            return _answer.WaitAsync(cancellation);
+        }
+    }
+
+    private async Task<AccelAnswer> FindOutAsync()
+    {
+        var answer = Obstacle() is { } obstacle
+            ? new AccelAnswer(QemuAccel.Tcg, obstacle)
+            : await ProbeAsync("kvm", "host").ConfigureAwait(false) is { } failure
+                ? new AccelAnswer(QemuAccel.Tcg, $"KVM seems to be there, but {failure}")
+                : new AccelAnswer(QemuAccel.Kvm, "a probe guest ran under KVM");
+        log($"QEMU guests run under {(answer.Accel == QemuAccel.Kvm ? "KVM" : "TCG, QEMU's emulation")}: {answer.Why}");
+        Remember(answer);
+        return answer;
+    }
+
+    /// <returns>What can be seen to be missing, or null.</returns>
+    private static string? Obstacle()
+    {
+        const string device = "/dev/kvm";
+        if (!File.Exists(device))
+            return $"there is no {device}";
+        if (!VirtualizationFlag().IsMatch(File.ReadAllText("/proc/cpuinfo")))
+            return $"{device} is there, but the CPU has neither vmx nor svm";
+        try
+        {
+            using var kvm = File.OpenHandle(device, FileMode.Open, FileAccess.ReadWrite);
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"{device} can't be opened: {e.Message}";
+        }
+    }
+
+    /// <summary>Boots the probe guest.</summary>
+    /// <returns>Why it did not get through, or null when it did.</returns>
+    internal async Task<string?> ProbeAsync(string accelerator, string cpu)
+    {
+        var image = Path.Combine(settings.StateDirectory, $"probe-{Guid.NewGuid():N}.img");
+        try
+        {
+            Directory.CreateDirectory(settings.StateDirectory);
+            await File.WriteAllBytesAsync(image, ProbeGuest.Image()).ConfigureAwait(false);
+            var start = new ProcessStartInfo(settings.Binary, ProbeGuest.Arguments(image, accelerator, cpu))
+            {
+                UseShellExecute = false,
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            };
+            using var process = Process.Start(start);
+            return process is null ? $"'{settings.Binary}' could not be started" : await JudgeAsync(process).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is Win32Exception or IOException or UnauthorizedAccessException)
+        {
+            return $"the probe guest could not be started: {e.Message}";
+        }
+        finally
+        {
+            File.Delete(image);
+        }
+    }
+
+    private async Task<string?> JudgeAsync(Process process)
+    {
+        using var late = new CancellationTokenSource(settings.ProbeDeadline, time);
+        var words = QemuLauncher.ReadWordsAsync(process.StandardError, late.Token);
+        try
+        {
+            await process.WaitForExitAsync(late.Token).ConfigureAwait(false);
+            if (process.ExitCode == ProbeGuest.ExitCode)
+                return null;
+            var said = ForeignText.CleanLines(await words.ConfigureAwait(false), 300);
+            return $"the probe guest failed: {(said.Length > 0 ? said : $"QEMU ended with code {process.ExitCode}")}";
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill();
+            return $"the probe guest hung for {settings.ProbeDeadline.TotalSeconds:0.#} s";
+        }
+    }
+
+    private AccelAnswer? Recall()
+    {
+        try
+        {
+            return File.Exists(Memory)
+                && JsonSerializer.Deserialize<Remembered>(File.ReadAllText(Memory), Json) is { } remembered
+                && remembered.BootId == HostProcess.ReadBootId() && remembered.Binary == settings.Binary
+                && Enum.TryParse<QemuAccel>(remembered.Accel, ignoreCase: true, out var accel) && accel != QemuAccel.Auto
+                    ? new(accel, remembered.Why)
+                    : null;
+        }
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
+        {
+            log($"{Memory} can't be read and will be written anew: {e.Message}");
+            return null;
+        }
+    }
+
+    /// <summary>An answer that can't be written down costs another probe at the next start, nothing more.</summary>
+    private void Remember(AccelAnswer answer)
+    {
+        try
+        {
+            Directory.CreateDirectory(settings.StateDirectory);
+            var accel = answer.Accel == QemuAccel.Kvm ? "kvm" : "tcg";
+            var remembered = new Remembered(HostProcess.ReadBootId(), settings.Binary, accel, answer.Why);
+            File.WriteAllText(Memory, JsonSerializer.Serialize(remembered, Json));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log($"{Memory} can't be written: {e.Message}");
+        }
+    }
+
+    [GeneratedRegex(@"^flags\s*:.*\b(vmx|svm)\b", RegexOptions.Multiline)]
+    private static partial Regex VirtualizationFlag();
+
+    private sealed record Remembered(string BootId, string Binary, string Accel, string Why);
+}

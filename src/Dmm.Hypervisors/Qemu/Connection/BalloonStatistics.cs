@@ -1,0 +1,79 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+using Dmm.Hypervisors.Qemu.Qmp;
+
+namespace Dmm.Hypervisors.Qemu.Connection;
+
+/// <summary>
+/// What a guest without an agent tells through its balloon driver, in whole seconds: sizes, faults and swap traffic. Every figure comes
+/// from the guest and is bounded as the agent's are. Source: QEMU, docs/interop/virtio-balloon-stats; VIRTIO 1.2, 5.5.6.3.
+/// </summary>
+public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimeProvider time)
+{
+    private const int PageSize = 4096;
+
+    /// <summary>
+    /// QEMU keeps the last telling, also through a restart of the guest: what is older than three periods and this says nothing of now.
+    /// </summary>
+    private static readonly TimeSpan Slack = TimeSpan.FromSeconds(1);
+
+    /// <summary>The last second of the year 9999, which is what the base library can hold.</summary>
+    private const long MaxUnixSeconds = 253_402_300_799;
+
+    private TimeSpan _maxAge;
+    private long _lastUpdate;
+
+    /// <summary>Asks the guest to tell its statistics every <paramref name="period"/> from now on.</summary>
+    public Task EnableAsync(TimeSpan period, CancellationToken cancellation)
+    {
+        _maxAge = Slack + (3 * period);
+        return qmp.ExecuteAsync(
+            "qom-set",
+            new JsonObject { ["path"] = balloonPath, ["property"] = "guest-stats-polling-interval", ["value"] = (long)period.TotalSeconds },
+            cancellation);
+    }
+
+    /// <returns>Null while the guest has told nothing new.</returns>
+    public async Task<GuestSample?> ReadNewAsync(MemorySize limit, CancellationToken cancellation)
+    {
+        var answer = await qmp.ExecuteAsync(
+            "qom-get", new JsonObject { ["path"] = balloonPath, ["property"] = "guest-stats" }, cancellation).ConfigureAwait(false);
+        var update = answer.TryGetProperty("last-update", out var stamp) && stamp.TryGetInt64(out var seconds) ? seconds : 0;
+        if (update == 0 || update == _lastUpdate)
+            return null;
+        _lastUpdate = update;
+        if (time.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(update, 0, MaxUnixSeconds)) > _maxAge)
+            return null;
+        return Read(QmpJson.Member(answer, "stats"), time.GetUtcNow(), limit);
+    }
+
+    /// <returns>Null where the guest's driver does not tell even total and free memory.</returns>
+    public static GuestSample? Read(JsonElement stats, DateTimeOffset at, MemorySize limit)
+    {
+        if (Size("stat-total-memory", limit) is not { } total || Size("stat-free-memory", total) is not { } free)
+            return null;
+        return new GuestSample
+        {
+            At = at,
+            Source = SampleSource.BalloonStatistics,
+            MemTotal = total,
+            MemFree = free,
+            MemAvailable = Size("stat-available-memory", total) ?? free,
+            MajorFaults = Count("stat-major-faults") ?? 0,
+            SwapIns = Count("stat-swap-in") / PageSize ?? 0,
+            SwapOuts = Count("stat-swap-out") / PageSize ?? 0,
+        };
+
+        MemorySize? Size(string name, MemorySize most) =>
+            Count(name) is { } bytes ? MemorySize.Min(new(bytes), most) : null;
+
+        // QEMU shows a figure that the guest has not told as 2^64 − 1.
+        long? Count(string name) =>
+            stats.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number
+            && value.TryGetInt64(out var number) && number >= 0
+                ? number
+                : null;
+    }
+}

@@ -1,0 +1,18 @@
+namespace Dmm.Hypervisors.Qemu.Connection;
+
+/// <summary>Why a VM ended, for people. Source: QEMU, qapi/run-state.json (ShutdownCause).</summary>
+internal static class EndReason
+{
+    /// <param name="cause">The reason in QEMU's SHUTDOWN event; null where it ended without one.</param>
+    public static string Describe(string? cause) => cause switch
+    {
+        null => "QEMU's process ended without a word (killed, or crashed)",
+        "guest-shutdown" => "the guest shut down (guest-shutdown)",
+        "guest-panic" => "the guest's kernel panicked (guest-panic)",
+        "guest-reset" => "the guest restarted and was not to (guest-reset)",
+        "host-signal" => "a signal ended QEMU (host-signal)",
+        "host-qmp-quit" => "QEMU was told to quit (host-qmp-quit)",
+        "host-error" => "QEMU met an error (host-error)",
+        _ => $"QEMU ended ({cause})",
+    };
+}

@@ -1,0 +1,51 @@
+using Dmm.Core.Hypervisors;
+
+namespace Dmm.Hypervisors.Qemu.Connection;
+
+/// <summary>
+/// Keeps the port's promise: one observation at a time, in order, none after the last one and none after the VM was let go.
+/// </summary>
+internal sealed class ObservationSink(Action<VmObservation> observe, Action<string> log)
+{
+    private readonly Lock _gate = new();
+    private bool _closed;
+
+    public void Tell(VmObservation observation)
+    {
+        lock (_gate)
+        {
+            if (!_closed)
+                Deliver(observation);
+        }
+    }
+
+    public void TellLast(VmObservation observation)
+    {
+        lock (_gate)
+        {
+            if (_closed)
+                return;
+            _closed = true;
+            Deliver(observation);
+        }
+    }
+
+    public void Close()
+    {
+        lock (_gate)
+            _closed = true;
+    }
+
+    /// <summary>An observer that throws is wrong, but the VM's other facts must still come through.</summary>
+    private void Deliver(VmObservation observation)
+    {
+        try
+        {
+            observe(observation);
+        }
+        catch (Exception e)
+        {
+            log($"an observer failed on {observation.GetType().Name}: {e}");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+using System.Runtime.InteropServices;
+
+namespace Dmm.Hypervisors.Qemu.Launch;
+
+/// <summary>
+/// Keeps this process's open files from its children. .NET opens everything so that it ends with an exec, but what the daemon itself
+/// inherited (a pipe of whoever started it) would live on in every VM, and whoever waits for that pipe's end would wait for the VMs.
+/// </summary>
+internal static class Descriptors
+{
+    // Linux, close_range(2).
+    private const uint FirstAfterStandard = 3;
+    private const int CloseOnExec = 4;
+
+    /// <returns>False where the kernel can't (before Linux 5.11).</returns>
+    public static bool CloseAllOnExec()
+    {
+        try
+        {
+            return CloseRange(FirstAfterStandard, uint.MaxValue, CloseOnExec) == 0;
+        }
+        catch (EntryPointNotFoundException)
+        {
+            return false;
+        }
+    }
+
+    [DllImport("libc", EntryPoint = "close_range")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int CloseRange(uint first, uint last, int flags);
+}

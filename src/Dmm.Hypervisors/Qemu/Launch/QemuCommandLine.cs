@@ -1,0 +1,106 @@
+using System.Globalization;
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+
+namespace Dmm.Hypervisors.Qemu.Launch;
+
+/// <summary>
+/// A spec as QEMU's arguments: pure, one argument a string, never a shell. Source: QEMU, qemu-options.hx; 7.2 is the oldest that is tried.
+/// </summary>
+public static class QemuCommandLine
+{
+    /// <summary>The port through which the guest's agent speaks.</summary>
+    public const string AgentPort = "org.dmm.guest.0";
+
+    public static IReadOnlyList<string> Build(VmSpec spec, QemuSettings settings, VmFolder folder, QemuAccel accel, MemorySize maxMemory)
+    {
+        var arguments = new List<string>();
+        Machine(arguments, spec, settings, accel, maxMemory);
+        Memory(arguments, spec, settings);
+        Sockets(arguments, spec, folder);
+        Network(arguments, spec.Network);
+        for (var port = 0; port < settings.SpareRootPorts; port++)
+            Add(arguments, "-device", $"pcie-root-port,id=spare{port},chassis={port + 1},slot={port + 1}");
+        Boot(arguments, spec.Medium ?? throw new HypervisorException($"VM '{spec.Id}' has neither a kernel nor a disk"), settings);
+
+        // QEMU's first process exits only when the VM is set up, and tells on stderr what is wrong otherwise.
+        Add(arguments, "-daemonize", "-pidfile", folder.PidFile);
+        return arguments;
+    }
+
+    /// <summary>Size of the VM's virtio-mem device: up to max, and room for a higher one.</summary>
+    public static MemorySize HotplugSize(VmSpec spec, QemuSettings settings) =>
+        MemorySize.Max(spec.Policy.Max.MinusOrZero(spec.Boot), settings.HotplugRoom).RoundUp(settings.BlockSize);
+
+    private static void Machine(List<string> arguments, VmSpec spec, QemuSettings settings, QemuAccel accel, MemorySize maxMemory)
+    {
+        Add(arguments, "-name", $"guest={spec.Id.Name}", "-nodefaults", "-no-user-config", "-display", "none");
+        Add(arguments, "-machine", "q35,usb=off,vmport=off");
+        if (accel == QemuAccel.Kvm)
+            Add(arguments, "-accel", "kvm", "-cpu", "host");
+        else
+            Add(arguments, "-accel", $"tcg,thread=multi,tb-size={settings.TranslationCache.Bytes >> 20}", "-cpu", "max");
+        Add(arguments, "-smp", spec.Cpus.ToString(CultureInfo.InvariantCulture));
+        Add(arguments, "-m", $"size={spec.Boot.Bytes}B,slots={settings.MemorySlots},maxmem={maxMemory.Bytes}B");
+    }
+
+    private static void Memory(List<string> arguments, VmSpec spec, QemuSettings settings)
+    {
+        Add(arguments, "-object", $"memory-backend-ram,id=hotplug0,reserve=off,size={HotplugSize(spec, settings).Bytes}");
+        Add(arguments, "-device", $"virtio-mem-pci,id=vmem0,memdev=hotplug0,node=0,requested-size=0,block-size={settings.BlockSize.Bytes}");
+        Add(arguments, "-device", "virtio-balloon-pci,id=balloon0,free-page-reporting=on,deflate-on-oom=on");
+    }
+
+    private static void Sockets(List<string> arguments, VmSpec spec, VmFolder folder)
+    {
+        Listen(arguments, "qmp", folder.Control);
+        Add(arguments, "-mon", "chardev=qmp,mode=control");
+        Listen(arguments, "operator", folder.OperatorControl);
+        Add(arguments, "-mon", "chardev=operator,mode=control");
+        Listen(arguments, "console", folder.Console);
+        Add(arguments, "-serial", "chardev:console");
+        Add(arguments, "-device", $"virtio-serial-pci,id=channels,max_ports={VmSpec.MaxChannels + 2}");
+        Channel(arguments, "agent", AgentPort, folder.Agent);
+        for (var i = 0; i < spec.Channels.Length; i++)
+            Channel(arguments, $"channel{i}", spec.Channels[i].Name, spec.Channels[i].Socket);
+    }
+
+    private static void Network(List<string> arguments, VmNetwork network)
+    {
+        if (network == VmNetwork.User)
+            Add(arguments, "-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0,romfile=");
+    }
+
+    private static void Boot(List<string> arguments, BootMedium medium, QemuSettings settings)
+    {
+        switch (medium)
+        {
+            case BootMedium.KernelBoot kernel:
+                Add(arguments, "-kernel", kernel.Kernel, "-append", kernel.Append ?? settings.DefaultAppend);
+                if (kernel.Initrd is not null)
+                    Add(arguments, "-initrd", kernel.Initrd);
+                break;
+            case BootMedium.DiskBoot disk:
+                Add(arguments, "-drive", $"if=none,id=disk0,format={disk.Format},file={Escape(disk.Path)}");
+                Add(arguments, "-device", "virtio-blk-pci,drive=disk0,bootindex=1");
+                break;
+            default:
+                throw new HypervisorException($"QEMU can't boot from {medium}");
+        }
+    }
+
+    private static void Channel(List<string> arguments, string id, string port, string socket)
+    {
+        Listen(arguments, id, socket);
+        Add(arguments, "-device", $"virtserialport,id={id}-port,bus=channels.0,chardev={id},name={port}");
+    }
+
+    private static void Listen(List<string> arguments, string id, string socket) =>
+        Add(arguments, "-chardev", $"socket,id={id},path={Escape(socket)},server=on,wait=off");
+
+    /// <summary>In QEMU's option syntax a comma ends a value; a doubled one stands for itself.</summary>
+    private static string Escape(string value) => value.Replace(",", ",,", StringComparison.Ordinal);
+
+    private static void Add(List<string> arguments, params ReadOnlySpan<string> words) => arguments.AddRange(words);
+}

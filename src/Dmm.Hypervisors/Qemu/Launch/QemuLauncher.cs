@@ -1,0 +1,176 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Vms;
+using Dmm.Hypervisors.Wire;
+
+namespace Dmm.Hypervisors.Qemu.Launch;
+
+/// <summary>
+/// Starts QEMU so that it outlives the daemon. QEMU daemonizes itself (own session, no terminal, its descriptors on /dev/null) and its
+/// first process ends only when the VM is set up, with QEMU's own words on stderr when it could not be. Whatever fails, nothing stays:
+/// no process, no socket, no folder.
+/// </summary>
+internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Action<string> log)
+{
+    private const int MaxWords = 4096;
+    private const int MaxReasonLength = 600;
+
+    public async Task<VmHandle> LaunchAsync(VmSpec spec, VmFolder folder, IReadOnlyList<string> arguments, CancellationToken cancellation)
+    {
+        if (FindRunning(folder) is { } running)
+            throw new HypervisorException($"a VM named '{spec.Id}' already runs here (pid {running.Pid}, folder {folder.Path})");
+        try
+        {
+            folder.Remove();
+            folder.Create(spec.Channels);
+            await StartAsync(spec, arguments, cancellation).ConfigureAwait(false);
+            var process = folder.ReadPid() is { } pid ? HostProcess.Find(pid) : null;
+            return process is not null
+                ? HandleOf(spec, folder, process)
+                : throw new HypervisorException($"QEMU said that VM '{spec.Id}' runs, but its process is gone");
+        }
+        catch (Exception e)
+        {
+            await ClearAsync(folder).ConfigureAwait(false);
+            if (e is IOException or UnauthorizedAccessException)
+                throw new HypervisorException($"the folder of VM '{spec.Id}', {folder.Path}, can't be made: {e.Message}", e);
+            throw;
+        }
+    }
+
+    /// <summary>The VM of an earlier launch if it runs; otherwise its leftovers are removed.</summary>
+    public async Task<VmHandle?> FindAsync(VmSpec spec, VmFolder folder, CancellationToken cancellation)
+    {
+        if (!Directory.Exists(folder.Path))
+            return null;
+        using var late = new CancellationTokenSource(settings.LaunchDeadline, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellation);
+        try
+        {
+            // A daemon that died in mid-launch leaves a QEMU that still sets itself up: it has no pid file until it is its own daemon.
+            while (FindRunning(folder) is { } running)
+            {
+                if (folder.ReadPid() == running.Pid && UnixSocket.IsSocket(folder.Control))
+                    return HandleOf(spec, folder, running);
+                await Task.Delay(TimeSpan.FromMilliseconds(50), time, either.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            log($"the QEMU of VM '{spec.Id}' was started but did not set itself up within {Seconds(settings.LaunchDeadline)}; it is ended");
+        }
+
+        await ClearAsync(folder).ConfigureAwait(false);
+        return null;
+    }
+
+    private static HostProcess? FindRunning(VmFolder folder)
+    {
+        if (!Directory.Exists(folder.Path))
+            return null;
+        if (folder.ReadPid() is { } pid && HostProcess.Find(pid) is { } process && process.Has("-pidfile", folder.PidFile))
+            return process;
+        return HostProcess.With("-pidfile", folder.PidFile).FirstOrDefault();
+    }
+
+    private static VmHandle HandleOf(VmSpec spec, VmFolder folder, HostProcess process) =>
+        new(
+            spec.Id, QemuHypervisor.DriverName, spec.Boot, folder.Control,
+            process.Pid, process.Start, HostProcess.ReadBootId(), Owned: true)
+        {
+            OperatorSocket = folder.OperatorControl,
+            AgentSocket = folder.Agent,
+            ConsoleSocket = folder.Console,
+        };
+
+    private async Task StartAsync(VmSpec spec, IReadOnlyList<string> arguments, CancellationToken cancellation)
+    {
+        var start = new ProcessStartInfo(settings.Binary, arguments)
+        {
+            UseShellExecute = false,
+            WorkingDirectory = "/",
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment.Remove("NOTIFY_SOCKET");
+        using var process = Start(start);
+        process.StandardInput.Close();
+        using var late = new CancellationTokenSource(settings.LaunchDeadline, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellation);
+        var words = ReadWordsAsync(process.StandardError, either.Token);
+        var chatter = ReadWordsAsync(process.StandardOutput, either.Token);
+        try
+        {
+            await process.WaitForExitAsync(either.Token).ConfigureAwait(false);
+            var said = ForeignText.CleanLines(await words.ConfigureAwait(false), MaxReasonLength);
+            await chatter.ConfigureAwait(false);
+            if (process.ExitCode != 0)
+            {
+                var reason = said.Length > 0 ? said : $"it ended with code {process.ExitCode} and no word";
+                throw new HypervisorException($"QEMU could not start VM '{spec.Id}': {reason}");
+            }
+
+            if (said.Length > 0)
+                log($"QEMU said while VM '{spec.Id}' started: {said}");
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            if (cancellation.IsCancellationRequested)
+                throw;
+            throw new HypervisorException(
+                $"QEMU did not set up VM '{spec.Id}' within {Seconds(settings.LaunchDeadline)} (dmm.qemu.launch-deadline)");
+        }
+    }
+
+    private Process Start(ProcessStartInfo start)
+    {
+        if (!Descriptors.CloseAllOnExec())
+            log("this kernel can't keep inherited files from QEMU (close_range): VMs hold whatever this daemon was started with");
+        try
+        {
+            return Process.Start(start) ?? throw new HypervisorException($"'{settings.Binary}' could not be started");
+        }
+        catch (Win32Exception e)
+        {
+            throw new HypervisorException($"QEMU's program '{settings.Binary}' (dmm.qemu.binary) could not be started: {e.Message}", e);
+        }
+    }
+
+    /// <summary>What QEMU says, bounded: the rest is read and dropped so that QEMU never waits for a reader.</summary>
+    internal static async Task<string> ReadWordsAsync(StreamReader reader, CancellationToken cancellation)
+    {
+        var kept = new char[MaxWords];
+        var length = 0;
+        var buffer = new char[1024];
+        while (await reader.ReadAsync(buffer, cancellation).ConfigureAwait(false) is var read and > 0)
+        {
+            var keep = Math.Min(read, kept.Length - length);
+            buffer.AsSpan(0, keep).CopyTo(kept.AsSpan(length));
+            length += keep;
+        }
+
+        return new string(kept, 0, length);
+    }
+
+    private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.#} s");
+
+    private async Task ClearAsync(VmFolder folder)
+    {
+        while (FindRunning(folder) is { } left)
+        {
+            left.Kill();
+            if (!await left.WaitForExitAsync(settings.ExitDeadline, time, CancellationToken.None).ConfigureAwait(false))
+            {
+                log($"process {left.Pid} was killed and is still there after {Seconds(settings.ExitDeadline)}; "
+                    + $"its folder {folder.Path} stays");
+                return;
+            }
+        }
+
+        folder.Remove();
+    }
+}

@@ -1,0 +1,111 @@
+using System.Text.RegularExpressions;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+using Dmm.Hypervisors.Wire;
+
+namespace Dmm.Hypervisors.Qemu.Launch;
+
+/// <summary>What keeps a spec from being launched here, found by looking at files and limits; nothing is started or changed.</summary>
+public static partial class SpecFaults
+{
+    /// <returns>The first fault in one line, or null.</returns>
+    public static string? Find(VmSpec spec, QemuSettings settings, MemorySize maxMemory) =>
+        settings.Fault() ?? Machine(spec, settings, maxMemory) ?? Medium(spec) ?? Sockets(spec, settings) ?? Program(settings.Binary);
+
+    private static string? Machine(VmSpec spec, QemuSettings settings, MemorySize maxMemory)
+    {
+        if (spec.Cpus is < 1 or > VmSpec.MaxCpus)
+            return $"cpus is {spec.Cpus}; it must be from 1 to {VmSpec.MaxCpus}";
+        if (spec.Boot.IsZero || spec.Boot.Bytes % MemorySize.FromMiB(1).Bytes != 0)
+            return $"boot is {spec.Boot}; it must be whole MiB and more than 0";
+        var need = spec.Boot + QemuCommandLine.HotplugSize(spec, settings);
+        return need > maxMemory
+            ? $"boot {spec.Boot} and room to grow to max {spec.Policy.Max} make {need}; "
+                + $"this host's QEMU guests can address {maxMemory} (dmm.qemu.max-memory)"
+            : null;
+    }
+
+    private static string? Medium(VmSpec spec) => spec.Medium switch
+    {
+        null => "a QEMU VM needs a kernel (--kernel, --initrd) or a disk (--disk); the spec has neither",
+        BootMedium.KernelBoot { Initrd: { } initrd } kernel =>
+            File("kernel", kernel.Kernel, FileAccess.Read) ?? File("initrd", initrd, FileAccess.Read),
+        BootMedium.KernelBoot kernel => File("kernel", kernel.Kernel, FileAccess.Read),
+        BootMedium.DiskBoot { Format: not ("raw" or "qcow2") } disk => $"disk format is '{disk.Format}'; it must be raw or qcow2",
+        BootMedium.DiskBoot disk => File("disk", disk.Path, FileAccess.ReadWrite),
+        var other => $"QEMU can't boot from {other}",
+    };
+
+    private static string? File(string what, string path, FileAccess access)
+    {
+        if (!Path.IsPathRooted(path))
+            return $"{what} '{path}' is not an absolute path";
+        if (Directory.Exists(path))
+            return $"{what} '{path}' is a folder; it must be a file";
+        if (!System.IO.File.Exists(path))
+            return $"{what} '{path}' does not exist";
+        var kind = (FileKind.ModeOf(path) ?? 0) & FileKind.TypeMask;
+        if (kind != FileKind.Regular && (kind != FileKind.BlockDevice || access == FileAccess.Read))
+            return $"{what} '{path}' is {(access == FileAccess.Read ? "no file" : "neither a file nor a block device")}";
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, access, FileShare.ReadWrite, bufferSize: 0);
+            return kind == FileKind.Regular && file.Length == 0 ? $"{what} '{path}' is empty" : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"{what} '{path}' can't be {(access == FileAccess.Read ? "read" : "read and written")}: {e.Message}";
+        }
+    }
+
+    private static string? Sockets(VmSpec spec, QemuSettings settings)
+    {
+        var folder = VmFolder.Of(settings, spec.Id);
+        if (UnixSocket.PathFault(folder.OperatorControl) is { } tooLong)
+            return tooLong;
+        if (spec.Channels.Length > VmSpec.MaxChannels)
+            return $"there are {spec.Channels.Length} channels; at most {VmSpec.MaxChannels} can be";
+        var names = new HashSet<string>(StringComparer.Ordinal) { QemuCommandLine.AgentPort };
+        var sockets = new HashSet<string>(StringComparer.Ordinal) { folder.Control, folder.OperatorControl, folder.Agent, folder.Console };
+        foreach (var channel in spec.Channels)
+        {
+            if (!ChannelName().IsMatch(channel.Name))
+                return $"channel name '{channel.Name}' can't be; use 1 to 64 letters, digits, '.', '-' and '_'";
+            if (!names.Add(channel.Name))
+                return $"channel name '{channel.Name}' is taken; each channel of a VM needs its own";
+            if (UnixSocket.PathFault(channel.Socket) is { } fault)
+                return $"channel '{channel.Name}': {fault}";
+            if (!sockets.Add(channel.Socket))
+                return $"channel '{channel.Name}': socket '{channel.Socket}' is used twice in this VM";
+            if (SocketPlace(channel.Socket) is { } place)
+                return $"channel '{channel.Name}': {place}";
+        }
+
+        return null;
+    }
+
+    /// <summary>QEMU deletes whatever stands at a socket's path before it listens, so DMM looks first.</summary>
+    private static string? SocketPlace(string path)
+    {
+        var folder = Path.GetDirectoryName(path);
+        if (!Directory.Exists(folder))
+            return $"the folder of socket '{path}' does not exist";
+        if (Directory.Exists(path) || (System.IO.File.Exists(path) && !UnixSocket.IsSocket(path)))
+            return $"'{path}' exists and is no socket; it would be overwritten";
+        return UnixSocket.IsBound(path) ? $"socket '{path}' is in use by another process" : null;
+    }
+
+    private static string? Program(string binary)
+    {
+        var places = binary.Contains('/', StringComparison.Ordinal)
+            ? [binary]
+            : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries)
+                .Select(folder => Path.Combine(folder, binary));
+        return places.Any(System.IO.File.Exists)
+            ? null
+            : $"QEMU's program '{binary}' (dmm.qemu.binary) is not there; install qemu-system-x86 or name the program's path";
+    }
+
+    [GeneratedRegex(@"^[A-Za-z0-9._-]{1,64}\z", RegexOptions.CultureInvariant)]
+    private static partial Regex ChannelName();
+}

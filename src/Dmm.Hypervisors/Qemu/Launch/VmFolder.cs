@@ -1,0 +1,73 @@
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Vms;
+using Dmm.Hypervisors.Wire;
+
+namespace Dmm.Hypervisors.Qemu.Launch;
+
+/// <summary>
+/// The folder of a VM that DMM launched: its sockets, its pid file, and the list of sockets elsewhere that it made. Only what DMM and QEMU
+/// put there is ever deleted, name by name, so that a wrong path costs nobody a file.
+/// </summary>
+public sealed record VmFolder(string Path)
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    public string Control => In("qmp.sock");
+
+    public string OperatorControl => In("operator-qmp.sock");
+
+    public string Agent => In("agent.sock");
+
+    public string Console => In("console.sock");
+
+    public string PidFile => In("qemu.pid");
+
+    private string ChannelList => In("channels");
+
+    private string[] Own => [Control, OperatorControl, Agent, Console, PidFile, ChannelList];
+
+    public static VmFolder Of(QemuSettings settings, VmId id) => new(System.IO.Path.Combine(settings.VmsDirectory, id.Name));
+
+    /// <summary>The folder of a VM taken up again, which may have been launched under another state folder.</summary>
+    public static VmFolder? Of(VmHandle handle) =>
+        handle.Owned && System.IO.Path.GetDirectoryName(handle.Control) is { Length: > 0 } path ? new(path) : null;
+
+    /// <summary>Makes the folder, readable by its owner alone, and notes the sockets that QEMU will make elsewhere.</summary>
+    public void Create(IEnumerable<VmChannel> channels)
+    {
+        Directory.CreateDirectory(Path, OwnerOnly);
+        File.WriteAllLines(ChannelList, channels.Select(c => c.Socket));
+    }
+
+    /// <summary>The pid that QEMU wrote, or null.</summary>
+    public int? ReadPid()
+    {
+        try
+        {
+            return int.TryParse(File.ReadAllText(PidFile), out var pid) && pid > 0 ? pid : null;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Removes what a VM that no longer runs has left. Does nothing where nothing is.</summary>
+    public void Remove()
+    {
+        if (!Directory.Exists(Path))
+            return;
+        foreach (var socket in File.Exists(ChannelList) ? File.ReadAllLines(ChannelList) : [])
+        {
+            if (UnixSocket.IsSocket(socket))
+                File.Delete(socket);
+        }
+
+        foreach (var file in Own)
+            File.Delete(file);
+        if (!Directory.EnumerateFileSystemEntries(Path).Any())
+            Directory.Delete(Path);
+    }
+
+    private string In(string name) => System.IO.Path.Combine(Path, name);
+}

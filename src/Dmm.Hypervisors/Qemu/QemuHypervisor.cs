@@ -1,0 +1,120 @@
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+using Dmm.Hypervisors.Qemu.Accel;
+using Dmm.Hypervisors.Qemu.Connection;
+using Dmm.Hypervisors.Qemu.Devices;
+using Dmm.Hypervisors.Qemu.Launch;
+using Dmm.Hypervisors.Qemu.Qmp;
+
+namespace Dmm.Hypervisors.Qemu;
+
+/// <summary>
+/// The driver for QEMU: launches VMs as processes that outlive the daemon, takes them up again through their QMP sockets, and adopts those
+/// that somebody else started. It keeps no state of its own beyond the VMs' folders; what is, is read from QEMU.
+/// </summary>
+public sealed class QemuHypervisor : IHypervisor
+{
+    public const string DriverName = "qemu";
+
+    private readonly QemuSettings _settings;
+    private readonly TimeProvider _time;
+    private readonly Action<string> _log;
+    private readonly AccelChoice _accel;
+    private readonly QemuLauncher _launcher;
+    private readonly QemuConnector _connector;
+    private readonly Lock _gate = new();
+    private readonly HashSet<VmId> _launching = [];
+
+    /// <param name="log">Gets lines for the operator; null drops them.</param>
+    /// <exception cref="HypervisorException">A setting can't be.</exception>
+    public QemuHypervisor(QemuSettings settings, TimeProvider time, Action<string>? log = null)
+    {
+        if (settings.Fault() is { } fault)
+            throw new HypervisorException(fault);
+        _settings = settings;
+        _time = time;
+        _log = log ?? (_ => { });
+        _accel = new AccelChoice(settings, time, _log);
+        _launcher = new QemuLauncher(settings, time, _log);
+        _connector = new QemuConnector(settings, time);
+    }
+
+    public string Name => DriverName;
+
+    public string? Fault(VmSpec spec) => SpecFaults.Find(spec, _settings, MaxMemory);
+
+    public MemorySize ExpectedOverhead(VmSpec spec) =>
+        LaunchCost.Expect(spec, _settings, _accel.Known?.Accel ?? QemuAccel.Tcg);
+
+    public async Task<VmHandle> LaunchAsync(VmSpec spec, CancellationToken cancellation)
+    {
+        return await AloneAsync(spec, async () =>
+        {
+            RefuseFaulty(spec);
+            var accel = await _accel.DecideAsync(cancellation).ConfigureAwait(false);
+
+            // What a guest can address is known for sure only with the accelerator.
+            RefuseFaulty(spec);
+            var folder = VmFolder.Of(_settings, spec.Id);
+            var arguments = QemuCommandLine.Build(spec, _settings, folder, accel.Accel, MaxMemory);
+            return await _launcher.LaunchAsync(spec, folder, arguments, cancellation).ConfigureAwait(false);
+        }).ConfigureAwait(false);
+    }
+
+    public Task<VmHandle?> FindAsync(VmSpec spec, CancellationToken cancellation) =>
+        AloneAsync(spec, () => _launcher.FindAsync(spec, VmFolder.Of(_settings, spec.Id), cancellation));
+
+    public async Task<VmHandle> InspectAsync(VmId id, string socket, CancellationToken cancellation)
+    {
+        var qmp = await QmpClient.ConnectAsync(socket, _settings.Qmp, _time, cancellation).ConfigureAwait(false);
+        await using var release = qmp.ConfigureAwait(false);
+        var devices = await QemuDevices.DiscoverAsync(qmp, cancellation).ConfigureAwait(false);
+        var sizes = await new QemuMemory(qmp, devices).ReadAsync(cancellation).ConfigureAwait(false);
+        var process = qmp.PeerPid is { } pid ? HostProcess.Find(pid) : null;
+        var boot = process is null ? null : HostProcess.ReadBootId();
+        return new VmHandle(id, DriverName, sizes.Base, socket, process?.Pid, process?.Start, boot, Owned: false)
+        {
+            AgentSocket = devices.AgentSocket,
+        };
+    }
+
+    public async Task<IVirtualMachine> ConnectAsync(VmHandle handle, Action<VmObservation> observe, CancellationToken cancellation)
+    {
+        var process = QemuConnector.ProcessOf(handle);
+        var qmp = await _connector.ConnectAsync(handle, process, cancellation).ConfigureAwait(false);
+        return await QemuVirtualMachine.TakeUpAsync(handle, qmp, process, _settings, _time, observe, _log, cancellation)
+            .ConfigureAwait(false);
+    }
+
+    /// <summary>VMs run on; each connection is let go by whoever holds it.</summary>
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private MemorySize MaxMemory => LaunchCost.AddressSpace(_settings, _accel.Known?.Accel ?? QemuAccel.Tcg);
+
+    private void RefuseFaulty(VmSpec spec)
+    {
+        if (Fault(spec) is { } fault)
+            throw new HypervisorException($"VM '{spec.Id}': {fault}");
+    }
+
+    /// <summary>Two launches of one name at once would clear away each other's folder.</summary>
+    private async Task<T> AloneAsync<T>(VmSpec spec, Func<Task<T>> work)
+    {
+        lock (_gate)
+        {
+            if (!_launching.Add(spec.Id))
+                throw new HypervisorException($"VM '{spec.Id}' is being launched already");
+        }
+
+        try
+        {
+            return await work().ConfigureAwait(false);
+        }
+        finally
+        {
+            lock (_gate)
+                _launching.Remove(spec.Id);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+using Dmm.Core.Memory;
+using Dmm.Hypervisors.Qemu.Qmp;
+
+namespace Dmm.Hypervisors.Qemu;
+
+public enum QemuAccel
+{
+    /// <summary>KVM where a probe guest shows that it works, TCG otherwise.</summary>
+    Auto,
+
+    Kvm,
+
+    Tcg,
+}
+
+/// <summary>Settings of the QEMU driver (<c>dmm.qemu</c>).</summary>
+public sealed record QemuSettings
+{
+    /// <summary>
+    /// Lets a small guest grow far beyond what it booted with: new memory comes online by itself, first into the kernel's zone so that
+    /// later metadata has a home, and no swiotlb eats a quarter of a 256 MiB guest. <c>init_on_alloc=0</c> makes an unplug of gigabytes a
+    /// matter of a second instead of ten; it gives up a hardening of the guest, which an operator takes back with an append of their own.
+    /// </summary>
+    public const string RecommendedAppend =
+        "console=ttyS0 quiet mitigations=off swiotlb=noforce init_on_alloc=0 memhp_default_state=online "
+        + "memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_ratio=50 memory_hotplug.memmap_on_memory=1";
+
+    /// <summary>QEMU's program: a name that PATH knows, or a path.</summary>
+    public string Binary { get; init; } = "qemu-system-x86_64";
+
+    /// <summary>
+    /// Absolute. A VM's sockets live in <c>vms/NAME</c> under it, so a long one leaves less room for names (107 bytes in all).
+    /// </summary>
+    public required string StateDirectory { get; init; }
+
+    public QemuAccel Accel { get; init; } = QemuAccel.Auto;
+
+    /// <summary>Kernel command line of a VM that brings none of its own.</summary>
+    public string DefaultAppend { get; init; } = RecommendedAppend;
+
+    /// <summary>
+    /// Least size of a VM's virtio-mem device, so that its max can be raised later without another device. It is address space, not
+    /// memory; each 16 GiB cost QEMU about 2 MiB of bitmaps.
+    /// </summary>
+    public MemorySize HotplugRoom { get; init; } = MemorySize.FromGiB(16);
+
+    /// <summary>
+    /// The most that a guest can ever address: boot memory, hotplugged memory and room for more. Under KVM the CPU bounds it further.
+    /// </summary>
+    public MemorySize MaxMemory { get; init; } = MemorySize.FromGiB(512);
+
+    /// <summary>Slots for memory devices, 1 to 256.</summary>
+    public int MemorySlots { get; init; } = 32;
+
+    /// <summary>Root ports kept free, on which further virtio-mem devices can be added while the guest runs; 0 to 16.</summary>
+    public int SpareRootPorts { get; init; } = 4;
+
+    /// <summary>
+    /// TCG's cache of translated code. Without a bound QEMU takes up to 1 GiB of host memory for each VM; a small Linux guest that boots
+    /// and works fills about 62 MiB. When it is full it is emptied, and code is translated again: a guest with much code wants more.
+    /// </summary>
+    public MemorySize TranslationCache { get; init; } = MemorySize.FromMiB(64);
+
+    /// <summary>The unit of plugging. QEMU's own default on x86 is the host's huge page, which is the same.</summary>
+    public MemorySize BlockSize { get; init; } = MemorySize.FromMiB(2);
+
+    /// <summary>For each QMP command.</summary>
+    public TimeSpan CommandDeadline { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>From starting QEMU until the VM is set up and runs.</summary>
+    public TimeSpan LaunchDeadline { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>For the probe guest that shows whether KVM works; a working one needs less than a second.</summary>
+    public TimeSpan ProbeDeadline { get; init; } = TimeSpan.FromSeconds(8);
+
+    /// <summary>For a process to be gone once it was told to quit or was killed: memory of tens of GiB takes seconds to be freed.</summary>
+    public TimeSpan ExitDeadline { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How often a guest without an agent tells its balloon statistics; whole seconds.</summary>
+    public TimeSpan StatsPeriod { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How often sizes are read while a device has not reached its target (QEMU's events come at most once a second).</summary>
+    public TimeSpan FastPoll { get; init; } = TimeSpan.FromMilliseconds(150);
+
+    /// <summary>How often sizes are read otherwise.</summary>
+    public TimeSpan SlowPoll { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long fast reading goes on without any movement.</summary>
+    public TimeSpan FastPollPatience { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>An agent that says nothing for so long is silent; its slowest period is 1 s.</summary>
+    public TimeSpan AgentSilence { get; init; } = TimeSpan.FromSeconds(5);
+
+    public string VmsDirectory => Path.Combine(StateDirectory, "vms");
+
+    public QmpOptions Qmp => new() { Deadline = CommandDeadline };
+
+    /// <summary>The first setting that can't be, in one line; null where all can.</summary>
+    public string? Fault() =>
+        !Path.IsPathRooted(StateDirectory) ? $"dmm.state-dir is '{StateDirectory}'; it must be an absolute path"
+        : SpareRootPorts is < 0 or > 16 ? $"dmm.qemu.spare-root-ports is {SpareRootPorts}; it must be from 0 to 16"
+        : MemorySlots is < 1 or > 256 ? $"dmm.qemu.memory-slots is {MemorySlots}; it must be from 1 to 256"
+        : BlockSize < MemorySize.FromMiB(1) || !long.IsPow2(BlockSize.Bytes)
+            ? $"dmm.qemu.block-size is {BlockSize}; it must be a power of two from 1 MiB"
+        : TranslationCache < MemorySize.FromMiB(16) ? $"dmm.qemu.translation-cache is {TranslationCache}; it must be at least 16 MiB"
+        : StatsPeriod < TimeSpan.FromSeconds(1) ? $"dmm.qemu.stats-period is {StatsPeriod}; it must be at least 1 s"
+        : null;
+}

@@ -1,0 +1,79 @@
+using System.Text.Json;
+using Dmm.Hypervisors.Wire;
+
+namespace Dmm.Hypervisors.Qemu.Qmp;
+
+/// <summary>An asynchronous event. <paramref name="Data"/> is undefined where the event has none.</summary>
+public sealed record QmpEvent(string Name, JsonElement Data);
+
+/// <summary>One line of a QMP server. Source: QEMU, docs/interop/qmp-spec.</summary>
+public abstract record QmpMessage
+{
+    private const int ExcerptLength = 80;
+
+    private QmpMessage()
+    {
+    }
+
+    public sealed record Greeting(string Version) : QmpMessage;
+
+    public sealed record Returned(long Id, JsonElement Value) : QmpMessage;
+
+    /// <param name="Id">Null where QEMU could not even read the command.</param>
+    public sealed record Failed(long? Id, string Class, string Description) : QmpMessage;
+
+    public sealed record Happened(QmpEvent Value) : QmpMessage;
+
+    /// <summary>Nothing that the protocol knows; <paramref name="What"/> says what was found.</summary>
+    public sealed record Surprise(string What) : QmpMessage;
+
+    public static QmpMessage Parse(byte[] line)
+    {
+        JsonElement root;
+        try
+        {
+            using var document = JsonDocument.Parse(line);
+            root = document.RootElement.Clone();
+        }
+        catch (JsonException)
+        {
+            return new Surprise($"no JSON: '{Excerpt(line)}'");
+        }
+
+        if (root.ValueKind != JsonValueKind.Object)
+            return Unknown(line);
+        if (root.TryGetProperty("QMP", out var greeting))
+            return new Greeting(VersionOf(greeting));
+        if (root.TryGetProperty("return", out var value))
+            return IdOf(root) is { } id ? new Returned(id, value) : Unknown(line);
+        if (root.TryGetProperty("error", out var error) && error.ValueKind == JsonValueKind.Object)
+            return new Failed(IdOf(root), TextOf(error, "class") ?? "GenericError", TextOf(error, "desc") ?? "(no description)");
+        if (TextOf(root, "event") is { } name)
+            return new Happened(new(name, root.TryGetProperty("data", out var data) ? data : default));
+        return Unknown(line);
+    }
+
+    private static Surprise Unknown(byte[] line) => new($"no message of QMP: '{Excerpt(line)}'");
+
+    private static string Excerpt(byte[] line) => ForeignText.Clean(line.AsSpan().TrimEnd((byte)'\r'), ExcerptLength);
+
+    private static long? IdOf(JsonElement root) =>
+        root.TryGetProperty("id", out var id) && id.ValueKind == JsonValueKind.Number && id.TryGetInt64(out var number) ? number : null;
+
+    private static string? TextOf(JsonElement element, string name) =>
+        element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;
+
+    private static string VersionOf(JsonElement greeting)
+    {
+        if (greeting.ValueKind == JsonValueKind.Object
+            && greeting.TryGetProperty("version", out var version) && version.ValueKind == JsonValueKind.Object
+            && version.TryGetProperty("qemu", out var qemu) && qemu.ValueKind == JsonValueKind.Object)
+        {
+            return $"{Part("major")}.{Part("minor")}.{Part("micro")}";
+
+            string Part(string name) => qemu.TryGetProperty(name, out var part) ? ForeignText.Clean(part.ToString(), 8) : "?";
+        }
+
+        return "unknown";
+    }
+}

@@ -1,0 +1,28 @@
+using Dmm.Core.Memory;
+
+namespace Dmm.Hypervisors.Simulation;
+
+/// <summary>How fast simulated guests are. Rates per second.</summary>
+public sealed record SimulationSettings
+{
+    /// <summary>Where simulated VMs outlive the daemon, one small file a VM.</summary>
+    public required string Directory { get; init; }
+
+    public MemorySize PlugRate { get; init; } = MemorySize.FromGiB(4);
+
+    public MemorySize UnplugRate { get; init; } = MemorySize.FromGiB(2);
+
+    public MemorySize BalloonRate { get; init; } = MemorySize.FromGiB(2);
+
+    public TimeSpan BootTime { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    public MemorySize Overhead { get; init; } = MemorySize.FromMiB(32);
+
+    /// <summary>What can be plugged beside the boot memory.</summary>
+    public MemorySize PluggableMax { get; init; } = MemorySize.FromGiB(64);
+
+    /// <summary>How often a simulated guest moves and is sampled.</summary>
+    public TimeSpan Step { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    public TimeSpan SamplePeriod { get; init; } = TimeSpan.FromSeconds(1);
+}

@@ -1,0 +1,72 @@
+using System.Net.Sockets;
+using System.Text;
+using Dmm.Core.Hypervisors;
+
+namespace Dmm.Hypervisors.Wire;
+
+/// <summary>Unix sockets: their bounds, and connecting with errors that an operator understands.</summary>
+public static class UnixSocket
+{
+    /// <summary>Bytes of a socket's path that Linux takes (<c>sun_path</c> less its ending zero).</summary>
+    public const int MaxPathBytes = 107;
+
+    /// <summary>What is wrong with a path as a socket's name, in one line; null where nothing is.</summary>
+    public static string? PathFault(string path)
+    {
+        if (!Path.IsPathRooted(path))
+            return $"socket '{path}' is not an absolute path";
+        var length = Encoding.UTF8.GetByteCount(path);
+        return length > MaxPathBytes
+            ? $"socket path '{path}' has {length} bytes; Linux takes at most {MaxPathBytes}: use a shorter folder or name"
+            : null;
+    }
+
+    /// <summary>Whether a socket stands there, rather than a file, a folder or nothing.</summary>
+    public static bool IsSocket(string path) => FileKind.ModeOf(path) is { } mode && (mode & FileKind.TypeMask) == FileKind.Socket;
+
+    /// <summary>Whether some process of this network namespace has a socket bound to this path.</summary>
+    public static bool IsBound(string path) =>
+        File.ReadLines("/proc/net/unix").Any(line => line.EndsWith(path, StringComparison.Ordinal) && line[..^path.Length].EndsWith(' '));
+
+    /// <exception cref="SocketUnreachableException">Nobody listens there; the message says what was found.</exception>
+    public static async Task<Socket> ConnectAsync(string path, CancellationToken cancellation)
+    {
+        if (PathFault(path) is { } fault)
+            throw new SocketUnreachableException(fault, nobodyListens: true);
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation).ConfigureAwait(false);
+            return socket;
+        }
+        catch (SocketException e)
+        {
+            socket.Dispose();
+            var nobody = e.SocketErrorCode == SocketError.ConnectionRefused || !File.Exists(path);
+            throw new SocketUnreachableException($"{path}: {Explain(path, e)}", nobody, e);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static string Explain(string path, SocketException e) => e.SocketErrorCode switch
+    {
+        _ when !File.Exists(path) => "there is no such socket",
+        SocketError.ConnectionRefused => "nobody listens at this socket; whoever made it has ended",
+        SocketError.AccessDenied => "this user may not connect to the socket",
+        SocketError.WouldBlock or SocketError.TryAgain => "the socket's queue is full; whoever owns it does not answer",
+        SocketError.NotSocket or SocketError.ProtocolType => "this is no stream socket",
+        _ => e.Message,
+    };
+}
+
+/// <summary>Nobody could be reached at a Unix socket.</summary>
+public sealed class SocketUnreachableException(string message, bool nobodyListens, Exception? inner = null)
+    : HypervisorException(message, inner!)
+{
+    /// <summary>Nobody listens there, as opposed to somebody who does not answer or may not be reached.</summary>
+    public bool NobodyListens => nobodyListens;
+}

@@ -1,0 +1,104 @@
+using Akka.Configuration;
+using Dmm.Settings.Hocon;
+
+namespace Dmm.Settings;
+
+public enum HypervisorKind
+{
+    Qemu,
+    Simulation,
+}
+
+/// <summary>All that dmmd can be told, read once and checked. <c>config/reference.conf</c> says what each setting means, and why.</summary>
+public sealed record DmmSettings
+{
+    private const string AkkaKey = "akka";
+
+    internal DmmSettings()
+    {
+    }
+
+    public required HypervisorKind Hypervisor { get; init; }
+
+    /// <summary>Absolute, without a slash at its end.</summary>
+    public required string StateDir { get; init; }
+
+    public required SocketSettings Socket { get; init; }
+    public required HostSettings Host { get; init; }
+    public required HttpSettings Http { get; init; }
+    public required PlanSettings Plan { get; init; }
+    public required DemandSettings Demand { get; init; }
+    public required VmSettings Vm { get; init; }
+    public required AdmissionSettings Admission { get; init; }
+    public required EventsSettings Events { get; init; }
+    public required QemuSectionSettings Qemu { get; init; }
+    public required SimulationSettings Simulation { get; init; }
+    public required JournalSettings Journal { get; init; }
+    public required ClusterSettings Cluster { get; init; }
+
+    /// <summary>The file's <c>akka</c> section over reference.conf's, below the key <c>akka</c>.</summary>
+    public required Config AkkaConfig { get; init; }
+
+    /// <summary>The settings that hold without any file, commented: reference.conf as it is built in.</summary>
+    public static string ReferenceText
+    {
+        get
+        {
+            using var stream = typeof(DmmSettings).Assembly.GetManifestResourceStream("reference.conf")
+                ?? throw new InvalidOperationException("reference.conf is not built in");
+            using var reader = new StreamReader(stream);
+            return reader.ReadToEnd();
+        }
+    }
+
+    /// <param name="configFile">Null: the defaults alone.</param>
+    /// <exception cref="SettingsException">The file can't be read or holds faults: all of them, a line each.</exception>
+    public static DmmSettings Load(string? configFile) => From(configFile is null ? null : HoconText.ParseFile(configFile));
+
+    /// <inheritdoc cref="Load"/>
+    /// <param name="name">The text's name in messages.</param>
+    public static DmmSettings Parse(string text, string name) => From(HoconText.Parse(text, name));
+
+    private static DmmSettings From(HoconFile? file)
+    {
+        var reference = HoconText.Parse(ReferenceText, "reference.conf");
+        var reader = new SettingsReader(reference, file);
+        var akka = AkkaSection(reference);
+        if (file is not null)
+            akka = AkkaSection(file).WithFallback(akka);
+        var settings = From(reader, akka);
+        return reader.Faults.Count == 0 ? settings : throw new SettingsException(reader.Faults);
+    }
+
+    internal static DmmSettings From(SettingsReader reader, Config akka)
+    {
+        var stateDir = reader.Folder("dmm.state-dir", "/var/lib/dmm");
+        return new DmmSettings
+        {
+            Hypervisor = reader.Choice<HypervisorKind>("dmm.hypervisor"),
+            StateDir = stateDir,
+            Socket = SocketSettings.Read(reader),
+            Host = HostSettings.Read(reader),
+            Http = HttpSettings.Read(reader),
+            Plan = PlanSettings.Read(reader),
+            Demand = DemandSettings.Read(reader),
+            Vm = VmSettings.Read(reader),
+            Admission = AdmissionSettings.Read(reader),
+            Events = EventsSettings.Read(reader),
+            Qemu = QemuSectionSettings.Read(reader),
+            Simulation = SimulationSettings.Read(reader, stateDir),
+            Journal = JournalSettings.Read(reader, stateDir),
+            Cluster = ClusterSettings.Read(reader),
+            AkkaConfig = akka,
+        };
+    }
+
+    private static Config AkkaSection(HoconFile file)
+    {
+        if (!file.Root.TryGet(AkkaKey, out var node))
+            return Config.Empty;
+        return node is HoconSection section
+            ? HoconAkka.ToConfig(AkkaKey, section, file.Name)
+            : throw new SettingsException($"{AkkaKey} in {file.Name} is {node.Shown}; it is a section, Akka's own");
+    }
+}

@@ -1,0 +1,71 @@
+using System.Globalization;
+using Dmm.Core.Memory;
+
+namespace Dmm.Settings;
+
+/// <summary>
+/// What <c>dmm.host.memory = auto</c> means: this host's memory, or the least of the limits of the cgroups that this process stands in,
+/// since a hypervisor that grows beyond such a limit is killed.
+/// </summary>
+public static class HostMemory
+{
+    /// <param name="root">Where <c>/proc</c> and <c>/sys</c> are; other than <c>/</c> in tests.</param>
+    /// <exception cref="SettingsException">This host does not tell its memory.</exception>
+    public static MemorySize Measure(string root = "/")
+    {
+        var total = Total(Path.Combine(root, "proc/meminfo"));
+        foreach (var limit in CgroupLimits(root))
+            total = MemorySize.Min(total, limit);
+        return total;
+    }
+
+    private static MemorySize Total(string meminfo)
+    {
+        const string Key = "MemTotal:";
+        var line = Lines(meminfo).FirstOrDefault(l => l.StartsWith(Key, StringComparison.Ordinal));
+        var words = line?[Key.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [];
+        return words is [var number, "kB"] && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var kib) && kib > 0
+            ? MemorySize.FromKiB(kib)
+            : throw new SettingsException($"{meminfo} does not tell MemTotal, so dmm.host.memory can't be auto; give it a size");
+    }
+
+    /// <summary>Limits from this process's cgroup up to the root, of cgroups version 2 and 1.</summary>
+    private static IEnumerable<MemorySize> CgroupLimits(string root)
+    {
+        foreach (var line in Lines(Path.Combine(root, "proc/self/cgroup")))
+        {
+            // hierarchy:controllers:path; version 2 has hierarchy 0 and no controllers.
+            if (line.Split(':', 3) is not [_, var controllers, var path])
+                continue;
+            var (mount, file) = controllers.Length == 0
+                ? ("sys/fs/cgroup", "memory.max")
+                : ("sys/fs/cgroup/memory", "memory.limit_in_bytes");
+            if (controllers.Length > 0 && !controllers.Split(',').Contains("memory"))
+                continue;
+            for (var group = path.Trim('/'); ; group = Path.GetDirectoryName(group) ?? "")
+            {
+                foreach (var text in Lines(Path.Combine(root, mount, group, file)).Take(1))
+                {
+                    if (long.TryParse(text.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var bytes))
+                        yield return new MemorySize(bytes);
+                }
+
+                if (group.Length == 0)
+                    break;
+            }
+        }
+    }
+
+    /// <summary>Nothing where the file is not there or not ours to read: hosts differ in which of these they have.</summary>
+    private static string[] Lines(string path)
+    {
+        try
+        {
+            return File.Exists(path) ? File.ReadAllLines(path) : [];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+}

@@ -1,0 +1,12 @@
+using System.Net;
+
+namespace Dmm.Settings;
+
+/// <param name="Address">Loopback.</param>
+/// <param name="Port">0: no TCP.</param>
+public sealed record HttpSettings(IPAddress Address, int Port)
+{
+    internal static HttpSettings Read(SettingsReader reader) => new(
+        reader.Loopback("dmm.http.address", "this release has neither TLS nor tokens to guard more"),
+        reader.Port("dmm.http.port", "no TCP"));
+}

@@ -1,0 +1,42 @@
+using Dmm.Core.Memory;
+
+namespace Dmm.Settings;
+
+/// <param name="Spark">Ballooned reserve that is given at the moment of a plug; zero: none.</param>
+/// <param name="Margin">The least MemAvailable that a shrink leaves.</param>
+/// <param name="RetryMin">First back-off of a stuck VM; doubles up to <paramref name="RetryMax"/>.</param>
+/// <param name="RestartMin">First back-off of a VM's actor; doubles up to <paramref name="RestartMax"/>.</param>
+public sealed record VmSettings(
+    MemorySize Spark,
+    MemorySize Margin,
+    TimeSpan StuckAfter,
+    TimeSpan UncooperativeAfter,
+    TimeSpan RetryMin,
+    TimeSpan RetryMax,
+    TimeSpan BootDeadline,
+    TimeSpan StopGrace,
+    TimeSpan RestartMin,
+    TimeSpan RestartMax)
+{
+    internal static VmSettings Read(SettingsReader reader)
+    {
+        var vm = new VmSettings(
+            reader.SizeOrNone("dmm.vm.spark", "4MiB", "256MiB"),
+            reader.Size("dmm.vm.margin", "8MiB", "4GiB"),
+            reader.Duration("dmm.vm.stuck-after", "100ms", "10m"),
+            reader.Duration("dmm.vm.uncooperative-after", "1s", "1h"),
+            reader.Duration("dmm.vm.retry-min", "100ms", "1h"),
+            reader.Duration("dmm.vm.retry-max", "100ms", "1h"),
+            reader.Duration("dmm.vm.boot-deadline", "1s", "1h"),
+            reader.Duration("dmm.vm.stop-grace", "0s", "1h"),
+            reader.Duration("dmm.vm.restart-min", "10ms", "10m"),
+            reader.Duration("dmm.vm.restart-max", "10ms", "10m"));
+        if (vm.UncooperativeAfter <= vm.StuckAfter)
+            reader.Refuse("dmm.vm.uncooperative-after", $"longer than dmm.vm.stuck-after ({DurationText.Write(vm.StuckAfter)})");
+        if (vm.RetryMax < vm.RetryMin)
+            reader.Refuse("dmm.vm.retry-max", $"at least dmm.vm.retry-min ({DurationText.Write(vm.RetryMin)})");
+        if (vm.RestartMax < vm.RestartMin)
+            reader.Refuse("dmm.vm.restart-max", $"at least dmm.vm.restart-min ({DurationText.Write(vm.RestartMin)})");
+        return vm;
+    }
+}

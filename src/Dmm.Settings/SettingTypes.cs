@@ -1,0 +1,172 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+using Dmm.Core.Memory;
+
+namespace Dmm.Settings;
+
+/// <summary>What kinds of setting there are: how each is read, within which bounds, and how its refusal says what would be right.</summary>
+internal static class SettingTypes
+{
+    /// <summary>A Unix socket's path ends here on Linux: sun_path holds 108 bytes with its final zero.</summary>
+    public const int MaxSocketPath = 107;
+
+    private static readonly MemorySize Largest = new(1L << 50);
+
+    public static MemorySize Size(this SettingsReader reader, string key, string least, string most)
+    {
+        var (low, high) = (MemorySize.Parse(least), MemorySize.Parse(most));
+        return reader.Read(key, $"a size from {least} to {most}", (string text, out MemorySize value) =>
+            MemorySize.TryParse(text, out value) && value >= low && value <= high);
+    }
+
+    /// <summary>Zero, or a size within the bounds.</summary>
+    public static MemorySize SizeOrNone(this SettingsReader reader, string key, string least, string most)
+    {
+        var (low, high) = (MemorySize.Parse(least), MemorySize.Parse(most));
+        return reader.Read(key, $"0 or a size from {least} to {most}", (string text, out MemorySize value) =>
+            MemorySize.TryParse(text, out value) && (value.IsZero || (value >= low && value <= high)));
+    }
+
+    /// <summary>Null where the setting is <c>auto</c>.</summary>
+    public static MemorySize? SizeOrAuto(this SettingsReader reader, string key, string least, string example)
+    {
+        var low = MemorySize.Parse(least);
+        return reader.Read(key, $"a size such as {example}, or auto", (string text, out MemorySize? value) =>
+        {
+            var isSize = MemorySize.TryParse(text, out var size);
+            value = isSize ? size : null;
+            return text == "auto" || (isSize && size >= low && size <= Largest);
+        });
+    }
+
+    public static Portion SizeOrPercent(this SettingsReader reader, string key, int mostPercent) =>
+        reader.Read(key, $"percent from 0% to {mostPercent}%, or a size such as 512MiB", (string text, out Portion value) =>
+        {
+            if (TryPercent(text, out var fraction))
+            {
+                value = Portion.Part(fraction);
+                return fraction <= mostPercent / 100.0;
+            }
+
+            var isSize = MemorySize.TryParse(text, out var size);
+            value = Portion.Fixed(size);
+            return isSize && size <= Largest;
+        });
+
+    /// <returns>The fraction: 5% is 0.05.</returns>
+    public static double Percent(this SettingsReader reader, string key, int least, int most) =>
+        reader.Read(key, $"percent from {least}% to {most}%", (string text, out double value) =>
+            TryPercent(text, out value) && value >= least / 100.0 && value <= most / 100.0);
+
+    public static double Number(this SettingsReader reader, string key, double least, double most) =>
+        reader.Read(key, string.Create(CultureInfo.InvariantCulture, $"a number from {least} to {most}"), (string text, out double value) =>
+            double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out value)
+            && value >= least && value <= most);
+
+    public static int Integer(this SettingsReader reader, string key, int least, int most) =>
+        reader.Read(key, $"a whole number from {least} to {most}", (string text, out int value) =>
+            int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value >= least && value <= most);
+
+    /// <summary>0 (<paramref name="zero"/> says what that means) to 65535.</summary>
+    public static int Port(this SettingsReader reader, string key, string zero) =>
+        reader.Read(key, $"a port from 1 to 65535, or 0 for {zero}", (string text, out int value) =>
+            int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value <= ushort.MaxValue);
+
+    public static TimeSpan Duration(this SettingsReader reader, string key, string least, string most)
+    {
+        if (!DurationText.TryParse(least, out var low) || !DurationText.TryParse(most, out var high))
+            throw new InvalidOperationException($"{key}: the bounds {least} and {most} are no durations");
+        return reader.Read(key, $"a duration from {least} to {most}", (string text, out TimeSpan value) =>
+            DurationText.TryParse(text, out value) && value >= low && value <= high);
+    }
+
+    public static T Choice<T>(this SettingsReader reader, string key)
+        where T : struct, Enum
+    {
+        var names = Enum.GetNames<T>().Select(n => n.ToLowerInvariant()).ToList();
+        var right = names.Count == 2 ? $"{names[0]} or {names[1]}" : $"{string.Join(", ", names.SkipLast(1))} or {names[^1]}";
+        return reader.Read(key, right, (string text, out T value) =>
+        {
+            value = default;
+            return names.Contains(text) && Enum.TryParse(text, ignoreCase: true, out value);
+        });
+    }
+
+    public static string Text(this SettingsReader reader, string key, int longest, string right) =>
+        reader.Read(key, right, (string text, out string value) =>
+        {
+            value = text;
+            return text.Length <= longest && !text.Any(char.IsControl);
+        });
+
+    /// <param name="mayBeEmpty">Empty means a default that only the code knows.</param>
+    public static string AbsolutePath(this SettingsReader reader, string key, string example, bool mayBeEmpty = false) =>
+        reader.Read(key, $"an absolute path such as {example}{(mayBeEmpty ? ", or empty" : "")}", (string text, out string value) =>
+        {
+            value = text;
+            return (mayBeEmpty && text.Length == 0) || IsAbsolute(text);
+        });
+
+    /// <summary>An absolute folder other than the root, without a slash at its end.</summary>
+    public static string Folder(this SettingsReader reader, string key, string example) =>
+        reader.Read(key, $"an absolute path such as {example}", (string text, out string value) =>
+        {
+            value = text.TrimEnd('/');
+            return IsAbsolute(text) && value.Length > 0;
+        });
+
+    public static string FileName(this SettingsReader reader, string key, string example) =>
+        reader.Read(key, $"a file's name without folders such as {example}", (string text, out string value) =>
+        {
+            value = text;
+            return text is not ("" or "." or "..") && !text.Contains('/', StringComparison.Ordinal) && !text.Any(char.IsControl);
+        });
+
+    public static string SocketPath(this SettingsReader reader, string key, string example) =>
+        reader.Read(key, $"an absolute path of at most {MaxSocketPath} bytes such as {example}", (string text, out string value) =>
+        {
+            value = text;
+            return IsAbsolute(text) && !text.EndsWith('/') && Encoding.UTF8.GetByteCount(text) <= MaxSocketPath;
+        });
+
+    /// <summary>A program: a bare name for PATH, or an absolute path.</summary>
+    public static string Program(this SettingsReader reader, string key, string example) =>
+        reader.Read(key, $"a program's name or an absolute path, such as {example}", (string text, out string value) =>
+        {
+            value = text;
+            return IsAbsolute(text) || (text.Length > 0 && !text.Contains('/', StringComparison.Ordinal) && !text.Any(char.IsControl));
+        });
+
+    /// <param name="why">Why nothing beyond loopback is allowed.</param>
+    public static IPAddress Loopback(this SettingsReader reader, string key, string why) =>
+        reader.Read(key, $"a loopback address such as 127.0.0.1, since {why}", (string text, out IPAddress value) =>
+        {
+            var parsed = text == "localhost" ? IPAddress.Loopback : IPAddress.TryParse(text, out var address) ? address : IPAddress.None;
+            value = parsed;
+            return IPAddress.IsLoopback(parsed);
+        });
+
+    public static UnixFileMode FileMode(this SettingsReader reader, string key) =>
+        reader.Read(key, "octal permissions from 0600 to 0777, such as 0660", (string text, out UnixFileMode value) =>
+        {
+            value = default;
+            if (text.Length is < 3 or > 4 || text.Any(c => c is < '0' or > '7'))
+                return false;
+            var mode = Convert.ToInt32(text, 8);
+            value = (UnixFileMode)mode;
+            return mode is >= 0b110_000_000 and <= 0b111_111_111 && (mode & 0b110_000_000) == 0b110_000_000;
+        });
+
+    private static bool TryPercent(string text, out double fraction)
+    {
+        fraction = 0;
+        if (!text.EndsWith('%')
+            || !double.TryParse(text[..^1].TrimEnd(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var percent))
+            return false;
+        fraction = percent / 100;
+        return true;
+    }
+
+    private static bool IsAbsolute(string text) => text.StartsWith('/') && !text.Any(char.IsControl);
+}

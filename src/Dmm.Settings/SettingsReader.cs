@@ -1,0 +1,85 @@
+using Dmm.Settings.Hocon;
+
+namespace Dmm.Settings;
+
+internal delegate bool TryRead<T>(string text, out T value);
+
+/// <summary>
+/// Hands out settings: the file's where it has one, reference.conf's otherwise. Each key once, so that no two readers can understand it
+/// differently. Faults are collected, not thrown, and the reference's value stands in until all are known.
+/// </summary>
+internal sealed class SettingsReader
+{
+    private const string Section = "dmm";
+    private const string AkkaSection = "akka";
+
+    private readonly Dictionary<string, HoconNode> _reference;
+    private readonly Dictionary<string, HoconNode> _file = new(StringComparer.Ordinal);
+    private readonly string _fileName;
+    private readonly HashSet<string> _read = new(StringComparer.Ordinal);
+    private readonly List<string> _faults = [];
+
+    public SettingsReader(HoconFile reference, HoconFile? file)
+    {
+        _reference = reference.Root.Leaves().Where(l => !IsAkka(l.Path)).ToDictionary(l => l.Path, l => l.Node, StringComparer.Ordinal);
+        _fileName = file?.Name ?? reference.Name;
+        foreach (var (path, node) in file?.Root.Leaves() ?? [])
+        {
+            if (IsAkka(path))
+                continue;
+            if (UnknownKey(path, node) is { } fault)
+                _faults.Add(fault);
+            else
+                _file[path] = node;
+        }
+    }
+
+    public IReadOnlyList<string> Faults => _faults;
+
+    /// <summary>Keys of reference.conf that nobody has asked for.</summary>
+    public IEnumerable<string> Unread => _reference.Keys.Where(key => !_read.Contains(key));
+
+    public T Read<T>(string key, string right, TryRead<T> read)
+    {
+        if (!_reference.TryGetValue(key, out var node) || node is not HoconScalar standard)
+            throw new InvalidOperationException($"{key} is not in reference.conf");
+        if (!_read.Add(key))
+            throw new InvalidOperationException($"{key} is read twice");
+        if (!read(standard.Text, out var value))
+            throw new InvalidOperationException($"{key} in reference.conf is {standard.Shown}; it must be {right}");
+        if (!_file.TryGetValue(key, out var given))
+            return value;
+        if (given is HoconScalar { IsNull: false } scalar && read(scalar.Text, out var own))
+            return own;
+        _faults.Add($"{key} in {_fileName} is {given.Shown}; it must be {right}");
+        return value;
+    }
+
+    /// <summary>Notes what can't be between settings that are each sound.</summary>
+    public void Refuse(string key, string right)
+    {
+        var (node, origin) = _file.TryGetValue(key, out var given) ? (given, _fileName) : (_reference[key], "reference.conf");
+        _faults.Add($"{key} in {origin} is {node.Shown}; it must be {right}");
+    }
+
+    private static bool IsAkka(string path) => path == AkkaSection || path.StartsWith(AkkaSection + ".", StringComparison.Ordinal);
+
+    private string? UnknownKey(string path, HoconNode node)
+    {
+        if (_reference.ContainsKey(path))
+            return null;
+        if (_reference.Keys.FirstOrDefault(key => key.StartsWith(path + ".", StringComparison.Ordinal)) is { } within)
+        {
+            return node is HoconSection
+                ? null
+                : $"{path} in {_fileName} is {node.Shown}; it is a section of settings such as {within}";
+        }
+
+        IEnumerable<string> names = node is HoconSection
+            ? _reference.Keys.Select(key => key[..key.LastIndexOf('.')]).Distinct()
+            : _reference.Keys;
+        var meant = Nearest.To(path, names) ?? Nearest.To($"{Section}.{path}", names);
+        return $"{_fileName}, {node.Place}: unknown setting {path}; "
+            + (meant is null ? "reference.conf lists all there are" : $"did you mean {meant}?");
+    }
+}

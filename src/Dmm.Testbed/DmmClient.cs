@@ -1,0 +1,123 @@
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Text.Json;
+using Dmm.Contracts;
+
+namespace Dmm.Testbed;
+
+/// <summary>The daemon's HTTP interface over its Unix socket, as other programs see it.</summary>
+public sealed class DmmClient : IDisposable
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+
+    private readonly HttpClient _http;
+
+    public DmmClient(string socket) => _http = new HttpClient(new SocketsHttpHandler
+    {
+        ConnectCallback = async (_, cancellation) =>
+        {
+            var stream = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            try
+            {
+                await stream.ConnectAsync(new UnixDomainSocketEndPoint(socket), cancellation);
+                return new NetworkStream(stream, ownsSocket: true);
+            }
+            catch
+            {
+                stream.Dispose();
+                throw;
+            }
+        },
+        UseProxy = false,
+    })
+    { BaseAddress = new Uri("http://dmmd/"), Timeout = Deadline };
+
+    public void Dispose() => _http.Dispose();
+
+    public async Task<bool> IsReadyAsync()
+    {
+        try
+        {
+            using var answer = await _http.GetAsync("ready");
+            return answer.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+
+    public Task<HostView> HostAsync(CancellationToken cancellation) => GetAsync<HostView>("api/v1/host", cancellation);
+
+    public Task<VmView[]> VmsAsync(CancellationToken cancellation) => GetAsync<VmView[]>("api/v1/vms", cancellation);
+
+    public Task<VmView> VmAsync(string name, CancellationToken cancellation) => GetAsync<VmView>($"api/v1/vms/{name}", cancellation);
+
+    public Task<EventView[]> EventsAsync(CancellationToken cancellation) => GetAsync<EventView[]>("api/v1/events", cancellation);
+
+    public Task<DoneView> CreateAsync(CreateVmRequest vm, CancellationToken cancellation) => PostAsync("api/v1/vms", vm, cancellation);
+
+    public Task<DoneView> AdoptAsync(string name, AdoptVmRequest vm, CancellationToken cancellation) =>
+        PostAsync($"api/v1/vms/{name}/adopt", vm, cancellation);
+
+    public async Task<DoneView> SetAsync(string name, SetVmRequest policy, CancellationToken cancellation)
+    {
+        using var answer = await _http.PatchAsJsonAsync($"api/v1/vms/{name}", policy, ContractJson.Options, cancellation);
+        return await ReadAsync<DoneView>(answer, cancellation);
+    }
+
+    /// <param name="bytes">Null: DMM decides again.</param>
+    public Task<DoneView> ResizeAsync(string name, long? bytes, CancellationToken cancellation) =>
+        PostAsync($"api/v1/vms/{name}/resize", new ResizeVmRequest(bytes), cancellation);
+
+    public Task<DoneView> StopAsync(string name, TimeSpan grace, CancellationToken cancellation) =>
+        PostAsync($"api/v1/vms/{name}/stop", new StopVmRequest(grace.TotalSeconds), cancellation);
+
+    public Task<DoneView> ForgetAsync(string name, CancellationToken cancellation) => PostAsync($"api/v1/vms/{name}/forget", new { }, cancellation);
+
+    /// <summary>Waits until the VM is as <paramref name="is"/> wants it.</summary>
+    /// <exception cref="TestbedException">It is not in time; the message says how it is.</exception>
+    public async Task<VmView> WaitForVmAsync(string name, string what, Func<VmView, bool> @is, TimeSpan deadline, CancellationToken cancellation)
+    {
+        VmView? last = null;
+        return await Wait.ForAsync(
+            $"{name}: {what}",
+            async () =>
+            {
+                last = (await VmsAsync(cancellation)).FirstOrDefault(vm => vm.Id == name);
+                return last is not null && @is(last) ? last : null;
+            },
+            deadline,
+            cancellation,
+            () => last is null ? "there is no such VM" : $"it is {last.State} with {last.ActualBytes >> 20} MiB ({last.Why})",
+            TimeSpan.FromMilliseconds(200));
+    }
+
+    private async Task<T> GetAsync<T>(string path, CancellationToken cancellation)
+    {
+        using var answer = await _http.GetAsync(path, cancellation);
+        return await ReadAsync<T>(answer, cancellation);
+    }
+
+    private async Task<DoneView> PostAsync<T>(string path, T body, CancellationToken cancellation)
+    {
+        using var answer = await _http.PostAsJsonAsync(path, body, ContractJson.Options, cancellation);
+        return await ReadAsync<DoneView>(answer, cancellation);
+    }
+
+    /// <exception cref="TestbedException">The daemon refused; the message is its own line.</exception>
+    private static async Task<T> ReadAsync<T>(HttpResponseMessage answer, CancellationToken cancellation)
+    {
+        var text = await answer.Content.ReadAsStringAsync(cancellation);
+        try
+        {
+            if (answer.IsSuccessStatusCode)
+                return JsonSerializer.Deserialize<T>(text, ContractJson.Options) ?? throw new JsonException("null");
+            throw new TestbedException(JsonSerializer.Deserialize<ErrorView>(text, ContractJson.Options)?.Error ?? text);
+        }
+        catch (JsonException e)
+        {
+            throw new TestbedException($"dmmd answered {(int)answer.StatusCode} with what is no answer of its kind: {text[..Math.Min(text.Length, 200)]}", e);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+using System.Text.Json.Serialization;
+using Dmm.Core.Memory;
+
+namespace Dmm.Testbed;
+
+/// <summary>
+/// What the load generator says of its guest and of its own work (docs/load-generator.md). Read in the guest, so it is what a program there sees.
+/// </summary>
+public sealed record LoadReport
+{
+    public required long Seq { get; init; }
+
+    /// <summary>The guest's own clock. Intervals between reports are told by it, free of delays on the way.</summary>
+    public required long UptimeMs { get; init; }
+
+    public required long HeldKib { get; init; }
+
+    public required long WantKib { get; init; }
+
+    public int Threads { get; init; }
+
+    public long Operations { get; init; }
+
+    public long OperationsPerSecond { get; init; }
+
+    public required long MemTotalKib { get; init; }
+
+    public long MemAvailableKib { get; init; }
+
+    public long MemFreeKib { get; init; }
+
+    public long OomKills { get; init; }
+
+    [JsonIgnore]
+    public MemorySize Held => MemorySize.FromKiB(HeldKib);
+
+    [JsonIgnore]
+    public MemorySize MemTotal => MemorySize.FromKiB(MemTotalKib);
+
+    [JsonIgnore]
+    public MemorySize MemAvailable => MemorySize.FromKiB(MemAvailableKib);
+}

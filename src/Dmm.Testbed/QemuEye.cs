@@ -1,0 +1,45 @@
+using System.Text.Json;
+using Dmm.Core.Memory;
+using Dmm.Hypervisors.Qemu.Devices;
+using Dmm.Hypervisors.Qemu.Qmp;
+
+namespace Dmm.Testbed;
+
+/// <summary>A VM's memory as QEMU itself tells it.</summary>
+/// <param name="Base">What it booted with.</param>
+/// <param name="Plugged">What its virtio-mem devices hold.</param>
+/// <param name="PluggedTarget">What they were last told to hold.</param>
+/// <param name="Ballooned">What its balloon holds back.</param>
+public sealed record QemuSight(MemorySize Base, MemorySize Plugged, MemorySize PluggedTarget, MemorySize Ballooned)
+{
+    public MemorySize Actual => (Base + Plugged).MinusOrZero(Ballooned);
+}
+
+/// <summary>Looks at a VM past DMM, through the QMP socket that is there for its operator.</summary>
+public sealed class QemuEye : IAsyncDisposable
+{
+    private readonly QmpClient _qmp;
+
+    private QemuEye(QmpClient qmp) => _qmp = qmp;
+
+    /// <param name="socket"><c>operatorQmp</c> of <c>dmm vm show</c>.</param>
+    public static async Task<QemuEye> OpenAsync(string socket, CancellationToken cancellation) =>
+        new(await QmpClient.ConnectAsync(socket, new QmpOptions { Deadline = TimeSpan.FromSeconds(15) }, TimeProvider.System, cancellation));
+
+    public async Task<QemuSight> LookAsync(CancellationToken cancellation)
+    {
+        var boot = SizeOf(await _qmp.ExecuteAsync("query-memory-size-summary", null, cancellation), "base-memory");
+        var devices = MemoryDeviceState.ParseAll(await _qmp.ExecuteAsync("query-memory-devices", null, cancellation));
+        var balloon = SizeOf(await _qmp.ExecuteAsync("query-balloon", null, cancellation), "actual");
+        var plugged = devices.Aggregate(MemorySize.Zero, (sum, device) => sum + device.Size);
+        var target = devices.Aggregate(MemorySize.Zero, (sum, device) => sum + device.Requested);
+        return new(boot, plugged, target, boot.MinusOrZero(balloon));
+    }
+
+    public ValueTask DisposeAsync() => _qmp.DisposeAsync();
+
+    private static MemorySize SizeOf(JsonElement answer, string name) =>
+        answer.TryGetProperty(name, out var value) && value.TryGetInt64(out var bytes)
+            ? new(bytes)
+            : throw new TestbedException($"QEMU's answer has no {name}: {answer.GetRawText()}");
+}

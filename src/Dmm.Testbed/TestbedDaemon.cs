@@ -1,0 +1,157 @@
+using System.ComponentModel;
+using System.Diagnostics;
+
+namespace Dmm.Testbed;
+
+/// <summary>
+/// A real <c>dmmd</c> on a temporary folder: started, killed, started again on the same state, stopped. Disposing ends it, its VMs, and the
+/// folder.
+/// </summary>
+public sealed class TestbedDaemon : IAsyncDisposable
+{
+    private static readonly TimeSpan ReadyDeadline = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StopDeadline = TimeSpan.FromSeconds(20);
+
+    private readonly string _program;
+    private Process? _process;
+
+    /// <param name="config">Written once; each start reads it.</param>
+    /// <param name="program">Null: what <c>make build</c> leaves, <c>bin/dmmd</c>.</param>
+    /// <exception cref="TestbedException">There is no such program.</exception>
+    public TestbedDaemon(DaemonConfig config, string? program = null)
+    {
+        _program = program ?? Repository.PathOf("bin", "dmmd");
+        if (!File.Exists(_program))
+            throw new TestbedException($"there is no daemon at {_program}; 'make build' makes it");
+        Folder = new TestbedFolder();
+        Log = new DaemonLog(Folder.In("dmmd.log"));
+        Client = new DmmClient(Socket);
+        File.WriteAllText(ConfigFile, config.Text(Folder.In("state"), Socket));
+    }
+
+    public TestbedFolder Folder { get; }
+
+    public DaemonLog Log { get; }
+
+    public DmmClient Client { get; }
+
+    public string Socket => Folder.In("dmm.sock");
+
+    public int? Pid => _process?.Id;
+
+    private string ConfigFile => Folder.In("dmmd.conf");
+
+    /// <summary>Starts it on its state folder, new or used, and waits until it is ready.</summary>
+    /// <returns>How long that took.</returns>
+    /// <exception cref="TestbedException">It ended, or was not ready in time; the message has its last words.</exception>
+    public async Task<TimeSpan> StartAsync(CancellationToken cancellation)
+    {
+        if (_process is not null)
+            throw new TestbedException($"dmmd runs already (pid {_process.Id}); kill or stop it first");
+        var clock = Stopwatch.StartNew();
+        _process = Folder.Start(() =>
+        {
+            var started = Launch();
+            return (started, started.Id);
+        });
+        await Wait.UntilAsync("dmmd is ready", IsReadyAsync, ReadyDeadline, cancellation, LastWords);
+        return clock.Elapsed;
+    }
+
+    /// <summary>kill -9: what a crash or a loss of power leaves behind. The VMs run on.</summary>
+    public async Task KillAsync()
+    {
+        var process = Take();
+        process.Kill();
+        await process.WaitForExitAsync();
+        process.Dispose();
+    }
+
+    /// <summary>SIGTERM, as systemd does it. The VMs run on.</summary>
+    /// <returns>Its exit code.</returns>
+    /// <exception cref="TestbedException">It did not end in time.</exception>
+    public async Task<int> StopAsync()
+    {
+        using var process = Take();
+        using (var kill = Process.Start("kill", ["-TERM", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]))
+            await kill.WaitForExitAsync();
+        using var late = new CancellationTokenSource(StopDeadline);
+        try
+        {
+            await process.WaitForExitAsync(late.Token);
+            return process.ExitCode;
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TestbedException($"dmmd did not end within {StopDeadline.TotalSeconds:0} s of SIGTERM; {LastWords()}");
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        Folder.Dispose();
+        _process?.Dispose();
+        _process = null;
+        return ValueTask.CompletedTask;
+    }
+
+    private Process Launch()
+    {
+        var start = new ProcessStartInfo(_program, ["--config", ConfigFile])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            WorkingDirectory = "/",
+        };
+        var process = new Process { StartInfo = start };
+        process.OutputDataReceived += (_, line) => Say(line.Data);
+        process.ErrorDataReceived += (_, line) => Say(line.Data);
+        try
+        {
+            process.Start();
+        }
+        catch (Win32Exception e)
+        {
+            process.Dispose();
+            throw new TestbedException($"{_program} can't be started: {e.Message}", e);
+        }
+
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        process.StandardInput.Close();
+        return process;
+    }
+
+    private void Say(string? line)
+    {
+        if (line is not null && Directory.Exists(Folder.Path))
+            Log.Add(line);
+    }
+
+    private async Task<bool> IsReadyAsync()
+    {
+        if (_process is { HasExited: true } ended)
+        {
+            // All of its words must have come before they are told.
+            await ended.WaitForExitAsync();
+            _process = null;
+            var code = ended.ExitCode;
+            ended.Dispose();
+            throw new TestbedException($"dmmd ended with code {code}; {LastWords()}");
+        }
+
+        return await Client.IsReadyAsync();
+    }
+
+    private string LastWords() => "it said last: " + (Log.Tail(5) is { Count: > 0 } tail ? string.Join(" | ", tail) : "nothing");
+
+    private Process Take()
+    {
+        var process = _process ?? throw new TestbedException("dmmd does not run; start it first");
+        _process = null;
+        return process;
+    }
+}

@@ -1,0 +1,109 @@
+using System.Runtime.InteropServices;
+using Dmm.Hypervisors.Qemu;
+
+namespace Dmm.Testbed;
+
+/// <summary>
+/// A temporary folder for a daemon and its VMs, and the promise that nothing of them stays: VMs outlive the daemon by design, so whoever
+/// starts a daemon for a while must end its VMs too. Kept on dispose, on the end of this process, and on the signals that end it. A VM is
+/// known as ours by this folder's own name in its command line, never by a pid that may have been given to another process since.
+/// </summary>
+public sealed class TestbedFolder : IDisposable
+{
+    private const int MaxSweeps = 100;
+    private static readonly TimeSpan SweepPause = TimeSpan.FromMilliseconds(50);
+
+    private readonly Lock _gate = new();
+    private readonly List<HostProcess> _daemons = [];
+    private readonly PosixSignalRegistration[] _signals;
+    private bool _closed;
+
+    public TestbedFolder()
+    {
+        // Not Path.GetTempPath(): a socket's path ends at 107 bytes, and TMPDIR can be long.
+        Path = Directory.CreateDirectory($"/tmp/dmm-{Guid.NewGuid().ToString("N")[..8]}", UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
+        AppDomain.CurrentDomain.ProcessExit += OnExit;
+        _signals = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT }.Select(s => PosixSignalRegistration.Create(s, _ => Close()))];
+    }
+
+    public string Path { get; }
+
+    public string In(string name) => System.IO.Path.Combine(Path, name);
+
+    /// <summary>Starts a daemon that ends with this folder; refused once the folder is closing, so that nothing slips through.</summary>
+    /// <exception cref="TestbedException">The folder is closed.</exception>
+    public T Start<T>(Func<(T Started, int Pid)> start)
+    {
+        lock (_gate)
+        {
+            if (_closed)
+                throw new TestbedException($"{Path} is closed: nothing is started there any more");
+            var (started, pid) = start();
+            if (HostProcess.Find(pid) is { } process)
+                _daemons.Add(process);
+            return started;
+        }
+    }
+
+    /// <summary>The QEMU processes of this folder, those that still set themselves up included.</summary>
+    public IReadOnlyList<HostProcess> FindVms() => [.. Directory.EnumerateDirectories("/proc")
+        .Select(folder => int.TryParse(System.IO.Path.GetFileName(folder), out var pid) && IsVm(pid) ? HostProcess.Find(pid) : null)
+        .OfType<HostProcess>()];
+
+    public void Dispose()
+    {
+        Close();
+        AppDomain.CurrentDomain.ProcessExit -= OnExit;
+        foreach (var signal in _signals)
+            signal.Dispose();
+    }
+
+    private void OnExit(object? sender, EventArgs e) => Close();
+
+    private void Close()
+    {
+        lock (_gate)
+        {
+            if (_closed)
+                return;
+            _closed = true;
+
+            // Daemons first: a living one could launch another VM behind the sweep.
+            foreach (var daemon in _daemons)
+                daemon.Kill();
+            EndVms();
+            if (Directory.Exists(Path))
+                Directory.Delete(Path, recursive: true);
+        }
+    }
+
+    private void EndVms()
+    {
+        for (var sweep = 0; sweep < MaxSweeps; sweep++)
+        {
+            var left = FindVms();
+            if (left.Count == 0 && !_daemons.Exists(d => d.IsAlive()))
+                return;
+            foreach (var vm in left)
+                vm.Kill();
+            Thread.Sleep(SweepPause);
+        }
+
+        Console.Error.WriteLine($"could not end these processes of {Path}: {string.Join(", ", FindVms().Concat(_daemons.Where(d => d.IsAlive())).Select(p => p.Pid))}");
+    }
+
+    private bool IsVm(int pid)
+    {
+        try
+        {
+            var arguments = File.ReadAllText($"/proc/{pid}/cmdline").Split('\0');
+            return System.IO.Path.GetFileName(arguments[0]).StartsWith("qemu", StringComparison.Ordinal)
+                && Array.Exists(arguments, a => a.Contains(Path + "/", StringComparison.Ordinal));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It has ended meanwhile, or is somebody else's.
+            return false;
+        }
+    }
+}

@@ -1,0 +1,92 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Text.Json;
+using Dmm.Contracts;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Dmm.Cli.Tests;
+
+/// <summary>A daemon's face: HTTP on a Unix socket in a folder of its own, answers as a test sets them, and what it was asked.</summary>
+internal sealed class FakeDaemon : IAsyncDisposable
+{
+    private readonly ConcurrentDictionary<string, RequestDelegate> _answers = new();
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("dmm-cli-");
+    private WebApplication? _app;
+
+    private FakeDaemon()
+    {
+    }
+
+    public string Folder => _folder.FullName;
+
+    public string Socket => Path.Combine(_folder.FullName, "dmm.sock");
+
+    /// <summary>Each as <c>METHOD path?query body</c>.</summary>
+    public ConcurrentQueue<string> Requests { get; } = new();
+
+    public static async Task<FakeDaemon> StartAsync()
+    {
+        var daemon = new FakeDaemon();
+        await daemon.ListenAsync();
+        return daemon;
+    }
+
+    public async Task ListenAsync()
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.ListenUnixSocket(Socket));
+        _app = builder.Build();
+        _app.Run(AnswerAsync);
+        await _app.StartAsync();
+    }
+
+    public FakeDaemon On(string methodAndPath, object answer, HttpStatusCode status = HttpStatusCode.OK) => On(methodAndPath, context =>
+    {
+        context.Response.StatusCode = (int)status;
+        return context.Response.WriteAsJsonAsync(answer, answer.GetType(), ContractJson.Options);
+    });
+
+    public FakeDaemon On(string methodAndPath, RequestDelegate answer)
+    {
+        _answers[methodAndPath] = answer;
+        return this;
+    }
+
+    /// <summary>Ends every connection at once, as a daemon that is killed does.</summary>
+    public async Task KillAsync()
+    {
+        using var now = new CancellationTokenSource();
+        await now.CancelAsync();
+        await _app!.StopAsync(now.Token);
+        await _app.DisposeAsync();
+        File.Delete(Socket);
+        _app = null;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_app is not null)
+            await KillAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    private async Task AnswerAsync(HttpContext context)
+    {
+        using var reader = new StreamReader(context.Request.Body);
+        var body = await reader.ReadToEndAsync();
+        var route = $"{context.Request.Method} {context.Request.Path}";
+        Requests.Enqueue($"{route}{context.Request.QueryString} {body}".TrimEnd());
+        if (_answers.TryGetValue(route, out var answer))
+        {
+            await answer(context);
+            return;
+        }
+
+        context.Response.StatusCode = StatusCodes.Status404NotFound;
+        await context.Response.WriteAsync(JsonSerializer.Serialize(new ErrorView($"the fake daemon has no {route}", "notFound"), ContractJson.Options));
+    }
+}

@@ -1,0 +1,90 @@
+using CsCheck;
+using Dmm.Core.Arbitration;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+
+namespace Dmm.Core.Tests.Arbitration;
+
+public sealed class ArbiterTests
+{
+    private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
+
+    private static Bid Of(string vm, long held, long want, long? shrinkTo = null, long min = 64, long max = 4096, int shares = 1000, bool urgent = false) =>
+        new(VmId.Parse(vm), MiB(min), MiB(max), shares, MiB(held), MiB(want), MiB(shrinkTo ?? want), urgent, true);
+
+    private static MemorySize[] Targets(long budget, long cushion, params Bid[] bids) =>
+        [.. Arbiter.Plan(bids, MiB(budget), MiB(cushion)).Select(a => a.Target)];
+
+    [Fact]
+    public void With_enough_for_all_everyone_gets_what_it_wants_and_what_is_idle_stays() =>
+        Assert.Equal([MiB(600), MiB(512)], Targets(2000, 100, Of("a", 300, 600), Of("b", 512, 100)));
+
+    [Fact]
+    public void Slack_is_taken_from_the_largest_first_and_no_more_than_is_missing() =>
+        Assert.Equal([MiB(500), MiB(300), MiB(200)], Targets(1000, 0, Of("a", 300, 500), Of("b", 500, 100), Of("c", 200, 100)));
+
+    [Fact]
+    public void What_was_used_lately_is_taken_only_after_slack() =>
+        Assert.Equal([MiB(500), MiB(300), MiB(100)], Targets(900, 0, Of("a", 300, 500), Of("b", 300, 100, shrinkTo: 300), Of("c", 300, 100)));
+
+    [Fact]
+    public void Too_little_for_all_is_shared_by_weight_between_min_and_demand() =>
+        // 1000 − 2 × 100 = 800 are shared 3 : 1.
+        Assert.Equal([MiB(700), MiB(300)], Targets(1000, 0, Of("a", 500, 900, min: 100, shares: 3000), Of("b", 500, 900, min: 100, shares: 1000)));
+
+    [Fact]
+    public void Who_wants_less_than_its_share_leaves_the_rest_to_the_others() =>
+        Assert.Equal([MiB(200), MiB(800)], Targets(1000, 0, Of("a", 500, 200, min: 100), Of("b", 500, 2000, min: 100)));
+
+    [Fact]
+    public void Ordinary_growth_leaves_the_cushion_and_urgent_growth_takes_it()
+    {
+        Assert.Equal([MiB(550), MiB(350)], Targets(1000, 100, Of("a", 500, 650), Of("b", 350, 350)));
+        Assert.Equal([MiB(650), MiB(350)], Targets(1000, 100, Of("a", 500, 650, urgent: true), Of("b", 350, 350)));
+    }
+
+    [Fact]
+    public void Who_can_not_be_moved_keeps_what_it_holds()
+    {
+        var stuck = Of("b", 500, 100) with { Movable = false };
+        Assert.Equal([MiB(500), MiB(500)], Targets(1000, 0, Of("a", 300, 900), stuck));
+    }
+
+    [Fact]
+    public void A_lowered_max_is_a_shrink_even_if_nobody_needs_the_memory() =>
+        Assert.Equal([MiB(256)], Targets(4000, 0, Of("a", 500, 500, max: 256)));
+
+    private static readonly Gen<Bid[]> Bids =
+        Gen.Select(Gen.Int[64, 300], Gen.Int[0, 2000], Gen.Int[1, 5000], Gen.Int[64, 2500], Gen.Int[0, 3000], Gen.Bool, (min, room, shares, held, want, urgent) =>
+            (min, max: min + room, shares, held: Math.Clamp(held, min, min + room), want, urgent))
+        .Array[0, 20]
+        .Select(all => all.Select((b, i) => new Bid(
+            VmId.Parse($"v{i}"), MiB(b.min), MiB(b.max), b.shares, MiB(b.held), MiB(b.want), MiB(b.want + 50), b.urgent, true)).ToArray());
+
+    [Fact]
+    public void Never_outside_min_and_max_and_never_more_than_there_is() =>
+        Gen.Select(Bids, Gen.Int[0, 20_000], Gen.Int[0, 500]).Sample((bids, room, cushion) =>
+        {
+            var budget = bids.Aggregate(MiB(room), (sum, b) => sum + b.Min);
+            var plan = Arbiter.Plan(bids, budget, MiB(cushion));
+            Assert.True(plan.Aggregate(MemorySize.Zero, (sum, a) => sum + a.Target) <= MemorySize.Max(budget, MemorySize.Zero));
+            for (var i = 0; i < bids.Length; i++)
+                Assert.InRange(plan[i].Target.Bytes, bids[i].Min.Bytes, bids[i].Max.Bytes);
+        });
+
+    [Fact]
+    public void The_same_bids_give_the_same_plan() =>
+        Gen.Select(Bids, Gen.Int[1000, 20_000]).Sample((bids, budget) =>
+            Assert.Equal(Arbiter.Plan(bids, MiB(budget), MiB(100)), Arbiter.Plan(bids, MiB(budget), MiB(100))));
+
+    [Fact]
+    public void Nobody_who_wants_more_is_cut_while_a_peer_keeps_what_it_does_not_want() =>
+        Gen.Select(Bids, Gen.Int[0, 10_000]).Sample((bids, room) =>
+        {
+            var budget = bids.Aggregate(MiB(room), (sum, b) => sum + b.Min);
+            var plan = Arbiter.Plan(bids, budget, MemorySize.Zero);
+            var cut = Enumerable.Range(0, bids.Length).Any(i => plan[i].Target < bids[i].Want.Clamp(bids[i].Min, bids[i].Max));
+            var idle = Enumerable.Range(0, bids.Length).Any(i => plan[i].Target > bids[i].Want.Clamp(bids[i].Min, bids[i].Max));
+            Assert.False(cut && idle);
+        });
+}

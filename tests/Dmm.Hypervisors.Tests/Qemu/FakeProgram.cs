@@ -1,0 +1,27 @@
+namespace Dmm.Hypervisors.Tests.Qemu;
+
+/// <summary>A shell script in QEMU's place.</summary>
+internal static class FakeProgram
+{
+    /// <summary>
+    /// Writes a program with this body. <c>$PIDFILE</c> is where QEMU would write its pid; <c>daemon</c> starts, as QEMU does, a process
+    /// of a session of its own with the same arguments, and writes its pid there.
+    /// </summary>
+    public static string Write(TestFolder folder, string body)
+    {
+        var path = folder.File(
+            "qemu",
+            $$"""
+            #!/bin/bash
+            while [ "$1" != "-pidfile" ] && [ $# -gt 0 ]; do shift; done
+            PIDFILE="$2"
+            daemon() {
+                setsid bash -c 'echo $$ > "$2"; exec 0<&- 1>&- 2>&-; while :; do sleep 0.1; done' fake -pidfile "$PIDFILE" &
+                while [ ! -s "$PIDFILE" ]; do sleep 0.01; done
+            }
+            {{body}}
+            """);
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return path;
+    }
+}

@@ -1,0 +1,19 @@
+namespace Dmm.Hypervisors.Tests.Qemu;
+
+/// <summary>A folder of the test's own with a short path, since sockets in it may have 107 bytes; removed at the end.</summary>
+internal sealed class TestFolder : IDisposable
+{
+    public TestFolder() => Path = Directory.CreateTempSubdirectory("dmm-").FullName;
+
+    public string Path { get; }
+
+    public string In(string name) => System.IO.Path.Combine(Path, name);
+
+    public string File(string name, string content = "x")
+    {
+        System.IO.File.WriteAllText(In(name), content);
+        return In(name);
+    }
+
+    public void Dispose() => Directory.Delete(Path, recursive: true);
+}

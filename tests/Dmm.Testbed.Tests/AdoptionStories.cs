@@ -1,0 +1,80 @@
+using System.Diagnostics;
+using Dmm.Contracts;
+using static Dmm.Testbed.Tests.RealHost;
+
+namespace Dmm.Testbed.Tests;
+
+/// <summary>VMs that someone else started, and those that can't be launched.</summary>
+public sealed class AdoptionStories
+{
+    [Fact]
+    public async Task A_foreign_vm_is_adopted_and_what_it_lacks_is_said()
+    {
+        await using var host = await StartAsync(memoryMiB: 2048);
+        var socket = host.Daemon.Folder.In("foreign.qmp");
+        var qemu = Process.Start("qemu-system-x86_64",
+        [
+            "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max", "-m", "256M", "-nodefaults", "-display", "none",
+            "-kernel", host.Image.Kernel, "-initrd", host.Image.Initrd, "-append", "console=ttyS0 quiet swiotlb=noforce",
+            "-device", "virtio-balloon-pci", "-qmp", $"unix:{socket},server=on,wait=off",
+        ]);
+        try
+        {
+            await Wait.UntilAsync("QEMU listens", () => Task.FromResult(File.Exists(socket)), Deadline, host.Late);
+            await host.Client.AdoptAsync("foreign", new(socket, MiB(128), MiB(1024), null), host.Late);
+            var vm = await host.UntilAsync("foreign", "its balloon speaks", v => v is { State: "settled", Agent: "balloonStatistics" });
+            Assert.True(vm.Adopted);
+            Assert.Equal(MiB(256), vm.StaticMaxBytes);
+            Assert.Contains(vm.Warnings, w => w.Contains("virtio-mem", StringComparison.Ordinal));
+            Assert.Equal(qemu.Id, vm.Pid);
+
+            await host.Client.ResizeAsync("foreign", MiB(176), host.Late);
+            await host.UntilAsync("foreign", "its balloon holds back", v => v.BalloonedBytes >= MiB(76));
+            await host.Daemon.KillAsync();
+            await host.Daemon.StartAsync(host.Late);
+            await host.UntilAsync("foreign", "the next daemon takes it up", v => v is { State: "settled" } && v.ActualBytes <= MiB(180));
+            await host.Client.ForgetAsync("foreign", host.Late);
+            Assert.False(qemu.HasExited);
+        }
+        finally
+        {
+            qemu.Kill();
+            await qemu.WaitForExitAsync();
+            qemu.Dispose();
+        }
+    }
+
+    [Fact]
+    public async Task A_vm_that_can_not_be_launched_is_refused_in_qemus_own_words_and_leaves_nothing_behind()
+    {
+        await using var host = await StartAsync(memoryMiB: 2048);
+        var garbage = host.Daemon.Folder.In("garbage");
+        await File.WriteAllTextAsync(garbage, "no kernel", host.Late);
+        await host.Client.CreateAsync(host.Request("bad") with { Kernel = garbage, Initrd = null }, host.Late);
+        EventView? failed = null;
+        await Wait.UntilAsync(
+            "the failure is told",
+            async () => (failed = (await host.Client.EventsAsync(host.Late)).FirstOrDefault(e => e is { Kind: "admissionFailed", Vm: "bad" })) is not null,
+            Deadline, host.Late);
+        Assert.Contains("qemu", failed!.Text, StringComparison.OrdinalIgnoreCase);
+        var shown = await host.Client.HostAsync(host.Late);
+        Assert.Equal((0L, 0L), (shown.ClaimsBytes, shown.ReservationsBytes));
+        Assert.Empty(host.Daemon.Folder.FindVms());
+        await host.CreateAsync(host.Request("bad"));
+    }
+
+    [Theory]
+    [InlineData("missing")]
+    [InlineData("file")]
+    public async Task A_socket_that_is_no_qmp_is_refused_in_one_line(string kind)
+    {
+        await using var host = await StartAsync(memoryMiB: 2048);
+        var path = host.Daemon.Folder.In(kind);
+        if (kind == "file")
+            await File.WriteAllTextAsync(path, "", host.Late);
+        var refused = await Assert.ThrowsAsync<TestbedException>(() => host.Client.AdoptAsync("x", new(path, MiB(128), MiB(256), null), host.Late));
+        Assert.Contains(path, refused.Message);
+        Assert.DoesNotContain('\n', refused.Message);
+        Assert.Empty(await host.Client.VmsAsync(host.Late));
+    }
+}
