@@ -13,6 +13,12 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
     private const double RateWeight = 0.5;
     private const double ErrorWeight = 0.1;
 
+    /// <summary>
+    /// The agent's shortest period. Samples that were held up on the way come all at once: taken at their word, a rate over what lies between two
+    /// of them would foresee hundreds of gigabytes.
+    /// </summary>
+    private const double ShortestInterval = 0.1;
+
     /// <summary>Slower than this is not growth that a guest could be stalled by.</summary>
     private const double GrowthBytesPerSecond = 1 << 20;
 
@@ -83,7 +89,7 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
         var surprise = grown - (_bytesPerSecond * seconds);
         // Memory that was freed is no reason for headroom; growth that was not foreseen is.
         _errorBytes += ErrorWeight * Math.Min(1, seconds) * (Math.Max(0, surprise) - _errorBytes);
-        _bytesPerSecond += RateWeight * ((grown / seconds) - _bytesPerSecond);
+        _bytesPerSecond += RateWeight * ((grown / Math.Max(seconds, ShortestInterval)) - _bytesPerSecond);
     }
 
     private static MemorySize Held(GuestSample sample) => sample.Anonymous + sample.Shmem + sample.Unreclaimable;
