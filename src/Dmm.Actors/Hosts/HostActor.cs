@@ -123,7 +123,10 @@ public sealed partial class HostActor : ReceivePersistentActor
         if (report.Standing is not { } standing)
             return;
         var before = _state.Ledger;
-        _state = _state with { Ledger = before.Observe(report.Vm, standing.Actual, report.Overhead ?? vm.Overhead) };
+
+        // A young VM costs less than it will: what is expected stays set aside, or others would be promised it and the claim outgrow the host later.
+        var overhead = MemorySize.Max(vm.Overhead, report.Overhead ?? MemorySize.Zero);
+        _state = _state with { Ledger = before.Observe(report.Vm, standing.Actual, overhead) };
         if (_state.Ledger.Claims[report.Vm] != before.Claims[report.Vm] || (vm.Promise.Target < vm.Promise.Granted && standing.Target == vm.Promise.Target))
             QueuePlan();
         SayDeficit();

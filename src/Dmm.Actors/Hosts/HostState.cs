@@ -7,7 +7,7 @@ namespace Dmm.Actors.Hosts;
 
 /// <summary>A VM as the journal knows it.</summary>
 /// <param name="Spec">What it was launched from; null for an adopted VM.</param>
-/// <param name="Overhead">As it was expected; the ledger's claim holds what was measured since.</param>
+/// <param name="Overhead">As it was expected; the ledger's claim holds what was measured since, where that is more.</param>
 public sealed record VmRecord(
     VmPolicy Policy, VmHandle Handle, Promise Promise, MemorySize Overhead, VmSpec? Spec, MemorySize? OperatorTarget, TimeSpan? StopGrace);
 

@@ -13,6 +13,12 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
     private const double RateWeight = 0.5;
     private const double ErrorWeight = 0.1;
 
+    /// <summary>
+    /// The agent's shortest period. Samples that were held up on the way come all at once: taken at their word, a rate over what lies between two
+    /// of them would foresee hundreds of gigabytes.
+    /// </summary>
+    private const double ShortestInterval = 0.1;
+
     private readonly DecayingHistogram _history = new(settings.HalfLife);
     private GuestSample? _last;
     private MemorySize _used;
@@ -60,7 +66,7 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
         if (!(seconds > 0))
             return;
         var foreseen = _used.Bytes + (_bytesPerSecond * seconds);
-        var rate = (used.Bytes - _used.Bytes) / seconds;
+        var rate = (used.Bytes - _used.Bytes) / Math.Max(seconds, ShortestInterval);
         _errorBytes += ErrorWeight * Math.Min(1, seconds) * (Math.Abs(used.Bytes - foreseen) - _errorBytes);
         _bytesPerSecond += RateWeight * (rate - _bytesPerSecond);
         _history.Add(_used, Math.Min(seconds, 60), at);
