@@ -51,6 +51,7 @@ cp /etc/hosts "$root/etc/hosts"
 # How this machine reaches its packages: apt's and NuGet's configuration and the certificates that they trust.
 cp -r /etc/apt/apt.conf.d "$root/etc/apt/"
 [ -d /etc/ssl/certs ] && mkdir -p "$root/etc/ssl" && cp -rL /etc/ssl/certs "$root/etc/ssl/"
+[ -d /usr/local/share/ca-certificates ] && mkdir -p "$root/usr/local/share" && cp -r /usr/local/share/ca-certificates "$root/usr/local/share/"
 [ -d "$HOME/.nuget/NuGet" ] && mkdir -p "$root/root/.nuget" && cp -r "$HOME/.nuget/NuGet" "$root/root/.nuget/"
 git clone --quiet --no-hardlinks . "$root/src/dmm"
 
@@ -58,7 +59,7 @@ if [ $# -gt 0 ]; then
   commands=("$@")
 else
   # The README's first block: what a new user types. Cloning is done above.
-  mapfile -t commands < <(awk '/^```/ {if (inside) exit; inside = 1; next} inside' README.md | sed 's/ *#.*//; s/^sudo //' | grep -vE '^(git clone|cd |$)')
+  mapfile -t commands < <(awk '/^```/ {if (inside) exit; inside = 1; next} inside' README.md | sed 's/ *#.*//; s/sudo //g' | grep -vE '^(git clone|cd |$)')
 fi
 for command in "${commands[@]}"; do
   echo "fresh: $command"

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 enum { HELLO_EVERY_MS = 60000 };
@@ -27,12 +28,17 @@ bool agent_begin(struct agent *agent, const char *port_path) {
         say_errno(port_path);
         return false;
     }
+    agent->changes = port_watch_changes(agent->port);
+    if (agent->changes < 0)
+        say_errno("a quick change of readers may go unseen");
     // Edge-triggered: a port without a reader shows its hang-up for as long as it lasts, and would wake the loop without end.
     agent->events = epoll_create1(EPOLL_CLOEXEC);
     if (agent->events < 0 || !watch(agent, agent->port, EPOLLIN | EPOLLOUT | EPOLLET)) {
         say_errno("the port can't be waited on");
         return false;
     }
+    if (agent->changes >= 0 && !watch(agent, agent->changes, EPOLLIN))
+        say_errno("changes of the port can't be waited on");
     agent->trigger_count = psi_open_triggers(agent->triggers);
     for (int i = 0; i < agent->trigger_count; i++) {
         if (!watch(agent, agent->triggers[i], EPOLLPRI))
@@ -57,10 +63,12 @@ static bool read_host(struct agent *agent) {
     return got == 0 || errno == EAGAIN || errno == EINTR;
 }
 
-// A new reader gets whole lines only, a hello first, and a sample at once.
+// A new reader gets whole lines only, a hello first, and a sample at once. So does one that has just written: it may be a new one.
 static void notice_reader(struct agent *agent) {
+    struct signalfd_siginfo news;
+    bool changed = agent->changes >= 0 && read(agent->changes, &news, sizeof news) > 0;
     bool connected = port_connected(agent->port);
-    if (connected && !agent->connected) {
+    if (connected && (changed || !agent->connected)) {
         outbox_clear(&agent->outbox);
         inbox_clear(&agent->inbox);
         pace_begin(&agent->pace);
@@ -121,11 +129,11 @@ static bool look(struct agent *agent, bool stalled, int *next_look_ms) {
 void agent_run(struct agent *agent) {
     int wait_ms = 0;
     for (;;) {
-        struct epoll_event events[PSI_TRIGGERS + 1];
-        int count = epoll_wait(agent->events, events, PSI_TRIGGERS + 1, wait_ms);
+        struct epoll_event events[PSI_TRIGGERS + 2];
+        int count = epoll_wait(agent->events, events, PSI_TRIGGERS + 2, wait_ms);
         bool stalled = false;
         for (int i = 0; i < count; i++)
-            stalled |= events[i].data.fd != agent->port;
+            stalled |= (events[i].events & EPOLLPRI) != 0;
         notice_reader(agent);
         if (!read_host(agent))
             break;

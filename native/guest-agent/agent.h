@@ -9,7 +9,7 @@
 #include "sample.h"
 
 struct agent {
-    int port, events; // descriptors; `events` is an epoll
+    int port, changes, events; // descriptors; `changes` of the port's other end, `events` is an epoll
     struct sources sources;
     int triggers[PSI_TRIGGERS];
     int trigger_count;

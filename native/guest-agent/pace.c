@@ -76,14 +76,20 @@ struct verdict pace_look(struct pace *pace, int64_t now_ms, struct levels levels
             verdict.next_look_ms = TENSE_SAMPLE_MS;
         }
     }
-    // Triggers can fire together; one sample in a tense interval says it all.
+    pace->stalled |= stalled;
+    if (pace->stalled) {
+        interval = TENSE_SAMPLE_MS;
+        verdict.next_look_ms = TENSE_SAMPLE_MS;
+    }
     bool due = pace->sampled_ms < 0 || now_ms - pace->sampled_ms >= interval;
-    bool stall_due = stalled && (pace->sampled_ms < 0 || now_ms - pace->sampled_ms >= TENSE_SAMPLE_MS);
-    verdict.send = low || stall_due || due;
+    // Triggers may fire together, or just after a sample: then the next one, a tense interval later, says it.
+    bool stall_due = due && pace->stalled;
+    verdict.send = low || due;
     verdict.why = low ? WHY_LOW : stall_due ? WHY_STALL : WHY_PERIODIC;
     if (verdict.send) {
         pace->sampled_ms = now_ms;
         pace->told = levels;
+        pace->stalled = false;
     } else if (pace->sampled_ms + interval - now_ms < verdict.next_look_ms) {
         verdict.next_look_ms = (int)(pace->sampled_ms + interval - now_ms);
     }

@@ -39,6 +39,7 @@ struct pace {
     int64_t rate_kib_s;   // of the fall, ≥ 0
     int64_t sampled_ms;   // the last sample, −1 before the first
     struct levels told;   // in that sample
+    bool stalled;         // a trigger has fired and no urgent sample has gone out since
     int64_t said_low_kib; // MemAvailable in the last `low` since it was above the threshold, −1 where there was none
 };
 

@@ -4,7 +4,10 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 static const char ports[] = "/sys/class/virtio-ports";
 
@@ -29,6 +32,16 @@ bool port_find(const char *name, char *path, size_t size) {
 
 int port_open(const char *path) {
     return open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+}
+
+int port_watch_changes(int fd) {
+    sigset_t change;
+    sigemptyset(&change);
+    sigaddset(&change, SIGIO);
+    if (sigprocmask(SIG_BLOCK, &change, NULL) != 0 || fcntl(fd, F_SETOWN, getpid()) != 0 ||
+        fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK | O_ASYNC) != 0)
+        return -1;
+    return signalfd(-1, &change, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 bool port_connected(int fd) {

@@ -1,5 +1,5 @@
-using System.Diagnostics;
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
 using Dmm.Demo.Reporting;

@@ -222,4 +222,32 @@ public sealed class HostStories(ITestOutputHelper output) : HostFixture(output)
         Assert.Empty(Look().State.Vms);
         Assert.Equal(MiB(256), Guest("vm").Sizes.Actual);
     }
+
+    [Fact]
+    public void A_name_can_be_used_again_at_once()
+    {
+        StartHost(memoryMiB: 2048);
+        for (var i = 0; i < 5; i++)
+        {
+            Create(Spec("vm", 128, 256, 512));
+            UntilRuns("vm");
+            Host.Tell(new HostProtocol.ForgetVm(VmId.Parse("vm")), TestActor);
+            ExpectMsg<HostProtocol.Done>();
+            Hypervisor.Kill(VmId.Parse("vm"));
+        }
+    }
+
+    [Fact]
+    public void A_vm_at_its_min_is_never_below_it_not_even_for_its_spark()
+    {
+        StartHost(memoryMiB: 2048);
+        Create(Spec("vm", 256, 256, 1024));
+        UntilRuns("vm");
+        for (var i = 0; i < 200; i++)
+        {
+            Clock.Advance(TimeSpan.FromMilliseconds(50));
+            Look();
+            Assert.True(Guest("vm").Sizes.Actual >= MiB(256));
+        }
+    }
 }

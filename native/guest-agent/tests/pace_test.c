@@ -156,8 +156,13 @@ TEST(a_stall_is_told_at_once_but_not_more_often_than_tense_samples) {
     now_ms += 150;
     EXPECT(look_at(levels, true).why == WHY_STALL);
     now_ms += 20;
-    EXPECT(!look_at(levels, true).send);
+    struct verdict too_soon = look_at(levels, true);
+    EXPECT(!too_soon.send);
     EXPECT_NUMBER(stalls, 1);
+    now_ms += too_soon.next_look_ms;
+    EXPECT(look_at(levels, false).why == WHY_STALL);
+    now_ms += 100;
+    EXPECT(!look_at(levels, false).send);
 }
 
 TEST(low_goes_before_stall) {

@@ -39,6 +39,7 @@ public sealed partial class HostActor : ReceivePersistentActor
     private IActorRef _predictor = ActorRefs.Nobody;
     private IActorRef _admission = ActorRefs.Nobody;
     private VmId? _gathering;
+    private int _spawned;
     private bool _planQueued;
     private bool _inDeficit;
 
@@ -99,11 +100,14 @@ public sealed partial class HostActor : ReceivePersistentActor
             Happened(new(Now, "recovered", null, $"{_state.Vms.Count} VMs and {_state.Admissions.Count} admissions from the journal"));
     }
 
-    private void Spawn(VmId vm) => _children[vm] = Context.ActorOf(
-        BackoffSupervisor.Props(
-            Backoff.OnFailure(
-                VmActor.Props(vm, Self, _predictor, _hypervisor, _vmSettings), "machine", _vmSettings.RestartMin, _vmSettings.RestartMax, 0.2, -1)),
-        $"vm-{vm}");
+    private void Spawn(VmId vm)
+    {
+        // An actor's name is free again only when its last bearer has stopped, which a VM of the same name need not wait for.
+        var name = Context.Child($"vm-{vm}").IsNobody() ? $"vm-{vm}" : $"vm-{vm}~{++_spawned}";
+        var machine = VmActor.Props(vm, Self, _predictor, _hypervisor, _vmSettings);
+        _children[vm] = Context.ActorOf(
+            BackoffSupervisor.Props(Backoff.OnFailure(machine, "machine", _vmSettings.RestartMin, _vmSettings.RestartMax, 0.2, -1)), name);
+    }
 
     private void Started(VmProtocol.Started started)
     {
@@ -189,7 +193,7 @@ public sealed partial class HostActor : ReceivePersistentActor
     {
         foreach (var (id, vm) in _state.Vms)
         {
-            var message = new VmProtocol.SetTarget(vm.Promise.Target, vm.Policy.Max, _forecasts.TryGetValue(id, out var forecast) && forecast.Urgent);
+            var message = new VmProtocol.SetTarget(vm.Promise.Target, vm.Policy.Min, vm.Policy.Max, _forecasts.TryGetValue(id, out var forecast) && forecast.Urgent);
             if (_told.TryGetValue(id, out var told) && told == message)
                 continue;
             _told[id] = message;

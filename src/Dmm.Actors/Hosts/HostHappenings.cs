@@ -28,9 +28,10 @@ public static class HostHappenings
             return null;
         var text = string.Join("; ", p.Changes.Select(c => c.Target < c.Granted
             ? $"{c.Vm} shrinks from {c.Granted} to {c.Target}{Why(c.Ruling)}"
+            : c.Granted < c.Was ? $"{c.Vm} has shrunk to {c.Granted}"
             : $"{c.Vm} may have {c.Granted}{Why(c.Ruling)}{(c.Urgent ? ", urgent" : "")}"));
         var only = p.Changes.Length == 1 ? p.Changes[0] : null;
-        return new(p.At, "granted", only?.Vm, text, only?.Granted, only?.Target);
+        return new(p.At, "granted", only?.Vm, text, only?.Was ?? only?.Granted, only?.Target);
     }
 
     private static string Why(Ruling ruling) => ruling switch

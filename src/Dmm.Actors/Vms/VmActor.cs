@@ -38,7 +38,7 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
         (_id, _host, _predictor, _hypervisor, _settings) = (id, host, predictor, hypervisor, settings);
         _memory = new() { Profile = settings.Profile, StartedAt = Now };
         Receive<VmProtocol.Assume>(Assume);
-        Receive<VmProtocol.SetTarget>(t => Feed(new VmCommand.SetTarget(t.Target, t.Max, t.Urgent), alwaysReport: true));
+        Receive<VmProtocol.SetTarget>(t => Feed(new VmCommand.SetTarget(t.Target, t.Max, t.Urgent, t.Min), alwaysReport: true));
         Receive<VmProtocol.Stop>(stop => Stop(stop.Grace));
         Receive<Launched>(l => TakeUp(l.Handle));
         Receive<LaunchFailed>(f => _host.Tell(new VmProtocol.LaunchFailed(_id, f.Why)));
@@ -76,7 +76,7 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
     {
         _part = part;
         if (part.Promise is { } promise)
-            Feed(new VmCommand.SetTarget(promise.Target, part.Policy.Max, false));
+            Feed(new VmCommand.SetTarget(promise.Target, part.Policy.Max, false, part.Policy.Min));
         if (part.Handle is not null)
             Connect();
         else

@@ -19,7 +19,7 @@ public static class VmProtocol
     public sealed record LaunchFailed(VmId Vm, string Why);
 
     /// <summary>To the VM: become this. Urgent: at once, by all means.</summary>
-    public sealed record SetTarget(MemorySize Target, MemorySize Max, bool Urgent);
+    public sealed record SetTarget(MemorySize Target, MemorySize Min, MemorySize Max, bool Urgent);
 
     public sealed record Stop(TimeSpan Grace);
 

@@ -19,8 +19,12 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
     /// </summary>
     private const double ShortestInterval = 0.1;
 
+    /// <summary>Slower than this is not growth that a guest could be stalled by.</summary>
+    private const double GrowthBytesPerSecond = 1 << 20;
+
     private readonly DecayingHistogram _history = new(settings.HalfLife);
     private GuestSample? _last;
+    private VmSizes? _lastSizes;
     private MemorySize _used;
     private double _bytesPerSecond;
     private double _errorBytes;
@@ -33,14 +37,10 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
         var actual = sizes.Actual;
         var used = Used(sample, sizes);
         if (_last is { } last)
-            Learn(used, sample.At, (sample.At - last.At).TotalSeconds);
-        _last = sample;
-        _used = used;
+            Learn(last, sample, used, sizes);
+        (_last, _lastSizes, _used) = (sample, sizes, used);
 
-        // A guest can be heard 10 times a second only while it is low or falling; then its rate is the burst's rate.
-        var low = MemorySize.Min(settings.LowMemory, actual.Scale(0.15));
-        var urgent = sample.Reason != SampleReason.Periodic || sample.MemAvailable < low.Scale(0.5)
-            || (sample.MemAvailable < low && _bytesPerSecond > 0);
+        var urgent = IsUrgent(sample, actual);
         var ahead = Math.Max(0, _bytesPerSecond) * settings.Horizon.TotalSeconds;
         var headroom = Math.Max(Math.Max(settings.HeadroomMin.Bytes, used.Bytes * settings.Headroom), 3 * _errorBytes);
         if (urgent)
@@ -48,6 +48,18 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
         var demand = MemorySize.FromBytes(used.Bytes + ahead + headroom);
         var past = MemorySize.FromBytes(_history.Quantile(settings.ShrinkQuantile).Bytes + headroom);
         return Current = new(vm, used, demand, MemorySize.Max(demand, past), urgent, sample.At);
+    }
+
+    /// <summary>
+    /// Little memory alone is no need: an idle guest that was shrunk has little, and that is well so. Need is little memory in a guest that
+    /// grows, next to none, or a stall.
+    /// </summary>
+    private bool IsUrgent(GuestSample sample, MemorySize actual)
+    {
+        var low = MemorySize.Min(settings.LowMemory, actual.Scale(0.15));
+        var growing = _bytesPerSecond > GrowthBytesPerSecond;
+        return sample.Reason == SampleReason.Stall || sample.MemAvailable < low.Scale(0.5)
+            || ((sample.MemAvailable < low || sample.Reason == SampleReason.LowMemory) && growing);
     }
 
     /// <summary>
@@ -61,14 +73,24 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
         return (sizes.Base + sizes.Plugged).Clamp(sample.MemTotal, most).MinusOrZero(sizes.Ballooned + sample.MemAvailable);
     }
 
-    private void Learn(MemorySize used, DateTimeOffset at, double seconds)
+    private void Learn(GuestSample last, GuestSample sample, MemorySize used, VmSizes sizes)
     {
+        var seconds = (sample.At - last.At).TotalSeconds;
         if (!(seconds > 0))
             return;
-        var foreseen = _used.Bytes + (_bytesPerSecond * seconds);
-        var rate = (used.Bytes - _used.Bytes) / Math.Max(seconds, ShortestInterval);
-        _errorBytes += ErrorWeight * Math.Min(1, seconds) * (Math.Abs(used.Bytes - foreseen) - _errorBytes);
-        _bytesPerSecond += RateWeight * (rate - _bytesPerSecond);
-        _history.Add(_used, Math.Min(seconds, 60), at);
+        _history.Add(_used, Math.Min(seconds, 60), sample.At);
+
+        // A resize under way makes what is used uncertain by some MiB, which over a tenth of a second would look like a burst. What programs
+        // and the kernel hold does not depend on the VM's size; where that is not told, nothing is learnt while the size moves.
+        var told = sample.Source == SampleSource.Agent && !Held(sample).IsZero && !Held(last).IsZero;
+        if (!told && sizes != _lastSizes)
+            return;
+        double grown = told ? Held(sample).Bytes - Held(last).Bytes : used.Bytes - _used.Bytes;
+        var surprise = grown - (_bytesPerSecond * seconds);
+        // Memory that was freed is no reason for headroom; growth that was not foreseen is.
+        _errorBytes += ErrorWeight * Math.Min(1, seconds) * (Math.Max(0, surprise) - _errorBytes);
+        _bytesPerSecond += RateWeight * ((grown / Math.Max(seconds, ShortestInterval)) - _bytesPerSecond);
     }
+
+    private static MemorySize Held(GuestSample sample) => sample.Anonymous + sample.Shmem + sample.Unreclaimable;
 }

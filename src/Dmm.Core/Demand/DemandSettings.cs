@@ -5,7 +5,7 @@ namespace Dmm.Core.Demand;
 /// <summary>How demand is told from samples. The reasons for the defaults are in config/reference.conf.</summary>
 public sealed record DemandSettings
 {
-    public MemorySize HeadroomMin { get; init; } = MemorySize.FromMiB(48);
+    public MemorySize HeadroomMin { get; init; } = MemorySize.FromMiB(72);
 
     /// <summary>Headroom as a part of what is used, 0 to 1.</summary>
     public double Headroom { get; init; } = 0.15;

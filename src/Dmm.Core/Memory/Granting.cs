@@ -15,7 +15,11 @@ public sealed record Promise(MemorySize Granted, MemorySize Target);
 public sealed record Standing(MemorySize Actual, MemorySize Ceiling, MemorySize? Target);
 
 /// <summary>A change of one promise, and the rule behind it.</summary>
-public sealed record PromiseChange(VmId Vm, MemorySize Granted, MemorySize Target, bool Urgent, Ruling Ruling);
+public sealed record PromiseChange(VmId Vm, MemorySize Granted, MemorySize Target, bool Urgent, Ruling Ruling)
+{
+    /// <summary>What was granted before.</summary>
+    public MemorySize? Was { get; init; }
+}
 
 /// <summary>
 /// Turns a plan into promises that can be kept <i>now</i>: shrink before grow. A shrink is asked at once, but what was granted comes down only
@@ -55,7 +59,7 @@ public static class Granting
             if (granted == promise.Granted && target == promise.Target)
                 continue;
             ledger = ledger.Grant(allotment.Vm, granted) ?? ledger;
-            changes.Add(new(allotment.Vm, granted, target, allotment.Urgent, allotment.Ruling));
+            changes.Add(new(allotment.Vm, granted, target, allotment.Urgent, allotment.Ruling) { Was = promise.Granted });
         }
 
         growing.Sort(static (a, b) => a.Urgent != b.Urgent ? b.Urgent.CompareTo(a.Urgent) : a.Vm.CompareTo(b.Vm));
@@ -72,7 +76,7 @@ public static class Granting
             if (!enough || part <= promise.Granted || ledger.Grant(allotment.Vm, part) is not { } after)
                 continue;
             ledger = after;
-            changes.Add(new(allotment.Vm, part, part, allotment.Urgent, allotment.Ruling));
+            changes.Add(new(allotment.Vm, part, part, allotment.Urgent, allotment.Ruling) { Was = promise.Granted });
         }
 
         // A shrink that is still under way is written down in large steps, unless somebody waits for the memory.

@@ -28,8 +28,8 @@ public static class HotplugMachine
             case VmCommand.Connect c:
                 Emit(new VmEvent.Connected(c.Capabilities));
                 break;
-            case VmCommand.SetTarget t when t.Target != state.Target || t.Max != state.Max || t.Urgent != state.Urgent:
-                Emit(new VmEvent.TargetChanged(t.Target, t.Max, t.Urgent, now));
+            case VmCommand.SetTarget t when t.Target != state.Target || t.Max != state.Max || t.Min != state.Min || t.Urgent != state.Urgent:
+                Emit(new VmEvent.TargetChanged(t.Target, t.Min, t.Max, t.Urgent, now));
                 break;
             case VmCommand.ObserveSizes s:
                 Emit(new VmEvent.SizesSeen(s.Sizes, Moved(state.Sizes, s.Sizes), now));
@@ -68,7 +68,7 @@ public static class HotplugMachine
             Phase = state.Phase == VmPhase.Lost ? VmPhase.Booting : state.Phase,
             Why = null,
         },
-        VmEvent.TargetChanged t => state with { Target = t.Target, Max = t.Max, Urgent = t.Urgent, MovedAt = t.At, Tries = 0, NextTryAt = t.At },
+        VmEvent.TargetChanged t => state with { Target = t.Target, Min = t.Min, Max = t.Max, Urgent = t.Urgent, MovedAt = t.At, Tries = 0, NextTryAt = t.At },
         VmEvent.SizesSeen { Moved: true } s => state with { Sizes = s.Sizes, MovedAt = s.At, Tries = 0, NextTryAt = s.At },
         VmEvent.SizesSeen s => state with { Sizes = s.Sizes },
         VmEvent.SampleSeen s => state with { Available = s.Available, AvailableAt = s.At },

@@ -44,7 +44,8 @@ public static class Ladder
     private static (MemorySize Plug, MemorySize Balloon) Armed(VmMemory state, VmSizes sizes, MemoryLayout layout)
     {
         var lacking = layout.Ballooned.MinusOrZero(sizes.Ballooned);
-        var arm = !state.Urgent && layout.Plugged > sizes.Plugged && !lacking.IsZero && state.CanGive >= lacking + state.Profile.MetadataFloor;
+        var arm = !state.Urgent && layout.Plugged > sizes.Plugged && !lacking.IsZero && state.CanGive >= lacking + state.Profile.MetadataFloor
+            && state.Actual >= state.Min + lacking;
         var arming = arm || sizes.BalloonedTarget == layout.Ballooned;
         var room = layout.Plugged.MinusOrZero(lacking).RoundDown(BlockOf(state));
         return (arming ? MemorySize.Max(sizes.Plugged, MemorySize.Min(layout.Plugged, room)) : sizes.Plugged, arming ? layout.Ballooned : sizes.Ballooned);

@@ -46,6 +46,9 @@ public sealed record VmMemory
     /// <summary>The actual size that the host granted and wants; null until it has said so.</summary>
     public MemorySize? Target { get; init; }
 
+    /// <summary>The VM's min: not even for a moment is it taken below, so a VM that stands there lays by no spark.</summary>
+    public MemorySize Min { get; init; }
+
     /// <summary>The VM's max; a VM that may never grow beyond its base keeps no spark.</summary>
     public MemorySize Max { get; init; }
 
@@ -89,7 +92,7 @@ public abstract record VmCommand
 
     public sealed record Connect(VmCapabilities Capabilities) : VmCommand;
 
-    public sealed record SetTarget(MemorySize Target, MemorySize Max, bool Urgent) : VmCommand;
+    public sealed record SetTarget(MemorySize Target, MemorySize Max, bool Urgent, MemorySize Min = default) : VmCommand;
 
     public sealed record ObserveSizes(VmSizes Sizes) : VmCommand;
 
@@ -112,7 +115,7 @@ public abstract record VmEvent
 
     public sealed record Connected(VmCapabilities Capabilities) : VmEvent;
 
-    public sealed record TargetChanged(MemorySize Target, MemorySize Max, bool Urgent, DateTimeOffset At) : VmEvent;
+    public sealed record TargetChanged(MemorySize Target, MemorySize Min, MemorySize Max, bool Urgent, DateTimeOffset At) : VmEvent;
 
     /// <param name="Moved">The actual size, or a part of it, changed.</param>
     public sealed record SizesSeen(VmSizes Sizes, bool Moved, DateTimeOffset At) : VmEvent;

@@ -12,13 +12,14 @@ public sealed class DemandTests
 
     private static VmSizes Sizes(MemorySize total, double ballooned = 0) => new(total, MemorySize.Zero, MiB(ballooned), MemorySize.Zero, MiB(ballooned));
 
-    private static GuestSample Sample(double second, double available, SampleReason reason = SampleReason.Periodic, double total = 1000) => new()
+    private static GuestSample Sample(double second, double available, SampleReason reason = SampleReason.Periodic, double total = 1000, double held = 0) => new()
     {
         At = Start.AddSeconds(second),
         Source = SampleSource.Agent,
         MemTotal = MiB(total),
         MemFree = MiB(available),
         MemAvailable = MiB(available),
+        Anonymous = MiB(held),
         Reason = reason,
     };
 
@@ -30,7 +31,7 @@ public sealed class DemandTests
         for (var i = 1; i < 100; i++)
             forecast = model.Take(Sample(i, 700), Sizes(MiB(1000)));
         Assert.Equal(MiB(300), forecast.WorkingSet);
-        Assert.InRange(forecast.Demand.Bytes, MiB(340).Bytes, MiB(360).Bytes);
+        Assert.InRange(forecast.Demand.Bytes, MiB(370).Bytes, MiB(380).Bytes);
         Assert.False(forecast.Urgent);
     }
 
@@ -57,12 +58,38 @@ public sealed class DemandTests
     }
 
     [Fact]
-    public void A_guest_that_calls_is_heard_as_urgent_and_asks_for_a_leap()
+    public void A_growing_guest_that_calls_is_heard_as_urgent_and_asks_for_a_leap()
     {
         var model = new DemandModel(VmId.Parse("a"), new());
-        var forecast = model.Take(Sample(0, 40, SampleReason.LowMemory, total: 236), Sizes(MiB(256)));
+        model.Take(Sample(0, 60, total: 236, held: 120), Sizes(MiB(256)));
+        var forecast = model.Take(Sample(0.1, 40, SampleReason.LowMemory, total: 236, held: 140), Sizes(MiB(256)));
         Assert.True(forecast.Urgent);
         Assert.True(forecast.Demand >= MiB(216 + 64));
+    }
+
+    [Fact]
+    public void An_idle_guest_that_was_shrunk_has_little_and_needs_no_more()
+    {
+        var model = new DemandModel(VmId.Parse("a"), new());
+        Forecast forecast = model.Take(Sample(0, 150, total: 236, held: 60), Sizes(MiB(256)));
+        for (var i = 1; i < 50; i++)
+            forecast = model.Take(Sample(i * 0.1, Math.Max(40, 150 - (10 * i)), SampleReason.LowMemory, total: 236, held: 60), Sizes(MiB(256), ballooned: Math.Min(110, 10 * i)));
+        Assert.False(forecast.Urgent);
+        Assert.True(forecast.Demand < MiB(256), $"{forecast.Demand}");
+    }
+
+    [Fact]
+    public void A_guest_that_stalls_is_urgent_whether_it_grows_or_not() =>
+        Assert.True(new DemandModel(VmId.Parse("a"), new()).Take(Sample(0, 100, SampleReason.Stall, total: 236), Sizes(MiB(256))).Urgent);
+
+    [Fact]
+    public void A_load_that_ends_leaves_no_headroom_behind()
+    {
+        var model = new DemandModel(VmId.Parse("a"), new());
+        model.Take(Sample(0, 180, held: 720), Sizes(MiB(1000)));
+        model.Take(Sample(1, 180, held: 720), Sizes(MiB(1000)));
+        var forecast = model.Take(Sample(2, 900, held: 0.1), Sizes(MiB(1000)));
+        Assert.True(forecast.Demand <= MiB(100 + 72), $"{forecast.Demand}");
     }
 
     [Fact]
