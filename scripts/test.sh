@@ -67,7 +67,7 @@ scripts/install-packages.sh runtime test || { broken "packages are missing"; fin
 scripts/need-dotnet.sh || { broken "no .NET SDK"; finish; }
 dotnet build DMM.sln --configuration Release --nologo --verbosity quiet || { broken "the build failed"; finish; }
 
-for project in Core Hypervisors Actors Settings Cli Daemon; do
+for project in Core Hypervisors Actors Settings Cli Daemon Demo; do
   dotnet_tests "Dmm.$project.Tests"
 done
 native_tests

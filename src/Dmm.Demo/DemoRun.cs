@@ -24,8 +24,8 @@ public sealed class DemoRun(IScreen screen, string? program)
         var overhead = Overhead(image);
         var hostMemory = Sizes.Guests + MemorySize.FromMiB(overhead.Bytes * (ThreeGuests.Names.Count + 1) >> 20);
         var timeline = new Timeline();
-        var config = new DaemonConfig { HostMemory = hostMemory, Cushion = Sizes.Cushion, More = $"qemu.tb-size = {TranslationCache.Bytes}" };
-        await using var daemon = new TestbedDaemon(config, program);
+        var config = new DaemonConfig { HostMemory = hostMemory, Cushion = Sizes.Cushion, More = $"qemu.tb-size = {TranslationCache.Bytes}\nvm.spark = {Sizes.Spark.Bytes}" };
+        await using var daemon = new TestbedDaemon(config, program, endOnSignals: false);
         await using var stage = new Stage(daemon, image, timeline, screen, cancellation);
         string? fault = null;
         await screen.RunAsync(async () => fault = await TellAsync(stage, hostMemory, overhead));
@@ -35,7 +35,7 @@ public sealed class DemoRun(IScreen screen, string? program)
         var report = DemoReport.Of(startedAt, stage.Now, Sizes.Guests, fault, stage.Checks, timeline);
         report.Write(Path.Combine(artifacts, "report.json"));
         TimelinePlot.Save(timeline, Sizes.Guests, Path.Combine(artifacts, "timeline.png"));
-        File.Copy(daemon.Folder.In("dmmd.log"), Path.Combine(artifacts, "dmmd.log"), overwrite: true);
+        await File.WriteAllLinesAsync(Path.Combine(artifacts, "dmmd.log"), daemon.Log.Tail(int.MaxValue), cancellation);
         Summary.Print(report, artifacts);
         return report.Passed;
     }
@@ -53,10 +53,10 @@ public sealed class DemoRun(IScreen screen, string? program)
             await FourthGuest.PlayAsync(stage);
             await KilledDaemon.PlayAsync(stage);
             await Burst.PlayAsync(stage);
-            Ending.Judge(stage, hostMemory, StoryLimit);
+            await Ending.JudgeAsync(stage, hostMemory, StoryLimit);
             return null;
         }
-        catch (Exception e) when (e is TestbedException or HypervisorException or HttpRequestException)
+        catch (Exception e) when (!stage.Cancellation.IsCancellationRequested && e is TestbedException or HypervisorException or HttpRequestException)
         {
             stage.Tell($"the story ends here: {e.Message}");
             return e.Message;

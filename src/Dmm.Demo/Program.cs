@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Dmm.Core.Hypervisors;
 using Dmm.Demo;
 using Dmm.Demo.Screens;
 using Dmm.Testbed;
@@ -14,16 +13,24 @@ if (args is not ([] or ["--dmmd", _]))
 using var interrupted = new CancellationTokenSource();
 using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
 using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
+using var quit = PosixSignalRegistration.Create(PosixSignal.SIGQUIT, Interrupt);
 using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Interrupt);
 IScreen screen = Console.IsOutputRedirected || !AnsiConsole.Profile.Capabilities.Interactive
     ? new PlainScreen(Console.Out)
     : new LiveScreen(AnsiConsole.Console);
+if (Console.IsOutputRedirected)
+{
+    // A log or a pipe has no width of its own, and the tables at the end want room.
+    AnsiConsole.Profile.Width = 140;
+}
+
 try
 {
     return await new DemoRun(screen, args is [_, var program] ? program : null).RunAsync(interrupted.Token) ? 0 : 1;
 }
-catch (Exception e) when (interrupted.IsCancellationRequested && e is OperationCanceledException or TestbedException or HypervisorException)
+catch (Exception) when (interrupted.IsCancellationRequested)
 {
+    // Whatever broke, broke because the terminal's Ctrl-C reached the daemon as well.
     await Console.Error.WriteLineAsync("demo: interrupted; the daemon and all guests are ended");
     return 130;
 }

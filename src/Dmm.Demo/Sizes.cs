@@ -18,9 +18,12 @@ public static class Sizes
     /// <summary>What DMM keeps free of it for bursts.</summary>
     public static readonly MemorySize Cushion = MemorySize.FromMiB(64);
 
-    /// <summary>The load that moves from guest to guest, nearly three times what a guest boots with, and how fast it grows.</summary>
-    public static readonly MemorySize Load = MemorySize.FromMiB(720);
-    public static readonly MemorySize LoadPerSecond = MemorySize.FromMiB(80);
+    /// <summary>A guest's ballooned reserve: it is plugged before its balloon is filled, so a guest may have that much more for a moment.</summary>
+    public static readonly MemorySize Spark = MemorySize.FromMiB(24);
+
+    /// <summary>The load that moves from guest to guest, two and a half times what a guest boots with, and how fast it grows.</summary>
+    public static readonly MemorySize Load = MemorySize.FromMiB(640);
+    public static readonly MemorySize LoadPerSecond = MemorySize.FromMiB(100);
 
     /// <summary>What the last loaded guest goes on holding and working on, so that it can tell how it fares.</summary>
     public static readonly MemorySize Remainder = MemorySize.FromMiB(150);
@@ -30,7 +33,7 @@ public static class Sizes
 
     /// <summary>A burst beyond what its guest has, without swap.</summary>
     public static readonly MemorySize Burst = MemorySize.FromMiB(420);
-    public static readonly MemorySize BurstPerSecond = MemorySize.FromMiB(80);
+    public static readonly MemorySize BurstPerSecond = MemorySize.FromMiB(120);
 
     /// <summary>How near a size counts as reached: virtio-mem leaves a few MiB, and the arbiter's steps are of 16 MiB.</summary>
     public static readonly MemorySize Near = MemorySize.FromMiB(16);

@@ -29,15 +29,16 @@ public sealed class Stage(TestbedDaemon daemon, GuestImage image, Timeline timel
 
     public Guest this[string name] => _guests.Find(g => g.Name == name) ?? throw new TestbedException($"no guest {name} is on stage");
 
-    public void Chapter(string title)
+    /// <param name="label">A word or two for the plot; null for a chapter that is not marked there.</param>
+    public void Chapter(string? label, string title)
     {
-        timeline.Add(new StoryLine(Now, title, IsChapter: true));
+        timeline.Add(new StoryLine(Now, title, label));
         screen.Chapter(Now, title);
     }
 
     public void Tell(string text)
     {
-        timeline.Add(new StoryLine(Now, text, IsChapter: false));
+        timeline.Add(new StoryLine(Now, text, null));
         screen.Line(Now, text);
     }
 

@@ -34,11 +34,11 @@ public sealed class DmmClient : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    public async Task<bool> IsReadyAsync()
+    public async Task<bool> IsReadyAsync(CancellationToken cancellation)
     {
         try
         {
-            using var answer = await _http.GetAsync("ready");
+            using var answer = await _http.GetAsync("ready", cancellation);
             return answer.IsSuccessStatusCode;
         }
         catch (HttpRequestException)

@@ -17,13 +17,14 @@ public sealed class TestbedDaemon : IAsyncDisposable
 
     /// <param name="config">Written once; each start reads it.</param>
     /// <param name="program">Null: what <c>make build</c> leaves, <c>bin/dmmd</c>.</param>
+    /// <param name="endOnSignals">As in <see cref="TestbedFolder"/>.</param>
     /// <exception cref="TestbedException">There is no such program.</exception>
-    public TestbedDaemon(DaemonConfig config, string? program = null)
+    public TestbedDaemon(DaemonConfig config, string? program = null, bool endOnSignals = true)
     {
         _program = program ?? Repository.PathOf("bin", "dmmd");
         if (!File.Exists(_program))
             throw new TestbedException($"there is no daemon at {_program}; 'make build' makes it");
-        Folder = new TestbedFolder();
+        Folder = new TestbedFolder(endOnSignals);
         Log = new DaemonLog(Folder.In("dmmd.log"));
         Client = new DmmClient(Socket);
         File.WriteAllText(ConfigFile, config.Text(Folder.In("state"), Socket));
@@ -54,7 +55,7 @@ public sealed class TestbedDaemon : IAsyncDisposable
             var started = Launch();
             return (started, started.Id);
         });
-        await Wait.UntilAsync("dmmd is ready", IsReadyAsync, ReadyDeadline, cancellation, LastWords);
+        await Wait.UntilAsync("dmmd is ready", () => IsReadyAsync(cancellation), ReadyDeadline, cancellation, LastWords);
         return clock.Elapsed;
     }
 
@@ -131,19 +132,19 @@ public sealed class TestbedDaemon : IAsyncDisposable
             Log.Add(line);
     }
 
-    private async Task<bool> IsReadyAsync()
+    private async Task<bool> IsReadyAsync(CancellationToken cancellation)
     {
         if (_process is { HasExited: true } ended)
         {
             // All of its words must have come before they are told.
-            await ended.WaitForExitAsync();
+            await ended.WaitForExitAsync(cancellation);
             _process = null;
             var code = ended.ExitCode;
             ended.Dispose();
             throw new TestbedException($"dmmd ended with code {code}; {LastWords()}");
         }
 
-        return await Client.IsReadyAsync();
+        return await Client.IsReadyAsync(cancellation);
     }
 
     private string LastWords() => "it said last: " + (Log.Tail(5) is { Count: > 0 } tail ? string.Join(" | ", tail) : "nothing");

@@ -18,12 +18,14 @@ public sealed class TestbedFolder : IDisposable
     private readonly PosixSignalRegistration[] _signals;
     private bool _closed;
 
-    public TestbedFolder()
+    /// <param name="endOnSignals">False for a program that takes the signals itself and disposes this folder in answer to them.</param>
+    public TestbedFolder(bool endOnSignals = true)
     {
         // Not Path.GetTempPath(): a socket's path ends at 107 bytes, and TMPDIR can be long.
         Path = Directory.CreateDirectory($"/tmp/dmm-{Guid.NewGuid().ToString("N")[..8]}", UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
         AppDomain.CurrentDomain.ProcessExit += OnExit;
-        _signals = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT }.Select(s => PosixSignalRegistration.Create(s, _ => Close()))];
+        PosixSignal[] signals = endOnSignals ? [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT] : [];
+        _signals = [.. signals.Select(s => PosixSignalRegistration.Create(s, _ => Close()))];
     }
 
     public string Path { get; }

@@ -8,11 +8,14 @@ public static class Ending
 {
     /// <param name="hostMemory">What DMM was told to govern.</param>
     /// <param name="limit">How long the story may take.</param>
-    public static void Judge(Stage stage, MemorySize hostMemory, TimeSpan limit)
+    public static async Task JudgeAsync(Stage stage, MemorySize hostMemory, TimeSpan limit)
     {
-        stage.Chapter("Over the whole story");
+        stage.Chapter(null, "Over the whole story");
+        var costs = (await stage.Dmm.VmsAsync(stage.Cancellation)).Select(vm => $"{vm.OverheadBytes >> 20}");
+        stage.Tell($"the hypervisors' own overhead, beside the guests' memory: {string.Join(", ", costs)} MiB");
         stage.Add(Check.AtMost("OOM kills in all guests", stage.Guests.Sum(g => g.Load.Deaths + (g.Load.Last?.OomKills ?? 0)), 0, "kills"));
-        stage.Add(Check.AtMost("the most that the guests had together (QEMU)", stage.Timeline.PeakTogether().Mebibytes, Math.Floor(hostMemory.Mebibytes), "MiB"));
+        var together = stage.Timeline.PeakTogether(stage.Guests.Count).Mebibytes;
+        stage.Add(Check.AtMost("the most that the four guests had together (QEMU)", together, (Sizes.Guests + Sizes.Spark).Mebibytes, "MiB"));
         var used = stage.Timeline.Host.Select(h => h.Used.Mebibytes).DefaultIfEmpty().Max();
         stage.Add(Check.AtMost("the most that their processes took of the host, overhead included", used, hostMemory.Mebibytes, "MiB"));
         stage.Add(Check.AtMost("the story took", stage.Now.TotalSeconds, limit.TotalSeconds, "s"));

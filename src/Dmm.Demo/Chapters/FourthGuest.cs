@@ -12,7 +12,7 @@ public static class FourthGuest
 
     public static async Task PlayAsync(Stage stage)
     {
-        stage.Chapter($"3  A fourth guest of {Sizes.Boot} is created; it does not fit");
+        stage.Chapter("3 a fourth", $"3  A fourth guest of {Sizes.Boot} is created; it does not fit");
         var charlie = stage["charlie"];
         await charlie.Load.HoldAsync(Sizes.Remainder, null, stage.Cancellation);
         await charlie.Load.WaitForAsync($"keeps {Sizes.Remainder} of its load", r => r.Held <= Sizes.Remainder, Deadline, stage.Cancellation);

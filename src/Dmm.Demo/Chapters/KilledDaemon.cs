@@ -15,7 +15,7 @@ public static class KilledDaemon
 
     public static async Task PlayAsync(Stage stage)
     {
-        stage.Chapter("4  The daemon is killed with -9 in the middle of a resize");
+        stage.Chapter("4 kill -9", "4  The daemon is killed with -9 in the middle of a resize");
         var (alpha, charlie) = (stage["alpha"], stage["charlie"]);
         var pids = stage.Guests.Select(g => g.Pid).Order().ToList();
         var start = (await alpha.Eye.LookAsync(stage.Cancellation)).Actual;

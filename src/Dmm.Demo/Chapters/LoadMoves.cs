@@ -15,7 +15,7 @@ public static class LoadMoves
 
     public static async Task PlayAsync(Stage stage)
     {
-        stage.Chapter($"2  A load of {Sizes.Load} moves from guest to guest, and memory with it");
+        stage.Chapter("2 the load moves", $"2  A load of {Sizes.Load} moves from guest to guest, and memory with it");
         Guest? before = null;
         foreach (var name in ThreeGuests.Names)
         {

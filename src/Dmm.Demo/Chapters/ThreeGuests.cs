@@ -11,7 +11,7 @@ public static class ThreeGuests
 
     public static async Task PlayAsync(Stage stage)
     {
-        stage.Chapter($"1  Three guests boot with {Sizes.Boot}; each may become {Sizes.Max}; between them they have {Sizes.Guests}");
+        stage.Chapter("1 boot", $"1  Three guests boot with {Sizes.Boot}; each may become {Sizes.Max}; between them they have {Sizes.Guests}");
         var began = stage.Now;
         foreach (var name in Names)
             await stage.AskForAsync(name);

@@ -10,7 +10,8 @@ namespace Dmm.Demo.Reporting;
 public sealed record Sample(TimeSpan At, int Round, string Vm, QemuSight Qemu, LoadReport? Load);
 
 /// <summary>A moment of the story in words.</summary>
-public sealed record StoryLine(TimeSpan At, string Text, bool IsChapter);
+/// <param name="Label">Of a chapter: its name on the plot; null otherwise.</param>
+public sealed record StoryLine(TimeSpan At, string Text, string? Label);
 
 /// <summary>What the processes of all guests had of the host's memory (shared pages by their share) at one moment.</summary>
 public sealed record HostSample(TimeSpan At, MemorySize Used);

@@ -18,6 +18,8 @@ public static class Summary
         AnsiConsole.MarkupLine(report.Passed
             ? $"[green]All {report.Checks.Count} checks passed[/] in {report.Seconds:0} s."
             : $"[red]{failed} of {report.Checks.Count} checks failed[/] in {report.Seconds:0} s.");
+        if (!report.Passed)
+            Console.WriteLine($"dmmd:   {Path.Combine(artifacts, "dmmd.log")} and {Path.Combine(artifacts, "events.txt")} say what it did");
         Console.WriteLine($"Report: {Path.Combine(artifacts, "report.json")}");
         Console.WriteLine($"Plot:   {Path.Combine(artifacts, "timeline.png")}");
     }

@@ -37,19 +37,19 @@ public sealed class Timeline
     public IReadOnlyList<Sample> Of(string vm, TimeSpan from, TimeSpan to) => [.. Samples.Where(s => s.Vm == vm && s.At >= from && s.At <= to)];
 
     /// <summary>
-    /// The most that all guests together were ever seen to have, as QEMU tells it. Guests are looked at one after the other, so what moves
+    /// The most that this many guests together were ever seen to have, as QEMU tells it. Guests are looked at one after the other, so what moves
     /// from one to the next in between would be counted twice: of two rounds in a row each guest counts with the lesser, which it had at
     /// least at the moment between them.
     /// </summary>
-    public MemorySize PeakTogether()
+    public MemorySize PeakTogether(int guests)
     {
         var peak = MemorySize.Zero;
         Dictionary<string, MemorySize> before = [];
         foreach (var round in Samples.GroupBy(s => s.Round))
         {
             var now = round.ToDictionary(s => s.Vm, s => s.Qemu.Actual);
-            var sum = now.Where(vm => before.ContainsKey(vm.Key)).Aggregate(MemorySize.Zero, (all, vm) => all + MemorySize.Min(vm.Value, before[vm.Key]));
-            peak = MemorySize.Max(peak, sum);
+            if (now.Count == guests && before.Count == guests)
+                peak = MemorySize.Max(peak, now.Aggregate(MemorySize.Zero, (all, vm) => all + MemorySize.Min(vm.Value, before[vm.Key])));
             before = now;
         }
 

@@ -12,6 +12,9 @@ public static class TimelinePlot
 {
     private const int Width = 1500;
     private const int Height = 1100;
+
+    /// <summary>The same for both, so that a moment stands above itself.</summary>
+    private static readonly PixelPadding Padding = new(left: 70, right: 190, bottom: 50, top: 40);
     private static readonly Color[] Colors = [Color.FromHex("#1f77b4"), Color.FromHex("#d9730d"), Color.FromHex("#2ca02c"), Color.FromHex("#8e44ad")];
 
     public static void Save(Timeline timeline, MemorySize budget, string file)
@@ -25,9 +28,10 @@ public static class TimelinePlot
         multiplot.Layout = new Rows();
         Each(multiplot.GetPlot(0), samples, guests);
         Together(multiplot.GetPlot(1), samples, guests, budget);
-        foreach (var (plot, labels) in new[] { (multiplot.GetPlot(0), true), (multiplot.GetPlot(1), false) })
+        foreach (var plot in multiplot.GetPlots())
         {
-            Chapters(plot, timeline.Story, labels);
+            Chapters(plot, timeline.Story);
+            plot.Layout.Fixed(Padding);
             plot.Axes.SetLimitsX(0, samples[^1].At.TotalSeconds);
             plot.XLabel("seconds");
             plot.YLabel("MiB");
@@ -73,19 +77,22 @@ public static class TimelinePlot
         }
 
         var line = plot.Add.HorizontalLine(budget.Mebibytes, 2, Color.FromHex("#c0392b"), LinePattern.Dashed);
-        line.LegendText = "for four guests";
-        plot.Title("All guests together");
+        line.LegendText = $"{budget} for four";
+        plot.Title("All guests together (QEMU)");
         plot.Axes.SetLimitsY(0, Math.Max(budget.Mebibytes, below.Max()) * 1.15);
         plot.ShowLegend(Edge.Right);
     }
 
-    private static void Chapters(Plot plot, IReadOnlyList<StoryLine> story, bool labels)
+    private static void Chapters(Plot plot, IReadOnlyList<StoryLine> story)
     {
-        foreach (var chapter in story.Where(s => s.IsChapter && char.IsAsciiDigit(s.Text[0])))
+        foreach (var chapter in story.Where(s => s.Label is not null))
         {
-            var line = plot.Add.VerticalLine(chapter.At.TotalSeconds, 1, Color.FromHex("#aaaaaa"));
-            if (labels)
-                line.Text = chapter.Text[..1];
+            plot.Add.VerticalLine(chapter.At.TotalSeconds, 1, Color.FromHex("#999999"));
+            var label = plot.Add.Text(chapter.Label!, chapter.At.TotalSeconds, plot.Axes.GetLimits().Top);
+            label.LabelFontSize = 13;
+            label.LabelFontColor = Color.FromHex("#555555");
+            label.OffsetX = 4;
+            label.OffsetY = 4;
         }
     }
 

@@ -89,7 +89,7 @@ public sealed class LiveScreen(IAnsiConsole console) : IScreen
         var sum = _guests.Aggregate(MemorySize.Zero, (all, s) => all + s.Qemu.Actual);
         table.Columns[0].Footer = new Text("all");
         table.Columns[2].Footer = new Text(Mib(sum));
-        table.Columns[1].Footer = new Markup($"[grey]of {Mib(Sizes.Guests)} MiB for guests[/]");
+        table.Columns[1].Footer = new Markup($"[grey]of {Mib(Sizes.Guests)} MiB for four[/]");
         return table;
     }
 

@@ -47,6 +47,17 @@ public sealed class DemandTests
     }
 
     [Fact]
+    public void Samples_that_were_held_up_and_come_all_at_once_are_no_burst()
+    {
+        var model = new DemandModel(VmId.Parse("a"), new());
+        model.Take(Sample(0, 700), Sizes(MiB(1000)));
+        model.Take(Sample(1, 700), Sizes(MiB(1000)));
+        var forecast = model.Take(Sample(1.0001, 690), Sizes(MiB(1000)));
+        // At its word: 10 MiB in a tenth of a millisecond, 300 GiB within the horizon.
+        Assert.True(forecast.Demand < MiB(600), $"{forecast.Demand}");
+    }
+
+    [Fact]
     public void A_growing_guest_that_calls_is_heard_as_urgent_and_asks_for_a_leap()
     {
         var model = new DemandModel(VmId.Parse("a"), new());
