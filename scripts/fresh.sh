@@ -40,7 +40,7 @@ echo "fresh: making a bare Debian root"
 mmdebstrap --quiet --variant=minbase --format=directory bookworm "$root" "${sources[@]}"
 
 sdk=$(dirname "$(readlink -f "$(command -v dotnet)")")
-mkdir -p "$root$sdk" "$root/usr/local/bin" "$root/root" "$root/src" "$root/proc" "$root/sys" "$root/dev"
+mkdir -p "$root$sdk" "$root/usr/local/bin" "$root/home/new" "$root/src" "$root/proc" "$root/sys" "$root/dev"
 mount --bind -o ro "$sdk" "$root$sdk"
 ln -s "$sdk/dotnet" "$root/usr/local/bin/dotnet"
 mount -t proc proc "$root/proc"
@@ -52,7 +52,7 @@ cp /etc/hosts "$root/etc/hosts"
 cp -r /etc/apt/apt.conf.d "$root/etc/apt/"
 [ -d /etc/ssl/certs ] && mkdir -p "$root/etc/ssl" && cp -rL /etc/ssl/certs "$root/etc/ssl/"
 [ -d /usr/local/share/ca-certificates ] && mkdir -p "$root/usr/local/share" && cp -r /usr/local/share/ca-certificates "$root/usr/local/share/"
-[ -d "$HOME/.nuget/NuGet" ] && mkdir -p "$root/root/.nuget" && cp -r "$HOME/.nuget/NuGet" "$root/root/.nuget/"
+[ -d "$HOME/.nuget/NuGet" ] && mkdir -p "$root/home/new/.nuget" && cp -r "$HOME/.nuget/NuGet" "$root/home/new/.nuget/"
 git clone --quiet --no-hardlinks . "$root/src/dmm"
 
 if [ $# -gt 0 ]; then
@@ -63,7 +63,7 @@ else
 fi
 for command in "${commands[@]}"; do
   echo "fresh: $command"
-  env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 TERM=dumb \
+  env -i HOME=/home/new PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 TERM=dumb \
     ${NUGET_CERT_REVOCATION_MODE:+NUGET_CERT_REVOCATION_MODE="$NUGET_CERT_REVOCATION_MODE"} \
     chroot "$root" bash -c "cd /src/dmm && $command" < /dev/null
 done
