@@ -61,8 +61,9 @@ public sealed partial class VmActor
         Run(_settings.CallDeadline, async cancellation =>
         {
             await run(vm, cancellation);
-            return true;
-        }).PipeTo(Self, success: _ => new CallDone(), failure: cause => new Faulted(connection, cause));
+            // What the devices were told bounds them from now on, but they may have moved until now: only sizes read afterwards bound the VM.
+            return await vm.ReadSizesAsync(cancellation);
+        }).PipeTo(Self, success: sizes => new CallDone(connection, sizes), failure: cause => new Faulted(connection, cause));
     }
 
     private void Stop(TimeSpan grace)
@@ -130,7 +131,7 @@ public sealed partial class VmActor
 
     private sealed record Observed(int Connection, VmObservation Fact);
 
-    private sealed record CallDone;
+    private sealed record CallDone(int Connection, VmSizes Sizes);
 
     private sealed record Faulted(int Connection, Exception Cause);
 

@@ -46,7 +46,12 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
         Receive<ConnectFailed>(ConnectFailed_);
         Receive<Observed>(o => o.Connection == _connection, o => Observe(o.Fact));
         Receive<Observed>(_ => { });
-        Receive<CallDone>(_ => CallNext());
+        Receive<CallDone>(done => done.Connection == _connection, done =>
+        {
+            Feed(new VmCommand.ObserveSizes(done.Sizes));
+            CallNext();
+        });
+        Receive<CallDone>(_ => { });
         Receive<Faulted>(f => f.Connection == _connection, f => throw new DriverFaultException($"{_id}: {f.Cause.Message}", f.Cause));
         Receive<Faulted>(_ => { });
         Receive<OverheadMeasured>(o => _overhead = o.Overhead ?? _overhead);
