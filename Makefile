@@ -1,7 +1,7 @@
 # The few commands of DMM. `make` alone says what they are.
 CONFIGURATION ?= Release
 
-.PHONY: help build demo test test-fast bench format fresh clean
+.PHONY: help build demo test test-fast simulate bench soak format fresh clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -10,11 +10,11 @@ help:
 demo:
 	@scripts/demo.sh
 
-## make test       all tests, fast ones first; installs what they need
+## make test       all tests: fast ones first, then long ones, then real guests; installs what they need
 test:
 	@scripts/test.sh all
 
-## make test-fast  the tests without real guests
+## make test-fast  the quick tests, without real guests
 test-fast:
 	@scripts/test.sh fast
 
@@ -25,6 +25,18 @@ build:
 ## make fresh      runs the README's commands in a bare Debian, to see what they forget
 fresh:
 	@scripts/fresh.sh
+
+## make soak       kills the daemon 200 times while real guests grow and shrink; artifacts/soak/soak.json
+soak:
+	@scripts/soak.sh
+
+## make bench      measures, a part each into artifacts/bench/; one part: make bench PART=recovery
+bench:
+	@scripts/bench.sh $(or $(PART),all)
+
+## make simulate   lives through ten million steps of faults; artifacts/simulate/simulate.json
+simulate:
+	@scripts/simulate.sh
 
 ## make format     holds the code to its style
 format:

@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "hello.h"
+#include "host_line.h"
 #include "port.h"
 #include "say.h"
 #include "settings.h"
@@ -50,32 +51,54 @@ bool agent_begin(struct agent *agent, const char *port_path) {
     return true;
 }
 
-static void apply_setting(const char *line, size_t length, void *context) {
-    settings_apply(line, length, context);
+static void take_line(const char *line, size_t length, void *context) {
+    struct agent *agent = context;
+    enum host_line kind = host_line_kind(line, length);
+    agent->heard_known |= kind != HOST_LINE_OTHER;
+    agent->heard_other |= kind == HOST_LINE_OTHER;
+    if (kind == HOST_LINE_ASK_SAMPLE)
+        pace_ask(&agent->pace);
+    if (kind == HOST_LINE_SETTINGS)
+        settings_apply(line, length, &agent->pace);
+    // A hello tells the settings, so that the host sees that they were taken.
+    if (kind == HOST_LINE_SETTINGS || kind == HOST_LINE_ASK_HELLO)
+        agent->hello_due = true;
 }
 
 // False when the port is gone. (Without a reader at the host's end there is just nothing to read.)
-static bool read_host(struct agent *agent) {
+static bool read_host(struct agent *agent, bool *heard) {
     char bytes[512];
     ssize_t got;
-    while ((got = read(agent->port, bytes, sizeof bytes)) > 0)
-        inbox_feed(&agent->inbox, bytes, (size_t)got, apply_setting, &agent->pace);
+    *heard = false;
+    agent->heard_known = agent->heard_other = false;
+    while ((got = read(agent->port, bytes, sizeof bytes)) > 0) {
+        *heard = true;
+        inbox_feed(&agent->inbox, bytes, (size_t)got, take_line, agent);
+    }
     return got == 0 || errno == EAGAIN || errno == EINTR;
 }
 
-// A new reader gets whole lines only, a hello first, and a sample at once. So does one that has just written: it may be a new one.
-static void notice_reader(struct agent *agent) {
+// A new reader gets whole lines only, a hello first, and a sample at once. The port tells of a change of readers in the same way as of bytes
+// that came, so one that has just written anything else than a line of the protocol is taken for new, too. False when the port is gone.
+static bool notice_host(struct agent *agent) {
     struct signalfd_siginfo news;
     bool changed = agent->changes >= 0 && read(agent->changes, &news, sizeof news) > 0;
-    bool connected = port_connected(agent->port);
-    if (connected && (changed || !agent->connected)) {
-        outbox_clear(&agent->outbox);
+    bool connected = port_connected(agent->port), returned = connected && !agent->connected, heard;
+    if (returned)
         inbox_clear(&agent->inbox);
+    if (!read_host(agent, &heard))
+        return false;
+    bool spoke_well = agent->heard_known && !agent->heard_other;
+    if (returned || (connected && changed && !spoke_well)) {
+        outbox_clear(&agent->outbox);
+        if (!heard)
+            inbox_clear(&agent->inbox);
         pace_begin(&agent->pace);
         agent->owed_why = WHY_PERIODIC;
         agent->hello_due = true;
     }
     agent->connected = connected;
+    return true;
 }
 
 // False when the port is gone.
@@ -88,7 +111,7 @@ static bool send_line(struct agent *agent, const struct json_line *line, bool *s
 static bool send_hello(struct agent *agent, const struct meminfo *levels, int64_t now) {
     static struct json_line line;
     bool sent = false;
-    if (hello_encode(&line, levels, agent->sources.pressure >= 0) && !send_line(agent, &line, &sent))
+    if (hello_encode(&line, levels, agent->sources.pressure >= 0, agent->pace.low_kib) && !send_line(agent, &line, &sent))
         return false;
     agent->hello_due = !sent;
     if (sent)
@@ -134,8 +157,7 @@ void agent_run(struct agent *agent) {
         bool stalled = false;
         for (int i = 0; i < count; i++)
             stalled |= (events[i].events & EPOLLPRI) != 0;
-        notice_reader(agent);
-        if (!read_host(agent))
+        if (!notice_host(agent))
             break;
         if (agent->connected && outbox_flush(&agent->outbox, agent->port) == OUTBOX_GONE)
             break;

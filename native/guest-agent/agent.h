@@ -18,6 +18,7 @@ struct agent {
     struct outbox outbox;
     struct inbox inbox;
     bool connected;    // a reader sits at the host's end
+    bool heard_known, heard_other; // lines of the protocol, and others, at the last reading
     bool hello_due;
     int64_t hello_ms;  // when the last hello went out
     int64_t seq;

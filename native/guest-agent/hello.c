@@ -35,7 +35,7 @@ static void add_text(struct json_line *line, const char *name, const char *path)
     json_string(line, name, text);
 }
 
-bool hello_encode(struct json_line *line, const struct meminfo *levels, bool psi) {
+bool hello_encode(struct json_line *line, const struct meminfo *levels, bool psi, int64_t low_kib) {
     struct utsname system;
     char text[64];
     json_begin(line, "hello");
@@ -59,5 +59,6 @@ bool hello_encode(struct json_line *line, const struct meminfo *levels, bool psi
     json_number(line, "swapTotalKib", levels->swap_total);
     json_bool(line, "virtioMem", directory_find("/sys/bus/virtio/drivers/virtio_mem", is_device, NULL));
     json_bool(line, "psi", psi);
+    json_number(line, "lowKib", low_kib);
     return json_end(line);
 }

@@ -6,6 +6,7 @@ enum {
     RATE_WINDOW_MIN_MS = 20,        // two looks nearer than this measure noise
     RATE_FADE_MS = 500,
     REARM_KIB_MIN = 8 * 1024, // above the threshold before `low` may be said anew
+    FREED_KIB_MIN = 16 * 1024,
     RATE_KIB_S_MAX = 1 << 30, // 1 TiB a second: no guest is faster
 };
 
@@ -23,6 +24,10 @@ void pace_begin(struct pace *pace) {
 
 void pace_set_low(struct pace *pace, int64_t low_kib) {
     pace->low_kib = max(low_kib, LOW_KIB_MIN);
+}
+
+void pace_ask(struct pace *pace) {
+    pace->asked = true;
 }
 
 int64_t pace_threshold(int64_t low_kib, int64_t total_kib, int64_t rate_kib_s) {
@@ -61,6 +66,11 @@ static bool crosses(struct pace *pace, int64_t base, int64_t threshold, int64_t 
     return true;
 }
 
+// Much more is available than the host knows of: peers may be waiting for it.
+static bool has_freed(const struct pace *pace, struct levels now) {
+    return pace->told.available != UNKNOWN && now.available - pace->told.available >= max(now.total / 16, FREED_KIB_MIN);
+}
+
 struct verdict pace_look(struct pace *pace, int64_t now_ms, struct levels levels, bool stalled) {
     struct verdict verdict = {.why = WHY_PERIODIC, .next_look_ms = CALM_LOOK_MS};
     int64_t interval = CALM_SAMPLE_MS;
@@ -74,6 +84,8 @@ struct verdict pace_look(struct pace *pace, int64_t now_ms, struct levels levels
         if (levels.available < threshold || falling || resized) {
             interval = TENSE_SAMPLE_MS;
             verdict.next_look_ms = TENSE_SAMPLE_MS;
+        } else if (has_freed(pace, levels)) {
+            interval = TENSE_SAMPLE_MS;
         }
     }
     pace->stalled |= stalled;
@@ -81,6 +93,8 @@ struct verdict pace_look(struct pace *pace, int64_t now_ms, struct levels levels
         interval = TENSE_SAMPLE_MS;
         verdict.next_look_ms = TENSE_SAMPLE_MS;
     }
+    if (pace->asked)
+        interval = ASKED_SAMPLE_MS;
     bool due = pace->sampled_ms < 0 || now_ms - pace->sampled_ms >= interval;
     // Triggers may fire together, or just after a sample: then the next one, a tense interval later, says it.
     bool stall_due = due && pace->stalled;
@@ -89,7 +103,7 @@ struct verdict pace_look(struct pace *pace, int64_t now_ms, struct levels levels
     if (verdict.send) {
         pace->sampled_ms = now_ms;
         pace->told = levels;
-        pace->stalled = false;
+        pace->stalled = pace->asked = false;
     } else if (pace->sampled_ms + interval - now_ms < verdict.next_look_ms) {
         verdict.next_look_ms = (int)(pace->sampled_ms + interval - now_ms);
     }

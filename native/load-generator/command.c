@@ -35,6 +35,8 @@ static const char *parse_work(const char *line, size_t length, struct command *i
     if (!read_optional(line, length, "threads", 1, 1, WORK_THREADS_MAX, &threads))
         return "\"threads\" must be an integer from 1 to 8";
     into->threads = (int)threads;
+    if (!read_optional(line, length, "operationsPerSecond", 0, 0, WORK_RATE_MAX, &into->operations_per_second))
+        return "\"operationsPerSecond\" must be an integer from 0 (as fast as they can) to 1000000000";
     return NULL;
 }
 

@@ -9,6 +9,7 @@ enum {
     WORK_THREADS_MAX = 8,
 };
 #define HOLD_KIB_MAX (INT64_C(1) << 30) // 1 TiB
+#define WORK_RATE_MAX INT64_C(1000000000)
 
 enum command_kind { COMMAND_HOLD, COMMAND_FREE, COMMAND_WORK, COMMAND_REST, COMMAND_REPORT };
 
@@ -16,6 +17,7 @@ struct command {
     enum command_kind kind;
     int64_t kib, kib_per_second; // hold; 0 KiB/s is as fast as it can
     int threads;                 // work
+    int64_t operations_per_second; // work, all threads together; 0 is as fast as they can
 };
 
 // NULL, or what is wrong with the line.

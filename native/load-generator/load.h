@@ -10,6 +10,7 @@
 struct load {
     _Atomic int64_t want_kib, kib_per_second; // orders
     _Atomic int threads;
+    _Atomic int64_t operations_per_second;    // of all threads; 0: as fast as they can
     _Atomic int64_t held_kib;                 // progress
     _Atomic int64_t operations[WORK_THREADS_MAX];
 };

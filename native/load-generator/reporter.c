@@ -2,8 +2,10 @@
 
 #include "area.h"
 #include "clock.h"
+#include "fields.h"
 #include "meminfo.h"
 #include "port.h"
+#include "psi.h"
 #include "say.h"
 #include "text_file.h"
 #include "vmstat.h"
@@ -33,6 +35,7 @@ bool reporter_begin(struct reporter *reporter, const char *port_path) {
     reporter->events = epoll_create1(EPOLL_CLOEXEC);
     reporter->meminfo = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
     reporter->vmstat = open("/proc/vmstat", O_RDONLY | O_CLOEXEC);
+    reporter->pressure = open("/proc/pressure/memory", O_RDONLY | O_CLOEXEC);
     reporter->load = mmap(NULL, sizeof *reporter->load, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (reporter->meminfo < 0 || reporter->load == MAP_FAILED) {
         say_errno("no /proc/meminfo or no memory");
@@ -74,10 +77,15 @@ static bool report(struct reporter *reporter) {
     static struct json_line line;
     struct meminfo levels;
     struct vmstat counters;
+    struct psi stall = {.some_us = UNKNOWN, .full_us = UNKNOWN};
     struct text text = text_file_read(reporter->meminfo);
     meminfo_parse(text.start, text.length, &levels);
     text = text_file_read(reporter->vmstat);
     vmstat_parse(text.start, text.length, &counters);
+    if (reporter->pressure >= 0) {
+        text = text_file_read(reporter->pressure);
+        psi_parse(text.start, text.length, &stall);
+    }
     measure_operations(reporter, clock_ms());
     reporter->report_due = false;
     reporter->reported_busy = is_busy(reporter->load);
@@ -92,6 +100,11 @@ static bool report(struct reporter *reporter) {
     json_number(&line, "memTotalKib", levels.total);
     json_number(&line, "memAvailableKib", levels.available);
     json_number(&line, "memFreeKib", levels.free);
+    json_number(&line, "swapUsedKib", levels.swap_total == UNKNOWN || levels.swap_free == UNKNOWN ? UNKNOWN : levels.swap_total - levels.swap_free);
+    json_number(&line, "swapIns", counters.swap_ins);
+    json_number(&line, "swapOuts", counters.swap_outs);
+    json_number(&line, "stallSomeUs", stall.some_us);
+    json_number(&line, "stallFullUs", stall.full_us);
     json_number(&line, "oomKills", counters.oom_kills);
     json_number(&line, "deaths", reporter->worker_deaths);
     return send_line(reporter, &line, false);
@@ -135,6 +148,7 @@ static void obey(const char *line, size_t length, void *context) {
         load->want_kib = 0;
         break;
     case COMMAND_WORK:
+        load->operations_per_second = command.operations_per_second;
         load->threads = command.threads;
         break;
     case COMMAND_REST:

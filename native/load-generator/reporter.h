@@ -11,7 +11,7 @@
 
 struct reporter {
     int port, events, deaths; // descriptors; `deaths` is a signalfd
-    int meminfo, vmstat;
+    int meminfo, vmstat, pressure; // pressure: -1 where the kernel does not tell
     struct load *load;
     pid_t worker; // 0: none
     int wake;     // the write end of the worker's pipe

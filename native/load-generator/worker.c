@@ -14,6 +14,7 @@ enum {
     SLICE_MS = 10,              // how finely a rate is kept
     SLICE_PAGES_MAX = 256,      // 1 MiB: how long new orders may wait behind growing
     BATCH_OPERATIONS = 64,
+    TOUCH_SLICE_MS = 20,        // how finely the rate of work is kept: each wake-up costs an emulated guest its CPU
     THREAD_STACK_BYTES = 16 * 1024,
 };
 
@@ -24,6 +25,7 @@ struct toucher {
     int index;
     bool started;
     _Atomic int64_t epoch; // the newest that its batch knows of, or PARKED
+    int64_t rate, since_ms, done; // its part of the rate of work, since when, and what of that is done or no longer owed
 };
 
 struct worker {
@@ -43,6 +45,33 @@ static bool has_work(const struct toucher *toucher) {
     return toucher->index < worker->load->threads && worker->usable_pages > 0;
 }
 
+// Whether a further batch is due by the rate of work; otherwise it has slept for a moment. A thread that was stalled does not make up for more
+// than 100 ms of its rate.
+static bool batch_is_due(struct toucher *toucher) {
+    const struct timespec moment = {.tv_nsec = TOUCH_SLICE_MS * 1000000};
+    struct load *load = toucher->worker->load;
+    int threads = load->threads;
+    int64_t rate = threads > 0 ? load->operations_per_second / threads : 0;
+    if (rate != toucher->rate) {
+        toucher->rate = rate;
+        toucher->since_ms = clock_ms();
+        toucher->done = 0;
+    }
+    if (rate == 0)
+        return true;
+    int64_t due = rate * (clock_ms() - toucher->since_ms) / 1000;
+    int64_t backlog_max = rate / 10 + BATCH_OPERATIONS;
+    if (due - toucher->done > backlog_max)
+        toucher->done = due - backlog_max;
+    if (due - toucher->done >= BATCH_OPERATIONS) {
+        toucher->done += BATCH_OPERATIONS;
+        return true;
+    }
+    toucher->epoch = PARKED;
+    nanosleep(&moment, NULL);
+    return false;
+}
+
 static void *touch_for_good(void *context) {
     struct toucher *toucher = context;
     struct worker *worker = toucher->worker;
@@ -55,6 +84,8 @@ static void *touch_for_good(void *context) {
                 pthread_cond_wait(&worker->changed, &worker->lock);
             pthread_mutex_unlock(&worker->lock);
         }
+        if (!batch_is_due(toucher))
+            continue;
         toucher->epoch = worker->epoch;
         int64_t pages = worker->usable_pages;
         if (pages == 0)

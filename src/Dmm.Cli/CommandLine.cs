@@ -3,6 +3,7 @@ using Dmm.Cli.Daemon;
 using Dmm.Cli.Output;
 using Dmm.Cli.Verbs;
 using Dmm.Contracts;
+using Dmm.Lab;
 
 namespace Dmm.Cli;
 
@@ -77,8 +78,8 @@ internal sealed class CommandLine
         var vm = new Command("vm", "Virtual machines");
         foreach (var verb in new[]
                  {
-                     VmList.Build(this), VmShow.Build(this), VmCreate.Build(this), VmAdopt.Build(this), VmSet.Build(this),
-                     VmResize.Build(this), VmStop.Build(this), VmForget.Build(this),
+                     VmList.Build(this), VmShow.Build(this), VmExplain.Build(this), VmCreate.Build(this), VmAdopt.Build(this), VmSet.Build(this),
+                     VmResize.Build(this), VmStop.Build(this), VmStart.Build(this), VmForget.Build(this),
                  })
         {
             vm.Subcommands.Add(verb);
@@ -87,6 +88,9 @@ internal sealed class CommandLine
         root.Subcommands.Add(host);
         root.Subcommands.Add(vm);
         root.Subcommands.Add(Events.Build(this));
+        var lab = LabCommand.Build();
+        lab.Subcommands.Add(LabRecord.Build(this));
+        root.Subcommands.Add(lab);
         return root;
     }
 

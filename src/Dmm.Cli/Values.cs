@@ -98,16 +98,21 @@ internal static class Values
     public static Option<string?> Text(string name, string description, string helpName) =>
         new(name) { Description = description, HelpName = helpName };
 
-    public static Option<string?> OneOf(string name, string description, string helpName, string one, string other) => new(name)
+    public static Option<string?> OneOf(string name, string description, string helpName, params string[] choices) => new(name)
     {
         Description = description,
         HelpName = helpName,
-        CustomParser = result => Parse(result, name, $"{one} or {other}", (string text, out string? value) =>
+        CustomParser = result => Parse(result, name, $"{string.Join(", ", choices.SkipLast(1))} or {choices[^1]}", (string text, out string? value) =>
         {
             value = text;
-            return text == one || text == other;
+            return choices.Contains(text);
         }),
     };
+
+    public static Option<string?> Restart(string description) => OneOf("--restart", description, "WHEN", "never", "on-failure", "always");
+
+    /// <summary>As the daemon's JSON has it.</summary>
+    public static string? RestartName(string? restart) => restart == "on-failure" ? "onFailure" : restart;
 
     /// <summary>A time, or how long ago.</summary>
     public static Option<DateTimeOffset?> Since(string name, string description, TimeProvider time) => new(name)
@@ -128,6 +133,20 @@ internal static class Values
 
                 var ok = DateTimeOffset.TryParseExact(
                     text, TimeFormats, CultureInfo.InvariantCulture, DateTimeStyles.AssumeLocal, out var at);
+                value = at;
+                return ok;
+            }),
+    };
+
+    /// <summary>A point in time.</summary>
+    public static Option<DateTimeOffset?> Time(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "TIME",
+        CustomParser = result => Parse(
+            result, name, "a time such as 2026-01-31T08:00 (local) or 2026-01-31T08:00:00Z", (string text, out DateTimeOffset? value) =>
+            {
+                var ok = DateTimeOffset.TryParseExact(text, TimeFormats, CultureInfo.InvariantCulture, DateTimeStyles.AssumeLocal, out var at);
                 value = at;
                 return ok;
             }),

@@ -21,8 +21,23 @@ public sealed record CreateVmRequest
     public string? Network { get; init; }
     public IReadOnlyList<ChannelRequest>? Channels { get; init; }
 
+    /// <summary>never (the default), onFailure or always: whether it is created anew after it has ended.</summary>
+    public string? Restart { get; init; }
+
+    /// <summary>heard (the default) or none: what shows that it has booted. One that is not heard of in time is ended.</summary>
+    public string? BootCheck { get; init; }
+
     /// <summary>How long the VM may wait for its memory, in seconds; the daemon's default where null.</summary>
     public double? TimeoutSeconds { get; init; }
+
+    /// <summary>Until when its memory must be there; not together with <see cref="TimeoutSeconds"/>.</summary>
+    public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>Who is created first where several wait, the highest first: 0 to 1000, 100 where null.</summary>
+    public int? Priority { get; init; }
+
+    /// <summary>full (the default) or early: starts with less as soon as its guarantee is there, and grows to what it asked.</summary>
+    public string? BootPolicy { get; init; }
 }
 
 /// <summary>A further virtio-serial channel of the guest: its name there, and the Unix socket on the host.</summary>
@@ -32,10 +47,23 @@ public sealed record ChannelRequest(string Name, string Socket);
 public sealed record AdoptVmRequest(string Qmp, long MinBytes, long MaxBytes, int? Shares);
 
 /// <summary>Body of <c>PATCH /api/v1/vms/{name}</c>: what is null stays.</summary>
-public sealed record SetVmRequest(long? MinBytes, long? MaxBytes, int? Shares);
+public sealed record SetVmRequest(long? MinBytes, long? MaxBytes, int? Shares)
+{
+    /// <summary>never, onFailure or always.</summary>
+    public string? Restart { get; init; }
+}
 
 /// <summary>Body of <c>POST /api/v1/vms/{name}/resize</c>. Null ends the operator's target: DMM decides again.</summary>
 public sealed record ResizeVmRequest(long? Bytes);
 
 /// <summary>Body of <c>POST /api/v1/vms/{name}/stop</c>.</summary>
-public sealed record StopVmRequest(double? GraceSeconds);
+/// <param name="GraceSeconds">How long its guest may take to power down; the daemon's own where null, or nothing where its process is to be ended.</param>
+public sealed record StopVmRequest(double? GraceSeconds)
+{
+    /// <summary>Its process is ended, after the grace where one is given; otherwise a guest that does not power down runs on.</summary>
+    public bool? Kill { get; init; }
+}
+
+/// <summary>Body of <c>POST /api/v1/vms/{name}/start</c>.</summary>
+/// <param name="TimeoutSeconds">How long the VM may wait for its memory; the daemon's own where null.</param>
+public sealed record StartVmRequest(double? TimeoutSeconds);

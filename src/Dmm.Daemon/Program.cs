@@ -1,34 +1,42 @@
 using System.CommandLine;
 using Dmm.Daemon.Hosting;
+using Dmm.Daemon.Journals;
 using Dmm.Settings;
 
 var config = new Option<string?>("--config") { Description = "Settings over the built-in reference.conf", HelpName = "FILE" };
 var command = new RootCommand("dmmd: the daemon of DMM, which keeps the memory of virtual machines where it is needed") { config };
-command.SetAction(async (parse, cancellation) =>
+command.SetAction((parse, cancellation) => Guard(async () =>
+{
+    var settings = DmmSettings.Load(parse.GetValue(config));
+    using var state = StateDirectory.Hold(settings.StateDir);
+    await using var app = DaemonApp.Build(settings);
+    await app.RunAsync(cancellation);
+    return Environment.ExitCode;
+}));
+command.Subcommands.Add(JournalCommand.Build(config, Guard));
+return await command.Parse(args).InvokeAsync();
+
+// Whatever stops the daemon from starting is told in a line, or in a line each.
+static async Task<int> Guard(Func<Task<int>> run)
 {
     try
     {
-        var settings = DmmSettings.Load(parse.GetValue(config));
-        using var state = StateDirectory.Hold(settings.StateDir);
-        await using var app = DaemonApp.Build(settings);
-        await app.RunAsync(cancellation);
-        return Environment.ExitCode;
+        return await run();
     }
     catch (SettingsException fault)
     {
         foreach (var line in fault.Faults)
             await Console.Error.WriteLineAsync($"dmmd: {line}");
-        return 2;
+        return ExitCodes.Usage;
     }
     catch (StartException fault)
     {
         await Console.Error.WriteLineAsync($"dmmd: {fault.Message}");
-        return 1;
+        return fault.ExitCode;
     }
     catch (IOException fault)
     {
         await Console.Error.WriteLineAsync($"dmmd: {fault.Message}");
-        return 1;
+        return ExitCodes.Failed;
     }
-});
-return await command.Parse(args).InvokeAsync();
+}

@@ -9,6 +9,20 @@ public enum HypervisorKind
     Simulation,
 }
 
+/// <summary>The control law: DMM's own, or a peer's of <see cref="Core.Laws.LawCatalog"/>.</summary>
+public enum PolicyKind
+{
+    Dmm,
+    Static,
+    Proxmox,
+    Mom,
+    Squeezed,
+    Hyperv,
+    Esx,
+    Vpa,
+    Neon,
+}
+
 /// <summary>All that dmmd can be told, read once and checked. <c>config/reference.conf</c> says what each setting means, and why.</summary>
 public sealed record DmmSettings
 {
@@ -19,6 +33,8 @@ public sealed record DmmSettings
     }
 
     public required HypervisorKind Hypervisor { get; init; }
+
+    public required PolicyKind Policy { get; init; }
 
     /// <summary>Absolute, without a slash at its end.</summary>
     public required string StateDir { get; init; }
@@ -31,9 +47,11 @@ public sealed record DmmSettings
     public required VmSettings Vm { get; init; }
     public required AdmissionSettings Admission { get; init; }
     public required EventsSettings Events { get; init; }
+    public required ExplainSettings Explain { get; init; }
     public required QemuSectionSettings Qemu { get; init; }
     public required SimulationSettings Simulation { get; init; }
     public required JournalSettings Journal { get; init; }
+    public required HistorySettings History { get; init; }
     public required ClusterSettings Cluster { get; init; }
 
     /// <summary>The file's <c>akka</c> section over reference.conf's, below the key <c>akka</c>.</summary>
@@ -76,6 +94,7 @@ public sealed record DmmSettings
         return new DmmSettings
         {
             Hypervisor = reader.Choice<HypervisorKind>("dmm.hypervisor"),
+            Policy = reader.Choice<PolicyKind>("dmm.policy"),
             StateDir = stateDir,
             Socket = SocketSettings.Read(reader),
             Host = HostSettings.Read(reader),
@@ -85,9 +104,11 @@ public sealed record DmmSettings
             Vm = VmSettings.Read(reader),
             Admission = AdmissionSettings.Read(reader),
             Events = EventsSettings.Read(reader),
+            Explain = ExplainSettings.Read(reader),
             Qemu = QemuSectionSettings.Read(reader),
             Simulation = SimulationSettings.Read(reader, stateDir),
             Journal = JournalSettings.Read(reader, stateDir),
+            History = HistorySettings.Read(reader),
             Cluster = ClusterSettings.Read(reader),
             AkkaConfig = akka,
         };

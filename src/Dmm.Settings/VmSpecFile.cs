@@ -14,7 +14,7 @@ public sealed record VmSpecFile
     private static readonly string[] Keys =
     [
         "name", "min", "boot", "max", "shares", "cpus", "kernel", "initrd", "append", "disk", "disk-format", "network", "channels",
-        "timeout",
+        "timeout", "priority", "boot-policy", "restart", "boot-check",
     ];
 
     private static readonly string[] ChannelKeys = ["name", "socket"];
@@ -37,8 +37,17 @@ public sealed record VmSpecFile
     public string? Network { get; private init; }
     public ImmutableArray<VmSpecChannel> Channels { get; private init; } = [];
 
+    /// <summary>never, on-failure or always.</summary>
+    public string? Restart { get; private init; }
+
+    /// <summary>heard or none.</summary>
+    public string? BootCheck { get; private init; }
+
     /// <summary>How long the VM may wait for its memory.</summary>
     public TimeSpan? Timeout { get; private init; }
+
+    public int? Priority { get; private init; }
+    public string? BootPolicy { get; private init; }
 
     /// <exception cref="SettingsException">The file can't be read or holds faults: all of them, a line each.</exception>
     public static VmSpecFile Load(string path) => From(HoconText.ParseFile(path), Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/");
@@ -61,7 +70,11 @@ public sealed record VmSpecFile
             Disk = root.Path("disk"),
             DiskFormat = root.OneOf("disk-format", "raw", "qcow2"),
             Network = root.OneOf("network", "none", "user"),
+            Restart = root.OneOf("restart", "never", "on-failure", "always"),
+            BootCheck = root.OneOf("boot-check", "heard", "none"),
             Timeout = root.Duration("timeout"),
+            Priority = root.Integer("priority"),
+            BootPolicy = root.OneOf("boot-policy", "full", "early"),
             Channels =
             [
                 .. root.Sections("channels", ChannelKeys)
@@ -128,11 +141,11 @@ public sealed record VmSpecFile
                 return ok;
             });
 
-        public string? OneOf(string key, string one, string other) =>
-            Read(key, $"{one} or {other}", (string text, out string? value) =>
+        public string? OneOf(string key, params string[] choices) =>
+            Read(key, $"{string.Join(", ", choices.SkipLast(1))} or {choices[^1]}", (string text, out string? value) =>
             {
                 value = text;
-                return text == one || text == other;
+                return choices.Contains(text);
             });
 
         public string? Path(string key) =>

@@ -70,8 +70,12 @@ public sealed class DmmClient : IDisposable
     public Task<DoneView> ResizeAsync(string name, long? bytes, CancellationToken cancellation) =>
         PostAsync($"api/v1/vms/{name}/resize", new ResizeVmRequest(bytes), cancellation);
 
-    public Task<DoneView> StopAsync(string name, TimeSpan grace, CancellationToken cancellation) =>
-        PostAsync($"api/v1/vms/{name}/stop", new StopVmRequest(grace.TotalSeconds), cancellation);
+    /// <param name="kill">Its process is ended after the grace; otherwise a guest that does not power down runs on.</param>
+    public Task<DoneView> StopAsync(string name, TimeSpan grace, CancellationToken cancellation, bool kill = false) =>
+        PostAsync($"api/v1/vms/{name}/stop", new StopVmRequest(grace.TotalSeconds) { Kill = kill }, cancellation);
+
+    public Task<DoneView> StartAsync(string name, CancellationToken cancellation) =>
+        PostAsync($"api/v1/vms/{name}/start", new StartVmRequest(null), cancellation);
 
     public Task<DoneView> ForgetAsync(string name, CancellationToken cancellation) => PostAsync($"api/v1/vms/{name}/forget", new { }, cancellation);
 

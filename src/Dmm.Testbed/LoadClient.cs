@@ -82,7 +82,9 @@ public sealed class LoadClient : IAsyncDisposable
     public Task FreeAsync(CancellationToken cancellation) => OrderAsync(new() { ["do"] = "free" }, cancellation);
 
     /// <summary>Works on what it holds, so that its operations per second tell how the guest fares.</summary>
-    public Task WorkAsync(int threads, CancellationToken cancellation) => OrderAsync(new() { ["do"] = "work", ["threads"] = threads }, cancellation);
+    /// <param name="operationsPerSecond">Of all threads together; 0: as fast as they can.</param>
+    public Task WorkAsync(int threads, CancellationToken cancellation, long operationsPerSecond = 0) =>
+        OrderAsync(new() { ["do"] = "work", ["threads"] = threads, ["operationsPerSecond"] = operationsPerSecond }, cancellation);
 
     public Task RestAsync(CancellationToken cancellation) => OrderAsync(new() { ["do"] = "rest" }, cancellation);
 

@@ -29,6 +29,21 @@ public sealed record LoadReport
 
     public long MemFreeKib { get; init; }
 
+    /// <summary>What of the guest's memory is swapped out now; 0 where it has no swap.</summary>
+    public long SwapUsedKib { get; init; }
+
+    /// <summary>Pages since the guest's boot.</summary>
+    public long SwapIns { get; init; }
+
+    /// <summary>Pages since the guest's boot.</summary>
+    public long SwapOuts { get; init; }
+
+    /// <summary>PSI: microseconds since the guest's boot in which some task stalled on memory.</summary>
+    public long StallSomeUs { get; init; }
+
+    /// <summary>PSI: microseconds since the guest's boot in which all tasks stalled on memory.</summary>
+    public long StallFullUs { get; init; }
+
     public long OomKills { get; init; }
 
     [JsonIgnore]

@@ -6,12 +6,15 @@ using Dmm.Hypervisors.Qemu.Qmp;
 namespace Dmm.Testbed;
 
 /// <summary>A VM's memory as QEMU itself tells it.</summary>
-/// <param name="Base">What it booted with.</param>
+/// <param name="Base">What it booted with, and DIMMs.</param>
 /// <param name="Plugged">What its virtio-mem devices hold.</param>
 /// <param name="PluggedTarget">What they were last told to hold.</param>
 /// <param name="Ballooned">What its balloon holds back.</param>
 public sealed record QemuSight(MemorySize Base, MemorySize Plugged, MemorySize PluggedTarget, MemorySize Ballooned)
 {
+    /// <summary>How many virtio-mem devices it has.</summary>
+    public int Devices { get; init; }
+
     public MemorySize Actual => (Base + Plugged).MinusOrZero(Ballooned);
 }
 
@@ -31,10 +34,15 @@ public sealed class QemuEye : IAsyncDisposable
         var boot = SizeOf(await _qmp.ExecuteAsync("query-memory-size-summary", null, cancellation), "base-memory");
         var devices = MemoryDeviceState.ParseAll(await _qmp.ExecuteAsync("query-memory-devices", null, cancellation));
         var balloon = SizeOf(await _qmp.ExecuteAsync("query-balloon", null, cancellation), "actual");
-        var plugged = devices.Aggregate(MemorySize.Zero, (sum, device) => sum + device.Size);
-        var target = devices.Aggregate(MemorySize.Zero, (sum, device) => sum + device.Requested);
-        return new(boot, plugged, target, boot.MinusOrZero(balloon));
+        var virtioMem = devices.Where(device => device.IsVirtioMem).ToArray();
+        var dimms = devices.Where(device => device.IsDimm).Aggregate(MemorySize.Zero, (sum, device) => sum + device.Size);
+        var plugged = virtioMem.Aggregate(MemorySize.Zero, (sum, device) => sum + device.Size);
+        var target = virtioMem.Aggregate(MemorySize.Zero, (sum, device) => sum + device.Requested);
+        return new(boot + dimms, plugged, target, (boot + dimms).MinusOrZero(balloon)) { Devices = virtioMem.Length };
     }
+
+    /// <summary>Presses the VM's power button past DMM.</summary>
+    public Task PressPowerAsync(CancellationToken cancellation) => _qmp.ExecuteAsync("system_powerdown", null, cancellation);
 
     public ValueTask DisposeAsync() => _qmp.DisposeAsync();
 

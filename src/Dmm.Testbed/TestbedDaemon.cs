@@ -15,7 +15,7 @@ public sealed class TestbedDaemon : IAsyncDisposable
     private readonly string _program;
     private Process? _process;
 
-    /// <param name="config">Written once; each start reads it.</param>
+    /// <param name="config">Each start reads it; <see cref="Configure"/> writes another.</param>
     /// <param name="program">Null: what <c>make build</c> leaves, <c>bin/dmmd</c>.</param>
     /// <param name="endOnSignals">As in <see cref="TestbedFolder"/>.</param>
     /// <exception cref="TestbedException">There is no such program.</exception>
@@ -27,7 +27,7 @@ public sealed class TestbedDaemon : IAsyncDisposable
         Folder = new TestbedFolder(endOnSignals);
         Log = new DaemonLog(Folder.In("dmmd.log"));
         Client = new DmmClient(Socket);
-        File.WriteAllText(ConfigFile, config.Text(Folder.In("state"), Socket));
+        Configure(config);
     }
 
     public TestbedFolder Folder { get; }
@@ -42,21 +42,36 @@ public sealed class TestbedDaemon : IAsyncDisposable
 
     private string ConfigFile => Folder.In("dmmd.conf");
 
+    /// <summary>Writes other settings, which the next start reads; the VMs and the journal stay.</summary>
+    /// <exception cref="TestbedException">It runs.</exception>
+    public void Configure(DaemonConfig config)
+    {
+        if (_process is not null)
+            throw new TestbedException($"dmmd runs (pid {_process.Id}) and has read its settings; stop it first");
+        File.WriteAllText(ConfigFile, config.Text(Folder.In("state"), Socket));
+    }
+
     /// <summary>Starts it on its state folder, new or used, and waits until it is ready.</summary>
     /// <returns>How long that took.</returns>
     /// <exception cref="TestbedException">It ended, or was not ready in time; the message has its last words.</exception>
     public async Task<TimeSpan> StartAsync(CancellationToken cancellation)
     {
+        var clock = Stopwatch.StartNew();
+        StartWithoutWaiting();
+        await Wait.UntilAsync("dmmd is ready", () => IsReadyAsync(cancellation), ReadyDeadline, cancellation, LastWords);
+        return clock.Elapsed;
+    }
+
+    /// <summary>Starts it, to be killed before it is ready.</summary>
+    public void StartWithoutWaiting()
+    {
         if (_process is not null)
             throw new TestbedException($"dmmd runs already (pid {_process.Id}); kill or stop it first");
-        var clock = Stopwatch.StartNew();
         _process = Folder.Start(() =>
         {
             var started = Launch();
             return (started, started.Id);
         });
-        await Wait.UntilAsync("dmmd is ready", () => IsReadyAsync(cancellation), ReadyDeadline, cancellation, LastWords);
-        return clock.Elapsed;
     }
 
     /// <summary>kill -9: what a crash or a loss of power leaves behind. The VMs run on.</summary>
@@ -74,7 +89,8 @@ public sealed class TestbedDaemon : IAsyncDisposable
     public async Task<int> StopAsync()
     {
         using var process = Take();
-        using (var kill = Process.Start("kill", ["-TERM", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]))
+        // The shell's own: a bare Debian has no program kill.
+        using (var kill = Process.Start("bash", ["-c", $"kill -TERM {process.Id}"]))
             await kill.WaitForExitAsync();
         using var late = new CancellationTokenSource(StopDeadline);
         try
@@ -106,6 +122,8 @@ public sealed class TestbedDaemon : IAsyncDisposable
             RedirectStandardError = true,
             RedirectStandardInput = true,
             WorkingDirectory = "/",
+            // The runtime's pipes for debuggers stand among the temporary files, and stay there when a daemon is killed.
+            Environment = { ["TMPDIR"] = Folder.Path },
         };
         var process = new Process { StartInfo = start };
         process.OutputDataReceived += (_, line) => Say(line.Data);

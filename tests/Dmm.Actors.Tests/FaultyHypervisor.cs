@@ -5,28 +5,42 @@ using Dmm.Core.Vms;
 namespace Dmm.Actors.Tests;
 
 /// <summary>A hypervisor whose driver throws where it is told to.</summary>
-internal sealed class FaultyHypervisor(IHypervisor inner) : IHypervisor
+internal sealed class FaultyHypervisor(IHypervisor inner) : PassingHypervisor(inner)
 {
     public VmId? FailNextCallOf { get; set; }
 
     public int Faults { get; private set; }
 
-    public string Name => inner.Name;
+    /// <summary>The process of this VM can't be ended, neither by its launch nor later.</summary>
+    public VmId? Lingers { get; set; }
 
-    public string? Fault(VmSpec spec) => inner.Fault(spec);
+    /// <summary>What a rescue does in the place of what it should, before it is said to be refused.</summary>
+    public Action<VmId>? RefusedRescue { get; set; }
 
-    public MemorySize ExpectedOverhead(VmSpec spec) => inner.ExpectedOverhead(spec);
+    /// <summary>Called when hotplug of a VM was told a size.</summary>
+    public Action<VmId>? Plugged { get; set; }
 
-    public Task<VmHandle> LaunchAsync(VmSpec spec, CancellationToken cancellation) => inner.LaunchAsync(spec, cancellation);
+    public override Task<VmHandle> LaunchAsync(VmSpec spec, CancellationToken cancellation)
+    {
+        MayLinger(spec.Id);
+        return base.LaunchAsync(spec, cancellation);
+    }
 
-    public Task<VmHandle?> FindAsync(VmSpec spec, CancellationToken cancellation) => inner.FindAsync(spec, cancellation);
+    public override Task<VmHandle?> FindAsync(VmSpec spec, CancellationToken cancellation)
+    {
+        MayLinger(spec.Id);
+        return base.FindAsync(spec, cancellation);
+    }
 
-    public Task<VmHandle> InspectAsync(VmId id, string socket, CancellationToken cancellation) => inner.InspectAsync(id, socket, cancellation);
+    protected override IVirtualMachine Of(VmId id, IVirtualMachine vm) => new Vm(this, id, vm);
 
-    public async Task<IVirtualMachine> ConnectAsync(VmHandle handle, Action<VmObservation> observe, CancellationToken cancellation) =>
-        new Vm(this, handle.Id, await inner.ConnectAsync(handle, observe, cancellation));
-
-    public ValueTask DisposeAsync() => inner.DisposeAsync();
+    private void MayLinger(VmId id)
+    {
+        if (Lingers != id)
+            return;
+        Faults++;
+        throw new VmLingersException($"process 4711 of VM '{id}' was killed and is still there");
+    }
 
     private void MayFail(VmId id)
     {
@@ -37,28 +51,34 @@ internal sealed class FaultyHypervisor(IHypervisor inner) : IHypervisor
         throw new InvalidOperationException("the driver has a bug");
     }
 
-    private sealed class Vm(FaultyHypervisor owner, VmId id, IVirtualMachine inner) : IVirtualMachine
+    private sealed class Vm(FaultyHypervisor owner, VmId id, IVirtualMachine inner) : PassingVm(inner)
     {
-        public VmCapabilities Capabilities => inner.Capabilities;
-
-        public Task<VmSizes> ReadSizesAsync(CancellationToken cancellation) => inner.ReadSizesAsync(cancellation);
-
-        public async Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation)
+        public override Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation)
         {
             owner.MayFail(id);
-            await inner.SetBalloonedAsync(ballooned, cancellation);
+            return base.SetBalloonedAsync(ballooned, cancellation);
         }
 
-        public async Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation)
+        public override async Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation)
         {
             owner.MayFail(id);
-            await inner.SetPluggedAsync(plugged, cancellation);
+            await base.SetPluggedAsync(plugged, cancellation);
+            owner.Plugged?.Invoke(id);
         }
 
-        public Task<MemorySize?> MeasureOverheadAsync(CancellationToken cancellation) => inner.MeasureOverheadAsync(cancellation);
+        public override Task RescueAsync(CancellationToken cancellation)
+        {
+            if (owner.RefusedRescue is not { } rescue)
+                return base.RescueAsync(cancellation);
+            owner.Faults++;
+            rescue(id);
+            throw new HypervisorException("it is said to be refused");
+        }
 
-        public Task StopAsync(TimeSpan grace, CancellationToken cancellation) => inner.StopAsync(grace, cancellation);
-
-        public ValueTask DisposeAsync() => inner.DisposeAsync();
+        public override Task EndAsync(CancellationToken cancellation)
+        {
+            owner.MayLinger(id);
+            return base.EndAsync(cancellation);
+        }
     }
 }

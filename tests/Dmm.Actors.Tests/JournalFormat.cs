@@ -3,8 +3,10 @@ using Akka.Actor;
 using Akka.TestKit.Xunit2;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Serialization;
+using Dmm.Core.Admission;
 using Dmm.Core.Arbitration;
 using Dmm.Core.Hypervisors;
+using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
@@ -36,7 +38,11 @@ public sealed class JournalFormat : TestKit
 
     private static readonly IHostEvent[] Examples =
     [
+        new JournalBegun(At, "it was deleted"),
         new VmRequested(At, Spec, Size, At.AddSeconds(60)),
+        new AdmissionPlanned(At, Vm, new(Size, [new(VmId.Parse("db"), Size, Size.Scale(0.5), GiveKind.PastUse)], TimeSpan.FromSeconds(2), true), false),
+        new AdmissionWaits(At, Vm, WaitCause.PeersCanNot, "its peers use it"),
+        new MemoryReserved(At, Vm, Size, Size + Size),
         new LaunchBegun(At, Vm, Size),
         new VmLaunched(At, Vm, Handle),
         new AdmissionEnded(At, Vm, AdmissionEnd.Expired, "too late"),
@@ -44,9 +50,15 @@ public sealed class JournalFormat : TestKit
         new PolicySet(At, Vm, Spec.Policy),
         new OperatorTargetSet(At, Vm, null),
         new PromisesChanged(At, [new(Vm, Size, Size, true, Ruling.GivesSlack)]),
-        new StopAsked(At, Vm, TimeSpan.FromSeconds(30)),
-        new VmEnded(At, Vm, "shut down"),
-        new VmForgotten(At, Vm),
+        new StopAsked(At, Vm, TimeSpan.FromSeconds(30)) { Kill = true },
+        new VmEnded(At, Vm, "shut down") { Cause = EndCause.PoweredDown },
+        new VmForgotten(At, Vm) { Handle = Handle, Held = Size },
+        new LetGoEnded(At, Vm),
+        new VmBooted(At, Vm),
+        new RestartSet(At, Vm, RestartPolicy.OnFailure),
+        new StopGivenUp(At, Vm, "its guest did not power down"),
+        new StopWithdrawn(At, Vm),
+        new VmRested(At, Spec with { Restart = RestartPolicy.Always, BootCheck = BootCheck.None, Priority = 7 }, Size, EndCause.HostRestarted, "the host has restarted", At, 3),
     ];
 
     private HostEventSerializer Serializer => new((ExtendedActorSystem)Sys);
@@ -55,7 +67,7 @@ public sealed class JournalFormat : TestKit
     public void Every_kind_of_event_has_a_name_in_the_journal_and_an_example_here()
     {
         var kinds = typeof(IHostEvent).Assembly.GetTypes().Where(t => typeof(IHostEvent).IsAssignableFrom(t) && !t.IsInterface).ToHashSet();
-        Assert.Equal(kinds, HostEventSerializer.Manifests.Values.ToHashSet());
+        Assert.Equal(kinds, HostEventJson.Manifests.Values.ToHashSet());
         Assert.Equal(kinds, Examples.Select(e => e.GetType()).ToHashSet());
     }
 
@@ -75,7 +87,7 @@ public sealed class JournalFormat : TestKit
     [Fact]
     public void What_an_operator_reads_is_plain_json() => Assert.Equal(
         """{"at":"2026-11-24T12:00:00+00:00","changes":[{"vm":"web","granted":268435456,"target":268435456,"urgent":true,"ruling":"givesSlack"}]}""",
-        Encoding.UTF8.GetString(Serializer.ToBinary(Examples[7])));
+        Encoding.UTF8.GetString(Serializer.ToBinary(Examples.First(e => e is PromisesChanged))));
 
     [Fact]
     public void An_event_of_a_later_release_is_refused_by_name()
@@ -85,23 +97,69 @@ public sealed class JournalFormat : TestKit
     }
 
     [Fact]
+    public void Who_was_let_go_of_and_has_ended_holds_nothing_at_replay()
+    {
+        IHostEvent[] history = [new VmAdopted(At, Spec.Policy, Handle, Size, Size), new VmForgotten(At, Vm), new LetGoEnded(At, Vm)];
+        var state = history[..2].Aggregate(new HostState(new Ledger(MemorySize.FromGiB(8), MemorySize.Zero)), (s, e) => s.Apply(e));
+        Assert.Equal(Size + Size, state.Ledger.Committed);
+        state = state.Apply(history[2]);
+        Assert.Empty(state.LetGo);
+        Assert.Equal(MemorySize.Zero, state.Ledger.Committed);
+    }
+
+    [Fact]
+    public void What_was_set_aside_stays_a_reservation_at_replay_although_who_was_let_go_of_is_not_yet_seen_to_be_gone()
+    {
+        var (loose, next) = (VmId.Parse("loose"), Spec with { Id = VmId.Parse("next") });
+        IHostEvent[] history =
+        [
+            new VmAdopted(At, Spec.Policy, Handle with { Id = loose }, MemorySize.FromMiB(900), MemorySize.Zero),
+            new VmForgotten(At, loose),
+            // The host has restarted, which is in no event; then its memory was set aside.
+            new VmRequested(At, next, Size, At),
+            new MemoryReserved(At, next.Id, Size, Size + Size),
+        ];
+        var state = history.Aggregate(new HostState(new Ledger(MemorySize.FromGiB(1), MemorySize.Zero)), (s, e) => s.Apply(e));
+        Assert.Equal(Size + Size, state.Ledger.Reservations[next.Id]);
+        Assert.Empty(state.Ledger.Claims);
+        Assert.False(state.Ledger.Deficit.IsZero);
+        Assert.True(state.Gone(loose).Ledger.Deficit.IsZero);
+    }
+
+    [Fact]
     public void A_snapshot_leads_to_the_state_that_it_was_made_of()
     {
         var empty = new HostState(new Ledger(MemorySize.FromGiB(8), MemorySize.Zero));
         IHostEvent[] history =
         [
-            Examples[0], Examples[1], Examples[2],
+            Examples[1], new LaunchBegun(At, Vm, Size + Size), Examples.First(e => e is VmLaunched),
             new PromisesChanged(At, [new(Vm, MemorySize.FromMiB(512), MemorySize.FromMiB(128), false, default)]),
             new OperatorTargetSet(At, Vm, MemorySize.FromMiB(128)),
+            new VmBooted(At.AddSeconds(9), Vm),
+            new StopAsked(At, Vm, TimeSpan.FromSeconds(5)),
+            new StopGivenUp(At, Vm, "it did not power down"),
+            new VmRested(At, Spec with { Id = VmId.Parse("rests"), Restart = RestartPolicy.Always }, Size, EndCause.Failed, "killed", At.AddSeconds(8), 3),
+            new VmRested(At, Spec with { Id = VmId.Parse("back"), Restart = RestartPolicy.Always }, Size, EndCause.Failed, "killed", At.AddSeconds(8), 4),
+            new VmRequested(At, Spec with { Id = VmId.Parse("back"), Restart = RestartPolicy.Always }, Size, At) { Tries = 4 },
             new VmRequested(At, Spec with { Id = VmId.Parse("next") }, Size, At),
-            new LaunchBegun(At, VmId.Parse("next"), MemorySize.FromMiB(300)),
+            new AdmissionWaits(At, VmId.Parse("next"), WaitCause.BehindOthers, "others are before it"),
+            new MemoryReserved(At, VmId.Parse("next"), MemorySize.FromMiB(300), MemorySize.FromMiB(556)),
+            new LaunchBegun(At, VmId.Parse("next"), MemorySize.FromMiB(556)),
+            new VmRequested(At, Spec with { Id = VmId.Parse("third"), Priority = 7, BootPolicy = BootPolicy.Early }, Size, At) { Number = 5, ImageNeeds = Size },
+            new AdmissionPlanned(At.AddSeconds(1), VmId.Parse("third"), new(Size, [new(Vm, Size, MemorySize.FromMiB(100), GiveKind.Slack)], TimeSpan.FromSeconds(2), false), false),
+            new VmAdopted(At, Spec.Policy, Handle with { Id = VmId.Parse("loose"), Pid = 4712 }, Size, Size),
+            new VmForgotten(At, VmId.Parse("loose")),
         ];
         var state = history.Aggregate(empty, (s, e) => s.Apply(e));
         var snapshot = new HostSnapshot(state.Condense(At));
         var back = (HostSnapshot)Serializer.FromBinary(Serializer.ToBinary(snapshot), Serializer.Manifest(snapshot));
         var again = back.Events.Aggregate(empty, (s, e) => s.Apply(e));
         Assert.Equal(state.Vms, again.Vms);
-        Assert.Equal(state.Admissions.Keys, again.Admissions.Keys);
+        Assert.Equal(state.Admissions, again.Admissions);
+        Assert.Equal(state.Resting, again.Resting);
+        Assert.Equal(state.LetGo, again.LetGo);
+        Assert.Equal(Size + Size, again.Ledger.LetGo[VmId.Parse("loose")]);
+        Assert.True(again.Vms[Vm].Unwanted);
         Assert.Equal(state.Ledger.Committed, again.Ledger.Committed);
         Assert.Equal(MemorySize.FromMiB(512), again.Vms[Vm].Promise.Granted);
     }

@@ -6,24 +6,50 @@ namespace Dmm.Cli.Tests;
 /// <summary>The command, run in this process as a shell would.</summary>
 internal static class Command
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
 
     public static Task<Result> RunAsync(FakeDaemon daemon, params string[] args) => RunAsync(daemon, width: null, colours: false, args);
 
     public static async Task<Result> RunAsync(FakeDaemon daemon, int? width, bool colours, params string[] args) =>
         await RunAloneAsync(width, colours, [.. args, "--socket", daemon.Socket]);
 
+    /// <param name="said">Completed once <paramref name="word"/> has been written as progress or error.</param>
+    public static Task<Result> RunAsync(FakeDaemon daemon, string word, out Task said, params string[] args)
+    {
+        var error = new ListeningWriter(word);
+        said = error.Said;
+        return RunAloneAsync(width: null, colours: false, [.. args, "--socket", daemon.Socket], error: error);
+    }
+
+    /// <summary>On a clock that waits for nothing: for what is only a matter of time.</summary>
+    public static Task<Result> RunHastilyAsync(FakeDaemon daemon, params string[] args) =>
+        RunAloneAsync(width: null, colours: false, [.. args, "--socket", daemon.Socket], new HastyTime());
+
     public static Task<Result> RunAloneAsync(params string[] args) => RunAloneAsync(width: null, colours: false, args);
 
-    private static async Task<Result> RunAloneAsync(int? width, bool colours, string[] args)
+    private static async Task<Result> RunAloneAsync(int? width, bool colours, string[] args, TimeProvider? time = null, StringWriter? error = null)
     {
         using var deadline = new CancellationTokenSource(Deadline);
         using var output = new StringWriter();
-        using var error = new StringWriter();
-        using var terminal = new Terminal(output, error, width, colours);
-        var exitCode = await CommandLine.RunAsync(args, terminal, deadline.Token);
+        using var said = error ?? new StringWriter();
+        using var terminal = new Terminal(output, said, width, colours);
+        var exitCode = await CommandLine.RunAsync(args, terminal, deadline.Token, time);
         Assert.False(deadline.IsCancellationRequested, $"dmm {string.Join(' ', args)} did not end");
-        return new Result(exitCode, output.ToString(), error.ToString());
+        return new Result(exitCode, output.ToString(), said.ToString());
+    }
+
+    private sealed class ListeningWriter(string word) : StringWriter
+    {
+        private readonly TaskCompletionSource _said = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Said => _said.Task;
+
+        public override void Write(string? value)
+        {
+            base.Write(value);
+            if (ToString().Contains(word, StringComparison.Ordinal))
+                _said.TrySetResult();
+        }
     }
 
     internal sealed record Result(int ExitCode, string Out, string Error)

@@ -62,7 +62,8 @@ public sealed class ProcessTests
 
     private static Process Start(FakeDaemon daemon, params string[] args)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath!, [Path.Combine(AppContext.BaseDirectory, "dmm.dll"), .. args])
+        // Whoever runs the tests in the background ignores Ctrl-C, and what he starts inherits that.
+        var start = new ProcessStartInfo("env", ["--default-signal=INT", Environment.ProcessPath!, Path.Combine(AppContext.BaseDirectory, "dmm.dll"), .. args])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -8,21 +8,25 @@ public sealed class RequestTests
     private static readonly DoneView Done = new("a", "done", []);
 
     [Theory]
-    [InlineData("PATCH /api/v1/vms/a {\"minBytes\":null,\"maxBytes\":4294967296,\"shares\":5}", "vm", "set", "a", "--max", "4G", "--shares", "5")]
+    [InlineData("PATCH /api/v1/vms/a {\"minBytes\":null,\"maxBytes\":4294967296,\"shares\":5,\"restart\":null}", "vm", "set", "a", "--max", "4G", "--shares", "5")]
     [InlineData("POST /api/v1/vms/a/resize {\"bytes\":1610612736}", "vm", "resize", "a", "1.5GiB")]
     [InlineData("POST /api/v1/vms/a/resize {\"bytes\":null}", "vm", "resize", "a", "auto")]
-    [InlineData("POST /api/v1/vms/a/stop {\"graceSeconds\":null}", "vm", "stop", "a")]
-    [InlineData("POST /api/v1/vms/a/stop {\"graceSeconds\":0.5}", "vm", "stop", "a", "--grace", "500ms")]
+    [InlineData("PATCH /api/v1/vms/a {\"minBytes\":null,\"maxBytes\":null,\"shares\":null,\"restart\":\"onFailure\"}", "vm", "set", "a", "--restart", "on-failure")]
+    [InlineData("POST /api/v1/vms/a/stop {\"graceSeconds\":null,\"kill\":false}", "vm", "stop", "a")]
+    [InlineData("POST /api/v1/vms/a/stop {\"graceSeconds\":0.5,\"kill\":false}", "vm", "stop", "a", "--grace", "500ms")]
+    [InlineData("POST /api/v1/vms/a/stop {\"graceSeconds\":null,\"kill\":true}", "vm", "stop", "a", "--kill")]
+    [InlineData("POST /api/v1/vms/a/stop {\"graceSeconds\":0,\"kill\":true}", "vm", "stop", "a", "--kill", "--grace", "0s")]
+    [InlineData("POST /api/v1/vms/a/start {\"timeoutSeconds\":5}", "vm", "start", "a", "--timeout", "5s")]
     [InlineData("POST /api/v1/vms/a/forget", "vm", "forget", "a")]
     [InlineData("POST /api/v1/vms/a/adopt {\"qmp\":\"/run/qmp.sock\",\"minBytes\":134217728,\"maxBytes\":1073741824,\"shares\":null}", "vm", "adopt", "a", "--qmp", "/run/qmp.sock", "--min", "128M", "--max", "1G")]
     [InlineData(
-        "POST /api/v1/vms {\"name\":\"a\",\"minBytes\":134217728,\"bootBytes\":268435456,\"maxBytes\":2147483648,\"shares\":null,\"cpus\":2,\"kernel\":\"/k\",\"initrd\":\"/i\",\"append\":\"console=ttyS0\",\"disk\":null,\"diskFormat\":null,\"network\":null,\"channels\":null,\"timeoutSeconds\":90}",
-        "vm", "create", "a", "--min", "128M", "--boot", "256M", "--max", "2G", "--cpus", "2", "--kernel", "/k", "--initrd", "/i", "--append", "console=ttyS0", "--timeout", "1.5m")]
+        "POST /api/v1/vms {\"name\":\"a\",\"minBytes\":134217728,\"bootBytes\":268435456,\"maxBytes\":2147483648,\"shares\":null,\"cpus\":2,\"kernel\":\"/k\",\"initrd\":\"/i\",\"append\":\"console=ttyS0\",\"disk\":null,\"diskFormat\":null,\"network\":null,\"channels\":null,\"restart\":\"always\",\"bootCheck\":\"none\",\"timeoutSeconds\":90,\"deadline\":null,\"priority\":7,\"bootPolicy\":\"early\"}",
+        "vm", "create", "a", "--min", "128M", "--boot", "256M", "--max", "2G", "--cpus", "2", "--kernel", "/k", "--initrd", "/i", "--append", "console=ttyS0", "--timeout", "1.5m", "--priority", "7", "--boot-policy", "early", "--restart", "always", "--boot-check", "none")]
     public async Task A_verb_asks_for_what_was_said(string request, params string[] args)
     {
         await using var daemon = (await FakeDaemon.StartAsync())
             .On("POST /api/v1/vms", Done, System.Net.HttpStatusCode.Accepted).On("PATCH /api/v1/vms/a", Done).On("POST /api/v1/vms/a/resize", Done)
-            .On("POST /api/v1/vms/a/stop", Done).On("POST /api/v1/vms/a/forget", Done).On("POST /api/v1/vms/a/adopt", Done);
+            .On("POST /api/v1/vms/a/stop", Done).On("POST /api/v1/vms/a/start", Done).On("POST /api/v1/vms/a/forget", Done).On("POST /api/v1/vms/a/adopt", Done);
 
         var result = await Command.RunAsync(daemon, args);
 

@@ -30,8 +30,8 @@ public sealed class ScreenTests
                 "",
             ],
             result.Lines[..12]);
-        Assert.Equal("WAITING  STATE    WANTS    LACKS  UNTIL                    WHY", result.Lines[12]);
-        Assert.Matches(@"^db-2     waiting  4 GiB  512 MiB  2026-\S+ \S+  web-1 gives 512 MiB$", result.Lines[13]);
+        Assert.Equal("WAITING  STATE    PRIORITY  WANTS    LACKS  UNTIL                    WHY", result.Lines[12]);
+        Assert.Matches(@"^db-2     waiting         0  4 GiB  512 MiB  2026-\S+ \S+  web-1 gives 512 MiB$", result.Lines[13]);
     }
 
     [Fact]
@@ -43,6 +43,28 @@ public sealed class ScreenTests
         var result = await Command.RunAsync(daemon, "host", "show");
 
         Assert.Equal(["problem: the journal is full", "problem: 1 GiB more is claimed than there is; nothing is granted until it fits again"], result.Lines[..2]);
+    }
+
+    [Fact]
+    public async Task Who_waits_for_whose_memory_is_a_table_and_a_lowered_memory_says_why()
+    {
+        const long Mi = 1L << 20;
+        await using var daemon = (await FakeDaemon.StartAsync()).On("GET /api/v1/host", Samples.Host with
+        {
+            MemoryBytes = 48L << 30,
+            ConfiguredMemoryBytes = 64L << 30,
+            MemoryWhy = "others grew",
+            Waits = [new("web-1", 300 * Mi, true, [new("db", 200 * Mi)])],
+            Operations = [new("db", true, true, true)],
+            Held = [new("idle", DateTimeOffset.UnixEpoch)],
+            Admissions = [],
+        });
+
+        var result = await Command.RunAsync(daemon, "host", "show");
+
+        Assert.Contains("memory        48 GiB  of 64 GiB set: others grew", result.Lines);
+        Assert.Contains("moving        1 by balloon, 1 by hotplug; 1 wait for their turn", result.Lines);
+        Assert.Equal(["LACKS MEMORY    LACKS  COMES FROM", "web-1 !       300 MiB  db (200 MiB), nobody yet (100 MiB)"], result.Lines[^2..]);
     }
 
     [Fact]

@@ -6,18 +6,31 @@ using Dmm.Daemon.Hosting;
 using Dmm.Settings;
 using Microsoft.AspNetCore.Builder;
 
+// More than there are processors: a daemon waits for the clock most of the time, a second alone to leave its cluster.
+[assembly: CollectionBehavior(MaxParallelThreads = 4)]
+
 namespace Dmm.Daemon.Tests;
 
 /// <summary>The whole daemon in this process, with the simulated hypervisor, a real journal and a real socket in a folder of its own.</summary>
 public sealed class DaemonFixture : IAsyncDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
+    /// <summary>Far above what a busy machine needs.</summary>
+    public static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
+
+    /// <summary>Between two looks: who asks without a pause takes the processor from the daemon that is asked.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
 
     public DaemonFixture(string more = "")
+        : this(_ => more)
+    {
+    }
+
+    /// <param name="more">Further settings, given the daemon's folder.</param>
+    public DaemonFixture(Func<string, string> more)
     {
         Folder = Directory.CreateTempSubdirectory("dmmd-").FullName;
         Settings = DmmSettings.Parse(
-            $$"""dmm { hypervisor = simulation, state-dir = "{{Folder}}/s", socket = "{{Folder}}/d.sock", host { memory = 2GiB, reserve = 128MiB, cushion = 64MiB } } {{more}}""",
+            $$"""dmm { hypervisor = simulation, state-dir = "{{Folder}}/s", socket = "{{Folder}}/d.sock", host { memory = 2GiB, reserve = 128MiB, cushion = 64MiB }, simulation.boot-time = 50ms } {{more(Folder)}}""",
             "test.conf");
         Client = new(new SocketsHttpHandler
         {
@@ -51,6 +64,25 @@ public sealed class DaemonFixture : IAsyncDisposable
         await App.StartAsync();
     }
 
+    /// <summary>Starts it and waits until its ledger governs: before that, who asks is sent away after some seconds.</summary>
+    public async Task StartReadyAsync()
+    {
+        await StartAsync();
+        await UntilAsync(async cancellation =>
+        {
+            using var response = await Client.GetAsync("/ready", cancellation);
+            return response.IsSuccessStatusCode;
+        });
+    }
+
+    /// <summary>The daemon ends by itself.</summary>
+    public async Task EndedAsync()
+    {
+        var ended = new TaskCompletionSource();
+        using var registration = App!.Lifetime.ApplicationStopping.Register(ended.SetResult);
+        await ended.Task.WaitAsync(Deadline);
+    }
+
     public async Task StopAsync()
     {
         if (App is { } app)
@@ -75,17 +107,25 @@ public sealed class DaemonFixture : IAsyncDisposable
     public static CreateVmRequest Vm(string name, long min = 128, long boot = 256, long max = 1024) =>
         new() { Name = name, MinBytes = min << 20, BootBytes = boot << 20, MaxBytes = max << 20 };
 
-    /// <summary>Waits for what the daemon says of a VM; the poll is a request, which takes its time by itself.</summary>
+    /// <summary>Waits for what the daemon says of a VM.</summary>
     public async Task<VmView> UntilAsync(string name, Func<VmView, bool> condition)
     {
-        using var deadline = new CancellationTokenSource(Deadline);
-        while (true)
+        VmView? found = null;
+        await UntilAsync(async cancellation =>
         {
-            using var response = await Client.GetAsync($"vms/{name}", deadline.Token);
-            if (response.IsSuccessStatusCode
-                && await response.Content.ReadFromJsonAsync<VmView>(ContractJson.Options, deadline.Token) is { } vm && condition(vm))
-                return vm;
-        }
+            using var response = await Client.GetAsync($"vms/{name}", cancellation);
+            found = response.IsSuccessStatusCode ? await response.Content.ReadFromJsonAsync<VmView>(ContractJson.Options, cancellation) : null;
+            return found is not null && condition(found);
+        });
+        return found!;
+    }
+
+    /// <summary>Looks again and again until the condition holds; fails at <see cref="Deadline"/>.</summary>
+    public static async Task UntilAsync(Func<CancellationToken, Task<bool>> condition)
+    {
+        using var deadline = new CancellationTokenSource(Deadline);
+        while (!await condition(deadline.Token))
+            await Task.Delay(Pause, deadline.Token);
     }
 
     public async ValueTask DisposeAsync()

@@ -1,8 +1,6 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
 using Dmm.Contracts;
-using Dmm.Daemon.Hosting;
 
 namespace Dmm.Daemon.Tests;
 
@@ -10,7 +8,7 @@ public sealed class DaemonTests : IAsyncLifetime
 {
     private readonly DaemonFixture _daemon = new();
 
-    public Task InitializeAsync() => _daemon.StartAsync();
+    public Task InitializeAsync() => _daemon.StartReadyAsync();
 
     public async Task DisposeAsync() => await _daemon.DisposeAsync();
 
@@ -29,10 +27,8 @@ public sealed class DaemonTests : IAsyncLifetime
         Assert.Equal(host.MemoryBytes, host.ReserveBytes + host.ClaimsBytes + host.ReservationsBytes + host.FreeBytes);
         Assert.Equal(0.533, host.OvercommitRatio);
 
-        Assert.Equal(200, (await _daemon.PostAsync("vms/a/stop", new StopVmRequest(0))).Status);
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while ((await _daemon.Client.GetAsync("vms/a", deadline.Token)).StatusCode != HttpStatusCode.NotFound)
-            deadline.Token.ThrowIfCancellationRequested();
+        Assert.Equal(200, (await _daemon.PostAsync("vms/a/stop", new StopVmRequest(0) { Kill = true })).Status);
+        await DaemonFixture.UntilAsync(async c => (await _daemon.Client.GetAsync("vms/a", c)).StatusCode == HttpStatusCode.NotFound);
         Assert.Equal(0, (await _daemon.GetAsync<HostView>("host")).ClaimsBytes);
     }
 
@@ -73,6 +69,17 @@ public sealed class DaemonTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_name_of_a_vm_that_was_let_go_of_is_in_use_for_as_long_as_it_runs()
+    {
+        await _daemon.PostAsync("vms", DaemonFixture.Vm("a"));
+        await _daemon.UntilAsync("a", v => v.State == "settled");
+        Assert.Equal(200, (await _daemon.PostAsync("vms/a/forget", new { })).Status);
+        Assert.Equal(
+            (409, "a VM a that DMM was told to forget still runs; adopt it, end it, or use another name"),
+            Said(await _daemon.PostAsync("vms", DaemonFixture.Vm("a"))));
+    }
+
+    [Fact]
     public async Task A_policy_is_changed_and_a_max_beyond_the_devices_refused()
     {
         await _daemon.PostAsync("vms", DaemonFixture.Vm("a"));
@@ -81,14 +88,31 @@ public sealed class DaemonTests : IAsyncLifetime
         var vm = await _daemon.UntilAsync("a", v => v.Shares == 500);
         Assert.Equal(2L << 30, vm.MaxBytes);
         var (status, error) = Said(await _daemon.PostAsync("vms/a", new SetVmRequest(null, 1L << 40, null), HttpMethod.Patch));
-        Assert.Equal((422, "a: max 1 TiB is more than the 64.25 GiB that its devices allow without a restart"), (status, error));
+        Assert.Equal((422, "a: max 1 TiB is more than the 256.25 GiB that its devices, and those that can be added while it runs, allow"), (status, error));
         Assert.Equal(422, (await _daemon.PostAsync("vms/a", new SetVmRequest(3L << 30, 4L << 30, null), HttpMethod.Patch)).Status);
+    }
+
+    [Fact]
+    public async Task Metrics_tell_the_ledger_and_each_vm()
+    {
+        // One that can't be plugged lays no spark by: once settled it stays so.
+        await _daemon.PostAsync("vms", DaemonFixture.Vm("a", max: 256));
+        await _daemon.UntilAsync("a", v => v.State == "settled");
+        var text = await _daemon.Client.GetStringAsync("/metrics");
+        Assert.Contains($"\ndmm_host_memory_bytes {2L << 30}\n", text, StringComparison.Ordinal);
+        Assert.Contains("\ndmm_host_deficit_bytes 0\n", text, StringComparison.Ordinal);
+        Assert.Contains($"\ndmm_vm_claim_bytes{{vm=\"a\"}} {(256L + 32) << 20}\n", text, StringComparison.Ordinal);
+        Assert.Contains("\ndmm_vm_phase{vm=\"a\",phase=\"settled\"} 1\n", text, StringComparison.Ordinal);
+        Assert.Contains("\ndmm_host_memory_stall_ratio{kind=\"some\"} 0\n", text, StringComparison.Ordinal);
+
+        await _daemon.PostAsync("vms/a/stop", new StopVmRequest(0) { Kill = true });
+        await DaemonFixture.UntilAsync(async c => !(await _daemon.Client.GetStringAsync("/metrics", c)).Contains("vm=\"a\"", StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task Events_are_streamed_as_they_happen()
     {
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var deadline = new CancellationTokenSource(DaemonFixture.Deadline);
         using var response = await _daemon.Client.GetAsync("events/stream", HttpCompletionOption.ResponseHeadersRead, deadline.Token);
         using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(deadline.Token));
         await _daemon.PostAsync("vms", DaemonFixture.Vm("a"));
@@ -103,54 +127,5 @@ public sealed class DaemonTests : IAsyncLifetime
         Assert.Equal(["vmRequested", "launchBegun", "vmLaunched"], kinds.Where(k => k.StartsWith("vm", StringComparison.Ordinal) || k == "launchBegun"));
     }
 
-    [Fact]
-    public void A_second_daemon_on_the_same_state_folder_is_told_so()
-    {
-        var fault = Assert.Throws<StartException>(() => StateDirectory.Hold(_daemon.Settings.StateDir));
-        Assert.StartsWith($"a dmmd runs on {_daemon.Settings.StateDir} already", fault.Message);
-    }
-
-    [Fact]
-    public void A_socket_on_which_a_daemon_answers_is_left_alone()
-    {
-        var fault = Assert.Throws<StartException>(() => ControlSocket.Clear(_daemon.Settings.Socket.Path));
-        Assert.Contains("is in use", fault.Message);
-        Assert.True(File.Exists(_daemon.Settings.Socket.Path));
-    }
-
-    [Fact]
-    public void The_socket_can_be_written_by_its_owner_and_group_alone() =>
-        Assert.Equal(
-            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite,
-            File.GetUnixFileMode(_daemon.Settings.Socket.Path));
-
     private static (int Status, string? Error) Said((int Status, JsonElement Body) answer) => (answer.Status, answer.Body.GetProperty("error").GetString());
-}
-
-public sealed class TcpTests
-{
-    [Fact]
-    public async Task Over_tcp_the_daemon_can_be_read_and_not_changed()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        listener.Stop();
-        await using var daemon = new DaemonFixture($"\ndmm.http.port = {port}");
-        await daemon.StartAsync();
-        using var client = new HttpClient { BaseAddress = new($"http://127.0.0.1:{port}/api/v1/") };
-        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("host")).StatusCode);
-        Assert.Equal(HttpStatusCode.Forbidden, (await client.PostAsync("vms/a/forget", null)).StatusCode);
-    }
-
-    [Fact]
-    public void A_journal_that_is_no_database_stops_the_daemon_with_its_name()
-    {
-        var folder = Directory.CreateTempSubdirectory("dmmd-").FullName;
-        var path = Path.Combine(folder, "journal.db");
-        File.WriteAllText(path, new string('x', 5000));
-        var fault = Assert.Throws<StartException>(() => Journal.Prepare(path));
-        Assert.StartsWith($"the journal {path} can't be opened: ", fault.Message);
-        Directory.Delete(folder, recursive: true);
-    }
 }

@@ -12,6 +12,7 @@ public sealed class DmmSettingsTests
         var settings = DmmSettings.Load(null);
 
         Assert.Equal(HypervisorKind.Qemu, settings.Hypervisor);
+        Assert.Equal(PolicyKind.Dmm, settings.Policy);
         Assert.Equal("/var/lib/dmm", settings.StateDir);
         Assert.Equal("/run/dmm/dmm.sock", settings.Socket.Path);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite, settings.Socket.Mode);
@@ -54,6 +55,11 @@ public sealed class DmmSettingsTests
                 Assert.True(lines[i - 1].TrimStart().StartsWith('#') || settings.Contains(lines[i - 1]) || lines[i - 1] == "akka {", $"line {i + 1}: {lines[i]}");
         }
     }
+
+    [Fact]
+    public void Every_policy_but_dmms_own_is_a_law_of_the_catalog() => Assert.Equal(
+        Core.Laws.LawCatalog.All.Select(law => law.Name).Where(name => name != "dmm").Order(),
+        Enum.GetNames<PolicyKind>().Select(name => name.ToLowerInvariant()).Where(name => name != "dmm").Order());
 
     [Fact]
     public void A_file_lies_over_the_reference()

@@ -89,6 +89,17 @@ public sealed class HoconTextTests
         Assert.Equal(file.Root.Members.Keys, section.Items.Keys);
     }
 
+    [Theory]
+    [InlineData("a.b = \"x \"", "x, line 1, column 7: akka.a.b is 'x '; Akka cuts blanks off both ends of a text, so leave them away")]
+    [InlineData("a = [1, \"\\n\"]", "x, line 1, column 5: akka.a is a list; Akka cuts blanks off both ends of a text, so leave them away")]
+    [InlineData("a = \"null\"", "x, line 1, column 5: akka.a is 'null'; Akka takes it for no value at all, so write null without quotes")]
+    public void What_Akka_would_read_otherwise_is_refused_with_its_place(string text, string line)
+    {
+        var refusal = Assert.Throws<SettingsException>(() => HoconAkka.ToConfig("akka", HoconText.Parse(text, "x").Root, "x"));
+
+        Assert.Equal(line, refusal.Message);
+    }
+
     [Fact]
     public void The_comparison_with_Akka_notices_a_file_that_lost_its_rest()
     {
@@ -123,7 +134,7 @@ public sealed class HoconTextTests
                 catch (SettingsException refusal)
                 {
                     Assert.DoesNotContain('\n', refusal.Message);
-                    Assert.DoesNotContain("Akka", refusal.Message, StringComparison.Ordinal);
+                    Assert.DoesNotContain("Akka's parser", refusal.Message, StringComparison.Ordinal);
                 }
             },
             iter: 20_000,

@@ -57,7 +57,7 @@ public sealed class VmSpecFileTests : IDisposable
 
     [Theory]
     [InlineData("mni = 128M", "FILE, line 1, column 7: unknown key mni; did you mean min?")]
-    [InlineData("colour = blue", "FILE, line 1, column 10: unknown key colour; there are name, min, boot, max, shares, cpus, kernel, initrd, append, disk, disk-format, network, channels, timeout")]
+    [InlineData("colour = blue", "FILE, line 1, column 10: unknown key colour; there are name, min, boot, max, shares, cpus, kernel, initrd, append, disk, disk-format, network, channels, timeout, priority, boot-policy, restart, boot-check")]
     [InlineData("min = lots", "min in FILE is 'lots'; it must be a size such as 256MiB")]
     [InlineData("cpus = 1.5", "cpus in FILE is '1.5'; it must be a whole number")]
     [InlineData("network = bridge", "network in FILE is 'bridge'; it must be none or user")]

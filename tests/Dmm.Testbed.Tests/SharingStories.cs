@@ -15,7 +15,7 @@ public sealed class SharingStories
         var held = MemorySize.FromMiB(360);
         foreach (var (loaded, idle) in new[] { (one, two), (two, one) })
         {
-            await loaded.Load.HoldAsync(held, MemorySize.FromMiB(60), host.Late);
+            await loaded.Load.HoldAsync(held, Pace, host.Late);
             await loaded.Load.WaitForAsync("it holds more than it booted with", r => r.Held == held, Deadline, host.Late);
             var sight = await loaded.Eye.LookAsync(host.Late);
             Assert.True(sight.Plugged > MemorySize.FromMiB(128), $"{loaded.Name}: {sight}");
@@ -51,6 +51,7 @@ public sealed class SharingStories
         Assert.Equal(0, (await host.Client.HostAsync(host.Late)).DeficitBytes);
     }
 
+    /// <summary>By the forecast where the emulated guest is slow, by its cry for help where it is fast: what counts is that it lives.</summary>
     [Fact]
     public async Task A_burst_without_swap_is_answered_before_the_guest_kills()
     {
@@ -58,10 +59,9 @@ public sealed class SharingStories
         var vm = await host.CreateAsync(host.Request("vm"));
         var before = vm.Load.Last!.MemTotal;
         var held = MemorySize.FromMiB(700);
-        await vm.Load.HoldAsync(held, MemorySize.FromMiB(100), host.Late);
+        await vm.Load.HoldAsync(held, MemorySize.FromMiB(50), host.Late);
         await vm.Load.WaitForAsync("the burst is served", r => r.Held == held, Deadline, host.Late);
         Assert.True(vm.Load.Last!.MemTotal > before + MemorySize.FromMiB(400));
         Assert.Equal((0, 0), (vm.Load.Last!.OomKills, vm.Load.Deaths));
-        Assert.Contains(await host.Client.EventsAsync(host.Late), e => e.Kind == "pressure" && e.Vm == "vm");
     }
 }

@@ -1,6 +1,7 @@
 // Lines that go out and lines that come in.
 #include "fields.h"
 #include "hello.h"
+#include "host_line.h"
 #include "json.h"
 #include "json_read.h"
 #include "sample.h"
@@ -90,10 +91,11 @@ TEST(the_largest_numbers_fit_into_a_sample) {
 TEST(hello_is_a_json_object_on_any_linux) {
     static struct json_line line;
     const struct meminfo levels = {.total = 214320, .swap_total = 0};
-    EXPECT(hello_encode(&line, &levels, true));
+    EXPECT(hello_encode(&line, &levels, true, 32768));
     EXPECT(json_is_object(line.text, line.length - 1));
     EXPECT(json_string_is(line.text, line.length - 1, "t", "hello"));
-    EXPECT_NUMBER(json_read_number(line.text, line.length - 1, "protocol"), 1);
+    EXPECT_NUMBER(json_read_number(line.text, line.length - 1, "protocol"), 2);
+    EXPECT_NUMBER(json_read_number(line.text, line.length - 1, "lowKib"), 32768);
     EXPECT_NUMBER(json_read_number(line.text, line.length - 1, "memTotalKib"), 214320);
     EXPECT_NUMBER(json_read_number(line.text, line.length - 1, "swapTotalKib"), 0);
 }
@@ -171,6 +173,19 @@ TEST(other_lines_from_the_host_are_dropped) {
     EXPECT_NUMBER(low_after("garbage"), LOW_KIB_DEFAULT);
 }
 
+static enum host_line kind_of(const char *line) {
+    return host_line_kind(line, strlen(line));
+}
+
+TEST(what_the_host_asks_is_told_apart) {
+    EXPECT_NUMBER(kind_of("{\"t\":\"ask\",\"what\":\"sample\"}"), HOST_LINE_ASK_SAMPLE);
+    EXPECT_NUMBER(kind_of("{\"t\":\"ask\",\"what\":\"hello\"}"), HOST_LINE_ASK_HELLO);
+    EXPECT_NUMBER(kind_of("{\"t\":\"settings\"}"), HOST_LINE_SETTINGS);
+    EXPECT_NUMBER(kind_of("{\"t\":\"ask\",\"what\":\"the moon\"}"), HOST_LINE_OTHER);
+    EXPECT_NUMBER(kind_of("{\"t\":\"ask\"}"), HOST_LINE_OTHER);
+    EXPECT_NUMBER(kind_of("\n"), HOST_LINE_OTHER);
+}
+
 int main(void) {
     an_object_is_one_line();
     what_is_unknown_is_left_out();
@@ -187,5 +202,6 @@ int main(void) {
     lines_with_random_damage_do_no_harm();
     the_host_sets_the_base_of_the_threshold();
     other_lines_from_the_host_are_dropped();
+    what_the_host_asks_is_told_apart();
     return tap_end();
 }

@@ -149,6 +149,31 @@ TEST(a_resize_is_told_at_the_next_look) {
     EXPECT(look(256 * MIB, 190 * MIB).send);
 }
 
+TEST(much_that_is_freed_is_told_at_the_next_look) {
+    begin();
+    run(1024 * MIB, 300 * MIB, 300 * MIB, 5100);
+    int before = sent;
+    run(1024 * MIB, 400 * MIB, 400 * MIB, CALM_LOOK_MS);
+    EXPECT_NUMBER(sent, before + 1);
+    EXPECT_NUMBER(lows, 0);
+    run(1024 * MIB, 400 * MIB, 400 * MIB, 700);
+    EXPECT_NUMBER(sent, before + 1);
+}
+
+TEST(a_little_that_is_freed_waits_for_its_turn) {
+    begin();
+    run(1024 * MIB, 300 * MIB, 300 * MIB, 5100);
+    int before = sent;
+    run(1024 * MIB, 363 * MIB, 363 * MIB, CALM_LOOK_MS);
+    EXPECT_NUMBER(sent, before);
+}
+
+TEST(a_guest_that_frees_on_and_on_is_sampled_no_more_than_at_each_calm_look) {
+    begin();
+    run(4096 * MIB, 100 * MIB, 4000 * MIB, 2000);
+    EXPECT(sent <= 2000 / CALM_LOOK_MS + 1);
+}
+
 TEST(a_stall_is_told_at_once_but_not_more_often_than_tense_samples) {
     const struct levels levels = {1024 * MIB, 500 * MIB, 0};
     begin();
@@ -210,6 +235,38 @@ TEST(the_hosts_setting_survives_a_new_reader) {
     EXPECT_NUMBER(pace.low_kib, 32 * MIB);
 }
 
+TEST(a_sample_that_is_asked_for_comes_at_once) {
+    begin();
+    look(1024 * MIB, 500 * MIB);
+    now_ms += 60;
+    pace_ask(&pace);
+    EXPECT(look(1024 * MIB, 500 * MIB).send);
+    now_ms += 60;
+    EXPECT(!look(1024 * MIB, 500 * MIB).send);
+}
+
+TEST(many_questions_get_one_answer_each_50_ms) {
+    begin();
+    look(1024 * MIB, 500 * MIB);
+    for (int64_t end = now_ms + 1000; now_ms < end;) {
+        pace_ask(&pace);
+        struct verdict verdict = look(1024 * MIB, 500 * MIB);
+        EXPECT(verdict.send || verdict.next_look_ms <= ASKED_SAMPLE_MS);
+        now_ms += 5;
+    }
+    EXPECT(sent >= 20 && sent <= 21);
+}
+
+TEST(a_question_does_not_hide_a_burst) {
+    begin();
+    run(4096 * MIB, 3000 * MIB, 2500 * MIB, 500);
+    int64_t rate = pace.rate_kib_s;
+    pace_ask(&pace);
+    now_ms += 5;
+    look(4096 * MIB, 2495 * MIB);
+    EXPECT(rate > 500 * MIB && pace.rate_kib_s == rate);
+}
+
 int main(void) {
     a_calm_guest_is_sampled_once_a_second();
     the_first_look_is_a_sample();
@@ -225,10 +282,16 @@ int main(void) {
     a_balloon_of_the_host_is_no_burst();
     a_plug_is_no_burst_though_its_metadata_takes_memory();
     a_resize_is_told_at_the_next_look();
+    much_that_is_freed_is_told_at_the_next_look();
+    a_little_that_is_freed_waits_for_its_turn();
+    a_guest_that_frees_on_and_on_is_sampled_no_more_than_at_each_calm_look();
     a_stall_is_told_at_once_but_not_more_often_than_tense_samples();
     low_goes_before_stall();
     two_looks_in_the_same_moment_measure_no_rate();
     a_rate_fades_when_the_fall_ends();
+    a_sample_that_is_asked_for_comes_at_once();
+    many_questions_get_one_answer_each_50_ms();
+    a_question_does_not_hide_a_burst();
     without_levels_the_clock_alone_decides();
     the_largest_levels_do_not_overflow();
     the_hosts_setting_survives_a_new_reader();

@@ -25,6 +25,9 @@ TEST(work_is_done_by_one_thread_unless_said) {
     EXPECT_NUMBER(command.threads, 1);
     EXPECT(parse("{\"do\":\"work\",\"threads\":8}") == NULL);
     EXPECT_NUMBER(command.threads, 8);
+    EXPECT_NUMBER(command.operations_per_second, 0);
+    EXPECT(parse("{\"do\":\"work\",\"threads\":2,\"operationsPerSecond\":20000}") == NULL);
+    EXPECT_NUMBER(command.operations_per_second, 20000);
 }
 
 TEST(free_rest_and_report_need_nothing_more) {
@@ -36,7 +39,8 @@ TEST(free_rest_and_report_need_nothing_more) {
 TEST(orders_out_of_bounds_are_answered_with_what_would_be_right) {
     const char *lines[] = {"{\"do\":\"hold\"}", "{\"do\":\"hold\",\"kib\":-1}", "{\"do\":\"hold\",\"kib\":1073741825}",
                            "{\"do\":\"hold\",\"kib\":1,\"kibPerSecond\":-2}", "{\"do\":\"hold\",\"kib\":1,\"kibPerSecond\":\"x\"}",
-                           "{\"do\":\"work\",\"threads\":0}", "{\"do\":\"work\",\"threads\":9}"};
+                           "{\"do\":\"work\",\"threads\":0}", "{\"do\":\"work\",\"threads\":9}",
+                           "{\"do\":\"work\",\"operationsPerSecond\":1000000001}"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         EXPECT(parse(lines[i]) && strstr(parse(lines[i]), "integer from"));
 }

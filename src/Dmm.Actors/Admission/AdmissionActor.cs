@@ -5,31 +5,24 @@ using Dmm.Core.Vms;
 namespace Dmm.Actors.Admission;
 
 /// <summary>
-/// The queue of VMs that want to be created here, first come first served, each with its deadline. It takes no memory: the host's ledger
-/// does, for the one at the head. What must be remembered is written by the host, which hands the queue back after a restart.
+/// Who asked for a new VM, and until when its memory must be there. It bounds the queue, rings the deadlines and answers; what is done for whom is decided by
+/// <see cref="Core.Admission.AdmissionLine"/> and written by the host, which hands the queue back after a restart.
 /// </summary>
 public sealed class AdmissionActor : ReceiveActor, IWithTimers
 {
     private readonly IActorRef _host;
     private readonly AdmissionSettings _settings;
-    private readonly List<VmId> _queue = [];
     private readonly Dictionary<VmId, (IActorRef Asker, AdmissionProtocol.CreateVm Request)> _asked = [];
-    private readonly HashSet<VmId> _launching = [];
-    private VmId? _gathering;
+    private readonly Dictionary<VmId, IActorRef> _cancelling = [];
+
+    /// <summary>Those that wait, and those whose memory is set aside.</summary>
+    private readonly Dictionary<VmId, bool> _provided = [];
 
     public AdmissionActor(IActorRef host, AdmissionSettings settings)
     {
         (_host, _settings) = (host, settings);
         Receive<AdmissionProtocol.CreateVm>(Create);
-        Receive<HostProtocol.RequestRecorded>(recorded =>
-        {
-            if (_asked.Remove(recorded.Vm, out var asked))
-                asked.Asker.Tell(new HostProtocol.Done(recorded.Vm, "accepted: it starts as soon as its memory is free", asked.Request.Notes));
-            _queue.Add(recorded.Vm);
-            if (!Timers.IsTimerActive(recorded.Vm))
-                Self.Tell(new DeadlinePassed(recorded.Vm));
-            GatherNext();
-        });
+        Receive<HostProtocol.RequestRecorded>(Recorded);
         Receive<RecordRefused>(refused =>
         {
             Timers.Cancel(refused.Vm);
@@ -37,15 +30,19 @@ public sealed class AdmissionActor : ReceiveActor, IWithTimers
                 asked.Asker.Tell(refused.Refusal);
         });
         Receive<AdmissionProtocol.Restore>(Restore);
-        Receive<AdmissionProtocol.Launching>(launching =>
+        Receive<AdmissionProtocol.Provided>(provided =>
         {
-            _launching.Add(launching.Vm);
-            Timers.Cancel(launching.Vm);
-            GatherNext();
+            _provided[provided.Vm] = true;
+            Timers.Cancel(provided.Vm);
         });
-        Receive<AdmissionProtocol.Finished>(finished => Leave(finished.Vm));
-        Receive<DeadlinePassed>(late => GiveUp(late.Vm, AdmissionEnd.Expired, "its peers did not make room before its deadline"));
+        Receive<AdmissionProtocol.Finished>(Finished);
+        Receive<DeadlinePassed>(late => _host.Tell(new HostProtocol.GiveUp(late.Vm, AdmissionEnd.Expired, "")));
         Receive<AdmissionProtocol.Cancel>(Cancel);
+        Receive<HostProtocol.NotGivenUp>(not =>
+        {
+            if (_cancelling.Remove(not.Vm, out var asker))
+                asker.Tell(new HostProtocol.Refused(HostProtocol.RefusalKind.Conflict, $"{not.Vm}: {not.Why}; stop it once it runs"));
+        });
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -55,87 +52,81 @@ public sealed class AdmissionActor : ReceiveActor, IWithTimers
     /// <summary>The host's refusal of <see cref="HostProtocol.RecordRequest"/>, with the name that it is about.</summary>
     public sealed record RecordRefused(VmId Vm, HostProtocol.Refused Refusal);
 
+    /// <summary>Who still waits for an answer gets one: the journal that their wish was to be written into has failed.</summary>
+    protected override void PostStop()
+    {
+        foreach (var (vm, asker) in _asked.Select(a => (a.Key, a.Value.Asker)).Concat(_cancelling.Select(c => (c.Key, c.Value))))
+            asker.Tell(new HostProtocol.Refused(HostProtocol.RefusalKind.Unavailable, $"{vm} could not be written down; 'dmm host show' says why, try again later"));
+    }
+
     private void Create(AdmissionProtocol.CreateVm request)
     {
         var vm = request.Spec.Id;
-        if (_queue.Contains(vm) || _asked.ContainsKey(vm))
+        if (_provided.ContainsKey(vm) || _asked.ContainsKey(vm))
         {
             Sender.Tell(new HostProtocol.Refused(HostProtocol.RefusalKind.Conflict, $"{vm} is being created already; use another name"));
             return;
         }
 
-        if (_queue.Count + _asked.Count >= _settings.Queue)
+        var waiting = _provided.Values.Count(provided => !provided) + _asked.Count;
+        if (_settings.Full(waiting) is { } full)
         {
-            Sender.Tell(new HostProtocol.Refused(
-                HostProtocol.RefusalKind.Refused, $"{_queue.Count} VMs wait to be created already, as many as dmm.admission.queue allows; try again later"));
+            Sender.Tell(new HostProtocol.Refused(HostProtocol.RefusalKind.Refused, full));
             return;
         }
 
         var timeout = request.Timeout ?? _settings.Deadline;
         _asked[vm] = (Sender, request);
         Timers.StartSingleTimer(vm, new DeadlinePassed(vm), timeout);
-        _host.Tell(new HostProtocol.RecordRequest(request.Spec, request.Overhead, Context.System.Scheduler.Now + timeout));
+        _host.Tell(new HostProtocol.RecordRequest(request.Spec, request.Overhead, request.ImageNeeds, Context.System.Scheduler.Now + timeout));
+    }
+
+    private void Recorded(HostProtocol.RequestRecorded recorded)
+    {
+        if (_asked.Remove(recorded.Vm, out var asked))
+            asked.Asker.Tell(new HostProtocol.Done(recorded.Vm, "accepted: it starts as soon as its memory is free", asked.Request.Notes));
+        _provided[recorded.Vm] = false;
+        if (!Timers.IsTimerActive(recorded.Vm))
+            Self.Tell(new DeadlinePassed(recorded.Vm));
     }
 
     private void Restore(AdmissionProtocol.Restore restore)
     {
         foreach (var wanted in restore.Queue)
         {
-            _queue.Add(wanted.Vm);
-            if (wanted.Launching)
-            {
-                _launching.Add(wanted.Vm);
+            _provided[wanted.Vm] = wanted.Provided;
+            if (wanted.Provided)
                 continue;
-            }
-
             var left = wanted.Deadline - Context.System.Scheduler.Now;
             Timers.StartSingleTimer(wanted.Vm, new DeadlinePassed(wanted.Vm), left > TimeSpan.Zero ? left : TimeSpan.Zero);
         }
-
-        GatherNext();
     }
 
     private void Cancel(AdmissionProtocol.Cancel cancel)
     {
-        if (!_queue.Contains(cancel.Vm))
+        if (!_provided.ContainsKey(cancel.Vm))
         {
             Sender.Tell(new HostProtocol.Refused(HostProtocol.RefusalKind.NotFound, $"there is no VM {cancel.Vm} on this host"));
-            return;
         }
-
-        if (_launching.Contains(cancel.Vm))
+        else if (!_cancelling.TryAdd(cancel.Vm, Sender))
         {
-            Sender.Tell(new HostProtocol.Refused(HostProtocol.RefusalKind.Conflict, $"{cancel.Vm} is being launched right now; stop it once it runs"));
-            return;
+            Sender.Tell(new HostProtocol.Refused(HostProtocol.RefusalKind.Conflict, $"{cancel.Vm} is being cancelled already"));
         }
-
-        GiveUp(cancel.Vm, AdmissionEnd.Cancelled, "cancelled by its operator");
-        Sender.Tell(new HostProtocol.Done(cancel.Vm, "no longer wanted", []));
+        else
+        {
+            _host.Tell(new HostProtocol.GiveUp(cancel.Vm, AdmissionEnd.Cancelled, "cancelled by its operator"));
+        }
     }
 
-    private void GiveUp(VmId vm, AdmissionEnd end, string why)
+    private void Finished(AdmissionProtocol.Finished finished)
     {
-        if (!_launching.Contains(vm) && _queue.Contains(vm))
-            _host.Tell(new HostProtocol.GiveUp(vm, end, why));
-    }
-
-    private void Leave(VmId vm)
-    {
-        Timers.Cancel(vm);
-        _queue.Remove(vm);
-        _launching.Remove(vm);
-        if (_gathering == vm)
-            _gathering = null;
-        GatherNext();
-    }
-
-    /// <summary>Memory is gathered for one VM at a time, the first that is not being launched yet.</summary>
-    private void GatherNext()
-    {
-        var next = _queue.Where(vm => !_launching.Contains(vm)).Select(vm => (VmId?)vm).FirstOrDefault();
-        if (next is { } vm && next != _gathering)
-            _host.Tell(new HostProtocol.Gather(vm));
-        _gathering = next;
+        Timers.Cancel(finished.Vm);
+        _provided.Remove(finished.Vm);
+        if (!_cancelling.Remove(finished.Vm, out var asker))
+            return;
+        asker.Tell(finished.End == AdmissionEnd.Cancelled
+            ? new HostProtocol.Done(finished.Vm, "no longer wanted", [])
+            : new HostProtocol.Refused(HostProtocol.RefusalKind.Conflict, finished.End is { } end ? $"{finished.Vm} has {end.ToString().ToLowerInvariant()} meanwhile" : $"{finished.Vm} runs; stop it"));
     }
 
     private sealed record DeadlinePassed(VmId Vm);

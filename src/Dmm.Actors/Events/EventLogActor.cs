@@ -36,17 +36,15 @@ public sealed class EventLogActor : ReceiveActor
         });
         Receive<Read>(read => Sender.Tell(new Events(
             [.. _kept.Where(e => e.Sequence > read.AfterSequence && (read.Since is null || e.Happening.At >= read.Since))])));
-        Receive<Follow>(follow => _followers.Add(follow.Writer));
-        Receive<Unfollow>(unfollow => _followers.Remove(unfollow.Writer));
+        Receive<Follow>(follow => { _followers.Add(follow.Writer); });
+        Receive<Unfollow>(unfollow => { _followers.Remove(unfollow.Writer); });
     }
 
+    /// <remarks>It is to listen to <see cref="Happening"/>.</remarks>
     public static Props Props(int keep) => Akka.Actor.Props.Create(() => new EventLogActor(keep));
-
-    protected override void PreStart() => Context.System.EventStream.Subscribe(Self, typeof(Happening));
 
     protected override void PostStop()
     {
-        Context.System.EventStream.Unsubscribe(Self);
         foreach (var follower in _followers)
             follower.TryComplete();
     }

@@ -7,51 +7,69 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Hosts;
 
-/// <summary>The host's part in creating a VM: the ledger's word, and what is written down.</summary>
+/// <summary>The host's part in creating a VM: what <see cref="HostAdmissions"/> says is written down, and acted on.</summary>
 public sealed partial class HostActor
 {
+    /// <summary>How each VM was seen to shrink.</summary>
+    private readonly Dictionary<VmId, Mover> _movers = [];
+
     private void AdmissionCommands()
     {
         Command<AdmissionProtocol.CreateVm>(create => _admission.Forward(create));
         Command<HostProtocol.RecordRequest>(RecordRequest);
-        Command<HostProtocol.Gather>(gather =>
-        {
-            _gathering = gather.Vm;
-            QueuePlan();
-        });
+        Command<HostProtocol.ForeseeVm>(Foresee);
         Command<HostProtocol.GiveUp>(GiveUp);
     }
 
     private void RecordRequest(HostProtocol.RecordRequest request)
     {
-        var (id, boot) = (request.Spec.Id, request.Spec.Boot);
-        var refusal = InUse(id) ?? (Judge(id, boot, request.Overhead) is Judgement.Never never
-            ? new(HostProtocol.RefusalKind.Refused, never.Why)
-            : null);
-        if (refusal is not null)
+        var id = request.Spec.Id;
+        if (RefusalOf(request.Spec, request.Overhead, request.ImageNeeds) is { } refusal)
         {
+            if (refusal.Kind == HostProtocol.RefusalKind.Refused)
+                Happened(new(Now, "admissionRefused", id, refusal.Why));
             Sender.Tell(new AdmissionActor.RecordRefused(id, refusal));
             return;
         }
 
         var sender = Sender;
-        Record(new VmRequested(Now, request.Spec, request.Overhead, request.Deadline), _ => sender.Tell(new HostProtocol.RequestRecorded(id)));
+        var requested = new VmRequested(Now, request.Spec, request.Overhead, request.Deadline)
+        {
+            Number = HostAdmissions.NextNumber(_state),
+            ImageNeeds = request.ImageNeeds,
+        };
+        Record(requested, _ =>
+        {
+            sender.Tell(new HostProtocol.RequestRecorded(id));
+            QueuePlan();
+        });
     }
 
-    private Judgement Judge(VmId id, MemorySize boot, MemorySize overhead) =>
-        AdmissionRules.Judge(_state.Ledger, id, boot, overhead, _state.Vms.ToDictionary(vm => vm.Key, vm => vm.Value.Policy));
+    private HostProtocol.Refused? RefusalOf(VmSpec spec, MemorySize overhead, MemorySize imageNeeds) =>
+        InUse(spec.Id) ?? Foreign(spec.Id) ?? Overcommitted(spec.Id, spec.Policy.Max) ?? (HostAdmissions.Never(_state, spec, overhead, imageNeeds) is { } never ? new(HostProtocol.RefusalKind.Refused, never) : null);
 
-    /// <summary>The VM that memory is gathered for is launched as soon as the ledger has room: its reservation comes first.</summary>
-    private bool LaunchIfRoom()
+    private void Foresee(HostProtocol.ForeseeVm asked)
     {
-        if (_gathering is not { } id || !_state.Admissions.TryGetValue(id, out var admission) || admission.Reserved is not null
-            || Judge(id, admission.Spec.Boot, admission.Overhead) is not Judgement.Fits)
+        var full = _admissionSettings.Full(_state.Admissions.Values.Count(a => a.State.Seeks())) is { } why ? new HostProtocol.Refused(HostProtocol.RefusalKind.Refused, why) : null;
+        Sender.Tell(InUse(asked.Spec.Id) ?? Foreign(asked.Spec.Id) ?? full ?? Overcommitted(asked.Spec.Id, asked.Spec.Policy.Max) ?? (object)HostAdmissions.Foresee(
+            _state, _reports, _forecasts, _movers, SettingsNow, asked, asked.Timeout ?? _admissionSettings.Deadline, Now));
+    }
+
+    /// <summary>The queue's next step, one at a time; after it the next plan looks for more.</summary>
+    private bool StepAdmissions()
+    {
+        if (HostAdmissions.Next(_state, _reports, _forecasts, _movers, SettingsNow, Now) is not { } step)
             return false;
-        _gathering = null;
-        Record(new LaunchBegun(Now, id, admission.Size), _ =>
+        Record(step, _ =>
         {
-            _admission.Tell(new AdmissionProtocol.Launching(id));
-            Spawn(id);
+            if (step is MemoryReserved reserved)
+                _admission.Tell(new AdmissionProtocol.Provided(reserved.Vm));
+            if (step is LaunchBegun { Vm: var id })
+            {
+                _fresh.Add(id);
+                Spawn(id);
+            }
+
             QueuePlan();
         });
         return true;
@@ -61,9 +79,15 @@ public sealed partial class HostActor
     {
         if (!_state.Admissions.ContainsKey(launched.Vm))
             return;
+        if (_state.WasLetGo(launched.Vm, launched.Handle))
+        {
+            EndAdmission(launched.Vm, AdmissionEnd.Failed, AdmissionWords.StillRuns(launched.Vm));
+            return;
+        }
+
         Record(new VmLaunched(Now, launched.Vm, launched.Handle), _ =>
         {
-            _admission.Tell(new AdmissionProtocol.Finished(launched.Vm));
+            _admission.Tell(new AdmissionProtocol.Finished(launched.Vm, null));
             QueuePlan();
         });
     }
@@ -76,16 +100,18 @@ public sealed partial class HostActor
 
     private void GiveUp(HostProtocol.GiveUp giveUp)
     {
-        // Too late: its launch has begun, and ends in one way or the other by itself.
-        if (_state.Admissions.TryGetValue(giveUp.Vm, out var admission) && admission.Reserved is null)
-            EndAdmission(giveUp.Vm, giveUp.End, giveUp.Why);
+        if (!_state.Admissions.TryGetValue(giveUp.Vm, out var admission))
+            Sender.Tell(new HostProtocol.NotGivenUp(giveUp.Vm, "it is not being created any more"));
+        else if (HostAdmissions.EndOf(admission, giveUp.End) is null)
+            Sender.Tell(new HostProtocol.NotGivenUp(giveUp.Vm, $"it is {admission.State.ToString().ToLowerInvariant()}"));
+        else
+            EndAdmission(giveUp.Vm, giveUp.End, giveUp.End == AdmissionEnd.Expired ? HostAdmissions.WhyExpired(admission, _state) : giveUp.Why);
     }
 
-    private void EndAdmission(VmId vm, AdmissionEnd end, string why) => Record(new AdmissionEnded(Now, vm, end, why), _ =>
+    private void EndAdmission(VmId vm, AdmissionEnd end, string why) => Record(HostEnds.EndOf(_state.Admissions[vm], end, why, _settings.Returns, Now), _ =>
     {
-        if (_gathering == vm)
-            _gathering = null;
-        _admission.Tell(new AdmissionProtocol.Finished(vm));
+        _admission.Tell(new AdmissionProtocol.Finished(vm, end));
         Release(vm);
+        AwaitReturns();
     });
 }

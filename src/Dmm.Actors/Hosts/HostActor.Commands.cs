@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using Dmm.Actors.Admission;
+using Dmm.Actors.Vms;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
@@ -11,8 +12,7 @@ public sealed partial class HostActor
 {
     private void OperatorCommands()
     {
-        Command<HostProtocol.GetStatus>(_ => Sender.Tell(
-            new HostProtocol.Status(_state, _reports, _forecasts, _settings.Cushion, _gathering)));
+        Command<HostProtocol.GetStatus>(_ => Sender.Tell(StatusNow()));
         Command<HostProtocol.AdoptVm>(Adopt);
         Command<HostProtocol.SetPolicy>(SetPolicy);
         Command<HostProtocol.ResizeVm>(Resize);
@@ -22,42 +22,67 @@ public sealed partial class HostActor
 
     private void Adopt(HostProtocol.AdoptVm adopt)
     {
-        var (id, size) = (adopt.Handle.Id, adopt.Actual + adopt.Overhead);
+        var (id, size) = (adopt.Handle.Id, adopt.Ceiling + adopt.Overhead);
+        // What one that was let go of holds is taken already.
+        var known = _state.LetGoAs(adopt.Handle);
+        var free = known is { } name ? _state.Ledger.Gone(name).Free : _state.Ledger.Free;
         if (InUse(id) is { } conflict)
         {
             Sender.Tell(conflict);
         }
-        else if (size > _state.Ledger.Free)
+        else if (known != id && LetGoUnder(id) is { } another)
+        {
+            Sender.Tell(another);
+        }
+        else if (Overcommitted(id, adopt.Policy.Max) is { } overcommitted)
+        {
+            Sender.Tell(overcommitted);
+        }
+        else if (size > free)
         {
             Refuse(HostProtocol.RefusalKind.Refused,
-                $"{id} has {adopt.Actual} and costs about {adopt.Overhead} beside, but only {_state.Ledger.Free} of dmm.host.memory {_state.Ledger.HostMemory} are free");
+                $"{id} can become {adopt.Ceiling} as its devices stand and costs about {adopt.Overhead} beside, but only {free} of dmm.host.memory {_state.Ledger.HostMemory} are free");
         }
         else
         {
             var sender = Sender;
-            Record(new VmAdopted(Now, adopt.Policy, adopt.Handle, adopt.Actual, adopt.Overhead), _ =>
+            Record(new VmAdopted(Now, adopt.Policy, adopt.Handle, adopt.Ceiling, adopt.Overhead), _ =>
             {
                 Spawn(id);
-                sender.Tell(new HostProtocol.Done(id, $"adopted with {adopt.Actual}", []));
+                sender.Tell(new HostProtocol.Done(id, $"adopted with {adopt.Ceiling}", []));
             });
         }
     }
 
     private void SetPolicy(HostProtocol.SetPolicy set)
     {
+        if (_state.Resting.TryGetValue(set.Vm, out var resting))
+        {
+            SetResting(set, resting);
+            return;
+        }
+
         if (Find(set.Vm) is not { } vm)
             return;
         var policy = vm.Policy with { Min = set.Min ?? vm.Policy.Min, Max = set.Max ?? vm.Policy.Max, Shares = set.Shares ?? vm.Policy.Shares };
         var most = _reports.TryGetValue(set.Vm, out var report) && report is { Capabilities: { } can, Sizes: { } sizes }
-            ? sizes.Base + can.PluggableMax
+            ? sizes.Base + can.ExtendableTo
             : policy.Max;
         if (policy.Fault() is { } fault)
         {
             Refuse(HostProtocol.RefusalKind.Refused, $"{set.Vm}: {fault}");
         }
+        else if (set.Restart is not null && vm.Spec is null)
+        {
+            Refuse(HostProtocol.RefusalKind.Refused, $"{set.Vm}: somebody else started it, so that DMM can't create it anew; only a VM that 'dmm vm create' made has a restart policy");
+        }
+        else if (set.Max > vm.Policy.Max && Overcommitted(set.Vm, policy.Max) is { } overcommitted)
+        {
+            Sender.Tell(overcommitted);
+        }
         else if (set.Max > most)
         {
-            Refuse(HostProtocol.RefusalKind.Refused, $"{set.Vm}: max {set.Max} is more than the {most} that its devices allow without a restart");
+            Refuse(HostProtocol.RefusalKind.Refused, $"{set.Vm}: max {set.Max} is more than the {most} that its devices, and those that can be added while it runs, allow");
         }
         else if (set.Min > vm.Policy.Min && MissingForMin(set.Vm, policy.Min) is { IsZero: false } missing)
         {
@@ -65,14 +90,24 @@ public sealed partial class HostActor
         }
         else
         {
-            var (sender, text) = (Sender, $"min {policy.Min}, max {policy.Max}, shares {policy.Shares}");
+            var restart = set.Restart ?? vm.Spec?.Restart;
+            var (sender, text) = (Sender, $"min {policy.Min}, max {policy.Max}, shares {policy.Shares}{(restart is { } r ? $", restart {HostHappenings.Words(r)}" : "")}");
+            if (set.Restart is { } wanted)
+                Record(new RestartSet(Now, set.Vm, wanted), _ => { });
             Record(new PolicySet(Now, set.Vm, policy), _ =>
             {
-                sender.Tell(new HostProtocol.Done(set.Vm, text, []));
+                sender.Tell(new HostProtocol.Done(set.Vm, text, LimitNotes(report, set.Max)));
                 QueuePlan();
             });
         }
     }
+
+    /// <summary>A higher max that the guest itself would not follow is allowed, but not without a word.</summary>
+    private ImmutableArray<string> LimitNotes(VmProtocol.Report? report, MemorySize? max) =>
+        max is { } size && report is { Hello: { } hello, Sizes: { } sizes }
+        && GuestGrowth.MostPlugged(hello, sizes.Base, sizes.Plugged, _vmSettings.Profile) is { } most && size > sizes.Base + most
+            ? GuestGrowth.Limits(hello, sizes.Base, _vmSettings.Profile)
+            : [];
 
     private void Resize(HostProtocol.ResizeVm resize)
     {
@@ -87,11 +122,12 @@ public sealed partial class HostActor
 
         ImmutableArray<string> notes = [];
         var target = resize.Target;
-        if (target is { } size && _reports.TryGetValue(resize.Vm, out var report) && report.Capabilities is { BlockSize: { IsZero: false } block })
+        if (target is { } size && _reports.TryGetValue(resize.Vm, out var report) && report is { Sizes: { } sizes, Capabilities: { BlockSize: { IsZero: false } block } can })
         {
-            target = size.RoundUp(block).Clamp(vm.Policy.Min, vm.Policy.Max);
+            var whole = MemoryLayout.InWholeBlocks(can);
+            target = (whole ? MemoryLayout.LeastFrom(size, sizes, can) : size.RoundUp(block)).Clamp(vm.Policy.Min, vm.Policy.Max);
             if (target != size)
-                notes = [$"{size} was rounded to {target}, a multiple of the block of {block}"];
+                notes = [$"{size} was rounded to {target}, {(whole ? $"its base and whole blocks of {block}" : $"a multiple of the block of {block}")}"];
         }
 
         var sender = Sender;
@@ -110,28 +146,45 @@ public sealed partial class HostActor
             return;
         }
 
+        if (_state.Resting.TryGetValue(stop.Vm, out var resting))
+        {
+            StopResting(stop.Vm, resting);
+            return;
+        }
+
         if (Find(stop.Vm) is null)
             return;
-        var sender = Sender;
-        Record(new StopAsked(Now, stop.Vm, stop.Grace), _ =>
+        var (sender, order) = (Sender, stop.Order);
+        Record(new StopAsked(Now, stop.Vm, order.Grace) { Kill = order.Kill }, _ =>
         {
-            _children[stop.Vm].Tell(new Vms.VmProtocol.Stop(stop.Grace));
-            sender.Tell(new HostProtocol.Done(stop.Vm, "is being stopped; its memory comes back when it is gone", []));
+            // One that is still to start hears of it with its part of the journal.
+            if (_children.TryGetValue(stop.Vm, out var child))
+                child.Tell(new VmProtocol.Stop(order));
+            var how = order.AtOnce ? "its process is being ended"
+                : $"its guest is asked to power down, and has {order.Grace.TotalSeconds:0.#} s; {(order.Kill ? "then its process is ended" : "otherwise it runs on")}";
+            sender.Tell(new HostProtocol.Done(stop.Vm, $"{how}; its memory comes back when it is gone", []));
         });
     }
 
     private void Forget(HostProtocol.ForgetVm forget)
     {
+        if (_state.Resting.ContainsKey(forget.Vm))
+        {
+            var asker = Sender;
+            Record(new VmForgotten(Now, forget.Vm), _ => asker.Tell(new HostProtocol.Done(forget.Vm, "forgotten; it did not run", [])));
+            return;
+        }
+
         if (_state.Admissions.ContainsKey(forget.Vm))
         {
             _admission.Forward(new AdmissionProtocol.Cancel(forget.Vm));
             return;
         }
 
-        if (Find(forget.Vm) is null)
+        if (Find(forget.Vm) is not { } vm)
             return;
         var sender = Sender;
-        Record(new VmForgotten(Now, forget.Vm), _ =>
+        Record(new VmForgotten(Now, forget.Vm) { Handle = vm.Handle, Held = _state.Ledger.Claims[forget.Vm].Size }, _ =>
         {
             Release(forget.Vm);
             sender.Tell(new HostProtocol.Done(forget.Vm, "runs on without DMM", []));
@@ -142,21 +195,33 @@ public sealed partial class HostActor
     {
         if (_state.Vms.TryGetValue(id, out var vm))
             return vm;
-        Refuse(HostProtocol.RefusalKind.NotFound, $"there is no VM {id} on this host; 'dmm vm list' shows those that there are");
+        if (_state.Resting.ContainsKey(id))
+            Refuse(HostProtocol.RefusalKind.Conflict, $"{id} does not run; 'dmm vm start {id}' starts it");
+        else
+            Refuse(HostProtocol.RefusalKind.NotFound, $"there is no VM {id} on this host; 'dmm vm list' shows those that there are");
         return null;
     }
 
     private HostProtocol.Refused? InUse(VmId id) =>
         _state.Vms.ContainsKey(id) || _state.Admissions.ContainsKey(id)
             ? new(HostProtocol.RefusalKind.Conflict, $"there is a VM {id} on this host already; use another name")
-            : null;
+            : _state.Resting.ContainsKey(id)
+                ? new(HostProtocol.RefusalKind.Conflict, $"there is a VM {id} on this host already, which does not run: 'dmm vm start {id}', 'dmm vm forget {id}', or use another name")
+                : null;
+
+    /// <summary>A launch would not meet one that somebody else had started: there would be two under one name.</summary>
+    private HostProtocol.Refused? Foreign(VmId id) => _state.LetGo.TryGetValue(id, out var vm) && !vm.Owned ? LetGoUnder(id) : null;
+
+    private HostProtocol.Refused? LetGoUnder(VmId id) => _state.LetGo.ContainsKey(id)
+        ? new(HostProtocol.RefusalKind.Conflict, $"a VM {id} that DMM was told to forget still runs, and is another one; use another name")
+        : null;
 
     private void Refuse(HostProtocol.RefusalKind kind, string why) => Sender.Tell(new HostProtocol.Refused(kind, why));
 
     /// <summary>What is missing on this host for all mins to be guaranteed together, with this VM's set to <paramref name="min"/>.</summary>
     private MemorySize MissingForMin(VmId id, MemorySize min)
     {
-        var sum = _state.Ledger.HostReserve + _state.Ledger.Reserved;
+        var sum = _state.Ledger.Fixed;
         foreach (var (vm, record) in _state.Vms)
             sum += (vm == id ? min : record.Policy.Min) + _state.Ledger.Claims[vm].Overhead;
         return sum.MinusOrZero(_state.Ledger.HostMemory);

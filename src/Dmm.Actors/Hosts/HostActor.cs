@@ -5,10 +5,15 @@ using Akka.Pattern;
 using Akka.Persistence;
 using Dmm.Actors.Admission;
 using Dmm.Actors.Events;
+using Dmm.Actors.Explaining;
+using Dmm.Actors.Journals;
 using Dmm.Actors.Prediction;
 using Dmm.Actors.Vms;
+using Dmm.Core.Arbitration;
 using Dmm.Core.Demand;
+using Dmm.Core.Hosts;
 using Dmm.Core.Hypervisors;
+using Dmm.Core.Laws;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
@@ -17,7 +22,7 @@ namespace Dmm.Actors.Hosts;
 /// <summary>
 /// Owns the ledger: what each VM of this host was promised. The only actor that writes the host's journal, one stream in one order, so that
 /// one replay brings the ledger back before any VM's actor is up. Decides by pure functions (<see cref="HostPlanner"/>,
-/// <see cref="Core.Admission.AdmissionRules"/>) and never talks to a hypervisor: what is, the VMs' actors report.
+/// <see cref="HostAdmissions"/>) and never talks to a hypervisor: what is, the VMs' actors report.
 /// </summary>
 public sealed partial class HostActor : ReceivePersistentActor
 {
@@ -28,77 +33,57 @@ public sealed partial class HostActor : ReceivePersistentActor
     private readonly VmActorSettings _vmSettings;
     private readonly DemandSettings _demandSettings;
     private readonly AdmissionSettings _admissionSettings;
+    private readonly HostTenure _tenure;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly Dictionary<VmId, IActorRef> _children = [];
     private readonly HashSet<VmId> _startedOnce = [];
-    private readonly Dictionary<VmId, VmProtocol.SetTarget> _told = [];
+
+    /// <summary>VMs whose launch was decided in this life and not asked for yet: nothing of theirs can run.</summary>
+    private readonly HashSet<VmId> _fresh = [];
+    private readonly Arbiter _arbiter;
+    private readonly LawPlanner? _law;
 
     private HostState _state;
     private ImmutableDictionary<VmId, VmProtocol.Report> _reports = ImmutableDictionary<VmId, VmProtocol.Report>.Empty;
     private ImmutableDictionary<VmId, Forecast> _forecasts = ImmutableDictionary<VmId, Forecast>.Empty;
     private IActorRef _predictor = ActorRefs.Nobody;
     private IActorRef _admission = ActorRefs.Nobody;
-    private VmId? _gathering;
     private int _spawned;
     private bool _planQueued;
-    private bool _inDeficit;
+    private bool _tick;
 
     public HostActor(
-        IHypervisor hypervisor, HostSettings settings, VmActorSettings vmSettings, DemandSettings demandSettings, AdmissionSettings admissionSettings)
+        IHypervisor hypervisor, HostSettings settings, VmActorSettings vmSettings, DemandSettings demandSettings, AdmissionSettings admissionSettings,
+        IHostWatch? watch, HostTenure tenure)
     {
-        (_hypervisor, _settings, _vmSettings, _demandSettings, _admissionSettings) =
-            (hypervisor, settings, vmSettings, demandSettings, admissionSettings);
+        (_hypervisor, _settings, _vmSettings, _demandSettings, _admissionSettings, _watch, _tenure) =
+            (hypervisor, settings, vmSettings, demandSettings, admissionSettings, watch, tenure);
+        _arbiter = new(settings.UtilityWeight);
+        _law = settings.Law is { } law ? new(LawCatalog.Create(law)) : null;
         _state = new(new Ledger(settings.Memory, settings.Reserve));
-        Recover<IHostEvent>(Replay);
-        Recover<SnapshotOffer>(offer => _state = ((HostSnapshot)offer.Snapshot).Events.Aggregate(_state, static (state, e) => state.Apply(e)));
-        Recover<RecoveryCompleted>(_ => TakeUp());
         Command<VmProtocol.Started>(Started);
         Command<VmProtocol.Report>(Reported);
         Command<VmProtocol.Ended>(Ended);
         Command<VmProtocol.Launched>(Launched);
         Command<VmProtocol.LaunchFailed>(LaunchFailed);
         Command<PredictorProtocol.Forecasts>(Forecast);
-        Command<PlanSoon>(_ => Plan());
+        Command<PlanSoon>(_ => PlanSoonCame());
         OperatorCommands();
+        LifecycleCommands();
         AdmissionCommands();
-        Command<SaveSnapshotSuccess>(_ => { });
-        Command<SaveSnapshotFailure>(failure => _log.Warning(failure.Cause, "the snapshot of the host's journal could not be saved; replay will be longer"));
+        WorldCommands();
+        JournalCommands();
     }
 
     public override string PersistenceId => "host";
 
     private DateTimeOffset Now => Context.System.Scheduler.Now;
 
+    /// <param name="watch">Null: the host is taken to have what the settings say.</param>
     public static Props Props(
-        IHypervisor hypervisor, HostSettings settings, VmActorSettings vms, DemandSettings demand, AdmissionSettings admission) =>
-        Akka.Actor.Props.Create(() => new HostActor(hypervisor, settings, vms, demand, admission));
-
-    protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr) =>
-        _log.Error(cause, "the journal can't be written ({0}): nothing new is promised, the VMs keep their memory", @event.GetType().Name);
-
-    private void Replay(IHostEvent e)
-    {
-        _state = _state.Apply(e);
-        Happened(HostHappenings.Of(e));
-    }
-
-    private void TakeUp()
-    {
-        _predictor = Context.ActorOf(PredictorActor.Props(Self, _demandSettings, _settings.PlanPeriod), "predictor");
-        _admission = Context.ActorOf(AdmissionActor.Props(Self, _admissionSettings), "admission");
-        foreach (var vm in _state.Vms.Keys)
-            Spawn(vm);
-        foreach (var (vm, admission) in _state.Admissions)
-        {
-            if (admission.Reserved is not null)
-                Spawn(vm);
-        }
-
-        _admission.Tell(new AdmissionProtocol.Restore(
-            [.. _state.Admissions.OrderBy(a => a.Value.At).Select(a => new AdmissionProtocol.Wanted(a.Key, a.Value.Deadline, a.Value.Reserved is not null))]));
-        if (_state.Vms.Count > 0)
-            Happened(new(Now, "recovered", null, $"{_state.Vms.Count} VMs and {_state.Admissions.Count} admissions from the journal"));
-    }
+        IHypervisor hypervisor, HostSettings settings, VmActorSettings vms, DemandSettings demand, AdmissionSettings admission, IHostWatch? watch = null,
+        HostTenure? tenure = null) =>
+        Akka.Actor.Props.Create(() => new HostActor(hypervisor, settings, vms, demand, admission, watch, tenure ?? HostTenure.None));
 
     private void Spawn(VmId vm)
     {
@@ -106,41 +91,41 @@ public sealed partial class HostActor : ReceivePersistentActor
         var name = Context.Child($"vm-{vm}").IsNobody() ? $"vm-{vm}" : $"vm-{vm}~{++_spawned}";
         var machine = VmActor.Props(vm, Self, _predictor, _hypervisor, _vmSettings);
         _children[vm] = Context.ActorOf(
-            BackoffSupervisor.Props(Backoff.OnFailure(machine, "machine", _vmSettings.RestartMin, _vmSettings.RestartMax, 0.2, -1)), name);
+            BackoffSupervisor.Props(Backoff.OnFailure(machine, "machine", _vmSettings.RestartMin, _vmSettings.RestartMax, _vmSettings.RestartSpread, -1)), name);
     }
 
     private void Started(VmProtocol.Started started)
     {
         if (!_startedOnce.Add(started.Vm))
             Happened(new(Now, "actorRestarted", started.Vm, "the VM's actor starts anew after a fault of its driver; the VM runs on"));
+        // Its target it is told by and by, as there is a place for it: after a restart of the daemon all VMs start at once.
+        _told.Remove(started.Vm);
         if (_state.Vms.TryGetValue(started.Vm, out var vm))
-            Sender.Tell(new VmProtocol.Assume(vm.Spec, vm.Handle, vm.Policy, vm.Promise, vm.StopGrace));
+            Sender.Tell(new VmProtocol.Assume(vm.Spec, vm.Handle, vm.Policy, null, vm.Stop, MayRun: true) { Booted = vm.BootedAt is not null });
         else if (_state.Admissions.TryGetValue(started.Vm, out var admission))
-            Sender.Tell(new VmProtocol.Assume(admission.Spec, null, admission.Spec.Policy, null, null));
+            Sender.Tell(new VmProtocol.Assume(admission.Spec with { Boot = admission.Boot ?? admission.Spec.Boot }, null, admission.Spec.Policy, null, null, MayRun: !_fresh.Remove(started.Vm)));
     }
 
     private void Reported(VmProtocol.Report report)
     {
         if (!_state.Vms.TryGetValue(report.Vm, out var vm))
             return;
+        var phase = _reports.TryGetValue(report.Vm, out var last) ? last.Phase : (VmPhase?)null;
         _reports = _reports.SetItem(report.Vm, report);
+        Heard(report);
         if (report.Standing is not { } standing)
             return;
         var before = _state.Ledger;
 
         // A young VM costs less than it will: what is expected stays set aside, or others would be promised it and the claim outgrow the host later.
-        var overhead = MemorySize.Max(vm.Overhead, report.Overhead ?? MemorySize.Zero);
+        var overhead = MemorySize.Max(vm.Overhead, report.Cost?.Overhead ?? MemorySize.Zero);
         _state = _state with { Ledger = before.Observe(report.Vm, standing.Actual, overhead) };
-        if (_state.Ledger.Claims[report.Vm] != before.Claims[report.Vm] || (vm.Promise.Target < vm.Promise.Granted && standing.Target == vm.Promise.Target))
+        if (_state.Ledger.Claims[report.Vm] != before.Claims[report.Vm] || report.Phase != phase || (vm.Promise.Target < vm.Promise.Granted && standing.Target == vm.Promise.Target))
             QueuePlan();
         SayDeficit();
-    }
-
-    private void Ended(VmProtocol.Ended ended)
-    {
-        if (!_state.Vms.ContainsKey(ended.Vm))
-            return;
-        Record(new VmEnded(Now, ended.Vm, ended.Why), _ => Release(ended.Vm));
+        _movers[report.Vm] = _movers.GetValueOrDefault(report.Vm, new()).Observe(standing.Actual, vm.Promise.Target, report.Phase, Now);
+        if (vm.BootedAt is null && HostEnds.HasBooted(vm, report))
+            Record(new VmBooted(Now, report.Vm), _ => { });
     }
 
     private void Release(VmId vm)
@@ -148,7 +133,9 @@ public sealed partial class HostActor : ReceivePersistentActor
         _reports = _reports.Remove(vm);
         _forecasts = _forecasts.Remove(vm);
         _told.Remove(vm);
+        _movers.Remove(vm);
         _startedOnce.Remove(vm);
+        _unheard.Remove(vm);
         _predictor.Tell(new PredictorProtocol.Forget(vm));
         if (_children.Remove(vm, out var child))
             Context.Stop(child);
@@ -157,16 +144,17 @@ public sealed partial class HostActor : ReceivePersistentActor
 
     private void Forecast(PredictorProtocol.Forecasts forecasts)
     {
+        // Pressure is heard only where the law hears it: a peer's that looks every 10 s is not helped by DMM's agent.
+        var heard = _law?.HearsPressure ?? true;
         foreach (var forecast in forecasts.Items)
         {
             if (_state.Vms.ContainsKey(forecast.Vm))
-                _forecasts = _forecasts.SetItem(forecast.Vm, forecast);
+                _forecasts = _forecasts.SetItem(forecast.Vm, heard ? forecast : forecast with { Urgent = false });
         }
 
-        if (forecasts.Tick)
-            QueuePlan();
-        else
-            Plan();
+        // Whoever else is in need and has said so meanwhile is served by the same plan: a storm of calls is no storm of plans.
+        _tick |= forecasts.Tick;
+        QueuePlan();
     }
 
     /// <summary>Several reasons to plan that come together lead to one plan.</summary>
@@ -180,48 +168,20 @@ public sealed partial class HostActor : ReceivePersistentActor
     private void Plan()
     {
         _planQueued = false;
-        if (LaunchIfRoom())
+        if (!HasLooked || StepAdmissions())
             return;
-        var changes = HostPlanner.Next(_state, _reports, _forecasts, _settings, _gathering);
-        if (changes.IsEmpty)
-            TellTargets();
+        var (plan, tick) = (HostPlanner.Next(_state, _reports, _forecasts, _told, SettingsNow, _arbiter, _tick, _law, Now), _tick);
+        (_waits, _tick) = (plan.Waits, false);
+        if (plan.Changes.IsEmpty)
+            Planned(plan, tick);
         else
-            Record(new PromisesChanged(Now, changes), _ => TellTargets());
+            Record(new PromisesChanged(Now, plan.Changes), _ => Planned(plan, tick));
     }
 
-    private void TellTargets()
+    private void Planned(HostPlan plan, bool tick)
     {
-        foreach (var (id, vm) in _state.Vms)
-        {
-            var message = new VmProtocol.SetTarget(vm.Promise.Target, vm.Policy.Min, vm.Policy.Max, _forecasts.TryGetValue(id, out var forecast) && forecast.Urgent);
-            if (_told.TryGetValue(id, out var told) && told == message)
-                continue;
-            _told[id] = message;
-            _children[id].Tell(message);
-        }
-    }
-
-    private void Record(IHostEvent e, Action<IHostEvent> then) => Persist(e, persisted =>
-    {
-        _state = _state.Apply(persisted);
-        Happened(HostHappenings.Of(persisted));
-        then(persisted);
-        SayDeficit();
-        if (LastSequenceNr % _settings.SnapshotEvery == 0)
-            SaveSnapshot(new HostSnapshot(_state.Condense(Now)));
-    });
-
-    private void SayDeficit()
-    {
-        var deficit = _state.Ledger.Deficit;
-        if (_inDeficit == !deficit.IsZero)
-            return;
-        _inDeficit = !deficit.IsZero;
-        if (_inDeficit)
-            _log.Warning("claims are {0} more than this host has: nothing is granted until that holds again", deficit);
-        Happened(_inDeficit
-            ? new(Now, "deficit", null, $"claims are {deficit} more than this host has: nothing is granted until that holds again")
-            : new(Now, "deficitOver", null, "claims fit the host again"));
+        TellTargets();
+        Context.System.EventStream.Publish(new Planned(Now, tick, plan, _state, _reports, _forecasts, _operations.Held, SettingsNow));
     }
 
     private void Happened(Happening? happening)

@@ -1,7 +1,11 @@
 using System.Collections.Immutable;
+using Dmm.Actors.Journals;
 using Dmm.Actors.Vms;
+using Dmm.Core.Admission;
 using Dmm.Core.Demand;
+using Dmm.Core.Hosts;
 using Dmm.Core.Hypervisors;
+using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
@@ -11,15 +15,24 @@ namespace Dmm.Actors.Hosts;
 public static class HostProtocol
 {
     // From operators; answered by Done or Refused.
-    public sealed record AdoptVm(VmHandle Handle, VmPolicy Policy, MemorySize Actual, MemorySize Overhead);
+
+    /// <param name="Ceiling">The most that its devices let it become as they stand (<see cref="VmSizes.Ceiling"/>), which it is granted.</param>
+    public sealed record AdoptVm(VmHandle Handle, VmPolicy Policy, MemorySize Ceiling, MemorySize Overhead);
 
     /// <summary>What is null stays.</summary>
-    public sealed record SetPolicy(VmId Vm, MemorySize? Min, MemorySize? Max, int? Shares);
+    public sealed record SetPolicy(VmId Vm, MemorySize? Min, MemorySize? Max, int? Shares)
+    {
+        public RestartPolicy? Restart { get; init; }
+    }
 
     /// <summary>Null: DMM decides again.</summary>
     public sealed record ResizeVm(VmId Vm, MemorySize? Target);
 
-    public sealed record StopVm(VmId Vm, TimeSpan Grace);
+    public sealed record StopVm(VmId Vm, StopOrder Order);
+
+    /// <summary>A VM that was stopped, or waits for its return, is asked for now; one that is to stop goes on.</summary>
+    /// <param name="Timeout">How long it may wait for its memory; null: as long as any new VM.</param>
+    public sealed record StartVm(VmId Vm, TimeSpan? Timeout);
 
     public sealed record ForgetVm(VmId Vm);
 
@@ -31,9 +44,19 @@ public static class HostProtocol
         Conflict,
         Refused,
         Failed,
+
+        /// <summary>Not now: the journal can't be written, or the daemon is starting.</summary>
+        Unavailable,
     }
 
     public sealed record Refused(RefusalKind Kind, string Why);
+
+    /// <summary>What would become of a VM that was asked for now. Answered by <see cref="Foreseen"/> or <see cref="Refused"/>; nothing is written.</summary>
+    public sealed record ForeseeVm(VmSpec Spec, MemorySize Overhead, MemorySize ImageNeeds, TimeSpan? Timeout);
+
+    /// <param name="Boot">What it would boot with, where it would start at once.</param>
+    /// <param name="Plan">Who would give for it.</param>
+    public sealed record Foreseen(VmId Vm, Prospect Prospect, string Text, MemorySize? Boot, RoomPlan? Plan);
 
     /// <summary>Answered by <see cref="Status"/>.</summary>
     public sealed record GetStatus;
@@ -43,19 +66,45 @@ public static class HostProtocol
         HostState State,
         ImmutableDictionary<VmId, VmProtocol.Report> Reports,
         ImmutableDictionary<VmId, Forecast> Forecasts,
-        MemorySize Cushion,
-        VmId? Gathering);
+        MemorySize Cushion)
+    {
+        /// <summary>dmm.host.memory; the ledger's may be less.</summary>
+        public MemorySize ConfiguredMemory { get; init; }
+
+        /// <summary>What was seen of the host itself; null where nobody looks.</summary>
+        public HostOutlook? Outlook { get; init; }
+
+        /// <summary>What is wrong with the host, a line each.</summary>
+        public ImmutableArray<string> Problems { get; init; } = [];
+
+        /// <summary>Who waits for whose memory, in the order in which it is promised.</summary>
+        public ImmutableArray<Wait> Waits { get; init; } = [];
+
+        /// <summary>Who moves.</summary>
+        public ImmutableArray<Operation> InFlight { get; init; } = [];
+
+        /// <summary>Who has a new target and waits for its turn, and since when.</summary>
+        public ImmutableSortedDictionary<VmId, DateTimeOffset> Held { get; init; } = ImmutableSortedDictionary<VmId, DateTimeOffset>.Empty;
+
+        /// <summary>How the journal is; the rest is what was known last while it is not writable.</summary>
+        public JournalHealth? Journal { get; init; }
+
+        /// <summary>From the start of the process to the first plan; null before it.</summary>
+        public TimeSpan? InControl { get; init; }
+
+        /// <summary>From the start of the process until every VM had reported; null before that.</summary>
+        public TimeSpan? AllActors { get; init; }
+    }
 
     // From the admission actor.
 
     /// <summary>Write down that this VM is wanted. Answered by <see cref="RequestRecorded"/> or <see cref="Refused"/>.</summary>
-    public sealed record RecordRequest(VmSpec Spec, MemorySize Overhead, DateTimeOffset Deadline);
+    public sealed record RecordRequest(VmSpec Spec, MemorySize Overhead, MemorySize ImageNeeds, DateTimeOffset Deadline);
 
     public sealed record RequestRecorded(VmId Vm);
 
-    /// <summary>Make room for this one, then launch it.</summary>
-    public sealed record Gather(VmId Vm);
-
-    /// <summary>It is not wanted any more, or its time is up. Memory is given back, unless its launch has begun.</summary>
+    /// <summary>It is not wanted any more, or its time is up. Answered by <see cref="NotGivenUp"/> where it is too late for that.</summary>
     public sealed record GiveUp(VmId Vm, AdmissionEnd End, string Why);
+
+    public sealed record NotGivenUp(VmId Vm, string Why);
 }

@@ -18,6 +18,9 @@ public sealed class PredictorActor : ReceiveActor, IWithTimers
     {
         Receive<PredictorProtocol.Sampled>(sampled =>
         {
+            // Of a guest whose samples don't tell what it uses nothing is foreseen: it stays as it is.
+            if (!sampled.Sample.TellsUse)
+                return;
             if (!_models.TryGetValue(sampled.Vm, out var model))
                 _models[sampled.Vm] = model = new(sampled.Vm, settings);
             var wasUrgent = model.Current?.Urgent == true;
@@ -30,7 +33,7 @@ public sealed class PredictorActor : ReceiveActor, IWithTimers
                     $"{sampled.Sample.MemAvailable} available of {sampled.Sizes.Actual}; {forecast.Demand} expected", sampled.Sizes.Actual, forecast.Demand));
             }
         });
-        Receive<PredictorProtocol.Forget>(forget => _models.Remove(forget.Vm));
+        Receive<PredictorProtocol.Forget>(forget => { _models.Remove(forget.Vm); });
         Receive<Tick>(_ => host.Tell(new PredictorProtocol.Forecasts([.. _models.Values.Select(m => m.Current).OfType<Forecast>()], Tick: true)));
         _period = period;
     }

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Event;
 using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Vms;
@@ -15,45 +14,83 @@ public sealed partial class VmActor
         ImmutableList<(string, Func<IVirtualMachine, CancellationToken, Task>)>.Empty;
 
     private bool _calling;
+    private ConnectionAttempt? _attempt;
 
-    /// <summary>A daemon, or an incarnation of this actor, may have died between launching and saying so: look first.</summary>
-    private void Launch(VmSpec spec)
+    /// <summary>
+    /// A daemon, or an incarnation of this actor, may have died between launching and saying so: then look first. That it can't be told whether the
+    /// VM runs is not that it does not: the reservation stands, and it is looked for again. So it does while the process of a launch that failed can't be ended.
+    /// </summary>
+    private void Launch(VmSpec spec, bool mayRun)
     {
-        var hypervisor = _hypervisor;
-        Run(_settings.LaunchDeadline, async cancellation =>
-            await hypervisor.FindAsync(spec, cancellation) ?? await hypervisor.LaunchAsync(spec, cancellation))
-            .PipeTo(Self, success: handle => new Launched(handle), failure: cause => new LaunchFailed(Say(cause)));
+        if (mayRun)
+        {
+            Run(_settings.LaunchDeadline, cancellation => _hypervisor.FindAsync(spec, cancellation))
+                .PipeTo(Self, success: handle => handle is null ? new LaunchNow(spec) : new Launched(handle), failure: cause => new Faulted(_connection, cause));
+            return;
+        }
+
+        Run(_settings.LaunchDeadline, cancellation => _hypervisor.LaunchAsync(spec, cancellation))
+            .PipeTo(Self, success: handle => new Launched(handle), failure: object (cause) => cause is VmLingersException
+                ? new Faulted(_connection, cause)
+                : new LaunchFailed(Say(cause)));
     }
 
     private void Connect()
     {
-        var (connection, self, hypervisor, handle) = (++_connection, Self, _hypervisor, _part!.Handle!);
-        Run(_settings.CallDeadline, cancellation =>
-            hypervisor.ConnectAsync(handle, fact => self.Tell(new Observed(connection, fact)), cancellation))
-            .PipeTo(Self, success: vm => new Connected(connection, vm), failure: cause => new ConnectFailed(connection, cause));
+        LetGo();
+        var (connection, attempt, self, hypervisor, handle) = (_connection, new ConnectionAttempt(), Self, _hypervisor, _part!.Handle!);
+        _attempt = attempt;
+        Run(_settings.CallDeadline, async cancellation =>
+        {
+            var vm = await hypervisor.ConnectAsync(handle, fact => self.Tell(new Observed(connection, fact)), cancellation);
+            if (attempt.Keep(vm))
+                return vm;
+            await vm.DisposeAsync();
+            throw new OperationCanceledException("the connection was given up before it was made");
+        }).PipeTo(Self, success: vm => new Connected(connection, vm), failure: cause => new ConnectFailed(connection, cause));
     }
+
+    /// <summary>
+    /// A hypervisor may refuse an addition for good reasons (no slot left); that is no fault of its driver. What it did all the same shows in the sizes: they are
+    /// known before the refusal is.
+    /// </summary>
+    private void Add(Addition addition, Func<IVirtualMachine, CancellationToken, Task> add) => Call(addition.ToString(), async (vm, cancellation) =>
+    {
+        try
+        {
+            await add(vm, cancellation);
+        }
+        catch (HypervisorException refused) when (refused is not VmGoneException)
+        {
+            await vm.ReadSizesAsync(cancellation);
+            throw new AdditionRefusedException(addition, refused);
+        }
+    });
 
     private void Call(string device, Func<IVirtualMachine, CancellationToken, Task> run)
     {
         _calls = _calls.RemoveAll(call => call.Device == device).Add((device, run));
-        if (!_calling)
+        CallNext();
+    }
+
+    /// <summary>All that was decided has been asked of the hypervisor only when this is over: only then may the host count on it, and more be asked.</summary>
+    private bool Busy => _calling || !_calls.IsEmpty;
+
+    /// <param name="what">What is known from it.</param>
+    private void CallEnded(VmCommand what)
+    {
+        _calling = false;
+        Feed(what);
+        if (Busy)
             CallNext();
+        else
+            Report();
     }
 
     private void CallNext()
     {
-        var wasCalling = _calling;
-        _calling = false;
-        if (_vm is not { } vm)
+        if (_vm is not { } vm || _calling || _calls.IsEmpty)
             return;
-        if (_calls.IsEmpty)
-        {
-            // All that was decided has been asked of the hypervisor: only now may the host count on it.
-            if (wasCalling)
-                Report();
-            return;
-        }
-
         var run = _calls[0].Run;
         _calls = _calls.RemoveAt(0);
         _calling = true;
@@ -62,34 +99,20 @@ public sealed partial class VmActor
         {
             await run(vm, cancellation);
             // What the devices were told bounds them from now on, but they may have moved until now: only sizes read afterwards bound the VM.
-            return await vm.ReadSizesAsync(cancellation);
-        }).PipeTo(Self, success: sizes => new CallDone(connection, sizes), failure: cause => new Faulted(connection, cause));
-    }
-
-    private void Stop(TimeSpan grace)
-    {
-        _part = _part is null ? null : _part with { StopGrace = grace };
-        if (_vm is not { } vm || _stopping)
-            return;
-        _stopping = true;
-        Report();
-        var connection = _connection;
-        Run(grace + _settings.CallDeadline, async cancellation =>
-        {
-            await vm.StopAsync(grace, cancellation);
+            // They come as an observation, ahead of this call's end and behind all that was read before.
+            await vm.ReadSizesAsync(cancellation);
             return true;
-        }).PipeTo(
-            Self,
-            success: _ => new Observed(connection, new VmObservation.Ended("stopped by its operator")),
-            failure: cause => new Faulted(connection, cause));
+        }).PipeTo(Self, success: _ => new CallDone(connection), failure: cause => cause is AdditionRefusedException refused
+            ? new AdditionRefused(connection, refused.Addition, refused.Message)
+            : new Faulted(connection, cause));
     }
 
     private void Measure()
     {
         if (_vm is { } vm)
         {
-            Run(_settings.CallDeadline, vm.MeasureOverheadAsync)
-                .PipeTo(Self, success: overhead => new OverheadMeasured(overhead), failure: _ => new OverheadMeasured(null));
+            Run(_settings.CallDeadline, vm.MeasureAsync)
+                .PipeTo(Self, success: cost => new CostMeasured(cost), failure: _ => new CostMeasured(null));
         }
     }
 
@@ -98,16 +121,16 @@ public sealed partial class VmActor
         _connection++;
         _calls = _calls.Clear();
         (_calling, _stopping) = (false, false);
-        if (_vm is { } vm)
+        if (_attempt?.GiveUp() is { } vm)
             Forget(vm.DisposeAsync());
-        _vm = null;
+        (_attempt, _vm) = (null, null);
     }
 
     private async Task<T> Run<T>(TimeSpan deadline, Func<CancellationToken, Task<T>> work)
     {
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_life.Token);
-        timeout.CancelAfter(deadline);
-        return await work(timeout.Token);
+        using var timeout = new CancellationTokenSource(deadline, _settings.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _life.Token);
+        return await work(either.Token);
     }
 
     /// <summary>Letting go of a connection can't fail in a way that anybody could act upon; that it failed is logged.</summary>
@@ -121,6 +144,8 @@ public sealed partial class VmActor
 
     private static string Say(Exception cause) => cause is OperationCanceledException ? "it took too long" : cause.GetBaseException().Message;
 
+    private sealed record LaunchNow(VmSpec Spec);
+
     private sealed record Launched(VmHandle Handle);
 
     private sealed record LaunchFailed(string Why);
@@ -131,11 +156,13 @@ public sealed partial class VmActor
 
     private sealed record Observed(int Connection, VmObservation Fact);
 
-    private sealed record CallDone(int Connection, VmSizes Sizes);
+    private sealed record CallDone(int Connection);
+
+    private sealed record AdditionRefused(int Connection, Addition Addition, string Why);
 
     private sealed record Faulted(int Connection, Exception Cause);
 
-    private sealed record OverheadMeasured(MemorySize? Overhead);
+    private sealed record CostMeasured(HostCost? Cost);
 
     private sealed record Reconnect;
 
@@ -143,5 +170,5 @@ public sealed partial class VmActor
 
     private sealed record ReportNow;
 
-    private sealed record MeasureOverhead;
+    private sealed record MeasureCost;
 }

@@ -1,8 +1,10 @@
+using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Event;
 using Dmm.Actors.Events;
 using Dmm.Actors.Prediction;
 using Dmm.Core.Hypervisors;
+using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
@@ -28,37 +30,45 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
     private IVirtualMachine? _vm;
     private int _connection;
     private int _attempts;
+    private long _heard;
     private bool _stopping;
     private GuestHello? _hello;
     private GuestSample? _sample;
-    private MemorySize? _overhead;
+    private HostCost? _cost;
 
     public VmActor(VmId id, IActorRef host, IActorRef predictor, IHypervisor hypervisor, VmActorSettings settings)
     {
         (_id, _host, _predictor, _hypervisor, _settings) = (id, host, predictor, hypervisor, settings);
         _memory = new() { Profile = settings.Profile, StartedAt = Now };
         Receive<VmProtocol.Assume>(Assume);
-        Receive<VmProtocol.SetTarget>(t => Feed(new VmCommand.SetTarget(t.Target, t.Max, t.Urgent, t.Min), alwaysReport: true));
-        Receive<VmProtocol.Stop>(stop => Stop(stop.Grace));
+        Receive<VmProtocol.SetTarget>(t =>
+        {
+            _heard = t.Number;
+            Feed(new VmCommand.SetTarget(t.Target, t.Max, t.Urgent, t.Min), alwaysReport: true);
+        });
+        Receive<VmProtocol.Stop>(stop => Stop(stop.Order));
+        Receive<VmProtocol.GoOn>(_ => GoOn());
+        Receive<StopDeadline>(_ => StopIsLate());
+        Receive<Asked>(_ => { });
+        Receive<AskOnceMore>(_ => AskToPowerDown());
+        Receive<LaunchNow>(l => Launch(l.Spec, mayRun: false));
         Receive<Launched>(l => TakeUp(l.Handle));
         Receive<LaunchFailed>(f => _host.Tell(new VmProtocol.LaunchFailed(_id, f.Why)));
         Receive<Connected>(Connected_);
         Receive<ConnectFailed>(ConnectFailed_);
         Receive<Observed>(o => o.Connection == _connection, o => Observe(o.Fact));
         Receive<Observed>(_ => { });
-        Receive<CallDone>(done => done.Connection == _connection, done =>
-        {
-            Feed(new VmCommand.ObserveSizes(done.Sizes));
-            CallNext();
-        });
+        Receive<CallDone>(done => done.Connection == _connection, _ => CallEnded(new VmCommand.Look()));
         Receive<CallDone>(_ => { });
+        Receive<AdditionRefused>(refused => refused.Connection == _connection, refused => CallEnded(new VmCommand.Refuse(refused.Addition, refused.Why)));
+        Receive<AdditionRefused>(_ => { });
         Receive<Faulted>(f => f.Connection == _connection, f => throw new DriverFaultException($"{_id}: {f.Cause.Message}", f.Cause));
         Receive<Faulted>(_ => { });
-        Receive<OverheadMeasured>(o => _overhead = o.Overhead ?? _overhead);
+        Receive<CostMeasured>(m => _cost = m.Cost ?? _cost);
         Receive<Reconnect>(_ => Connect());
         Receive<Look>(_ => Feed(new VmCommand.Look()));
         Receive<ReportNow>(_ => Report());
-        Receive<MeasureOverhead>(_ => Measure());
+        Receive<MeasureCost>(_ => Measure());
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -85,7 +95,7 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
         if (part.Handle is not null)
             Connect();
         else
-            Launch(part.Spec!);
+            Launch(part.Spec!, part.MayRun);
     }
 
     private void TakeUp(VmHandle handle)
@@ -98,18 +108,17 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
     private void Connected_(Connected c)
     {
         if (c.Connection != _connection)
-        {
-            Forget(c.Vm.DisposeAsync());
             return;
-        }
-
         (_vm, _attempts) = (c.Vm, 0);
+        // A boot is judged by what was heard since somebody could hear.
+        if (!HasSpoken)
+            _memory = _memory with { StartedAt = Now };
         Feed(new VmCommand.Connect(c.Vm.Capabilities), alwaysReport: true);
         Timers.StartPeriodicTimer("look", new Look(), _settings.LookPeriod);
         Timers.StartPeriodicTimer("report", new ReportNow(), _settings.ReportPeriod);
-        Timers.StartPeriodicTimer("overhead", new MeasureOverhead(), TimeSpan.Zero, _settings.OverheadPeriod);
-        if (_part!.StopGrace is { } grace)
-            Stop(grace);
+        Timers.StartPeriodicTimer("overhead", new MeasureCost(), TimeSpan.Zero, _settings.OverheadPeriod);
+        if (_part!.Stop is { } order)
+            Stop(order);
         CallNext();
     }
 
@@ -117,9 +126,9 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
     {
         if (f.Connection != _connection)
             return;
-        if (f.Cause is VmGoneException)
+        if (f.Cause is VmGoneException gone)
         {
-            End(f.Cause.Message);
+            End(f.Cause.Message, gone.Cause);
             return;
         }
 
@@ -144,7 +153,11 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
                 if (_hello?.Kernel != hello.Value.Kernel || _hello?.AgentVersion != hello.Value.AgentVersion)
                     Happened("agentHello", $"the guest's agent {hello.Value.AgentVersion} speaks, kernel {hello.Value.Kernel}");
                 _hello = hello.Value;
-                Report();
+                Feed(new VmCommand.ObserveHello(hello.Value), alwaysReport: true);
+                break;
+            case VmObservation.Able able:
+                Happened("able", $"it can be plugged up to {able.Value.PluggableMax} from now on", to: able.Value.PluggableMax);
+                Feed(new VmCommand.Connect(able.Value), alwaysReport: true);
                 break;
             case VmObservation.AgentSilent silent:
                 Happened("agentSilent", silent.Why);
@@ -154,15 +167,16 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
                 Lose(lost.Why);
                 break;
             case VmObservation.Ended ended:
-                End(ended.Why);
+                End(ended.Why, ended.Cause);
                 break;
         }
     }
 
     private void Feed(VmCommand command, bool alwaysReport = false)
     {
+        WatchBoot();
         var before = _memory;
-        foreach (var e in HotplugMachine.Decide(_memory, command, Now))
+        foreach (var e in HotplugMachine.Decide(_memory with { Busy = Busy }, command, Now))
         {
             _memory = HotplugMachine.Apply(_memory, e);
             Act(e);
@@ -182,6 +196,17 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
             case VmEvent.PlugAsked ask:
                 Call("hotplug", (vm, cancellation) => vm.SetPluggedAsync(ask.Plugged, cancellation));
                 break;
+            case VmEvent.RescueAsked rescue:
+                Happened("rescued", $"its guest has {_memory.Available} left and can't be plugged: it gets a rescue DIMM of {rescue.Base - _memory.Sizes!.Base}");
+                Add(Addition.RescueDimm, (vm, cancellation) => vm.RescueAsync(cancellation));
+                break;
+            case VmEvent.ExtensionAsked extension:
+                Happened("extended", $"its max {_memory.Max} is beyond its devices: another is added, up to {extension.PluggableMax}");
+                Add(Addition.Device, (vm, cancellation) => vm.ExtendAsync(extension.PluggableMax, cancellation));
+                break;
+            case VmEvent.Refused refused:
+                Happened("refused", $"{(refused.Addition == Addition.Device ? "a further hotplug device" : "a rescue DIMM")} was refused: {refused.Why}");
+                break;
             case VmEvent.PhaseEntered entered:
                 var text = entered.Why is null ? $"{entered.Phase} at {_memory.Actual}" : $"{entered.Phase} at {_memory.Actual}: {entered.Why}";
                 Happened(KindOf(entered.Phase), text, to: _memory.Target);
@@ -191,22 +216,28 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
 
     private void Report()
     {
-        var ceiling = _memory.Sizes is { } s
-            ? (s.Base + MemorySize.Max(s.Plugged, s.PluggedTarget)).MinusOrZero(MemorySize.Min(s.Ballooned, s.BalloonedTarget))
-            : MemorySize.Zero;
         // What has been decided but not yet carried out is not confirmed: no target is answered for until the calls are through.
-        var answered = _calling || !_calls.IsEmpty ? null : _memory.Target;
+        var answered = Busy ? null : _memory.Target;
         _host.Tell(new VmProtocol.Report(
-            _id, _memory.Phase, _memory.Why, _memory.Sizes, _memory.Sizes is null ? null : new(_memory.Actual, ceiling, answered))
+            _id, _memory.Phase, _stopping ? _stopWhy : _memory.Why, _memory.Sizes, _memory.Sizes is null ? null : new(_memory.Actual, _memory.Ceiling, answered))
         {
+            Heard = _heard,
             Capabilities = _memory.Capabilities,
+            Most = _memory.Target is null ? null : Ladder.Reachable(_memory, _memory.Max),
             Hello = _hello,
             Sample = _sample,
-            Overhead = _overhead,
-            Warnings = [.. _memory.Capabilities?.Lacks ?? [], .. _hello?.GrowthLimits() ?? []],
+            Cost = _cost,
+            Warnings = Warnings(),
             Stopping = _stopping,
         });
     }
+
+    private ImmutableArray<string> Warnings() =>
+    [
+        .. _memory.Capabilities?.Lacks ?? [],
+        .. _hello is { } hello ? GuestGrowth.Limits(hello, _memory.Sizes?.Base, _memory.Profile) : [],
+        .. _memory.ExtendFault is { } fault ? [$"a further hotplug device was refused: {fault}"] : ImmutableArray<string>.Empty,
+    ];
 
     private void Lose(string why)
     {
@@ -217,12 +248,14 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
         Timers.StartSingleTimer("reconnect", new Reconnect(), BackOff());
     }
 
-    private void End(string why)
+    private void End(string why, EndCause cause)
     {
+        // That it was ended for not booting stands above what its hypervisor says of its end.
+        (why, cause) = _gaveUp is { } because ? (because, EndCause.NeverBooted) : (why, cause);
         LetGo();
         Timers.CancelAll();
         Feed(new VmCommand.Finish(why));
-        _host.Tell(new VmProtocol.Ended(_id, why));
+        _host.Tell(new VmProtocol.Ended(_id, why, cause));
     }
 
     private TimeSpan BackOff()

@@ -20,8 +20,17 @@ public sealed record VmActorSettings
 
     public TimeSpan RestartMax { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// How far a restart's wait is spread by chance, as a part of it: VMs that failed together, as when their host was short of something, do not
+    /// come back in one moment. 0 for none.
+    /// </summary>
+    public double RestartSpread { get; init; } = 0.2;
+
     /// <summary>Bound on one call to the driver, beyond the driver's own deadlines.</summary>
     public TimeSpan CallDeadline { get; init; } = TimeSpan.FromSeconds(30);
 
     public TimeSpan LaunchDeadline { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>The clock of these deadlines; a simulation brings its own.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
 }

@@ -55,6 +55,9 @@ internal sealed class DaemonClient : IDisposable
     public Task<DoneView> PostAsync(string path, object? body, CancellationToken cancellation, TimeSpan? deadline = null) =>
         AskAsync<DoneView>(HttpMethod.Post, path, body, deadline ?? ChangeDeadline, cancellation);
 
+    /// <summary>Asks what would be; nothing is changed.</summary>
+    public Task<T> ForeseeAsync<T>(string path, object body, CancellationToken cancellation) => AskAsync<T>(HttpMethod.Post, path, body, ChangeDeadline, cancellation);
+
     public Task<DoneView> PatchAsync(string path, object body, CancellationToken cancellation) =>
         AskAsync<DoneView>(HttpMethod.Patch, path, body, ChangeDeadline, cancellation);
 

@@ -37,7 +37,7 @@ internal sealed class EventFeed(DaemonClient daemon, TimeProvider time)
             using (response)
             {
                 await using var items = ReadAsync(response, cancellation).GetAsyncEnumerator(cancellation);
-                while (await NextAsync(items))
+                while (await NextAsync(items, cancellation))
                 {
                     var next = items.Current;
                     if (last is not null && (next.At, next.Sequence).CompareTo((last.At, last.Sequence)) <= 0)
@@ -66,20 +66,24 @@ internal sealed class EventFeed(DaemonClient daemon, TimeProvider time)
         }
     }
 
-    private static async Task<bool> NextAsync(IAsyncEnumerator<EventView> items)
+    private static async Task<bool> NextAsync(IAsyncEnumerator<EventView> items, CancellationToken cancellation)
     {
         try
         {
-            return await items.MoveNextAsync();
+            if (await items.MoveNextAsync())
+                return true;
         }
         catch (Exception e) when (e is IOException or HttpRequestException)
         {
-            return false;
+            // The daemon went away; or the stream broke because it is not followed any more, which looks the same from here.
         }
         catch (JsonException e)
         {
             throw CommandException.Failed($"dmmd sends an event that this dmm does not understand; are both of one release? ({e.Message})");
         }
+
+        cancellation.ThrowIfCancellationRequested();
+        return false;
     }
 
     private static async IAsyncEnumerable<EventView> ReadAsync(

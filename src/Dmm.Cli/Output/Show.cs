@@ -59,6 +59,14 @@ internal static class Show
             : $"at {Time(at, clock)}";
     }
 
+    /// <summary>Whose memory somebody waits for.</summary>
+    public static string From(Contracts.WaitView wait)
+    {
+        var rest = wait.MissingBytes - wait.From.Sum(g => g.Bytes);
+        var from = wait.From.Select(g => $"{g.Vm} ({Size(g.Bytes)})");
+        return string.Join(", ", rest > 0 ? from.Append($"nobody yet ({Size(rest)})") : from);
+    }
+
     public static Style OfState(string state) => state switch
     {
         "settled" or "ready" => Good,

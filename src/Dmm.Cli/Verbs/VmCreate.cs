@@ -24,9 +24,17 @@ internal sealed class VmCreate
     private readonly Option<string?> _diskFormat =
         Values.OneOf("--disk-format", "raw or qcow2 [by the file's name]", "FORMAT", "raw", "qcow2");
     private readonly Option<string?> _network = Values.OneOf("--network", "none or user [none]", "KIND", "none", "user");
+    private readonly Option<string?> _restart = Values.Restart("Create it anew after it has ended: never, on-failure or always [never]");
+    private readonly Option<string?> _bootCheck =
+        Values.OneOf("--boot-check", "What shows that it has booted: heard (its guest speaks; else it is ended) or none [heard]", "HOW", "heard", "none");
     private readonly Option<bool> _wait = new("--wait") { Description = "Return when the VM runs, or has failed" };
     private readonly Option<TimeSpan?> _timeout =
         Values.Duration("--timeout", "How long it may wait for its memory [dmm.admission.deadline]");
+    private readonly Option<DateTimeOffset?> _deadline = Values.Time("--deadline", "Until when its memory must be there, instead of --timeout");
+    private readonly Option<int?> _priority = Values.Whole("--priority", "Who is created first where several wait, 0 to 1000, the highest first [100]");
+    private readonly Option<string?> _bootPolicy =
+        Values.OneOf("--boot-policy", "full, or early: starts with less, as little as --min, and grows to --boot [full]", "POLICY", "full", "early");
+    private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Say what would happen, who would give how much and how long it would take; change nothing" };
 
     private VmCreate()
     {
@@ -39,7 +47,8 @@ internal sealed class VmCreate
             new Command("create", "Launch a new VM, when there is memory for it")
             {
                 verb._name, verb._spec, verb._min, verb._boot, verb._max, verb._shares, verb._cpus, verb._kernel, verb._initrd,
-                verb._append, verb._disk, verb._diskFormat, verb._network, verb._wait, verb._timeout,
+                verb._append, verb._disk, verb._diskFormat, verb._network, verb._restart, verb._bootCheck, verb._wait, verb._timeout,
+                verb._deadline, verb._priority, verb._bootPolicy, verb._dryRun,
             },
             verb.RunAsync);
     }
@@ -47,6 +56,12 @@ internal sealed class VmCreate
     private async Task RunAsync(ParseResult parsed, Session session, CancellationToken cancellation)
     {
         var request = Request(parsed);
+        if (parsed.GetValue(_dryRun))
+        {
+            VmCreateForeseen.Write(await session.Daemon.ForeseeAsync<ForeseenView>("api/v1/vms?dryRun=true", request, cancellation), session);
+            return;
+        }
+
         var began = session.Time.GetUtcNow();
         var done = await session.Daemon.PostAsync("api/v1/vms", request, cancellation);
         if (!parsed.GetValue(_wait))
@@ -57,13 +72,19 @@ internal sealed class VmCreate
 
         if (!session.Json)
             Changes.Write(done, session);
-        var vm = await new VmCreateWait(session, request, began).UntilItRunsAsync(cancellation);
+        var vm = await new VmCreateWait(session, request.Name, began, WaitsFor(request, began)).UntilItRunsAsync(cancellation);
         var took = session.Time.GetUtcNow() - began;
         if (session.Json)
             session.Terminal.WriteJson(vm);
         else
             session.Terminal.WriteLine($"{vm.Id} runs with {Show.Size(vm.ActualBytes)} after {Show.Seconds(took)}");
     }
+
+    /// <summary>Null: as long as the daemon has it.</summary>
+    private static TimeSpan? WaitsFor(CreateVmRequest request, DateTimeOffset began) =>
+        request.TimeoutSeconds is { } seconds ? TimeSpan.FromSeconds(seconds)
+        : request.Deadline is { } deadline ? deadline - began
+        : null;
 
     private CreateVmRequest Request(ParseResult parsed)
     {
@@ -90,8 +111,13 @@ internal sealed class VmCreate
             Disk = disk ?? filesDisk?.Disk,
             DiskFormat = parsed.GetValue(_diskFormat) ?? filesDisk?.DiskFormat,
             Network = parsed.GetValue(_network) ?? spec?.Network,
+            Restart = Values.RestartName(parsed.GetValue(_restart) ?? spec?.Restart),
+            BootCheck = parsed.GetValue(_bootCheck) ?? spec?.BootCheck,
             Channels = spec is { Channels.Length: > 0 } ? [.. spec.Channels.Select(c => new ChannelRequest(c.Name, c.Socket))] : null,
-            TimeoutSeconds = (parsed.GetValue(_timeout) ?? spec?.Timeout)?.TotalSeconds,
+            TimeoutSeconds = (parsed.GetValue(_timeout) ?? (parsed.GetValue(_deadline) is null ? spec?.Timeout : null))?.TotalSeconds,
+            Deadline = parsed.GetValue(_deadline)?.ToUniversalTime(),
+            Priority = parsed.GetValue(_priority) ?? spec?.Priority,
+            BootPolicy = parsed.GetValue(_bootPolicy) ?? spec?.BootPolicy,
         };
     }
 

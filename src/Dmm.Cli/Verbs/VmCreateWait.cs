@@ -4,10 +4,10 @@ using Dmm.Contracts;
 namespace Dmm.Cli.Verbs;
 
 /// <summary>
-/// Follows a new VM until it runs, and says why where it does not. The daemon's own deadlines end an admission; this has its own behind
+/// Follows a VM that is created or started until it runs, and says why where it does not. The daemon's own deadlines end an admission; this has its own behind
 /// them, so that a daemon that forgets doesn't hold a script for ever.
 /// </summary>
-internal sealed class VmCreateWait(Session session, CreateVmRequest request, DateTimeOffset began)
+internal sealed class VmCreateWait(Session session, string name, DateTimeOffset began, TimeSpan? waitsFor)
 {
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(200);
 
@@ -30,7 +30,7 @@ internal sealed class VmCreateWait(Session session, CreateVmRequest request, Dat
     /// <exception cref="CommandException">It failed, with the daemon's reason; or it takes too long, and goes on.</exception>
     public async Task<VmView> UntilItRunsAsync(CancellationToken cancellation)
     {
-        var admission = request.TimeoutSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : LongestAdmission;
+        var admission = waitsFor ?? LongestAdmission;
         var waitingUntil = began + admission + BeyondAdmission;
         DateTimeOffset? bootingUntil = null;
         DateTimeOffset? awaySince = null;
@@ -40,7 +40,7 @@ internal sealed class VmCreateWait(Session session, CreateVmRequest request, Dat
             var now = session.Time.GetUtcNow();
             try
             {
-                var vm = await session.Daemon.FindVmAsync(request.Name, cancellation);
+                var vm = await session.Daemon.FindVmAsync(name, cancellation);
                 awaySince = null;
                 missingSince = vm is null ? missingSince ?? now : null;
                 if (vm is null)
@@ -54,13 +54,13 @@ internal sealed class VmCreateWait(Session session, CreateVmRequest request, Dat
             }
             catch (CommandException e) when (e.ExitCode == ExitCode.Unreachable && now - (awaySince ??= now) < AwayAtMost)
             {
-                Say($"{request.Name}: the daemon is away; waiting for it");
+                Say($"{name}: the daemon is away; waiting for it");
             }
 
             if (now > (bootingUntil ?? waitingUntil))
             {
                 throw CommandException.Failed(
-                    $"{request.Name} does not run yet; it goes on without this command (dmm vm show {request.Name})", "timeout");
+                    $"{name} does not run yet; it goes on without this command (dmm vm show {name})", "timeout");
             }
 
             await Task.Delay(Period, session.Time, cancellation);
@@ -71,8 +71,8 @@ internal sealed class VmCreateWait(Session session, CreateVmRequest request, Dat
     private bool Runs(VmView vm) => vm.State switch
     {
         "requested" or "waiting" or "launching" or "booting" => false,
-        "lost" or "stopping" or "stopped" =>
-            throw CommandException.Failed($"{request.Name} is {vm.State}{(vm.Why is null ? "" : $": {vm.Why}")}"),
+        "lost" or "stopping" or "stopped" or "returning" =>
+            throw CommandException.Failed($"{name} is {vm.State}{(vm.Why is null ? "" : $": {vm.Why}")}"),
         _ => true,
     };
 
@@ -89,12 +89,12 @@ internal sealed class VmCreateWait(Session session, CreateVmRequest request, Dat
     /// <param name="last">Take any event for the reason, or do without one.</param>
     private async Task ThrowIfFailedAsync(bool last, CancellationToken cancellation)
     {
-        var events = (await _events.PastAsync(began, cancellation)).Where(e => e.Vm == request.Name && e.At >= began).ToList();
-        var end = events.LastOrDefault(e => e.Kind is "admissionRefused" or "admissionFailed" or "admissionExpired" or "admissionCancelled")
+        var events = (await _events.PastAsync(began, cancellation)).Where(e => e.Vm == name && e.At >= began).ToList();
+        var end = events.LastOrDefault(e => e.Kind is "admissionRefused" or "admissionFailed" or "admissionExpired" or "admissionCancelled" or "bootFailed")
             ?? (last ? events.LastOrDefault() : null);
         if (end is not null)
         {
-            var text = end.Text.Contains(request.Name, StringComparison.Ordinal) ? end.Text : $"{request.Name}: {end.Text}";
+            var text = end.Text.Contains(name, StringComparison.Ordinal) ? end.Text : $"{name}: {end.Text}";
             throw CommandException.Failed(text, end.Kind switch
             {
                 "admissionExpired" => "timeout",
@@ -104,6 +104,6 @@ internal sealed class VmCreateWait(Session session, CreateVmRequest request, Dat
         }
 
         if (last)
-            throw CommandException.Failed($"{request.Name} is gone, and no event says why");
+            throw CommandException.Failed($"{name} is gone, and no event says why");
     }
 }

@@ -11,15 +11,19 @@ internal static class VmSet
         var min = Values.Size("--min", "The guarantee: never less than this");
         var max = Values.Size("--max", "Never more than this");
         var shares = Values.Whole("--shares", "Weight when memory is short");
-        var command = new Command("set", "Change a VM's policy while it runs") { name, min, max, shares };
+        var restart = Values.Restart("Create it anew after it has ended: never, on-failure or always");
+        var command = new Command("set", "Change a VM's policy while it runs") { name, min, max, shares, restart };
         command.Validators.Add(result =>
         {
-            if (result.GetResult(min) is null && result.GetResult(max) is null && result.GetResult(shares) is null)
-                result.AddError("nothing to set; give --min, --max or --shares");
+            if (result.GetResult(min) is null && result.GetResult(max) is null && result.GetResult(shares) is null && result.GetResult(restart) is null)
+                result.AddError("nothing to set; give --min, --max, --shares or --restart");
         });
         return line.Verb(command, async (parsed, session, cancellation) =>
         {
-            var request = new SetVmRequest(parsed.GetValue(min)?.Bytes, parsed.GetValue(max)?.Bytes, parsed.GetValue(shares));
+            var request = new SetVmRequest(parsed.GetValue(min)?.Bytes, parsed.GetValue(max)?.Bytes, parsed.GetValue(shares))
+            {
+                Restart = Values.RestartName(parsed.GetValue(restart)),
+            };
             Changes.Write(await session.Daemon.PatchAsync($"api/v1/vms/{parsed.GetRequiredValue(name)}", request, cancellation), session);
         });
     }

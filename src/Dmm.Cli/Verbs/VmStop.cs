@@ -1,28 +1,74 @@
 using System.CommandLine;
+using Dmm.Cli.Daemon;
 using Dmm.Contracts;
+using Dmm.Settings;
 
 namespace Dmm.Cli.Verbs;
 
-internal static class VmStop
+/// <summary>Ends a VM by asking its guest; its process only where that is asked for. A guest that does not power down is told of, never killed unasked.</summary>
+internal sealed class VmStop
 {
+    private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(200);
+
     /// <summary>Beyond the guest's grace: what the hypervisor may need to end the process and give its memory back.</summary>
     private static readonly TimeSpan Beyond = TimeSpan.FromMinutes(1);
 
     /// <summary>The longest grace that the daemon has by itself (<c>dmm.vm.stop-grace</c>).</summary>
     private static readonly TimeSpan LongestOwn = TimeSpan.FromHours(1);
 
+    private readonly Argument<string> _name = Values.VmName();
+    private readonly Option<TimeSpan?> _grace = Values.Duration("--grace", "How long the guest may take to power down [dmm.vm.stop-grace; with --kill 0s]");
+    private readonly Option<bool> _kill = new("--kill") { Description = "End its process: at once, or with --grace when the guest has not powered down by then" };
+    private readonly Option<bool> _wait = new("--wait") { Description = "Return when it is gone, or has not powered down in time" };
+
+    private VmStop()
+    {
+    }
+
     public static Command Build(CommandLine line)
     {
-        var name = Values.VmName();
-        var grace = Values.Duration("--grace", "How long the guest may take to power down; 0s ends it at once");
-        return line.Verb(new Command("stop", "End a VM") { name, grace }, async (parsed, session, cancellation) =>
+        var verb = new VmStop();
+        var command = new Command("stop", "Stop a VM: its guest powers down, and it stays stopped") { verb._name, verb._grace, verb._kill, verb._wait };
+        command.Validators.Add(result =>
         {
-            var within = parsed.GetValue(grace);
-            var request = new StopVmRequest(within?.TotalSeconds);
-            Changes.Write(
-                await session.Daemon.PostAsync(
-                    $"api/v1/vms/{parsed.GetRequiredValue(name)}/stop", request, cancellation, (within ?? LongestOwn) + Beyond),
-                session);
+            // A grace that is no duration has its own fault.
+            if (result.GetResult(verb._grace) is { Tokens: [{ Value: var grace }] } && DurationText.TryParse(grace, out var time) && time == TimeSpan.Zero && !result.GetValue(verb._kill))
+                result.AddError("--grace 0s gives the guest no time to power down; give it longer, or add --kill to end its process at once");
         });
+        return line.Verb(command, verb.RunAsync);
+    }
+
+    private async Task RunAsync(ParseResult parsed, Session session, CancellationToken cancellation)
+    {
+        var name = parsed.GetRequiredValue(_name);
+        var (within, began) = (parsed.GetValue(_grace), session.Time.GetUtcNow());
+        var request = new StopVmRequest(within?.TotalSeconds) { Kill = parsed.GetValue(_kill) };
+        var done = await session.Daemon.PostAsync($"api/v1/vms/{name}/stop", request, cancellation);
+        if (!parsed.GetValue(_wait))
+        {
+            Changes.Write(done, session);
+            return;
+        }
+
+        if (!session.Json)
+            Changes.Write(done, session);
+        await UntilGoneAsync(name, began, began + (within ?? LongestOwn) + Beyond, session, cancellation);
+        Changes.Write(done with { Text = "is gone, and its memory is back" }, session);
+    }
+
+    private static async Task UntilGoneAsync(string name, DateTimeOffset began, DateTimeOffset until, Session session, CancellationToken cancellation)
+    {
+        var events = new EventFeed(session.Daemon, session.Time);
+        while (true)
+        {
+            var vm = await session.Daemon.FindVmAsync(name, cancellation);
+            if (vm is null or { State: "stopped" })
+                return;
+            if (vm.State != "stopping" && (await events.PastAsync(began, cancellation)).LastOrDefault(e => e.Vm == name && e.Kind == "stopGivenUp" && e.At >= began) is { } given)
+                throw CommandException.Failed($"{name}: {given.Text}", "timeout");
+            if (session.Time.GetUtcNow() > until)
+                throw CommandException.Failed($"{name} is {vm.State}{(vm.Why is null ? "" : $": {vm.Why}")}", "timeout");
+            await Task.Delay(Period, session.Time, cancellation);
+        }
     }
 }

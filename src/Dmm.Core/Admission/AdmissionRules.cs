@@ -3,42 +3,37 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Admission;
 
-/// <summary>What can become of a request for a new VM on this host now.</summary>
-public abstract record Judgement
-{
-    private Judgement()
-    {
-    }
-
-    /// <summary>There is room: reserve now.</summary>
-    public sealed record Fits : Judgement;
-
-    /// <summary>Peers can make room; <paramref name="Missing"/> is not free yet.</summary>
-    public sealed record Waits(MemorySize Missing) : Judgement;
-
-    /// <summary>Not even with every peer at its min.</summary>
-    public sealed record Never(string Why) : Judgement;
-}
-
-/// <summary>Whether a new VM can be made room for, first form: guarantees always fit together.</summary>
+/// <summary>Whether a new VM can ever be made room for as things stand: guarantees always fit together.</summary>
 public static class AdmissionRules
 {
-    /// <param name="overhead">What the hypervisor is expected to need for it beside <paramref name="boot"/>.</param>
-    /// <param name="policies">Those of the VMs that have a claim.</param>
-    public static Judgement Judge(Ledger ledger, VmId vm, MemorySize boot, MemorySize overhead, IReadOnlyDictionary<VmId, VmPolicy> policies)
+    /// <summary>
+    /// What there is for a new VM with every peer at its min: memory less reserve, reservations, what was let go of, and Σ (min + overhead). A claim without a policy is a
+    /// launch's, which stands whole.
+    /// </summary>
+    public static MemorySize Room(Ledger ledger, IReadOnlyDictionary<VmId, VmPolicy> policies)
     {
-        var size = boot + overhead;
-        var others = ledger.EndReservation(vm);
-        if (size <= others.Free)
-            return new Judgement.Fits();
+        var guaranteed = ledger.Fixed;
+        foreach (var (peer, claim) in ledger.Claims)
+            guaranteed += claim.Overhead + (policies.TryGetValue(peer, out var policy) ? policy.Min : claim.Granted);
+        return ledger.HostMemory.MinusOrZero(guaranteed);
+    }
 
-        var guaranteed = others.Reserved + others.HostReserve;
-        foreach (var (peer, claim) in others.Claims)
-            guaranteed += claim.Overhead + MemorySize.Min(policies.TryGetValue(peer, out var policy) ? policy.Min : claim.Granted, claim.Size);
-        var possible = others.HostMemory.MinusOrZero(guaranteed);
-        return size <= possible
-            ? new Judgement.Waits(size - others.Free)
-            : new Judgement.Never(
-                $"{vm} needs {boot} to boot and about {overhead} of overhead; with every peer at its min this host has room for {possible}");
+    /// <summary>Why a VM can't be made room for, with figures and the least that would change it; null where it can.</summary>
+    /// <param name="room">As <see cref="Room"/> says.</param>
+    /// <param name="mins">What the mins of all peers come to: no more than that could come of them.</param>
+    public static string? Never(VmSpec spec, MemorySize overhead, MemorySize imageNeeds, MemorySize room, MemorySize mins)
+    {
+        var (vm, least) = (spec.Id, AdmissionRecord.LeastBoot(spec, imageNeeds));
+        if (least + overhead <= room)
+            return null;
+        var lacking = (least + overhead).MinusOrZero(room);
+        var needs = least < spec.Boot ? $"{vm} needs at least {least} to boot early" : $"{vm} needs {spec.Boot} to boot";
+        var boot = room.MinusOrZero(overhead).RoundDown(MemorySize.FromMiB(2));
+        var lowest = MemorySize.Max(spec.Policy.Min, imageNeeds);
+        var would = boot.IsZero || boot < imageNeeds ? ""
+            : boot >= lowest && spec.BootPolicy == BootPolicy.Full ? $"a boot of at most {boot}, or the boot policy early, would fit; or "
+            : boot >= spec.Policy.Min ? $"a boot of at most {boot} would fit; or "
+            : $"a min and a boot of at most {boot} would fit; or ";
+        return $"{needs} and about {overhead} of overhead; with every peer at its min this host has room for {room}: {would}{(lacking <= mins ? $"{lacking} less of its peers' mins, or more of the host" : $"{lacking} more of the host")}";
     }
 }

@@ -11,10 +11,12 @@ public sealed class DecayingHistogram(TimeSpan halfLife)
     private const int Buckets = 368;
     private const double Growth = 1.05;
     private static readonly double LogGrowth = Math.Log(Growth);
+    private static readonly MemorySize[] Edges = [.. Enumerable.Range(0, Buckets).Select(i => MemorySize.FromBytes(Math.Pow(Growth, i) * (1 << 20)))];
 
     private readonly double[] _weights = new double[Buckets];
     private DateTimeOffset _reference;
     private double _total;
+    private int _top;
 
     public bool IsEmpty => _total <= 0;
 
@@ -34,7 +36,9 @@ public sealed class DecayingHistogram(TimeSpan halfLife)
         }
 
         var weight = seconds * Math.Pow(2, halfLives);
-        _weights[BucketOf(used)] += weight;
+        var bucket = BucketOf(used);
+        _top = Math.Max(_top, bucket);
+        _weights[bucket] += weight;
         _total += weight;
     }
 
@@ -44,16 +48,17 @@ public sealed class DecayingHistogram(TimeSpan halfLife)
     {
         if (IsEmpty)
             return MemorySize.Zero;
-        var wanted = quantile * _total;
+        // From above: high quantiles are asked for, and lie near the top.
+        var above = (1 - quantile) * _total;
         var sum = 0.0;
-        for (var i = 0; i < Buckets; i++)
+        for (var i = _top; i > 0; i--)
         {
             sum += _weights[i];
-            if (sum >= wanted && sum > 0)
+            if (sum > above)
                 return UpperEdge(i);
         }
 
-        return UpperEdge(Buckets - 1);
+        return UpperEdge(0);
     }
 
     /// <summary>Weights grow without end as time goes on: bring them back before they lose precision.</summary>
@@ -61,12 +66,14 @@ public sealed class DecayingHistogram(TimeSpan halfLife)
     {
         var factor = Math.Pow(2, -halfLives);
         _total = 0;
-        for (var i = 0; i < Buckets; i++)
+        for (var i = 0; i <= _top; i++)
             _total += _weights[i] *= factor;
+        while (_top > 0 && _weights[_top] <= 0)
+            _top--;
     }
 
     private static int BucketOf(MemorySize used) =>
         used.Mebibytes <= 1 ? 0 : Math.Min(Buckets - 1, (int)Math.Ceiling(Math.Log(used.Mebibytes) / LogGrowth));
 
-    private static MemorySize UpperEdge(int bucket) => MemorySize.FromBytes(Math.Pow(Growth, bucket) * (1 << 20));
+    private static MemorySize UpperEdge(int bucket) => Edges[bucket];
 }

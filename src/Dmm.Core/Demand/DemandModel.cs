@@ -4,9 +4,10 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Demand;
 
 /// <summary>
-/// One VM's estimator and forecaster, first form. Working set = actual − MemAvailable (what the kernel says can't be had without
-/// swapping); level by the last sample, trend by an exponential average of the rate of growth, headroom from the forecast's own error.
-/// Pure but for its own memory: time comes with the samples.
+/// One VM's estimator and forecaster, a chain of small ones. Working set = actual − MemAvailable (what the kernel says can't be had without
+/// swapping), the page cache that is really used (<see cref="CacheNeed"/>) and what is missed of what is swapped out (<see cref="SwapNeed"/>); level by the last
+/// sample, trend by an exponential average of the rate of growth, headroom from the forecast's own error. A shrink leaves the high quantile of past use, what this hour needed before (<see cref="Seasons"/>), and
+/// what an earlier shrink showed to be missed (<see cref="ShrinkFloor"/>). Pure but for its own memory: time comes with the samples.
 /// </summary>
 public sealed class DemandModel(VmId vm, DemandSettings settings)
 {
@@ -22,12 +23,40 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
     /// <summary>Slower than this is not growth that a guest could be stalled by.</summary>
     private const double GrowthBytesPerSecond = 1 << 20;
 
+    private const double HarmSeconds = 2;
+
+    /// <summary>Headroom of a guest without an agent: what it says is a second old at best, and nobody hears it call.</summary>
+    private const double UnheardHeadroom = 1.5;
+
+    /// <summary>
+    /// What has hurt is remembered by half for so long: a guest whose harm is spared would otherwise no longer count as one that memory spares harm, and memory
+    /// would go back and forth between two that lack it.
+    /// </summary>
+    private const double HarmHalfLifeSeconds = 60;
+
+    /// <summary>Less than half a percent of the time is noise.</summary>
+    private const double StallNoticed = 0.005;
+
+    /// <summary>About as long as memory is on its way: growth within it is need, what lies further ahead only a wish.</summary>
+    private const double OnTheWaySeconds = 0.5;
+
+    /// <summary>A leap may double a guest, and a small one become this large: one that grows on is heard again in a tenth of a second.</summary>
+    private static readonly MemorySize SmallGuest = MemorySize.FromMiB(256);
+
     private readonly DecayingHistogram _history = new(settings.HalfLife);
+    private readonly CacheNeed _cache = new(settings.ProbeHalfLife);
+    private readonly SwapNeed _swap = new(settings.ProbeHalfLife);
+    private readonly ShrinkFloor _floor = new(settings.FloorHalfLife);
+    private readonly Seasons _seasons = new();
     private GuestSample? _last;
     private VmSizes? _lastSizes;
     private MemorySize _used;
+    private MemorySize _missed;
+    private MemorySize _cached;
     private double _bytesPerSecond;
     private double _errorBytes;
+    private double _harm;
+    private double _lastingHarm;
 
     public Forecast? Current { get; private set; }
 
@@ -35,30 +64,87 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
     public Forecast Take(GuestSample sample, VmSizes sizes)
     {
         var actual = sizes.Actual;
-        var used = Used(sample, sizes);
-        if (_last is { } last)
-            Learn(last, sample, used, sizes);
-        (_last, _lastSizes, _used) = (sample, sizes, used);
+        var occupied = Used(sample, sizes);
+        var (missed, cache) = (MemorySize.Zero, MemorySize.Zero);
+        var heard = sample.Source == SampleSource.Agent;
+        if (heard)
+        {
+            missed = _swap.Learn(_last, sample, _last is not null && Harm.Between(_last, sample) > StallNoticed);
+            cache = _cache.Learn(_last, sample);
+        }
+        else
+        {
+            // Without an agent nobody tells active from idle cache, nor what is read again: half of it counts as used, and DMM does not probe.
+            cache = MemorySize.Min(sample.ActiveFile, sample.MemAvailable);
+        }
 
-        var urgent = IsUrgent(sample, actual);
-        var ahead = Math.Max(0, _bytesPerSecond) * settings.Horizon.TotalSeconds;
-        var headroom = Math.Max(Math.Max(settings.HeadroomMin.Bytes, used.Bytes * settings.Headroom), 3 * _errorBytes);
-        if (urgent)
+        var used = occupied + missed + cache;
+        var refaulted = 0.0;
+        if (_last is { } last)
+        {
+            Learn(last, sample, used, missed, sizes);
+            // Over seconds: one stall of a millisecond is none.
+            var seconds = Math.Max(0, (sample.At - last.At).TotalSeconds);
+            _harm += (1 - Math.Exp(-seconds / HarmSeconds)) * (Harm.Between(last, sample) - _harm);
+            _lastingHarm = Math.Max(_harm, _lastingHarm * Math.Pow(0.5, seconds / HarmHalfLifeSeconds));
+            refaulted = Refaulted(last, sample);
+        }
+
+        var floor = _floor.Learn(actual, used, _harm, refaulted, sample.At);
+        _seasons.Learn(used, sample.At);
+        (_last, _lastSizes, _used, _missed, _cached) = (sample, sizes, used, missed, cache);
+
+        var urgent = IsUrgent(sample, actual) || (_floor.Hurts && actual < floor);
+        var rate = Math.Max(0, _bytesPerSecond);
+        var ahead = Math.Min(rate * settings.Horizon.TotalSeconds, Math.Max(used.Bytes, SmallGuest.Bytes));
+        var headroom = Math.Max(Math.Max(settings.HeadroomMin.Bytes, used.Bytes * settings.Headroom), 3 * _errorBytes) * (heard ? 1 : UnheardHeadroom);
+        // Who swaps lives through a lack; without swap the next fork is killed, and so what is foreseen is needed.
+        var swaps = Swaps(sample);
+        var soon = swaps ? Math.Min(rate * OnTheWaySeconds, 0.25 * used.Bytes) : ahead;
+        if (urgent && !swaps)
+            soon = Math.Max(soon, actual.Bytes * 0.25);
+        // How much of a burst is still to come nobody knows, unless what has come of it already is seen in swap.
+        if (urgent && missed.IsZero)
             ahead = Math.Max(ahead, actual.Bytes * 0.25);
-        var demand = MemorySize.FromBytes(used.Bytes + ahead + headroom);
-        var past = MemorySize.FromBytes(_history.Quantile(settings.ShrinkQuantile).Bytes + headroom);
-        return Current = new(vm, used, demand, MemorySize.Max(demand, past), urgent, sample.At);
+        var need = MemorySize.FromBytes(used.Bytes + soon);
+        var demand = MemorySize.Max(MemorySize.FromBytes(used.Bytes + ahead + headroom), _floor.Hurts ? floor : MemorySize.Zero);
+        var past = MemorySize.FromBytes((_history.Quantile(settings.ShrinkQuantile) + cache).Bytes + headroom);
+        var season = settings.Seasons ? _seasons.Expected(sample.At) : MemorySize.Zero;
+        var shrinkTo = MemorySize.Max(MemorySize.Max(demand, past), MemorySize.Max(floor, season));
+        return Current = new(vm, used, demand, shrinkTo, urgent, sample.At)
+        {
+            Need = need,
+            Used = occupied,
+            Harm = _lastingHarm,
+            BytesPerSecond = _bytesPerSecond,
+            Headroom = MemorySize.FromBytes(headroom),
+            HeadroomBound = HeadroomBound(used),
+            Bound = shrinkTo == demand ? "demand" : shrinkTo == past ? "past use" : shrinkTo == floor ? "a shrink that hurt" : "this hour on earlier days",
+        };
+    }
+
+    private string HeadroomBound(MemorySize used) =>
+        3 * _errorBytes > Math.Max(settings.HeadroomMin.Bytes, used.Bytes * settings.Headroom) ? "the forecast's own error"
+        : used.Bytes * settings.Headroom > settings.HeadroomMin.Bytes ? "dmm.demand.headroom"
+        : "dmm.demand.headroom-min";
+
+    private static bool Swaps(GuestSample sample) => sample.Source == SampleSource.Agent && !sample.SwapTotal.IsZero;
+
+    private static double Refaulted(GuestSample last, GuestSample sample)
+    {
+        var seconds = (sample.At - last.At).TotalSeconds;
+        return seconds > 0 ? Math.Max(0, sample.Refaults - last.Refaults) * 4096 / seconds : 0;
     }
 
     /// <summary>
     /// Little memory alone is no need: an idle guest that was shrunk has little, and that is well so. Need is little memory in a guest that
-    /// grows, next to none, or a stall.
+    /// grows, next to none where nothing can be swapped, or a stall.
     /// </summary>
     private bool IsUrgent(GuestSample sample, MemorySize actual)
     {
         var low = MemorySize.Min(settings.LowMemory, actual.Scale(0.15));
         var growing = _bytesPerSecond > GrowthBytesPerSecond;
-        return sample.Reason == SampleReason.Stall || sample.MemAvailable < low.Scale(0.5)
+        return sample.Reason == SampleReason.Stall || (sample.MemAvailable < low.Scale(0.5) && !Swaps(sample))
             || ((sample.MemAvailable < low || sample.Reason == SampleReason.LowMemory) && growing);
     }
 
@@ -73,19 +159,20 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
         return (sizes.Base + sizes.Plugged).Clamp(sample.MemTotal, most).MinusOrZero(sizes.Ballooned + sample.MemAvailable);
     }
 
-    private void Learn(GuestSample last, GuestSample sample, MemorySize used, VmSizes sizes)
+    private void Learn(GuestSample last, GuestSample sample, MemorySize used, MemorySize missed, VmSizes sizes)
     {
         var seconds = (sample.At - last.At).TotalSeconds;
         if (!(seconds > 0))
             return;
-        _history.Add(_used, Math.Min(seconds, 60), sample.At);
+        // Cache that was found not to be used is not remembered as use.
+        _history.Add(_used.MinusOrZero(_cached), Math.Min(seconds, 60), sample.At);
 
         // A resize under way makes what is used uncertain by some MiB, which over a tenth of a second would look like a burst. What programs
         // and the kernel hold does not depend on the VM's size; where that is not told, nothing is learnt while the size moves.
         var told = sample.Source == SampleSource.Agent && !Held(sample).IsZero && !Held(last).IsZero;
         if (!told && sizes != _lastSizes)
             return;
-        double grown = told ? Held(sample).Bytes - Held(last).Bytes : used.Bytes - _used.Bytes;
+        double grown = told ? (Held(sample) + missed).Bytes - (Held(last) + _missed).Bytes : used.Bytes - _used.Bytes;
         var surprise = grown - (_bytesPerSecond * seconds);
         // Memory that was freed is no reason for headroom; growth that was not foreseen is.
         _errorBytes += ErrorWeight * Math.Min(1, seconds) * (Math.Max(0, surprise) - _errorBytes);

@@ -10,10 +10,19 @@ public sealed record DemandSettings
     /// <summary>Headroom as a part of what is used, 0 to 1.</summary>
     public double Headroom { get; init; } = 0.15;
 
-    public TimeSpan HalfLife { get; init; } = TimeSpan.FromMinutes(5);
+    public TimeSpan HalfLife { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>In so long the part of the page cache that counts as used sinks by half while nothing has to be read again.</summary>
+    public TimeSpan ProbeHalfLife { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>In so long the floor that a hurtful shrink has left sinks by half.</summary>
+    public TimeSpan FloorHalfLife { get; init; } = TimeSpan.FromMinutes(15);
 
     /// <summary>The quantile of past use that a voluntary shrink leaves, 0 to 1.</summary>
-    public double ShrinkQuantile { get; init; } = 0.95;
+    public double ShrinkQuantile { get; init; } = 0.98;
+
+    /// <summary>Whether a voluntary shrink leaves what this hour needed on earlier days. The lab leaves it out where it asks what less slack would cost.</summary>
+    public bool Seasons { get; init; } = true;
 
     /// <summary>MemAvailable below which a guest that still grows counts as being in need.</summary>
     public MemorySize LowMemory { get; init; } = MemorySize.FromMiB(64);

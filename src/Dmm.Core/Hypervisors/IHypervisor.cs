@@ -1,3 +1,4 @@
+using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
@@ -19,11 +20,15 @@ public interface IHypervisor : IAsyncDisposable
 
     /// <summary>
     /// Memory that a VM of this spec is expected to cost the host beside its guest's memory; the ledger counts it until
-    /// <see cref="IVirtualMachine.MeasureOverheadAsync"/> knows better.
+    /// <see cref="IVirtualMachine.MeasureAsync"/> knows better.
     /// </summary>
     MemorySize ExpectedOverhead(VmSpec spec);
 
+    /// <summary>The least memory that the image of this spec can be expected to boot with; zero where that is not known. Looks at files, starts nothing.</summary>
+    MemorySize ImageNeeds(VmSpec spec) => MemorySize.Zero;
+
     /// <summary>Starts the VM as a process that outlives this daemon and leaves nothing behind when it fails.</summary>
+    /// <exception cref="VmLingersException">It failed and its process is still there.</exception>
     Task<VmHandle> LaunchAsync(VmSpec spec, CancellationToken cancellation);
 
     /// <summary>
@@ -49,6 +54,10 @@ public interface IVirtualMachine : IAsyncDisposable
 {
     VmCapabilities Capabilities { get; }
 
+    /// <summary>
+    /// Reads the sizes and tells them as an observation, new or not, before it returns: so sizes are always told in the order in which they were
+    /// read, and whoever has this answer has heard of nothing older.
+    /// </summary>
     Task<VmSizes> ReadSizesAsync(CancellationToken cancellation);
 
     /// <summary>
@@ -62,12 +71,30 @@ public interface IVirtualMachine : IAsyncDisposable
     /// </summary>
     Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation);
 
-    /// <summary>The host's memory that the VM costs beside its guest's memory now; null where it can't be told.</summary>
-    Task<MemorySize?> MeasureOverheadAsync(CancellationToken cancellation);
+    /// <summary>
+    /// Raises <see cref="VmCapabilities.PluggableMax"/> to at least <paramref name="pluggableMax"/>, which is at most
+    /// <see cref="VmCapabilities.ExtendableTo"/>, by a further hotplug device. Such a device can't be taken away again. What the VM can do from
+    /// then on comes as <see cref="VmObservation.Able"/>.
+    /// </summary>
+    Task ExtendAsync(MemorySize pluggableMax, CancellationToken cancellation);
 
-    /// <summary>Ends the VM: asks the guest to power down, and after <paramref name="grace"/> ends its process. Done when the VM is gone and its memory is back.</summary>
-    /// <param name="grace">Zero ends it at once.</param>
-    Task StopAsync(TimeSpan grace, CancellationToken cancellation);
+    /// <summary>
+    /// Gives a guest that has nothing left to pay page metadata with one rescue DIMM of <see cref="VmCapabilities.RescueSize"/>, which brings its
+    /// own metadata. It counts as base from then on and stays for good.
+    /// </summary>
+    Task RescueAsync(CancellationToken cancellation);
+
+    /// <summary>What the VM costs its host now; null where it can't be told.</summary>
+    Task<HostCost?> MeasureAsync(CancellationToken cancellation);
+
+    /// <summary>
+    /// Asks the guest to power down, as the button of a machine does. Returns when it was asked: whether it does so shows as <see cref="VmObservation.Ended"/>.
+    /// </summary>
+    Task PowerDownAsync(CancellationToken cancellation);
+
+    /// <summary>Ends the VM at once, whatever its guest does. Done when the VM is gone and its memory is back.</summary>
+    /// <exception cref="HypervisorException">It is still there.</exception>
+    Task EndAsync(CancellationToken cancellation);
 }
 
 /// <summary>How a VM is reached, as the journal remembers it.</summary>
@@ -84,6 +111,11 @@ public sealed record VmHandle(
     /// <summary>A second control socket for people, where there is one.</summary>
     public string? OperatorSocket { get; init; }
 
+    /// <summary>Whether both name one process, under whatever name it is governed.</summary>
+    public bool SameProcess(VmHandle other) => Pid is not null && other.Pid is not null
+        ? (Pid, PidStart, BootId) == (other.Pid, other.PidStart, other.BootId)
+        : (Id, Control) == (other.Id, other.Control);
+
     /// <summary>The host side of the guest agent's channel.</summary>
     public string? AgentSocket { get; init; }
 
@@ -96,7 +128,32 @@ public sealed record VmHandle(
 /// <param name="PluggableMax">The most that can be plugged beside base; zero where it can't be.</param>
 /// <param name="BlockSize">The unit of plugging.</param>
 /// <param name="Lacks">Each thing it lacks that DMM would use, in one line with what follows.</param>
-public sealed record VmCapabilities(bool Balloon, MemorySize PluggableMax, MemorySize BlockSize, IReadOnlyList<string> Lacks);
+public sealed record VmCapabilities(bool Balloon, MemorySize PluggableMax, MemorySize BlockSize, IReadOnlyList<string> Lacks)
+{
+    private readonly MemorySize? _extendableTo;
+
+    /// <summary>How far <see cref="PluggableMax"/> can be raised while the VM runs; never below it.</summary>
+    public MemorySize ExtendableTo
+    {
+        get => MemorySize.Max(PluggableMax, _extendableTo ?? MemorySize.Zero);
+        init => _extendableTo = value;
+    }
+
+    /// <summary>The balloon may hold back what was plugged, too (DIMMs); otherwise boot memory and rescue DIMMs alone.</summary>
+    public bool BalloonTakesPlugged { get; init; }
+
+    /// <summary>What one rescue DIMM gives; zero where none can be given (any more).</summary>
+    public MemorySize RescueSize { get; init; }
+}
+
+/// <summary>What a VM's process takes of its host.</summary>
+/// <param name="Overhead">What it has resident beside its guest's memory, page tables included; null where that can't be told apart.</param>
+/// <param name="Resident">All that it has resident, guest's memory included.</param>
+/// <param name="Limit">
+/// The most that the process can have resident before a control group's limit (<c>memory.max</c> of its own or of a group above it) has it killed;
+/// null where nothing limits it. Source: Linux, Documentation/admin-guide/cgroup-v2.rst.
+/// </param>
+public sealed record HostCost(MemorySize? Overhead, MemorySize Resident, MemorySize? Limit);
 
 /// <summary>A fact about a VM, as its driver saw it.</summary>
 public abstract record VmObservation
@@ -112,6 +169,9 @@ public abstract record VmObservation
     /// <summary>The agent has (again) introduced itself.</summary>
     public sealed record Hello(GuestHello Value) : VmObservation;
 
+    /// <summary>What the VM can do has changed: a device was added, or its guest turned out to lack a driver.</summary>
+    public sealed record Able(VmCapabilities Value) : VmObservation;
+
     /// <summary>The agent has fallen silent: no line for longer than its slowest period allows, or its channel closed.</summary>
     public sealed record AgentSilent(string Why) : VmObservation;
 
@@ -119,7 +179,8 @@ public abstract record VmObservation
     public sealed record ConnectionLost(string Why) : VmObservation;
 
     /// <summary>The VM has ended. Last observation of a connection.</summary>
-    public sealed record Ended(string Why) : VmObservation;
+    /// <param name="Cause"><see cref="EndCause.PoweredDown"/> where it was meant, otherwise <see cref="EndCause.Failed"/>.</param>
+    public sealed record Ended(string Why, EndCause Cause) : VmObservation;
 }
 
 /// <summary>A hypervisor refused or failed.</summary>
@@ -153,6 +214,27 @@ public sealed class VmGoneException : HypervisorException
     }
 
     public VmGoneException(string message, Exception inner)
+        : base(message, inner)
+    {
+    }
+
+    /// <summary>How it ended, as far as what it left behind tells.</summary>
+    public EndCause Cause { get; init; }
+}
+
+/// <summary>A VM that is to be gone has a process that can't be ended: its memory is not back.</summary>
+public sealed class VmLingersException : HypervisorException
+{
+    public VmLingersException()
+    {
+    }
+
+    public VmLingersException(string message)
+        : base(message)
+    {
+    }
+
+    public VmLingersException(string message, Exception inner)
         : base(message, inner)
     {
     }

@@ -11,15 +11,16 @@ public sealed record Claim(MemorySize Actual, MemorySize Granted, MemorySize Ove
 
 /// <summary>
 /// The host's book of promises. Its one invariant (docs/architecture.md):
-/// <c>Σ claim + Σ reservation + host reserve ≤ host memory</c>.
+/// <c>Σ claim + Σ reservation + host reserve ≤ host memory</c>. What was let go of and still runs counts among the claims.
 /// Every change that DMM itself makes is refused where it would break that; only the world may break it (<see cref="Observe"/>,
-/// <see cref="TakeIn"/>), and then <see cref="Deficit"/> says by how much. Immutable: a change is a new ledger.
+/// <see cref="TakeIn"/>, <see cref="Follow"/>), and then <see cref="Deficit"/> says by how much. Immutable: a change is a new ledger.
 /// </summary>
 public sealed record Ledger
 {
     public Ledger(MemorySize hostMemory, MemorySize hostReserve) => (HostMemory, HostReserve) = (hostMemory, hostReserve);
 
-    public MemorySize HostMemory { get; }
+    /// <summary>What can be counted on, the host reserve included. The world may change it (<see cref="Follow"/>).</summary>
+    public MemorySize HostMemory { get; private init; }
 
     public MemorySize HostReserve { get; }
 
@@ -28,11 +29,20 @@ public sealed record Ledger
     /// <summary>Memory set aside for VMs that are about to be created, their overhead included.</summary>
     public ImmutableSortedDictionary<VmId, MemorySize> Reservations { get; private init; } = ImmutableSortedDictionary<VmId, MemorySize>.Empty;
 
+    /// <summary>What VMs that were let go of could take then: as long as their processes run nobody else can be promised it.</summary>
+    public ImmutableSortedDictionary<VmId, MemorySize> LetGo { get; private init; } = ImmutableSortedDictionary<VmId, MemorySize>.Empty;
+
     public MemorySize Claimed { get; private init; }
 
     public MemorySize Reserved { get; private init; }
 
-    public MemorySize Committed => Claimed + Reserved + HostReserve;
+    /// <summary>The sum of <see cref="LetGo"/>.</summary>
+    public MemorySize Loose { get; private init; }
+
+    /// <summary>What no shrink of a VM can free: set aside, or held by those that were let go of, or the host's own.</summary>
+    public MemorySize Fixed => Reserved + Loose + HostReserve;
+
+    public MemorySize Committed => Claimed + Fixed;
 
     /// <summary>What can still be promised; zero in a deficit.</summary>
     public MemorySize Free => HostMemory.MinusOrZero(Committed);
@@ -54,6 +64,9 @@ public sealed record Ledger
     public Ledger Observe(VmId vm, MemorySize actual, MemorySize overhead) =>
         Claims.TryGetValue(vm, out var claim) ? With(vm, claim with { Actual = actual, Overhead = overhead }) : this;
 
+    /// <summary>Takes note of what there is now. The world is never refused.</summary>
+    public Ledger Follow(MemorySize hostMemory) => hostMemory == HostMemory ? this : this with { HostMemory = hostMemory };
+
     /// <summary>Takes in a VM that runs already (adopted). The world is never refused.</summary>
     public Ledger TakeIn(VmId vm, Claim claim) => With(vm, claim);
 
@@ -61,9 +74,14 @@ public sealed record Ledger
     public Ledger? Reserve(VmId vm, MemorySize size)
     {
         var without = EndReservation(vm);
-        return size > without.Free
-            ? null
-            : without with { Reservations = without.Reservations.SetItem(vm, size), Reserved = without.Reserved + size };
+        return size > without.Free ? null : without.Keep(vm, size);
+    }
+
+    /// <summary>What was set aside before stays so, whatever there is by now: the next daemon's host may be smaller, and who was let go of is not yet seen to be gone.</summary>
+    public Ledger Keep(VmId vm, MemorySize size)
+    {
+        var without = EndReservation(vm);
+        return without with { Reservations = without.Reservations.SetItem(vm, size), Reserved = without.Reserved + size };
     }
 
     /// <summary>Gives a reservation back; nothing happens where there is none.</summary>
@@ -75,7 +93,20 @@ public sealed record Ledger
     /// <summary>Turns a reservation into the VM's claim in one step, so that its memory is never counted twice nor not at all.</summary>
     public Ledger Convert(VmId vm, Claim claim) => EndReservation(vm).With(vm, claim);
 
-    /// <summary>The VM is gone or let go of: its claim ends.</summary>
+    /// <summary>The VM is governed no more and runs on: its claim ends, and what it could take stays taken.</summary>
+    public Ledger LetGoOf(VmId vm, MemorySize size)
+    {
+        var without = Gone(vm).Release(vm);
+        return without with { LetGo = without.LetGo.SetItem(vm, size), Loose = without.Loose + size };
+    }
+
+    /// <summary>One that was let go of does not run any more, or is governed again; nothing happens where there is none.</summary>
+    public Ledger Gone(VmId vm) =>
+        LetGo.TryGetValue(vm, out var size)
+            ? this with { LetGo = LetGo.Remove(vm), Loose = Loose - size }
+            : this;
+
+    /// <summary>The VM is gone: its claim ends.</summary>
     public Ledger Release(VmId vm) =>
         Claims.TryGetValue(vm, out var claim)
             ? this with { Claims = Claims.Remove(vm), Claimed = Claimed - claim.Size }

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Dmm.Core.Memory;
 
 namespace Dmm.Core.Vms;
@@ -41,21 +40,4 @@ public sealed record GuestHello
 
     /// <summary>Whether <c>/proc/pressure/memory</c> can be used.</summary>
     public bool? Psi { get; init; }
-
-    /// <summary>What limits this guest's growth, each with what to set; empty where nothing does.</summary>
-    public ImmutableArray<string> GrowthLimits()
-    {
-        var limits = ImmutableArray.CreateBuilder<string>();
-        if (VirtioMem == false)
-            limits.Add("the guest has no virtio-mem driver bound: it can't grow beyond its boot memory; load the virtio_mem module");
-        if (AutoOnline == "offline")
-            limits.Add("new memory stays offline in the guest; boot it with memhp_default_state=online");
-        if (AutoOnline == "online_movable" || (OnlinePolicy == "auto-movable" && AutoMovableRatio > 2000))
-            limits.Add("the guest puts nearly all new memory into its movable zone, whose metadata then fills its boot memory; "
-                + "boot it with memhp_default_state=online memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_ratio=50");
-        if (AutoOnline is "online" or "online_kernel" && OnlinePolicy != "auto-movable")
-            limits.Add("new memory goes into the guest's kernel zone and much of it can't be unplugged again; "
-                + "boot it with memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_ratio=50");
-        return limits.ToImmutable();
-    }
 }

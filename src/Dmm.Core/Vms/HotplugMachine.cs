@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
 
 namespace Dmm.Core.Vms;
@@ -35,13 +36,19 @@ public static class HotplugMachine
                 Emit(new VmEvent.SizesSeen(s.Sizes, Moved(state.Sizes, s.Sizes), now));
                 break;
             case VmCommand.ObserveSample s:
-                Emit(new VmEvent.SampleSeen(s.Sample.MemAvailable, s.Sample.At));
+                Emit(new VmEvent.SampleSeen(s.Sample.MemAvailable, s.Sample.MemTotal, s.Sample.At));
+                break;
+            case VmCommand.ObserveHello h when h.Hello != state.Hello:
+                Emit(new VmEvent.HelloSeen(h.Hello));
+                break;
+            case VmCommand.Refuse r:
+                Emit(new VmEvent.Refused(r.Addition, r.Why, now));
                 break;
             case VmCommand.Lose lost:
-                Emit(new VmEvent.PhaseEntered(VmPhase.Lost, lost.Why));
+                Emit(new VmEvent.PhaseEntered(VmPhase.Lost, lost.Why, now));
                 return events.ToImmutable();
             case VmCommand.Finish end:
-                Emit(new VmEvent.PhaseEntered(VmPhase.Stopped, end.Why));
+                Emit(new VmEvent.PhaseEntered(VmPhase.Stopped, end.Why, now));
                 return events.ToImmutable();
         }
 
@@ -51,39 +58,145 @@ public static class HotplugMachine
         if (next.Phase == VmPhase.Booting && next.Available is null && now - next.StartedAt < next.Profile.BootDeadline)
             return events.ToImmutable();
 
-        foreach (var ask in Ladder.Asks(next, now))
+        // What is asked next is decided by what the devices will have been told by then.
+        foreach (var ask in next.Busy ? [] : Ladder.Asks(next, now))
             Emit(ask);
 
         var (phase, why) = PhaseOf(next, now);
         if (phase != next.Phase || why != next.Why)
-            Emit(new VmEvent.PhaseEntered(phase, why));
+            Emit(new VmEvent.PhaseEntered(phase, why, now));
         return events.ToImmutable();
     }
 
     public static VmMemory Apply(VmMemory state, VmEvent e) => e switch
     {
-        VmEvent.Connected c => state with
+        VmEvent.Connected c => Equipped(state, c.Capabilities),
+        VmEvent.HelloSeen h => state with { Hello = h.Hello },
+        VmEvent.TargetChanged t => state with
         {
-            Capabilities = c.Capabilities,
-            Phase = state.Phase == VmPhase.Lost ? VmPhase.Booting : state.Phase,
-            Why = null,
+            Target = t.Target,
+            Min = t.Min,
+            Max = t.Max,
+            Urgent = t.Urgent,
+            StillSince = t.At,
+            Tries = 0,
+            NextTryAt = t.At,
+            Trial = null,
         },
-        VmEvent.TargetChanged t => state with { Target = t.Target, Min = t.Min, Max = t.Max, Urgent = t.Urgent, MovedAt = t.At, Tries = 0, NextTryAt = t.At },
-        VmEvent.SizesSeen { Moved: true } s => state with { Sizes = s.Sizes, MovedAt = s.At, Tries = 0, NextTryAt = s.At },
-        VmEvent.SizesSeen s => state with { Sizes = s.Sizes },
-        VmEvent.SampleSeen s => state with { Available = s.Available, AvailableAt = s.At },
+        VmEvent.SizesSeen { Moved: true } s => GivenTime(state, Moved(state, s), s.At),
+        VmEvent.SizesSeen s => GivenTime(state, state with { Sizes = s.Sizes }, s.At),
+        VmEvent.SampleSeen s => Emptying(state, s) with
+        {
+            Available = s.Available,
+            AvailableAt = s.At,
+            MemTotal = s.MemTotal,
+            NextTryAt = IsEased(state, s) && s.At < state.NextTryAt ? s.At : state.NextTryAt,
+            KeptBack = state.KeptBack ?? (state.Sizes is { } sizes && s.At >= state.MovedAt + state.Profile.SampleLatency
+                ? MemorySize.Max(state.Profile.KernelShare, (sizes.Base + sizes.Plugged).MinusOrZero(s.MemTotal))
+                : null),
+        },
         VmEvent.BalloonAsked b => Asked(state, b.At, b.Again) with { Sizes = state.Sizes! with { BalloonedTarget = b.Ballooned } },
-        VmEvent.PlugAsked p => Asked(state, p.At, p.Again) with { Sizes = state.Sizes! with { PluggedTarget = p.Plugged } },
-        VmEvent.PhaseEntered p => state with { Phase = p.Phase, Why = p.Why },
+        VmEvent.PlugAsked p => Asked(state, p.At, p.Again) with
+        {
+            Sizes = state.Sizes! with { PluggedTarget = p.Plugged },
+            AskedWith = state.Available,
+            NextBlockAt = BlockDue(state, p),
+        },
+        VmEvent.RescueAsked r => state with { RescuedBase = r.Base, RescueAt = r.At },
+        VmEvent.ExtensionAsked x => state with { ExtendTries = state.ExtendTries + 1, NextExtendAt = x.At + BackOff(state, state.ExtendTries) },
+        VmEvent.Refused { Addition: Addition.RescueDimm } => state with { RescuedBase = MemorySize.Zero },
+        VmEvent.Refused r => state with { ExtendFault = r.Why },
+        VmEvent.PhaseEntered p => Entered(state, p),
         _ => throw new ArgumentOutOfRangeException(nameof(e), e, "not an event of the hotplug machine"),
     };
 
-    private static VmMemory Asked(VmMemory state, DateTimeOffset at, bool again)
+    private static VmMemory Equipped(VmMemory state, VmCapabilities can)
     {
-        if (!again)
-            return state with { MovedAt = at, Tries = 0, NextTryAt = at + state.Profile.PokeAfter };
-        var wait = state.Profile.RetryMin * Math.Pow(2, Math.Min(state.Tries, 16));
-        return state with { Tries = state.Tries + 1, NextTryAt = at + (wait < state.Profile.RetryMax ? wait : state.Profile.RetryMax) };
+        var extended = state.Capabilities is { } before && can.PluggableMax > before.PluggableMax;
+        return state with
+        {
+            Capabilities = can,
+            Phase = state.Phase == VmPhase.Lost ? VmPhase.Booting : state.Phase,
+            Why = null,
+            ExtendTries = extended ? 0 : state.ExtendTries,
+            ExtendFault = extended ? null : state.ExtendFault,
+        };
+    }
+
+    /// <summary>Of a DIMM that it was asked for a guest takes one memory block after the other out of use, long before the DIMM goes: that is movement.</summary>
+    private static VmMemory Emptying(VmMemory state, VmEvent.SampleSeen s) =>
+        state.GivesBlocks && s.MemTotal + state.Profile.MemoryBlock.Scale(0.5) <= state.MemTotal
+            ? state with { StillSince = s.At, NextBlockAt = s.At + state.Profile.StuckAfter }
+            : state;
+
+    /// <summary>Blocks that somebody else asked back, or this daemon before it forgot, have as long to come as those that are asked for now.</summary>
+    private static VmMemory GivenTime(VmMemory before, VmMemory after, DateTimeOffset at) =>
+        after.GivesBlocks && !before.GivesBlocks ? after with { NextBlockAt = at + after.Profile.StuckAfter } : after;
+
+    private static DateTimeOffset BlockDue(VmMemory state, VmEvent.PlugAsked p)
+    {
+        var gives = p.Plugged < state.Sizes!.Plugged;
+        return gives == state.GivesBlocks ? state.NextBlockAt
+            : gives ? p.At + state.Profile.StuckAfter
+            : p.At >= state.NextBlockAt ? p.At + state.Profile.UncooperativeAfter
+            : state.NextBlockAt;
+    }
+
+    private static VmMemory Asked(VmMemory state, DateTimeOffset at, bool again) => state with
+    {
+        Tries = again ? state.Tries + 1 : 0,
+        NextTryAt = at + (again ? BackOff(state, state.Tries) : state.Profile.PokeAfter),
+        Trial = new(state.Sizes!.Plugged, state.StillSince, again ? state.Tries + 1 : 0),
+    };
+
+    /// <summary>
+    /// What a guest could not do when it was asked, since it had too little to spare, it may be able to do now: its driver does not find out by itself for
+    /// long, and the back-off is no reason to wait.
+    /// </summary>
+    private static bool IsEased(VmMemory state, VmEvent.SampleSeen s) =>
+        state is { Sizes: { } sizes, AskedWith: { } with } && (sizes.Plugged != sizes.PluggedTarget || !state.Unaccepted.IsZero)
+        && s.Available >= with + state.Profile.Margin;
+
+    /// <summary>
+    /// A movement counts as progress, and forgives what was before, where it leads towards the target. A growth that falls back to where it began
+    /// (the device had shown what the guest would not accept) was none.
+    /// </summary>
+    private static VmMemory Moved(VmMemory state, VmEvent.SizesSeen s)
+    {
+        var next = state with
+        {
+            Sizes = s.Sizes,
+            MovedAt = s.At,
+            RescuedBase = s.Sizes.Base >= state.RescuedBase ? MemorySize.Zero : state.RescuedBase,
+        };
+        if (state is not { Sizes: { } before, Target: { } target })
+            return next with { StillSince = s.At, Tries = 0, NextTryAt = s.At };
+        if (state.Trial is { } trial && s.Sizes.Plugged < before.Plugged && s.Sizes.Plugged <= trial.Plugged && s.Sizes.PluggedTarget > trial.Plugged)
+            return next with { StillSince = trial.StillSince, Tries = trial.Tries, NextTryAt = s.At + BackOff(state, trial.Tries) };
+        var progress = Ladder.Distance(next.Actual, target) < Ladder.Distance(state.Actual, target);
+        return progress ? next with { StillSince = s.At, Tries = 0, NextTryAt = s.At + state.Profile.PokeAfter } : next;
+    }
+
+    /// <summary>An operation begins where the VM leaves a state of rest: its stillness counts from there.</summary>
+    private static VmMemory Entered(VmMemory state, VmEvent.PhaseEntered entered)
+    {
+        var begins = AtRest(state.Phase) && !AtRest(entered.Phase);
+        return state with
+        {
+            Phase = entered.Phase,
+            Why = entered.Why,
+            StillSince = begins ? entered.At : state.StillSince,
+            // What was asked of a connection that broke has come to pass or never will: the sizes of the next one tell.
+            RescuedBase = entered.Phase == VmPhase.Lost ? MemorySize.Zero : state.RescuedBase,
+        };
+    }
+
+    private static bool AtRest(VmPhase phase) => phase is VmPhase.Booting or VmPhase.Settled or VmPhase.Lost;
+
+    private static TimeSpan BackOff(VmMemory state, int tries)
+    {
+        var wait = state.Profile.RetryMin * Math.Pow(2, Math.Min(tries, 16));
+        return wait < state.Profile.RetryMax ? wait : state.Profile.RetryMax;
     }
 
     private static bool Moved(VmSizes? before, VmSizes after) =>
@@ -94,22 +207,32 @@ public static class HotplugMachine
         if (state.Target is not { } target)
             return (VmPhase.Settled, null);
         var reachable = Ladder.Reachable(state, target);
-        var distance = Ladder.Distance(state.Actual, reachable);
+        var shrinking = state.Actual > reachable;
+        var distance = Ladder.Distance(shrinking ? state.Actual : state.Given, reachable);
+        var still = AtRest(state.Phase) ? TimeSpan.Zero : now - state.StillSince;
         if (distance <= state.Profile.Tolerance)
         {
-            return (VmPhase.Settled, reachable == target
-                ? null
-                : $"{target} can't be reached: the VM can be from {Ladder.Reachable(state, MemorySize.Zero)} to {Ladder.Reachable(state, state.Max)} here");
+            // Nobody tells what the guest has accepted of what it was just given: it falls back at once, or it stays.
+            if (state is { Phase: VmPhase.Growing, MemTotal: null } && now - state.MovedAt < state.Profile.StaysFor)
+                return (VmPhase.Growing, null);
+            return (VmPhase.Settled, reachable == target ? null : Bounds(state, target));
         }
 
-        var shrinking = state.Actual > reachable;
-        var still = now - state.MovedAt;
         if (still < state.Profile.StuckAfter)
             return (shrinking ? VmPhase.Shrinking : VmPhase.Growing, null);
-        var why = !shrinking ? $"{distance} asked for and not taken by the guest"
+        var why = !state.Unaccepted.IsZero && !shrinking ? $"{state.Unaccepted} shown by its device and not accepted by the guest"
+            : !shrinking ? $"{distance} asked for and not taken by the guest"
             : state.Available is null ? "nobody tells what the guest can spare: nothing is taken"
             : state.Available <= state.Profile.Margin ? $"the guest has {state.Available} available and needs it"
             : $"{distance} asked back and not given by the guest";
         return (shrinking && still >= state.Profile.UncooperativeAfter ? VmPhase.Uncooperative : VmPhase.Stuck, why);
+    }
+
+    private static string Bounds(VmMemory state, MemorySize target)
+    {
+        var most = Ladder.Reachable(state, state.Max);
+        var bounds = $"{target} can't be reached: the VM can be from {Ladder.Reachable(state, MemorySize.Zero)} to {most} here"
+            + (state.InWholeBlocks && target < most ? $", in whole blocks of {state.Capabilities!.BlockSize}" : "");
+        return target > most && state.ExtendFault is { } fault ? $"{bounds}; a further device was refused: {fault}" : bounds;
     }
 }

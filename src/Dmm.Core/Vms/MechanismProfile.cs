@@ -11,6 +11,33 @@ public sealed record MechanismProfile
     /// <summary>Page metadata that a guest pays for each byte plugged, from memory that it already has (struct page: 64 bytes a 4 KiB page).</summary>
     public double MetadataRatio { get; init; } = 1.0 / 64;
 
+    /// <summary>What a kernel keeps back of its memory before it counts MemTotal, at least.</summary>
+    public MemorySize KernelShare { get; init; } = MemorySize.FromMiB(48);
+
+    /// <summary>The unit in which a guest accepts new memory or refuses it (Linux on x86: a memory block of 128 MiB).</summary>
+    public MemorySize MemoryBlock { get; init; } = MemorySize.FromMiB(128);
+
+    /// <summary>A sample that comes sooner after a movement may have been taken before it.</summary>
+    public TimeSpan SampleLatency { get; init; } = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>On an older sample nothing is taken: who took it may have died since, and the guest may have grown.</summary>
+    public TimeSpan SampleAge { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>Where nobody tells what the guest has accepted, a size that stayed for so long counts as accepted.</summary>
+    public TimeSpan StaysFor { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// With less available and no balloon left to give, page metadata can't be paid: only a rescue DIMM helps. MemAvailable counts some 3 MiB of caches
+    /// that are not free yet: a guest with 7 MiB available had 3.8 MiB free and met its OOM killer when it was plugged; at 7 MiB free a plug worked.
+    /// </summary>
+    public MemorySize RescueBelow { get; init; } = MemorySize.FromMiB(10);
+
+    /// <summary>
+    /// The part of boot memory that can be counted on for page metadata where all new memory becomes movable: from 256 MiB such a guest was
+    /// seen to reach 11.6 GiB, which is 0.71 of it; programs hold some more.
+    /// </summary>
+    public double MetadataShareOfBase { get; init; } = 0.5;
+
     /// <summary>What must stay available in a guest while it pays for metadata.</summary>
     public MemorySize MetadataFloor { get; init; } = MemorySize.FromMiB(8);
 

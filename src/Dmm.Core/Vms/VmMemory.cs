@@ -55,6 +55,12 @@ public sealed record VmMemory
     /// <summary>The guest is about to stall: give everything at once.</summary>
     public bool Urgent { get; init; }
 
+    /// <summary>
+    /// Calls to the hypervisor are out or wait: what its devices were told is uncertain, so nothing more is asked until they are through. Known to
+    /// whoever holds the VM.
+    /// </summary>
+    public bool Busy { get; init; }
+
     public VmPhase Phase { get; init; } = VmPhase.Booting;
 
     public string? Why { get; init; }
@@ -64,23 +70,103 @@ public sealed record VmMemory
 
     public DateTimeOffset AvailableAt { get; init; }
 
+    /// <summary>What the guest counts as its memory, as of <see cref="AvailableAt"/>; null where nobody tells.</summary>
+    public MemorySize? MemTotal { get; init; }
+
+    /// <summary>What the guest's kernel keeps back of its memory before it counts MemTotal, as its first sample told (a crash kernel's memory, say).</summary>
+    public MemorySize? KeptBack { get; init; }
+
+    /// <summary>What the guest's agent said of itself; null where there is none.</summary>
+    public GuestHello? Hello { get; init; }
+
     public DateTimeOffset StartedAt { get; init; }
 
-    /// <summary>When the sizes last changed, or the operation under way began.</summary>
+    /// <summary>When the sizes last changed: what was sampled before tells nothing about what can be taken.</summary>
     public DateTimeOffset MovedAt { get; init; }
 
-    /// <summary>Tries since the last movement, and when the next may be made.</summary>
+    /// <summary>Since when there was no progress, which is movement towards the target that was not taken back.</summary>
+    public DateTimeOffset StillSince { get; init; }
+
+    /// <summary>Tries since the last progress, and when the next may be made.</summary>
     public int Tries { get; init; }
 
     public DateTimeOffset NextTryAt { get; init; }
 
+    /// <summary>What the guest could spare when its hotplug was last asked for something; null where nobody told.</summary>
+    public MemorySize? AskedWith { get; init; }
+
+    /// <summary>How things stood when the guest was last asked to take more; null while nothing is to be judged.</summary>
+    public Trial? Trial { get; init; }
+
+    /// <summary>While blocks are asked back: how long their guest may take. Otherwise: until then none is asked back, since the last was not given.</summary>
+    public DateTimeOffset NextBlockAt { get; init; }
+
+    /// <summary>What base becomes by a rescue DIMM that was asked for; zero where none is under way.</summary>
+    public MemorySize RescuedBase { get; init; }
+
+    public DateTimeOffset RescueAt { get; init; }
+
+    /// <summary>Further devices asked for in vain since the last that came, why, and when the next may be asked for.</summary>
+    public int ExtendTries { get; init; }
+
+    public DateTimeOffset NextExtendAt { get; init; }
+
+    public string? ExtendFault { get; init; }
+
     public MemorySize Actual => Sizes?.Actual ?? MemorySize.Zero;
 
-    /// <summary>What a sample taken after the last movement says can be taken; zero where there is none.</summary>
-    public MemorySize CanGive =>
-        Available is { } available && AvailableAt >= MovedAt ? available.MinusOrZero(Profile.Margin) : MemorySize.Zero;
+    /// <summary>The most that the VM can become from what its devices were told: only below this is memory really back.</summary>
+    public MemorySize Ceiling => Sizes is { } s
+        ? (s.Base + RescueDue + MemorySize.Max(s.Plugged, s.PluggedTarget)).MinusOrZero(MemorySize.Min(s.Ballooned, s.BalloonedTarget))
+        : MemorySize.Zero;
 
-    public MemorySize SparkWanted => Max > (Sizes?.Base ?? MemorySize.Zero) ? Profile.Spark : MemorySize.Zero;
+    /// <summary>A rescue DIMM that is on its way: promised memory already.</summary>
+    public MemorySize RescueDue => Sizes is null ? MemorySize.Zero : RescuedBase.MinusOrZero(Sizes.Base);
+
+    /// <summary>
+    /// What the devices show and the guest has not accepted, as far as a sample taken since then tells. A guest may or may not count what is
+    /// ballooned in its MemTotal.
+    /// </summary>
+    public MemorySize Unaccepted
+    {
+        get
+        {
+            if (Sizes is not { } sizes || MemTotal is not { } total || KeptBack is not { } kept || AvailableAt < MovedAt + Profile.SampleLatency)
+                return MemorySize.Zero;
+            var accepted = total + kept + sizes.Ballooned;
+            var missing = MemorySize.Min((sizes.Base + sizes.Plugged).MinusOrZero(accepted), sizes.Plugged);
+            return missing < Profile.MemoryBlock.Scale(0.5) ? MemorySize.Zero : missing;
+        }
+    }
+
+    /// <summary>What the guest has and is known to have accepted.</summary>
+    public MemorySize Given => Actual.MinusOrZero(Unaccepted);
+
+    /// <summary>What a sample, taken after the last movement and not long ago, says can be taken; zero where there is none.</summary>
+    public MemorySize CanGive(DateTimeOffset now) =>
+        Available is { } available && AvailableAt >= MovedAt + Profile.SampleLatency && now - AvailableAt <= Profile.SampleAge
+            ? available.MinusOrZero(Profile.Margin)
+            : MemorySize.Zero;
+
+    public MemorySize SparkWanted => Max > (Sizes?.Base ?? MemorySize.Zero) && !InWholeBlocks ? Profile.Spark : MemorySize.Zero;
+
+    /// <summary>Blocks were asked back, and their guest has not given them yet.</summary>
+    public bool GivesBlocks => InWholeBlocks && Sizes is { } s && s.PluggedTarget < s.Plugged;
+
+    /// <summary>Its hotplug comes in blocks of which the balloon can't hold back a part beforehand.</summary>
+    public bool InWholeBlocks => Capabilities is { } can && MemoryLayout.InWholeBlocks(can);
+}
+
+/// <summary>A growth that falls back to <paramref name="Plugged"/> was no progress: what it was judged by before stands again.</summary>
+public sealed record Trial(MemorySize Plugged, DateTimeOffset StillSince, int Tries);
+
+/// <summary>What a hypervisor may refuse to add.</summary>
+public enum Addition
+{
+    /// <summary>A further hotplug device.</summary>
+    Device,
+
+    RescueDimm,
 }
 
 /// <summary>What can be said to the state machine.</summary>
@@ -90,13 +176,19 @@ public abstract record VmCommand
     {
     }
 
+    /// <summary>The VM is in hand, or what it can do has changed.</summary>
     public sealed record Connect(VmCapabilities Capabilities) : VmCommand;
+
+    public sealed record ObserveHello(GuestHello Hello) : VmCommand;
 
     public sealed record SetTarget(MemorySize Target, MemorySize Max, bool Urgent, MemorySize Min = default) : VmCommand;
 
     public sealed record ObserveSizes(VmSizes Sizes) : VmCommand;
 
     public sealed record ObserveSample(GuestSample Sample) : VmCommand;
+
+    /// <summary>The hypervisor would not add what was asked for.</summary>
+    public sealed record Refuse(Addition Addition, string Why) : VmCommand;
 
     /// <summary>Time has passed.</summary>
     public sealed record Look : VmCommand;
@@ -106,7 +198,10 @@ public abstract record VmCommand
     public sealed record Finish(string Why) : VmCommand;
 }
 
-/// <summary>What follows. <see cref="BalloonAsked"/> and <see cref="PlugAsked"/> are to be carried out by whoever holds the VM.</summary>
+/// <summary>
+/// What follows. <see cref="BalloonAsked"/>, <see cref="PlugAsked"/>, <see cref="RescueAsked"/> and <see cref="ExtensionAsked"/> are to be carried
+/// out, in their order, by whoever holds the VM.
+/// </summary>
 public abstract record VmEvent
 {
     private VmEvent()
@@ -117,14 +212,24 @@ public abstract record VmEvent
 
     public sealed record TargetChanged(MemorySize Target, MemorySize Min, MemorySize Max, bool Urgent, DateTimeOffset At) : VmEvent;
 
-    /// <param name="Moved">The actual size, or a part of it, changed.</param>
+    /// <param name="Moved">Base, plugged or ballooned memory changed.</param>
     public sealed record SizesSeen(VmSizes Sizes, bool Moved, DateTimeOffset At) : VmEvent;
 
-    public sealed record SampleSeen(MemorySize Available, DateTimeOffset At) : VmEvent;
+    public sealed record SampleSeen(MemorySize Available, MemorySize MemTotal, DateTimeOffset At) : VmEvent;
+
+    public sealed record HelloSeen(GuestHello Hello) : VmEvent;
 
     public sealed record BalloonAsked(MemorySize Ballooned, bool Again, DateTimeOffset At) : VmEvent;
 
     public sealed record PlugAsked(MemorySize Plugged, bool Again, DateTimeOffset At) : VmEvent;
 
-    public sealed record PhaseEntered(VmPhase Phase, string? Why) : VmEvent;
+    /// <param name="Base">What base becomes by it.</param>
+    public sealed record RescueAsked(MemorySize Base, DateTimeOffset At) : VmEvent;
+
+    /// <param name="PluggableMax">What can be plugged at least, once the further device is there.</param>
+    public sealed record ExtensionAsked(MemorySize PluggableMax, DateTimeOffset At) : VmEvent;
+
+    public sealed record Refused(Addition Addition, string Why, DateTimeOffset At) : VmEvent;
+
+    public sealed record PhaseEntered(VmPhase Phase, string? Why, DateTimeOffset At) : VmEvent;
 }

@@ -12,4 +12,7 @@ public sealed record VmSizes(MemorySize Base, MemorySize Plugged, MemorySize Bal
 {
     /// <summary>base + plugged − ballooned: what the guest can use now.</summary>
     public MemorySize Actual => (Base + Plugged).MinusOrZero(Ballooned);
+
+    /// <summary>The most that the VM can become from what its devices were told, without being told anything new.</summary>
+    public MemorySize Ceiling => (Base + MemorySize.Max(Plugged, PluggedTarget)).MinusOrZero(MemorySize.Min(Ballooned, BalloonedTarget));
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
 
 namespace Dmm.Core.Vms;
@@ -13,6 +14,14 @@ public sealed record VmSpec
     /// <summary>Memory that the VM boots with (<c>base</c>), between min and max.</summary>
     public required MemorySize Boot { get; init; }
 
+    public BootPolicy BootPolicy { get; init; }
+
+    /// <summary>Who is created first where several wait, the highest first; 0 to <see cref="MostPriority"/>.</summary>
+    public int Priority { get; init; } = DefaultPriority;
+
+    public const int DefaultPriority = 100;
+    public const int MostPriority = 1000;
+
     /// <summary>Virtual CPUs, 1 to <see cref="MaxCpus"/>.</summary>
     public int Cpus { get; init; } = 1;
 
@@ -25,14 +34,36 @@ public sealed record VmSpec
     /// <summary>Further virtio-serial channels between guest and host, each a Unix socket on the host; at most <see cref="MaxChannels"/>.</summary>
     public ImmutableArray<VmChannel> Channels { get; init; } = [];
 
+    /// <summary>Whether it is created anew after it has ended.</summary>
+    public RestartPolicy Restart { get; init; }
+
+    /// <summary>What shows that it has booted.</summary>
+    public BootCheck BootCheck { get; init; }
+
     public const int MaxCpus = 255;
     public const int MaxChannels = 16;
 
+    /// <summary>
+    /// The same VM when it boots anew under a policy that was changed while it ran: within its bounds, and where they move it, on a whole block if one lies between
+    /// them (QEMU takes whole MiB alone).
+    /// </summary>
+    public VmSpec Under(VmPolicy policy)
+    {
+        var block = MemorySize.FromMiB(2);
+        var boot = Boot.Clamp(policy.Min, policy.Max);
+        if (boot > Boot && boot.RoundUp(block) <= policy.Max)
+            boot = boot.RoundUp(block);
+        else if (boot < Boot && boot.RoundDown(block) >= policy.Min)
+            boot = boot.RoundDown(block);
+        return this with { Policy = policy, Boot = boot };
+    }
+
     public bool Equals(VmSpec? other) =>
         other is not null && Id == other.Id && Policy == other.Policy && Boot == other.Boot && Cpus == other.Cpus
+        && BootPolicy == other.BootPolicy && Priority == other.Priority && Restart == other.Restart && BootCheck == other.BootCheck
         && Medium == other.Medium && Network == other.Network && Channels.AsSpan().SequenceEqual(other.Channels.AsSpan());
 
-    public override int GetHashCode() => HashCode.Combine(Id, Policy, Boot, Cpus, Medium, Network);
+    public override int GetHashCode() => HashCode.Combine(Id, Policy, Boot, Cpus, Medium, Network, Restart, Priority);
 }
 
 /// <summary>What a VM boots from.</summary>
@@ -60,3 +91,13 @@ public enum VmNetwork
 
 /// <summary>A virtio-serial port <paramref name="Name"/> (such as <c>org.qemu.guest_agent.0</c>) whose host side is the Unix socket <paramref name="Socket"/>.</summary>
 public sealed record VmChannel(string Name, string Socket);
+
+/// <summary>With how much memory a VM may start.</summary>
+public enum BootPolicy
+{
+    /// <summary>With all that it asked.</summary>
+    Full,
+
+    /// <summary>With less, as little as its guarantee, as soon as that is there; it grows to what it asked as its peers' memory arrives.</summary>
+    Early,
+}

@@ -15,6 +15,7 @@ public static class Answers
         HostProtocol.Refused { Kind: HostProtocol.RefusalKind.NotFound } r => Error(404, r.Why, "notFound"),
         HostProtocol.Refused { Kind: HostProtocol.RefusalKind.Conflict } r => Error(409, r.Why, "conflict"),
         HostProtocol.Refused { Kind: HostProtocol.RefusalKind.Failed } r => Error(502, r.Why, "failed"),
+        HostProtocol.Refused { Kind: HostProtocol.RefusalKind.Unavailable } r => Error(503, r.Why, "unavailable"),
         HostProtocol.Refused r => Error(422, r.Why, "refused"),
         _ => Error(500, $"an answer of an unknown kind: {outcome}", "failed"),
     };
@@ -38,9 +39,13 @@ public static class Answers
         {
             return Error(422, fault.Message, "refused");
         }
+        catch (UnavailableException fault)
+        {
+            return Error(503, fault.Message, "unavailable");
+        }
         catch (AskTimeoutException)
         {
-            return Error(503, "the host's actor did not answer in time; its journal may be slow or not be writable, see the daemon's log", "timeout");
+            return Error(503, "the host's actor did not answer in time, and may still do what was asked; 'dmm host show' says how its journal is", "timeout");
         }
         catch (OperationCanceledException) when (!context.HttpContext.RequestAborted.IsCancellationRequested)
         {

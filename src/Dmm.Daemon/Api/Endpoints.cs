@@ -20,21 +20,16 @@ public static class Endpoints
     {
         var api = routes.MapGroup("/api/v1").AddEndpointFilter(ReadOnlyOverTcp).AddEndpointFilter(Answers.Guard);
         api.MapGet("/host", async (CancellationToken c) =>
-            Answers.Json(Views.HostOf(await gateway().StatusAsync(c), node, hypervisor.Name, HostPressure.Read())));
+            Answers.Json(Views.HostOf(await gateway().StatusAsync(c), node, hypervisor.Name)));
         api.MapGet("/vms", async (CancellationToken c) => Answers.Json(Views.VmsOf(await gateway().StatusAsync(c))));
         api.MapGet("/vms/{name}", async (string name, CancellationToken c) =>
             Views.VmOf(await gateway().StatusAsync(c), Specs.IdOf(name)) is { } vm
                 ? Answers.Json(vm)
                 : Answers.Error(404, $"there is no VM {name} on this host; 'dmm vm list' shows those that there are", "notFound"));
-        api.MapPost("/vms", async (HttpRequest http, CancellationToken c) =>
+        api.MapPost("/vms", async (bool? dryRun, HttpRequest http, CancellationToken c) =>
         {
             var request = await Answers.BodyAsync<CreateVmRequest>(http, c);
-            var (spec, notes) = Specs.Read(request, hypervisor);
-            if (request.TimeoutSeconds is { } seconds && !(seconds is > 0 and <= 86_400))
-                throw new SpecException($"{spec.Id}: timeout is {seconds} s; it must be more than 0 and at most a day");
-            var timeout = request.TimeoutSeconds is { } s ? TimeSpan.FromSeconds(s) : (TimeSpan?)null;
-            var outcome = await gateway().CommandAsync(new AdmissionProtocol.CreateVm(spec, hypervisor.ExpectedOverhead(spec), timeout, notes), c);
-            return outcome is HostProtocol.Done done ? Answers.Json(new DoneView(done.Vm.Name, done.Text, done.Notes), 202) : Answers.Of(outcome);
+            return await CreateAsync(gateway(), hypervisor, request, dryRun ?? false, c);
         });
         api.MapPost("/vms/{name}/adopt", async (string name, HttpRequest http, CancellationToken c) =>
         {
@@ -45,7 +40,10 @@ public static class Endpoints
         {
             var request = await Answers.BodyAsync<SetVmRequest>(http, c);
             return Answers.Of(await gateway().CommandAsync(
-                new HostProtocol.SetPolicy(Specs.IdOf(name), Size("min", request.MinBytes), Size("max", request.MaxBytes), request.Shares), c));
+                new HostProtocol.SetPolicy(Specs.IdOf(name), Size("min", request.MinBytes), Size("max", request.MaxBytes), request.Shares)
+                {
+                    Restart = Specs.RestartOf(name, request.Restart),
+                }, c));
         });
         api.MapPost("/vms/{name}/resize", async (string name, HttpRequest http, CancellationToken c) =>
         {
@@ -57,14 +55,60 @@ public static class Endpoints
             var request = await Answers.BodyAsync<StopVmRequest>(http, c);
             if (request.GraceSeconds is { } seconds && !(seconds is >= 0 and <= 3_600))
                 throw new SpecException($"{name}: grace is {seconds} s; it must be from 0 to an hour");
-            var grace = request.GraceSeconds is { } s ? TimeSpan.FromSeconds(s) : stopGrace;
-            return Answers.Of(await gateway().CommandAsync(new HostProtocol.StopVm(Specs.IdOf(name), grace), c));
+            var kill = request.Kill ?? false;
+            if (request.GraceSeconds == 0 && !kill)
+                throw new SpecException($"{name}: grace is 0 s, which gives its guest no time to power down; give it longer, or ask for its process to be ended (--kill)");
+            var grace = request.GraceSeconds is { } s ? TimeSpan.FromSeconds(s) : kill ? TimeSpan.Zero : stopGrace;
+            return Answers.Of(await gateway().CommandAsync(new HostProtocol.StopVm(Specs.IdOf(name), new(grace, kill)), c));
+        });
+        api.MapPost("/vms/{name}/start", async (string name, HttpRequest http, CancellationToken c) =>
+        {
+            var timeout = Specs.TimeoutOf(name, (await Answers.BodyAsync<StartVmRequest>(http, c)).TimeoutSeconds);
+            return Answers.Of(await gateway().CommandAsync(new HostProtocol.StartVm(Specs.IdOf(name), timeout), c));
         });
         api.MapPost("/vms/{name}/forget", async (string name, CancellationToken c) =>
             Answers.Of(await gateway().CommandAsync(new HostProtocol.ForgetVm(Specs.IdOf(name)), c)));
         api.MapGet("/events", async (DateTimeOffset? since, long? after, CancellationToken c) =>
             Answers.Json((await gateway().EventsAsync(since, after ?? 0, c)).Items.Select(Views.EventOf)));
         api.MapGet("/events/stream", (DateTimeOffset? since, long? after, HttpContext http) => StreamAsync(gateway(), since, after ?? 0, http));
+    }
+
+    private static async Task<IResult> CreateAsync(HostGateway host, IHypervisor hypervisor, CreateVmRequest request, bool dryRun, CancellationToken c)
+    {
+        var (spec, notes) = Specs.Read(request, hypervisor);
+        var timeout = Specs.TimeoutOf(request, TimeProvider.System.GetUtcNow());
+        if (await RunsUngovernedAsync(host, hypervisor, spec, c))
+        {
+            return Answers.Of(new HostProtocol.Refused(
+                HostProtocol.RefusalKind.Conflict, AdmissionWords.StillRuns(spec.Id)));
+        }
+
+        var (overhead, needs) = (hypervisor.ExpectedOverhead(spec), hypervisor.ImageNeeds(spec));
+        if (dryRun)
+        {
+            return await host.CommandAsync(new HostProtocol.ForeseeVm(spec, overhead, needs, timeout), c) is var answer && answer is HostProtocol.Foreseen foreseen
+                ? Answers.Json(AdmissionViews.Of(foreseen, notes))
+                : Answers.Of(answer);
+        }
+
+        var outcome = await host.CommandAsync(new AdmissionProtocol.CreateVm(spec, overhead, timeout, notes) { ImageNeeds = needs }, c);
+        return outcome is HostProtocol.Done done ? Answers.Json(new DoneView(done.Vm.Name, done.Text, done.Notes), 202) : Answers.Of(outcome);
+    }
+
+    /// <summary>
+    /// A VM that was let go of runs on under its name. A launch under that name would take it for its own that an earlier daemon had started.
+    /// </summary>
+    private static async Task<bool> RunsUngovernedAsync(HostGateway host, IHypervisor hypervisor, Core.Vms.VmSpec spec, CancellationToken c)
+    {
+        var state = (await host.StatusAsync(c)).State;
+        if (state.Vms.ContainsKey(spec.Id) || state.Admissions.ContainsKey(spec.Id) || state.Resting.ContainsKey(spec.Id))
+            return false;
+        // One that somebody else started is not found by its name: the last look at the host tells.
+        if (state.LetGo.TryGetValue(spec.Id, out var foreign) && !foreign.Owned)
+            return true;
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(c);
+        deadline.CancelAfter(InspectDeadline);
+        return await hypervisor.FindAsync(spec, deadline.Token) is not null;
     }
 
     private static async Task<object> AdoptAsync(HostGateway host, IHypervisor hypervisor, string name, AdoptVmRequest request, CancellationToken c)
@@ -80,16 +124,19 @@ public static class Endpoints
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(c);
         deadline.CancelAfter(InspectDeadline);
         var handle = await hypervisor.InspectAsync(id, request.Qmp, deadline.Token);
-        var (actual, overhead) = await LookAsync(hypervisor, handle, deadline.Token);
-        return await host.CommandAsync(new HostProtocol.AdoptVm(handle, policy, actual, overhead), c);
+        var (ceiling, overhead) = await LookAsync(hypervisor, handle, deadline.Token);
+        return await host.CommandAsync(new HostProtocol.AdoptVm(handle, policy, ceiling, overhead), c);
     }
 
-    /// <summary>What an adopted VM has and costs is known before it is taken in: the ledger refuses what does not fit.</summary>
-    private static async Task<(MemorySize Actual, MemorySize Overhead)> LookAsync(IHypervisor hypervisor, VmHandle handle, CancellationToken c)
+    /// <summary>
+    /// What an adopted VM can become and costs is known before it is taken in: the ledger refuses what does not fit. It may be in the middle of a
+    /// growth that somebody else asked for.
+    /// </summary>
+    private static async Task<(MemorySize Ceiling, MemorySize Overhead)> LookAsync(IHypervisor hypervisor, VmHandle handle, CancellationToken c)
     {
         await using var vm = await hypervisor.ConnectAsync(handle, _ => { }, c);
         var sizes = await vm.ReadSizesAsync(c);
-        return (sizes.Actual, await vm.MeasureOverheadAsync(c) ?? MemorySize.FromMiB(64));
+        return (sizes.Ceiling, (await vm.MeasureAsync(c))?.Overhead ?? MemorySize.FromMiB(64));
     }
 
     private static async Task StreamAsync(HostGateway host, DateTimeOffset? since, long after, HttpContext http)

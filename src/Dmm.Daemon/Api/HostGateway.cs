@@ -1,22 +1,58 @@
 using Akka.Actor;
 using Dmm.Actors.Events;
+using Dmm.Actors.Explaining;
 using Dmm.Actors.Hosts;
+using Dmm.Actors.Journals;
+using Dmm.Core.Vms;
 
 namespace Dmm.Daemon.Api;
 
-/// <summary>The HTTP side's way to the actors: every question has a deadline.</summary>
-public sealed class HostGateway(IActorRef host, IActorRef events)
+/// <summary>The HTTP side's way to the actors, through the host's keeper, which answers at once where the host's actor can't. Every question has a deadline.</summary>
+public sealed class HostGateway(IActorRef keeper, IActorRef events, IActorRef decisions)
 {
+    /// <summary>Beyond the longest wait for the journal's lock that is usual: a change is answered when it is written down.</summary>
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(10);
 
     public IActorRef Events => events;
 
-    public Task<HostProtocol.Status> StatusAsync(CancellationToken cancellation) =>
-        host.Ask<HostProtocol.Status>(new HostProtocol.GetStatus(), Deadline, cancellation);
+    /// <exception cref="UnavailableException">Nothing is known yet.</exception>
+    public async Task<HostProtocol.Status> StatusAsync(CancellationToken cancellation) =>
+        await keeper.Ask<object>(new KeeperProtocol.Look(), Deadline, cancellation) switch
+        {
+            HostProtocol.Status status => status,
+            HostProtocol.Refused refused => throw new UnavailableException(refused.Why),
+            var other => throw new UnavailableException($"an answer of an unknown kind: {other}"),
+        };
+
+    public Task<JournalHealth> HealthAsync(CancellationToken cancellation) =>
+        keeper.Ask<JournalHealth>(new KeeperProtocol.GetHealth(), Deadline, cancellation);
 
     /// <summary>Answers <see cref="HostProtocol.Done"/> or <see cref="HostProtocol.Refused"/>.</summary>
-    public Task<object> CommandAsync(object command, CancellationToken cancellation) => host.Ask<object>(command, Deadline, cancellation);
+    public Task<object> CommandAsync(object command, CancellationToken cancellation) =>
+        keeper.Ask<object>(new KeeperProtocol.Change(command), Deadline, cancellation);
+
+    /// <param name="at">Null: now.</param>
+    public Task<Explanation> ExplainAsync(VmId vm, DateTimeOffset? at, CancellationToken cancellation) =>
+        decisions.Ask<Explanation>(new DecisionLogActor.Explain(vm, at), Deadline, cancellation);
 
     public Task<EventLogActor.Events> EventsAsync(DateTimeOffset? since, long after, CancellationToken cancellation) =>
         events.Ask<EventLogActor.Events>(new EventLogActor.Read(since, after), Deadline, cancellation);
+}
+
+/// <summary>Not now; the message says why.</summary>
+public sealed class UnavailableException : Exception
+{
+    public UnavailableException()
+    {
+    }
+
+    public UnavailableException(string message)
+        : base(message)
+    {
+    }
+
+    public UnavailableException(string message, Exception inner)
+        : base(message, inner)
+    {
+    }
 }

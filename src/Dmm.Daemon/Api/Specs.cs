@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Dmm.Contracts;
 using Dmm.Core.Hypervisors;
+using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
@@ -29,6 +30,13 @@ public static class Specs
             Id = id,
             Policy = new(min, max, request.Shares ?? VmPolicy.DefaultShares),
             Boot = boot,
+            BootPolicy = request.BootPolicy switch
+            {
+                null or "full" => BootPolicy.Full,
+                "early" => BootPolicy.Early,
+                var other => throw new SpecException($"{id}: the boot policy is '{other}'; it must be full or early"),
+            },
+            Priority = request.Priority ?? VmSpec.DefaultPriority,
             Cpus = request.Cpus ?? 1,
             Medium = MediumOf(id, request),
             Network = request.Network switch
@@ -37,13 +45,51 @@ public static class Specs
                 "user" => VmNetwork.User,
                 var other => throw new SpecException($"{id}: network is '{other}'; it must be none or user"),
             },
+            Restart = RestartOf(id.Name, request.Restart) ?? RestartPolicy.Never,
+            BootCheck = request.BootCheck switch
+            {
+                null or "heard" => BootCheck.Heard,
+                "none" => BootCheck.None,
+                var other => throw new SpecException($"{id}: boot-check is '{other}'; it must be heard or none"),
+            },
             Channels = [.. (request.Channels ?? []).Select(c => new VmChannel(c.Name, Absolute(id, "channel socket", c.Socket)))],
         };
         var fault = spec.Policy.Fault()
+            ?? (spec.Priority is < 0 or > VmSpec.MostPriority ? $"priority is {spec.Priority}; it must be from 0 to {VmSpec.MostPriority}" : null)
             ?? (spec.Cpus is < 1 or > VmSpec.MaxCpus ? $"cpus is {spec.Cpus}; it must be from 1 to {VmSpec.MaxCpus}" : null)
             ?? (spec.Channels.Length > VmSpec.MaxChannels ? $"it has {spec.Channels.Length} channels; {VmSpec.MaxChannels} are possible" : null)
             ?? hypervisor.Fault(spec);
         return fault is null ? (spec, [.. notes]) : throw new SpecException($"{id}: {fault}");
+    }
+
+    public static RestartPolicy? RestartOf(string vm, string? restart) => restart switch
+    {
+        null => null,
+        "never" => RestartPolicy.Never,
+        "onFailure" or "on-failure" => RestartPolicy.OnFailure,
+        "always" => RestartPolicy.Always,
+        var other => throw new SpecException($"{vm}: restart is '{other}'; it must be never, on-failure or always"),
+    };
+
+    /// <summary>How long a VM that is started may wait for its memory; null where the request does not say.</summary>
+    public static TimeSpan? TimeoutOf(string vm, double? timeout) => timeout switch
+    {
+        null => null,
+        > 0 and <= 86_400 => TimeSpan.FromSeconds(timeout.Value),
+        _ => throw new SpecException($"{vm}: timeout is {timeout} s; it must be more than 0 and at most a day"),
+    };
+
+    /// <summary>How long it may wait for its memory; null where the request does not say.</summary>
+    /// <exception cref="SpecException">Neither a time to come nor a duration of at most a day.</exception>
+    public static TimeSpan? TimeoutOf(CreateVmRequest request, DateTimeOffset now)
+    {
+        if (request is { TimeoutSeconds: not null, Deadline: not null })
+            throw new SpecException($"{request.Name}: both a timeout and a deadline are given; one of them is enough");
+        if (request.Deadline is { } past && past <= now)
+            throw new SpecException($"{request.Name}: the deadline {past:u} is past, it is {now:u} now; it must be a time to come, at most a day from now");
+        if (request.Deadline is { } far && far > now.AddDays(1))
+            throw new SpecException($"{request.Name}: the deadline {far:u} is more than a day from now, {now:u}");
+        return request.Deadline is { } deadline ? deadline - now : TimeoutOf(request.Name, request.TimeoutSeconds);
     }
 
     public static VmId IdOf(string? name) => VmId.TryParse(name, out var id) ? id : throw new SpecException(NameFault(name));

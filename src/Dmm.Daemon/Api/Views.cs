@@ -2,6 +2,10 @@ using Dmm.Actors.Events;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Vms;
 using Dmm.Contracts;
+using Dmm.Core.Admission;
+using Dmm.Core.Hosts;
+using Dmm.Core.Lifecycle;
+using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
 namespace Dmm.Daemon.Api;
@@ -9,14 +13,12 @@ namespace Dmm.Daemon.Api;
 /// <summary>From what the host's actor knows to what the daemon answers.</summary>
 public static class Views
 {
-    public static HostView HostOf(HostProtocol.Status status, string node, string hypervisor, HostPressureView pressure)
+    public static HostView HostOf(HostProtocol.Status status, string node, string hypervisor)
     {
         var ledger = status.State.Ledger;
         var guests = ledger.HostMemory.MinusOrZero(ledger.HostReserve);
         var max = status.State.Vms.Values.Sum(vm => (double)vm.Policy.Max.Bytes);
-        List<string> problems = [];
-        if (!ledger.Deficit.IsZero)
-            problems.Add($"claims are {ledger.Deficit} more than this host has: nothing is granted until that holds again");
+        List<string> problems = [.. status.Journal?.Problem is { } journal ? [journal] : (string[])[], .. status.Problems];
         problems.AddRange(status.Reports.Values
             .Where(r => r.Phase is VmPhase.Lost or VmPhase.Stuck or VmPhase.Uncooperative)
             .OrderBy(r => r.Vm)
@@ -27,28 +29,47 @@ public static class Views
             Hypervisor = hypervisor,
             State = problems.Count == 0 ? "ready" : "degraded",
             MemoryBytes = ledger.HostMemory.Bytes,
+            ConfiguredMemoryBytes = status.ConfiguredMemory.Bytes,
+            MemoryWhy = status.Outlook?.Why,
             ReserveBytes = ledger.HostReserve.Bytes,
             CushionBytes = status.Cushion.Bytes,
             ClaimsBytes = ledger.Claimed.Bytes,
             ReservationsBytes = ledger.Reserved.Bytes,
+            LetGoBytes = ledger.Loose.Bytes,
             FreeBytes = ledger.Free.Bytes,
             DeficitBytes = ledger.Deficit.Bytes,
             OvercommitRatio = guests.IsZero ? 0 : Math.Round(max / guests.Bytes, 3),
-            Pressure = pressure,
+            Pressure = new(
+                status.Outlook?.Sight?.Available.Bytes, PerCent(status.Outlook?.Sight?.Stall?.Some), PerCent(status.Outlook?.Sight?.Stall?.Full)),
             Vms = status.State.Vms.Count,
-            Admissions = [.. status.State.Admissions.Values.OrderBy(a => a.At).Select(a => AdmissionOf(status, a))],
+            Admissions = [.. AdmissionLine.InOrder(status.State.Admissions.Values).Select(a => AdmissionViews.Of(status, a))],
+            Waits = [.. status.Waits.Select(WaitOf)],
+            Operations = [.. status.InFlight.Select(o => new OperationView(
+                o.Vm.Name, o.Uses.HasFlag(Mechanisms.Balloon), o.Uses.HasFlag(Mechanisms.Hotplug), o.Urgent))],
+            Held = [.. status.Held.OrderBy(h => h.Value).Select(h => new HeldView(h.Key.Name, h.Value))],
             Problems = problems,
+            InControlSeconds = Seconds(status.InControl),
+            AllActorsSeconds = Seconds(status.AllActors),
         };
     }
+
+    private static double? Seconds(TimeSpan? span) => span is { } s ? Math.Round(s.TotalSeconds, 3) : null;
+
+    private static WaitView WaitOf(Wait wait) =>
+        new(wait.Vm.Name, wait.Missing.Bytes, wait.Urgent, [.. wait.From.Select(g => new GiverView(g.Vm.Name, g.Size.Bytes))]);
+
+    private static double? PerCent(double? part) => part is { } p ? Math.Round(p * 100, 2) : null;
 
     public static IEnumerable<VmView> VmsOf(HostProtocol.Status status) =>
         status.State.Vms.Select(vm => VmOf(status, vm.Key, vm.Value))
             .Concat(status.State.Admissions.Values.Select(admission => VmOf(status, admission)))
+            .Concat(status.State.Resting.Values.Select(VmOf))
             .OrderBy(vm => vm.Id, StringComparer.Ordinal);
 
     public static VmView? VmOf(HostProtocol.Status status, VmId id) =>
         status.State.Vms.TryGetValue(id, out var vm) ? VmOf(status, id, vm)
         : status.State.Admissions.TryGetValue(id, out var admission) ? VmOf(status, admission)
+        : status.State.Resting.TryGetValue(id, out var resting) ? VmOf(resting)
         : null;
 
     public static EventView EventOf(EventLogActor.Numbered numbered) => new()
@@ -62,24 +83,9 @@ public static class Views
         ToBytes = numbered.Happening.To?.Bytes,
     };
 
-    private static AdmissionView AdmissionOf(HostProtocol.Status status, AdmissionRecord admission)
-    {
-        var (state, why) = StateOf(status, admission);
-        return new(
-            admission.Spec.Id.Name, state, admission.Size.Bytes,
-            admission.Reserved is null ? admission.Size.MinusOrZero(status.State.Ledger.Free).Bytes : 0,
-            why, admission.At, admission.Reserved is null ? admission.Deadline : null);
-    }
-
-    private static (string State, string Why) StateOf(HostProtocol.Status status, AdmissionRecord admission) =>
-        admission.Reserved is { } reserved ? ("launching", $"{reserved} set aside; the hypervisor is starting it")
-        : status.Gathering == admission.Spec.Id ? ("waiting",
-            $"{admission.Size.MinusOrZero(status.State.Ledger.Free)} of {admission.Size} missing: its peers are shrinking, until {admission.Deadline:HH:mm:ss}")
-        : ("requested", "others are before it in the queue");
-
     private static VmView VmOf(HostProtocol.Status status, AdmissionRecord admission)
     {
-        var (state, why) = StateOf(status, admission);
+        var (state, why) = (AdmissionViews.StateAsVm(admission), AdmissionViews.WhyOf(status, admission));
         var policy = admission.Spec.Policy;
         return new()
         {
@@ -90,12 +96,16 @@ public static class Views
             PluggedBytes = 0,
             BalloonedBytes = 0,
             ActualBytes = 0,
-            GrantedBytes = admission.Reserved is null ? 0 : admission.Spec.Boot.Bytes,
-            TargetBytes = admission.Spec.Boot.Bytes,
+            GrantedBytes = admission.Boot?.Bytes ?? 0,
+            TargetBytes = (admission.Boot ?? admission.Spec.Boot).Bytes,
+            Waits = status.Waits.FirstOrDefault(w => w.Vm == admission.Spec.Id) is { } wait ? WaitOf(wait) : null,
             MinBytes = policy.Min.Bytes,
             MaxBytes = policy.Max.Bytes,
             StaticMaxBytes = policy.Max.Bytes,
             Shares = policy.Shares,
+            Restart = NameOf(admission.Spec.Restart),
+            Priority = admission.Spec.Priority,
+            Returns = admission.Tries,
             OverheadBytes = admission.Overhead.Bytes,
             Agent = "none",
             Hypervisor = "",
@@ -112,9 +122,9 @@ public static class Views
         return new()
         {
             Id = id.Name,
-            State = report is null ? "booting" : report.Stopping ? "stopping" : report.Phase.ToString().ToLowerInvariant(),
+            State = report is null ? "booting" : report.Stopping || vm.Stop is not null ? "stopping" : report.Phase.ToString().ToLowerInvariant(),
             Why = report is null ? "the hypervisor has not reported yet" : report.Why,
-            BaseBytes = vm.Handle.Base.Bytes,
+            BaseBytes = sizes?.Base.Bytes ?? vm.Handle.Base.Bytes,
             PluggedBytes = sizes?.Plugged.Bytes ?? 0,
             BalloonedBytes = sizes?.Ballooned.Bytes ?? 0,
             ActualBytes = sizes?.Actual.Bytes ?? 0,
@@ -122,11 +132,17 @@ public static class Views
             TargetBytes = vm.Promise.Target.Bytes,
             MinBytes = vm.Policy.Min.Bytes,
             MaxBytes = vm.Policy.Max.Bytes,
-            StaticMaxBytes = report?.Capabilities is { } can ? (vm.Handle.Base + can.PluggableMax).Bytes : vm.Policy.Max.Bytes,
+            StaticMaxBytes = report is { Capabilities: { } can, Sizes: { } now } ? (now.Base + can.ExtendableTo).Bytes : vm.Policy.Max.Bytes,
             Shares = vm.Policy.Shares,
+            Restart = vm.Spec is { } spec ? NameOf(spec.Restart) : null,
+            Priority = vm.Spec?.Priority ?? 0,
+            Returns = vm.Tries,
             WorkingSetBytes = forecast?.WorkingSet.Bytes,
             DemandBytes = forecast?.Demand.Bytes,
             OverheadBytes = status.State.Ledger.Claims.TryGetValue(id, out var claim) ? claim.Overhead.Bytes : vm.Overhead.Bytes,
+            Waits = status.Waits.FirstOrDefault(w => w.Vm == id) is { } wait ? WaitOf(wait) : null,
+            HeldSince = status.Held.TryGetValue(id, out var since) ? since : null,
+            OwedBytes = vm.Owed?.Bytes,
             OperatorTargetBytes = vm.OperatorTarget?.Bytes,
             Agent = report?.Sample?.Source switch
             {
@@ -140,9 +156,42 @@ public static class Views
             OperatorQmp = vm.Handle.OperatorSocket,
             Console = vm.Handle.ConsoleSocket,
             Guest = report is null ? null : GuestOf(report),
-            Warnings = report is null ? [] : [.. report.Warnings],
+            Warnings = report is null ? []
+                : [.. report.Warnings, .. claim is not null && VmLimit.Warning(report.Cost, claim, vm.Policy.Max) is { } limit ? [limit] : (string[])[]],
         };
     }
+
+    private static VmView VmOf(RestingVm vm)
+    {
+        var policy = vm.Spec.Policy;
+        return new()
+        {
+            Id = vm.Spec.Id.Name,
+            State = vm.ReturnAt is null ? "stopped" : "returning",
+            Why = vm.ReturnAt is { } at ? $"{vm.Why}; it returns at {at:HH:mm:ss}" : vm.Why,
+            BaseBytes = 0,
+            PluggedBytes = 0,
+            BalloonedBytes = 0,
+            ActualBytes = 0,
+            GrantedBytes = 0,
+            TargetBytes = 0,
+            MinBytes = policy.Min.Bytes,
+            MaxBytes = policy.Max.Bytes,
+            StaticMaxBytes = policy.Max.Bytes,
+            Shares = policy.Shares,
+            Restart = NameOf(vm.Spec.Restart),
+            Priority = vm.Spec.Priority,
+            ReturnsAt = vm.ReturnAt,
+            Returns = vm.Tries,
+            OverheadBytes = 0,
+            Agent = "none",
+            Hypervisor = "",
+            Adopted = false,
+            Warnings = [],
+        };
+    }
+
+    private static string NameOf(RestartPolicy restart) => restart == RestartPolicy.OnFailure ? "onFailure" : restart.ToString().ToLowerInvariant();
 
     private static GuestView GuestOf(VmProtocol.Report report) => new()
     {

@@ -3,7 +3,11 @@ using Akka.Configuration;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Serialization;
 using Dmm.Actors.Vms;
+using Dmm.Core.Hosts;
 using Dmm.Core.Hypervisors;
+using Dmm.Core.Laws;
+using Dmm.Daemon.Journals;
+using Dmm.Hypervisors.Linux;
 using Dmm.Hypervisors.Qemu;
 using Dmm.Hypervisors.Simulation;
 using Dmm.Settings;
@@ -22,8 +26,33 @@ public static class ActorSettings
             Memory = memory,
             Reserve = settings.Host.Reserve,
             Cushion = settings.Host.Cushion.Of(memory.MinusOrZero(settings.Host.Reserve)),
+            CushionMax = settings.Host.CushionMax.Of(memory.MinusOrZero(settings.Host.Reserve)),
+            StallSome = settings.Host.PressureSome,
+            StallFull = settings.Host.PressureFull,
+            Margin = settings.Host.Margin,
+            WatchPeriod = settings.Host.WatchPeriod,
+            CalmAfter = settings.Host.CalmAfter,
+            Operations = new(settings.Plan.BalloonOperations, settings.Plan.HotplugOperations),
+            Spark = settings.Vm.Spark,
             Step = settings.Plan.Step,
+            DeadBand = settings.Plan.DeadBand,
+            ShrinkRate = settings.Plan.ShrinkRate,
+            UtilityWeight = settings.Plan.UtilityWeight,
+            Spare = settings.Plan.Spare,
             PlanPeriod = settings.Plan.Period,
+            Law = settings.Policy == PolicyKind.Dmm ? null : LawCatalog.All.First(law => law.Name.Equals(settings.Policy.ToString(), StringComparison.OrdinalIgnoreCase)).Name,
+            OvercommitMax = settings.Admission.OvercommitMaxRatio,
+            Returns = new()
+            {
+                Min = settings.Vm.ReturnMin,
+                Max = settings.Vm.ReturnMax,
+                CalmAfter = settings.Vm.ReturnCalm,
+                Deadline = settings.Vm.ReturnDeadline,
+            },
+            GatherAtOnce = settings.Admission.Gather,
+            LaunchesAtOnce = settings.Admission.Launches,
+            GuestMargin = settings.Vm.Margin,
+            History = new(settings.History.Keep, settings.History.Most),
         };
     }
 
@@ -50,9 +79,17 @@ public static class ActorSettings
         Headroom = settings.Demand.Headroom,
         HalfLife = settings.Demand.HalfLife,
         ShrinkQuantile = settings.Demand.ShrinkQuantile,
+        ProbeHalfLife = settings.Demand.ProbeHalfLife,
+        FloorHalfLife = settings.Demand.FloorHalfLife,
         Horizon = settings.Demand.Horizon,
         LowMemory = settings.Demand.LowMemory,
     };
+
+    /// <summary>Simulated VMs live on a simulated host, which has a little more than what DMM governs; nothing of this machine shows there.</summary>
+    public static IHostWatch WatchOf(DmmSettings settings, IHypervisor hypervisor) =>
+        hypervisor is SimulatedHypervisor simulated
+            ? new SimulatedHostWatch(simulated, settings.Host.Governed() + settings.Host.Margin)
+            : new LinuxHostWatch();
 
     public static IHypervisor HypervisorOf(DmmSettings settings, Action<string> log) => settings.Hypervisor switch
     {
@@ -81,15 +118,20 @@ public static class ActorSettings
                 LaunchDeadline = settings.Qemu.LaunchDeadline,
                 ProbeDeadline = settings.Qemu.ProbeDeadline,
                 StatsPeriod = settings.Qemu.StatsPeriod,
+                LowMemory = settings.Demand.LowMemory,
             },
             TimeProvider.System,
             log),
     };
 
-    /// <summary>Akka's own configuration: the journal, its serializer, and a cluster of one node.</summary>
+    /// <summary>
+    /// Akka's own configuration: the journal, its serializer, and a cluster of one node. The circuit breaker's deadline is twice the wait for a lock, so that it is
+    /// SQLite that says what is wrong, and a write that is still under way is never taken for failed; it closes again after a second, as the keeper backs off by itself.
+    /// </summary>
     public static Config AkkaOf(DmmSettings settings)
     {
-        var connection = $"Data Source={settings.Journal.Path}".Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
+        var connection = JournalFile.ConnectionString(settings.Journal.Path, settings.Journal.BusyTimeout).Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
+        var breaker = (2 * settings.Journal.BusyTimeout).TotalSeconds + 5;
         var serializer = $"{typeof(HostEventSerializer).FullName}, {typeof(HostEventSerializer).Assembly.GetName().Name}";
         var events = $"{typeof(IHostEvent).FullName}, {typeof(IHostEvent).Assembly.GetName().Name}";
         var snapshot = $"{typeof(HostSnapshot).FullName}, {typeof(HostSnapshot).Assembly.GetName().Name}";
@@ -119,7 +161,9 @@ public static class ActorSettings
                     class = "Akka.Persistence.Sql.Journal.SqlWriteJournal, Akka.Persistence.Sql"
                     connection-string = "{{connection}}"
                     provider-name = "SQLite.MS"
-                    auto-initialize = true
+                    auto-initialize = false
+                    parallelism = 1
+                    circuit-breaker { max-failures = 10, call-timeout = {{breaker}}s, reset-timeout = 1s }
                   }
                 }
                 snapshot-store {
@@ -128,7 +172,8 @@ public static class ActorSettings
                     class = "Akka.Persistence.Sql.Snapshot.SqlSnapshotStore, Akka.Persistence.Sql"
                     connection-string = "{{connection}}"
                     provider-name = "SQLite.MS"
-                    auto-initialize = true
+                    auto-initialize = false
+                    circuit-breaker { max-failures = 10, call-timeout = {{breaker}}s, reset-timeout = 1s }
                   }
                 }
               }

@@ -2,9 +2,11 @@ using Akka.Actor;
 using Akka.Cluster;
 using Akka.Hosting;
 using Dmm.Actors.Events;
+using Dmm.Actors.Explaining;
 using Dmm.Actors.Hosts;
 using Dmm.Core.Hypervisors;
 using Dmm.Daemon.Api;
+using Dmm.Daemon.Journals;
 using Dmm.Settings;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -17,7 +19,7 @@ public static class DaemonApp
     public static WebApplication Build(DmmSettings settings)
     {
         ControlSocket.Clear(settings.Socket.Path);
-        Journal.Prepare(settings.Journal.Path);
+        var store = OpenJournal(settings);
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
         {
             // Its own folder: ASP.NET would otherwise watch the working directory, which may be / with /proc below it.
@@ -28,6 +30,8 @@ public static class DaemonApp
         builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Akka", LogLevel.Warning);
         builder.WebHost.ConfigureKestrel(kestrel => Listen(kestrel, settings));
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(10));
+        // Made by a function, so that the house lets go of it when it is taken down.
+        builder.Services.AddSingleton(_ => store);
         builder.Services.AddSingleton(services =>
         {
             var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("dmm.hypervisor");
@@ -42,20 +46,13 @@ public static class DaemonApp
         var hypervisor = app.Services.GetRequiredService<IHypervisor>();
         app.MapGet("/alive", () => Results.Text("alive\n"));
         // The actors start with the host, after the routes are made: they are looked up at the first request.
-        var gateway = new Lazy<HostGateway>(() => new(registry.Get<HostActor>(), registry.Get<EventLogActor>()));
+        var gateway = new Lazy<HostGateway>(() => new(registry.Get<HostKeeper>(), registry.Get<EventLogActor>(), registry.Get<DecisionLogActor>()));
         app.MapApi(() => gateway.Value, hypervisor, Environment.MachineName, settings.Vm.StopGrace);
-        app.MapGet("/ready", async (CancellationToken c) =>
-        {
-            try
-            {
-                await gateway.Value.StatusAsync(c);
-                return Results.Text("ready\n");
-            }
-            catch (AskTimeoutException)
-            {
-                return Results.Text("the host's ledger does not answer\n", statusCode: 500);
-            }
-        });
+        app.MapExplanations(() => gateway.Value, new PastPromises(settings.Journal.Path, settings.Journal.BusyTimeout), TimeProvider.System);
+        app.MapGet("/metrics", async (HttpContext http, CancellationToken c) => await Metrics.WriteAsync(await gateway.Value.StatusAsync(c), http.Response, c));
+        app.MapGet("/ready", async (CancellationToken c) => await gateway.Value.HealthAsync(c) is { Problem: { } problem } health
+            ? Results.Text(health.Writable ? $"ready, but {problem}\n" : problem + "\n", statusCode: health.Writable ? 200 : 503)
+            : Results.Text("ready\n"));
         app.Lifetime.ApplicationStarted.Register(() => ControlSocket.Guard(settings.Socket));
         return app;
     }
@@ -71,27 +68,51 @@ public static class DaemonApp
     private static void Start(ActorSystem system, IActorRegistry registry, IServiceProvider services, DmmSettings settings)
     {
         var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("dmm");
-        registry.Register<EventLogActor>(system.ActorOf(EventLogActor.Props(settings.Events.Keep), "events"));
-        var host = system.ActorOf(
-            HostActor.Props(
-                services.GetRequiredService<IHypervisor>(), ActorSettings.HostOf(settings), ActorSettings.VmsOf(settings),
-                ActorSettings.DemandOf(settings), new() { Deadline = settings.Admission.Deadline, Queue = settings.Admission.Queue }),
-            HostActor.Name);
-        registry.Register<HostActor>(host);
+        registry.Register<EventLogActor>(system.ListenerOf<Happening>(EventLogActor.Props(settings.Events.Keep), "events"));
+        registry.Register<DecisionLogActor>(
+            system.ListenerOf<Planned>(DecisionLogActor.Props(new(settings.Explain.Keep, settings.Explain.Most)), DecisionLogActor.Name));
+        var hypervisor = services.GetRequiredService<IHypervisor>();
+        var lifetime = services.GetRequiredService<IHostApplicationLifetime>();
+        var (host, vms, demand) = (ActorSettings.HostOf(settings), ActorSettings.VmsOf(settings), ActorSettings.DemandOf(settings));
+        var admission = new Actors.Admission.AdmissionSettings { Deadline = settings.Admission.Deadline, Queue = settings.Admission.Queue };
+        var watch = ActorSettings.WatchOf(settings, hypervisor);
+        registry.Register<HostKeeper>(system.ActorOf(
+            HostKeeper.Props(
+                tenure => HostActor.Props(hypervisor, host, vms, demand, admission, watch, tenure),
+                services.GetRequiredService<JournalStore>(),
+                new() { ProcessStart = ProcessStart(), GiveUp = GiveUp }),
+            HostKeeper.Name));
         var cluster = Cluster.Get(system);
         cluster.Join(cluster.SelfAddress);
 
-        // Without its ledger the daemon governs nothing: it ends with the reason in the log, the VMs run on, and its supervisor starts it anew.
-        var lifetime = services.GetRequiredService<IHostApplicationLifetime>();
-        host.WatchAsync(CancellationToken.None).ContinueWith(
-            _ =>
+        // A journal that is corrupt does not mend itself, and without it nothing can be promised: a person must look. The VMs run on.
+        void GiveUp(string why)
+        {
+            log.LogCritical("{Why}; {WayOut}", why, JournalFaults.WayOut);
+            Environment.ExitCode = ExitCodes.JournalCorrupt;
+            lifetime.StopApplication();
+        }
+    }
+
+    /// <summary>A journal that is not there although VMs run was lost: a new one would promise their memory to others.</summary>
+    private static JournalStore OpenJournal(DmmSettings settings)
+    {
+        if (!File.Exists(settings.Journal.Path) && ActorSettings.HypervisorOf(settings, _ => { }) is IInventory inventory && inventory.Running() is { Count: > 0 } vms)
+        {
+            throw new StartException(
+                $"there is no journal {settings.Journal.Path}, but {vms.Count} VMs run, such as {vms[0]}, whose memory would be promised to others; "
+                + "'dmmd journal rebuild' makes one from what the hypervisor says")
             {
-                if (lifetime.ApplicationStopping.IsCancellationRequested)
-                    return;
-                log.LogCritical("the host's actor has ended: its journal can't be read or written; the VMs run on without DMM until it is back");
-                Environment.ExitCode = 1;
-                lifetime.StopApplication();
-            },
-            TaskScheduler.Default);
+                ExitCode = ExitCodes.JournalCorrupt,
+            };
+        }
+
+        return JournalStore.Open(settings.Journal.Path, settings.Journal.BusyTimeout, TimeProvider.System);
+    }
+
+    private static DateTimeOffset ProcessStart()
+    {
+        using var self = System.Diagnostics.Process.GetCurrentProcess();
+        return self.StartTime;
     }
 }

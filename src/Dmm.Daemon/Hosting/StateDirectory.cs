@@ -47,6 +47,9 @@ public sealed class StateDirectory : IDisposable
 /// <summary>The daemon can't start; the message is one line for people.</summary>
 public sealed class StartException : Exception
 {
+    /// <summary>What the process ends with; see <see cref="ExitCodes"/>.</summary>
+    public int ExitCode { get; init; } = ExitCodes.Failed;
+
     public StartException()
     {
     }

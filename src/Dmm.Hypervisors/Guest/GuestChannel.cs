@@ -25,6 +25,7 @@ public sealed class GuestChannel : IAsyncDisposable
     private readonly Action<VmObservation> _observe;
     private readonly Action<string> _log;
     private readonly SamplePacer _pacer;
+    private readonly GuestOrders _orders;
     private readonly ITimer _silenceTimer;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _gate = new();
@@ -35,8 +36,10 @@ public sealed class GuestChannel : IAsyncDisposable
     /// <param name="limit">The most memory that this VM can have; larger sizes are cut to it.</param>
     /// <param name="silence">An agent that says nothing for so long is reported as silent.</param>
     /// <param name="observe">Gets hellos, samples and silences, one at a time.</param>
+    /// <param name="low">Base of the low threshold that the agent is told to have; null leaves it its own.</param>
     public GuestChannel(
-        string socket, MemorySize limit, TimeSpan silence, TimeProvider time, Action<VmObservation> observe, Action<string> log)
+        string socket, MemorySize limit, TimeSpan silence, TimeProvider time, Action<VmObservation> observe, Action<string> log,
+        MemorySize? low = null)
     {
         _socket = socket;
         _limit = limit;
@@ -45,6 +48,7 @@ public sealed class GuestChannel : IAsyncDisposable
         _observe = observe;
         _log = log;
         _pacer = new SamplePacer(time, sample => Speak(new VmObservation.Sample(sample)));
+        _orders = new GuestOrders(low, time);
         _silenceTimer = time.CreateTimer(
             _ => FallSilent(string.Create(CultureInfo.InvariantCulture, $"no line for {silence.TotalSeconds:0.#} s")), null,
             Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -56,12 +60,19 @@ public sealed class GuestChannel : IAsyncDisposable
     /// <summary>Lines that were no line of the protocol.</summary>
     public long Refused => Interlocked.Read(ref _refused);
 
+    /// <summary>Sizes have moved: a sample is wanted now rather than at the agent's next turn. Returns at once; asks seldom enough.</summary>
+    public void AskSample() => _orders.AskSample();
+
+    /// <summary>The agent is to introduce itself again.</summary>
+    public void AskHello() => _orders.AskHello();
+
     public void Start() => _reader = Task.Run(ListenAsync);
 
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);
         await _reader.ConfigureAwait(false);
+        await _orders.DisposeAsync().ConfigureAwait(false);
         await _silenceTimer.DisposeAsync().ConfigureAwait(false);
         await _pacer.DisposeAsync().ConfigureAwait(false);
     }
@@ -76,13 +87,16 @@ public sealed class GuestChannel : IAsyncDisposable
                 try
                 {
                     using var socket = await UnixSocket.ConnectAsync(_socket, _stop.Token).ConfigureAwait(false);
+                    _orders.Open(line => GuestOrders.TryWrite(socket, line));
                     if (await ReadAsync(socket).ConfigureAwait(false) > 0)
                         backoff.Reset();
+                    _orders.Close();
                     _pacer.Flush();
                     FallSilent("the agent's channel was closed");
                 }
                 catch (Exception e) when (e is SocketUnreachableException or IOException or SocketException)
                 {
+                    _orders.Close();
                     FallSilent(e.Message);
                 }
 
@@ -127,6 +141,7 @@ public sealed class GuestChannel : IAsyncDisposable
         {
             case GuestMessage.Hello hello:
                 Heard();
+                _orders.Meet(hello);
                 Speak(new VmObservation.Hello(hello.Value));
                 break;
             case GuestMessage.Sample sample:

@@ -46,7 +46,7 @@ public static class GuestLine
     {
         if (Count(root, "protocol") is not (>= 1 and <= int.MaxValue and var protocol))
             return new GuestMessage.Refused("a hello without its protocol's version");
-        return new GuestMessage.Hello(new GuestHello
+        var hello = new GuestHello
         {
             Protocol = (int)protocol,
             AgentVersion = Text(root, "agent"),
@@ -60,7 +60,8 @@ public static class GuestLine
             SwapTotal = Size(root, "swapTotalKib", MaxSwap),
             VirtioMem = Flag(root, "virtioMem"),
             Psi = Flag(root, "psi"),
-        });
+        };
+        return new GuestMessage.Hello(hello, Size(root, "lowKib", limit));
     }
 
     private static GuestMessage Sample(JsonElement root, DateTimeOffset at, MemorySize limit)

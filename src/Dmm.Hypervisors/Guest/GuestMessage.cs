@@ -1,3 +1,4 @@
+using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
 namespace Dmm.Hypervisors.Guest;
@@ -9,7 +10,8 @@ public abstract record GuestMessage
     {
     }
 
-    public sealed record Hello(GuestHello Value) : GuestMessage;
+    /// <param name="LowMemory">Base of the agent's low threshold, as it was last told; null from agents that do not say.</param>
+    public sealed record Hello(GuestHello Value, MemorySize? LowMemory = null) : GuestMessage;
 
     public sealed record Sample(GuestSample Value) : GuestMessage;
 

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
+using Dmm.Hypervisors.Linux;
 
 namespace Dmm.Hypervisors.Qemu;
 
@@ -16,8 +17,8 @@ public sealed record HostProcess(int Pid, long Start)
     /// <returns>Null where there is no such process, or only what is left of one that has ended.</returns>
     public static HostProcess? Find(int pid)
     {
-        var stat = ReadStat(pid);
-        return stat is null || IsOver(pid, stat[0]) ? null : new(pid, long.Parse(stat[19], CultureInfo.InvariantCulture));
+        var stat = ProcFiles.Stat(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/stat"));
+        return stat.Length <= 19 || IsOver(pid, stat[0]) ? null : new(pid, long.Parse(stat[19], CultureInfo.InvariantCulture));
     }
 
     /// <summary>The id of the host's present boot; pids and start times mean nothing in another one.</summary>
@@ -94,20 +95,6 @@ public sealed record HostProcess(int Pid, long Start)
         catch (IOException)
         {
             return true;
-        }
-    }
-
-    /// <summary>The fields after the program's name, which may itself hold spaces and brackets: state is 0, start time 19.</summary>
-    private static string[]? ReadStat(int pid)
-    {
-        try
-        {
-            var text = File.ReadAllText($"/proc/{pid}/stat");
-            return text[(text.LastIndexOf(')') + 2)..].Split(' ');
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
         }
     }
 }

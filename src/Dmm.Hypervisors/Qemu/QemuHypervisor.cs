@@ -13,7 +13,7 @@ namespace Dmm.Hypervisors.Qemu;
 /// The driver for QEMU: launches VMs as processes that outlive the daemon, takes them up again through their QMP sockets, and adopts those
 /// that somebody else started. It keeps no state of its own beyond the VMs' folders; what is, is read from QEMU.
 /// </summary>
-public sealed class QemuHypervisor : IHypervisor
+public sealed class QemuHypervisor : IHypervisor, IInventory
 {
     public const string DriverName = "qemu";
 
@@ -47,6 +47,21 @@ public sealed class QemuHypervisor : IHypervisor
     public MemorySize ExpectedOverhead(VmSpec spec) =>
         LaunchCost.Expect(spec, _settings, _accel.Known?.Accel ?? QemuAccel.Tcg);
 
+    /// <summary>
+    /// A guess that is safe for Linux: a compressed kernel grows to several times its size while it unpacks itself, an initrd is there packed and unpacked at
+    /// once; 64 MiB for the rest. A disk's kernel and initrd are not known: 192 MiB do for the usual ones.
+    /// </summary>
+    public MemorySize ImageNeeds(VmSpec spec)
+    {
+        static MemorySize Of(string? path) => path is not null && new FileInfo(path) is { Exists: true } file ? new(file.Length) : MemorySize.Zero;
+        return spec.Medium switch
+        {
+            BootMedium.KernelBoot kernel => (MemorySize.FromMiB(64) + Of(kernel.Kernel).Scale(4) + Of(kernel.Initrd).Scale(4)).RoundUp(MemorySize.FromMiB(2)),
+            BootMedium.DiskBoot => MemorySize.FromMiB(192),
+            _ => MemorySize.Zero,
+        };
+    }
+
     public async Task<VmHandle> LaunchAsync(VmSpec spec, CancellationToken cancellation)
     {
         return await AloneAsync(spec, async () =>
@@ -70,13 +85,30 @@ public sealed class QemuHypervisor : IHypervisor
         var qmp = await QmpClient.ConnectAsync(socket, _settings.Qmp, _time, cancellation).ConfigureAwait(false);
         await using var release = qmp.ConfigureAwait(false);
         var devices = await QemuDevices.DiscoverAsync(qmp, cancellation).ConfigureAwait(false);
-        var sizes = await new QemuMemory(qmp, devices).ReadAsync(cancellation).ConfigureAwait(false);
+        using var memory = new QemuMemory(qmp, devices);
+        var sizes = await memory.ReadAsync(cancellation).ConfigureAwait(false);
         var process = qmp.PeerPid is { } pid ? HostProcess.Find(pid) : null;
         var boot = process is null ? null : HostProcess.ReadBootId();
         return new VmHandle(id, DriverName, sizes.Base, socket, process?.Pid, process?.Start, boot, Owned: false)
         {
             AgentSocket = devices.AgentSocket,
         };
+    }
+
+    public IReadOnlyList<VmId> Running() => !Directory.Exists(_settings.VmsDirectory)
+        ? []
+        : [.. Directory.EnumerateDirectories(_settings.VmsDirectory)
+            .Select(path => VmId.TryParse(Path.GetFileName(path), out var id) && QemuLauncher.FindRunning(VmFolder.Of(_settings, id)) is not null ? id : (VmId?)null)
+            .OfType<VmId>()
+            .Order()];
+
+    public async Task<VmHandle> TakeStockAsync(VmId id, CancellationToken cancellation)
+    {
+        var folder = VmFolder.Of(_settings, id);
+        if (QemuLauncher.FindRunning(folder) is not { } process)
+            throw new VmGoneException($"VM '{id}' does not run: no process was started with {folder.PidFile}");
+        var found = await InspectAsync(id, folder.Control, cancellation).ConfigureAwait(false);
+        return QemuLauncher.HandleOf(id, found.Base, folder, process);
     }
 
     public async Task<IVirtualMachine> ConnectAsync(VmHandle handle, Action<VmObservation> observe, CancellationToken cancellation)

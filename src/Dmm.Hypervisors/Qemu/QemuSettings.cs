@@ -91,6 +91,9 @@ public sealed record QemuSettings
     /// <summary>An agent that says nothing for so long is silent; its slowest period is 1 s.</summary>
     public TimeSpan AgentSilence { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Base of the agents' low threshold (<c>dmm.demand.low-memory</c>), told to each that has another.</summary>
+    public MemorySize LowMemory { get; init; } = MemorySize.FromMiB(64);
+
     public string VmsDirectory => Path.Combine(StateDirectory, "vms");
 
     public QmpOptions Qmp => new() { Deadline = CommandDeadline };

@@ -3,35 +3,53 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Hypervisors.Simulation;
 
-/// <summary>How a simulated guest misbehaves: each way is one that a real one was seen to.</summary>
-public enum GuestTemper
-{
-    /// <summary>Does as it is told, at the given rates.</summary>
-    Ideal,
-
-    /// <summary>Never lets go of what it was plugged, nor of what it has.</summary>
-    Stubborn,
-
-    /// <summary>Shrinks half of the way and stops.</summary>
-    StopsHalfway,
-
-    /// <summary>Never takes what is plugged (its driver has given up).</summary>
-    IgnoresPlug,
-}
-
 /// <summary>
-/// A guest's memory in numbers: what it uses is set from outside, what it has follows from its devices at the given rates. It never gives
-/// what it uses. Pure: time comes in as an argument.
+/// A guest's memory in numbers: what it uses is set from outside, what it has follows from its devices at the given rates, as its temper
+/// lets it. It never gives what it uses. Pure: time and chance come in as arguments.
 /// </summary>
-public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings)
+/// <param name="seed">What its temper leaves to chance follows from this.</param>
+public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings, ulong seed = 0)
 {
+    /// <summary>How long a device shows a size that the guest then refuses.</summary>
+    public static readonly TimeSpan ShowsFor = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>A driver that gave up tries again by itself (virtio-mem's retry, measured).</summary>
+    public static readonly TimeSpan RetriesAfter = TimeSpan.FromSeconds(50);
+
+    /// <summary>The unit of plugging.</summary>
+    public static readonly MemorySize Block = MemorySize.FromMiB(2);
+
+    /// <summary>One memory block of Linux on x86.</summary>
+    public static readonly MemorySize RescueDimm = MemorySize.FromMiB(128);
+
     /// <summary>What a kernel keeps for itself in every guest.</summary>
     private static readonly MemorySize Kernel = MemorySize.FromMiB(40);
 
-    public MemorySize Base { get; } = @base;
+    /// <summary>What a kernel holds back before it counts MemTotal.</summary>
+    private static readonly MemorySize Uncounted = MemorySize.FromMiB(16);
 
+    private readonly Chance _chance = new(seed);
+    private bool _deafToPlug;
+    private bool _deafToBalloon;
+
+    /// <summary>Set when a shrink is asked: what a guest that stops halfway will still owe then.</summary>
+    private MemorySize _halfway;
+
+    /// <summary>What the rates allowed and was less than a block.</summary>
+    private MemorySize _plugCredit;
+    private TimeSpan _shown;
+    private TimeSpan _gaveUp;
+    private bool _deflating;
+
+    public MemorySize Base { get; private set; } = @base;
+
+    /// <summary>When its VM was launched.</summary>
+    public DateTimeOffset Born { get; init; }
+
+    /// <summary>As the device shows it; what the guest has accepted of it is <see cref="Accepted"/>.</summary>
     public MemorySize Plugged { get; set; }
 
+    /// <summary>What the balloon really holds back; what the guest says that it does is in <see cref="Sizes"/>.</summary>
     public MemorySize Ballooned { get; set; }
 
     public MemorySize PluggedTarget { get; set; }
@@ -41,47 +59,181 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     /// <summary>What its programs hold.</summary>
     public MemorySize Used { get; set; }
 
-    public GuestTemper Temper { get; set; }
+    /// <summary>What its agent says of itself: a kernel that takes all that it is given.</summary>
+    public GuestHello Hello => new()
+    {
+        Protocol = 1,
+        AgentVersion = "simulated",
+        Kernel = "simulated",
+        AutoOnline = "online",
+        OnlinePolicy = "auto-movable",
+        AutoMovableRatio = 50,
+        VirtioMem = true,
+        MemTotal = MemTotal,
+    };
 
-    public VmSizes Sizes => new(Base, Plugged, Ballooned, PluggedTarget, BalloonedTarget);
+    public GuestTemper Temper
+    {
+        get;
+        set
+        {
+            (field, _shown, _gaveUp, _deflating) = (value, default, default, false);
+            // A guest that comes to its senses does what its devices were told.
+            (_deafToPlug, _deafToBalloon) = (false, false);
+        }
+    }
 
-    public MemorySize MemTotal => Sizes.Actual.MinusOrZero(MemorySize.FromMiB(16));
+    /// <summary>It never says a word: it hangs in its boot, or has neither agent nor balloon driver.</summary>
+    public bool Mute { get; set; }
+
+    /// <summary>It does not power down when it is asked to.</summary>
+    public bool IgnoresPowerDown { get; set; }
+
+    /// <summary>Where <see cref="GuestTemper.StopsAtFloor"/> stops to give: base + plugged − ballooned.</summary>
+    public MemorySize Floor { get; set; } = @base;
+
+    /// <summary>The most that <see cref="GuestTemper.RefusesAbove"/> accepts: base + plugged.</summary>
+    public MemorySize Limit { get; set; } = @base;
+
+    /// <summary>What the hypervisor shows.</summary>
+    public VmSizes Sizes => new(
+        Base, Plugged, Temper == GuestTemper.LiesAboutBalloon ? MemorySize.Max(BalloonedTarget, Ballooned) : Ballooned, PluggedTarget, BalloonedTarget);
+
+    /// <summary>What it really can use of the host now, whatever it says.</summary>
+    public MemorySize Held => (Base + Plugged).MinusOrZero(Ballooned);
+
+    /// <summary>What the guest's kernel has taken of what is plugged.</summary>
+    public MemorySize Accepted => Temper == GuestTemper.RefusesAbove ? MemorySize.Min(Plugged, MostAccepted) : Plugged;
+
+    public MemorySize MemTotal => (Base + Accepted).MinusOrZero(Ballooned + Uncounted);
 
     public MemorySize Available => MemTotal.MinusOrZero(Used + Kernel);
+
+    /// <summary>How often each thing that it tells is told.</summary>
+    public int Repeats => Temper == GuestTemper.Floods ? 20 : 1;
+
+    private MemorySize MostAccepted => Limit.MinusOrZero(Base).RoundDown(Block);
 
     /// <summary>Lets <paramref name="elapsed"/> go by. Returns whether a size moved.</summary>
     public bool Advance(TimeSpan elapsed)
     {
         var before = Sizes;
-        var seconds = elapsed.TotalSeconds;
-        if (Temper != GuestTemper.IgnoresPlug || PluggedTarget < Plugged)
-            Plugged = Move(Plugged, PluggedTarget, settings.PlugRate.Scale(seconds), Give(settings.UnplugRate.Scale(seconds), Plugged, PluggedTarget));
-        Ballooned = Move(Ballooned, BalloonedTarget, Give(settings.BalloonRate.Scale(seconds), BalloonedTarget, Ballooned), settings.BalloonRate.Scale(seconds));
+        var seconds = elapsed.TotalSeconds / (Temper == GuestTemper.Slow ? 50 : 1);
+        MovePlugged(elapsed, seconds);
+        MoveBallooned(seconds);
         return before != Sizes;
     }
-
-    /// <summary>What it can give back in this step: never what it uses, and less where its temper says so.</summary>
-    private MemorySize Give(MemorySize rate, MemorySize from, MemorySize to) => Temper switch
-    {
-        GuestTemper.Stubborn => MemorySize.Zero,
-        GuestTemper.StopsHalfway when from.MinusOrZero(to) <= _halfway => MemorySize.Zero,
-        _ => MemorySize.Min(rate, Available),
-    };
-
-    /// <summary>Set when a shrink is asked: what a guest that stops halfway will still owe then.</summary>
-    private MemorySize _halfway;
 
     public void AskPlugged(MemorySize plugged)
     {
         _halfway = Plugged.MinusOrZero(plugged).Scale(0.5);
+        _gaveUp = _shown = default;
+        _deafToPlug = !Hears();
         PluggedTarget = plugged;
     }
 
     public void AskBallooned(MemorySize ballooned)
     {
         _halfway = ballooned.MinusOrZero(Ballooned).Scale(0.5);
+        _deflating = false;
+        _deafToBalloon = !Hears();
         BalloonedTarget = ballooned;
     }
+
+    /// <summary>Takes a rescue DIMM: it brings its own page metadata and is never given back.</summary>
+    public void Rescue() => Base += RescueDimm;
+
+    /// <summary>The guest takes memory back from its balloon by itself, as Linux does before it kills for memory (deflate-on-oom).</summary>
+    public void DeflateOnOom(MemorySize size) => Ballooned = Ballooned.MinusOrZero(size);
+
+    /// <summary>
+    /// The guest starts anew in the same process: virtio-mem unplugs all, the balloon is empty, and what they were told stands. Source: QEMU,
+    /// virtio_mem_system_reset and virtio_balloon_device_reset.
+    /// </summary>
+    public void Reboot()
+    {
+        (Plugged, Ballooned, Used) = (MemorySize.Zero, MemorySize.Zero, MemorySize.Zero);
+        (_deafToPlug, _deafToBalloon) = (false, false);
+        (_shown, _gaveUp, _deflating, _plugCredit) = (default, default, false, MemorySize.Zero);
+    }
+
+    /// <summary>What its agent says at this moment.</summary>
+    public GuestSample Sample(DateTimeOffset at)
+    {
+        var available = Temper != GuestTemper.LiesAboutUse ? Available : _chance.OneIn(2) ? MemTotal : MemorySize.Zero;
+        return new()
+        {
+            At = at,
+            Source = SampleSource.Agent,
+            MemTotal = MemTotal,
+            MemFree = available,
+            MemAvailable = available,
+            Anonymous = Used,
+            Reason = available < MemorySize.FromMiB(32) ? SampleReason.LowMemory : SampleReason.Periodic,
+        };
+    }
+
+    private void MovePlugged(TimeSpan elapsed, double seconds)
+    {
+        var to = PluggedTarget;
+        if (_deafToPlug)
+            return;
+        if (to > Plugged && (Temper == GuestTemper.IgnoresPlug || GivenUp(elapsed)))
+            return;
+        if (Temper == GuestTemper.RefusesAbove && Plugged > MostAccepted)
+        {
+            FallBack(elapsed);
+            return;
+        }
+
+        var most = to > Plugged ? to - Plugged : Givable(Plugged, to);
+        var credit = MemorySize.Min(most, (to > Plugged ? settings.PlugRate : settings.UnplugRate).Scale(seconds) + _plugCredit);
+        var room = credit.RoundDown(Block);
+        _plugCredit = room.IsZero ? credit : MemorySize.Zero;
+        Plugged = Move(Plugged, to, room, room);
+    }
+
+    private void MoveBallooned(double seconds)
+    {
+        var rate = settings.BalloonRate.Scale(seconds);
+        _deflating |= Temper == GuestTemper.GrowsByItself && _chance.OneIn(16);
+        if (_deflating)
+        {
+            Ballooned = Ballooned.MinusOrZero(MemorySize.Min(rate, MemorySize.FromMiB(16)));
+            return;
+        }
+
+        if (!_deafToBalloon)
+            Ballooned = Move(Ballooned, BalloonedTarget, MemorySize.Min(rate, Givable(BalloonedTarget, Ballooned)), rate);
+    }
+
+    /// <summary>The device has shown what the guest does not accept: after a moment it is no longer there.</summary>
+    private void FallBack(TimeSpan elapsed)
+    {
+        _shown += elapsed;
+        if (_shown < ShowsFor)
+            return;
+        Plugged = MemorySize.Min(Plugged, MostAccepted);
+        (_shown, _gaveUp) = (default, RetriesAfter);
+    }
+
+    private bool GivenUp(TimeSpan elapsed)
+    {
+        _gaveUp = _gaveUp > elapsed ? _gaveUp - elapsed : TimeSpan.Zero;
+        return _gaveUp > TimeSpan.Zero;
+    }
+
+    private bool Hears() => Temper != GuestTemper.Forgets || _chance.OneIn(2);
+
+    /// <summary>What it lets go of: never what it uses, and less where its temper says so.</summary>
+    private MemorySize Givable(MemorySize from, MemorySize to) => Temper switch
+    {
+        GuestTemper.Stubborn => MemorySize.Zero,
+        GuestTemper.StopsHalfway => MemorySize.Min(Available, from.MinusOrZero(to).MinusOrZero(_halfway)),
+        GuestTemper.StopsAtFloor => MemorySize.Min(Available, Held.MinusOrZero(Floor)),
+        GuestTemper.LiesAboutBalloon => MemorySize.Zero,
+        _ => Available,
+    };
 
     private static MemorySize Move(MemorySize now, MemorySize target, MemorySize up, MemorySize down) =>
         target > now ? MemorySize.Min(target, now + up) : MemorySize.Max(target, now.MinusOrZero(down));

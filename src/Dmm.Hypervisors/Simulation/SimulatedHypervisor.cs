@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using System.Text.Json;
 using Dmm.Core.Hypervisors;
+using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
@@ -10,11 +12,16 @@ namespace Dmm.Hypervisors.Simulation;
 /// VMs without a hypervisor, for trying DMM out and for tests of faults, scale and time. Each VM's sizes stand in a small file, so that it
 /// "runs on" while no daemon does, as a real one would.
 /// </summary>
-public sealed class SimulatedHypervisor : IHypervisor
+public sealed class SimulatedHypervisor : IHypervisor, IInventory
 {
     private readonly SimulationSettings _settings;
     private readonly TimeProvider _time;
+
+    /// <summary>A VM that ends while it is looked for must not come back from its file.</summary>
+    private readonly Lock _files = new();
+
     private readonly ConcurrentDictionary<VmId, SimulatedGuest> _guests = new();
+    private readonly System.Runtime.CompilerServices.ConditionalWeakTable<SimulatedGuest, string> _poweredOff = [];
 
     public SimulatedHypervisor(SimulationSettings settings, TimeProvider time)
     {
@@ -23,6 +30,12 @@ public sealed class SimulatedHypervisor : IHypervisor
     }
 
     public string Name => "simulation";
+
+    /// <summary>Which boot of the simulated host VMs are launched in; null: it is not told.</summary>
+    public string? BootId { get; set; }
+
+    /// <summary>Guests that are launched under these names never say a word; for tests.</summary>
+    public ConcurrentDictionary<VmId, bool> Mute { get; } = new();
 
     /// <summary>The next launch of this VM fails with that reason; for tests.</summary>
     public ConcurrentDictionary<VmId, string> LaunchFaults { get; } = new();
@@ -37,14 +50,37 @@ public sealed class SimulatedHypervisor : IHypervisor
     /// <summary>The guest behind a VM, where it runs: what it uses, and how it misbehaves, can be set there.</summary>
     public SimulatedGuest? Guest(VmId id) => _guests.GetValueOrDefault(id);
 
+    /// <summary>What each VM has of its host: what its guest has touched, which is what it uses now, and the overhead.</summary>
+    /// <param name="asked">Those whom an earlier daemon has left running are remembered when they are asked for, whether they are governed or not.</param>
+    public ImmutableDictionary<VmId, MemorySize> Resident(IEnumerable<VmId> asked)
+    {
+        foreach (var id in asked)
+            Load(id);
+        return _guests.ToImmutableDictionary(g => g.Key, g => g.Value.Sizes.Actual.MinusOrZero(g.Value.Available) + _settings.Overhead);
+    }
+
+    /// <summary>This very VM runs, not another that was launched under its name after it.</summary>
+    public bool Runs(VmHandle handle) => Load(handle.Id) is { } guest && HandleOf(handle.Id, guest).SameProcess(handle);
+
     public async Task<VmHandle> LaunchAsync(VmSpec spec, CancellationToken cancellation)
     {
         await Task.Delay(_settings.BootTime, _time, cancellation);
         if (LaunchFaults.TryRemove(spec.Id, out var why))
             throw new HypervisorException(why);
-        var guest = new SimulatedGuest(spec.Boot, _settings) { Used = MemorySize.FromMiB(24) };
-        _guests[spec.Id] = guest;
-        Save(spec.Id, guest);
+        if (Load(spec.Id) is not null)
+            throw new HypervisorException($"a VM named '{spec.Id}' already runs here");
+        var guest = new SimulatedGuest(spec.Boot, _settings, SeedOf(spec.Id))
+        {
+            Used = MemorySize.FromMiB(24),
+            Mute = Mute.ContainsKey(spec.Id),
+            Born = _time.GetUtcNow(),
+        };
+        lock (_files)
+        {
+            _guests[spec.Id] = guest;
+            Save(spec.Id, guest);
+        }
+
         return HandleOf(spec.Id, guest);
     }
 
@@ -60,47 +96,86 @@ public sealed class SimulatedHypervisor : IHypervisor
         return Task.FromResult<IVirtualMachine>(new SimulatedVm(handle.Id, guest, this, _settings, _time, observe));
     }
 
+    public IReadOnlyList<VmId> Running() =>
+        [.. Directory.EnumerateFiles(_settings.Directory, "*.json")
+            .Select(file => VmId.TryParse(Path.GetFileNameWithoutExtension(file), out var id) ? id : (VmId?)null)
+            .OfType<VmId>()
+            .Order()];
+
+    public Task<VmHandle> TakeStockAsync(VmId id, CancellationToken cancellation) => Load(id) is { } guest
+        ? Task.FromResult(HandleOf(id, guest))
+        : throw new VmGoneException($"{id} does not run: {FileOf(id)} is not there");
+
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     /// <summary>The VM dies of itself, as a hypervisor's process may.</summary>
     public void Kill(VmId id) => Remove(id);
 
+    /// <summary>The guest powers down.</summary>
+    public void PowerOff(VmId id)
+    {
+        if (_guests.TryGetValue(id, out var guest))
+            _poweredOff.Add(guest, "");
+        Remove(id);
+    }
+
+    /// <summary>What a connection sees of a guest that is gone; null while it runs.</summary>
+    internal VmObservation.Ended? EndOf(VmId id, SimulatedGuest guest) =>
+        _guests.GetValueOrDefault(id) == guest ? null
+        : _poweredOff.TryGetValue(guest, out _) ? new("the guest shut down", EndCause.PoweredDown)
+        : new("its process ended without a word", EndCause.Failed);
+
+    /// <summary>A guest that has ended meanwhile is not written back: a call that was on its way would let it run again.</summary>
     internal void Save(VmId id, SimulatedGuest guest)
     {
-        var file = FileOf(id);
-        File.WriteAllText(file + ".new", JsonSerializer.Serialize(new Stored(
-            guest.Base.Bytes, guest.Plugged.Bytes, guest.Ballooned.Bytes, guest.PluggedTarget.Bytes, guest.BalloonedTarget.Bytes, guest.Used.Bytes)));
-        File.Move(file + ".new", file, overwrite: true);
+        lock (_files)
+        {
+            if (_guests.GetValueOrDefault(id) != guest)
+                return;
+            var file = FileOf(id);
+            File.WriteAllText(file + ".new", JsonSerializer.Serialize(new Stored(
+                guest.Base.Bytes, guest.Plugged.Bytes, guest.Ballooned.Bytes, guest.PluggedTarget.Bytes, guest.BalloonedTarget.Bytes, guest.Used.Bytes, guest.Born)));
+            File.Move(file + ".new", file, overwrite: true);
+        }
     }
 
     internal void Remove(VmId id)
     {
-        _guests.TryRemove(id, out _);
-        File.Delete(FileOf(id));
+        lock (_files)
+        {
+            _guests.TryRemove(id, out _);
+            File.Delete(FileOf(id));
+        }
     }
 
     private SimulatedGuest? Load(VmId id)
     {
-        if (!File.Exists(FileOf(id)))
-            return null;
-        return _guests.GetOrAdd(id, _ =>
-        {
-            var stored = JsonSerializer.Deserialize<Stored>(File.ReadAllText(FileOf(id)))
-                ?? throw new HypervisorException($"{FileOf(id)} is empty; remove it to let go of the simulated VM");
-            return new(new(stored.Base), _settings)
-            {
-                Plugged = new(stored.Plugged),
-                Ballooned = new(stored.Ballooned),
-                PluggedTarget = new(stored.PluggedTarget),
-                BalloonedTarget = new(stored.BalloonedTarget),
-                Used = new(stored.Used),
-            };
-        });
+        lock (_files)
+            return File.Exists(FileOf(id)) ? _guests.GetOrAdd(id, Read) : null;
     }
 
-    private VmHandle HandleOf(VmId id, SimulatedGuest guest) => new(id, Name, guest.Base, "", null, null, null, Owned: true);
+    private SimulatedGuest Read(VmId id)
+    {
+        var stored = JsonSerializer.Deserialize<Stored>(File.ReadAllText(FileOf(id)))
+            ?? throw new HypervisorException($"{FileOf(id)} is empty; remove it to let go of the simulated VM");
+        return new(new(stored.Base), _settings, SeedOf(id))
+        {
+            Plugged = new(stored.Plugged),
+            Ballooned = new(stored.Ballooned),
+            PluggedTarget = new(stored.PluggedTarget),
+            BalloonedTarget = new(stored.BalloonedTarget),
+            Used = new(stored.Used),
+            Born = stored.Born,
+        };
+    }
+
+    /// <summary>The same VM has the same chances on every machine, which string.GetHashCode would not give.</summary>
+    private static ulong SeedOf(VmId id) => id.Name.Aggregate(0UL, static (hash, letter) => (hash * 31) + letter);
+
+    /// <summary>There is no process to tell two VMs of one name apart by: when each was launched does.</summary>
+    private VmHandle HandleOf(VmId id, SimulatedGuest guest) => new(id, Name, guest.Base, $"{FileOf(id)}, {guest.Born:O}", null, null, BootId, Owned: true);
 
     private string FileOf(VmId id) => Path.Combine(_settings.Directory, $"{id}.json");
 
-    private sealed record Stored(long Base, long Plugged, long Ballooned, long PluggedTarget, long BalloonedTarget, long Used);
+    private sealed record Stored(long Base, long Plugged, long Ballooned, long PluggedTarget, long BalloonedTarget, long Used, DateTimeOffset Born);
 }

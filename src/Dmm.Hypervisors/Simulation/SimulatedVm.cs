@@ -16,39 +16,62 @@ internal sealed class SimulatedVm : IVirtualMachine
     private readonly Action<VmObservation> _observe;
     private readonly ITimer _timer;
     private DateTimeOffset _sampledAt;
+    private VmSizes _toldSizes;
     private bool _closed;
 
     public SimulatedVm(
         VmId id, SimulatedGuest guest, SimulatedHypervisor hypervisor, SimulationSettings settings, TimeProvider time, Action<VmObservation> observe)
     {
         (_id, _guest, _hypervisor, _settings, _time, _observe) = (id, guest, hypervisor, settings, time, observe);
-        Capabilities = new(Balloon: true, settings.PluggableMax, MemorySize.FromMiB(2), []);
-        observe(new VmObservation.Sizes(guest.Sizes));
-        observe(new VmObservation.Hello(new()
+        Capabilities = new(Balloon: true, settings.PluggableMax, SimulatedGuest.Block, [])
         {
-            Protocol = 1,
-            AgentVersion = "simulated",
-            Kernel = "simulated",
-            AutoOnline = "online",
-            OnlinePolicy = "auto-movable",
-            AutoMovableRatio = 50,
-            VirtioMem = true,
-            MemTotal = guest.MemTotal,
-        }));
+            ExtendableTo = settings.PluggableMax.Scale(4),
+            RescueSize = SimulatedGuest.RescueDimm,
+        };
+        observe(new VmObservation.Sizes(_toldSizes = guest.Sizes));
+        if (!guest.Mute)
+            observe(new VmObservation.Hello(guest.Hello));
+
         _timer = time.CreateTimer(_ => Step(), null, settings.Step, settings.Step);
     }
 
-    public VmCapabilities Capabilities { get; }
+    public VmCapabilities Capabilities { get; private set; }
 
-    public Task<VmSizes> ReadSizesAsync(CancellationToken cancellation) => Task.FromResult(_guest.Sizes);
+    public Task<VmSizes> ReadSizesAsync(CancellationToken cancellation)
+    {
+        lock (_lock)
+        {
+            var sizes = _guest.Sizes;
+            if (!_closed)
+                _observe(new VmObservation.Sizes(sizes));
+            return Task.FromResult(sizes);
+        }
+    }
 
     public Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation) => Ask(() => _guest.AskBallooned(ballooned));
 
     public Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation) => Ask(() => _guest.AskPlugged(plugged));
 
-    public Task<MemorySize?> MeasureOverheadAsync(CancellationToken cancellation) => Task.FromResult<MemorySize?>(_settings.Overhead);
+    public Task ExtendAsync(MemorySize pluggableMax, CancellationToken cancellation)
+    {
+        Capabilities = Capabilities with { PluggableMax = MemorySize.Max(Capabilities.PluggableMax, pluggableMax) };
+        _observe(new VmObservation.Able(Capabilities));
+        return Task.CompletedTask;
+    }
 
-    public Task StopAsync(TimeSpan grace, CancellationToken cancellation)
+    public Task RescueAsync(CancellationToken cancellation) => Ask(_guest.Rescue);
+
+    public Task<HostCost?> MeasureAsync(CancellationToken cancellation) =>
+        Task.FromResult<HostCost?>(new(_settings.Overhead, _guest.Sizes.Actual + _settings.Overhead, null));
+
+    public Task PowerDownAsync(CancellationToken cancellation)
+    {
+        if (!_guest.IgnoresPowerDown)
+            _hypervisor.PowerOff(_id);
+        return Task.CompletedTask;
+    }
+
+    public Task EndAsync(CancellationToken cancellation)
     {
         lock (_lock)
             _closed = true;
@@ -80,27 +103,31 @@ internal sealed class SimulatedVm : IVirtualMachine
         {
             if (_closed)
                 return;
-            if (_guest.Advance(_settings.Step))
+            if (_hypervisor.EndOf(_id, _guest) is { } end)
             {
+                _closed = true;
+                _observe(end);
+                return;
+            }
+
+            var repeats = _guest.Repeats;
+            _guest.Advance(_settings.Step);
+            if (_guest.Sizes != _toldSizes)
+            {
+                // It may have moved by itself, or been moved by others, as well.
+                _toldSizes = _guest.Sizes;
                 _hypervisor.Save(_id, _guest);
-                _observe(new VmObservation.Sizes(_guest.Sizes));
+                for (var i = 0; i < repeats; i++)
+                    _observe(new VmObservation.Sizes(_toldSizes));
             }
 
             var now = _time.GetUtcNow();
             var low = _guest.Available < MemorySize.FromMiB(32);
-            if (now - _sampledAt < _settings.SamplePeriod && !low)
+            if (_guest.Mute || now - _sampledAt < _settings.SamplePeriod && !low && repeats == 1)
                 return;
             _sampledAt = now;
-            _observe(new VmObservation.Sample(new()
-            {
-                At = now,
-                Source = SampleSource.Agent,
-                MemTotal = _guest.MemTotal,
-                MemFree = _guest.Available,
-                MemAvailable = _guest.Available,
-                Anonymous = _guest.Used,
-                Reason = low ? SampleReason.LowMemory : SampleReason.Periodic,
-            }));
+            for (var i = 0; i < repeats; i++)
+                _observe(new VmObservation.Sample(_guest.Sample(now)));
         }
     }
 }

@@ -17,6 +17,12 @@ public static class HoconAkka
     {
         var whole = new HoconSection(section.Place);
         whole.TryAdd(key, section);
+        foreach (var (path, node) in whole.Leaves())
+        {
+            if (Trap(node) is { } trap)
+                throw new SettingsException($"{file}, {node.Place}: {path} is {node.Shown}; {trap}");
+        }
+
         var text = new StringBuilder();
         Write(whole, text);
         try
@@ -32,6 +38,16 @@ public static class HoconAkka
             throw new SettingsException($"{file}: Akka's parser can't take the section {key}: {why}");
         }
     }
+
+    /// <summary>What Akka's parser is known to make of some texts, quoted or not; null where it takes them as they are.</summary>
+    private static string? Trap(HoconNode node) => node switch
+    {
+        HoconList list => list.Items.Select(Trap).FirstOrDefault(trap => trap is not null),
+        HoconSection section => section.Members.Values.Select(Trap).FirstOrDefault(trap => trap is not null),
+        HoconScalar { IsNull: false } scalar when scalar.Text.Trim() != scalar.Text => "Akka cuts blanks off both ends of a text, so leave them away",
+        HoconScalar { IsNull: false, Text: "null" } => "Akka takes it for no value at all, so write null without quotes",
+        _ => null,
+    };
 
     private static void Write(HoconNode node, StringBuilder to)
     {

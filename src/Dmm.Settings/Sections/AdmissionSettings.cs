@@ -2,9 +2,15 @@ namespace Dmm.Settings;
 
 /// <param name="Deadline">How long a new VM may wait for its memory where its request does not say.</param>
 /// <param name="Queue">VMs that may wait at once.</param>
-public sealed record AdmissionSettings(TimeSpan Deadline, int Queue)
+/// <param name="Gather">New VMs that memory is gathered for at once.</param>
+/// <param name="Launches">VMs that are launched at once.</param>
+/// <param name="OvercommitMaxRatio">The most that Σ max may be, in times of the memory for guests; 0: no bound.</param>
+public sealed record AdmissionSettings(TimeSpan Deadline, int Queue, int Gather, int Launches, double OvercommitMaxRatio)
 {
     internal static AdmissionSettings Read(SettingsReader reader) => new(
         reader.Duration("dmm.admission.deadline", "1s", "1d"),
-        reader.Integer("dmm.admission.queue", 1, 10_000));
+        reader.Integer("dmm.admission.queue", 1, 10_000),
+        reader.Integer("dmm.admission.gather", 1, 1_000),
+        reader.Integer("dmm.admission.launches", 1, 1_000),
+        reader.Number("dmm.admission.overcommit-max-ratio", 0, 1_000_000));
 }

@@ -5,16 +5,21 @@ namespace Dmm.Settings;
 /// <param name="Headroom">Fraction of the working set; the larger of it and <paramref name="HeadroomMin"/> counts.</param>
 /// <param name="HalfLife">Of the decaying histogram of use.</param>
 /// <param name="ShrinkQuantile">Of that histogram.</param>
+/// <param name="ProbeHalfLife">Of the page cache that counts as used.</param>
+/// <param name="FloorHalfLife">Of the floor that a hurtful shrink leaves.</param>
 /// <param name="Horizon">Of the forecast.</param>
 /// <param name="LowMemory">Base of the agent's threshold of MemAvailable.</param>
 public sealed record DemandSettings(
-    MemorySize HeadroomMin, double Headroom, TimeSpan HalfLife, double ShrinkQuantile, TimeSpan Horizon, MemorySize LowMemory)
+    MemorySize HeadroomMin, double Headroom, TimeSpan HalfLife, double ShrinkQuantile, TimeSpan ProbeHalfLife, TimeSpan FloorHalfLife, TimeSpan Horizon,
+    MemorySize LowMemory)
 {
     internal static DemandSettings Read(SettingsReader reader) => new(
         reader.Size("dmm.demand.headroom-min", "0", "16GiB"),
         reader.Percent("dmm.demand.headroom", 0, 200),
         reader.Duration("dmm.demand.half-life", "1s", "7d"),
         reader.Number("dmm.demand.shrink-quantile", 0.5, 1),
+        reader.Duration("dmm.demand.probe-half-life", "1s", "7d"),
+        reader.Duration("dmm.demand.floor-half-life", "1s", "7d"),
         reader.Duration("dmm.demand.horizon", "100ms", "5m"),
         reader.Size("dmm.demand.low-memory", "8MiB", "4GiB"));
 }

@@ -1,11 +1,14 @@
 namespace Dmm.Settings;
 
 /// <param name="Path">The SQLite file, absolute.</param>
-public sealed record JournalSettings(string Path)
+/// <param name="BusyTimeout">How long a lock that another process holds is waited for.</param>
+public sealed record JournalSettings(string Path, TimeSpan BusyTimeout)
 {
     internal static JournalSettings Read(SettingsReader reader, string stateDir)
     {
         var path = reader.AbsolutePath("dmm.journal.path", "/var/lib/dmm/journal.db", mayBeEmpty: true);
-        return new(path.Length == 0 ? System.IO.Path.Combine(stateDir, "journal.db") : path);
+        return new(
+            path.Length == 0 ? System.IO.Path.Combine(stateDir, "journal.db") : path,
+            reader.Duration("dmm.journal.busy-timeout", "1s", "60s"));
     }
 }

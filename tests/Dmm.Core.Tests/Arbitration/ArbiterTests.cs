@@ -54,6 +54,79 @@ public sealed class ArbiterTests
     public void A_lowered_max_is_a_shrink_even_if_nobody_needs_the_memory() =>
         Assert.Equal([MiB(256)], Targets(4000, 0, Of("a", 500, 500, max: 256)));
 
+    [Fact]
+    public void Nobodys_headroom_costs_another_its_working_set() =>
+        // Needs of 600 and 200 fit; the 100 that are left are shared as headroom.
+        Assert.Equal([MiB(650), MiB(250)], Targets(900, 0, Of("a", 500, 800, min: 100) with { Need = MiB(600) }, Of("b", 500, 400, min: 100) with { Need = MiB(200) }));
+
+    [Fact]
+    public void Memory_goes_first_where_a_mib_spares_most_harm_within_the_guarantees()
+    {
+        Bid[] bids = [Of("a", 500, 1000, min: 100) with { Harm = 0.2 }, Of("b", 500, 1000, min: 100)];
+        // 800 are shared 4 : 1; with plain shares 1 : 1.
+        Assert.Equal([MiB(740), MiB(260)], Targets(1000, 0, bids));
+        Assert.Equal([MiB(500), MiB(500)], [.. new Arbiter(utilityWeight: 1).Decide(bids, MiB(1000), default).ToArray().Select(a => a.Target)]);
+    }
+
+    [Fact]
+    public void Equals_give_in_turn()
+    {
+        var arbiter = new Arbiter();
+        Bid[] bids = [Of("a", 300, 600), Of("b", 500, 100), Of("c", 500, 100)];
+        var givers = Enumerable.Range(0, 6).Select(_ => arbiter.Decide(bids, MiB(1300), default)[1].Ruling).ToHashSet();
+        Assert.Equal([Ruling.Keep, Ruling.GivesSlack], givers.Order());
+    }
+
+    [Fact]
+    public void Urgent_growth_alone_takes_of_the_cushion() =>
+        Assert.Equal([MiB(550), MiB(400)], Targets(1000, 100, Of("a", 500, 550, urgent: true), Of("b", 350, 450)));
+
+    [Fact]
+    public void More_shares_never_mean_less() =>
+        Gen.Select(Bids, Gen.Int[0, 5000], Gen.Int[0, 19], Gen.Int[1, 5000]).Sample((bids, room, who, more) =>
+        {
+            if (bids.Length == 0)
+                return;
+            var budget = bids.Aggregate(MiB(room), (sum, b) => sum + b.Min);
+            var before = Arbiter.Plan(bids, budget, MemorySize.Zero);
+            var i = who % bids.Length;
+            bids[i] = bids[i] with { Shares = bids[i].Shares + more };
+            // To the byte but for rounding.
+            Assert.True(Arbiter.Plan(bids, budget, MemorySize.Zero)[i].Target.Bytes >= before[i].Target.Bytes - bids.Length);
+        });
+
+    [Fact]
+    public void A_guest_that_asks_for_more_never_lowers_anothers_guarantee_nor_its_need_below_its_fair_share() =>
+        Gen.Select(Bids, Gen.Int[0, 5000], Gen.Int[0, 19], Gen.Int[0, 5000]).Sample((bids, room, who, more) =>
+        {
+            if (bids.Length == 0)
+                return;
+            var budget = bids.Aggregate(MiB(room), (sum, b) => sum + b.Min);
+            var i = who % bids.Length;
+            bids[i] = bids[i] with { Want = bids[i].Want + MiB(more), ShrinkTo = bids[i].ShrinkTo + MiB(more), Harm = 1 };
+            var plan = new Arbiter(utilityWeight: 1).Decide(bids, budget, MemorySize.Zero);
+            double shares = bids.Sum(b => (double)b.Shares);
+            for (var j = 0; j < bids.Length; j++)
+            {
+                var fair = MemorySize.Min(bids[j].Min + MiB(room).Scale(bids[j].Shares / shares), bids[j].Want.Clamp(bids[j].Min, bids[j].Max));
+                Assert.True(plan[j].Target.Bytes >= fair.Bytes - bids.Length, $"{plan[j]} of {bids[j]}, fair {fair}");
+            }
+        });
+
+    [Fact]
+    public void Nothing_is_allocated_once_its_buffers_have_grown()
+    {
+        var arbiter = new Arbiter();
+        var bids = Enumerable.Range(0, 1000).Select(i => Of($"v{i}", 100 + (i % 300), 100 + (i * 37 % 500), min: 64, urgent: i % 50 == 0) with { Harm = i % 7 * 0.01 }).ToArray();
+        foreach (var (budget, ruling) in new[] { (100_000, Ruling.FairShare), (350_000, Ruling.GivesSlack), (600_000, Ruling.Keep) })
+        {
+            Assert.Contains(arbiter.Decide(bids, MiB(budget), MiB(1000)).ToArray(), a => a.Ruling == ruling);
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            arbiter.Decide(bids, MiB(budget), MiB(1000));
+            Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+    }
+
     private static readonly Gen<Bid[]> Bids =
         Gen.Select(Gen.Int[64, 300], Gen.Int[0, 2000], Gen.Int[1, 5000], Gen.Int[64, 2500], Gen.Int[0, 3000], Gen.Bool, (min, room, shares, held, want, urgent) =>
             (min, max: min + room, shares, held: Math.Clamp(held, min, min + room), want, urgent))

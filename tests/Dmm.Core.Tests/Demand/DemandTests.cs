@@ -124,6 +124,111 @@ public sealed class DemandTests
     }
 
     [Fact]
+    public void Free_memory_is_never_demand()
+    {
+        // The same guest, once with its cache full and once with all of that free: MemAvailable is the same.
+        var (full, empty) = (new DemandModel(VmId.Parse("a"), new()), new DemandModel(VmId.Parse("a"), new()));
+        for (var i = 0; i < 20; i++)
+        {
+            foreach (var source in new[] { SampleSource.Agent, SampleSource.BalloonStatistics })
+            {
+                var sample = Sample(i, 700) with { Source = source };
+                Assert.Equal(full.Take(sample with { MemFree = MiB(1) }, Sizes(MiB(1000))), empty.Take(sample, Sizes(MiB(1000))));
+            }
+        }
+    }
+
+    [Fact]
+    public void Without_an_agent_half_of_the_cache_counts_as_used_for_good_and_headroom_is_wider()
+    {
+        var (heard, unheard) = (new DemandModel(VmId.Parse("a"), new()), new DemandModel(VmId.Parse("a"), new()));
+        var sample = Sample(0, 700) with { ActiveFile = MiB(200), InactiveFile = MiB(200) };
+        for (var i = 0; i <= 3600; i += 60)
+        {
+            heard.Take(sample with { At = Start.AddSeconds(i) }, Sizes(MiB(1000)));
+            unheard.Take(sample with { At = Start.AddSeconds(i), Source = SampleSource.BalloonStatistics }, Sizes(MiB(1000)));
+        }
+
+        // An hour without a refault: the agent's guest is known not to use its cache. Of the other nobody knows.
+        Assert.True(heard.Current!.WorkingSet < MiB(310), $"{heard.Current.WorkingSet}");
+        Assert.Equal(MiB(500), unheard.Current!.WorkingSet);
+        Assert.InRange(unheard.Current.Demand.Bytes, MiB(500 + (75 * 1.5) - 1).Bytes, MiB(500 + (75 * 1.5) + 1).Bytes);
+        Assert.True(unheard.Current.ShrinkTo > heard.Current.ShrinkTo + MiB(200), $"{unheard.Current.ShrinkTo}");
+    }
+
+    [Fact]
+    public void A_forecast_says_what_bound_its_headroom()
+    {
+        var model = new DemandModel(VmId.Parse("a"), new());
+        var small = model.Take(Sample(0, 900), Sizes(MiB(1000)));
+        Assert.Equal(("dmm.demand.headroom-min", MiB(72)), (small.HeadroomBound, small.Headroom));
+        var large = new DemandModel(VmId.Parse("a"), new()).Take(Sample(0, 200), Sizes(MiB(1000)));
+        Assert.Equal(("dmm.demand.headroom", MiB(120)), (large.HeadroomBound, large.Headroom));
+        for (var i = 1; i < 40; i++)
+            large = model.Take(Sample(i, 900 - (i % 2 * 400)), Sizes(MiB(1000)));
+        Assert.Equal("the forecast's own error", large.HeadroomBound);
+        Assert.InRange((large.Need + large.Headroom).Bytes, large.Demand.Bytes - 1, large.Demand.Bytes + 1);
+    }
+
+    [Fact]
+    public void What_a_stalling_guest_had_to_swap_out_is_needed_at_once()
+    {
+        var model = new DemandModel(VmId.Parse("a"), new());
+        model.Take(Sample(0, 700, held: 300) with { SwapTotal = MiB(4000), SwapFree = MiB(4000) }, Sizes(MiB(1000)));
+        var forecast = model.Take(Sample(1, 0, SampleReason.Stall, held: 1000) with { SwapTotal = MiB(4000), SwapFree = MiB(2000), StallSomeMicroseconds = 500_000 }, Sizes(MiB(1000)));
+        Assert.Equal(MiB(3000), forecast.WorkingSet);
+        Assert.True(forecast.Urgent && forecast.Need >= MiB(3000) && forecast.Demand > forecast.Need, $"{forecast}");
+    }
+
+    [Fact]
+    public void What_was_in_swap_before_anybody_looked_is_not_missed() =>
+        Assert.Equal(MiB(300), new DemandModel(VmId.Parse("a"), new()).Take(Sample(0, 700) with { SwapTotal = MiB(4000), SwapFree = MiB(3000) }, Sizes(MiB(1000))).WorkingSet);
+
+    [Fact]
+    public void What_is_never_read_again_from_swap_is_forgotten_and_what_is_read_is_not()
+    {
+        static MemorySize AfterAnHour(long swapInsASecond)
+        {
+            var model = new DemandModel(VmId.Parse("a"), new());
+            var forecast = model.Take(Sample(0, 700) with { SwapTotal = MiB(4000), SwapFree = MiB(4000) }, Sizes(MiB(1000)));
+            for (var i = 1; i <= 3600; i++)
+                forecast = model.Take(Sample(i, 700) with { SwapTotal = MiB(4000), SwapFree = MiB(3500), SwapIns = i * swapInsASecond }, Sizes(MiB(1000)));
+            return forecast.WorkingSet;
+        }
+
+        Assert.True(AfterAnHour(0) < MiB(310));
+        Assert.Equal(MiB(800), AfterAnHour(1));
+    }
+
+    [Fact]
+    public void Without_swap_growth_that_is_foreseen_is_need_and_with_swap_only_what_is_on_its_way()
+    {
+        static Forecast Growing(double swap)
+        {
+            var model = new DemandModel(VmId.Parse("a"), new());
+            var forecast = model.Take(Sample(0, 900, held: 100) with { SwapTotal = MiB(swap), SwapFree = MiB(swap) }, Sizes(MiB(1000)));
+            for (var i = 1; i <= 10; i++)
+                forecast = model.Take(Sample(i, 900 - (50 * i), held: 100 + (50 * i)) with { SwapTotal = MiB(swap), SwapFree = MiB(swap) }, Sizes(MiB(1000)));
+            return forecast;
+        }
+
+        // 600 used, 50 MiB/s: half a second, or the horizon of three.
+        Assert.InRange(Growing(1000).Need.Mebibytes, 624, 626);
+        Assert.InRange(Growing(0).Need.Mebibytes, 745, 751);
+        Assert.Equal(Growing(0).Demand, Growing(1000).Demand);
+    }
+
+    [Fact]
+    public void A_leap_doubles_a_guest_at_most()
+    {
+        var model = new DemandModel(VmId.Parse("a"), new());
+        model.Take(Sample(0, 7000, total: 8000, held: 1000), Sizes(MiB(8000)));
+        // 2 GiB within a tenth of a second: at its word 60 GiB within the horizon.
+        var forecast = model.Take(Sample(0.1, 5000, total: 8000, held: 3000), Sizes(MiB(8000)));
+        Assert.InRange(forecast.Demand.Mebibytes, 3000, 7200);
+    }
+
+    [Fact]
     public void A_histogram_tells_quantiles_to_within_a_bucket_and_forgets()
     {
         var histogram = new DecayingHistogram(TimeSpan.FromMinutes(1));

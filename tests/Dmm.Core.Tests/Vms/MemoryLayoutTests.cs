@@ -1,4 +1,5 @@
 using CsCheck;
+using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
@@ -22,6 +23,26 @@ public sealed class MemoryLayoutTests
 
     [Fact]
     public void Without_a_balloon_whole_blocks_are_plugged_and_nothing_more() => Assert.Equal(new MemoryLayout(MiB(254), MiB(0)), For(511, balloon: false));
+
+    /// <summary>From below whole blocks that fit; from above the last is kept as long as a part of it is wanted, and the balloon holds the rest back.</summary>
+    [Theory]
+    [InlineData(1000, 0, 512, 0)]
+    [InlineData(1000, 1024, 1024, 280)]
+    [InlineData(1000, 4096, 1024, 280)]
+    [InlineData(768, 0, 512, 0)]
+    [InlineData(200, 512, 0, 56)]
+    [InlineData(9000, 0, 4096, 0)]
+    public void Large_blocks_come_and_go_whole(long target, long held, long plugged, long ballooned) => Assert.Equal(
+        new MemoryLayout(MiB(plugged), MiB(ballooned)), MemoryLayout.For(MiB(256), MiB(4096), MiB(512), true, MiB(target), MiB(24), MiB(held)));
+
+    [Fact]
+    public void A_wish_for_a_part_of_a_large_block_is_a_wish_for_all_of_it()
+    {
+        var can = new VmCapabilities(Balloon: true, MiB(4096), MiB(512), []);
+        var sizes = new VmSizes(MiB(256), MiB(512), MiB(100), MiB(512), MiB(100));
+        Assert.Equal([MiB(700), MiB(768), MiB(1280)], new[] { 700L, 768, 800 }.Select(wanted => MemoryLayout.LeastFrom(MiB(wanted), sizes, can)));
+        Assert.Equal(MiB(801), MemoryLayout.LeastFrom(MiB(801), sizes, can with { BlockSize = MiB(2) }));
+    }
 
     [Fact]
     public void The_parts_add_up_to_the_target_exactly_wherever_the_devices_can() =>

@@ -20,7 +20,7 @@ public sealed class GuestChannelTests : IDisposable
     private Socket? _listener;
 
     public GuestChannelTests() => _channel = new GuestChannel(
-        _folder.In("agent"), MemorySize.FromGiB(1), TimeSpan.FromSeconds(5), _time, _observed.Take, _log.Add);
+        _folder.In("agent"), MemorySize.FromGiB(1), TimeSpan.FromSeconds(5), _time, _observed.Take, _log.Add, MemorySize.FromMiB(48));
 
     public void Dispose()
     {
@@ -77,6 +77,33 @@ public sealed class GuestChannelTests : IDisposable
     }
 
     [Fact]
+    public async Task An_agent_hears_its_settings_and_what_is_asked_of_it()
+    {
+        using var guest = await ConnectedAsync();
+        await SayAsync(guest, """{"t":"hello","protocol":2,"lowKib":65536}""" + "\n");
+        await _observed.FirstAsync<VmObservation.Hello>();
+        _channel.AskSample();
+        _time.Advance(GuestOrders.Delay);
+        _channel.AskHello();
+
+        Assert.Equal(
+            """{"t":"settings","lowKib":49152}""" + "\n" + """{"t":"ask","what":"sample"}""" + "\n" + """{"t":"ask","what":"hello"}""" + "\n",
+            await HearAsync(guest, lines: 3));
+    }
+
+    [Fact]
+    public async Task A_guest_that_reads_nothing_holds_nobody_up()
+    {
+        using var guest = await ConnectedAsync();
+        await SayAsync(guest, """{"t":"hello","protocol":2}""" + "\n");
+        await _observed.FirstAsync<VmObservation.Hello>();
+        for (var i = 0; i < 20_000; i++)
+            _channel.AskHello();
+        await SayAsync(guest, Sample(100));
+        await _observed.FirstAsync<VmObservation.Sample>();
+    }
+
+    [Fact]
     public async Task A_line_without_end_does_not_fill_memory()
     {
         using var guest = await ConnectedAsync();
@@ -123,6 +150,7 @@ public sealed class GuestChannelTests : IDisposable
         {
             await SayAsync(guest, Hello + "\n");
             await _observed.FirstAsync<VmObservation.Hello>();
+            await HearAsync(guest, lines: 1);
         }
 
         Assert.Contains("closed", (await _observed.FirstAsync<VmObservation.AgentSilent>()).Why, StringComparison.Ordinal);
@@ -166,6 +194,15 @@ public sealed class GuestChannelTests : IDisposable
         Listen();
         _channel.Start();
         return await AcceptAsync();
+    }
+
+    private static async Task<string> HearAsync(Socket guest, int lines)
+    {
+        var text = new StringBuilder();
+        var buffer = new byte[1024];
+        while (text.ToString().Count(c => c == '\n') < lines)
+            text.Append(Encoding.UTF8.GetString(buffer, 0, await guest.ReceiveAsync(buffer).InTime()));
+        return text.ToString();
     }
 
     private async Task<Socket> AcceptAsync()

@@ -3,7 +3,7 @@ namespace Dmm.Hypervisors.Tests.Qemu;
 /// <summary>Waits of tests: always with a deadline, far above what a slow machine needs.</summary>
 internal static class Eventually
 {
-    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
+    public static readonly TimeSpan Deadline = TimeSpan.FromMinutes(1);
 
     public static Task<T> InTime<T>(this Task<T> task) => task.WaitAsync(Deadline);
 

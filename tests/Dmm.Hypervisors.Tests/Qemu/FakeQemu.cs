@@ -26,6 +26,22 @@ internal sealed class FakeQemu : IAsyncDisposable
 
     public string? AgentSocket { get; init; }
 
+    /// <summary>Address space for memory devices and slots for DIMMs, as <c>-m maxmem=…,slots=…</c> gives them.</summary>
+    public long MaxBytes { get; init; } = 512L * 1024 * Mib;
+
+    public int Slots { get; init; } = 32;
+
+    /// <summary>Root ports kept for further virtio-mem devices.</summary>
+    public int SparePorts { get; init; } = 4;
+
+    /// <summary>What device_add is refused with.</summary>
+    public string? DeviceRefusal { get; set; }
+
+    /// <summary>Objects, with their sizes, and the devices that were added, in the order in which they came.</summary>
+    public Dictionary<string, long> Objects { get; } = new() { ["x"] = 16L * 1024 * Mib };
+
+    public List<Device> Added { get; } = [];
+
     /// <summary>Answers nothing any more.</summary>
     public bool Frozen { get; set; }
 
@@ -50,6 +66,27 @@ internal sealed class FakeQemu : IAsyncDisposable
     public int Connections => _server.Connections;
 
     public VmHandle Handle => new(VmId.Parse("fake"), "qemu", new MemorySize(BootBytes), _server.Path, null, null, null, Owned: false);
+
+    /// <summary>What device_add made.</summary>
+    internal sealed record Device(string Id, string Driver, string Memory, string? Bus)
+    {
+        public long Requested { get; set; }
+
+        public long Plugged { get; set; }
+    }
+
+    /// <summary>A guest has given a DIMM back.</summary>
+    public async Task TakeAwayAsync(string id)
+    {
+        lock (_gate)
+            Added.RemoveAll(d => d.Id == id);
+        await TellAsync("DEVICE_DELETED", $$"""{"device": "{{id}}", "path": "/machine/peripheral/{{id}}"}""");
+        await TellAsync("ACPI_DEVICE_OST", """{"info": {"source": 3, "status": 0, "slot": "0", "slot-type": "DIMM"}}""");
+    }
+
+    /// <summary>What a guest answers to being asked for a DIMM: 132 it begins, 130 it refuses.</summary>
+    public Task AnswerEjectionAsync(string id, int status) => TellAsync(
+        "ACPI_DEVICE_OST", $$$"""{"info": {"device": "{{{id}}}", "source": 3, "status": {{{status}}}, "slot": "0", "slot-type": "DIMM"}}""");
 
     public int Count(string command)
     {
@@ -89,7 +126,15 @@ internal sealed class FakeQemu : IAsyncDisposable
         "query-balloon" when BalloonRefusal is { } words => peer.RefuseAsync(command.Id, "KVMMissingCap", words),
         "query-balloon" => peer.ReturnAsync(command.Id, $$"""{"actual": {{BalloonActualBytes}}}"""),
         "qom-list" => peer.ReturnAsync(command.Id, Children(command.Arguments.GetProperty("path").GetString()!)),
-        "qom-get" => peer.ReturnAsync(command.Id, Property(command.Arguments.GetProperty("property").GetString()!)),
+        "qom-get" => peer.ReturnAsync(
+            command.Id, Property(command.Arguments.GetProperty("path").GetString()!, command.Arguments.GetProperty("property").GetString()!)),
+        "object-add" => AddObjectAsync(peer, command),
+        "object-del" => DeleteObjectAsync(peer, command),
+        "device_add" when DeviceRefusal is { } words => peer.RefuseAsync(command.Id, "GenericError", words),
+        "device_add" => AddDeviceAsync(peer, command),
+        "device_del" => Added.Exists(d => d.Id == IdIn(command))
+            ? peer.ReturnAsync(command.Id)
+            : peer.RefuseAsync(command.Id, "DeviceNotFound", $"Device '{IdIn(command)}' not found"),
         "qom-set" => SetAsync(peer, command),
         "query-chardev" => peer.ReturnAsync(
             command.Id, $$"""[{"label": "c", "frontend-open": false, "filename": "disconnected:unix:{{AgentSocket}},server=on"}]"""),
@@ -98,10 +143,51 @@ internal sealed class FakeQemu : IAsyncDisposable
         _ => peer.RefuseAsync(command.Id, "CommandNotFound", $"The command {command.Name} has not been found"),
     };
 
+    private static string IdIn(FakeQmpServer.Command command) => command.Arguments.GetProperty("id").GetString()!;
+
+    private Task AddObjectAsync(FakeQmpServer.Connection peer, FakeQmpServer.Command command)
+    {
+        lock (_gate)
+        {
+            return Objects.TryAdd(IdIn(command), command.Arguments.GetProperty("size").GetInt64())
+                ? peer.ReturnAsync(command.Id)
+                : peer.RefuseAsync(command.Id, "GenericError", $"attempt to add duplicate property '{IdIn(command)}' to object (type 'container')");
+        }
+    }
+
+    private Task DeleteObjectAsync(FakeQmpServer.Connection peer, FakeQmpServer.Command command)
+    {
+        lock (_gate)
+        {
+            if (Added.Exists(d => d.Memory == IdIn(command)))
+                return peer.RefuseAsync(command.Id, "GenericError", $"object '{IdIn(command)}' is in use, can not be deleted");
+            return Objects.Remove(IdIn(command))
+                ? peer.ReturnAsync(command.Id)
+                : peer.RefuseAsync(command.Id, "GenericError", $"object '{IdIn(command)}' not found");
+        }
+    }
+
+    private Task AddDeviceAsync(FakeQmpServer.Connection peer, FakeQmpServer.Command command)
+    {
+        var its = command.Arguments;
+        var bus = its.TryGetProperty("bus", out var port) ? port.GetString() : null;
+        lock (_gate)
+            Added.Add(new(IdIn(command), its.GetProperty("driver").GetString()!, its.GetProperty("memdev").GetString()!, bus));
+        return peer.ReturnAsync(command.Id);
+    }
+
     private Task SetAsync(FakeQmpServer.Connection peer, FakeQmpServer.Command command)
     {
+        var path = command.Arguments.GetProperty("path").GetString()!;
         if (command.Arguments.GetProperty("property").GetString() == "requested-size")
-            RequestedBytes = command.Arguments.GetProperty("value").GetInt64();
+        {
+            var size = command.Arguments.GetProperty("value").GetInt64();
+            if (Added.Find(d => path.EndsWith("/" + d.Id, StringComparison.Ordinal)) is { } added)
+                added.Requested = size;
+            else
+                RequestedBytes = size;
+        }
+
         return peer.ReturnAsync(command.Id);
     }
 
@@ -126,25 +212,59 @@ internal sealed class FakeQemu : IAsyncDisposable
 
         if (DimmBytes > 0)
             devices.Add($$$"""{"type": "dimm", "data": {"addr": 21474836480, "size": {{{DimmBytes}}}, "slot": 0, "hotplugged": true}}""");
+        lock (_gate)
+            devices.AddRange(Added.Select(Describe));
         return $"[{string.Join(',', devices)}]".ReplaceLineEndings(" ");
     }
 
+    private string Describe(Device device, int index) => device.Driver == "pc-dimm"
+        ? $$$"""
+            {"type": "dimm", "data": {"id": "{{{device.Id}}}", "memdev": "/objects/{{{device.Memory}}}", "addr": {{{AddressOf(index)}}},
+             "size": {{{Objects[device.Memory]}}}, "slot": {{{index + 1}}}, "hotplugged": true}}
+            """
+        : $$$"""
+            {"type": "virtio-mem", "data": {"id": "{{{device.Id}}}", "memdev": "/objects/{{{device.Memory}}}", "memaddr": {{{AddressOf(index)}}},
+             "block-size": 2097152, "size": {{{device.Plugged}}}, "max-size": {{{Objects[device.Memory]}}}, "requested-size": {{{device.Requested}}}}}
+            """;
+
+    private static long AddressOf(int index) => (1L << 36) + (index * (1L << 33));
+
     private string Children(string path)
     {
-        if (path != "/machine/peripheral-anon")
-            return """[{"name": "type", "type": "string"}]""";
-        var children = new List<string>();
-        if (HasVirtioMem)
-            children.Add("""{"name": "device[0]", "type": "child<virtio-mem-pci>"}""");
-        if (HasBalloon)
-            children.Add("""{"name": "device[1]", "type": "child<virtio-balloon-pci>"}""");
-        if (AgentSocket is not null)
-            children.Add("""{"name": "device[2]", "type": "child<virtserialport>"}""");
-        return $"[{string.Join(',', children)}]";
+        lock (_gate)
+        {
+            return path switch
+            {
+                "/objects" => Listed(Objects.Keys.Select(id => (id, "child<memory-backend-ram>"))),
+                "/machine/peripheral" => Listed(
+                    [
+                        .. Enumerable.Range(0, SparePorts).Select(n => ($"spare{n}", "child<pcie-root-port>")),
+                        .. Added.Select(d => (d.Id, $"child<{d.Driver}>")),
+                    ]),
+                "/machine/peripheral-anon" => Listed(Anonymous()),
+                _ => Listed(Added.Where(d => path == $"/machine/peripheral/{d.Bus}/{d.Bus}").Select(d => ("child[0]", $"link<{d.Driver}>"))),
+            };
+        }
     }
 
-    private string Property(string name) => name switch
+    private IEnumerable<(string Name, string Type)> Anonymous()
     {
+        if (HasVirtioMem)
+            yield return ("device[0]", "child<virtio-mem-pci>");
+        if (HasBalloon)
+            yield return ("device[1]", "child<virtio-balloon-pci>");
+        if (AgentSocket is not null)
+            yield return ("device[2]", "child<virtserialport>");
+    }
+
+    /// <summary>As QEMU lists an object's properties: its type among them.</summary>
+    private static string Listed(IEnumerable<(string Name, string Type)> children) =>
+        $"[{string.Join(", ", children.Prepend(("type", "string")).Select(c => $$"""{"name": "{{c.Item1}}", "type": "{{c.Item2}}"}"""))}]";
+
+    private string Property(string path, string name) => name switch
+    {
+        "memory" => $$"""{"size": {{BootBytes}}, "slots": {{Slots}}, "max-size": {{MaxBytes}}}""",
+        "memaddr" when Added.FindIndex(d => path.EndsWith("/" + d.Id, StringComparison.Ordinal)) is >= 0 and var index => $"{AddressOf(index)}",
         "memaddr" => "4294967296",
         "guest-stats" => GuestStatistics,
         "name" => "\"org.dmm.guest.0\"",

@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using Dmm.Core.Hypervisors;
+using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Qemu;
+using Dmm.Hypervisors.Qemu.Launch;
 
 namespace Dmm.Hypervisors.Tests.Qemu;
 
@@ -89,6 +91,27 @@ public sealed class QemuIdentityTests : IDisposable
             handle = qemu.Handle;
 
         await Assert.ThrowsAsync<VmGoneException>(() => TakeUpAsync(handle));
+    }
+
+    [Theory]
+    [InlineData(true, true, true, EndCause.Failed)]
+    [InlineData(true, false, true, EndCause.PoweredDown)]
+    [InlineData(false, false, true, EndCause.HostRestarted)]
+    [InlineData(true, false, false, EndCause.Failed)]
+    public async Task What_a_VM_that_is_gone_has_left_tells_how_it_ended(bool thisBoot, bool pidFile, bool folderStands, EndCause cause)
+    {
+        var folder = new VmFolder(_folder.In("vms/one"));
+        if (folderStands)
+            folder.Create([]);
+        if (pidFile)
+            File.WriteAllText(folder.PidFile, "4194305\n");
+        var handle = new VmHandle(
+            VmId.Parse("one"), "qemu", Boot, folder.Control, 4_194_305, 1, thisBoot ? HostProcess.ReadBootId() : "another", Owned: true);
+
+        var gone = await Assert.ThrowsAsync<VmGoneException>(() => TakeUpAsync(handle));
+
+        Assert.Equal(cause, gone.Cause);
+        Assert.False(Directory.Exists(folder.Path));
     }
 
     private Task<IVirtualMachine> TakeUpAsync(VmHandle handle) => Hypervisor().ConnectAsync(handle, _ => { }, default).InTime();

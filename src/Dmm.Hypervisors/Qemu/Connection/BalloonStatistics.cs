@@ -54,13 +54,22 @@ public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimePro
     {
         if (Size("stat-total-memory", limit) is not { } total || Size("stat-free-memory", total) is not { } free)
             return null;
+        // Linux tells what is available since 4.6 and its caches since 4.16. Where only the latter is told, half of it is thought to be had: some is dirty, or tmpfs.
+        var caches = Size("stat-disk-caches", total);
+        var available = Size("stat-available-memory", total) ?? (caches is { } c ? MemorySize.Min(free + c.Scale(0.5), total) : null);
+        var half = caches?.Scale(0.5) ?? MemorySize.Zero;
         return new GuestSample
         {
             At = at,
             Source = SampleSource.BalloonStatistics,
             MemTotal = total,
             MemFree = free,
-            MemAvailable = Size("stat-available-memory", total) ?? free,
+            MemAvailable = available ?? MemorySize.Zero,
+            TellsUse = available is not null,
+
+            // Nobody tells which half is used.
+            ActiveFile = half,
+            InactiveFile = half,
             MajorFaults = Count("stat-major-faults") ?? 0,
             SwapIns = Count("stat-swap-in") / PageSize ?? 0,
             SwapOuts = Count("stat-swap-out") / PageSize ?? 0,

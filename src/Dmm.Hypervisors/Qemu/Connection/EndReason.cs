@@ -1,3 +1,5 @@
+using Dmm.Core.Lifecycle;
+
 namespace Dmm.Hypervisors.Qemu.Connection;
 
 /// <summary>Why a VM ended, for people. Source: QEMU, qapi/run-state.json (ShutdownCause).</summary>
@@ -15,4 +17,7 @@ internal static class EndReason
         "host-error" => "QEMU met an error (host-error)",
         _ => $"QEMU ended ({cause})",
     };
+
+    /// <summary>Whether somebody meant it: the guest by powering down, a person by telling QEMU to quit. A signal comes from whoever ends the host's processes.</summary>
+    public static EndCause CauseOf(string? cause) => cause is "guest-shutdown" or "host-qmp-quit" ? EndCause.PoweredDown : EndCause.Failed;
 }

@@ -1,4 +1,5 @@
 using Dmm.Core.Hypervisors;
+using Dmm.Core.Lifecycle;
 using Dmm.Hypervisors.Qemu.Launch;
 using Dmm.Hypervisors.Qemu.Qmp;
 using Dmm.Hypervisors.Wire;
@@ -21,10 +22,25 @@ internal sealed class QemuConnector(QemuSettings settings, TimeProvider time)
         if (handle is not { Pid: { } pid, PidStart: { } start })
             return null;
         var process = new HostProcess(pid, start);
-        if (handle.BootId == HostProcess.ReadBootId() && process.IsAlive())
+        var thisBoot = handle.BootId == HostProcess.ReadBootId();
+        if (thisBoot && process.IsAlive())
             return process;
-        VmFolder.Of(handle)?.Remove();
-        throw new VmGoneException($"VM '{handle.Id}' no longer runs: process {pid} is gone");
+        throw Gone(handle, thisBoot ? null : EndCause.HostRestarted, null);
+    }
+
+    /// <summary>A QEMU that ends in good order takes its pid file away; one that is killed or crashes leaves it.</summary>
+    private static VmGoneException Gone(VmHandle handle, EndCause? known, Exception? inner)
+    {
+        var folder = VmFolder.Of(handle);
+        var cause = known ?? (folder?.EndedInOrder == true ? EndCause.PoweredDown : EndCause.Failed);
+        folder?.Remove();
+        var how = cause switch
+        {
+            EndCause.HostRestarted => "the host has restarted since",
+            EndCause.PoweredDown => $"process {handle.Pid} has ended in good order while nobody watched",
+            _ => $"process {handle.Pid} is gone",
+        };
+        return new VmGoneException($"VM '{handle.Id}' no longer runs: {how}", inner!) { Cause = cause };
     }
 
     public async Task<QmpClient> ConnectAsync(VmHandle handle, HostProcess? process, CancellationToken cancellation)
@@ -39,8 +55,7 @@ internal sealed class QemuConnector(QemuSettings settings, TimeProvider time)
             }
             catch (HypervisorException e) when (process?.IsAlive() == false)
             {
-                VmFolder.Of(handle)?.Remove();
-                throw new VmGoneException($"VM '{handle.Id}' no longer runs: process {process.Pid} is gone", e);
+                throw Gone(handle, null, e);
             }
             catch (SocketUnreachableException e) when (process is null && e.NobodyListens)
             {

@@ -12,13 +12,16 @@ namespace Dmm.Hypervisors.Qemu.Connection;
 
 /// <summary>
 /// A running QEMU in hand: its control connection, its guest's agent, and the three loops that turn both into observations (sizes, events,
-/// balloon statistics). The loops end with the connection or when the VM is let go; QEMU itself is touched by <see cref="StopAsync"/>
+/// balloon statistics). The loops end with the connection or when the VM is let go; QEMU itself is ended by <see cref="EndAsync"/>
 /// alone.
 /// </summary>
 internal sealed class QemuVirtualMachine : IVirtualMachine
 {
     /// <summary>A broken connection and the end of the process behind it are not seen in the same instant.</summary>
     private static readonly TimeSpan SignsOfDeath = TimeSpan.FromSeconds(1);
+
+    /// <summary>An agent may be up before its guest's drivers are: that one is missing is believed when it is still so after this.</summary>
+    private static readonly TimeSpan DriverPatience = TimeSpan.FromSeconds(3);
 
     private readonly VmHandle _handle;
     private readonly QmpClient _qmp;
@@ -29,11 +32,15 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     private readonly ObservationSink _sink;
     private readonly QemuMemory _memory;
     private readonly SizeWatch _sizes;
-    private readonly QemuOverhead? _overhead;
+    private readonly QemuCost? _cost;
     private readonly BalloonStatistics? _statistics;
     private readonly GuestChannel? _agent;
     private readonly MemorySize _limit;
     private readonly CancellationTokenSource _stop = new();
+    private readonly Nudge _met;
+    private readonly Lock _abilities = new();
+    private volatile VmCapabilities _capabilities;
+    private volatile GuestHello? _hello;
     private Task _loops = Task.CompletedTask;
     private volatile string? _brokenWhy;
     private bool _folderCleared;
@@ -43,16 +50,17 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         ObservationSink sink, Action<string> log)
     {
         (_handle, _qmp, _process, _memory, _settings, _time, _sink, _log) = (handle, qmp, process, memory, settings, time, sink, log);
-        Capabilities = memory.Devices.Describe(memory.BalloonFault);
-        _limit = sizes.Base + memory.Devices.PluggableMax;
-        _sizes = new SizeWatch(memory, settings, time, changed => sink.Tell(new VmObservation.Sizes(changed)));
-        _overhead = process is null ? null : new QemuOverhead(qmp, memory.Devices, process.Pid);
+        _capabilities = memory.Capabilities;
+        _met = new Nudge(time);
+        _limit = MemorySize.Max(sizes.Base + Capabilities.PluggableMax, memory.Devices.BootMemory + memory.Devices.Room.All);
+        _sizes = new SizeWatch(memory, settings, time, TellSizes);
+        _cost = process is null ? null : new QemuCost(qmp, memory.Devices.BootMemory, process.Pid);
         _statistics = Capabilities.Balloon ? new BalloonStatistics(qmp, memory.Devices.BalloonPath!, time) : null;
         if ((memory.Devices.AgentSocket ?? handle.AgentSocket) is { } socket)
-            _agent = new GuestChannel(socket, _limit, settings.AgentSilence, time, sink.Tell, log);
+            _agent = new GuestChannel(socket, _limit, settings.AgentSilence, time, TellOfGuest, log, settings.LowMemory);
     }
 
-    public VmCapabilities Capabilities { get; }
+    public VmCapabilities Capabilities => _capabilities;
 
     /// <summary>Takes <paramref name="qmp"/> over, also when it fails.</summary>
     public static async Task<QemuVirtualMachine> TakeUpAsync(
@@ -62,6 +70,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         try
         {
             var memory = new QemuMemory(qmp, await QemuDevices.DiscoverAsync(qmp, cancellation).ConfigureAwait(false));
+            memory.FindLeftOver();
             var sizes = await memory.ReadAsync(cancellation).ConfigureAwait(false);
             var vm = new QemuVirtualMachine(handle, qmp, process, memory, sizes, settings, time, new ObservationSink(observe, log), log);
             await vm.StartAsync(sizes, cancellation).ConfigureAwait(false);
@@ -74,7 +83,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         }
     }
 
-    public Task<VmSizes> ReadSizesAsync(CancellationToken cancellation) => OfLiveVmAsync(() => _memory.ReadAsync(cancellation));
+    public Task<VmSizes> ReadSizesAsync(CancellationToken cancellation) => OfLiveVmAsync(() => _sizes.ReadAsync(cancellation));
 
     public Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation) =>
         SetAsync(() => _memory.SetBalloonedAsync(ballooned, cancellation));
@@ -82,18 +91,24 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     public Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation) =>
         SetAsync(() => _memory.SetPluggedAsync(plugged, cancellation));
 
-    public Task<MemorySize?> MeasureOverheadAsync(CancellationToken cancellation) =>
-        _overhead is null ? Task.FromResult<MemorySize?>(null) : OfLiveVmAsync(() => _overhead.MeasureAsync(cancellation));
+    public Task ExtendAsync(MemorySize pluggableMax, CancellationToken cancellation) =>
+        ChangeAsync(() => _memory.ExtendAsync(pluggableMax, cancellation));
 
-    public async Task StopAsync(TimeSpan grace, CancellationToken cancellation)
+    public Task RescueAsync(CancellationToken cancellation) => ChangeAsync(() => _memory.RescueAsync(cancellation));
+
+    public async Task<HostCost?> MeasureAsync(CancellationToken cancellation) =>
+        _cost is null ? null : await OfLiveVmAsync(() => _cost.MeasureAsync(cancellation)).ConfigureAwait(false);
+
+    public Task PowerDownAsync(CancellationToken cancellation) => OfLiveVmAsync(() => _qmp.ExecuteAsync("system_powerdown", null, cancellation));
+
+    public async Task EndAsync(CancellationToken cancellation)
     {
-        if (!await EndedByAsync("system_powerdown", grace, cancellation).ConfigureAwait(false)
-            && !await EndedByAsync("quit", _settings.CommandDeadline, cancellation).ConfigureAwait(false))
+        if (!await QuitsAsync(cancellation).ConfigureAwait(false))
         {
             _process?.Kill();
             if (!await IsGoneAsync(_settings.ExitDeadline, cancellation).ConfigureAwait(false))
             {
-                throw new HypervisorException(
+                throw new VmLingersException(
                     $"VM '{_handle.Id}' was told to quit, then killed, and {Whereabouts} is still there "
                     + $"after {Seconds(_settings.ExitDeadline)}");
             }
@@ -110,8 +125,10 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         await _stop.CancelAsync().ConfigureAwait(false);
         await _qmp.DisposeAsync().ConfigureAwait(false);
         await _loops.ConfigureAwait(false);
+        _sizes.Dispose();
         if (_agent is not null)
             await _agent.DisposeAsync().ConfigureAwait(false);
+        _memory.Dispose();
     }
 
     /// <summary>Once only: the folder may belong to the next VM of this name as soon as this one's end is known.</summary>
@@ -134,7 +151,48 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         _loops = Task.WhenAll(
             Task.Run(FollowEventsAsync, CancellationToken.None),
             Task.Run(() => LoopAsync("sizes", () => _sizes.RunAsync(sizes, _stop.Token)), CancellationToken.None),
+            Task.Run(() => LoopAsync("guest", FollowGuestAsync), CancellationToken.None),
             Task.Run(() => LoopAsync("balloon statistics", FollowStatisticsAsync), CancellationToken.None));
+    }
+
+    private void TellSizes(VmSizes sizes, bool moved)
+    {
+        _sink.Tell(new VmObservation.Sizes(sizes));
+
+        // What the guest can spare now, rather than at its agent's next turn.
+        if (moved)
+            _agent?.AskSample();
+    }
+
+    private void TellOfGuest(VmObservation observation)
+    {
+        _sink.Tell(observation);
+        if (observation is VmObservation.Hello hello)
+        {
+            _hello = hello.Value;
+            _met.Set();
+        }
+    }
+
+    /// <summary>What the guest's kernel has decides how memory is plugged.</summary>
+    private async Task FollowGuestAsync()
+    {
+        while (_agent is not null)
+        {
+            await _met.WaitAsync(Timeout.InfiniteTimeSpan, _stop.Token).ConfigureAwait(false);
+            if (_hello is { VirtioMem: false } && !_memory.GuestLacksVirtioMem)
+            {
+                await Task.Delay(DriverPatience, _time, _stop.Token).ConfigureAwait(false);
+                _agent.AskHello();
+                await _met.WaitAsync(DriverPatience, _stop.Token).ConfigureAwait(false);
+            }
+
+            if (_hello is { } hello && await _memory.MeetGuestAsync(hello, _stop.Token).ConfigureAwait(false))
+            {
+                TellAbilities();
+                _sizes.Look();
+            }
+        }
     }
 
     private async Task SetAsync(Func<Task> set)
@@ -145,6 +203,31 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
             return true;
         }).ConfigureAwait(false);
         _sizes.Look();
+    }
+
+    /// <summary>A change to what the VM can do, which is told also where the change failed half-way.</summary>
+    private async Task ChangeAsync(Func<Task> change)
+    {
+        try
+        {
+            await SetAsync(change).ConfigureAwait(false);
+        }
+        finally
+        {
+            TellAbilities();
+        }
+    }
+
+    private void TellAbilities()
+    {
+        lock (_abilities)
+        {
+            var now = _memory.Capabilities;
+            if (now == _capabilities with { Lacks = now.Lacks } && now.Lacks.SequenceEqual(_capabilities.Lacks))
+                return;
+            _capabilities = now;
+            _sink.Tell(new VmObservation.Able(now));
+        }
     }
 
     /// <summary>A call that fails because the VM has ended says so.</summary>
@@ -168,7 +251,8 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         {
             if (e.Name == "SHUTDOWN")
                 cause = e.Data.TryGetProperty("reason", out var reason) ? reason.ToString() : "reason unknown";
-            else if (e.Name is "MEMORY_DEVICE_SIZE_CHANGE" or "BALLOON_CHANGE" or "RESET" or "RESUME" or "DEVICE_DELETED")
+            _memory.Hear(e);
+            if (e.Name is "MEMORY_DEVICE_SIZE_CHANGE" or "BALLOON_CHANGE" or "RESET" or "RESUME" or "DEVICE_DELETED" or "ACPI_DEVICE_OST")
                 _sizes.Look();
             if (_qmp.DroppedEvents > dropped)
             {
@@ -188,7 +272,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         if (await IsGoneAsync(cause is null ? SignsOfDeath : _settings.ExitDeadline, _stop.Token).ConfigureAwait(false))
         {
             ClearFolder();
-            _sink.TellLast(new VmObservation.Ended(EndReason.Describe(cause)));
+            _sink.TellLast(new VmObservation.Ended(EndReason.Describe(cause), EndReason.CauseOf(cause)));
         }
         else
         {
@@ -220,17 +304,16 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         }
     }
 
-    private async Task<bool> EndedByAsync(string command, TimeSpan patience, CancellationToken cancellation)
+    private async Task<bool> QuitsAsync(CancellationToken cancellation)
     {
-        if (patience <= TimeSpan.Zero)
-            return false;
+        var patience = _settings.CommandDeadline;
         try
         {
-            await _qmp.ExecuteAsync(command, null, cancellation).ConfigureAwait(false);
+            await _qmp.ExecuteAsync("quit", null, cancellation).ConfigureAwait(false);
         }
         catch (HypervisorException e)
         {
-            _log($"VM '{_handle.Id}': {command}: {e.Message}");
+            _log($"VM '{_handle.Id}': quit: {e.Message}");
             patience = SignsOfDeath;
         }
 

@@ -8,20 +8,31 @@ namespace Dmm.Hypervisors.Qemu.Connection;
 /// Tells every change of a VM's sizes. QEMU's events only say when to look (at once, then at most once a second), so sizes are also read
 /// often while a device is on its way to its target and moves, and now and then otherwise.
 /// </summary>
-internal sealed class SizeWatch(QemuMemory memory, QemuSettings settings, TimeProvider time, Action<VmSizes> tell)
+/// <param name="tell">Gets the sizes, and whether what is has changed rather than only what was asked.</param>
+internal sealed class SizeWatch(QemuMemory memory, QemuSettings settings, TimeProvider time, Action<VmSizes, bool> tell) : IDisposable
 {
     /// <summary>A QEMU that misses one deadline may be busy; one that misses two is taken for lost.</summary>
     private const int MaxTimeouts = 2;
 
     private readonly Nudge _nudge = new(time);
 
+    /// <summary>One reading at a time, and told before the next: an older one never comes behind a newer one.</summary>
+    private readonly SemaphoreSlim _reading = new(1, 1);
+    private VmSizes? _told;
+
     /// <summary>Something may have changed: look at once.</summary>
     public void Look() => _nudge.Set();
+
+    /// <summary>Reads the sizes and tells them, whether they are new or not, before this returns.</summary>
+    public Task<VmSizes> ReadAsync(CancellationToken cancellation) => ReadAsync(always: true, cancellation);
+
+    public void Dispose() => _reading.Dispose();
 
     /// <param name="last">The sizes that were told before.</param>
     /// <exception cref="QmpTimeoutException">QEMU does not answer any more.</exception>
     public async Task RunAsync(VmSizes last, CancellationToken cancellation)
     {
+        _told ??= last;
         var moved = time.GetTimestamp();
         var timeouts = 0;
         while (true)
@@ -31,18 +42,36 @@ internal sealed class SizeWatch(QemuMemory memory, QemuSettings settings, TimePr
             await _nudge.WaitAsync(fast ? settings.FastPoll : settings.SlowPoll, cancellation).ConfigureAwait(false);
             try
             {
-                var sizes = await memory.ReadAsync(cancellation).ConfigureAwait(false);
+                var sizes = await ReadAsync(always: false, cancellation).ConfigureAwait(false);
                 timeouts = 0;
                 if (sizes == last)
                     continue;
                 last = sizes;
                 moved = time.GetTimestamp();
-                tell(sizes);
             }
             catch (QmpTimeoutException) when (++timeouts < MaxTimeouts)
             {
                 Look();
             }
+        }
+    }
+
+    private async Task<VmSizes> ReadAsync(bool always, CancellationToken cancellation)
+    {
+        await _reading.WaitAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            var sizes = await memory.ReadAsync(cancellation).ConfigureAwait(false);
+            var before = _told ?? sizes;
+            var isNew = sizes != _told;
+            _told = sizes;
+            if (always || isNew)
+                tell(sizes, sizes.Actual != before.Actual || sizes.Plugged != before.Plugged);
+            return sizes;
+        }
+        finally
+        {
+            _reading.Release();
         }
     }
 }

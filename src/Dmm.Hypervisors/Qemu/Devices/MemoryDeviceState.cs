@@ -13,6 +13,12 @@ namespace Dmm.Hypervisors.Qemu.Devices;
 /// <param name="Requested">virtio-mem: what it was last told to become.</param>
 public sealed record MemoryDeviceState(string Type, long Address, MemorySize Size, MemorySize Requested, MemorySize Max, MemorySize Block)
 {
+    /// <summary>Empty where whoever added it gave it none.</summary>
+    public string Id { get; init; } = "";
+
+    /// <summary>The path of the object that holds its memory, such as <c>/objects/dimm0-memory</c>.</summary>
+    public string Backend { get; init; } = "";
+
     public bool IsVirtioMem => Type == "virtio-mem";
 
     public bool IsDimm => Type == "dimm";
@@ -29,11 +35,13 @@ public sealed record MemoryDeviceState(string Type, long Address, MemorySize Siz
                 case "virtio-mem":
                     devices.Add(new(
                         "virtio-mem", QmpJson.Size(data, "memaddr").Bytes, QmpJson.Size(data, "size"), QmpJson.Size(data, "requested-size"),
-                        QmpJson.Size(data, "max-size"), QmpJson.Size(data, "block-size")));
+                        QmpJson.Size(data, "max-size"), QmpJson.Size(data, "block-size"))
+                    { Id = QmpJson.TextOrEmpty(data, "id"), Backend = QmpJson.TextOrEmpty(data, "memdev") });
                     break;
                 case "dimm":
                     var size = QmpJson.Size(data, "size");
-                    devices.Add(new("dimm", QmpJson.Size(data, "addr").Bytes, size, size, size, size));
+                    devices.Add(new("dimm", QmpJson.Size(data, "addr").Bytes, size, size, size, size)
+                    { Id = QmpJson.TextOrEmpty(data, "id"), Backend = QmpJson.TextOrEmpty(data, "memdev") });
                     break;
             }
         }

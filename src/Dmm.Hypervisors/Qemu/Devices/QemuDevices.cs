@@ -23,21 +23,39 @@ public sealed record VirtioMemDevice(string Path, long Address, MemorySize Max, 
 public sealed record QemuDevices(
     MemorySize BootMemory, string? BalloonPath, ImmutableArray<VirtioMemDevice> VirtioMem, string? AgentSocket)
 {
-    private static readonly string[] Containers = ["/machine/peripheral", "/machine/peripheral-anon"];
+    private static readonly string[] Containers = [Named, "/machine/peripheral-anon"];
 
-    public MemorySize PluggableMax => VirtioMem.Aggregate(MemorySize.Zero, (sum, device) => sum + device.Max);
+    /// <summary>Where devices with an id stand.</summary>
+    private const string Named = "/machine/peripheral";
 
-    /// <summary>The unit in which all of them together can be resized.</summary>
-    public MemorySize BlockSize => VirtioMem.Aggregate(MemorySize.Zero, (block, device) => MemorySize.Max(block, device.Block));
+    /// <summary>All memory devices, as they were when this was looked at.</summary>
+    public ImmutableArray<MemoryDeviceState> States { get; init; } = [];
+
+    public MemoryRoom Room { get; init; } = MemoryRoom.None;
+
+    /// <summary>Ids of the root ports that are kept for further virtio-mem devices and are empty.</summary>
+    public ImmutableArray<string> SparePorts { get; init; } = [];
+
+    /// <summary>Ids of the devices that have one.</summary>
+    public ImmutableArray<string> DeviceIds { get; init; } = [];
+
+    /// <summary>Ids of QEMU's objects, those that hold the devices' memory among them.</summary>
+    public ImmutableArray<string> ObjectIds { get; init; } = [];
 
     public static async Task<QemuDevices> DiscoverAsync(QmpClient qmp, CancellationToken cancellation)
     {
         var summary = await qmp.ExecuteAsync("query-memory-size-summary", null, cancellation).ConfigureAwait(false);
-        var known = MemoryDeviceState.ParseAll(await qmp.ExecuteAsync("query-memory-devices", null, cancellation).ConfigureAwait(false));
+        var devices = await qmp.ExecuteAsync("query-memory-devices", null, cancellation).ConfigureAwait(false);
+        var known = MemoryDeviceState.ParseAll(devices);
         string? balloon = null, agentPort = null;
         var virtioMem = ImmutableArray.CreateBuilder<VirtioMemDevice>();
-        foreach (var (path, type) in await ListAsync(qmp, cancellation).ConfigureAwait(false))
+        var sparePorts = ImmutableArray.CreateBuilder<string>();
+        var ids = ImmutableArray.CreateBuilder<string>();
+        foreach (var (path, type) in await ListDevicesAsync(qmp, cancellation).ConfigureAwait(false))
         {
+            var id = path.StartsWith(Named + "/", StringComparison.Ordinal) ? path[(Named.Length + 1)..] : null;
+            if (id is not null)
+                ids.Add(id);
             if (type.StartsWith("virtio-balloon", StringComparison.Ordinal))
             {
                 balloon ??= path;
@@ -54,50 +72,67 @@ public sealed record QemuDevices(
             {
                 agentPort = path;
             }
+            else if (type == "pcie-root-port" && id is not null && DeviceId.Is(id, DeviceId.SparePort)
+                && await IsEmptyAsync(qmp, path, id, cancellation).ConfigureAwait(false))
+            {
+                sparePorts.Add(id);
+            }
         }
 
         virtioMem.Sort((a, b) => a.Address.CompareTo(b.Address));
+        sparePorts.Sort((a, b) => Comparer<int?>.Default.Compare(DeviceId.Number(a, DeviceId.SparePort), DeviceId.Number(b, DeviceId.SparePort)));
         return new(
             QmpJson.Size(summary, "base-memory"),
             balloon,
             virtioMem.ToImmutable(),
-            agentPort is null ? null : await FindAgentSocketAsync(qmp, agentPort, cancellation).ConfigureAwait(false));
-    }
-
-    public VmCapabilities Describe(string? balloonFault)
-    {
-        var lacks = ImmutableArray.CreateBuilder<string>();
-        if (VirtioMem.IsEmpty)
-            lacks.Add("it has no virtio-mem device: it can't grow beyond its boot memory");
-        if (BalloonPath is null)
-            lacks.Add("it has no virtio-balloon device: it can't give boot memory back, and without an agent nothing tells what it needs");
-        else if (balloonFault is not null)
-            lacks.Add($"its balloon can't be used: {balloonFault}");
-        if (AgentSocket is null)
+            agentPort is null ? null : await FindAgentSocketAsync(qmp, agentPort, cancellation).ConfigureAwait(false))
         {
-            lacks.Add($"it has no channel {QemuCommandLine.AgentPort} that DMM can connect to: "
-                + "what it needs is known from balloon statistics at best, seconds late");
-        }
-
-        return new(BalloonPath is not null && balloonFault is null, PluggableMax, BlockSize, lacks.ToImmutable());
+            States = known,
+            Room = await ReadRoomAsync(qmp, devices, cancellation).ConfigureAwait(false),
+            SparePorts = sparePorts.ToImmutable(),
+            DeviceIds = ids.ToImmutable(),
+            ObjectIds = [.. (await ListAsync(qmp, "/objects", cancellation).ConfigureAwait(false)).Select(o => o.Name)],
+        };
     }
 
-    private static async Task<List<(string Path, string Type)>> ListAsync(QmpClient qmp, CancellationToken cancellation)
+    private static async Task<MemoryRoom> ReadRoomAsync(QmpClient qmp, JsonElement devices, CancellationToken cancellation)
+    {
+        try
+        {
+            var get = new JsonObject { ["path"] = "/machine", ["property"] = "memory" };
+            return MemoryRoom.Of(await qmp.ExecuteAsync("qom-get", get, cancellation).ConfigureAwait(false), devices);
+        }
+        catch (QmpRefusedException)
+        {
+            // A QEMU before 7.0 does not tell.
+            return MemoryRoom.None;
+        }
+    }
+
+    /// <summary>A root port's bus is its child of the same name. QEMU itself lets a second device onto a full one, where the guest never sees it.</summary>
+    private static async Task<bool> IsEmptyAsync(QmpClient qmp, string port, string id, CancellationToken cancellation) =>
+        !(await ListAsync(qmp, $"{port}/{id}", cancellation).ConfigureAwait(false)).Exists(c => c.Name.StartsWith("child[", StringComparison.Ordinal));
+
+    private static async Task<List<(string Path, string Type)>> ListDevicesAsync(QmpClient qmp, CancellationToken cancellation)
     {
         var found = new List<(string, string)>();
         foreach (var container in Containers)
         {
-            var list = await qmp.ExecuteAsync("qom-list", new JsonObject { ["path"] = container }, cancellation).ConfigureAwait(false);
-            foreach (var item in QmpJson.Items(list))
+            const string child = "child<";
+            foreach (var (name, type) in await ListAsync(qmp, container, cancellation).ConfigureAwait(false))
             {
-                const string child = "child<";
-                var type = QmpJson.Text(item, "type");
                 if (type.StartsWith(child, StringComparison.Ordinal))
-                    found.Add(($"{container}/{QmpJson.Text(item, "name")}", type[child.Length..^1]));
+                    found.Add(($"{container}/{name}", type[child.Length..^1]));
             }
         }
 
         return found;
+    }
+
+    private static async Task<List<(string Name, string Type)>> ListAsync(QmpClient qmp, string path, CancellationToken cancellation)
+    {
+        var list = await qmp.ExecuteAsync("qom-list", new JsonObject { ["path"] = path }, cancellation).ConfigureAwait(false);
+        return [.. QmpJson.Items(list).Select(item => (QmpJson.Text(item, "name"), QmpJson.Text(item, "type")))];
     }
 
     /// <summary>

@@ -7,91 +7,250 @@ using Dmm.Hypervisors.Qemu.Qmp;
 namespace Dmm.Hypervisors.Qemu.Devices;
 
 /// <summary>
-/// Reads and sets the sizes of a QEMU's memory devices. The balloon knows boot memory (and DIMMs) alone: what virtio-mem has plugged is
-/// never part of its figure, and a value above is clamped in silence, so it is refused here.
+/// Reads and sets the sizes of a QEMU's memory devices, and adds further ones. The balloon knows boot memory and DIMMs alone: what virtio-mem
+/// has plugged is never part of its figure, and a value above is clamped in silence, so it is refused here. Changes are made one at a time.
 /// </summary>
-public sealed class QemuMemory(QmpClient qmp, QemuDevices devices)
+public sealed class QemuMemory : IDisposable
 {
+    private readonly QmpClient _qmp;
+    private readonly QemuDimms _dimms;
+    private readonly SemaphoreSlim _changing = new(1, 1);
     private readonly Lock _gate = new();
+    private Hotplug _hotplug;
     private MemorySize? _balloonedTarget;
 
-    public QemuDevices Devices => devices;
+    public QemuMemory(QmpClient qmp, QemuDevices devices)
+    {
+        _qmp = qmp;
+        _dimms = new QemuDimms(qmp);
+        _hotplug = new Hotplug(devices, GuestLacksVirtioMem: false, GuestBlock: MemorySize.Zero);
+    }
+
+    public QemuDevices Devices => Hotplug.Devices;
+
+    public VmCapabilities Capabilities => Hotplug.Describe(BalloonFault);
+
+    public bool GuestLacksVirtioMem => Hotplug.GuestLacksVirtioMem;
 
     /// <summary>What QEMU says of its balloon; null where it is well or there is none.</summary>
     public string? BalloonFault { get; private set; }
 
-    public async Task<VmSizes> ReadAsync(CancellationToken cancellation)
+    private Hotplug Hotplug
     {
-        var states = MemoryDeviceState.ParseAll(await qmp.ExecuteAsync("query-memory-devices", null, cancellation).ConfigureAwait(false));
-        var boot = devices.BootMemory;
-        var plugged = MemorySize.Zero;
-        var requested = MemorySize.Zero;
+        get
+        {
+            lock (_gate)
+                return _hotplug;
+        }
+    }
+
+    /// <summary>Looks for the memory of DIMMs that went while no daemon was there; the next reading gives it back to the host.</summary>
+    public void FindLeftOver() => _dimms.FindLeftOver(Devices.ObjectIds, Devices.States);
+
+    public async Task<VmSizes> ReadAsync(CancellationToken cancellation) => (await LookAsync(cancellation).ConfigureAwait(false)).Sizes;
+
+    public Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation) => AloneAsync(
+        async () =>
+        {
+            if (Devices.BalloonPath is null)
+                throw new HypervisorException($"{_qmp.Path}: the VM has no balloon; {ballooned} can't be held back");
+            var (_, balloonable) = await LookAsync(cancellation).ConfigureAwait(false);
+            if (ballooned >= balloonable)
+                throw new HypervisorException($"{_qmp.Path}: the balloon can't hold back {ballooned} of {balloonable} that it can reach; it must be less");
+            await _qmp.ExecuteAsync("balloon", new JsonObject { ["value"] = (balloonable - ballooned).Bytes }, cancellation).ConfigureAwait(false);
+            lock (_gate)
+                _balloonedTarget = ballooned;
+        },
+        cancellation);
+
+    public Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation) => AloneAsync(
+        async () =>
+        {
+            var hotplug = Hotplug;
+            if (plugged > hotplug.PluggableMax)
+                throw new HypervisorException($"{_qmp.Path}: {plugged} can't be plugged; this VM takes at most {hotplug.PluggableMax}");
+            if (!plugged.IsZero && plugged.Bytes % hotplug.BlockSize.Bytes != 0)
+                throw new HypervisorException($"{_qmp.Path}: {plugged} can't be plugged; it must be a multiple of {hotplug.BlockSize}");
+            if (hotplug.Kind == HotplugKind.Dimm)
+                await PlugDimmsAsync(plugged, hotplug.BlockSize, cancellation).ConfigureAwait(false);
+            else
+                await TellVirtioMemAsync(plugged, cancellation).ConfigureAwait(false);
+        },
+        cancellation);
+
+    /// <summary>Adds a virtio-mem device, so that <paramref name="pluggableMax"/> can be plugged. Does nothing where it can be already.</summary>
+    public Task ExtendAsync(MemorySize pluggableMax, CancellationToken cancellation) => AloneAsync(
+        async () =>
+        {
+            await LookAgainAsync(cancellation).ConfigureAwait(false);
+            var hotplug = Hotplug;
+            if (pluggableMax <= hotplug.PluggableMax)
+                return;
+            if (pluggableMax > hotplug.ExtendableTo)
+            {
+                throw new HypervisorException(
+                    $"{_qmp.Path}: what can be plugged can't be raised from {hotplug.PluggableMax} to {pluggableMax}; with {Devices.SparePorts.Length} "
+                    + $"free root ports and {Devices.Room.Free} of address space left it can be at most {hotplug.ExtendableTo}");
+            }
+
+            var (id, backend) = DeviceId.FreshVirtioMem(Devices.DeviceIds, Devices.ObjectIds);
+            var block = hotplug.BlockSize.IsZero ? MemorySize.FromMiB(2) : hotplug.BlockSize;
+            var device = new JsonObject
+            {
+                ["driver"] = "virtio-mem-pci",
+                ["id"] = id,
+                ["bus"] = Devices.SparePorts[0],
+                ["node"] = 0,
+                ["requested-size"] = 0,
+                ["block-size"] = block.Bytes,
+            };
+            await HotAdd.AddAsync(_qmp, backend, hotplug.ExtensionFor(pluggableMax), reserve: false, device, cancellation).ConfigureAwait(false);
+            await LookAgainAsync(cancellation).ConfigureAwait(false);
+        },
+        cancellation);
+
+    /// <summary>Adds a rescue DIMM.</summary>
+    public Task RescueAsync(CancellationToken cancellation) => AloneAsync(
+        async () =>
+        {
+            await LookAgainAsync(cancellation).ConfigureAwait(false);
+            var size = Hotplug.RescueSize;
+            if (size.IsZero)
+            {
+                throw new HypervisorException(Hotplug.Kind == HotplugKind.Dimm
+                    ? $"{_qmp.Path}: this VM is plugged by DIMMs, each of which brings its own metadata; a rescue DIMM would be one of them"
+                    : $"{_qmp.Path}: there is no room for a rescue DIMM: {Devices.Room.FreeSlots} slots and {Devices.Room.Free} of address space are free");
+            }
+
+            var id = DeviceId.Fresh(DeviceId.Rescue, Devices.DeviceIds.Concat(Devices.ObjectIds.Select(DeviceId.DimmOf).OfType<string>())).First();
+            await QemuDimms.AddAsync(_qmp, id, size, cancellation).ConfigureAwait(false);
+            await LookAgainAsync(cancellation).ConfigureAwait(false);
+        },
+        cancellation);
+
+    /// <summary>Takes notice of what the guest's agent says of its kernel. Where that changes the way memory is plugged, devices are told.</summary>
+    /// <returns>Whether what the VM can do has changed.</returns>
+    public async Task<bool> MeetGuestAsync(GuestHello hello, CancellationToken cancellation)
+    {
+        var changed = false;
+        await AloneAsync(
+            async () =>
+            {
+                var before = Hotplug;
+                var after = before with
+                {
+                    GuestLacksVirtioMem = hello.VirtioMem is { } has ? !has && !before.Devices.VirtioMem.IsEmpty : before.GuestLacksVirtioMem,
+                    GuestBlock = hello.BlockSize is { } block && long.IsPow2(block.Bytes) ? block : before.GuestBlock,
+                };
+                if (after == before)
+                    return;
+                lock (_gate)
+                    _hotplug = after;
+                await LookAgainAsync(cancellation).ConfigureAwait(false);
+                changed = true;
+
+                // What was asked of devices that the guest can't use would be added to what is asked of DIMMs.
+                if (before.Kind == HotplugKind.VirtioMem && Hotplug.Kind != HotplugKind.VirtioMem)
+                    await TellVirtioMemAsync(MemorySize.Zero, cancellation).ConfigureAwait(false);
+            },
+            cancellation).ConfigureAwait(false);
+        return changed;
+    }
+
+    /// <summary>Takes notice of one of QEMU's events.</summary>
+    public void Hear(QmpEvent e) => _dimms.Hear(e);
+
+    public void Dispose() => _changing.Dispose();
+
+    private async Task<(VmSizes Sizes, MemorySize Balloonable)> LookAsync(CancellationToken cancellation)
+    {
+        await _dimms.DropLeftOverAsync().ConfigureAwait(false);
+        var states = MemoryDeviceState.ParseAll(await _qmp.ExecuteAsync("query-memory-devices", null, cancellation).ConfigureAwait(false));
+        var boot = Devices.BootMemory;
+        var (balloonable, plugged, requested) = (boot, MemorySize.Zero, MemorySize.Zero);
         foreach (var state in states)
         {
             if (state.IsDimm)
+                balloonable += state.Size;
+            if (state.IsDimm && !DeviceId.Is(state.Id, DeviceId.Dimm))
             {
                 boot += state.Size;
             }
             else
             {
                 plugged += state.Size;
-                requested += state.Requested;
+                requested += state.IsDimm ? MemorySize.Zero : state.Requested;
             }
         }
 
-        var ballooned = await ReadBalloonAsync(boot, cancellation).ConfigureAwait(false);
+        requested += _dimms.Requested(states.Where(d => d.IsDimm && DeviceId.Is(d.Id, DeviceId.Dimm)));
+
+        var ballooned = await ReadBalloonAsync(balloonable, cancellation).ConfigureAwait(false);
         lock (_gate)
-            return new(boot, plugged, ballooned, requested, _balloonedTarget ?? ballooned);
+            return (new(boot, plugged, ballooned, requested, _balloonedTarget ?? ballooned), balloonable);
     }
 
-    public async Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation)
+    private async Task LookAgainAsync(CancellationToken cancellation)
     {
-        if (devices.BalloonPath is null)
-            throw new HypervisorException($"{qmp.Path}: the VM has no balloon; {ballooned} can't be held back");
-        var boot = (await ReadAsync(cancellation).ConfigureAwait(false)).Base;
-        if (ballooned >= boot)
-            throw new HypervisorException($"{qmp.Path}: the balloon can't hold back {ballooned} of {boot} boot memory; it must be less");
-        await qmp.ExecuteAsync("balloon", new JsonObject { ["value"] = (boot - ballooned).Bytes }, cancellation).ConfigureAwait(false);
+        var devices = await QemuDevices.DiscoverAsync(_qmp, cancellation).ConfigureAwait(false);
         lock (_gate)
-            _balloonedTarget = ballooned;
+            _hotplug = _hotplug with { Devices = devices };
+    }
+
+    private async Task PlugDimmsAsync(MemorySize plugged, MemorySize size, CancellationToken cancellation)
+    {
+        var states = MemoryDeviceState.ParseAll(await _qmp.ExecuteAsync("query-memory-devices", null, cancellation).ConfigureAwait(false));
+        await _dimms.SetCountAsync(states, (int)(plugged.Bytes / size.Bytes), size, cancellation).ConfigureAwait(false);
+
+        // Whether DIMMs are there decides how the VM is plugged, and with which size.
+        await LookAgainAsync(cancellation).ConfigureAwait(false);
     }
 
     /// <summary>
     /// Spreads the amount over the devices in their order and tells each of them, also where it is told the same again: that wakes a
     /// guest's driver that gave up.
     /// </summary>
-    public async Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation)
+    private async Task TellVirtioMemAsync(MemorySize plugged, CancellationToken cancellation)
     {
-        if (plugged > devices.PluggableMax)
-            throw new HypervisorException($"{qmp.Path}: {plugged} can't be plugged; this VM takes at most {devices.PluggableMax}");
-        if (!plugged.IsZero && plugged.Bytes % devices.BlockSize.Bytes != 0)
-            throw new HypervisorException($"{qmp.Path}: {plugged} can't be plugged; it must be a multiple of {devices.BlockSize}");
         var left = plugged;
-        foreach (var device in devices.VirtioMem)
+        foreach (var device in Devices.VirtioMem)
         {
             var part = MemorySize.Min(left, device.Max);
             left -= part;
-            await qmp.ExecuteAsync(
+            await _qmp.ExecuteAsync(
                 "qom-set",
                 new JsonObject { ["path"] = device.Path, ["property"] = "requested-size", ["value"] = part.Bytes },
                 cancellation).ConfigureAwait(false);
         }
     }
 
-    private async Task<MemorySize> ReadBalloonAsync(MemorySize boot, CancellationToken cancellation)
+    private async Task<MemorySize> ReadBalloonAsync(MemorySize balloonable, CancellationToken cancellation)
     {
-        if (devices.BalloonPath is null)
+        if (Devices.BalloonPath is null)
             return MemorySize.Zero;
         try
         {
-            var answer = await qmp.ExecuteAsync("query-balloon", null, cancellation).ConfigureAwait(false);
+            var answer = await _qmp.ExecuteAsync("query-balloon", null, cancellation).ConfigureAwait(false);
             BalloonFault = null;
-            return boot.MinusOrZero(QmpJson.Size(answer, "actual"));
+            return balloonable.MinusOrZero(QmpJson.Size(answer, "actual"));
         }
         catch (QmpRefusedException e)
         {
             BalloonFault = e.Description;
             return MemorySize.Zero;
+        }
+    }
+
+    private async Task AloneAsync(Func<Task> change, CancellationToken cancellation)
+    {
+        await _changing.WaitAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            await change().ConfigureAwait(false);
+        }
+        finally
+        {
+            _changing.Release();
         }
     }
 }

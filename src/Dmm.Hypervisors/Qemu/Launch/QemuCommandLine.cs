@@ -2,6 +2,7 @@ using System.Globalization;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
+using Dmm.Hypervisors.Qemu.Devices;
 
 namespace Dmm.Hypervisors.Qemu.Launch;
 
@@ -29,9 +30,9 @@ public static class QemuCommandLine
         return arguments;
     }
 
-    /// <summary>Size of the VM's virtio-mem device: up to max, and room for a higher one.</summary>
+    /// <summary>Size of the VM's virtio-mem device: up to max, and room for a higher one. A guest can use whole memory blocks of it alone.</summary>
     public static MemorySize HotplugSize(VmSpec spec, QemuSettings settings) =>
-        MemorySize.Max(spec.Policy.Max.MinusOrZero(spec.Boot), settings.HotplugRoom).RoundUp(settings.BlockSize);
+        MemorySize.Max(spec.Policy.Max.MinusOrZero(spec.Boot), settings.HotplugRoom).RoundUp(MemorySize.Max(DimmPlan.LeastSize, settings.BlockSize));
 
     private static void Machine(List<string> arguments, VmSpec spec, QemuSettings settings, QemuAccel accel, MemorySize maxMemory)
     {

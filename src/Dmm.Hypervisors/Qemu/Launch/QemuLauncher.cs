@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using Dmm.Core.Hypervisors;
+using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Wire;
 
@@ -28,12 +29,12 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
             await StartAsync(spec, arguments, cancellation).ConfigureAwait(false);
             var process = folder.ReadPid() is { } pid ? HostProcess.Find(pid) : null;
             return process is not null
-                ? HandleOf(spec, folder, process)
+                ? HandleOf(spec.Id, spec.Boot, folder, process)
                 : throw new HypervisorException($"QEMU said that VM '{spec.Id}' runs, but its process is gone");
         }
         catch (Exception e)
         {
-            await ClearAsync(folder).ConfigureAwait(false);
+            await ClearAsync(spec.Id, folder, e).ConfigureAwait(false);
             if (e is IOException or UnauthorizedAccessException)
                 throw new HypervisorException($"the folder of VM '{spec.Id}', {folder.Path}, can't be made: {e.Message}", e);
             throw;
@@ -53,7 +54,7 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
             while (FindRunning(folder) is { } running)
             {
                 if (folder.ReadPid() == running.Pid && UnixSocket.IsSocket(folder.Control))
-                    return HandleOf(spec, folder, running);
+                    return HandleOf(spec.Id, spec.Boot, folder, running);
                 await Task.Delay(TimeSpan.FromMilliseconds(50), time, either.Token).ConfigureAwait(false);
             }
         }
@@ -62,11 +63,12 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
             log($"the QEMU of VM '{spec.Id}' was started but did not set itself up within {Seconds(settings.LaunchDeadline)}; it is ended");
         }
 
-        await ClearAsync(folder).ConfigureAwait(false);
+        await ClearAsync(spec.Id, folder, null).ConfigureAwait(false);
         return null;
     }
 
-    private static HostProcess? FindRunning(VmFolder folder)
+    /// <summary>The QEMU that was started for this folder; null where none runs.</summary>
+    public static HostProcess? FindRunning(VmFolder folder)
     {
         if (!Directory.Exists(folder.Path))
             return null;
@@ -75,9 +77,9 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
         return HostProcess.With("-pidfile", folder.PidFile).FirstOrDefault();
     }
 
-    private static VmHandle HandleOf(VmSpec spec, VmFolder folder, HostProcess process) =>
+    public static VmHandle HandleOf(VmId id, MemorySize boot, VmFolder folder, HostProcess process) =>
         new(
-            spec.Id, QemuHypervisor.DriverName, spec.Boot, folder.Control,
+            id, QemuHypervisor.DriverName, boot, folder.Control,
             process.Pid, process.Start, HostProcess.ReadBootId(), Owned: true)
         {
             OperatorSocket = folder.OperatorControl,
@@ -105,7 +107,7 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
         try
         {
             await process.WaitForExitAsync(either.Token).ConfigureAwait(false);
-            var said = ForeignText.CleanLines(await words.ConfigureAwait(false), MaxReasonLength);
+            var said = QemuWords.Of(await words.ConfigureAwait(false), MaxReasonLength);
             await chatter.ConfigureAwait(false);
             if (process.ExitCode != 0)
             {
@@ -140,34 +142,34 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
         }
     }
 
-    /// <summary>What QEMU says, bounded: the rest is read and dropped so that QEMU never waits for a reader.</summary>
+    /// <summary>The last that QEMU says, bounded: warnings come first, what ended it comes last. All is read, so that QEMU never waits for a reader.</summary>
     internal static async Task<string> ReadWordsAsync(StreamReader reader, CancellationToken cancellation)
     {
-        var kept = new char[MaxWords];
-        var length = 0;
+        var kept = "";
         var buffer = new char[1024];
         while (await reader.ReadAsync(buffer, cancellation).ConfigureAwait(false) is var read and > 0)
         {
-            var keep = Math.Min(read, kept.Length - length);
-            buffer.AsSpan(0, keep).CopyTo(kept.AsSpan(length));
-            length += keep;
+            kept += new string(buffer, 0, read);
+            if (kept.Length > MaxWords)
+                kept = kept[^MaxWords..];
         }
 
-        return new string(kept, 0, length);
+        return kept;
     }
 
     private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.#} s");
 
-    private async Task ClearAsync(VmFolder folder)
+    /// <exception cref="VmLingersException">A process can't be ended: what it holds can't be given to others.</exception>
+    private async Task ClearAsync(VmId id, VmFolder folder, Exception? because)
     {
         while (FindRunning(folder) is { } left)
         {
             left.Kill();
             if (!await left.WaitForExitAsync(settings.ExitDeadline, time, CancellationToken.None).ConfigureAwait(false))
             {
-                log($"process {left.Pid} was killed and is still there after {Seconds(settings.ExitDeadline)}; "
-                    + $"its folder {folder.Path} stays");
-                return;
+                throw new VmLingersException(
+                    $"process {left.Pid} of VM '{id}' was killed and is still there after {Seconds(settings.ExitDeadline)}"
+                    + (because is null ? "" : $"; it was to end because {because.Message}"), because!);
             }
         }
 

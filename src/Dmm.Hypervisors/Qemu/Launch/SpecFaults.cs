@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
+using Dmm.Hypervisors.Qemu.Devices;
 using Dmm.Hypervisors.Wire;
 
 namespace Dmm.Hypervisors.Qemu.Launch;
@@ -18,9 +19,9 @@ public static partial class SpecFaults
             return $"cpus is {spec.Cpus}; it must be from 1 to {VmSpec.MaxCpus}";
         if (spec.Boot.IsZero || spec.Boot.Bytes % MemorySize.FromMiB(1).Bytes != 0)
             return $"boot is {spec.Boot}; it must be whole MiB and more than 0";
-        var need = spec.Boot + QemuCommandLine.HotplugSize(spec, settings);
+        var need = spec.Boot + QemuCommandLine.HotplugSize(spec, settings) + Hotplug.RescueRoom;
         return need > maxMemory
-            ? $"boot {spec.Boot} and room to grow to max {spec.Policy.Max} make {need}; "
+            ? $"boot {spec.Boot}, room to grow to max {spec.Policy.Max} and {Hotplug.RescueRoom} for rescue DIMMs make {need}; "
                 + $"this host's QEMU guests can address {maxMemory} (dmm.qemu.max-memory)"
             : null;
     }

@@ -24,7 +24,7 @@ public sealed record VmFolder(string Path)
 
     private string ChannelList => In("channels");
 
-    private string[] Own => [Control, OperatorControl, Agent, Console, PidFile, ChannelList];
+    private string[] Own => [Control, OperatorControl, Agent, Console, ChannelList, PidFile];
 
     public static VmFolder Of(QemuSettings settings, VmId id) => new(System.IO.Path.Combine(settings.VmsDirectory, id.Name));
 
@@ -51,6 +51,12 @@ public sealed record VmFolder(string Path)
             return null;
         }
     }
+
+    /// <summary>
+    /// Of a VM that no longer runs: QEMU took its pid file away itself, as it does when it ends in good order. The list of channels shows that nobody else has
+    /// cleared the folder: it goes before the pid file.
+    /// </summary>
+    public bool EndedInOrder => File.Exists(ChannelList) && !File.Exists(PidFile);
 
     /// <summary>Removes what a VM that no longer runs has left. Does nothing where nothing is.</summary>
     public void Remove()

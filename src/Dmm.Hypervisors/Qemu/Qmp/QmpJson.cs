@@ -33,6 +33,12 @@ internal static class QmpJson
             ? value.GetString()!
             : throw Lacks(element, name, "a text");
 
+    /// <summary>A text that QEMU may leave out.</summary>
+    public static string TextOrEmpty(JsonElement element, string name) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()!
+            : "";
+
     private static HypervisorException Lacks(JsonElement element, string name, string what) =>
         new($"QEMU's answer lacks {what} named '{name}': {Excerpt(element)}");
 

@@ -1,0 +1,31 @@
+#!/bin/bash
+# Measures DMM and writes artifacts/bench/PART.json, a part each.
+#   scripts/bench.sh                 all parts
+#   scripts/bench.sh recovery ...    one part, with options of its own (--help tells them)
+# Parts: recovery (a daemon that starts again), arbiter (a plan for 10,000 VMs), and on real guests: mechanisms, live, density, admission. docs/results.md tells what they measure.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+parts='recovery arbiter mechanisms live density admission'
+# Nothing here is localized: the SDK then needs no ICU.
+export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+part=${1:-all}
+if [ "$part" != all ] && [[ " $parts " != *" $part "* ]]; then
+  echo "bench: there is no part $part; the parts are: $parts" >&2
+  exit 2
+fi
+case $part in
+  recovery | arbiter) scripts/build.sh ;;
+  *) # real guests
+    scripts/install-packages.sh runtime build plot qemu
+    scripts/build.sh
+    native/testbed/build-guest-image.sh
+    ;;
+esac
+dotnet publish tests/Dmm.Benchmarks --configuration Release --output bin/lib/bench --nologo --verbosity quiet
+if [ "$part" != all ]; then
+  shift
+  exec dotnet bin/lib/bench/Dmm.Benchmarks.dll "$part" "$@"
+fi
+for part in $parts; do
+  dotnet bin/lib/bench/Dmm.Benchmarks.dll "$part"
+done

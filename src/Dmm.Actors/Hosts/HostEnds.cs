@@ -1,0 +1,86 @@
+using Dmm.Actors.Vms;
+using Dmm.Core.Lifecycle;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+
+namespace Dmm.Actors.Hosts;
+
+/// <summary>Ends of VMs and their returns as events: one tells that a VM has ended and what becomes of it (docs/lifecycle.md). Pure.</summary>
+public static class HostEnds
+{
+    /// <summary>Heard of, or up by its deadline where its guest need not speak.</summary>
+    public static bool HasBooted(VmRecord vm, VmProtocol.Report report) =>
+        report.Hello is not null || report.Sample is not null
+        || (vm.Spec is { BootCheck: BootCheck.None } && report.Phase is not (VmPhase.Booting or VmPhase.Lost or VmPhase.Stopped));
+
+    /// <summary>Its process has ended.</summary>
+    public static IHostEvent Ended(VmRecord vm, EndCause cause, string why, ReturnSettings settings, DateTimeOffset now)
+    {
+        var neverBooted = !vm.Unwanted && vm.BootedAt is null && cause is EndCause.Failed or EndCause.PoweredDown;
+        return neverBooted ? EndOf(vm, EndCause.NeverBooted, $"it ended before its guest was heard of: {why}", settings, now) : EndOf(vm, cause, why, settings, now);
+    }
+
+    /// <summary>What becomes of a VM that does not run any more.</summary>
+    public static IHostEvent EndOf(VmRecord vm, EndCause cause, string why, ReturnSettings settings, DateTimeOffset now)
+    {
+        cause = vm.Unwanted ? EndCause.Stopped : cause;
+        return vm.Spec is { } spec && Returns.After(spec.Restart, cause, vm.Unwanted, vm.Tries, now - vm.BootedAt, settings, now) is { } rest
+            ? new VmRested(now, spec.Under(vm.Policy), vm.Overhead, cause, why, rest.ReturnAt, rest.Tries) { ImageNeeds = vm.ImageNeeds }
+            : new VmEnded(now, vm.Handle.Id, why) { Cause = cause };
+    }
+
+    /// <summary>A first creation that comes to nothing is over; a return is tried again, or the VM stays stopped where its operator wants it no more.</summary>
+    public static IHostEvent EndOf(Core.Admission.AdmissionRecord admission, AdmissionEnd end, string why, ReturnSettings settings, DateTimeOffset now)
+    {
+        if (admission.Tries is not { } tries)
+            return new AdmissionEnded(now, admission.Spec.Id, end, why);
+        var cancelled = end == AdmissionEnd.Cancelled;
+        var cause = cancelled ? EndCause.Stopped : EndCause.Failed;
+        var rest = Returns.After(admission.Spec.Restart, cause, cancelled, tries, null, settings, now) ?? new(null, 0);
+        return new VmRested(now, admission.Spec, admission.Overhead, cause, cancelled ? why : $"its start came to nothing: {why}", rest.ReturnAt, rest.Tries)
+        {
+            ImageNeeds = admission.ImageNeeds,
+        };
+    }
+
+    /// <summary>It does not return: its operator wants it no more.</summary>
+    public static VmRested Stays(RestingVm resting, DateTimeOffset now) =>
+        new(now, resting.Spec, resting.Overhead, EndCause.Stopped, resting.Why, null, 0) { ImageNeeds = resting.ImageNeeds };
+
+    /// <summary>Those whose time to return has come, in the order in which they are asked for.</summary>
+    public static IReadOnlyList<RestingVm> Due(HostState state, DateTimeOffset now) =>
+        [.. state.Resting.Where(vm => vm.Value.ReturnAt <= now)
+            .OrderByDescending(vm => vm.Value.Spec.Priority).ThenBy(vm => vm.Value.Since).ThenBy(vm => vm.Key).Select(vm => vm.Value)];
+
+    /// <summary>Why it can't return now, and when that is tried again.</summary>
+    public static VmRested Hindered(RestingVm resting, string hindrance, ReturnSettings settings, DateTimeOffset now)
+    {
+        var rest = Returns.After(resting.Spec.Restart, EndCause.Failed, false, resting.Tries, null, settings, now) ?? new(null, 0);
+        return new(now, resting.Spec, resting.Overhead, resting.Cause, $"it can't return: {hindrance}", rest.ReturnAt, rest.Tries) { ImageNeeds = resting.ImageNeeds };
+    }
+
+    /// <summary>The VM is asked for, in the queue with all others.</summary>
+    /// <param name="place">How many are asked for before it in the same moment.</param>
+    public static VmRequested Again(HostState state, RestingVm resting, int place, int tries, DateTimeOffset deadline, DateTimeOffset now) =>
+        new(now, resting.Spec, resting.Overhead, deadline)
+        {
+            Number = HostAdmissions.NextNumber(state) + place,
+            ImageNeeds = resting.ImageNeeds,
+            Tries = tries,
+        };
+
+    /// <summary>Why it can't be asked for as things stand; null where it can.</summary>
+    public static string? Hindrance(HostState state, RestingVm resting, HostSettings settings) =>
+        Overcommitted(state, resting.Spec.Id, resting.Spec.Policy.Max, settings)
+        ?? HostAdmissions.Never(state, resting.Spec, resting.Overhead, resting.ImageNeeds);
+
+    /// <summary>Why a VM may not have that max beside all that run, are being created or are to return; null where it may.</summary>
+    public static string? Overcommitted(HostState state, VmId id, MemorySize max, HostSettings settings)
+    {
+        var others = state.Vms.Where(vm => vm.Key != id).Select(vm => vm.Value.Policy.Max)
+            .Concat(state.Admissions.Where(a => a.Key != id).Select(a => a.Value.Spec.Policy.Max))
+            .Concat(state.Resting.Where(vm => vm.Key != id && vm.Value.ReturnAt is not null).Select(vm => vm.Value.Spec.Policy.Max))
+            .Aggregate(MemorySize.Zero, static (sum, size) => sum + size);
+        return Overcommit.Refusal(id, max, others, state.Ledger.HostMemory.MinusOrZero(state.Ledger.HostReserve), settings.OvercommitMax);
+    }
+}

@@ -1,0 +1,72 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using Dmm.Core.Hosts;
+using Dmm.Core.Hypervisors;
+
+namespace Dmm.Actors.Hosts;
+
+/// <summary>
+/// Looks at the host itself each period and tells the host's actor what it saw. It decides nothing: <see cref="HostOutlook"/> does. One look at a
+/// time: the kernel may keep a reader of a dying process waiting, and looks must not pile up behind it.
+/// </summary>
+public sealed class HostEyeActor : ReceiveActor, IWithTimers
+{
+    private readonly CancellationTokenSource _life = new();
+    private readonly IHostWatch _watch;
+    private readonly TimeSpan _period;
+    private ImmutableArray<VmHandle> _vms = [];
+    private ImmutableArray<VmHandle> _looked = [];
+    private bool _looking;
+
+    public HostEyeActor(IActorRef host, IHostWatch watch, TimeSpan period, ImmutableArray<VmHandle> vms)
+    {
+        (_watch, _period, _vms) = (watch, period, vms);
+        Receive<HostEyeProtocol.Watch>(w => _vms = w.Vms);
+        Receive<LookNow>(_ =>
+        {
+            if (_looking)
+                host.Tell(new HostEyeProtocol.Blind($"the last look has not ended within {_period.TotalSeconds:0.#} s"));
+            else
+                Look();
+        });
+        Receive<HostSight>(sight =>
+        {
+            _looking = false;
+            host.Tell(new HostEyeProtocol.Saw(sight, _looked));
+        });
+        Receive<Status.Failure>(failure =>
+        {
+            _looking = false;
+            host.Tell(new HostEyeProtocol.Blind(failure.Cause.GetBaseException().Message));
+        });
+    }
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    /// <param name="vms">Who is looked at from the first look on.</param>
+    public static Props Props(IActorRef host, IHostWatch watch, TimeSpan period, ImmutableArray<VmHandle> vms) =>
+        Akka.Actor.Props.Create(() => new HostEyeActor(host, watch, period, vms));
+
+    protected override void PreStart()
+    {
+        Timers.StartPeriodicTimer("look", new LookNow(), _period);
+        Look();
+    }
+
+    protected override void PostStop()
+    {
+        _life.Cancel();
+        _life.Dispose();
+    }
+
+    private void Look()
+    {
+        (_looking, _looked) = (true, _vms);
+        LookAsync().PipeTo(Self);
+    }
+
+    /// <summary>A watch that throws at once is no different from one that fails later.</summary>
+    private async Task<HostSight> LookAsync() => await _watch.LookAsync(_vms, _life.Token);
+
+    private sealed record LookNow;
+}

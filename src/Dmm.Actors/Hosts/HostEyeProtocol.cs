@@ -1,0 +1,19 @@
+using System.Collections.Immutable;
+using Dmm.Core.Hosts;
+using Dmm.Core.Hypervisors;
+
+namespace Dmm.Actors.Hosts;
+
+/// <summary>What the host's actor and its eye tell each other.</summary>
+public static class HostEyeProtocol
+{
+    /// <summary>To the eye: these VMs run here now.</summary>
+    public sealed record Watch(ImmutableArray<VmHandle> Vms);
+
+    /// <summary>To the host: this is what there is.</summary>
+    /// <param name="Vms">That were looked for.</param>
+    public sealed record Saw(HostSight Sight, ImmutableArray<VmHandle> Vms);
+
+    /// <summary>To the host: nothing can be seen; what was seen last stands.</summary>
+    public sealed record Blind(string Why);
+}

@@ -1,0 +1,31 @@
+using System.CommandLine;
+using Dmm.Cli.Output;
+using Dmm.Contracts;
+
+namespace Dmm.Cli.Verbs;
+
+/// <summary>Has a VM run again that was stopped and is remembered.</summary>
+internal static class VmStart
+{
+    public static Command Build(CommandLine line)
+    {
+        var name = Values.VmName();
+        var timeout = Values.Duration("--timeout", "How long it may wait for its memory [dmm.admission.deadline]");
+        var wait = new Option<bool>("--wait") { Description = "Return when the VM runs, or has failed" };
+        return line.Verb(new Command("start", "Start a VM that is stopped, or waits for its return") { name, timeout, wait }, async (parsed, session, cancellation) =>
+        {
+            var (vm, began) = (parsed.GetRequiredValue(name), session.Time.GetUtcNow());
+            var request = new StartVmRequest(parsed.GetValue(timeout)?.TotalSeconds);
+            var done = await session.Daemon.PostAsync($"api/v1/vms/{vm}/start", request, cancellation);
+            if (!parsed.GetValue(wait) || !session.Json)
+                Changes.Write(done, session);
+            if (!parsed.GetValue(wait))
+                return;
+            var runs = await new VmCreateWait(session, vm, began, parsed.GetValue(timeout)).UntilItRunsAsync(cancellation);
+            if (session.Json)
+                session.Terminal.WriteJson(runs);
+            else
+                session.Terminal.WriteLine($"{vm} runs with {Show.Size(runs.ActualBytes)} after {Show.Seconds(session.Time.GetUtcNow() - began)}");
+        });
+    }
+}

@@ -1,0 +1,62 @@
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+
+namespace Dmm.Core.Admission;
+
+/// <summary>
+/// How a VM was seen to shrink: how fast, and how surely it gave what it was told to. Fed with every report; a guess that is soon replaced until it has
+/// been seen to move. Not persisted, as samples are not: after a restart of the daemon everybody is as good as unknown.
+/// </summary>
+public sealed record Mover
+{
+    /// <summary>virtio-mem and the balloon of an idle guest give a GiB in 0.3 to 3 s (docs/hotplug.md); step by step, as DMM asks, more slowly.</summary>
+    public static readonly MemorySize UnknownRate = MemorySize.FromMiB(200);
+
+    public const double UnknownTrust = 0.9;
+
+    private const double MostTrust = 0.98;
+    private const double LeastTrust = 0.1;
+
+    /// <summary>Less than this says nothing of a rate.</summary>
+    private static readonly MemorySize Worth = MemorySize.FromMiB(16);
+
+    private static readonly MemorySize Tolerance = MemorySize.FromMiB(4);
+
+    /// <summary>A second.</summary>
+    public MemorySize Rate { get; private init; } = UnknownRate;
+
+    /// <summary>How much of what is asked of it is counted on, 0.1 to 0.98.</summary>
+    public double Trust { get; private init; } = UnknownTrust;
+
+    private DateTimeOffset? Began { get; init; }
+
+    private MemorySize BeganWith { get; init; }
+
+    private VmPhase Phase { get; init; }
+
+    /// <summary>Its rate in the shrink that it is in the middle of is what counts where that is slower.</summary>
+    private MemorySize Lately { get; init; } = new(long.MaxValue);
+
+    public MemorySize Pace => MemorySize.Max(MemorySize.FromMiB(1), MemorySize.Min(Rate, Lately));
+
+    public TimeSpan TimeFor(MemorySize size) => TimeSpan.FromSeconds(Math.Min(86_400, size.Bytes / (double)Pace.Bytes));
+
+    /// <param name="target">What it was told to become.</param>
+    public Mover Observe(MemorySize actual, MemorySize target, VmPhase phase, DateTimeOffset now)
+    {
+        var fails = phase != Phase && phase is (VmPhase.Stuck or VmPhase.Uncooperative);
+        var next = this with { Phase = phase, Trust = fails ? Math.Max(LeastTrust, Trust * 0.5) : Trust };
+        var owes = actual > target + Tolerance;
+        if (Began is not { } began)
+            return owes ? next with { Began = now, BeganWith = actual } : next;
+        var (moved, seconds) = (BeganWith.MinusOrZero(actual), (now - began).TotalSeconds);
+        var rate = seconds > 0 ? MemorySize.FromBytes(moved.Bytes / seconds) : next.Rate;
+        if (owes)
+            return seconds >= 1 ? next with { Lately = rate } : next;
+        // It has given all that it was asked for (or is asked for it no more, which says nothing of it but how fast it was).
+        next = next with { Began = null, Lately = new(long.MaxValue) };
+        return moved < Worth
+            ? next
+            : next with { Rate = MemorySize.FromBytes((0.5 * next.Rate.Bytes) + (0.5 * rate.Bytes)), Trust = next.Trust + (0.3 * (MostTrust - next.Trust)) };
+    }
+}

@@ -1,0 +1,30 @@
+using Dmm.Core.Arbitration;
+using Dmm.Core.Memory;
+
+namespace Dmm.Core.Admission;
+
+/// <summary>A VM that may make room for another.</summary>
+/// <param name="Bid">As the arbiter sees it, without what plans ask of it.</param>
+/// <param name="Heard">It has reported since the daemon started.</param>
+public sealed record Peer(Bid Bid, Mover Mover, bool Heard)
+{
+    /// <summary>What its guest said that it can spare; all above min where it does not tell.</summary>
+    public MemorySize Spare => Bid.Held.MinusOrZero(Bid.TakenTo);
+
+    /// <summary>Nothing is asked of one that is in need, can't be moved, or has not been heard of.</summary>
+    public bool Gives => Heard && Bid is { Movable: true, Urgent: false };
+
+    /// <summary>What may be taken of it goes down to here.</summary>
+    public MemorySize FloorOf(GiveKind kind, MemorySize step)
+    {
+        var floor = kind switch
+        {
+            GiveKind.Slack => MemorySize.Max(Bid.ShrinkTo, Bid.Want),
+            GiveKind.PastUse => Bid.Want,
+            GiveKind.Headroom => Bid.Need,
+            _ => Bid.Min,
+        };
+        floor = MemorySize.Max(floor.Clamp(Bid.Min, Bid.Max), Bid.Held - Spare);
+        return floor == Bid.Min ? floor : floor.RoundUp(step);
+    }
+}

@@ -1,0 +1,189 @@
+using System.Collections.Immutable;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+
+namespace Dmm.Core.Admission;
+
+/// <summary>
+/// Who pays for a new VM. In order: slack; what was used lately; what is kept for foreseen growth; and last what is in use, by shares and by measured harm, as
+/// the arbiter would (a level above everybody's min sinks until enough lies above it). Among equals those who are sure first, then those that give for
+/// nobody else yet (they would be waited for twice), then those that move already, then whoever can give most, so that few move. A peer that was slow or stuck is
+/// counted on for less than it is asked for: that is the plan's margin for what may not come. Pure and deterministic.
+/// </summary>
+public static class RoomPlanner
+{
+    /// <summary>A peer that is counted on for less than half comes last among equals.</summary>
+    private const double Sure = 0.5;
+
+    /// <summary>Until a peer hears of it and moves, and until that is known.</summary>
+    private static readonly TimeSpan Delay = TimeSpan.FromSeconds(0.3);
+
+    /// <summary>Of what a peer could give until the deadline at its pace so much is asked for: a plan that ends with its deadline ends after it.</summary>
+    private const double InTime = 0.8;
+
+    /// <param name="goal">What is gathered, what is free included.</param>
+    /// <param name="missing">What of it is not there yet.</param>
+    /// <param name="levels">Down to where plans of others go already; what lies above is theirs.</param>
+    /// <param name="left">Until the deadline.</param>
+    /// <param name="harmWeight">How many times its shares a VM weighs at most where a lack of memory hurts it most.</param>
+    /// <returns>Null where its peers can't give it.</returns>
+    public static RoomPlan? Make(
+        MemorySize goal, MemorySize missing, IReadOnlyList<Peer> peers, IReadOnlyDictionary<VmId, MemorySize> levels, ISet<VmId> moving, TimeSpan left, MemorySize step,
+        double harmWeight)
+    {
+        // First only with what each can give in time; where that does not do, with all, and late.
+        var limits = left > Delay ? left - Delay : TimeSpan.Zero;
+        return Make(goal, missing, peers, levels, moving, limits, left, step, harmWeight) ?? Make(goal, missing, peers, levels, moving, null, left, step, harmWeight);
+    }
+
+    /// <summary>What all of these could give together, as far as they are counted on.</summary>
+    public static MemorySize Most(IReadOnlyList<Peer> peers, IReadOnlyDictionary<VmId, MemorySize> levels, MemorySize step)
+    {
+        var sum = MemorySize.Zero;
+        foreach (var peer in peers)
+        {
+            if (peer.Gives)
+                sum += Counted(LevelOf(peer, levels).MinusOrZero(peer.FloorOf(GiveKind.InUse, step)), peer.Mover.Trust);
+        }
+
+        return sum;
+    }
+
+    /// <summary>How much of a plan can be counted on to come still.</summary>
+    public static MemorySize Covers(RoomPlan plan, IReadOnlyDictionary<VmId, Peer> peers, IReadOnlyDictionary<VmId, MemorySize> levels, MemorySize step)
+    {
+        var sum = MemorySize.Zero;
+        foreach (var part in plan.From)
+        {
+            if (peers.TryGetValue(part.Vm, out var peer))
+                sum += Outstanding(part, peer, levels, step);
+        }
+
+        return sum;
+    }
+
+    /// <summary>How long what is outstanding takes at the pace at which it comes now.</summary>
+    public static TimeSpan Takes(RoomPlan plan, IReadOnlyDictionary<VmId, Peer> peers) => plan.From
+        .Select(part => peers.TryGetValue(part.Vm, out var peer) ? peer.Mover.TimeFor(part.Outstanding(peer.Bid.Held)) : TimeSpan.Zero)
+        .DefaultIfEmpty().Max();
+
+    private static MemorySize Outstanding(Contribution part, Peer peer, IReadOnlyDictionary<VmId, MemorySize> levels, MemorySize step)
+    {
+        var outstanding = part.Outstanding(LevelOf(peer, levels));
+        if (!peer.Heard)
+            return outstanding;
+        // What it needs itself now it does not give, unless it was asked for what it uses.
+        if (!peer.Gives || part.To < peer.Bid.Min || (part.Kind < GiveKind.Headroom && peer.Bid.Want > part.To + step))
+            return MemorySize.Zero;
+        // It may have less to spare than it had.
+        return Counted(MemorySize.Min(outstanding, peer.Spare + step), peer.Mover.Trust);
+    }
+
+    /// <summary>What of a gift is counted on. To the byte upwards: what was asked for because it is just enough, is.</summary>
+    private static MemorySize Counted(MemorySize size, double trust) => MemorySize.FromBytes(Math.Ceiling(size.Bytes * trust));
+
+    private static MemorySize LevelOf(Peer peer, IReadOnlyDictionary<VmId, MemorySize> levels) =>
+        levels.TryGetValue(peer.Bid.Vm, out var level) ? MemorySize.Min(level, peer.Bid.Held) : peer.Bid.Held;
+
+    private static RoomPlan? Make(
+        MemorySize goal, MemorySize missing, IReadOnlyList<Peer> peers, IReadOnlyDictionary<VmId, MemorySize> levels, ISet<VmId> moving, TimeSpan? limit, TimeSpan left,
+        MemorySize step, double harmWeight)
+    {
+        var givers = peers.Where(peer => peer.Gives).Select(peer => new Giving(peer, LevelOf(peer, levels), limit)).ToArray();
+        foreach (var kind in Enum.GetValues<GiveKind>())
+        {
+            missing = kind == GiveKind.InUse ? Level(givers, missing, step, harmWeight) : Take(givers, missing, kind, levels, moving, step);
+            if (missing.IsZero)
+                break;
+        }
+
+        if (!missing.IsZero)
+            return null;
+        var parts = givers.Where(g => g.Level < g.From).OrderBy(g => g.Vm).Select(g => new Contribution(g.Vm, g.From, g.Level, g.Kind)).ToImmutableArray();
+        var expected = Delay + givers.Where(g => g.Level < g.From).Select(g => g.Peer.Mover.TimeFor(g.From - g.Level)).DefaultIfEmpty().Max();
+        return new(goal, parts, expected, expected > left);
+    }
+
+    private static MemorySize Take(Giving[] givers, MemorySize missing, GiveKind kind, IReadOnlyDictionary<VmId, MemorySize> levels, ISet<VmId> moving, MemorySize step)
+    {
+        var line = givers
+            .Select(g => (Giving: g, Part: g.Level.MinusOrZero(g.FloorOf(kind, step))))
+            .Where(g => g.Part >= MemorySize.Min(step, missing) && !g.Part.IsZero)
+            .OrderBy(g => g.Giving.Trust < Sure)
+            .ThenBy(g => levels.ContainsKey(g.Giving.Vm))
+            .ThenByDescending(g => moving.Contains(g.Giving.Vm))
+            .ThenByDescending(g => g.Part)
+            .ThenByDescending(g => g.Giving.Trust)
+            .ThenBy(g => g.Giving.Vm);
+        foreach (var (giver, part) in line)
+        {
+            var asked = MemorySize.Min(part, missing.Scale(1 / giver.Trust).RoundUp(step));
+            missing = missing.MinusOrZero(giver.Give(asked, kind));
+            if (missing.IsZero)
+                break;
+        }
+
+        return missing;
+    }
+
+    /// <summary>The level above everybody's min, in bytes a share, sinks until what lies above it is enough.</summary>
+    private static MemorySize Level(Giving[] givers, MemorySize missing, MemorySize step, double harmWeight)
+    {
+        var most = givers.Select(g => g.HarmOfEachMiB).DefaultIfEmpty().Max();
+        foreach (var giver in givers)
+            giver.Weight = giver.Peer.Bid.Shares * (most > 0 ? 1 + ((harmWeight - 1) * giver.HarmOfEachMiB / most) : 1);
+        double Gives(double level) => givers.Sum(g => Counted(g.AboveLevel(level, step), g.Trust).Bytes);
+        if (Gives(0) < missing.Bytes)
+            return missing;
+        var (low, high) = (0.0, givers.Max(g => g.Level.MinusOrZero(g.Peer.Bid.Min).Bytes / g.Weight));
+        for (var i = 0; i < 50; i++)
+        {
+            var middle = (low + high) / 2;
+            (low, high) = Gives(middle) >= missing.Bytes ? (middle, high) : (low, middle);
+        }
+
+        foreach (var giver in givers)
+            missing = missing.MinusOrZero(giver.Give(giver.AboveLevel(low, step), GiveKind.InUse));
+        return missing;
+    }
+
+    private sealed class Giving(Peer peer, MemorySize from, TimeSpan? limit)
+    {
+        private readonly MemorySize _inTime = limit is { } time ? from.MinusOrZero(peer.Mover.Pace.Scale(time.TotalSeconds * InTime)) : MemorySize.Zero;
+
+        public Peer Peer => peer;
+
+        public VmId Vm => peer.Bid.Vm;
+
+        public double Trust => peer.Mover.Trust;
+
+        public MemorySize From { get; } = from;
+
+        public MemorySize Level { get; private set; } = from;
+
+        public GiveKind Kind { get; private set; }
+
+        public double Weight { get; set; }
+
+        public double HarmOfEachMiB => peer.Bid.Harm > 0 ? peer.Bid.Harm / Math.Max(1, peer.Bid.Want.MinusOrZero(peer.Bid.Held).Mebibytes) : 0;
+
+        public MemorySize FloorOf(GiveKind kind, MemorySize step) => MemorySize.Max(peer.FloorOf(kind, step), _inTime);
+
+        public MemorySize AboveLevel(double level, MemorySize step)
+        {
+            var floor = FloorOf(GiveKind.InUse, step);
+            var to = MemorySize.Max(floor, peer.Bid.Min + MemorySize.FromBytes(level * Weight));
+            return Level.MinusOrZero(to > floor ? MemorySize.Max(floor, to.RoundDown(step)) : floor);
+        }
+
+        /// <summary>Returns what of it is counted on.</summary>
+        public MemorySize Give(MemorySize size, GiveKind kind)
+        {
+            if (size.IsZero)
+                return MemorySize.Zero;
+            Level -= size;
+            Kind = kind;
+            return Counted(size, Trust);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+using Dmm.Core.Memory;
+
+namespace Dmm.Core.Demand;
+
+/// <summary>
+/// What a guest used at this hour of the day, and of the week, before: peaks of each hour, of which the last counts in full and those before it by half
+/// each. Says nothing of an hour that it has not seen on an earlier day.
+/// </summary>
+public sealed class Seasons
+{
+    private const int HoursOfWeek = 168;
+
+    private readonly MemorySize[] _daily = new MemorySize[24];
+    private readonly MemorySize[] _weekly = new MemorySize[HoursOfWeek];
+    private readonly long[] _dailyDays = NewNever(24);
+    private readonly long[] _weeklyDays = NewNever(HoursOfWeek);
+    private MemorySize _peak;
+    private long _hour = long.MinValue;
+    private long _first = long.MaxValue;
+
+    public void Learn(MemorySize used, DateTimeOffset at)
+    {
+        var hour = HourOf(at);
+        if (hour != _hour)
+        {
+            if (_hour != long.MinValue)
+                Close(_hour);
+            (_hour, _peak) = (hour, used);
+            _first = Math.Min(_first, hour);
+        }
+
+        _peak = MemorySize.Max(_peak, used);
+    }
+
+    /// <summary>The most to be expected of this hour and the next, from those of earlier days; zero where nothing is known.</summary>
+    public MemorySize Expected(DateTimeOffset at)
+    {
+        var hour = HourOf(at);
+        return MemorySize.Max(ExpectedOf(hour), ExpectedOf(hour + 1));
+    }
+
+    private MemorySize ExpectedOf(long hour)
+    {
+        // A week's history tells weekdays apart; before, the days are taken for alike.
+        var (week, day) = ((int)(hour % HoursOfWeek), (int)(hour % 24));
+        return hour - _first >= HoursOfWeek && _weeklyDays[week] >= 0 ? _weekly[week]
+            : _dailyDays[day] >= 0 && _dailyDays[day] < hour / 24 ? _daily[day]
+            : MemorySize.Zero;
+    }
+
+    private void Close(long hour)
+    {
+        var (week, day) = ((int)(hour % HoursOfWeek), (int)(hour % 24));
+        _daily[day] = Blend(_daily[day], _dailyDays[day]);
+        _weekly[week] = Blend(_weekly[week], _weeklyDays[week]);
+        (_dailyDays[day], _weeklyDays[week]) = (hour / 24, hour / 24);
+    }
+
+    /// <summary>A higher peak counts at once, a lower one by half.</summary>
+    private MemorySize Blend(MemorySize before, long day) => day < 0 || _peak >= before ? _peak : (before + _peak).Scale(0.5);
+
+    private static long HourOf(DateTimeOffset at) => (long)Math.Floor((at.UtcDateTime - DateTime.UnixEpoch).TotalHours);
+
+    private static long[] NewNever(int length)
+    {
+        var days = new long[length];
+        Array.Fill(days, -1);
+        return days;
+    }
+}

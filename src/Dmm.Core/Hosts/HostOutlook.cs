@@ -1,0 +1,111 @@
+using Dmm.Core.Memory;
+
+namespace Dmm.Core.Hosts;
+
+/// <summary>How the ledger follows the host. Reasons stand in config/reference.conf.</summary>
+public sealed record HostRules
+{
+    /// <summary>dmm.host.memory: the ledger never counts on more.</summary>
+    public required MemorySize Memory { get; init; }
+
+    /// <summary>Available memory that is never counted on; below twice as much the host is under pressure.</summary>
+    public MemorySize Margin { get; init; } = MemorySize.FromMiB(128);
+
+    /// <summary>The grid of what is counted on: smaller movements of the host resize nothing.</summary>
+    public MemorySize Step { get; init; } = MemorySize.FromMiB(16);
+
+    /// <summary>For so long memory must have been back before it is counted on again, and pressure gone before the cushion halves.</summary>
+    public TimeSpan CalmAfter { get; init; } = TimeSpan.FromSeconds(30);
+
+    public MemorySize Cushion { get; init; }
+
+    /// <summary>The cushion under pressure; never below <see cref="Cushion"/>.</summary>
+    public MemorySize CushionMax { get; init; }
+
+    /// <summary>From these parts of ten seconds stalled on, the host is under pressure; 0 to 1.</summary>
+    public double StallSome { get; init; } = 0.10;
+
+    public double StallFull { get; init; } = 0.02;
+}
+
+/// <summary>
+/// What the host's memory comes to for the ledger, sight by sight. Down at once, since what is not there must not be promised; up again only to the
+/// least that was there for <see cref="HostRules.CalmAfter"/>, so that a neighbour who comes and goes does not resize VMs each time. Under
+/// pressure the cushion doubles, once in the ten seconds over which the kernel averages, up to its maximum, and halves when it is calm.
+/// </summary>
+public sealed record HostOutlook(MemorySize Memory)
+{
+    /// <summary>The kernel's averages are over ten seconds: what was done about pressure shows no sooner.</summary>
+    private static readonly TimeSpan StallWindow = TimeSpan.FromSeconds(10);
+
+    /// <summary>What keeps <see cref="Memory"/> below the setting; null where nothing does.</summary>
+    public string? Why { get; init; }
+
+    /// <summary>The last thing seen; null before the first.</summary>
+    public HostSight? Sight { get; init; }
+
+    /// <summary>Times the cushion that was set.</summary>
+    public double CushionFactor { get; init; } = 1;
+
+    /// <summary>What presses the host; null where nothing does.</summary>
+    public string? Pressure { get; init; }
+
+    private Countable? Rising { get; init; }
+
+    private DateTimeOffset RisingSince { get; init; }
+
+    private DateTimeOffset PressedAt { get; init; }
+
+    private DateTimeOffset FactorAt { get; init; }
+
+    /// <summary>What is to be kept free for fast growth now.</summary>
+    public MemorySize Cushion(HostRules rules) =>
+        CushionFactor <= 1 ? rules.Cushion : MemorySize.Max(rules.Cushion, MemorySize.Min(rules.Cushion.Scale(CushionFactor), rules.CushionMax));
+
+    /// <param name="ledger">As it stands now: its claims, and its host reserve.</param>
+    public HostOutlook Take(HostSight sight, Ledger ledger, HostRules rules, DateTimeOffset now) =>
+        (this with { Sight = sight }).Count(Countable.Of(sight, ledger, rules.Memory, rules.Margin), rules, now).Press(sight, rules, now);
+
+    private HostOutlook Count(Countable seen, HostRules rules, DateTimeOffset now)
+    {
+        if (seen.Memory < rules.Memory)
+            seen = seen with { Memory = seen.Memory.RoundDown(rules.Step) };
+        if (seen.Memory <= Memory)
+            return this with { Memory = seen.Memory, Why = seen.Why, Rising = null };
+        var least = Rising is { } before && before.Memory < seen.Memory ? before : seen;
+        if (Rising is null)
+            return this with { Rising = seen, RisingSince = now };
+        return now - RisingSince < rules.CalmAfter
+            ? this with { Rising = least }
+            : this with { Memory = least.Memory, Why = least.Why, Rising = null };
+    }
+
+    private HostOutlook Press(HostSight sight, HostRules rules, DateTimeOffset now)
+    {
+        var pressure = PressureOf(sight, rules);
+        if (pressure is not null)
+        {
+            var grows = now - FactorAt >= StallWindow && rules.Cushion.Scale(CushionFactor) < rules.CushionMax;
+            return this with
+            {
+                Pressure = pressure,
+                PressedAt = now,
+                CushionFactor = grows ? CushionFactor * 2 : CushionFactor,
+                FactorAt = grows ? now : FactorAt,
+            };
+        }
+
+        var calm = CushionFactor > 1 && now - PressedAt >= rules.CalmAfter && now - FactorAt >= rules.CalmAfter;
+        return this with { Pressure = null, CushionFactor = calm ? CushionFactor / 2 : CushionFactor, FactorAt = calm ? now : FactorAt };
+    }
+
+    private static string? PressureOf(HostSight sight, HostRules rules)
+    {
+        var available = sight.Groups.Aggregate(sight.Available, static (least, group) => MemorySize.Min(least, group.Available));
+        return available < rules.Margin.Scale(2) ? $"{available} available"
+            : sight.Stall is not { } stall ? null
+            : stall.Full >= rules.StallFull ? $"{stall.Full:P0} of the last 10 s fully stalled for memory"
+            : stall.Some >= rules.StallSome ? $"{stall.Some:P0} of the last 10 s stalled for memory"
+            : null;
+    }
+}

@@ -1,0 +1,22 @@
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Memory;
+
+namespace Dmm.Core.Hosts;
+
+/// <summary>What the control group of a VM's process leaves its guest: beyond that the process would be killed.</summary>
+public static class VmLimit
+{
+    /// <summary>
+    /// The most that the VM may be given: limit less overhead. Never below what it holds: a limit bounds growth, it takes nothing away, since the group's
+    /// limit says nothing about what the guest can spare.
+    /// </summary>
+    /// <returns>Null where nothing limits it.</returns>
+    public static MemorySize? Most(HostCost? cost, Claim claim) =>
+        cost?.Limit is { } limit ? MemorySize.Max(limit.MinusOrZero(claim.Overhead), MemorySize.Max(claim.Actual, claim.Granted)) : null;
+
+    /// <summary>For people; null where nothing limits the VM below its max.</summary>
+    public static string? Warning(HostCost? cost, Claim claim, MemorySize max) =>
+        cost?.Limit is { } limit && Most(cost, claim) is { } most && most < max
+            ? $"its process may have {limit} before its control group's limit has it killed: with {claim.Overhead} of overhead it is given {most} at most, not its max {max}; raise the group's memory.max"
+            : null;
+}

@@ -1,0 +1,34 @@
+using Dmm.Core.Vms;
+
+namespace Dmm.Core.Memory;
+
+/// <summary>Why the invariant does not hold, in words with figures: only the world can have broken it.</summary>
+public static class Deficits
+{
+    private const int Named = 3;
+
+    /// <param name="configured">dmm.host.memory.</param>
+    /// <param name="why">What keeps the host's memory below that.</param>
+    /// <param name="expected">The overheads that were expected of the VMs.</param>
+    public static string Text(Ledger ledger, MemorySize configured, string? why, Func<VmId, MemorySize> expected)
+    {
+        List<string> causes = [];
+        if (ledger.HostMemory < configured)
+            causes.Add($"DMM can count on {ledger.HostMemory} instead of dmm.host.memory {configured}{(why is null ? "" : $", since {why}")}");
+        Add(causes, ledger, c => c.Value.Actual.MinusOrZero(c.Value.Granted), (vm, size) => $"{vm} holds {size} more than it was granted");
+        Add(causes, ledger, c => c.Value.Overhead.MinusOrZero(expected(c.Key)), (vm, size) => $"the hypervisor of {vm} needs {size} more than expected");
+        if (causes.Count == 0)
+            causes.Add("more was promised than this host has now");
+        return $"claims {ledger.Claimed}, {(ledger.Loose.IsZero ? "" : $"VMs that were let go of {ledger.Loose}, ")}reservations {ledger.Reserved} and reserve {ledger.HostReserve} are {ledger.Deficit} more than the {ledger.HostMemory} "
+            + $"there are: {string.Join("; ", causes)}. Nothing is granted until they fit again";
+    }
+
+    private static void Add(
+        List<string> causes, Ledger ledger, Func<KeyValuePair<VmId, Claim>, MemorySize> size, Func<VmId, MemorySize, string> text)
+    {
+        var found = ledger.Claims.Select(c => (Vm: c.Key, Size: size(c))).Where(c => !c.Size.IsZero).OrderByDescending(c => c.Size).ToList();
+        causes.AddRange(found.Take(Named).Select(c => text(c.Vm, c.Size)));
+        if (found.Count > Named)
+            causes.Add($"and {found.Count - Named} more VMs so");
+    }
+}

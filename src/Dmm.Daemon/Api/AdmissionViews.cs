@@ -1,0 +1,65 @@
+using Dmm.Actors.Hosts;
+using Dmm.Contracts;
+using Dmm.Core.Admission;
+using Dmm.Core.Memory;
+
+namespace Dmm.Daemon.Api;
+
+/// <summary>VMs on their way to being, as the daemon tells of them.</summary>
+public static class AdmissionViews
+{
+    public static AdmissionView Of(HostProtocol.Status status, AdmissionRecord admission) => new(
+        admission.Spec.Id.Name, StateOf(admission), admission.Size.Bytes, Missing(status, admission).Bytes, WhyOf(status, admission), admission.At,
+        admission.Reserved is null ? admission.Deadline : null)
+    {
+        Priority = admission.Spec.Priority,
+        BootPolicy = admission.Spec.BootPolicy.ToString().ToLowerInvariant(),
+        From = admission.Plan is { } plan ? [.. plan.From.Select(part => Of(part, HostAdmissions.Outstanding(part, status.State)))] : [],
+        ExpectedSeconds = admission.Plan is { From.IsEmpty: false } planned ? Math.Round(planned.Expected.TotalSeconds, 1) : null,
+        Late = admission.Plan?.Late ?? false,
+    };
+
+    public static ForeseenView Of(HostProtocol.Foreseen foreseen, IReadOnlyList<string> notes) => new()
+    {
+        Vm = foreseen.Vm.Name,
+        Prospect = foreseen.Prospect.ToString().ToLowerInvariant(),
+        Text = foreseen.Text,
+        Fits = foreseen.Prospect is Prospect.Starts or Prospect.Gathers,
+        BootBytes = foreseen.Boot?.Bytes,
+        From = [.. (foreseen.Plan?.From ?? []).Select(part => Of(part, part.Size))],
+        ExpectedSeconds = foreseen.Plan is { } plan ? Math.Round(plan.Expected.TotalSeconds, 1) : null,
+        Notes = notes,
+    };
+
+    private static string StateOf(AdmissionRecord admission) => admission.State.ToString().ToLowerInvariant();
+
+    /// <summary>As one of a VM's states, of which shrinking is another thing.</summary>
+    public static string StateAsVm(AdmissionRecord admission) => admission.State switch
+    {
+        AdmissionState.Requested => "requested",
+        AdmissionState.Reserved or AdmissionState.Launching => "launching",
+        _ => "waiting",
+    };
+
+    public static string WhyOf(HostProtocol.Status status, AdmissionRecord admission) => admission switch
+    {
+        { State: AdmissionState.Launching } => $"{admission.Reserved} set aside; the hypervisor is starting it",
+        { State: AdmissionState.Reserved } => $"{admission.Reserved} set aside; it waits for its turn to be launched",
+        { Plan: { } plan } => AdmissionWords.Progress(admission, plan, Missing(status, admission), part => HostAdmissions.Outstanding(part, status.State)),
+        { Why: { } why } => $"{why}; until {admission.Deadline:HH:mm:ss}",
+        _ => $"it has just been asked for; until {admission.Deadline:HH:mm:ss}",
+    };
+
+    private static MemorySize Missing(HostProtocol.Status status, AdmissionRecord admission) => admission switch
+    {
+        { Reserved: not null } => MemorySize.Zero,
+        _ when status.Waits.FirstOrDefault(w => w.Vm == admission.Spec.Id) is { } wait => wait.Missing,
+        _ => (admission.Plan?.For ?? admission.LeastSize).MinusOrZero(status.State.Ledger.Free),
+    };
+
+    private static ContributionView Of(Contribution part, MemorySize outstanding)
+    {
+        var kind = part.Kind.ToString();
+        return new(part.Vm.Name, part.Size.Bytes, outstanding.Bytes, char.ToLowerInvariant(kind[0]) + kind[1..]);
+    }
+}

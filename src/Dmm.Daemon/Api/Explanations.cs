@@ -1,0 +1,120 @@
+using System.Text.Json;
+using Dmm.Actors.Explaining;
+using Dmm.Actors.Hosts;
+using Dmm.Contracts;
+using Dmm.Core.Demand;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+using Dmm.Daemon.Journals;
+using Microsoft.Data.Sqlite;
+
+namespace Dmm.Daemon.Api;
+
+/// <summary><c>GET /api/v1/vms/{name}/explain</c>: why a VM has the memory that it has, from what was recorded.</summary>
+public static class Explanations
+{
+    /// <summary>Clocks of two programs on one host differ by no more.</summary>
+    private static readonly TimeSpan Skew = TimeSpan.FromSeconds(1);
+
+    public static void MapExplanations(this IEndpointRouteBuilder routes, Func<HostGateway> gateway, PastPromises past, TimeProvider time) =>
+        routes.MapGroup("/api/v1").AddEndpointFilter(Answers.Guard).MapGet("/vms/{name}/explain", async (string name, DateTimeOffset? at, CancellationToken c) =>
+        {
+            var id = Specs.IdOf(name);
+            if (at > time.GetUtcNow() + Skew)
+                throw new SpecException($"at is {at:O}, which is still to come; what will be decided then nobody knows");
+            var explanation = await gateway().ExplainAsync(id, at, c);
+            if (explanation.Decision is { } decision)
+                return Answers.Json(Of(explanation, decision));
+            if (at is not null && await Task.Run(() => Journal(past, id, explanation.At), c) is { } promised)
+                return Answers.Json(Of(explanation, promised));
+            return Answers.Error(404, await NothingAsync(gateway(), id, explanation, at, c), "notFound");
+        });
+
+    private static PromisesChanged? Journal(PastPromises past, VmId vm, DateTimeOffset at)
+    {
+        try
+        {
+            return past.Find(vm, at);
+        }
+        catch (SqliteException fault)
+        {
+            throw new UnavailableException($"that time is not remembered any more, and the journal can't be read: {fault.Message}", fault);
+        }
+    }
+
+    private static async Task<string> NothingAsync(HostGateway host, VmId vm, Explanation e, DateTimeOffset? at, CancellationToken c)
+    {
+        var state = (await host.StatusAsync(c)).State;
+        return state.Admissions.ContainsKey(vm) ? $"{vm} does not run yet; 'dmm vm show {vm}' says what it waits for"
+            : !state.Vms.ContainsKey(vm) && e.Since is null ? $"there is no VM {vm} on this host; 'dmm vm list' shows those that there are"
+            : at is null ? state.Vms.ContainsKey(vm) ? $"nothing has been decided of {vm} yet; try again in a second" : $"{vm} is gone; --at tells of the time before"
+            : $"nothing is known of {vm} at {at.Value.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: "
+                + (e.Since is { } since ? $"decisions on it are remembered since {since.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}" : "no decision on it is remembered")
+                + $", and the {PastPromises.Most} events of the journal before that time promise it nothing";
+    }
+
+    private static ExplanationView Of(Explanation e, Decision d) => new()
+    {
+        Vm = e.Vm.Name,
+        At = e.At,
+        DecidedAt = d.At,
+        Source = "memory",
+        KnownSince = e.Since,
+        Text = Lines(ExplanationText.Of(e)),
+        ActualBytes = d.Actual.Bytes,
+        GrantedBytes = d.Promise.Granted.Bytes,
+        TargetBytes = d.Promise.Target.Bytes,
+        PlannedBytes = d.Planned.Bytes,
+        State = d.Phase is { } phase ? Name(phase) : null,
+        MinBytes = d.Policy.Min.Bytes,
+        MaxBytes = d.Policy.Max.Bytes,
+        Shares = d.Policy.Shares,
+        OperatorTargetBytes = d.OperatorTarget?.Bytes,
+        Ruling = Name(d.Ruling),
+        Urgent = d.Urgent,
+        Guest = d.Guest is { } g ? new(g.At, Name(g.Source), g.Available.Bytes, g.Total.Bytes, g.Swapped.Bytes) : null,
+        Forecast = d.Forecast is { } f ? Of(f) : null,
+        HeldBack = [.. d.Holds.Select(h => new HoldView(
+            Name(h.Kind), ExplanationText.HoldOf(h, e.At), h.Size.IsZero ? null : h.Size.Bytes, [.. h.From.Select(g => new GiverView(g.Vm.Name, g.Size.Bytes))], h.Since))],
+        Got = Of(e.Got, e.While),
+        Gave = Of(e.Gave, e.While),
+        Changes = [.. e.Before.Select(b => new PromiseChangeView(
+            b.At, b.Promise.Granted.Bytes, b.Promise.Target.Bytes, Name(b.Ruling), b.Urgent, From(b.Payments, e.Vm), To(b.Payments, e.Vm)))],
+    };
+
+    private static ExplanationView Of(Explanation e, PromisesChanged promised)
+    {
+        var (change, payments) = (promised.Changes.First(c => c.Vm == e.Vm), Payments.Of(promised.Changes));
+        return new()
+        {
+            Vm = e.Vm.Name,
+            At = e.At,
+            DecidedAt = promised.At,
+            Source = "journal",
+            KnownSince = e.Since,
+            Text = Lines(ExplanationText.Of(promised.At, change, payments, e)),
+            GrantedBytes = change.Granted.Bytes,
+            TargetBytes = change.Target.Bytes,
+            Ruling = Name(change.Ruling),
+            Urgent = change.Urgent,
+            HeldBack = [],
+            Changes = [new(promised.At, change.Granted.Bytes, change.Target.Bytes, Name(change.Ruling), change.Urgent, From(payments, e.Vm), To(payments, e.Vm))],
+        };
+    }
+
+    private static ForecastView Of(Forecast f) => new(
+        f.At, f.WorkingSet.Bytes, Math.Round(f.BytesPerSecond), f.Need.Bytes, f.Headroom.Bytes, f.HeadroomBound, f.Demand.Bytes, f.ShrinkTo.Bytes, f.Bound, Math.Round(f.Harm, 4), f.Urgent);
+
+    private static MovesView? Of(Moves? moves, TimeSpan over) => moves is { } m
+        ? new(m.Total.Bytes, m.Last, Math.Round(over.TotalSeconds, 1), [.. m.Shares.Select(s => new PeerView(s.Peer?.Name, s.Size.Bytes))])
+        : null;
+
+    private static PeerView[] From(IEnumerable<Payment> payments, VmId vm) => [.. payments.Where(p => p.To == vm).Select(p => new PeerView(p.From?.Name, p.Size.Bytes))];
+
+    private static PeerView[] To(IEnumerable<Payment> payments, VmId vm) => [.. payments.Where(p => p.From == vm).Select(p => new PeerView(p.To?.Name, p.Size.Bytes))];
+
+    private static ExplanationLineView[] Lines(IEnumerable<ExplanationLine> lines) => [.. lines.Select(l => new ExplanationLineView(l.Topic, l.Text))];
+
+    private static string Name<T>(T value)
+        where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
+}

@@ -1,0 +1,82 @@
+using Dmm.Actors.Hosts;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+using Prometheus;
+
+namespace Dmm.Daemon.Api;
+
+/// <summary>
+/// What the host's actor knows, for Prometheus: sizes in bytes, as of the moment it is asked for. All are gauges, made anew for each answer, so that nothing is
+/// told of a VM that is gone. docs/metrics.md lists them.
+/// </summary>
+public static class Metrics
+{
+    public static async Task WriteAsync(HostProtocol.Status status, HttpResponse response, CancellationToken cancellation)
+    {
+        response.ContentType = PrometheusConstants.TextContentTypeWithVersionAndEncoding;
+        await Of(status).CollectAndExportAsTextAsync(response.Body, cancellation);
+    }
+
+    private static CollectorRegistry Of(HostProtocol.Status status)
+    {
+        var registry = Prometheus.Metrics.NewCustomRegistry();
+        var make = Prometheus.Metrics.WithCustomRegistry(registry);
+        var ledger = status.State.Ledger;
+
+        void Host(string name, string help, double value) => make.CreateGauge(name, help).Set(value);
+
+        Host("dmm_host_memory_bytes", "Memory that DMM counts on, the reserve included.", ledger.HostMemory.Bytes);
+        Host("dmm_host_memory_configured_bytes", "dmm.host.memory.", status.ConfiguredMemory.Bytes);
+        Host("dmm_host_reserve_bytes", "Kept for the host itself.", ledger.HostReserve.Bytes);
+        Host("dmm_host_cushion_bytes", "Kept free for fast growth now.", status.Cushion.Bytes);
+        Host("dmm_host_claims_bytes", "Sum of the VMs' claims.", ledger.Claimed.Bytes);
+        Host("dmm_host_reservations_bytes", "Set aside for VMs that are about to be created.", ledger.Reserved.Bytes);
+        Host("dmm_host_let_go_bytes", "What VMs that were let go of and still run may take.", ledger.Loose.Bytes);
+        Host("dmm_host_free_bytes", "What can still be promised.", ledger.Free.Bytes);
+        Host("dmm_host_deficit_bytes", "How far the invariant is broken; 0 where it holds.", ledger.Deficit.Bytes);
+        Host("dmm_host_waiting_bytes", "Memory that VMs wait for.", status.Waits.Sum(w => w.Missing.Bytes));
+        if (status.Outlook?.Sight is { } sight)
+        {
+            Host("dmm_host_available_bytes", "MemAvailable of the host.", sight.Available.Bytes);
+            if (sight.Stall is { } stall)
+            {
+                var pressure = make.CreateGauge("dmm_host_memory_stall_ratio", "Part of the last 10 s in which tasks of the host stalled for memory (PSI).", "kind");
+                pressure.WithLabels("some").Set(stall.Some);
+                pressure.WithLabels("full").Set(stall.Full);
+            }
+        }
+
+        var operations = make.CreateGauge("dmm_operations_in_flight", "VMs that move now.", "mechanism", "urgent");
+        foreach (var urgent in new[] { false, true })
+        {
+            foreach (var mechanism in new[] { Mechanisms.Balloon, Mechanisms.Hotplug })
+            {
+                operations.WithLabels(mechanism.ToString().ToLowerInvariant(), urgent ? "true" : "false")
+                    .Set(status.InFlight.Count(o => o.Urgent == urgent && o.Uses.HasFlag(mechanism)));
+            }
+        }
+
+        Host("dmm_operations_held", "VMs that wait for their turn to move.", status.Held.Count);
+        OfVms(status, make);
+        return registry;
+    }
+
+    private static void OfVms(HostProtocol.Status status, MetricFactory make)
+    {
+        var actual = make.CreateGauge("dmm_vm_actual_bytes", "What the guest can use now.", ["vm"]);
+        var target = make.CreateGauge("dmm_vm_target_bytes", "What the VM is to become.", ["vm"]);
+        var claim = make.CreateGauge("dmm_vm_claim_bytes", "What the ledger counts for the VM, overhead included.", ["vm"]);
+        var overhead = make.CreateGauge("dmm_vm_overhead_bytes", "The hypervisor's own cost.", ["vm"]);
+        var phase = make.CreateGauge("dmm_vm_phase", "1 for the phase that the VM is in, 0 for the others.", ["vm", "phase"]);
+        foreach (var (id, vm) in status.State.Vms)
+        {
+            var report = status.Reports.GetValueOrDefault(id);
+            actual.WithLabels(id.Name).Set((report?.Sizes?.Actual ?? MemorySize.Zero).Bytes);
+            target.WithLabels(id.Name).Set(vm.Promise.Target.Bytes);
+            claim.WithLabels(id.Name).Set(status.State.Ledger.Claims[id].Size.Bytes);
+            overhead.WithLabels(id.Name).Set(status.State.Ledger.Claims[id].Overhead.Bytes);
+            foreach (var possible in Enum.GetValues<VmPhase>())
+                phase.WithLabels(id.Name, possible.ToString().ToLowerInvariant()).Set(possible == (report?.Phase ?? VmPhase.Booting) ? 1 : 0);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+using System.CommandLine;
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Memory;
+using Dmm.Daemon.Hosting;
+using Dmm.Settings;
+
+namespace Dmm.Daemon.Journals;
+
+/// <summary><c>dmmd journal</c>: what an operator does with a journal that the daemon will not start with.</summary>
+public static class JournalCommand
+{
+    public static Command Build(Option<string?> config, Func<Func<Task<int>>, Task<int>> guard)
+    {
+        var check = new Command("check", "Says whether the journal is whole; changes nothing; exit code 1 where it is not") { config };
+        check.SetAction((parse, _) => guard(() => Task.FromResult(Check(DmmSettings.Load(parse.GetValue(config)), Console.Out))));
+        var rebuild = new Command("rebuild", "Moves the journal aside and makes a new one from the VMs that run; refuses while a daemon runs") { config };
+        rebuild.SetAction((parse, cancellation) => guard(() => RebuildAsync(DmmSettings.Load(parse.GetValue(config)), Console.Out, cancellation)));
+        return new Command("journal", "Looks after the journal, without a daemon") { check, rebuild };
+    }
+
+    public static int Check(DmmSettings settings, TextWriter output)
+    {
+        var findings = JournalCheck.Run(settings.Journal.Path, Empty(settings));
+        var width = findings.Max(f => f.Question.Length);
+        foreach (var finding in findings)
+            output.WriteLine($"{(finding.Well ? "ok     " : "BROKEN ")} {finding.Question.PadRight(width)}  {finding.Answer}");
+        if (findings.All(f => f.Well))
+            return 0;
+        output.WriteLine($"The journal is broken: {JournalFaults.WayOut}.");
+        return ExitCodes.Failed;
+    }
+
+    public static async Task<int> RebuildAsync(DmmSettings settings, TextWriter output, CancellationToken cancellation)
+    {
+        using var state = StateDirectory.Hold(settings.StateDir);
+        await using var hypervisor = ActorSettings.HypervisorOf(settings, line => output.WriteLine(line));
+        try
+        {
+            var (vms, aside) = await JournalRebuild.RunAsync(settings.Journal.Path, Empty(settings), hypervisor, TimeProvider.System.GetUtcNow(), cancellation);
+            foreach (var vm in vms)
+                output.WriteLine($"{(vm.Known ? "ok     " : "DECIDE ")} {vm.Vm}: {vm.Text}");
+            output.WriteLine($"{settings.Journal.Path} is new{(aside is null ? "" : $"; the old one is {aside}")}. Start dmmd again.");
+            return 0;
+        }
+        catch (HypervisorException fault)
+        {
+            throw new StartException(fault.Message, fault);
+        }
+    }
+
+    private static Actors.Hosts.HostState Empty(DmmSettings settings) => new(new Ledger(settings.Host.Governed(), settings.Host.Reserve));
+}

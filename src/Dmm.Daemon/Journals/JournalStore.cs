@@ -1,0 +1,126 @@
+using System.Collections.Immutable;
+using Dmm.Actors.Hosts;
+using Dmm.Actors.Journals;
+using Dmm.Daemon.Hosting;
+using Microsoft.Data.Sqlite;
+
+namespace Dmm.Daemon.Journals;
+
+/// <summary>
+/// Looks after the journal's file. One connection stays open all the while: with it the write-ahead log stays one file, which a foreign program that closes
+/// the journal last would otherwise take away, and what becomes of both can be seen.
+/// </summary>
+public sealed class JournalStore : IJournalStore, IDisposable
+{
+    private readonly string _path;
+    private readonly TimeSpan _busy;
+    private readonly TimeProvider _time;
+    private readonly Lock _lock = new();
+    private SqliteConnection? _held;
+    private FileIdentity? _file;
+    private FileIdentity? _log;
+
+    private JournalStore(string path, TimeSpan busy, TimeProvider time) => (_path, _busy, _time) = (path, busy, time);
+
+    /// <summary>Opens the journal, or begins it where there is none.</summary>
+    /// <exception cref="StartException">It can't be used; the message says why.</exception>
+    public static JournalStore Open(string path, TimeSpan busy, TimeProvider time)
+    {
+        var store = new JournalStore(path, busy, time);
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            store.Hold();
+            return store;
+        }
+        catch (Exception fault) when (fault is SqliteException or IOException or UnauthorizedAccessException)
+        {
+            store.Dispose();
+            throw JournalFaults.Judge(fault, path, busy) is { Corrupt: true } corrupt
+                ? new StartException($"the journal can't be opened: {corrupt.Why}; {JournalFaults.WayOut}", fault) { ExitCode = ExitCodes.JournalCorrupt }
+                : new StartException($"the journal {path} can't be opened: {fault.Message}", fault);
+        }
+    }
+
+    public JournalFault Judge(Exception cause) => JournalFaults.Judge(cause, _path, _busy);
+
+    public string? Look()
+    {
+        lock (_lock)
+        {
+            return FileIdentity.Of(_path) is not { } now ? $"{_path} was deleted while the daemon was writing it"
+                : now != _file ? $"{_path} was exchanged for another file while the daemon was writing it"
+                : FileIdentity.Of(_path + "-wal") != _log ? $"{_path}-wal, which is a part of the journal, was deleted or exchanged while the daemon was writing it"
+                : null;
+        }
+    }
+
+    public Task<string?> MendAsync(ImmutableArray<IHostEvent>? known, CancellationToken cancellation) => Task.Run(() => Mend(known, cancellation), cancellation);
+
+    private string? Mend(ImmutableArray<IHostEvent>? known, CancellationToken cancellation)
+    {
+        string? begun = null;
+        if (Look() is { } lost)
+        {
+            if (known is not { } events)
+                throw new JournalContentException($"{lost}, and had not been read yet");
+            begun = BeginAnew(lost, events);
+        }
+
+        cancellation.ThrowIfCancellationRequested();
+        using var connection = JournalFile.Open(_path, _busy);
+        JournalFile.Probe(connection, _time.GetUtcNow());
+        return begun;
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+            LetGo();
+    }
+
+    /// <summary>Of this connection, and of the plugin's that are idle: those of a file that is lost would be used again.</summary>
+    private void LetGo()
+    {
+        _held?.Dispose();
+        _held = null;
+        using var any = new SqliteConnection(JournalFile.ConnectionString(_path, _busy));
+        SqliteConnection.ClearPool(any);
+    }
+
+    private string BeginAnew(string lost, ImmutableArray<IHostEvent> known)
+    {
+        lock (_lock)
+        {
+            LetGo();
+            var now = _time.GetUtcNow();
+            var aside = JournalFile.Replace(
+                _path, known.Insert(0, new JournalBegun(now, $"{lost}; what the daemon knew was written anew, older history is gone")), now);
+            Hold();
+            return $"{lost}; all that was promised is written anew{(aside is null ? "" : $", what stood there is now {aside}")}";
+        }
+    }
+
+    private void Hold()
+    {
+        var held = JournalFile.Open(_path, _busy);
+        try
+        {
+            using var mode = held.CreateCommand();
+
+            // Write-ahead logging stays in the file once it is set. It halves the time of a write, and readers (an operator with sqlite3) hold nobody up.
+            mode.CommandText = "PRAGMA journal_mode=WAL";
+            if (mode.ExecuteScalar() as string is not "wal" and var other)
+                throw new StartException($"the journal {_path} can't use write-ahead logging (it stays in mode '{other}'); put it on a local disk");
+            JournalFile.MakeTables(held);
+            mode.CommandText = "select count(*) from probe";
+            mode.ExecuteScalar();
+            (_held, _file, _log) = (held, FileIdentity.Of(_path), FileIdentity.Of(_path + "-wal"));
+        }
+        catch
+        {
+            held.Dispose();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,38 @@
+using Dmm.Actors.Hosts;
+using Dmm.Actors.Serialization;
+using Dmm.Core.Vms;
+
+namespace Dmm.Daemon.Journals;
+
+/// <summary>
+/// What the journal says was promised at some time: for explaining what the daemon does not remember any more. Reads beside the daemon, on a connection of its own
+/// that can't write, and looks at no more than the last <see cref="Most"/> events before that time.
+/// </summary>
+public sealed class PastPromises(string path, TimeSpan busy)
+{
+    public const int Most = 5_000;
+
+    private const string Query = """
+        select manifest, message from (
+            select sequence_number, manifest, message from journal
+            where persistence_id = $stream and not deleted
+              and sequence_number <= (select sequence_number from journal where created <= $at order by created desc, sequence_number desc limit 1)
+            order by sequence_number desc limit $most)
+        where manifest in ('promises-changed-1', 'vm-launched-1', 'vm-ended-1', 'vm-forgotten-1') and instr(cast(message as text), $vm) > 0
+        order by sequence_number desc limit 1
+        """;
+
+    /// <returns>The last change of what the VM was promised by then; null where none is found, or the VM was not there.</returns>
+    public PromisesChanged? Find(VmId vm, DateTimeOffset at)
+    {
+        using var connection = JournalFile.Open(path, busy, readOnly: true);
+        using var command = connection.CreateCommand();
+        command.CommandText = Query;
+        command.Parameters.AddWithValue("$stream", JournalFile.Stream);
+        command.Parameters.AddWithValue("$at", at.UtcTicks);
+        command.Parameters.AddWithValue("$most", Most);
+        command.Parameters.AddWithValue("$vm", $"\"vm\":\"{vm}\"");
+        using var reader = command.ExecuteReader();
+        return reader.Read() ? HostEventJson.Read(reader.GetFieldValue<byte[]>(1), reader.GetString(0)) as PromisesChanged : null;
+    }
+}

@@ -1,0 +1,25 @@
+using System.Globalization;
+using System.Text;
+using Dmm.Core.Memory;
+
+namespace Dmm.Hypervisors.Guest;
+
+/// <summary>What DMM says to a guest's agent (docs/guest-protocol.md), each line with its newline.</summary>
+public static class HostLine
+{
+    /// <summary>The first version of the protocol whose agents know questions and tell their settings.</summary>
+    public const int QuestionsSince = 2;
+
+    /// <summary>The lowest threshold that an agent takes.</summary>
+    public static readonly MemorySize LeastLow = MemorySize.FromMiB(16);
+
+    public static ReadOnlyMemory<byte> AskSample { get; } = Line("""{"t":"ask","what":"sample"}""");
+
+    public static ReadOnlyMemory<byte> AskHello { get; } = Line("""{"t":"ask","what":"hello"}""");
+
+    /// <param name="low">Base of the agent's low threshold.</param>
+    public static ReadOnlyMemory<byte> Settings(MemorySize low) =>
+        Line(string.Create(CultureInfo.InvariantCulture, $$"""{"t":"settings","lowKib":{{low.Bytes >> 10}}}"""));
+
+    private static byte[] Line(string json) => Encoding.UTF8.GetBytes(json + "\n");
+}

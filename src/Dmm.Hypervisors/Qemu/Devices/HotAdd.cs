@@ -1,0 +1,50 @@
+using System.Text.Json.Nodes;
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Memory;
+using Dmm.Hypervisors.Qemu.Qmp;
+
+namespace Dmm.Hypervisors.Qemu.Devices;
+
+/// <summary>Adds a memory device to a running QEMU: the object that holds its memory, then the device; all or nothing.</summary>
+internal static class HotAdd
+{
+    /// <param name="reserve">
+    /// False for a device that may be larger than the host, of which the guest gets a part; true has the host's overcommit rules look at it.
+    /// </param>
+    /// <param name="device">The arguments of <c>device_add</c> but for the memory.</param>
+    public static async Task AddAsync(
+        QmpClient qmp, string backend, MemorySize size, bool reserve, JsonObject device, CancellationToken cancellation)
+    {
+        var memory = new JsonObject { ["qom-type"] = "memory-backend-ram", ["id"] = backend, ["size"] = size.Bytes, ["reserve"] = reserve };
+        await qmp.ExecuteAsync("object-add", memory, cancellation).ConfigureAwait(false);
+        try
+        {
+            device["memdev"] = backend;
+            await qmp.ExecuteAsync("device_add", device, cancellation).ConfigureAwait(false);
+        }
+        catch
+        {
+            // Where QEMU did take the device (its answer came too late), it refuses to take the memory from under it.
+            await TryDropAsync(qmp, backend).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <returns>Whether the object is gone; it is not while a device uses it.</returns>
+    public static async Task<bool> TryDropAsync(QmpClient qmp, string backend)
+    {
+        try
+        {
+            await qmp.ExecuteAsync("object-del", new JsonObject { ["id"] = backend }, CancellationToken.None).ConfigureAwait(false);
+            return true;
+        }
+        catch (QmpRefusedException e)
+        {
+            return e.Description.Contains("not found", StringComparison.Ordinal);
+        }
+        catch (HypervisorException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,127 @@
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Memory;
+using Dmm.Hypervisors.Qemu.Launch;
+
+namespace Dmm.Hypervisors.Qemu.Devices;
+
+/// <summary>How memory is added to a VM.</summary>
+public enum HotplugKind
+{
+    /// <summary>It can't be.</summary>
+    None,
+
+    /// <summary>In blocks of 2 MiB and more, by one or several devices that stay for good.</summary>
+    VirtioMem,
+
+    /// <summary>Whole DIMMs, for a VM without a virtio-mem device or a guest without its driver.</summary>
+    Dimm,
+}
+
+/// <summary>
+/// What a VM with these devices and this guest can do: pure. A figure here is the same before and after memory is plugged, and after the daemon
+/// has restarted.
+/// </summary>
+/// <param name="GuestLacksVirtioMem">The guest's agent said that no virtio-mem driver is bound.</param>
+/// <param name="GuestBlock">The guest's memory block (128 MiB; 2 GiB in a guest that booted with 64 GiB and more); zero where it is not known.</param>
+public sealed record Hotplug(QemuDevices Devices, bool GuestLacksVirtioMem, MemorySize GuestBlock)
+{
+    /// <summary>
+    /// Address space that virtio-mem devices leave to rescue DIMMs: eight of the usual size. Each is needed once, by a guest that was full when
+    /// it had to grow.
+    /// </summary>
+    public static readonly MemorySize RescueRoom = MemorySize.FromGiB(1);
+
+    private IEnumerable<MemoryDeviceState> OwnDimms => Devices.States.Where(d => d.IsDimm && DeviceId.Is(d.Id, DeviceId.Dimm));
+
+    private IEnumerable<MemoryDeviceState> RescueDimms => Devices.States.Where(d => d.IsDimm && DeviceId.Is(d.Id, DeviceId.Rescue));
+
+    /// <summary>A VM that has DIMMs plugged goes on with them until none is left: one kind at a time.</summary>
+    public HotplugKind Kind =>
+        OwnDimms.Any() ? HotplugKind.Dimm
+        : !Devices.VirtioMem.IsEmpty && !GuestLacksVirtioMem ? HotplugKind.VirtioMem
+        : DimmSlots > 0 && DimmRoom >= DimmSize ? HotplugKind.Dimm
+        : GuestLacksVirtioMem || ExtensionRoom.IsZero ? HotplugKind.None
+        : HotplugKind.VirtioMem;
+
+    public MemorySize PluggableMax => Kind switch
+    {
+        HotplugKind.VirtioMem => Devices.VirtioMem.Aggregate(MemorySize.Zero, (sum, device) => sum + device.Max),
+        HotplugKind.Dimm => MemorySize.Min(new(DimmSize.Bytes * DimmSlots), DimmRoom.RoundDown(DimmSize)),
+        _ => MemorySize.Zero,
+    };
+
+    /// <summary>The unit in which all devices together can be resized.</summary>
+    public MemorySize BlockSize => Kind switch
+    {
+        HotplugKind.VirtioMem => Devices.VirtioMem.Aggregate(MemorySize.Zero, (block, device) => MemorySize.Max(block, device.Block)),
+        HotplugKind.Dimm => DimmSize,
+        _ => MemorySize.Zero,
+    };
+
+    public MemorySize ExtendableTo => Kind == HotplugKind.VirtioMem ? PluggableMax + ExtensionRoom : PluggableMax;
+
+    /// <summary>
+    /// What a rescue DIMM gives: the least that a guest can take. Zero where DIMMs are the way to plug anyway: each of them is a rescue.
+    /// </summary>
+    public MemorySize RescueSize
+    {
+        get
+        {
+            var size = MemorySize.Max(DimmPlan.LeastSize, GuestBlock);
+            return Kind != HotplugKind.Dimm && Devices.Room.FreeSlots > 0 && Devices.Room.Free >= size ? size : MemorySize.Zero;
+        }
+    }
+
+    /// <summary>
+    /// The size of the next virtio-mem device, so that the VM can be plugged to <paramref name="pluggableMax"/>: it at least doubles what there is as
+    /// far as there is room, since devices are few and address space is cheap (QEMU: 2 MiB of bitmaps for 16 GiB).
+    /// </summary>
+    public MemorySize ExtensionFor(MemorySize pluggableMax) =>
+        MemorySize.Min(MemorySize.Max(pluggableMax.MinusOrZero(PluggableMax), PluggableMax).RoundUp(ExtensionUnit), ExtensionRoom);
+
+    public VmCapabilities Describe(string? balloonFault)
+    {
+        var balloon = Devices.BalloonPath is not null && balloonFault is null;
+        return new(balloon, PluggableMax, BlockSize, [.. Lacks(balloonFault)]) { ExtendableTo = ExtendableTo, RescueSize = RescueSize, BalloonTakesPlugged = Kind == HotplugKind.Dimm };
+    }
+
+    private MemorySize DimmSize => OwnDimms.Select(d => d.Size).FirstOrDefault() is { IsZero: false } size
+        ? size
+        : DimmPlan.SizeFor(
+            Devices.BootMemory, DimmRoom + SizeOf(RescueDimms), Math.Max(DimmSlots + RescueDimms.Count(), 1), GuestBlock);
+
+    private int DimmSlots => Devices.Room.FreeSlots + OwnDimms.Count();
+
+    private MemorySize DimmRoom => Devices.Room.Free + SizeOf(OwnDimms);
+
+    private static MemorySize SizeOf(IEnumerable<MemoryDeviceState> dimms) => dimms.Aggregate(MemorySize.Zero, (sum, d) => sum + d.Size);
+
+    /// <summary>A guest can use whole memory blocks of a device alone.</summary>
+    private MemorySize ExtensionUnit => MemorySize.Max(DimmPlan.LeastSize, GuestBlock);
+
+    private MemorySize ExtensionRoom =>
+        Devices.SparePorts.IsEmpty ? MemorySize.Zero : Devices.Room.Free.MinusOrZero(RescueRoom).RoundDown(ExtensionUnit);
+
+    private IEnumerable<string> Lacks(string? balloonFault)
+    {
+        // That a guest lacks the driver is told with what else its agent says.
+        if (Devices.VirtioMem.IsEmpty)
+            yield return "it has no virtio-mem device: start it with -object memory-backend-ram,id=hotplug0,reserve=off,size=16G -device virtio-mem-pci,memdev=hotplug0";
+        if (Kind == HotplugKind.None)
+            yield return "it can't grow beyond its boot memory: it has neither virtio-mem nor slots and address space for DIMMs (-m size=…,slots=32,maxmem=512G)";
+        else if (Kind == HotplugKind.Dimm)
+            yield return $"it grows by whole DIMMs of {DimmSize}, up to {PluggableMax}; a guest gives one back only when nothing in it is in use for good";
+        else if (Devices.SparePorts.IsEmpty)
+            yield return $"it has no root port left for another virtio-mem device: what can be plugged ends at {PluggableMax} while it runs; "
+                + "start it with -device pcie-root-port,id=spare0,chassis=101";
+        if (Devices.BalloonPath is null)
+            yield return "it has no virtio-balloon device: it can't give boot memory back, and without an agent nothing tells what it needs";
+        else if (balloonFault is not null)
+            yield return $"its balloon can't be used: {balloonFault}";
+        if (Devices.AgentSocket is null)
+        {
+            yield return $"it has no channel {QemuCommandLine.AgentPort} that DMM can connect to: "
+                + "what it needs is known from balloon statistics at best, seconds late";
+        }
+    }
+}

@@ -1,0 +1,48 @@
+using System.Text.Json;
+using Dmm.Core.Memory;
+using Dmm.Hypervisors.Qemu.Qmp;
+
+namespace Dmm.Hypervisors.Qemu.Devices;
+
+/// <summary>
+/// What a machine has for memory devices, as <c>-m size=…,slots=…,maxmem=…</c> gave it, and what of that is taken. Source: QEMU 7.2,
+/// <c>qom-get /machine memory</c>; hw/mem/memory-device.c (every device takes its full size of address space, DIMMs a slot each as well).
+/// </summary>
+/// <param name="All">Address space for memory devices: maxmem less boot memory.</param>
+/// <param name="Slots">For DIMMs, NVDIMMs included; virtio-mem needs none.</param>
+public sealed record MemoryRoom(MemorySize All, int Slots, MemorySize Used, int UsedSlots)
+{
+    /// <summary>A machine that was started without maxmem, or does not tell.</summary>
+    public static MemoryRoom None { get; } = new(MemorySize.Zero, 0, MemorySize.Zero, 0);
+
+    public MemorySize Free => All.MinusOrZero(Used);
+
+    public int FreeSlots => Math.Max(0, Slots - UsedSlots);
+
+    /// <param name="machine">The machine's property <c>memory</c>.</param>
+    /// <param name="devices">The answer to <c>query-memory-devices</c>.</param>
+    public static MemoryRoom Of(JsonElement machine, JsonElement devices)
+    {
+        var used = MemorySize.Zero;
+        var slots = 0;
+        foreach (var item in QmpJson.Items(devices))
+        {
+            // SGX memory stands elsewhere.
+            if (QmpJson.Text(item, "type") == "sgx-epc")
+                continue;
+            var data = QmpJson.Member(item, "data");
+            used += QmpJson.Size(data, data.TryGetProperty("max-size", out _) ? "max-size" : "size");
+            slots += data.TryGetProperty("slot", out _) ? 1 : 0;
+        }
+
+        if (machine.ValueKind != JsonValueKind.Object)
+            return None;
+
+        // Where there is no maxmem, there are no slots and max-size may be left out.
+        var all = machine.TryGetProperty("max-size", out _)
+            ? QmpJson.Size(machine, "max-size").MinusOrZero(QmpJson.Size(machine, "size"))
+            : MemorySize.Zero;
+        var most = machine.TryGetProperty("slots", out var told) && told.TryGetInt32(out var number) ? number : 0;
+        return new(all, most, used, slots);
+    }
+}

@@ -1,0 +1,66 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Dmm.Core.Memory;
+
+namespace Dmm.Hypervisors.Qemu.Devices;
+
+/// <summary>Reads what the kernel tells of a process's memory. Source: proc_pid_smaps(5), proc_pid_status(5).</summary>
+internal static partial class ProcessMaps
+{
+    private const string Pss = "Pss:";
+
+    /// <summary>Addresses from <paramref name="Start"/> up to <paramref name="End"/>, in the process.</summary>
+    internal readonly record struct Range(ulong Start, ulong End);
+
+    /// <summary>All that is resident, of the lines of <c>smaps_rollup</c>.</summary>
+    public static MemorySize Resident(IEnumerable<string> rollup) =>
+        rollup.Where(IsPss).Aggregate(MemorySize.Zero, (sum, line) => sum + Kibibytes(line));
+
+    /// <summary>What is resident outside these ranges, of the lines of <c>smaps</c>.</summary>
+    /// <returns>
+    /// Null where the ranges are not mapped whole (guest memory in several pieces, as with NUMA backends): what is missing would be taken for overhead
+    /// and counted twice.
+    /// </returns>
+    public static MemorySize? Outside(IReadOnlyCollection<Range> ranges, IEnumerable<string> smaps)
+    {
+        var total = MemorySize.Zero;
+        var covered = 0UL;
+        var inside = false;
+        foreach (var line in smaps)
+        {
+            if (Mapping().Match(line) is { Success: true } mapping)
+            {
+                var (start, end) = (Address(mapping.Groups[1]), Address(mapping.Groups[2]));
+                inside = ranges.Any(range => start >= range.Start && start < range.End);
+                covered += inside ? end - start : 0;
+            }
+            else if (!inside && IsPss(line))
+            {
+                total += Kibibytes(line);
+            }
+        }
+
+        return covered >= ranges.Aggregate(0UL, (sum, range) => sum + (range.End - range.Start)) ? total : null;
+    }
+
+    /// <summary>The process's page tables, of the lines of <c>status</c>.</summary>
+    public static MemorySize PageTables(IEnumerable<string> status) =>
+        status.FirstOrDefault(l => l.StartsWith("VmPTE:", StringComparison.Ordinal)) is { } line ? Kibibytes(line) : MemorySize.Zero;
+
+    /// <summary>The address in the answer of <c>gpa2hva</c>: <c>Host virtual address for 0x0 (pc.ram) is 0x7f…</c>.</summary>
+    public static ulong? HostAddress(string answer) => HostAddressPattern().Match(answer) is { Success: true } match ? Address(match.Groups[1]) : null;
+
+    private static bool IsPss(string line) => line.StartsWith(Pss, StringComparison.Ordinal);
+
+    private static ulong Address(Group text) => ulong.Parse(text.ValueSpan, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+
+    /// <summary>The figure of a line like <c>Pss:    128 kB</c>.</summary>
+    private static MemorySize Kibibytes(string line) =>
+        MemorySize.FromKiB(long.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture));
+
+    [GeneratedRegex("is 0x([0-9a-f]+)")]
+    private static partial Regex HostAddressPattern();
+
+    [GeneratedRegex("^([0-9a-f]+)-([0-9a-f]+) [r-][w-][x-][ps-] ")]
+    private static partial Regex Mapping();
+}

@@ -1,0 +1,44 @@
+using System.Collections.Immutable;
+using Dmm.Core.Hosts;
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Memory;
+
+namespace Dmm.Hypervisors.Simulation;
+
+/// <summary>
+/// The host of simulated VMs: as simulated as they are, so that nothing of the machine that it runs on shows. What else happens on it (other programs,
+/// memory that is taken away, pressure) is set from outside.
+/// </summary>
+public sealed class SimulatedHostWatch(SimulatedHypervisor hypervisor, MemorySize total) : IHostWatch
+{
+    public MemorySize Total { get; set; } = total;
+
+    /// <summary>What programs other than VMs hold.</summary>
+    public MemorySize OthersHold { get; set; }
+
+    public HostStall Stall { get; set; } = new(0, 0);
+
+    /// <summary>The limit of the control group in which the daemon and all its VMs stand; null for none.</summary>
+    public MemorySize? GroupLimit { get; set; }
+
+    /// <summary>While set, looking fails with this.</summary>
+    public string? Fault { get; set; }
+
+    /// <summary>Of this simulated host; another one than its VMs' handles name: it has restarted.</summary>
+    public string? BootId { get; set; }
+
+    public Task<HostSight> LookAsync(IReadOnlyCollection<VmHandle> vms, CancellationToken cancellation)
+    {
+        if (Fault is { } fault)
+            throw new HypervisorException(fault);
+        var resident = hypervisor.Resident(vms.Select(vm => vm.Id));
+        var asked = vms.Where(vm => hypervisor.Runs(vm)).Select(vm => vm.Id).ToHashSet();
+        var held = resident.Values.Aggregate(MemorySize.Zero, static (sum, size) => sum + size);
+        return Task.FromResult(new HostSight(Total, Total.MinusOrZero(OthersHold + held))
+        {
+            Resident = resident.Where(r => asked.Contains(r.Key)).ToImmutableDictionary(),
+            Stall = Stall,
+            Groups = GroupLimit is { } limit ? [new("/simulated", limit, limit.MinusOrZero(held), [.. resident.Keys])] : [],
+        });
+    }
+}

@@ -1,0 +1,29 @@
+using System.Collections.Immutable;
+using Dmm.Core.Hosts;
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Memory;
+
+namespace Dmm.Lab.Actors;
+
+/// <summary>
+/// The host itself, seen by the daemon's eye: its VMs hold what they hold, and other programs take memory that the ledger counted on (<see cref="World.OthersHold"/>).
+/// </summary>
+/// <param name="memory">dmm.host.memory.</param>
+internal sealed class LabHostWatch(World world, MemorySize memory) : IHostWatch
+{
+    /// <summary>What the host has beyond that: the margin that is never counted on.</summary>
+    private static readonly MemorySize Spare = MemorySize.FromMiB(512);
+
+    public string? BootId => world.BootId;
+
+    public Task<HostSight> LookAsync(IReadOnlyCollection<VmHandle> vms, CancellationToken cancellation)
+    {
+        if (world.Unseen() is { } why)
+            return Task.FromException<HostSight>(new HypervisorException(why));
+        var held = world.Running.ToImmutableDictionary(vm => vm.Key, vm => vm.Value.Guest.Held + World.Overhead);
+        var total = memory + Spare;
+        var sum = held.Aggregate(world.OthersHold, static (sum, vm) => sum + vm.Value);
+        var known = vms.Where(vm => world.Find(vm.Id) is { } runs && runs.Handle.SameProcess(vm)).Select(vm => KeyValuePair.Create(vm.Id, held[vm.Id]));
+        return Task.FromResult(new HostSight(total, total.MinusOrZero(sum)) { Resident = known.ToImmutableDictionary() });
+    }
+}

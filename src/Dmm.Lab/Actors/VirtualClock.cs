@@ -1,0 +1,51 @@
+namespace Dmm.Lab.Actors;
+
+/// <summary>
+/// Time that goes by only from one event to the next. Events of the same moment happen in the order in which they were asked for. It belongs to
+/// the world, not to the daemon: it goes on when a daemon dies.
+/// </summary>
+internal sealed class VirtualClock
+{
+    private readonly PriorityQueue<Alarm, (long Ticks, long Order)> _alarms = new();
+    private long _order;
+
+    public DateTimeOffset Now { get; private set; } = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    /// <summary>Has <paramref name="run"/> happen after that time, unless the alarm is taken back before.</summary>
+    /// <param name="off">Asked when its time has come: true where it has been called off meanwhile.</param>
+    public Alarm After(TimeSpan delay, Action run, Func<bool>? off = null)
+    {
+        var alarm = new Alarm(run, off);
+        var at = Now + (delay > TimeSpan.Zero ? delay : TimeSpan.Zero);
+        _alarms.Enqueue(alarm, (at.Ticks, ++_order));
+        return alarm;
+    }
+
+    /// <summary>Goes on to the next event and lets it happen.</summary>
+    /// <returns>False where nothing is to come.</returns>
+    public bool GoOn()
+    {
+        while (_alarms.TryDequeue(out var alarm, out var when))
+        {
+            if (alarm.TakenBack)
+                continue;
+            Now = new(when.Ticks, TimeSpan.Zero);
+            alarm.Run();
+            return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Something that is to happen.</summary>
+    internal sealed class Alarm(Action run, Func<bool>? off)
+    {
+        private bool _takenBack;
+
+        public bool TakenBack => _takenBack || off?.Invoke() == true;
+
+        public Action Run { get; } = run;
+
+        public void TakeBack() => _takenBack = true;
+    }
+}

@@ -1,0 +1,51 @@
+using System.CommandLine;
+using System.Text.Json;
+
+namespace Dmm.Lab;
+
+/// <summary><c>dmm lab campaign</c>: many histories at both depths, and their sum as JSON.</summary>
+internal static class CampaignCommand
+{
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+
+    public static Command Build()
+    {
+        var first = new Option<ulong>("--first-seed") { Description = "The seed of the first history; the next have the next", HelpName = "N", DefaultValueFactory = _ => 1 };
+        var core = Steps("--core-steps", "Steps of the pure core, all histories together", 10_000_000);
+        var actors = Steps("--actor-steps", "Steps of the whole actor system, all histories together", 1_000_000);
+        var report = new Option<string?>("--report") { Description = "Write the sum there, as JSON", HelpName = "FILE" };
+        var command = new Command("campaign", "Live through many histories at both depths") { first, core, actors, report };
+        command.SetAction((parsed, cancellation) => Task.Run(() => Run(
+            new() { FirstSeed = parsed.GetValue(first), CoreSteps = parsed.GetValue(core), ActorSteps = parsed.GetValue(actors) },
+            parsed.GetValue(report),
+            parsed.InvocationConfiguration.Output,
+            cancellation), CancellationToken.None));
+        return command;
+    }
+
+    private static int Run(CampaignPlan plan, string? report, TextWriter output, CancellationToken cancellation)
+    {
+        var result = Campaign.Run(plan, output.WriteLine, cancellation);
+        if (report is not null)
+        {
+            if (Path.GetDirectoryName(Path.GetFullPath(report)) is { } folder)
+                Directory.CreateDirectory(folder);
+            File.WriteAllText(report, JsonSerializer.Serialize(result, Json) + "\n");
+        }
+
+        output.WriteLine($"{result.Seeds} histories from seed {plan.FirstSeed}: {result.Steps} steps of the core, {result.ActorSteps} of the actors, "
+            + $"{result.Crashes} crashes, {result.Violations} violations in {result.Seconds} s");
+        return result.Violations == 0 && !cancellation.IsCancellationRequested ? 0 : LabCommand.Violated;
+    }
+
+    private static Option<long> Steps(string name, string description, long standard)
+    {
+        var option = new Option<long>(name) { Description = description, HelpName = "M", DefaultValueFactory = _ => standard };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var value }] && long.TryParse(value, out var number) && number < 0)
+                result.AddError($"{name} is {number}; it must not be negative");
+        });
+        return option;
+    }
+}

@@ -1,0 +1,278 @@
+using Dmm.Actors.Hosts;
+using Dmm.Core.Admission;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+using Dmm.Hypervisors.Simulation;
+
+namespace Dmm.Lab.Core;
+
+/// <summary>A rule was broken.</summary>
+internal sealed class ViolationException(string rule, string what) : Exception($"{rule}: {what}")
+{
+    public string Rule { get; } = rule;
+
+    public string What { get; } = what;
+}
+
+/// <summary>What must hold after every step, at every decision, after every recovery, and at the end of every calm.</summary>
+internal sealed class Checks(World world)
+{
+    private static readonly MemorySize Tolerance = MemorySize.FromMiB(2);
+
+    /// <summary>What was said of a VM while it was too large may be under way for so long.</summary>
+    private static readonly TimeSpan Rumours = TimeSpan.FromSeconds(4);
+
+    private Ledger? _checked;
+    /// <summary>The world has broken the invariant, and it does not hold yet.</summary>
+    private bool _deficit;
+
+    /// <summary>After every step.</summary>
+    public void Holds()
+    {
+        if (world.Daemon is { } daemon && daemon.State.Ledger != _checked)
+        {
+            HoldsLedger(daemon.State);
+            _checked = daemon.State.Ledger;
+        }
+
+        HoldsWorld();
+    }
+
+    /// <summary>Before a change of promises is written.</summary>
+    public static void Decided(Daemon daemon, IHostEvent e)
+    {
+        var before = daemon.State;
+        if (e is MemoryReserved set)
+            Provided(before, set);
+        if (e is VmRequested asked)
+            Asked(before, asked);
+        if (e is AdmissionPlanned planned && planned.Plan.From.FirstOrDefault(part => before.Vms.TryGetValue(part.Vm, out var vm) && part.To < vm.Policy.Min) is { } below)
+            throw new ViolationException("a plan below min", $"{planned.Vm}: {below}");
+        if (e is not PromisesChanged promised)
+            return;
+        var after = before.Apply(e).Ledger;
+        foreach (var change in promised.Changes)
+        {
+            var (vm, claim) = (before.Vms[change.Vm], before.Ledger.Claims[change.Vm]);
+            if (change.Target > change.Granted)
+                throw new ViolationException("a target above what is granted", $"{change}");
+            if (change.Granted > vm.Promise.Granted && change.Granted > MemorySize.Max(vm.Policy.Max, claim.Actual))
+                throw new ViolationException("a promise above max", $"{change}, max {vm.Policy.Max}");
+            if (change.Target < vm.Promise.Target && change.Target < vm.Policy.Min)
+                throw new ViolationException("a target below min", $"{change}, min {vm.Policy.Min}");
+            if (!after.Deficit.IsZero && change.Granted > MemorySize.Max(vm.Promise.Granted, claim.Actual))
+                throw new ViolationException("a promise in a deficit", $"{change}, deficit {before.Ledger.Deficit}, {after.Deficit} after it");
+        }
+
+        if (after.Deficit > before.Ledger.Deficit)
+            throw new ViolationException("a promise makes a deficit", $"{after.Deficit}, before {before.Ledger.Deficit}");
+    }
+
+    /// <summary>A VM is asked for once; and returns only from its rest.</summary>
+    private static void Asked(HostState before, VmRequested asked)
+    {
+        var id = asked.Spec.Id;
+        if (before.Vms.ContainsKey(id) || before.Admissions.ContainsKey(id))
+            throw new ViolationException("asked for twice", $"{id} {(before.Vms.ContainsKey(id) ? "runs" : "is being created")} already");
+        if (asked.Tries is not null != before.Resting.ContainsKey(id))
+            throw new ViolationException("a return of one that does not rest", $"{id}: {asked.Tries}");
+    }
+
+    /// <summary>What is set aside is free; guarantees fit together; nobody who waits is passed, nor anybody with what was gathered for it.</summary>
+    private static void Provided(HostState before, MemoryReserved set)
+    {
+        var (ledger, passing) = (before.Ledger, before.Admissions[set.Vm]);
+        if (set.Size > ledger.Free)
+            throw new ViolationException("a reservation beyond what is free", $"{set.Vm}: {set.Size} of {ledger.Free}");
+        var room = AdmissionRules.Room(ledger, before.Vms.ToDictionary(vm => vm.Key, vm => vm.Value.Policy));
+        if (passing.Spec.Policy.Min + passing.Overhead > room || set.Boot < passing.Spec.Policy.Min)
+            throw new ViolationException("guarantees that don't fit together", $"{set.Vm}: min {passing.Spec.Policy.Min}, boot {set.Boot}, and {room} are left");
+        var left = ledger.Free - set.Size;
+        foreach (var first in AdmissionLine.InOrder(before.Admissions.Values).TakeWhile(a => a != passing).Where(a => a.State.Seeks()))
+        {
+            if (first.Plan is not { } plan)
+                throw new ViolationException("queue order", $"{set.Vm} passes {first.Spec.Id}, which is {first.State}: {first.Why}");
+            var owed = plan.From.Aggregate(MemorySize.Zero, (sum, part) => sum + HostAdmissions.Outstanding(part, before));
+            if (left + owed < plan.For)
+                throw new ViolationException("queue order", $"{set.Vm} takes {set.Size} and leaves {first.Spec.Id} {left} and {owed} to come, of {plan.For}");
+            left = left.MinusOrZero(plan.For.MinusOrZero(owed));
+        }
+    }
+
+    /// <summary>Replay leads to what was promised, whatever way it was kept.</summary>
+    public void Recovered(Daemon daemon)
+    {
+        var (truth, state) = (world.Journal.Truth, daemon.State);
+        if (!truth.Vms.Keys.SequenceEqual(state.Vms.Keys) || !truth.Admissions.Keys.SequenceEqual(state.Admissions.Keys))
+            throw new ViolationException("recovery", $"VMs {string.Join(' ', state.Vms.Keys)}, admissions {string.Join(' ', state.Admissions.Keys)} instead of "
+                + $"{string.Join(' ', truth.Vms.Keys)} and {string.Join(' ', truth.Admissions.Keys)}");
+        foreach (var (id, vm) in truth.Vms)
+        {
+            var now = state.Vms[id];
+            if (vm with { Spec = null } != now with { Spec = null })
+                throw new ViolationException("recovery", $"{now} instead of {vm}");
+        }
+
+        foreach (var (id, admission) in truth.Admissions)
+        {
+            if (state.Admissions[id] != admission)
+                throw new ViolationException("recovery", $"{state.Admissions[id]} instead of {admission}");
+        }
+
+        if (!truth.Resting.SequenceEqual(state.Resting))
+            throw new ViolationException("recovery", $"{string.Join(' ', state.Resting)} rest instead of {string.Join(' ', truth.Resting)}");
+        if (LetGoAndRunning(truth).Except(state.LetGo.Keys).FirstOrDefault() is { Name.Length: > 0 } lost)
+            throw new ViolationException("recovery", $"{lost} was let go of and runs, and what it holds is taken for free");
+    }
+
+    private IEnumerable<VmId> LetGoAndRunning(HostState truth) => truth.LetGo.Where(vm => world.Runs(vm.Value)).Select(vm => vm.Key);
+
+    /// <summary>Whether a VM that the world made larger than promised is back within its promise.</summary>
+    public void Calmed(SimulatedProcess vm)
+    {
+        var wild = vm.Guest.Temper is GuestTemper.GrowsByItself or GuestTemper.LiesAboutBalloon;
+        if (wild || vm.Ceiling > Promised(vm.Id) || world.Daemon is not { } daemon
+            || !daemon.State.Ledger.Claims.TryGetValue(vm.Id, out var claim) || claim.Actual > claim.Granted)
+            vm.DisturbedAt = world.Now;
+        else if (world.Now - vm.DisturbedAt > Rumours)
+            vm.Disturbed = false;
+    }
+
+    /// <summary>Guarantees fit into no less than this.</summary>
+    public MemorySize LeastMemory(MemorySize reserve)
+    {
+        var truth = world.Journal.Truth;
+        var sum = reserve + truth.Ledger.Reserved + MemorySize.FromMiB(64);
+        foreach (var (id, vm) in truth.Vms)
+            sum += vm.Policy.Min + MemorySize.FromMiB(128);
+        return LetGoAndRunning(truth).Aggregate(sum, (all, id) => all + truth.Ledger.LetGo[id]);
+    }
+
+    /// <summary>Nothing is under way, nothing is asked for, everybody has what was promised.</summary>
+    public bool Settled() => Unsettled() is null;
+
+    public void NotSettled() => throw new ViolationException("not settled", $"{Unsettled()} {World.SettlesWithin.TotalMinutes} minutes after the world began to behave");
+
+    private string? Unsettled()
+    {
+        if (world.Daemon is not { } daemon)
+            return "no daemon";
+        if (!daemon.Quiet)
+            return "messages wait";
+        if (!daemon.State.Admissions.IsEmpty)
+            return $"{daemon.State.Admissions.First().Key} is still being created";
+        if (daemon.State.Ledger.Deficit > Unavoidable(daemon.State))
+            return $"a deficit of {daemon.State.Ledger.Deficit}";
+        if (daemon.State.Resting.FirstOrDefault(vm => vm.Value.ReturnAt is not null) is { Value: not null } returns)
+            return $"{returns.Key} is still to return: {returns.Value.Why}";
+        if (world.Unmet(daemon.State) is { } unmet)
+            return unmet;
+        foreach (var (id, vm) in daemon.State.Vms)
+        {
+            var process = world.ProcessOf(id);
+            if (process is not { Running: true })
+                return $"{id} has ended and is not known to have";
+            if (!daemon.Shells.TryGetValue(id, out var shell) || shell.Memory.Phase != VmPhase.Settled)
+                return $"{id} is {shell?.Memory.Phase} ({shell?.Memory.Why}) at {process.Guest.Held}, target {vm.Promise.Target}";
+            if (vm.Promise.Granted > vm.Promise.Target + Tolerance)
+                return $"{id} was granted {vm.Promise.Granted} and is to be {vm.Promise.Target}";
+            var distance = Ladder.Distance(process.Guest.Held, Ladder.Reachable(shell.Memory, vm.Promise.Target));
+            if (distance > Tolerance)
+                return $"{id} has {process.Guest.Held}, its target is {vm.Promise.Target}";
+        }
+
+        return world.Now - daemon.ChangedAt < TimeSpan.FromSeconds(2) ? "promises change" : null;
+    }
+
+    /// <summary>
+    /// Who was let go of after the world had made it larger than this host has room for is nobody's to shrink: what it and the guarantees are too much
+    /// together stays a deficit until its process is gone (docs/decisions/0022). A VM at its min may have a part of a block more.
+    /// </summary>
+    private static MemorySize Unavoidable(HostState state) => state.Ledger.Loose.IsZero
+        ? MemorySize.Zero
+        : state.Vms.Aggregate(state.Ledger.Fixed, (sum, vm) => sum + vm.Value.Policy.Min + Tolerance + state.Ledger.Claims[vm.Key].Overhead).MinusOrZero(state.Ledger.HostMemory);
+
+    private MemorySize Promised(VmId id)
+    {
+        var truth = world.Journal.Truth;
+        return truth.Vms.TryGetValue(id, out var vm) ? vm.Promise.Granted
+            : truth.Admissions.TryGetValue(id, out var admission) ? admission.Boot ?? admission.Spec.Boot
+            : truth.Ledger.LetGo.TryGetValue(id, out var held) ? held
+            : MemorySize.Zero;
+    }
+
+    private void HoldsLedger(HostState state)
+    {
+        var ledger = state.Ledger;
+        var (claimed, reserved, worldly) = (MemorySize.Zero, MemorySize.Zero, !world.HostLoss.IsZero);
+        foreach (var (id, claim) in ledger.Claims)
+        {
+            claimed += claim.Size;
+            if (claim.Size < claim.Actual + claim.Overhead)
+                throw new ViolationException("a claim below actual", $"{id}: {claim}");
+            if (!state.Vms.TryGetValue(id, out var vm))
+                throw new ViolationException("a claim of nobody", $"{id}: {claim}");
+            if (claim.Granted != vm.Promise.Granted)
+                throw new ViolationException("a claim that forgets its promise", $"{id}: {claim}, promised {vm.Promise}");
+            worldly |= claim.Overhead > vm.Overhead;
+            if (world.ProcessOf(id) is { Disturbed: true })
+                worldly = true;
+            else if (claim.Actual > claim.Granted)
+                throw new ViolationException("more reported than promised", $"{id}: {claim}");
+        }
+
+        foreach (var (id, size) in ledger.Reservations)
+        {
+            reserved += size;
+            if (!state.Admissions.TryGetValue(id, out var admission) || admission.Reserved != size)
+                throw new ViolationException("a reservation of nobody", $"{id}: {size}");
+        }
+
+        foreach (var (id, admission) in state.Admissions)
+        {
+            if (admission.Reserved is { } size && !ledger.Reservations.ContainsKey(id))
+                throw new ViolationException("a lost reservation", $"{id}: {size}");
+        }
+
+        foreach (var id in state.Resting.Keys)
+        {
+            if (ledger.Claims.ContainsKey(id) || ledger.Reservations.ContainsKey(id) || world.ProcessOf(id) is { Running: true })
+                throw new ViolationException("a rest that is none", $"{id} rests, and {(world.ProcessOf(id) is { Running: true } ? "a process of it runs" : "memory is kept for it")}");
+        }
+
+        foreach (var id in state.Vms.Keys)
+        {
+            if (!ledger.Claims.ContainsKey(id))
+                throw new ViolationException("a lost claim", $"{id}");
+        }
+
+        if (claimed != ledger.Claimed || reserved != ledger.Reserved)
+            throw new ViolationException("sums", $"claimed {ledger.Claimed}, which is {claimed}; reserved {ledger.Reserved}, which is {reserved}");
+        // Of those that were let go of the world's part is told, not the daemon's: nobody else may hold what they do.
+        var truth = world.Journal.Truth;
+        var loose = LetGoAndRunning(truth).Aggregate(MemorySize.Zero, (all, id) => all + truth.Ledger.LetGo[id]);
+        if (ledger.Loose < loose)
+            throw new ViolationException("let go of and promised to others", $"{loose} may be held by VMs that were let go of and run; the ledger says {ledger.Loose}");
+        var sum = claimed + reserved + ledger.Loose + ledger.HostReserve;
+        if (sum > ledger.HostMemory && !worldly && !_deficit)
+            throw new ViolationException("the invariant", $"{sum} promised of {ledger.HostMemory}, by no doing of the world");
+        _deficit = sum > ledger.HostMemory;
+        world.HostLoss = MemorySize.Min(world.HostLoss, ledger.Deficit);
+    }
+
+    /// <summary>
+    /// No VM can hold more of the host, now or by what its devices were told, than it was promised, unless the world made it so. With the invariant
+    /// that is: what all can hold together fits the host.
+    /// </summary>
+    private void HoldsWorld()
+    {
+        foreach (var (id, process) in world.Processes)
+        {
+            if (!process.Running || process.Disturbed)
+                continue;
+            var promised = Promised(id);
+            if (process.Ceiling > promised && !promised.IsZero)
+                throw new ViolationException("more held than promised", $"{id} can become {process.Ceiling} and was promised {promised}");
+        }
+    }
+}

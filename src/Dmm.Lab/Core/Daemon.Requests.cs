@@ -1,0 +1,130 @@
+using Dmm.Actors.Hosts;
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+
+namespace Dmm.Lab.Core;
+
+/// <summary>What operators ask, and how VMs come to be. What the real actor refuses is refused here.</summary>
+internal sealed partial class Daemon
+{
+    public void Create(VmSpec spec, MemorySize overhead, TimeSpan timeout)
+    {
+        if (InUse(spec.Id) || HostAdmissions.Never(State, spec, overhead, MemorySize.Zero) is not null)
+            return;
+        // The admission actor's timer runs from when it is asked, whatever the journal takes.
+        Deadline(spec.Id, _world.Now + timeout);
+        Record(new VmRequested(_world.Now, spec, overhead, _world.Now + timeout) { Number = HostAdmissions.NextNumber(State) }, QueuePlan);
+    }
+
+    public void Cancel(VmId id) => GiveUp(id, AdmissionEnd.Cancelled, "cancelled by its operator");
+
+    public void Adopt(VmHandle handle, VmPolicy policy, MemorySize ceiling, MemorySize overhead)
+    {
+        // What one that was let go of holds is taken already.
+        if (!InUse(handle.Id) && ceiling + overhead <= State.Gone(handle.Id).Ledger.Free)
+            Record(new VmAdopted(_world.Now, policy, handle, ceiling, overhead), () => Spawn(handle.Id));
+    }
+
+    public void SetPolicy(VmId id, VmPolicy policy)
+    {
+        if (State.Resting.ContainsKey(id))
+        {
+            Record(new PolicySet(_world.Now, id, policy), () => { });
+            return;
+        }
+
+        if (!State.Vms.TryGetValue(id, out var vm) || (policy.Min > vm.Policy.Min && !MissingForMin(id, policy.Min).IsZero))
+            return;
+        Record(new PolicySet(_world.Now, id, policy), QueuePlan);
+    }
+
+    public void Resize(VmId id, MemorySize? target)
+    {
+        if (State.Vms.TryGetValue(id, out var vm) && (target is not { } wanted || (wanted >= vm.Policy.Min && wanted <= vm.Policy.Max)))
+            Record(new OperatorTargetSet(_world.Now, id, target), QueuePlan);
+    }
+
+    public void Stop(VmId id)
+    {
+        if (State.Vms.ContainsKey(id))
+            Record(new StopAsked(_world.Now, id, TimeSpan.Zero) { Kill = true }, () => ToVm(id, shell => shell.Stop()));
+        else if (State.Resting.TryGetValue(id, out var resting) && resting.ReturnAt is not null)
+            Record(HostEnds.Stays(resting, _world.Now), AwaitReturns);
+        else
+            Cancel(id);
+    }
+
+    public void Forget(VmId id)
+    {
+        if (State.Vms.TryGetValue(id, out var vm))
+            Record(new VmForgotten(_world.Now, id) { Handle = vm.Handle, Held = State.Ledger.Claims[id].Size }, () => Release(id));
+        else if (State.Resting.ContainsKey(id))
+            Record(new VmForgotten(_world.Now, id), () => { });
+    }
+
+    /// <summary>The look at the host: those that were let go of and do not run any more hold nothing. One at a look.</summary>
+    private void LookForThoseLetGo()
+    {
+        if (State.LetGo.FirstOrDefault(vm => !_world.Runs(vm.Value)) is { Value: not null } gone)
+            Record(new LetGoEnded(_world.Now, gone.Key), QueuePlan);
+    }
+
+    public void Launched(VmId id, VmHandle handle)
+    {
+        if (!State.Admissions.ContainsKey(id))
+            return;
+        if (State.WasLetGo(id, handle))
+            EndAdmission(id, AdmissionEnd.Failed, "one that was let go of runs under its name");
+        else
+            Record(new VmLaunched(_world.Now, id, handle), QueuePlan);
+    }
+
+    public void LaunchFailed(VmId id, string why)
+    {
+        if (State.Admissions.ContainsKey(id))
+            EndAdmission(id, AdmissionEnd.Failed, why);
+    }
+
+    private bool InUse(VmId id) => State.Vms.ContainsKey(id) || State.Admissions.ContainsKey(id) || State.Resting.ContainsKey(id);
+
+    private bool StepAdmissions()
+    {
+        if (HostAdmissions.Next(State, _reports, _forecasts, _movers, _settings, _world.Now) is not { } step)
+            return false;
+        Record(step, () =>
+        {
+            if (step is LaunchBegun launch)
+                Spawn(launch.Vm);
+            QueuePlan();
+        });
+        return true;
+    }
+
+    private void Deadline(VmId id, DateTimeOffset when) => _world.Agenda.At(when, () => Enqueue(() => GiveUp(id, AdmissionEnd.Expired, "")));
+
+    private void GiveUp(VmId id, AdmissionEnd end, string why)
+    {
+        if (!State.Admissions.TryGetValue(id, out var admission) || HostAdmissions.EndOf(admission, end) is null)
+            return;
+        if (end != AdmissionEnd.Expired)
+            EndAdmission(id, end, why);
+        else if (admission.Deadline <= _world.Now)
+            EndAdmission(id, end, HostAdmissions.WhyExpired(admission, State));
+    }
+
+    private void EndAdmission(VmId id, AdmissionEnd end, string why) =>
+        Record(HostEnds.EndOf(State.Admissions[id], end, why, _settings.Returns, _world.Now), () =>
+        {
+            Release(id);
+            AwaitReturns();
+        });
+
+    private MemorySize MissingForMin(VmId id, MemorySize min)
+    {
+        var sum = State.Ledger.Fixed;
+        foreach (var (vm, record) in State.Vms)
+            sum += (vm == id ? min : record.Policy.Min) + State.Ledger.Claims[vm].Overhead;
+        return sum.MinusOrZero(State.Ledger.HostMemory);
+    }
+}

@@ -1,0 +1,43 @@
+using System.Collections.Immutable;
+using Dmm.Actors.Hosts;
+using Dmm.Core.Memory;
+
+namespace Dmm.Lab.Core;
+
+/// <summary>The host's journal: what is in it outlives every daemon. A snapshot replaces the events before it.</summary>
+internal sealed class Journal
+{
+    private static readonly MemorySize Boundless = MemorySize.FromGiB(1 << 20);
+
+    private readonly List<IHostEvent> _events = [];
+    private ImmutableArray<IHostEvent> _snapshot = [];
+
+    public long Count { get; private set; }
+
+    /// <summary>The fold of all events that were ever written: what was promised, with no regard to what the host has.</summary>
+    public HostState Truth { get; private set; } = new(new Ledger(Boundless, MemorySize.Zero));
+
+    public void Append(IHostEvent e)
+    {
+        _events.Add(e);
+        Count++;
+        Truth = Truth.Apply(e);
+    }
+
+    /// <summary>Keeps <paramref name="condensed"/> in place of the events up to <paramref name="count"/>.</summary>
+    public void Snapshot(ImmutableArray<IHostEvent> condensed, long count)
+    {
+        _snapshot = condensed;
+        _events.RemoveRange(0, _events.Count - (int)(Count - count));
+    }
+
+    public HostState Replay(Ledger empty)
+    {
+        var state = new HostState(empty);
+        foreach (var e in _snapshot)
+            state = state.Apply(e);
+        foreach (var e in _events)
+            state = state.Apply(e);
+        return state;
+    }
+}

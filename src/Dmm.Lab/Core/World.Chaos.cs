@@ -1,0 +1,298 @@
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Lifecycle;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+using Dmm.Hypervisors.Simulation;
+
+namespace Dmm.Lab.Core;
+
+/// <summary>What befalls the host from outside: loads, operators, faults; and the times of calm in between.</summary>
+internal sealed partial class World
+{
+    /// <summary>Within this everything settles once the world behaves: longer than the longest back-off, and a deadline of admission.</summary>
+    public static readonly TimeSpan SettlesWithin = TimeSpan.FromMinutes(10);
+
+    private static readonly RestartPolicy[] Policies = Enum.GetValues<RestartPolicy>();
+
+    private static readonly Fault[] Strokes =
+    [
+        Fault.Slow, Fault.Stubborn, Fault.StopsHalfway, Fault.StopsAtFloor, Fault.IgnoresPlug, Fault.RefusesAbove, Fault.GrowsByItself,
+        Fault.Forgets, Fault.LiesAboutUse, Fault.LiesAboutBalloon, Fault.Floods, Fault.Dies, Fault.PowersDown, Fault.HostRestarts, Fault.ComesBack, Fault.OperatorsHand,
+        Fault.ConnectionLost, Fault.CostsMore, Fault.Crash, Fault.HostShrinks,
+    ];
+
+    /// <summary>Who finds no room for so long once the world behaves is to stay stopped: it would be tried again for ever.</summary>
+    private static readonly TimeSpan ReturnsWithin = TimeSpan.FromMinutes(2);
+
+    private DateTimeOffset _phaseEnds;
+
+    private void Turmoil()
+    {
+        Calm = false;
+        _phaseEnds = Now + TimeSpan.FromSeconds(Chance.Between(10, 120));
+        Log.Note($"until {_phaseEnds:mm:ss} anything may happen");
+        Agenda.In(TimeSpan.Zero, Next);
+    }
+
+    private void Next()
+    {
+        if (Now >= _phaseEnds)
+        {
+            BeginCalm();
+            return;
+        }
+
+        var kind = Chance.Below(12);
+        if (kind < 4)
+            ChangeLoad();
+        else if (kind < 8)
+            OperatorActs();
+        else
+            Strike();
+        Agenda.In(TimeSpan.FromMilliseconds(Chance.Between(50, 1_500)), Next);
+    }
+
+    private void BeginCalm()
+    {
+        Calm = true;
+        _phaseEnds = Now + SettlesWithin;
+        Log.Note($"from here on the world behaves");
+        _daemon?.Follow(_memory);
+        foreach (var vm in _processes.Values)
+        {
+            vm.Guest.Temper = GuestTemper.Ideal;
+            vm.Cost = _guests.Overhead;
+            vm.Wish = MemorySize.FromMiB(Chance.Between(8, 24));
+        }
+
+        AwaitLater();
+    }
+
+    /// <summary>Not in step with the plans, or each look would fall into the middle of one.</summary>
+    private void AwaitLater() => Agenda.In(TimeSpan.FromMilliseconds(Chance.Between(700, 1_300)), Await);
+
+    private void Await()
+    {
+        if (Checks.Settled())
+        {
+            Settlements++;
+            Log.Note($"everything is settled");
+            Turmoil();
+        }
+        else
+        {
+            if (Now > _phaseEnds)
+                Checks.NotSettled();
+            if (_daemon is { } daemon && Now > _phaseEnds - SettlesWithin + ReturnsWithin)
+                StopReturning(daemon);
+            AwaitLater();
+        }
+    }
+
+    private static void StopReturning(Daemon daemon)
+    {
+        foreach (var id in daemon.State.Resting.Where(vm => vm.Value.ReturnAt is not null).Select(vm => vm.Key)
+            .Concat(daemon.State.Admissions.Where(a => a.Value.Tries is not null).Select(a => a.Key)))
+            daemon.Enqueue(() => daemon.Stop(id));
+    }
+
+    private void Disturb(SimulatedProcess vm) => (vm.Disturbed, vm.DisturbedAt) = (true, Now);
+
+    private SimulatedProcess? AnyProcess()
+    {
+        var running = _processes.Values.Where(p => p.Running).ToArray();
+        return running.Length == 0 ? null : running[Chance.Below(running.Length)];
+    }
+
+    private void ChangeLoad()
+    {
+        if (AnyProcess() is not { } vm)
+            return;
+        vm.Wish = MemorySize.FromMiB(Chance.OneIn(3) ? Chance.Between(8, 64) : Chance.Between(8, 1500));
+        Log.Note($"{vm.Id} wants to hold {vm.Wish}");
+    }
+
+    private void OperatorActs()
+    {
+        if (_daemon is not { } daemon)
+            return;
+        var id = VmId.Parse($"vm{Chance.Below(_slots):00}");
+        var process = ProcessOf(id);
+        var known = daemon.State.Vms.TryGetValue(id, out var vm);
+        if (daemon.State.Resting.ContainsKey(id))
+        {
+            OfOneThatRests(daemon, id);
+            return;
+        }
+
+        switch (Chance.Below(9))
+        {
+            case 8 when known:
+                var restart = Chance.Of<RestartPolicy>(Policies);
+                Log.Note($"operator: {id} restart {restart}");
+                daemon.Enqueue(() => daemon.SetRestart(id, restart));
+                break;
+            case 0 or 1 or 2 when !known:
+                if (process is { Running: true })
+                    Adopt(daemon, process);
+                else
+                    Create(daemon, id);
+                break;
+            case 3 when known && process is not null:
+                var min = MemorySize.FromMiB(Chance.Between(128, 256));
+                var most = process.Guest.Base + process.Capabilities.ExtendableTo;
+                var max = MemorySize.Max(min, MemorySize.Min(most, MemorySize.FromMiB(Chance.Between(256, 3000))));
+                Log.Note($"operator: {id} min {min}, max {max}");
+                daemon.Enqueue(() => daemon.SetPolicy(id, new(min, max, Chance.Between(1, 4000))));
+                break;
+            case 4 when known:
+                var target = MemorySize.Min(vm!.Policy.Max, vm.Policy.Min + MemorySize.FromMiB(Chance.Between(0, 1000)));
+                Log.Note($"operator: {id} resized to {target}");
+                daemon.Enqueue(() => daemon.Resize(id, target));
+                break;
+            case 5 when known:
+                daemon.Enqueue(() => daemon.Resize(id, null));
+                break;
+            case 6 when known && Chance.OneIn(3):
+                Log.Note($"operator: {id} is to stop");
+                daemon.Enqueue(() => daemon.Stop(id));
+                break;
+            case 7 when known && Chance.OneIn(4):
+                Log.Note($"operator: {id} is let go of");
+                daemon.Enqueue(() => daemon.Forget(id));
+                break;
+            case 6 when daemon.State.Admissions.ContainsKey(id):
+                Log.Note($"operator: {id} is not wanted any more");
+                daemon.Enqueue(() => daemon.Stop(id));
+                break;
+        }
+    }
+
+    private void OfOneThatRests(Daemon daemon, VmId id)
+    {
+        switch (Chance.Below(6))
+        {
+            case 0 or 1:
+                Log.Note($"operator: {id} is to start");
+                daemon.Enqueue(() => daemon.Start(id));
+                break;
+            case 2:
+                Log.Note($"operator: {id} is to stay stopped");
+                daemon.Enqueue(() => daemon.Stop(id));
+                break;
+            case 3:
+                var min = MemorySize.FromMiB(Chance.Between(128, 256));
+                var policy = new VmPolicy(min, MemorySize.Max(min, MemorySize.FromMiB(Chance.Between(256, 3000))), Chance.Between(1, 4000));
+                Log.Note($"operator: {id}, which rests, {policy}");
+                daemon.Enqueue(() => daemon.SetPolicy(id, policy));
+                break;
+            case 4:
+                var restart = Chance.Of<RestartPolicy>(Policies);
+                Log.Note($"operator: {id}, which rests, restart {restart}");
+                daemon.Enqueue(() => daemon.SetRestart(id, restart));
+                break;
+            case 5 when Chance.OneIn(3):
+                Log.Note($"operator: {id}, which rests, is forgotten");
+                daemon.Enqueue(() => daemon.Forget(id));
+                break;
+        }
+    }
+
+    private void Create(Daemon daemon, VmId id)
+    {
+        var min = MemorySize.FromMiB(Chance.Between(128, 256));
+        var boot = min + MemorySize.FromMiB(Chance.OneIn(3) ? 0 : Chance.Between(0, 400));
+        var max = boot + MemorySize.FromMiB(Chance.OneIn(4) ? 0 : Chance.Between(1, 3000));
+        // Some change their mind, or are out of time, before anything was done: each state of a request is left early now and then.
+        var hasty = Chance.OneIn(4);
+        var timeout = hasty && Chance.OneIn(2) ? TimeSpan.FromMilliseconds(Chance.Between(1, 30)) : TimeSpan.FromSeconds(Chance.Between(5, 60));
+        var early = Chance.OneIn(3);
+        var spec = new VmSpec
+        {
+            Id = id,
+            Policy = new(min, max),
+            Boot = boot,
+            Priority = 100 * Chance.Below(3),
+            BootPolicy = early ? BootPolicy.Early : BootPolicy.Full,
+            Restart = Chance.Of<RestartPolicy>(Policies),
+        };
+        Log.Note($"operator: a VM {id} is wanted, min {min}, boot {boot}{(early ? " or early with less" : "")}, max {max}, priority {spec.Priority}, restart {spec.Restart}, within {timeout.TotalSeconds} s");
+        daemon.Enqueue(() => daemon.Create(spec, _guests.Overhead, timeout));
+        if (!hasty)
+            return;
+        Agenda.In(TimeSpan.FromMilliseconds(Chance.Between(1, 30)), () =>
+        {
+            Log.Note($"operator: {id} is not wanted any more already");
+            daemon.Enqueue(() => daemon.Cancel(id));
+        });
+    }
+
+    /// <summary>A VM that runs without DMM; what it has is looked at before.</summary>
+    private void Adopt(Daemon daemon, SimulatedProcess process)
+    {
+        var sizes = process.Guest.Sizes;
+        var (ceiling, min) = (sizes.Ceiling, MemorySize.FromMiB(128));
+        var max = MemorySize.Max(ceiling, MemorySize.FromMiB(1024));
+        Log.Note($"operator: {process.Id} is to be governed, with {ceiling}");
+        daemon.Enqueue(() => daemon.Adopt(process.Handle, new(min, max), ceiling, _guests.Overhead));
+    }
+
+    private void Strike()
+    {
+        var fault = Chance.Of<Fault>(Strokes);
+        var vm = AnyProcess();
+        var chance = Chance.Split();
+        if (!_allowed[(int)fault] || vm is null)
+            return;
+        Befallen.Add(fault);
+        switch (fault)
+        {
+            case Fault.Dies:
+                // Not often: a host without VMs is a quiet one.
+                if (chance.OneIn(3))
+                    EndProcess(vm, "it died");
+                return;
+            case Fault.PowersDown:
+                if (chance.OneIn(3))
+                    EndProcess(vm, "its guest powered down", cause: EndCause.PoweredDown);
+                return;
+            case Fault.HostRestarts:
+                if (chance.OneIn(8))
+                    Reboot();
+                return;
+            case Fault.ComesBack:
+                vm.Guest.Reboot();
+                Disturb(vm);
+                break;
+            case Fault.OperatorsHand:
+                vm.Guest.AskPlugged(MemorySize.Min(MemorySize.FromMiB(chance.Between(0, 1000)), vm.Capabilities.PluggableMax).RoundDown(SimulatedGuest.Block));
+                vm.Guest.AskBallooned(MemorySize.Min(MemorySize.FromMiB(chance.Between(0, 300)), vm.Guest.Base));
+                Disturb(vm);
+                break;
+            case Fault.ConnectionLost:
+                vm.Connection?.TellLast(new VmObservation.ConnectionLost("the socket closed"));
+                break;
+            case Fault.CostsMore:
+                vm.Cost = _guests.Overhead + MemorySize.FromMiB(chance.Between(0, 64));
+                break;
+            case Fault.Crash:
+                Crash("for no reason");
+                return;
+            case Fault.HostShrinks:
+                var memory = chance.OneIn(2) ? _memory : MemorySize.Max(_memory.Scale(0.8), Checks.LeastMemory(_reserve));
+                Log.Note($"the host has {memory}");
+                _daemon?.Follow(memory);
+                return;
+            default:
+                var temper = Faults.TemperOf(fault)!.Value;
+                vm.Guest.Floor = MemorySize.FromMiB(chance.Between(100, 1000));
+                vm.Guest.Limit = vm.Guest.Base + MemorySize.FromMiB(chance.Between(0, 1000));
+                vm.Guest.Temper = chance.OneIn(2) ? GuestTemper.Ideal : temper;
+                if (temper is GuestTemper.GrowsByItself or GuestTemper.LiesAboutBalloon)
+                    Disturb(vm);
+                break;
+        }
+
+        Log.Note($"{vm.Id} {Faults.NameOf(fault)}: {Describe(vm)}");
+    }
+}

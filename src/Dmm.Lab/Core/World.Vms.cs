@@ -1,0 +1,136 @@
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Lifecycle;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+using Dmm.Hypervisors.Simulation;
+
+namespace Dmm.Lab.Core;
+
+/// <summary>The hypervisor's part: VMs are launched, move, are told, and end.</summary>
+internal sealed partial class World
+{
+    private static readonly MemorySize LowMemory = MemorySize.FromMiB(32);
+
+    private int _pid;
+
+    /// <summary>Launches a VM, or finds the one that was launched before.</summary>
+    public void Launch(VmSpec spec, Func<bool> alive, Action<SimulatedProcess> launched, Action<string> failed) => Agenda.In(CallTime(), () =>
+    {
+        if (!alive())
+            return;
+        if (ProcessOf(spec.Id) is { Running: true } found)
+        {
+            Agenda.In(CallTime(), () => launched(found));
+            return;
+        }
+
+        Agenda.In(TimeSpan.FromMilliseconds(Chance.Between(100, 2_000)), () =>
+        {
+            if (!alive())
+                return;
+            if (Befalls(Fault.LaunchFails, 8))
+            {
+                failed("its process ended at once");
+                return;
+            }
+
+            var process = StartProcess(spec.Id, spec.Boot, spec.Policy.Max.MinusOrZero(spec.Boot).RoundUp(SimulatedGuest.Block));
+            if (Befalls(Fault.Crash, 40))
+                Crash($"after the process of {spec.Id} was started");
+            else
+                Agenda.In(CallTime(), () => launched(process));
+        });
+    });
+
+    public void CarryOut(SimulatedProcess vm, DriverCall call, MemorySize size)
+    {
+        switch (call)
+        {
+            case DriverCall.Balloon:
+                vm.Guest.AskBallooned(MemorySize.Min(size, vm.Guest.Base));
+                break;
+            case DriverCall.Plug:
+                vm.Guest.AskPlugged(MemorySize.Min(size, vm.Capabilities.PluggableMax));
+                break;
+            case DriverCall.Rescue:
+                vm.Guest.Rescue();
+                break;
+            case DriverCall.Extend:
+                vm.Capabilities = vm.Capabilities with { PluggableMax = MemorySize.Max(size, vm.Capabilities.PluggableMax) };
+                vm.Connection?.Tell(new VmObservation.Able(vm.Capabilities), always: true);
+                break;
+        }
+
+        Log.Note($"{vm.Id} {call} {size}: {Describe(vm)}");
+        if (Befalls(Fault.CrashAfterCall, 500))
+            Crash($"after {call} of {vm.Id} was carried out");
+    }
+
+    /// <param name="tell">Its driver sees it end.</param>
+    public void EndProcess(SimulatedProcess vm, string why, bool tell = true, EndCause cause = EndCause.Failed)
+    {
+        (vm.Running, vm.Cause) = (false, cause);
+        Log.Note($"the process of {vm.Id} ends: {why}");
+        if (tell)
+            vm.Connection?.TellLast(new VmObservation.Ended(why, cause));
+        vm.Connection = null;
+    }
+
+    /// <summary>The host restarts: nothing that ran runs on, and no daemon saw it end.</summary>
+    private void Reboot()
+    {
+        _boot++;
+        foreach (var vm in _processes.Values.Where(p => p.Running))
+            EndProcess(vm, "the host restarts", tell: false, EndCause.HostRestarted);
+        Crash("with its host");
+    }
+
+    private SimulatedProcess StartProcess(VmId id, MemorySize boot, MemorySize pluggable)
+    {
+        var agent = !Chance.OneIn(4);
+        if (ProcessOf(id) is { Running: true })
+            throw new ViolationException("two processes", $"one of {id} runs, and another is started");
+        var process = new SimulatedProcess(id, boot, pluggable, _guests, Chance.Next(), Now, ++_pid, BootId) { HasAgent = agent };
+        _processes[id] = process;
+        Log.Note($"a process for {id} starts with {boot}, can be plugged {pluggable}");
+        Live(process);
+        return process;
+    }
+
+    /// <summary>A guest moves, and tells of it.</summary>
+    private void Live(SimulatedProcess vm) => Agenda.In(TimeSpan.FromMilliseconds(Chance.Between(150, 450)), () =>
+    {
+        if (!vm.Running)
+            return;
+        var before = vm.Guest.Sizes;
+        var moved = vm.Move(Now);
+        if (moved)
+            Log.Note($"{vm.Id} moves: {Describe(vm)}");
+        if (vm.Disturbed)
+            Checks.Calmed(vm);
+        _stillness.Look(vm);
+        if (vm.Connection is { } connection)
+        {
+            var repeats = Math.Min(5, vm.Guest.Repeats);
+            // What was not told is told by the next look.
+            for (var i = 0; i < repeats && (moved || Chance.OneIn(8)); i++)
+                connection.Tell(new VmObservation.Sizes(vm.Guest.Sizes));
+            var low = vm.Guest.Available < LowMemory;
+            if (low || repeats > 1 || Now - vm.SampledAt >= TimeSpan.FromSeconds(1))
+            {
+                vm.SampledAt = Now;
+                for (var i = 0; i < repeats; i++)
+                    connection.Tell(new VmObservation.Sample(vm.Guest.Sample(Now)));
+            }
+        }
+
+        Live(vm);
+    });
+
+    private static string Describe(SimulatedProcess vm)
+    {
+        var s = vm.Guest.Sizes;
+        return $"{s.Base} + {s.Plugged} (→ {s.PluggedTarget}) − {s.Ballooned} (→ {s.BalloonedTarget}) = {vm.Guest.Held}, uses {vm.Guest.Used} of {vm.Wish}"
+            + (vm.Disturbed ? ", disturbed" : "");
+    }
+}

@@ -1,0 +1,42 @@
+namespace Dmm.Lab.Traces;
+
+/// <summary>From what was given on the command line to the files behind it, in an order that is the same everywhere.</summary>
+internal static class TraceFiles
+{
+    /// <exception cref="LabException">A path is not there, or nothing is in any of them.</exception>
+    public static IReadOnlyList<(string Name, string File)> Of(IReadOnlyList<string> paths)
+    {
+        var files = new List<(string Name, string File)>();
+        foreach (var path in paths)
+        {
+            if (File.Exists(path))
+                files.Add((NameOf(Path.GetFileName(path)), path));
+            else if (Directory.Exists(path))
+                files.AddRange(Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Where(IsTrace).Select(f => (NameOf(Path.GetRelativePath(path, f)), f)));
+            else
+                throw new LabException($"{path} is not there; give a file of a trace, or a folder of such files");
+        }
+
+        if (files.Count == 0)
+            throw new LabException($"no traces in {string.Join(", ", paths)}; files that end in .csv or .csv.gz are taken");
+        // 2 before 10, as people count.
+        files.Sort(static (a, b) => Natural(a.Name, b.Name) is var order and not 0 ? order : string.CompareOrdinal(a.File, b.File));
+        return files;
+    }
+
+    private static bool IsTrace(string file) => file.EndsWith(".csv", StringComparison.Ordinal) || file.EndsWith(".csv.gz", StringComparison.Ordinal);
+
+    private static string NameOf(string path)
+    {
+        foreach (var ending in (ReadOnlySpan<string>)[".gz", ".csv"])
+        {
+            if (path.EndsWith(ending, StringComparison.Ordinal))
+                path = path[..^ending.Length];
+        }
+
+        return path;
+    }
+
+    private static int Natural(string a, string b) =>
+        long.TryParse(a, out var x) && long.TryParse(b, out var y) ? x.CompareTo(y) : string.CompareOrdinal(a, b);
+}

@@ -1,0 +1,10 @@
+namespace Dmm.Settings;
+
+/// <summary>What is remembered for <c>dmm vm explain</c>.</summary>
+/// <param name="Most">Decisions of all VMs together.</param>
+public sealed record ExplainSettings(TimeSpan Keep, int Most)
+{
+    internal static ExplainSettings Read(SettingsReader reader) => new(
+        reader.Duration("dmm.explain.keep", "1m", "30d"),
+        reader.Integer("dmm.explain.most", 100, 1_000_000));
+}

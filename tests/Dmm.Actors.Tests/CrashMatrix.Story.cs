@@ -1,0 +1,194 @@
+using System.Text;
+using Dmm.Actors.Admission;
+using Dmm.Actors.Hosts;
+using Dmm.Core.Admission;
+using Dmm.Core.Lifecycle;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+using Dmm.Hypervisors.Simulation;
+using Dmm.Lab;
+using Dmm.Lab.Actors;
+
+namespace Dmm.Actors.Tests;
+
+public sealed partial class CrashMatrix
+{
+    /// <summary>Everything happens in it that a host's journal can tell of, and that its actors can ask of a hypervisor.</summary>
+    private sealed class Story
+    {
+        private static readonly VmId A = VmId.Parse("a"), B = VmId.Parse("b"), C = VmId.Parse("c"), D = VmId.Parse("d"), E = VmId.Parse("e"), F = VmId.Parse("f");
+
+        private readonly ScriptedHost _script;
+
+        private Story(ScriptedHost script) => _script = script;
+
+        /// <summary>Lives through it, with deaths or without.</summary>
+        public static Lived Live(params (string Moment, int Nth, bool After)[] deaths)
+        {
+            var log = new HistoryLog(60);
+            try
+            {
+                return SimulationThread.Run(() =>
+                {
+                    var script = new ScriptedHost(new(), log, deaths);
+                    return new Lived(new Story(script).Tell(), script.Moments, script.AllDied);
+                });
+            }
+            catch (InvalidOperationException amiss)
+            {
+                throw new Xunit.Sdk.XunitException($"deaths at {string.Join(", ", deaths)}: {amiss.Message}\n{string.Join('\n', log.Last)}");
+            }
+        }
+
+        private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
+
+        private RunningVm Real(VmId id) => _script.Host.World.Find(id) ?? throw new InvalidOperationException($"{id} does not run");
+
+        private string Tell()
+        {
+            Create(A, min: 128, boot: 512, max: 2048);
+            Create(B, min: 128, boot: 512, max: 1024);
+            ABurstWhoseGuestTakesNothingPlugged();
+            AMaxBeyondTheDevices();
+            OneThatIsWantedNoMore();
+            LetGoAndTakenUpAgain();
+            LetGoAndGone();
+            OneThatReturns();
+            OneThatIsStoppedInVain();
+            _script.Ask(new HostProtocol.StopVm(B, new(TimeSpan.FromSeconds(2), Kill: true)), "stop b", s => !s.State.Vms.TryGetValue(B, out var b) || b.Stop is not null);
+            _script.UntilStatus("b is gone", s => !s.State.Vms.ContainsKey(B));
+            return Rest();
+        }
+
+        private void Create(VmId id, long min, long boot, long max)
+        {
+            var spec = new VmSpec { Id = id, Policy = new(MiB(min), MiB(max)), Boot = MiB(boot) };
+            _script.Ask(
+                new AdmissionProtocol.CreateVm(spec, World.Overhead, TimeSpan.FromMinutes(1), []), $"create {id}",
+                s => s.State.Vms.ContainsKey(id) || s.State.Admissions.ContainsKey(id));
+            UntilSettled(id);
+        }
+
+        private void ABurstWhoseGuestTakesNothingPlugged()
+        {
+            Real(A).Guest.Temper = GuestTemper.IgnoresPlug;
+            // One DIMM is enough for it, so that nothing more is to be rescued when its daemon was dead meanwhile.
+            (Real(A).Wish, Real(A).WishRate) = (MiB(560), MiB(400));
+            _script.Until("a rescue DIMM saves it", () => Real(A).Guest.Base > MiB(512) && Real(A).Guest.Used == MiB(560));
+            Real(A).Guest.Temper = GuestTemper.Ideal;
+            UntilSettled(A);
+            (Real(A).Wish, Real(A).WishRate) = (MiB(900), MiB(50));
+            _script.Until("it has what it needs", () => Real(A).Guest.Used == MiB(900));
+            Real(A).Wish = MiB(24);
+        }
+
+        private void AMaxBeyondTheDevices()
+        {
+            var max = Real(A).Guest.Base + Real(A).PluggableMax + MiB(512);
+            _script.Ask(new HostProtocol.SetPolicy(A, null, max, 500), "set a", s => s.State.Vms[A].Policy.Max == max);
+            _script.Until("another device is there", () => Real(A).Guest.Base + Real(A).PluggableMax >= max);
+        }
+
+        private void OneThatIsWantedNoMore()
+        {
+            // It waits for what nobody gives: first because it is used, then because nobody moves.
+            Pin(A, 1600);
+            (Real(A).Wish, Real(A).WishRate) = (MiB(1450), MiB(400));
+            _script.Until("it uses what it has", () => Real(A).Guest.Used == MiB(1450));
+            Real(A).Guest.Temper = Real(B).Guest.Temper = GuestTemper.Stubborn;
+            var spec = new VmSpec { Id = C, Policy = new(MiB(512), MiB(1200)), Boot = MiB(1200) };
+            _script.Ask(
+                new AdmissionProtocol.CreateVm(spec, World.Overhead, TimeSpan.FromMinutes(2), []), "create c", s => s.State.Admissions.ContainsKey(C));
+            _script.UntilStatus("c waits", s => s.State.Admissions.TryGetValue(C, out var c) && c.State == AdmissionState.Waiting);
+            Real(A).Wish = MiB(24);
+            _script.UntilStatus("c's peers are asked", s => s.State.Admissions.TryGetValue(C, out var c) && c.State == AdmissionState.Shrinking);
+            _script.Ask(new HostProtocol.StopVm(C, new(TimeSpan.Zero, Kill: true)), "cancel c", s => !s.State.Admissions.ContainsKey(C));
+            _script.UntilStatus("c is wanted no more", s => s.State.Admissions.IsEmpty);
+            Real(A).Guest.Temper = Real(B).Guest.Temper = GuestTemper.Ideal;
+        }
+
+        private void LetGoAndTakenUpAgain()
+        {
+            Create(D, min: 128, boot: 256, max: 1024);
+            _script.Ask(new HostProtocol.ForgetVm(D), "forget d", s => !s.State.Vms.ContainsKey(D));
+            // As the daemon's API does it: by the driver, before the host is asked.
+            var daemon = _script.Host.Daemon!;
+            var looked = new LabHypervisor(_script.Host.World, daemon.Process).InspectAsync(D, "", CancellationToken.None);
+            _script.Until("it has been looked at", () => looked.IsCompleted || _script.Host.Daemon != daemon);
+            var handle = Real(D).Handle with { Owned = false };
+            _script.Ask(
+                new HostProtocol.AdoptVm(handle, new(MiB(128), MiB(1024)), Real(D).Guest.Sizes.Ceiling, World.Overhead), "adopt d",
+                s => s.State.Vms.ContainsKey(D));
+            UntilSettled(D);
+        }
+
+        private void LetGoAndGone()
+        {
+            Create(F, min: 128, boot: 128, max: 256);
+            _script.Ask(new HostProtocol.ForgetVm(F), "forget f", s => !s.State.Vms.ContainsKey(F));
+            _script.Host.World.End(F, "whoever rules it now ends it");
+            _script.UntilStatus("that is seen", s => s.State.LetGo.IsEmpty);
+        }
+
+        /// <summary>It dies and comes back by itself; it is stopped and does not; it is started.</summary>
+        private void OneThatReturns()
+        {
+            Create(E, min: 128, boot: 256, max: 512);
+            _script.Ask(new HostProtocol.SetPolicy(E, null, null, null) { Restart = RestartPolicy.Always }, "set e", s => RestartOf(s, E) == RestartPolicy.Always);
+            var first = Real(E);
+            _script.Host.World.End(E, "it is killed");
+            _script.Until("it is back", () => _script.Host.World.Find(E) is { } again && again != first);
+            UntilSettled(E);
+            _script.Ask(new HostProtocol.StopVm(E, new(TimeSpan.Zero, Kill: true)), "stop e", s => s.State.Resting.ContainsKey(E) || s.State.Vms[E].Unwanted);
+            _script.UntilStatus("it rests", s => s.State.Resting.TryGetValue(E, out var rests) && rests.ReturnAt is null);
+            _script.Wait(TimeSpan.FromMinutes(1));
+            Assert.Null(_script.Host.World.Find(E));
+            _script.Ask(new HostProtocol.StartVm(E, TimeSpan.FromMinutes(1)), "start e", s => !s.State.Resting.ContainsKey(E));
+            UntilSettled(E);
+        }
+
+        private void OneThatIsStoppedInVain()
+        {
+            _script.Host.World.PowersDown = () => null;
+            _script.Ask(new HostProtocol.StopVm(E, new(TimeSpan.FromSeconds(2), Kill: false)), "stop e in vain", s => s.State.Vms[E].Unwanted);
+            _script.UntilStatus("that is given up", s => s.State.Vms[E] is { Unwanted: true, Stop: null });
+            _script.Ask(new HostProtocol.StartVm(E, null), "e is wanted again", s => !s.State.Vms[E].Unwanted);
+            UntilSettled(E);
+            _script.Host.World.PowersDown = () => TimeSpan.FromSeconds(0.5);
+        }
+
+        private static RestartPolicy? RestartOf(HostProtocol.Status status, VmId id) => status.State.Vms.GetValueOrDefault(id)?.Spec?.Restart;
+
+        private void Pin(VmId id, long mib)
+        {
+            _script.Ask(new HostProtocol.ResizeVm(id, MiB(mib)), $"resize {id}", s => s.State.Vms[id].OperatorTarget == MiB(mib));
+            _script.Until($"{id} has {mib} MiB", () => Ladder.Distance(Real(id).Guest.Sizes.Actual, MiB(mib)) <= MiB(2));
+        }
+
+        private void UntilSettled(VmId id) => _script.UntilStatus(
+            $"{id} is settled",
+            s => s.State.Vms.TryGetValue(id, out var vm) && s.Reports.TryGetValue(id, out var report) && report is { Phase: VmPhase.Settled, Why: null }
+                && Ladder.Distance(Real(id).Guest.Sizes.Actual, vm.Promise.Target) <= MiB(2));
+
+        /// <summary>What stands once all is at rest, in words that can be compared.</summary>
+        private string Rest()
+        {
+            Pin(A, 800);
+            Pin(D, 300);
+            Pin(E, 300);
+            string? amiss = null;
+            _script.Until("all is at rest", () => _script.Host.Daemon?.Status is { } status
+                && _script.Host.Clock.Now - _script.Host.WrittenAt > TimeSpan.FromSeconds(5)
+                && (amiss = Oracle.Settled(status, _script.Host.World)) is null);
+            Assert.Null(amiss);
+            var (state, text) = (_script.Status.State, new StringBuilder());
+            foreach (var (id, vm) in state.Vms)
+                text.AppendLine($"{id}: {vm.Policy}, {vm.Promise}, operator's {vm.OperatorTarget}, {vm.Spec?.Boot}, {state.Ledger.Claims[id]}");
+            foreach (var (id, real) in _script.Host.World.Running)
+                text.AppendLine($"{id} runs: {real.Guest.Sizes.Actual} of {real.Guest.Base} and {real.PluggableMax}");
+            return text.Append($"free {state.Ledger.Free}, reserved {state.Ledger.Reserved}").ToString();
+        }
+
+        internal sealed record Lived(string End, IReadOnlyDictionary<(string Moment, bool After), int> Moments, bool AllDied);
+    }
+}

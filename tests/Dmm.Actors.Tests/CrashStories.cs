@@ -1,0 +1,45 @@
+using Dmm.Actors.Admission;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+using Dmm.Hypervisors.Simulation;
+using Dmm.Lab;
+using Dmm.Lab.Actors;
+
+namespace Dmm.Actors.Tests;
+
+/// <summary>What the simulation of the actors found, told one by one.</summary>
+public sealed class CrashStories
+{
+    private static readonly VmId Vm = VmId.Parse("vm");
+
+    [Fact]
+    public void A_vm_that_can_not_be_looked_for_after_a_death_is_not_lost() => SimulationThread.Run(() =>
+    {
+        // The daemon dies just after its VM has come up; its successor can't tell at first whether it runs (seed 13).
+        var script = new ScriptedHost(new(), HistoryLog.Nothing, ("launch", 1, true));
+        var (fate, failures) = (script.Host.World.Fate, 0);
+        script.Host.World.Fate = (call, id) => call == "find" && failures++ < 2 ? CallFate.Refused : fate(call, id);
+        Create(script);
+        script.UntilStatus("it is governed", s => s.State.Vms.ContainsKey(Vm) && s.State.Ledger.Reservations.IsEmpty);
+        Assert.True(failures > 2);
+        return script;
+    });
+
+    [Fact]
+    public void A_launch_of_this_life_does_not_look_for_what_an_earlier_one_left() => SimulationThread.Run(() =>
+    {
+        var script = new ScriptedHost(new(), HistoryLog.Nothing);
+        Create(script);
+        script.UntilStatus("it runs", s => s.State.Vms.ContainsKey(Vm));
+        Assert.DoesNotContain(("find", false), script.Moments.Keys);
+        return script;
+    });
+
+    private static void Create(ScriptedHost script)
+    {
+        var spec = new VmSpec { Id = Vm, Policy = new(SimulatedGuest.RescueDimm, MemorySize.FromGiB(1)), Boot = MemorySize.FromMiB(256) };
+        script.Ask(
+            new AdmissionProtocol.CreateVm(spec, World.Overhead, null, []), "create vm",
+            s => s.State.Vms.ContainsKey(Vm) || s.State.Admissions.ContainsKey(Vm));
+    }
+}

@@ -1,0 +1,108 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using Akka.Persistence;
+using Dmm.Actors.Hosts;
+using Dmm.Core.Vms;
+using Xunit.Abstractions;
+
+namespace Dmm.Actors.Tests;
+
+public sealed class HistoryRules
+{
+    private static readonly DateTimeOffset At = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
+    private static readonly HistoryKeep Keep = new(TimeSpan.FromDays(30), 10_000);
+
+    [Fact]
+    public void What_is_young_stays_and_what_is_old_goes_up_to_the_newest_mark_that_is_old_enough()
+    {
+        ImmutableArray<HistoryMark> marks = [new(500, At.AddDays(-60)), new(1000, At.AddDays(-31)), new(1500, At.AddDays(-29)), new(2000, At)];
+        var (upTo, left) = History.Delete(marks, 2000, At, Keep)!.Value;
+        Assert.Equal(1000, upTo);
+        Assert.Equal([1500, 2000], left.Select(m => m.Sequence));
+    }
+
+    [Fact]
+    public void Many_events_go_however_young_they_are()
+    {
+        ImmutableArray<HistoryMark> marks = [.. Enumerable.Range(1, 40).Select(i => new HistoryMark(i * 500, At))];
+        Assert.Equal(10_000, History.Delete(marks, 20_000, At, Keep)!.Value.UpTo);
+    }
+
+    [Fact]
+    public void Nothing_after_the_saved_snapshot_ever_goes()
+    {
+        ImmutableArray<HistoryMark> marks = [new(500, At.AddDays(-60)), new(1000, At.AddDays(-60))];
+        Assert.Equal(500, History.Delete(marks, 500, At, new(TimeSpan.Zero, 0))!.Value.UpTo);
+        Assert.Null(History.Delete(marks, 400, At, new(TimeSpan.Zero, 0)));
+    }
+
+    [Fact]
+    public void Marks_stay_few()
+    {
+        ImmutableArray<HistoryMark> marks = [];
+        for (var i = 1; i <= 5_000; i++)
+        {
+            var (sequence, now) = (i * 500L, At.AddMinutes(i));
+            marks = History.Note(marks, new(sequence, now), Keep);
+            if (History.Delete(marks, sequence, now, Keep) is { } delete)
+                marks = delete.Left;
+        }
+
+        Assert.InRange(marks.Length, 1, 60);
+    }
+}
+
+public sealed class HistoryStories(ITestOutputHelper output) : HostFixture(output)
+{
+    private static readonly VmId Vm = VmId.Parse("vm");
+
+    [Fact]
+    public void Events_older_than_keep_are_deleted_after_a_snapshot_and_recovery_needs_none_of_them()
+    {
+        var settings = new HostSettings { Memory = MiB(2048), SnapshotEvery = 10, History = new(TimeSpan.FromHours(1), 1_000) };
+        StartHost(settings);
+        Create(Spec("vm", 128, 256, 512));
+        UntilRuns("vm");
+        SetShares(45);
+        Assert.Equal(1, Sequences()[0]);
+
+        Clock.Advance(TimeSpan.FromHours(2));
+        SetShares(25);
+        var left = UntilSequences(s => s[0] > 20);
+        Assert.True(left.Length >= 10, "what is young was deleted");
+        Assert.Equal(Enumerable.Range((int)left[0], left.Length).Select(i => (long)i), left);
+
+        KillHost();
+        StartHost(settings);
+        var status = Look();
+        Assert.Equal(25, status.State.Vms[Vm].Policy.Shares);
+        Assert.Equal(MiB(256), status.State.Vms[Vm].Promise.Granted);
+    }
+
+    private void SetShares(int times)
+    {
+        for (var i = 1; i <= times; i++)
+        {
+            Host.Tell(new HostProtocol.SetPolicy(Vm, null, null, i), TestActor);
+            ExpectMsg<HostProtocol.Done>();
+        }
+    }
+
+    /// <summary>The journal deletes in its own time.</summary>
+    private long[] UntilSequences(Func<long[], bool> condition)
+    {
+        var sequences = Sequences();
+        AwaitCondition(() => condition(sequences = Sequences()), TimeSpan.FromSeconds(20));
+        return sequences;
+    }
+
+    private long[] Sequences()
+    {
+        var probe = CreateTestProbe();
+        Persistence.Instance.Apply(Sys).JournalFor("").Tell(new ReplayMessages(1, long.MaxValue, long.MaxValue, "host", probe.Ref));
+        List<long> sequences = [];
+        while (probe.ReceiveOne(TimeSpan.FromSeconds(10)) is ReplayedMessage message)
+            sequences.Add(message.Persistent.SequenceNr);
+        return [.. sequences];
+    }
+}

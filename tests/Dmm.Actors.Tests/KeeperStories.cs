@@ -1,0 +1,166 @@
+using Akka.Actor;
+using Dmm.Actors.Admission;
+using Dmm.Actors.Hosts;
+using Dmm.Actors.Journals;
+using Dmm.Core.Vms;
+using Xunit.Abstractions;
+
+namespace Dmm.Actors.Tests;
+
+/// <summary>The journal fails under a host, on virtual time.</summary>
+public sealed class KeeperStories : HostFixture
+{
+    private static readonly VmId Vm = VmId.Parse("vm");
+
+    private readonly FakeStore _store;
+    private readonly TaskCompletionSource<string> _gaveUp = new();
+    private IActorRef _keeper = ActorRefs.Nobody;
+
+    public KeeperStories(ITestOutputHelper output)
+        : base(output) => _store = new(Faults);
+
+    [Fact]
+    public void What_can_not_be_written_is_refused_at_once_and_done_once_the_journal_is_mended()
+    {
+        StartKeeper();
+        CreateVm();
+        Faults.WriteFault = new InvalidOperationException("the disk is full");
+
+        var refused = Assert.IsType<HostProtocol.Refused>(Change(new HostProtocol.ResizeVm(Vm, MiB(512))));
+        Assert.Equal(HostProtocol.RefusalKind.Unavailable, refused.Kind);
+        var broken = UntilKept(s => s.Journal!.Condition == JournalCondition.Broken);
+        Assert.Contains("the disk is full", broken.Journal!.Problem);
+        Assert.Equal(MiB(256), broken.State.Vms[Vm].Promise.Granted);
+        for (var i = 0; i < 100; i++)
+        {
+            Clock.Advance(TimeSpan.FromMilliseconds(100));
+            Assert.Equal(HostProtocol.RefusalKind.Unavailable, Assert.IsType<HostProtocol.Refused>(Change(new HostProtocol.ResizeVm(Vm, MiB(512)))).Kind);
+        }
+
+        Assert.Equal(MiB(256), Guest("vm").Sizes.Actual);
+        Assert.Equal(0, _store.Mended);
+        Faults.WriteFault = null;
+        UntilKept(s => s.Journal!.Condition == JournalCondition.Well);
+        Assert.IsType<HostProtocol.Done>(Change(new HostProtocol.ResizeVm(Vm, MiB(512))));
+        UntilKept(_ => Guest("vm").Sizes.Actual == MiB(512));
+
+        var kinds = EventKinds();
+        Assert.Equal(["journalBroken", "journalWell"], kinds.Where(k => k.StartsWith("journal", StringComparison.Ordinal)));
+        Assert.Single(kinds, k => k == "vmLaunched");
+    }
+
+    [Fact]
+    public async Task A_write_that_hangs_is_told_to_those_who_ask_and_goes_through_in_the_end()
+    {
+        StartKeeper();
+        CreateVm();
+        Faults.Gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        var first = _keeper.Ask<object>(new KeeperProtocol.Change(new HostProtocol.ResizeVm(Vm, MiB(512))), TimeSpan.FromSeconds(30));
+        var stalled = UntilKept(s => s.Journal!.Condition == JournalCondition.Stalled);
+        Assert.Contains("nothing new is promised", stalled.Journal!.Problem);
+        Assert.Equal(HostProtocol.RefusalKind.Unavailable, Assert.IsType<HostProtocol.Refused>(Change(new HostProtocol.StopVm(Vm, new(TimeSpan.Zero, Kill: true)))).Kind);
+
+        var gate = Faults.Gate;
+        Faults.Gate = null;
+        gate.SetResult();
+        Assert.IsType<HostProtocol.Done>(await first);
+        UntilKept(_ => Guest("vm").Sizes.Actual == MiB(512));
+        UntilKept(s => s.Journal!.Condition == JournalCondition.Slow);
+        Clock.Advance(JournalHealth.Calm);
+        Assert.IsType<HostProtocol.Done>(Change(new HostProtocol.SetPolicy(Vm, null, null, 500)));
+        UntilKept(s => s.Journal!.Condition == JournalCondition.Well);
+    }
+
+    [Fact]
+    public void A_file_that_is_lost_is_written_anew_from_all_that_was_promised()
+    {
+        StartKeeper();
+        CreateVm();
+        _store.Lost = "journal.db was deleted";
+        UntilKept(_ => _store.Mended == 1);
+        UntilKept(s => s.Journal!.Condition == JournalCondition.Well);
+        var known = _store.Known!.Value.Aggregate(new HostState(new(MiB(4096), MiB(0))), (s, e) => s.Apply(e));
+        Assert.Equal(MiB(256), known.Vms[Vm].Promise.Granted);
+        Assert.IsType<HostProtocol.Done>(Change(new HostProtocol.ResizeVm(Vm, MiB(512))));
+        Assert.Contains("journalBegun", EventKinds());
+    }
+
+    [Fact]
+    public async Task A_corrupt_journal_is_left_to_a_person()
+    {
+        StartKeeper();
+        CreateVm();
+        Faults.WriteFault = new JournalContentException("event 3 is missing");
+        Change(new HostProtocol.ResizeVm(Vm, MiB(512)));
+        Assert.Equal("event 3 is missing", await _gaveUp.Task.WaitAsync(TimeSpan.FromSeconds(10)));
+        Clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(0, _store.Mended);
+    }
+
+    [Fact]
+    public void The_ledger_governs_before_any_vm_has_reported()
+    {
+        StartKeeper();
+        CreateVm();
+        Watch(_keeper);
+        Sys.Stop(_keeper);
+        ExpectTerminated(_keeper);
+        KillHostAt();
+
+        StartKeeper();
+        UntilKept(s => s.AllActors is not null);
+        var kinds = EventKinds().SkipWhile(k => k != "recovered").ToList();
+        Assert.True(kinds.IndexOf("inControl") >= 0 && kinds.IndexOf("inControl") < kinds.IndexOf("allActors"), string.Join(" ", kinds));
+    }
+
+    private void StartKeeper() => _keeper = Sys.ActorOf(
+        HostKeeper.Props(
+            tenure => HostProps(new() { Memory = MiB(4096) }, tenure),
+            _store,
+            new() { ProcessStart = Clock.Now, GiveUp = why => _gaveUp.TrySetResult(why) }),
+        HostKeeper.Name);
+
+    private void KillHostAt()
+    {
+        var host = Sys.ActorSelection("/user/host").ResolveOne(TimeSpan.FromSeconds(10)).Result;
+        Watch(host);
+        Sys.Stop(host);
+        ExpectTerminated(host);
+    }
+
+    private void CreateVm()
+    {
+        var spec = Spec("vm", 128, 256, 1024);
+        Assert.IsType<HostProtocol.Done>(Change(new AdmissionProtocol.CreateVm(spec, Hypervisor.ExpectedOverhead(spec), null, [])));
+        // At rest, its spark laid by: nothing of it moves from here on by itself.
+        UntilKept(s => s.Reports.TryGetValue(Vm, out var report) && report.Phase == VmPhase.Settled && report.Sizes is { } sizes
+            && !sizes.Plugged.IsZero && sizes.Plugged == sizes.Ballooned && sizes.Plugged == sizes.PluggedTarget && sizes.Ballooned == sizes.BalloonedTarget);
+    }
+
+    private object Change(object command) => _keeper.Ask<object>(new KeeperProtocol.Change(command), TimeSpan.FromSeconds(30)).Result;
+
+    /// <summary>
+    /// Lets virtual time go by until the keeper's answer is as it should be. While a write hangs the answer needs the keeper's own clock to move; otherwise it is
+    /// waited for, since a busy machine's threads would make any write slow by that clock.
+    /// </summary>
+    private HostProtocol.Status UntilKept(Func<HostProtocol.Status, bool> condition)
+    {
+        object? last = null;
+        for (var i = 0; i < 2_000; i++)
+        {
+            var answer = _keeper.Ask<object>(new KeeperProtocol.Look(), TimeSpan.FromSeconds(30));
+            while (!answer.Wait(5))
+            {
+                if (Faults.Gate is not null)
+                    Clock.Advance(TimeSpan.FromMilliseconds(50));
+            }
+
+            last = answer.Result;
+            if (last is HostProtocol.Status status && condition(status))
+                return status;
+            Clock.Advance(TimeSpan.FromMilliseconds(50));
+        }
+
+        throw new Xunit.Sdk.XunitException($"not within the time; the last answer: {last}");
+    }
+}

@@ -1,0 +1,95 @@
+using Akka.Actor;
+using Akka.Configuration;
+using Akka.TestKit;
+using Akka.TestKit.Xunit2;
+using Dmm.Actors.Prediction;
+using Dmm.Core.Demand;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+using Xunit.Abstractions;
+
+namespace Dmm.Actors.Tests;
+
+/// <summary>The predictor tells the host of all VMs at each tick, and of one at once when its guest is about to stall.</summary>
+public sealed class PredictionStories : TestKit
+{
+    private static readonly Config Virtual = ConfigurationFactory.ParseString("""akka.scheduler.implementation = "Akka.TestKit.TestScheduler, Akka.TestKit" """);
+
+    private readonly IActorRef _predictor;
+
+    public PredictionStories(ITestOutputHelper output)
+        : base(Virtual, "prediction", output) => _predictor = Sys.ActorOf(PredictorActor.Props(TestActor, new DemandSettings(), TimeSpan.FromSeconds(1)));
+
+    private TestScheduler Clock => (TestScheduler)Sys.Scheduler;
+
+    private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
+
+    private PredictorProtocol.Sampled Sampled(string vm, long available, SampleReason reason = SampleReason.Periodic, bool tellsUse = true) => new(
+        VmId.Parse(vm),
+        new GuestSample
+        {
+            At = Clock.Now,
+            Source = SampleSource.Agent,
+            MemTotal = MiB(500),
+            MemFree = MiB(available),
+            MemAvailable = MiB(available),
+            Reason = reason,
+            TellsUse = tellsUse,
+        },
+        new(MiB(512), MemorySize.Zero, MemorySize.Zero, MemorySize.Zero, MemorySize.Zero));
+
+    /// <summary>What it was told is behind it before the clock moves.</summary>
+    private void Tick()
+    {
+        _predictor.Tell(new Identify(0), TestActor);
+        ExpectMsg<ActorIdentity>();
+        Clock.Advance(TimeSpan.FromSeconds(1));
+    }
+
+    [Fact]
+    public void All_vms_forecasts_come_in_one_batch_at_each_tick()
+    {
+        foreach (var vm in new[] { "a", "b", "c" })
+            _predictor.Tell(Sampled(vm, 300));
+        ExpectNoMsg(TimeSpan.Zero);
+        for (var i = 0; i < 3; i++)
+        {
+            Tick();
+            var batch = ExpectMsg<PredictorProtocol.Forecasts>();
+            Assert.True(batch.Tick);
+            Assert.Equal(["a", "b", "c"], batch.Items.Select(f => f.Vm.Name).Order());
+        }
+
+        ExpectNoMsg(TimeSpan.Zero);
+    }
+
+    [Fact]
+    public void A_guest_about_to_stall_is_told_of_at_once_and_alone()
+    {
+        _predictor.Tell(Sampled("calm", 300));
+        _predictor.Tell(Sampled("stalls", 30, SampleReason.Stall));
+        var one = ExpectMsg<PredictorProtocol.Forecasts>();
+        Assert.False(one.Tick);
+        Assert.Equal(("stalls", true), (Assert.Single(one.Items).Vm.Name, one.Items[0].Urgent));
+        // Without the clock having moved at all.
+        _predictor.Tell(Sampled("stalls", 20, SampleReason.Stall));
+        Assert.Equal("stalls", Assert.Single(ExpectMsg<PredictorProtocol.Forecasts>().Items).Vm.Name);
+    }
+
+    [Fact]
+    public void Of_a_guest_that_tells_nothing_of_its_use_nothing_is_foreseen()
+    {
+        _predictor.Tell(Sampled("mute", 1, SampleReason.Periodic, tellsUse: false));
+        Tick();
+        Assert.Empty(ExpectMsg<PredictorProtocol.Forecasts>().Items);
+    }
+
+    [Fact]
+    public void A_vm_that_is_gone_is_told_of_no_more()
+    {
+        _predictor.Tell(Sampled("a", 300));
+        _predictor.Tell(new PredictorProtocol.Forget(VmId.Parse("a")));
+        Tick();
+        Assert.Empty(ExpectMsg<PredictorProtocol.Forecasts>().Items);
+    }
+}

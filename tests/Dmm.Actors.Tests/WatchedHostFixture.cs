@@ -1,0 +1,35 @@
+using Dmm.Actors.Hosts;
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Memory;
+using Dmm.Hypervisors.Simulation;
+using Xunit.Abstractions;
+
+namespace Dmm.Actors.Tests;
+
+/// <summary>A host that looks at the machine that it runs on.</summary>
+public abstract class WatchedHostFixture(ITestOutputHelper output) : HostFixture(output)
+{
+    protected SimulatedHostWatch World { get; private set; } = null!;
+
+    /// <param name="group">The limit of the control group of all VMs, there before the daemon is: set later, it would be seen only at the next look.</param>
+    protected void StartWatched(
+        long memory, long reserve = 100, long cushion = 0, long cushionMax = 0, IHypervisor? hypervisor = null, MemorySize? group = null)
+    {
+        World = new(Hypervisor, MiB(memory)) { GroupLimit = group };
+        StartHost(
+            new() { Memory = MiB(memory), Reserve = MiB(reserve), Cushion = MiB(cushion), CushionMax = MiB(cushionMax), Margin = MiB(100) },
+            World, hypervisor);
+    }
+
+    protected void RestartWatched()
+    {
+        KillHost();
+        StartHost(new() { Memory = World.Total, Reserve = MiB(100), Margin = MiB(100) }, World);
+    }
+
+    protected void Tell(object command)
+    {
+        Host.Tell(command, TestActor);
+        ExpectMsg<HostProtocol.Done>();
+    }
+}

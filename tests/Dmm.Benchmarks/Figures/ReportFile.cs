@@ -1,0 +1,25 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Dmm.Benchmarks.Figures;
+
+/// <summary>How every part writes its figures.</summary>
+internal static class ReportFile
+{
+    public static JsonSerializerOptions Options { get; } = new(JsonSerializerDefaults.Web)
+    {
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+    };
+
+    /// <returns>The file.</returns>
+    public static string Write<T>(string folder, string name, T report)
+    {
+        Directory.CreateDirectory(folder);
+        var file = Path.Combine(folder, name);
+        File.WriteAllText(file, JsonSerializer.Serialize(report, Options) + "\n");
+        return file;
+    }
+}

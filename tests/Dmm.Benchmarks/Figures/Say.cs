@@ -1,0 +1,12 @@
+using System.Globalization;
+
+namespace Dmm.Benchmarks.Figures;
+
+/// <summary>Progress, a line each, with the time since the part began: a benchmark that says nothing for minutes looks hung.</summary>
+internal sealed class Say(string part)
+{
+    private readonly System.Diagnostics.Stopwatch _clock = System.Diagnostics.Stopwatch.StartNew();
+
+    public void Line(FormattableString text) =>
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{part} {_clock.Elapsed.TotalSeconds,6:0.0} s  {text.ToString(CultureInfo.InvariantCulture)}"));
+}

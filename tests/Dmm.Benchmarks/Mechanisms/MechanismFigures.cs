@@ -1,0 +1,53 @@
+using Dmm.Benchmarks.Figures;
+using Dmm.Lab.Replay;
+
+namespace Dmm.Benchmarks.Mechanisms;
+
+/// <summary>All that was measured of the mechanisms, raw.</summary>
+/// <param name="PlugShown">From the order to QEMU showing the size; <paramref name="Plug"/>: to the guest's own MemTotal showing it, which is what counts.</param>
+/// <param name="HearingMs">From the first look at which the guest's own program saw too little available to the sample at the host that says so.</param>
+/// <param name="BurstHeardMs">From the order to a calm guest to take memory as fast as it can, to that sample.</param>
+/// <param name="ConfirmMs">Between what the driver tells of a long shrink on its way.</param>
+/// <param name="SampleAfterMoveMs">From a movement's end, as QEMU shows it, to a sample of the agent that was taken after it.</param>
+internal sealed record MechanismMeasures(
+    IReadOnlyList<Movement> Plug, IReadOnlyList<Movement> PlugShown, IReadOnlyList<Movement> Unplug, IReadOnlyList<Movement> Inflate, IReadOnlyList<Movement> Deflate,
+    IReadOnlyList<double> HearingMs, IReadOnlyList<double> BurstHeardMs, IReadOnlyList<double> ConfirmMs, IReadOnlyList<double> SampleAfterMoveMs)
+{
+    /// <summary>
+    /// In the lab's own form. What was not measured (swap, page cache, the agent's threshold) keeps the lab's value. Hearing goes from the 10th to the 90th percentile:
+    /// the rest is this machine's doing, not the mechanism's.
+    /// </summary>
+    public MechanismDelays ForTheLab()
+    {
+        var (plug, unplug, inflate, deflate) = (LineFit.Of(Plug), LineFit.Of(Unplug), LineFit.Of(Inflate), LineFit.Of(Deflate));
+        return new()
+        {
+            PlugLatencyMs = plug.LatencyMs,
+            PlugMibPerSecond = plug.MibPerSecond,
+            UnplugLatencyMs = unplug.LatencyMs,
+            UnplugMibPerSecond = unplug.MibPerSecond,
+            InflateMibPerSecond = inflate.MibPerSecond,
+            DeflateMibPerSecond = deflate.MibPerSecond,
+            BalloonLatencyMs = Math.Round((inflate.LatencyMs + deflate.LatencyMs) / 2, 1),
+            HearingLeastMs = Part(HearingMs, 0.1),
+            HearingMostMs = Part(HearingMs, 0.9),
+            ConfirmMs = Math.Max(1, Math.Round(Distribution.Middle(ConfirmMs), 1)),
+        };
+    }
+
+    private static double Part(IReadOnlyList<double> values, double part)
+    {
+        var sorted = values.Order().ToArray();
+        return Math.Round(Math.Max(0, sorted[(int)Math.Round(part * (sorted.Length - 1))]), 1);
+    }
+}
+
+/// <summary>What <c>mechanisms.json</c> holds.</summary>
+internal sealed record MechanismsReport(
+    QemuMachine Machine, int Rounds, LineFit Plug, LineFit Unplug, LineFit Inflate, LineFit Deflate, Distribution HearingMs, Distribution BurstHeardMs,
+    Distribution ConfirmMs, Distribution SampleAfterMoveMs, MechanismMeasures Raw)
+{
+    public static MechanismsReport Of(QemuMachine machine, int rounds, MechanismMeasures raw) => new(
+        machine, rounds, LineFit.Of(raw.Plug), LineFit.Of(raw.Unplug), LineFit.Of(raw.Inflate), LineFit.Of(raw.Deflate), Distribution.Of(raw.HearingMs),
+        Distribution.Of(raw.BurstHeardMs), Distribution.Of(raw.ConfirmMs), Distribution.Of(raw.SampleAfterMoveMs), raw);
+}

@@ -1,0 +1,149 @@
+using System.Collections.Immutable;
+using CsCheck;
+using Dmm.Core.Hosts;
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+
+namespace Dmm.Core.Tests.Hosts;
+
+public sealed class HostOutlookTests
+{
+    private static readonly DateTimeOffset Start = DateTimeOffset.UnixEpoch.AddDays(1);
+    private static readonly VmId A = VmId.Parse("a");
+    private static readonly VmId B = VmId.Parse("b");
+
+    private static readonly HostRules Rules = new()
+    {
+        Memory = MiB(8000),
+        Margin = MiB(100),
+        Step = MiB(16),
+        Cushion = MiB(200),
+        CushionMax = MiB(1000),
+    };
+
+    private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
+
+    /// <summary>Two VMs that claim 2000 and 1000 MiB; reserve 500 MiB.</summary>
+    private static readonly Ledger Book = new Ledger(Rules.Memory, MiB(500))
+        .TakeIn(A, new(MiB(1900), MiB(1900), MiB(100))).TakeIn(B, new(MiB(900), MiB(900), MiB(100)));
+
+    private static HostSight Sight(long available, long a = 1500, long b = 500, long total = 8000) => new(MiB(total), MiB(available))
+    {
+        Resident = ImmutableDictionary<VmId, MemorySize>.Empty.Add(A, MiB(a)).Add(B, MiB(b)),
+    };
+
+    private static MemorySize Count(HostSight sight, Ledger? ledger = null) => Countable.Of(sight, ledger ?? Book, Rules.Memory, Rules.Margin).Memory;
+
+    [Fact]
+    public void What_the_host_itself_uses_comes_out_of_the_reserve_and_is_not_taken_off_twice() =>
+        // 8000 in all, VMs 2000, available 5600: the host uses 400, which is within its reserve less the margin.
+        Assert.Equal(MiB(8000), Count(Sight(available: 5600)));
+
+    [Fact]
+    public void What_others_hold_beyond_the_reserve_is_not_there() =>
+        // VMs may have 2000 + 4000 − 100 in all; with the reserve of 500 that makes 6400.
+        Assert.Equal(MiB(6400), Count(Sight(available: 4000)));
+
+    [Fact]
+    public void A_host_that_has_less_in_all_is_counted_with_that() => Assert.Equal(MiB(6000), Count(Sight(available: 3900, total: 6000)));
+
+    [Fact]
+    public void A_vm_that_is_being_launched_or_can_not_be_looked_at_counts_with_what_was_set_aside_for_it()
+    {
+        var launching = Book.Reserve(VmId.Parse("c"), MiB(700))!;
+        Assert.Equal(MiB(7100), Count(Sight(available: 4000), launching));
+        Assert.Equal(MiB(6900), Count(Sight(available: 4000) with { Resident = ImmutableDictionary<VmId, MemorySize>.Empty.Add(A, MiB(1500)) }));
+    }
+
+    [Fact]
+    public void What_one_that_was_let_go_of_may_take_stays_taken_and_what_it_takes_beyond_is_another_programs()
+    {
+        var loose = Book.LetGoOf(A, Book.Claims[A].Size);
+        Assert.Equal((Book.Free, Book.Committed), (loose.Free, loose.Committed));
+        Assert.Equal(Count(Sight(available: 4000)), Count(Sight(available: 4000), loose));
+        Assert.Equal(MiB(500 + 2000 + 500 + 3500 - 100), Count(Sight(available: 3500, a: 2500), loose));
+        Assert.Equal(MiB(500 + 2000 + 500 + 1000 - 100), Count(Sight(available: 5600, a: 2000) with { Groups = [new("/dmm", MiB(5000), MiB(1000), [A, B])] }, loose));
+        Assert.Equal(Book.Release(A).Free, loose.Gone(A).Free);
+    }
+
+    [Fact]
+    public void A_common_control_group_bounds_those_that_stand_in_it()
+    {
+        var all = new GroupSight("/dmm", MiB(5000), MiB(2800), [A, B]);
+        Assert.Equal(MiB(5000), Count(Sight(5600) with { Groups = [all] }));
+        Assert.Equal(MiB(500 + 2000 + 1000 - 100), Count(Sight(5600) with { Groups = [all with { Available = MiB(1000) }] }));
+
+        // b was adopted and stands elsewhere: its claim of 1000 comes on top of what the group has for a.
+        Assert.Equal(MiB(500 + 1500 + 1000 - 100 + 1000), Count(Sight(5600) with { Groups = [all with { Available = MiB(1000), Members = [A] }] }));
+    }
+
+    [Fact]
+    public void Down_at_once_up_when_it_has_stayed_and_never_above_the_setting() =>
+        Gen.Int[0, 8000].Array[1, 200].Sample(available =>
+        {
+            var outlook = new HostOutlook(Rules.Memory);
+            var seen = new List<MemorySize>();
+            for (var second = 0; second < available.Length; second++)
+            {
+                var sight = Sight(available[second]);
+                var before = outlook.Memory;
+                outlook = outlook.Take(sight, Book, Rules, Start.AddSeconds(second));
+                seen.Add(Count(sight));
+                Assert.True(outlook.Memory <= seen[^1], "counted on what is not there");
+                Assert.True(outlook.Memory <= Rules.Memory);
+                // Up only to what was there all the while.
+                if (outlook.Memory > before)
+                    Assert.True(outlook.Memory <= seen.TakeLast(30).Min() && second >= 30);
+                // And never lower than what was the least lately: nothing is lost for good.
+                Assert.True(outlook.Memory >= seen.TakeLast(62).Min().RoundDown(Rules.Step) || second < 62);
+            }
+        });
+
+    [Fact]
+    public void The_cushion_doubles_under_pressure_no_faster_than_it_can_show_and_no_further_than_its_maximum()
+    {
+        var outlook = new HostOutlook(Rules.Memory);
+        List<long> cushions = [];
+        for (var second = 0; second < 40; second++)
+        {
+            outlook = outlook.Take(Sight(5600) with { Stall = new(0.2, 0) }, Book, Rules, Start.AddSeconds(second));
+            cushions.Add(outlook.Cushion(Rules).Bytes >> 20);
+        }
+
+        Assert.Equal([400, 800, 1000], cushions.Distinct());
+        Assert.Equal("20 % of the last 10 s stalled for memory", outlook.Pressure!.Replace('\u00a0', ' ').Replace("20%", "20 %"));
+        for (var second = 40; second < 70; second++)
+            outlook = outlook.Take(Sight(5600), Book, Rules, Start.AddSeconds(second));
+        Assert.Equal(MiB(800), outlook.Cushion(Rules));
+        for (var second = 70; second < 200; second++)
+            outlook = outlook.Take(Sight(5600), Book, Rules, Start.AddSeconds(second));
+        Assert.Equal(MiB(200), outlook.Cushion(Rules));
+    }
+
+    [Fact]
+    public void Little_available_is_pressure_even_where_the_kernel_tells_of_no_stall() =>
+        Assert.Equal("150 MiB available", new HostOutlook(Rules.Memory).Take(Sight(150), Book, Rules, Start).Pressure);
+
+    [Fact]
+    public void A_vm_is_given_what_its_own_control_group_leaves_it_and_never_less_than_it_holds()
+    {
+        var claim = new Claim(MiB(512), MiB(512), MiB(64));
+        Assert.Null(VmLimit.Most(null, claim));
+        Assert.Null(VmLimit.Most(new HostCost(MiB(64), MiB(300), null), claim));
+        Assert.Equal(MiB(936), VmLimit.Most(new HostCost(MiB(64), MiB(300), MiB(1000)), claim));
+        Assert.Equal(MiB(512), VmLimit.Most(new HostCost(MiB(64), MiB(300), MiB(400)), claim));
+        Assert.Null(VmLimit.Warning(new HostCost(MiB(64), MiB(300), MiB(1000)), claim, MiB(900)));
+        Assert.Contains("it is given 936 MiB at most, not its max 2 GiB", VmLimit.Warning(new HostCost(MiB(64), MiB(300), MiB(1000)), claim, MemorySize.FromGiB(2)));
+    }
+
+    [Fact]
+    public void A_deficit_is_told_with_its_figures_and_causes()
+    {
+        var ledger = Book.Follow(MiB(3200)).Observe(A, MiB(2000), MiB(150));
+        Assert.Equal(
+            "claims 3.08 GiB, reservations 0 B and reserve 500 MiB are 450 MiB more than the 3.13 GiB there are: DMM can count on 3.13 GiB instead of dmm.host.memory 7.81 GiB, "
+            + "since others grew; a holds 100 MiB more than it was granted; the hypervisor of a needs 50 MiB more than expected. Nothing is granted until they fit again",
+            Deficits.Text(ledger, Rules.Memory, "others grew", _ => MiB(100)));
+    }
+}

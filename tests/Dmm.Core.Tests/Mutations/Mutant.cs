@@ -1,0 +1,114 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Runtime.Loader;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+
+namespace Dmm.Core.Tests.Mutations;
+
+/// <summary>
+/// Dmm.Core with one place of its real source changed, compiled in memory, and this test assembly loaded once more on top of it: so production
+/// code needs no opening for tests, and a place that is no longer there fails the test rather than going unmutated.
+/// </summary>
+internal sealed class Mutant : AssemblyLoadContext
+{
+    /// <summary>What the SDK writes for this project besides its files: implicit usings, and VmId's generated regular expression.</summary>
+    private const string Generated = """
+        global using System;
+        global using System.Collections.Generic;
+        global using System.IO;
+        global using System.Linq;
+        global using System.Net.Http;
+        global using System.Threading;
+        global using System.Threading.Tasks;
+        namespace Dmm.Core.Vms
+        {
+            public readonly partial record struct VmId
+            {
+                private static readonly System.Text.RegularExpressions.Regex TheirPattern = new(@"^[A-Za-z0-9][A-Za-z0-9._-]{0,47}\z");
+                private static partial System.Text.RegularExpressions.Regex Pattern() => TheirPattern;
+            }
+        }
+        """;
+
+    private static readonly SortedDictionary<string, SyntaxTree> Sources = ReadSources();
+
+    private static readonly MetadataReference[] References =
+    [
+        .. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(':')
+            .Where(path => Path.GetFileName(path).StartsWith("System.", StringComparison.Ordinal))
+            .Select(path => MetadataReference.CreateFromFile(path)),
+    ];
+
+    private readonly byte[] _core;
+
+    private Mutant(byte[] core)
+        : base("mutant", isCollectible: true) => _core = core;
+
+    /// <param name="file">Below src/Dmm.Core.</param>
+    /// <param name="from">Stands there exactly once.</param>
+    public static Mutant Of(string file, string from, string to)
+    {
+        Assert.True(Sources.TryGetValue(file, out var source), $"there is no {file} in src/Dmm.Core");
+        var text = source.ToString();
+        var times = text.Split(from).Length - 1;
+        Assert.True(times == 1, $"'{from}' stands {times} times in {file}; a mutation needs it exactly once");
+        return new(Compile(Sources.Values.Where(tree => tree != source).Append(Parse(text.Replace(from, to, StringComparison.Ordinal), file))));
+    }
+
+    /// <summary>Runs a static method of this test assembly with a count, on the mutant. What it throws is the answer; null where it found nothing.</summary>
+    public Exception? Try(Type type, string method, long count)
+    {
+        var twin = LoadFromAssemblyPath(typeof(Mutant).Assembly.Location).GetType(type.FullName!, throwOnError: true)!;
+        try
+        {
+            twin.GetMethod(method, BindingFlags.Static | BindingFlags.NonPublic)!.Invoke(null, [count]);
+            return null;
+        }
+        catch (TargetInvocationException thrown)
+        {
+            return thrown.InnerException;
+        }
+    }
+
+    protected override Assembly? Load(AssemblyName assemblyName) =>
+        assemblyName.Name == "Dmm.Core" ? LoadFromStream(new MemoryStream(_core)) : null;
+
+    private static SyntaxTree Parse(string text, string path) =>
+        CSharpSyntaxTree.ParseText(text, new CSharpParseOptions(LanguageVersion.Latest), path);
+
+    private static SortedDictionary<string, SyntaxTree> ReadSources()
+    {
+        var folder = Path.Combine(Root(), "src", "Dmm.Core");
+        var sources = new SortedDictionary<string, SyntaxTree>(StringComparer.Ordinal) { ["generated"] = Parse(Generated, "generated") };
+        foreach (var path in Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories))
+        {
+            var file = Path.GetRelativePath(folder, path);
+            if (file.Split('/')[0] is not ("obj" or "bin"))
+                sources[file] = Parse(File.ReadAllText(path), file);
+        }
+
+        return sources;
+    }
+
+    private static byte[] Compile(IEnumerable<SyntaxTree> trees)
+    {
+        var compilation = CSharpCompilation.Create("Dmm.Core", trees, References, new(
+            OutputKind.DynamicallyLinkedLibrary, optimizationLevel: OptimizationLevel.Release, nullableContextOptions: NullableContextOptions.Enable));
+        using var image = new MemoryStream();
+        var result = compilation.Emit(image);
+        Assert.True(result.Success, string.Join('\n', result.Diagnostics.Where(d => d.Severity == DiagnosticSeverity.Error)));
+        return image.ToArray();
+    }
+
+    private static string Root([CallerFilePath] string here = "")
+    {
+        for (var folder = Path.GetDirectoryName(here); folder is not null; folder = Path.GetDirectoryName(folder))
+        {
+            if (File.Exists(Path.Combine(folder, "DMM.sln")))
+                return folder;
+        }
+
+        throw new DirectoryNotFoundException($"no DMM.sln above {here}");
+    }
+}

@@ -1,0 +1,100 @@
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+
+namespace Dmm.Core.Tests.Vms;
+
+/// <summary>The state machine with a clock, devices and a guest that do nothing by themselves: a story tells what they do.</summary>
+internal sealed class MachineUnderTest
+{
+    private DateTimeOffset _now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    private VmSizes _sizes;
+
+    public MachineUnderTest(long baseMiB = 256, VmCapabilities? can = null, GuestHello? hello = null)
+    {
+        Can = can ?? new(Balloon: true, MemorySize.FromGiB(8), MemorySize.FromMiB(2), []);
+        _sizes = new(MiB(baseMiB), default, default, default, default);
+        State = new() { Profile = new(), StartedAt = _now };
+        Feed(new VmCommand.Connect(Can));
+        Feed(new VmCommand.ObserveSizes(_sizes));
+        if (hello is not null)
+            Feed(new VmCommand.ObserveHello(hello));
+        Wait(100);
+    }
+
+    public VmCapabilities Can { get; set; }
+
+    public VmMemory State { get; private set; }
+
+    /// <summary>All that was asked so far, oldest first; a story clears it where it begins to look.</summary>
+    public List<VmEvent> Asked { get; } = [];
+
+    public VmPhase Phase => State.Phase;
+
+    public static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
+
+    /// <summary>What hotplug was asked for last.</summary>
+    public MemorySize Plug() => Asked.OfType<VmEvent.PlugAsked>().Last().Plugged;
+
+    /// <summary>What the balloon was asked for last.</summary>
+    public MemorySize Balloon() => Asked.OfType<VmEvent.BalloonAsked>().Last().Ballooned;
+
+    public void Target(long mib, long maxMiB = 8192, bool urgent = false) => Feed(new VmCommand.SetTarget(MiB(mib), MiB(maxMiB), urgent));
+
+    /// <summary>The guest tells what it counts as its memory, and what it can spare.</summary>
+    public void Sample(long availableMiB, long? totalMiB = null) => Feed(new VmCommand.ObserveSample(new()
+    {
+        At = _now,
+        Source = SampleSource.Agent,
+        MemTotal = totalMiB is { } total ? MiB(total) : (_sizes.Base + _sizes.Plugged).MinusOrZero(MiB(20)),
+        MemFree = MiB(availableMiB),
+        MemAvailable = MiB(availableMiB),
+    }));
+
+    public void Wait(int milliseconds)
+    {
+        _now += TimeSpan.FromMilliseconds(milliseconds);
+        Feed(new VmCommand.Look());
+    }
+
+    /// <summary>Time goes by in looks of a quarter of a second.</summary>
+    public void WaitSeconds(int seconds)
+    {
+        for (var i = 0; i < seconds * 4; i++)
+            Wait(250);
+    }
+
+    /// <summary>The devices show this from now on.</summary>
+    public void Shows(long? pluggedMiB = null, long? balloonedMiB = null, long? baseMiB = null)
+    {
+        _sizes = _sizes with
+        {
+            Base = baseMiB is { } b ? MiB(b) : _sizes.Base,
+            Plugged = pluggedMiB is { } p ? MiB(p) : _sizes.Plugged,
+            Ballooned = balloonedMiB is { } h ? MiB(h) : _sizes.Ballooned,
+        };
+        Feed(new VmCommand.ObserveSizes(_sizes));
+    }
+
+    public void Feed(VmCommand command)
+    {
+        foreach (var e in HotplugMachine.Decide(State, command, _now))
+        {
+            State = HotplugMachine.Apply(State, e);
+            switch (e)
+            {
+                case VmEvent.PlugAsked p:
+                    _sizes = _sizes with { PluggedTarget = p.Plugged };
+                    Asked.Add(e);
+                    break;
+                case VmEvent.BalloonAsked b:
+                    _sizes = _sizes with { BalloonedTarget = b.Ballooned };
+                    Asked.Add(e);
+                    break;
+                case VmEvent.RescueAsked or VmEvent.ExtensionAsked:
+                    Asked.Add(e);
+                    break;
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+using Dmm.Core.Hosts;
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+using Dmm.Hypervisors.Linux;
+
+namespace Dmm.Hypervisors.Tests.Linux;
+
+public sealed class LinuxHostWatchTests : IDisposable
+{
+    private static readonly VmId Web = VmId.Parse("web");
+    private readonly string _root = Directory.CreateTempSubdirectory("dmm-watch-").FullName;
+
+    public LinuxHostWatchTests()
+    {
+        Write("proc/meminfo", "MemTotal:        8388608 kB\nMemFree:          123456 kB\nMemAvailable:    2097152 kB\n");
+        Write("proc/4711/status", "Name:\tqemu\nVmPTE:\t    1024 kB\nRssAnon:\t  524288 kB\nRssFile:\t   30000 kB\nRssShmem:\t    1024 kB\nHugetlbPages:\t       0 kB\n");
+    }
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Fact]
+    public async Task It_tells_the_hosts_memory_and_what_a_vm_holds_without_page_cache()
+    {
+        Write("proc/pressure/memory", "some avg10=12.50 avg60=0.00 avg300=0.00 total=1\nfull avg10=3.00 avg60=0.00 avg300=0.00 total=1\n");
+
+        var sight = await LookAsync(Handle(4711));
+
+        Assert.Equal((MemorySize.FromGiB(8), MemorySize.FromGiB(2)), (sight.Total, sight.Available));
+        Assert.Equal(MemorySize.FromMiB(514), sight.Resident[Web]);
+        Assert.Equal(new HostStall(0.125, 0.03), sight.Stall);
+        Assert.Empty(sight.Groups);
+    }
+
+    [Fact]
+    public void It_tells_which_boot_of_the_host_this_is()
+    {
+        Assert.Null(new LinuxHostWatch(_root).BootId);
+        Write("proc/sys/kernel/random/boot_id", "0a1b2c3d\n");
+        Assert.Equal("0a1b2c3d", new LinuxHostWatch(_root).BootId);
+    }
+
+    [Fact]
+    public async Task A_process_that_is_gone_and_a_kernel_without_psi_are_left_out()
+    {
+        var sight = await LookAsync(Handle(4712), Handle(null));
+
+        Assert.Empty(sight.Resident);
+        Assert.Null(sight.Stall);
+    }
+
+    [Fact]
+    public async Task A_process_that_has_a_vms_pid_after_it_is_not_the_vm()
+    {
+        Write("proc/4711/stat", "4711 (of a (strange) name) S 1 4711 4711 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 123456 0 0\n");
+
+        Assert.Empty((await LookAsync(Handle(4711) with { PidStart = 999 })).Resident);
+        Assert.Single((await LookAsync(Handle(4711) with { PidStart = 123456 })).Resident);
+    }
+
+    [Theory]
+    [InlineData("0::/system.slice/dmmd.service", "0::/system.slice/dmmd.service/vms", "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file")]
+    [InlineData("5:cpu:/\n4:memory:/system.slice/dmmd.service", "4:memory:/system.slice/dmmd.service/vms", "sys/fs/cgroup/memory", "memory.limit_in_bytes",
+        "memory.usage_in_bytes", "total_inactive_file")]
+    public async Task A_limited_group_above_the_daemon_tells_what_it_has_left_and_which_vms_stand_in_it(
+        string own, string vm, string mount, string limit, string usage, string cache)
+    {
+        Write("proc/self/cgroup", own + "\n");
+        Write("proc/4711/cgroup", vm + "\n");
+        Write($"{mount}/system.slice/{limit}", "4294967296\n");
+        Write($"{mount}/system.slice/{usage}", "3221225472\n");
+        Write($"{mount}/system.slice/memory.stat", $"anon 1\n{cache} 536870912\n");
+        Write($"{mount}/system.slice/dmmd.service/{limit}", mount.EndsWith("memory", StringComparison.Ordinal) ? "9223372036854771712\n" : "max\n");
+        Write($"{mount}/system.slice/dmmd.service/{usage}", "1\n");
+
+        var group = Assert.Single((await LookAsync(Handle(4711))).Groups);
+
+        Assert.Equal(("/system.slice", MemorySize.FromGiB(4), MemorySize.FromMiB(1536)), (group.Name, group.Limit, group.Available));
+        Assert.Equal([Web], group.Members);
+    }
+
+    [Fact]
+    public async Task A_vm_of_another_slice_does_not_weigh_on_the_daemons_group()
+    {
+        Write("proc/self/cgroup", "0::/system\n");
+        Write("proc/4711/cgroup", "0::/system-machines\n");
+        Write("sys/fs/cgroup/system/memory.max", "4294967296\n");
+        Write("sys/fs/cgroup/system/memory.current", "0\n");
+
+        Assert.Empty(Assert.Single((await LookAsync(Handle(4711))).Groups).Members);
+    }
+
+    [Fact]
+    public async Task A_host_that_does_not_tell_is_a_fault_that_names_the_file()
+    {
+        Write("proc/meminfo", "nothing\n");
+        var fault = await Assert.ThrowsAsync<HypervisorException>(() => LookAsync());
+        Assert.Equal($"{_root}/proc/meminfo does not tell MemTotal and MemAvailable", fault.Message);
+    }
+
+    [Fact]
+    public async Task This_host_tells()
+    {
+        var me = Handle(Environment.ProcessId);
+        var sight = await new LinuxHostWatch().LookAsync([me], CancellationToken.None);
+        Assert.True(sight.Total > sight.Available);
+        Assert.True(sight.Resident[me.Id] > MemorySize.FromMiB(1));
+    }
+
+    private Task<HostSight> LookAsync(params VmHandle[] vms) => new LinuxHostWatch(_root).LookAsync(vms, CancellationToken.None);
+
+    private static VmHandle Handle(int? pid) => new(Web, "qemu", MemorySize.FromMiB(256), "", pid, null, null, true);
+
+    private void Write(string file, string text)
+    {
+        var path = Path.Combine(_root, file);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllText(path, text);
+    }
+}

@@ -1,0 +1,121 @@
+using System.Text.Json.Nodes;
+using Dmm.Lab.Traces;
+
+namespace Dmm.Lab.Tests.Replay;
+
+public sealed class CommandTests : IDisposable
+{
+    private readonly TestFolder _folder = new();
+
+    public CommandTests()
+    {
+        foreach (var trace in SyntheticTraces.Make(6, TimeSpan.FromHours(6), 2))
+            TraceWriter.Write(trace, Path.Combine(_folder.Path, $"{trace.Name}.csv.gz"));
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Replay_prints_a_line_for_each_law_and_writes_the_figures()
+    {
+        var json = Path.Combine(_folder.Path, "out", "figures.json");
+        var (code, output, _) = await Run("replay", "--traces", _folder.Path, "--host-memory", "40%", "--json", json);
+        Assert.Equal(0, code);
+        var laws = JsonNode.Parse(File.ReadAllText(json))!["laws"]!.AsArray();
+        Assert.Equal(Lab.Replay.LabLaw.Names, laws.Select(law => (string)law!["law"]!));
+        foreach (var law in laws)
+        {
+            foreach (var figure in new[] { "shortfallRatio", "shortfallTimeRatio", "slackRatio", "movedRatio", "resizesPerVmHour", "jain", "admitted", "seconds" })
+                Assert.True(law![figure]!.GetValue<double>() >= 0, $"{law["law"]} {figure}");
+            Assert.Contains((string)law!["law"]!, output);
+        }
+    }
+
+    [Fact]
+    public async Task A_law_is_fitted_on_some_vms_reported_on_others_and_drawn()
+    {
+        var (json, png) = (Path.Combine(_folder.Path, "out", "f.json"), Path.Combine(_folder.Path, "out", "f.png"));
+        var (code, _, error) = await Run(
+            "replay", "--traces", _folder.Path, "--host-memory", "30%", "--laws", "hyperv,static", "--holdout", "1,2,3", "--fit", "--plot", png, "--plot-vms", "2", "--json", json);
+        Assert.True(code == 0, error);
+        var report = JsonNode.Parse(File.ReadAllText(json))!;
+        Assert.Equal(3, (int)report["vms"]!);
+        Assert.True(report["curves"]![0]!["points"]!.AsArray().Count > 3);
+        Assert.Equal([0x89, .. "PNG"u8], File.ReadAllBytes(png)[..4]);
+    }
+
+    [Fact]
+    public async Task What_is_made_ideal_brings_dmm_nearer_to_perfect_foresight()
+    {
+        var (code, output, error) = await Run("replay", "--traces", _folder.Path, "--host-memory", "60%", "--laws", "dmm", "--explain-loss", "--json", "-");
+        Assert.True(code == 0, error);
+        var loss = JsonNode.Parse(output[output.IndexOf('{')..])!["loss"]!.AsArray().ToDictionary(f => (string)f!["ideal"]!, f => (double)f!["shortfallRatio"]!);
+        Assert.Equal(["nothing", "delay", "forecast", "guarantee", "cushion", "all", "perfect foresight"], loss.Keys);
+        Assert.True(loss["forecast"] < loss["nothing"] && loss["all"] <= loss["forecast"] && loss["perfect foresight"] <= loss["all"], string.Join(", ", loss));
+    }
+
+    [Fact]
+    public async Task A_scenario_is_played_under_each_law()
+    {
+        var file = _folder.File("s.conf", "memory = 1GiB", "length = 5m", "vms {", "a { max = 1GiB, need = [\"0s 100MiB\", \"60s 700MiB\"] }", "b { max = 1GiB, joins = 2m, need = [\"2m 200MiB\"] }", "}");
+        var (code, output, error) = await Run("run", file, "--laws", "dmm,static", "--json", "-");
+        Assert.True(code == 0, error);
+        Assert.Equal(["dmm", "static"], JsonNode.Parse(output[output.IndexOf('{')..])!["laws"]!.AsArray().Select(law => (string)law!["law"]!));
+    }
+
+    [Fact]
+    public async Task The_same_seed_writes_the_same_json()
+    {
+        async Task<string> Json()
+        {
+            var (_, output, _) = await Run("density", "--traces", _folder.Path, "--host-memory", "8GiB", "--laws", "static,dmm,oracle", "--orders", "3", "--json", "-");
+            var json = JsonNode.Parse(output[output.IndexOf('{')..])!;
+            foreach (var law in json["laws"]!.AsArray())
+                law!.AsObject().Remove("seconds");
+            return json.ToJsonString();
+        }
+
+        Assert.Equal(await Json(), await Json());
+    }
+
+    [Theory]
+    [InlineData("there is no law 'magic'; there are dmm, static,", "--laws", "magic")]
+    [InlineData("--from is 'monday'; it must be a time", "--from", "monday")]
+    [InlineData("nothing lies between", "--from", "2030-01-01T00:00Z")]
+    [InlineData("/nowhere.json:", "--delays", "/nowhere.json")]
+    [InlineData("--fit needs --holdout", "--fit")]
+    [InlineData("either --traces", "--recorded", "x")]
+    [InlineData("--vms is 0; it must be at least 1", "--vms", "0")]
+    public async Task What_is_wrong_is_one_line_that_says_what_would_be_right(string message, params string[] options)
+    {
+        var (code, _, error) = await Run(["replay", "--traces", _folder.Path, "--host-memory", "50%", .. options]);
+        Assert.Equal(LabCommand.Misused, code);
+        Assert.Contains(message, error);
+    }
+
+    [Fact]
+    public async Task Bad_rows_are_told_and_counted()
+    {
+        var file = _folder.File("bad.csv", TraceWriter.Heading, "1372629600,1024,5", "oops");
+        var (code, _, error) = await Run("replay", "--traces", _folder.Path, "--host-memory", "50%", "--laws", "static");
+        Assert.Equal(0, code);
+        Assert.Contains($"{file}:3: it has 1 fields", error);
+        Assert.Contains("1 of ", error);
+    }
+
+    [Fact]
+    public async Task An_interruption_ends_it()
+    {
+        using var cancellation = new CancellationTokenSource();
+        await cancellation.CancelAsync();
+        var parsed = LabCommand.Build().Parse(["replay", "--traces", _folder.Path, "--host-memory", "50%"]);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false, Output = TextWriter.Null, Error = TextWriter.Null }, cancellation.Token));
+    }
+
+    private static async Task<(int Code, string Output, string Error)> Run(params string[] arguments)
+    {
+        var (output, error) = (new StringWriter(), new StringWriter());
+        var code = await LabCommand.Build().Parse(arguments).InvokeAsync(new() { Output = output, Error = error, EnableDefaultExceptionHandler = false });
+        return (code, output.ToString(), error.ToString());
+    }
+}

@@ -1,0 +1,88 @@
+using System.Diagnostics;
+using Dmm.Core.Memory;
+using Dmm.Hypervisors.Qemu;
+using Xunit.Abstractions;
+using static Dmm.Testbed.Tests.RealHost;
+
+namespace Dmm.Testbed.Tests;
+
+/// <summary>New VMs on a full host, and what can go wrong while their peers make room.</summary>
+public sealed class AdmissionStories(ITestOutputHelper output)
+{
+    [Fact]
+    public async Task A_mover_whose_QEMU_is_killed_in_the_middle_leaves_its_memory_to_the_new_vm()
+    {
+        await using var host = await StartAsync(memoryMiB: 800);
+        var mover = await host.CreateAsync(host.Request("mover", boot: 512, max: 512));
+        // Stopped it can't begin with what it is told: the new VM waits for it.
+        // The shell's own: a bare Debian has no program kill.
+        using (var stop = Process.Start("bash", ["-c", $"kill -STOP {mover.Pid}"]))
+            await stop.WaitForExitAsync(host.Late);
+        await host.Client.CreateAsync(host.Request("new", boot: 300, max: 512) with { TimeoutSeconds = 300 }, host.Late);
+        await host.UntilAsync("mover", "it is to shrink", vm => vm.TargetBytes < MiB(512));
+        await host.UntilAsync("new", "it waits for it", vm => vm.State == "waiting");
+
+        HostProcess.Find(mover.Pid)!.Kill();
+
+        var guest = await host.MeetAsync("new");
+        Assert.Equal([guest.Pid], host.Daemon.Folder.FindVms().Select(p => p.Pid));
+        await host.UntilGoneAsync("mover");
+        var view = await host.Client.HostAsync(host.Late);
+        Assert.Equal((1, 0L, 0L), (view.Vms, view.DeficitBytes, view.ReservationsBytes));
+    }
+
+    [Fact]
+    public async Task A_daemon_killed_while_peers_make_room_goes_on_with_it()
+    {
+        await using var host = await StartAsync(memoryMiB: 800);
+        var peer = await host.CreateAsync(host.Request("peer", boot: 512, max: 512));
+        await host.Client.CreateAsync(host.Request("new", boot: 300, max: 512) with { TimeoutSeconds = 300 }, host.Late);
+        await Wait.UntilAsync("the request is written down", async () => (await host.Client.VmsAsync(host.Late)).Any(vm => vm.Id == "new"), Deadline, host.Late, pause: TimeSpan.FromMilliseconds(2));
+        await host.Daemon.KillAsync();
+
+        await host.Daemon.StartAsync(host.Late);
+        var guest = await host.MeetAsync("new");
+        Assert.Equal(new[] { peer.Pid, guest.Pid }.Order(), host.Daemon.Folder.FindVms().Select(p => p.Pid).Order());
+        var view = await host.Client.HostAsync(host.Late);
+        Assert.Equal((2, 0L, 0L), (view.Vms, view.DeficitBytes, view.ReservationsBytes));
+        Assert.Equal(0, peer.Load.Last!.OomKills);
+    }
+
+    /// <summary>Twenty at once to a host with room for twelve: the guests boot under emulation side by side, and are not spoken to but by the daemon.</summary>
+    [Fact]
+    public async Task Of_twenty_created_at_once_twelve_run_and_three_more_when_three_have_ended()
+    {
+        const int Asked = 20, Room = 12;
+        var size = MemorySize.FromMiB(128);
+        await using var host = await StartAsync((Room * 214) + 150, more: "qemu { accel = tcg, spare-root-ports = 0, tb-size = 32MiB }\nvm { boot-deadline = 10m }", limit: TimeSpan.FromMinutes(10));
+        var clock = Stopwatch.StartNew();
+        await Task.WhenAll(Enumerable.Range(1, Asked).Select(i => host.Client.CreateAsync(
+            host.Request($"vm{i:00}", min: 128, boot: 128, max: 128) with { TimeoutSeconds = 3600, Channels = null }, host.Late)));
+        output.WriteLine($"{Asked} requests were taken within {clock.Elapsed.TotalSeconds:0.0} s");
+        await Wait.UntilAsync("all that fit run", async () => (await RunningAsync()).Count >= Room, RealHost.Deadline * 3, host.Late);
+        output.WriteLine($"{Room} ran after {clock.Elapsed.TotalSeconds:0.0} s");
+        await CheckAsync(Asked - Room);
+
+        var ended = (await RunningAsync()).Take(3).ToArray();
+        foreach (var vm in ended)
+            await host.Client.StopAsync(vm, TimeSpan.Zero, host.Late, kill: true);
+        await Wait.UntilAsync("three of the queue run in their place", async () => (await RunningAsync()) is var now && now.Count >= Room && !now.Intersect(ended).Any(), RealHost.Deadline * 2, host.Late);
+        output.WriteLine($"three more ran after {clock.Elapsed.TotalSeconds:0.0} s");
+        await CheckAsync(Asked - Room - 3);
+
+        async Task<List<string>> RunningAsync() => [.. (await host.Client.VmsAsync(host.Late)).Where(vm => vm.Pid is not null && vm.State is not ("booting" or "stopping")).Select(vm => vm.Id)];
+
+        async Task CheckAsync(int waiting)
+        {
+            var view = await host.Client.HostAsync(host.Late);
+            Assert.Equal((Room, waiting, 0L), (view.Vms, view.Admissions.Count, view.DeficitBytes));
+            Assert.True(view.ClaimsBytes + view.ReservationsBytes + view.ReserveBytes <= view.MemoryBytes);
+            Assert.Equal(Room, host.Daemon.Folder.FindVms().Count);
+            var vms = await host.Client.VmsAsync(host.Late);
+            Assert.All(vms.Where(vm => vm.Pid is not null), vm => Assert.True(vm.ActualBytes >= size.Bytes, $"{vm.Id} has {vm.ActualBytes >> 20} MiB"));
+            Assert.All(vms.Where(vm => vm.Pid is null), vm => Assert.False(string.IsNullOrEmpty(vm.Why), vm.Id));
+            // First come, first served: those that wait were asked for after those that run, as far as requests that came at once can tell.
+            Assert.All(view.Admissions, a => Assert.Contains(a.State, new[] { "waiting", "requested" }));
+        }
+    }
+}

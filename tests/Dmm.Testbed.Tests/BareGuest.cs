@@ -1,0 +1,201 @@
+using System.Diagnostics;
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+using Dmm.Hypervisors.Qemu;
+
+namespace Dmm.Testbed.Tests;
+
+/// <summary>
+/// A real guest in the hands of the driver alone, with a kernel command line of its own: what DMM's state machine builds on is shown here without it.
+/// Observations are kept as they come; waits look at the newest.
+/// </summary>
+public sealed class BareGuest : IAsyncDisposable
+{
+    public const string Usual = "console=ttyS0 quiet mitigations=off swiotlb=noforce init_on_alloc=0 memory_hotplug.memmap_on_memory=1";
+
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
+
+    private readonly TestbedFolder _folder = new();
+    private readonly CancellationTokenSource _late = new(TimeSpan.FromMinutes(6));
+    private readonly QemuHypervisor _hypervisor;
+    private readonly Lock _gate = new();
+    private readonly List<VmObservation> _seen = [];
+    private VmHandle? _handle;
+    private IVirtualMachine? _vm;
+    private LoadClient? _load;
+
+    private BareGuest() => _hypervisor = new QemuHypervisor(
+        new() { StateDirectory = _folder.Path, Accel = QemuAccel.Tcg }, TimeProvider.System);
+
+    public IVirtualMachine Vm => _vm!;
+
+    public LoadClient Load => _load!;
+
+    public CancellationToken Late => _late.Token;
+
+    /// <summary>QEMU's process.</summary>
+    public int Pid => _handle!.Pid!.Value;
+
+    public VmSizes Sizes => Seen<VmObservation.Sizes>()[^1].Value;
+
+    /// <param name="policy">Kernel options beside the usual ones.</param>
+    public static async Task<BareGuest> LaunchAsync(string policy = "memhp_default_state=online memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_ratio=50")
+    {
+        var image = await GuestImage.EnsureAsync(_ => { }, CancellationToken.None);
+        var guest = new BareGuest();
+        var spec = new VmSpec
+        {
+            Id = VmId.Parse("bare"),
+            Policy = new(Mi(128), Mi(2048)),
+            Boot = Mi(256),
+            Medium = new BootMedium.KernelBoot(image.Kernel, image.Initrd, $"{Usual} {policy}"),
+            Channels = [new(LoadClient.Port, guest._folder.In("load"))],
+        };
+        return await guest.BeginAsync(() => guest._hypervisor.LaunchAsync(spec, guest.Late));
+    }
+
+    /// <summary>A VM that somebody else started, without a virtio-mem device.</summary>
+    /// <param name="memory">QEMU's <c>-m</c>.</param>
+    public static async Task<BareGuest> AdoptAsync(string memory, string policy)
+    {
+        var image = await GuestImage.EnsureAsync(_ => { }, CancellationToken.None);
+        var guest = new BareGuest();
+        var socket = guest._folder.In("foreign.qmp");
+        return await guest.BeginAsync(async () =>
+        {
+            using var qemu = guest._folder.Start(() =>
+            {
+                var started = Process.Start("qemu-system-x86_64",
+                [
+                    "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max", "-m", memory, "-nodefaults", "-display", "none",
+                    "-kernel", image.Kernel, "-initrd", image.Initrd, "-append", $"{Usual} {policy}",
+                    "-device", "virtio-balloon-pci,deflate-on-oom=on", "-device", "virtio-serial-pci",
+                    "-chardev", $"socket,id=ga,path={guest._folder.In("agent")},server=on,wait=off", "-device", "virtserialport,chardev=ga,name=org.dmm.guest.0",
+                    "-chardev", $"socket,id=load,path={guest._folder.In("load")},server=on,wait=off", "-device", $"virtserialport,chardev=load,name={LoadClient.Port}",
+                    "-qmp", $"unix:{socket},server=on,wait=off",
+                ]);
+                return (started, started.Id);
+            });
+            await Wait.UntilAsync("QEMU listens", () => Task.FromResult(File.Exists(socket)), Deadline, guest.Late);
+            return await guest._hypervisor.InspectAsync(VmId.Parse("bare"), socket, guest.Late);
+        });
+    }
+
+    public static MemorySize Mi(long mib) => MemorySize.FromMiB(mib);
+
+    public IReadOnlyList<T> Seen<T>()
+        where T : VmObservation
+    {
+        lock (_gate)
+            return [.. _seen.OfType<T>()];
+    }
+
+    /// <summary>How many observations there were until now: a mark for <see cref="SizesSince"/>.</summary>
+    public int Mark()
+    {
+        lock (_gate)
+            return _seen.Count;
+    }
+
+    public IReadOnlyList<VmSizes> SizesSince(int mark)
+    {
+        lock (_gate)
+            return [.. _seen.Skip(mark).OfType<VmObservation.Sizes>().Select(s => s.Value)];
+    }
+
+    public Task PlugAsync(long mib) => Vm.SetPluggedAsync(Mi(mib), Late);
+
+    public Task BalloonAsync(long mib) => Vm.SetBalloonedAsync(Mi(mib), Late);
+
+    public async Task<VmSizes> UntilAsync(string what, Func<VmSizes, bool> @is, TimeSpan? deadline = null)
+    {
+        await Wait.UntilAsync(what, () => Task.FromResult(@is(Sizes)), deadline ?? Deadline, Late, () => $"sizes are {Sizes}, the guest has {Load.Last?.MemTotal}");
+        return Sizes;
+    }
+
+    public Task<LoadReport> UntilGuestAsync(string what, Func<LoadReport, bool> @is, TimeSpan? deadline = null) =>
+        Load.WaitForAsync(what, @is, deadline ?? Deadline, Late);
+
+    /// <summary>The sizes, once nothing has moved for a while.</summary>
+    public async Task<VmSizes> AtRestAsync(TimeSpan rest)
+    {
+        var (last, since) = (Sizes, Stopwatch.StartNew());
+        await Wait.UntilAsync("sizes are at rest", () =>
+        {
+            if (Sizes != last)
+                (last, since) = (Sizes, Stopwatch.StartNew());
+            return Task.FromResult(since.Elapsed >= rest);
+        }, Deadline, Late);
+        return last;
+    }
+
+    public Task FillAsync(long leaveMiB) => FillAsync(Load, Mi(leaveMiB), Late);
+
+    /// <summary>
+    /// The load takes memory until about so much is left free. Slower towards the end: page tables of the load are part of what it takes, and a step
+    /// too far meets the guest's OOM killer.
+    /// </summary>
+    public static async Task FillAsync(LoadClient load, MemorySize leave, CancellationToken late)
+    {
+        var held = MemorySize.Zero;
+        for (var round = 0; round < 24; round++)
+        {
+            var seq = load.Last!.Seq;
+            await load.ReportAsync(late);
+            var free = MemorySize.FromKiB((await load.WaitForAsync("a new report", r => r.Seq > seq, Deadline, late)).MemFreeKib);
+            var above = free.MinusOrZero(leave);
+            if (above < MemorySize.FromKiB(768))
+                return;
+            held += above > Mi(16) ? above - Mi(12) : above.Scale(0.5);
+            await load.HoldAsync(held, Mi(100), late);
+            await load.WaitForAsync("it holds", r => r.WantKib == held.Bytes >> 10 && r.Held + MemorySize.FromKiB(64) >= held, Deadline, late);
+        }
+
+        throw new TestbedException($"the guest did not get down to {leave} free: {load.Last}");
+    }
+
+    /// <summary>The daemon dies and the next one takes the VM up.</summary>
+    public async Task ReconnectAsync()
+    {
+        await _vm!.DisposeAsync();
+        lock (_gate)
+            _seen.Clear();
+        _vm = await _hypervisor.ConnectAsync(_handle!, Observe, Late);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_load is not null)
+            await _load.DisposeAsync();
+        if (_vm is not null)
+            await _vm.DisposeAsync();
+        _folder.Dispose();
+        _late.Dispose();
+    }
+
+    private async Task<BareGuest> BeginAsync(Func<Task<VmHandle>> start)
+    {
+        try
+        {
+            _handle = await start();
+            _vm = await _hypervisor.ConnectAsync(_handle, Observe, Late);
+            _load = await LoadClient.ConnectAsync("bare", _folder.In("load"), Late);
+            await Wait.UntilAsync("the agent speaks", () => Task.FromResult(Seen<VmObservation.Sample>().Count > 0), Deadline, Late);
+            await _load.ReportAsync(Late);
+            await UntilGuestAsync("its first report", _ => true);
+            return this;
+        }
+        catch
+        {
+            await DisposeAsync();
+            throw;
+        }
+    }
+
+    private void Observe(VmObservation observation)
+    {
+        lock (_gate)
+            _seen.Add(observation);
+    }
+}

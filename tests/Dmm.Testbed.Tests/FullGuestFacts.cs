@@ -1,0 +1,129 @@
+using static Dmm.Testbed.Tests.BareGuest;
+
+namespace Dmm.Testbed.Tests;
+
+/// <summary>Hot-add into a guest that is nearly full: page metadata of what is new comes from what it has.</summary>
+public sealed class FullGuestFacts
+{
+    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(3);
+
+    /// <summary>Less than virtio-mem's own 50 s, after which a guest tries again by itself.</summary>
+    private static readonly TimeSpan BeforeItTriesAgain = TimeSpan.FromSeconds(25);
+
+    [Theory]
+    [InlineData(50, 4096)]
+    [InlineData(301, 8192)]
+    public async Task With_20_MiB_free_a_plug_of_gigabytes_works(int ratio, long mib)
+    {
+        await using var guest = await LaunchAsync(Ratio(ratio));
+        await guest.FillAsync(leaveMiB: 20);
+        await guest.PlugAsync(mib);
+        await guest.UntilGuestAsync("the guest counts it", r => r.MemTotal >= Mi(mib).Scale(0.96));
+        Assert.Equal(0, guest.Load.Last!.OomKills);
+    }
+
+    [Fact]
+    public async Task With_nothing_free_a_plug_is_shown_and_taken_back_and_a_rescue_DIMM_saves_the_guest()
+    {
+        await using var guest = await LaunchAsync();
+        await guest.FillAsync(leaveMiB: 3);
+        var (mark, booted) = (guest.Mark(), guest.Load.Last!.MemTotal);
+        await guest.PlugAsync(4 << 10);
+        await guest.UntilAsync("it has been tried and given up", s => s.Plugged.IsZero && guest.SizesSince(mark).Any(x => !x.Plugged.IsZero));
+
+        // The device showed memory that the guest never had.
+        Assert.True(guest.Load.Last!.MemTotal <= booted, $"{guest.Load.Last.MemTotal}");
+
+        await guest.Vm.RescueAsync(guest.Late);
+        await guest.UntilAsync("it counts as base", s => s.Base == Mi(384));
+        await guest.UntilGuestAsync("the guest can use it", r => r.MemTotal >= booted + Mi(100));
+
+        // The driver gave up; the same request again wakes it.
+        await guest.PlugAsync(4 << 10);
+        await guest.UntilGuestAsync("the guest has all of it", r => r.MemTotal >= Mi(4000), BeforeItTriesAgain);
+        Assert.Equal((0, 0), (guest.Load.Last!.OomKills, guest.Load.Deaths));
+    }
+
+    [Fact]
+    public async Task With_nothing_free_and_nothing_given_the_next_allocation_is_killed()
+    {
+        await using var guest = await LaunchAsync();
+        await guest.FillAsync(leaveMiB: 3);
+        var (mark, held) = (guest.Mark(), guest.Load.Last!.Held);
+        await guest.PlugAsync(4 << 10);
+        await guest.UntilAsync("it has been tried and given up", s => s.Plugged.IsZero && guest.SizesSince(mark).Any(x => !x.Plugged.IsZero));
+        await guest.Load.HoldAsync(held + Mi(64), null, guest.Late);
+        await guest.UntilGuestAsync("the OOM killer has come", r => r.OomKills > 0);
+        Assert.True(guest.Load.Deaths > 0, "it took something else than the load");
+    }
+
+    [Fact]
+    public async Task Rescue_DIMMs_may_follow_one_another()
+    {
+        await using var guest = await LaunchAsync();
+        await guest.FillAsync(leaveMiB: 3);
+        var booted = guest.Load.Last!.MemTotal;
+        for (var dimms = 1; dimms <= 8; dimms++)
+        {
+            await guest.Vm.RescueAsync(guest.Late);
+            await guest.UntilAsync($"{dimms} count as base", s => s.Base == Mi(256 + (128 * dimms)));
+        }
+
+        await guest.UntilGuestAsync("the guest has them", r => r.MemTotal >= booted + Mi(8 * 100));
+        Assert.Equal((0, 0), (guest.Load.Last!.OomKills, guest.Load.Deaths));
+    }
+
+    [Fact]
+    public async Task With_nothing_free_a_balloon_given_at_the_moment_of_the_plug_pays_for_it()
+    {
+        await using var guest = await LaunchAsync();
+        await guest.BalloonAsync(24);
+        await guest.UntilAsync("the spark is laid by", s => s.Ballooned == Mi(24));
+        await guest.FillAsync(leaveMiB: 3);
+        await guest.BalloonAsync(0);
+        await guest.PlugAsync(4 << 10);
+        await guest.UntilGuestAsync("the guest has all of it", r => r.MemTotal >= Mi(3900), BeforeItTriesAgain);
+        Assert.Equal((0, 0), (guest.Load.Last!.OomKills, guest.Load.Deaths));
+    }
+
+    [Theory]
+    [InlineData("memhp_default_state=online_movable")]
+    [InlineData("memhp_default_state=online memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_ratio=301")]
+    public async Task Where_the_first_new_memory_is_movable_a_nearly_full_guest_stops_after_a_few_blocks(string policy)
+    {
+        await using var guest = await LaunchAsync(policy);
+        await guest.FillAsync(leaveMiB: 6);
+        await guest.PlugAsync(4 << 10);
+        var stopped = await guest.AtRestAsync(Rest);
+        Assert.True(stopped.Plugged <= Mi(1024), $"{stopped}");
+        Assert.Equal(0, guest.Load.Last!.OomKills);
+    }
+
+    [Fact]
+    public async Task Where_the_first_new_block_is_the_kernels_a_nearly_full_guest_grows_on()
+    {
+        await using var guest = await LaunchAsync(Ratio(50));
+        await guest.FillAsync(leaveMiB: 6);
+        await guest.PlugAsync(4 << 10);
+        await guest.UntilGuestAsync("the guest has all of it", r => r.MemTotal >= Mi(3900), BeforeItTriesAgain);
+        Assert.Equal(0, guest.Load.Last!.OomKills);
+    }
+
+    /// <summary>Without the balloon's part it grows seconds later, or meets its OOM killer: the plug takes its last pages.</summary>
+    [Fact]
+    public async Task A_guest_that_swaps_grows_when_its_balloon_gives_at_the_moment_of_the_plug()
+    {
+        await using var guest = await LaunchAsync($"{Ratio(50)} dmm.zram=256M");
+        await guest.BalloonAsync(16);
+        await guest.UntilAsync("the spark is laid by", s => s.Ballooned == Mi(16));
+        await guest.Load.HoldAsync(Mi(300), null, guest.Late);
+        await guest.UntilGuestAsync("it swaps", r => r.MemFreeKib < 16 << 10 && r.HeldKib > 180 << 10);
+        await guest.BalloonAsync(0);
+        await guest.PlugAsync(2 << 10);
+        await guest.UntilGuestAsync("the load holds all that it wants", r => r.Held == Mi(300) && r.MemTotal >= Mi(2000));
+        Assert.Equal((0, 0), (guest.Load.Last!.OomKills, guest.Load.Deaths));
+    }
+
+    private static string Ratio(int perCent) =>
+        $"memhp_default_state=online memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_ratio={perCent}";
+}

@@ -1,0 +1,99 @@
+using Dmm.Core.Memory;
+using static Dmm.Testbed.Tests.RealHost;
+
+namespace Dmm.Testbed.Tests;
+
+/// <summary>Where a VM's devices, its guest's zones or its last free page would end its growth, and what the daemon does there.</summary>
+public sealed class LimitStories
+{
+    [Fact]
+    public async Task A_guest_grows_beyond_its_device_when_its_max_is_raised()
+    {
+        await using var host = await StartAsync(memoryMiB: 6144, more: "qemu { hotplug-room = 512MiB }");
+        var vm = await host.CreateAsync(host.Request("vm", max: 512));
+        Assert.Equal(1, (await vm.Eye.LookAsync(host.Late)).Devices);
+
+        await host.Client.SetAsync("vm", new(null, MiB(3072), null), host.Late);
+        await host.Client.ResizeAsync("vm", MiB(2560), host.Late);
+        var shown = await host.UntilAsync("vm", "it has arrived", v => v is { State: "settled" } && v.ActualBytes == MiB(2560));
+        await vm.Load.WaitForAsync("the guest itself counts the new memory", r => r.MemTotal >= MemorySize.FromMiB(2400), Deadline, host.Late);
+        var sight = await vm.Eye.LookAsync(host.Late);
+        Assert.Equal(2, sight.Devices);
+        Assert.Equal(shown.ActualBytes, sight.Actual.Bytes);
+        Assert.Contains(await host.Client.EventsAsync(host.Late), e => e is { Kind: "extended", Vm: "vm" });
+
+        // The next daemon finds the device, and empties it like the first.
+        await host.Daemon.KillAsync();
+        await host.Daemon.StartAsync(host.Late);
+        await host.Client.WaitForVmAsync("vm", "it is taken up", v => v is { State: "settled" }, Deadline, host.Late);
+        await host.Client.ResizeAsync("vm", MiB(256), host.Late);
+        await host.UntilAsync("vm", "it has given it back", v => v is { State: "settled" } && v.ActualBytes <= MiB(272));
+        sight = await vm.Eye.LookAsync(host.Late);
+        Assert.Equal(2, sight.Devices);
+        Assert.Equal(0, vm.Load.Last!.OomKills);
+    }
+
+    [Fact]
+    public async Task A_guest_whose_zones_end_its_growth_is_asked_for_no_more_and_it_is_said_what_to_set()
+    {
+        await using var host = await StartAsync(memoryMiB: 14336);
+        var vm = await host.CreateAsync(host.Request("vm", max: 12288) with
+        {
+            Append = $"{BareGuest.Usual} memhp_default_state=online_movable",
+        });
+        var warned = await host.Client.VmAsync("vm", host.Late);
+        Assert.Contains(warned.Warnings, w => w.Contains("memory_hotplug.auto_movable_ratio=50", StringComparison.Ordinal));
+
+        await host.Client.ResizeAsync("vm", MiB(12288), host.Late);
+        await host.UntilAsync("vm", "it is as large as it can be", v => v is { State: "settled" } && v.ActualBytes == MiB(256 + 8192));
+        var sight = await vm.Eye.LookAsync(host.Late);
+        Assert.True(sight.PluggedTarget <= MemorySize.FromGiB(8), $"{sight}");
+        await vm.Load.WaitForAsync("the guest has accepted all of it", r => r.MemTotal >= MemorySize.FromMiB(8192), Deadline, host.Late);
+        Assert.Equal(0, vm.Load.Last!.OomKills);
+    }
+
+    /// <summary>A QEMU that runs into its control group's limit is killed, whatever it is told: so it is never given so much.</summary>
+    [ControlGroupFact]
+    public async Task A_vm_in_a_limited_control_group_is_given_no_more_than_its_limit_and_lives()
+    {
+        await using var host = await StartAsync(memoryMiB: 4096);
+        var vm = await host.CreateAsync(host.Request("vm", max: 3072));
+        var resident = ProcessMemory.Pss(vm.Pid)!.Value;
+        using var group = new ControlGroup(MemorySize.FromMiB(600));
+        group.TakeIn(vm.Pid);
+        await host.UntilAsync("vm", "its limit is seen", v => v.Warnings.Any(w => w.Contains("control group", StringComparison.Ordinal)));
+        await host.Client.ResizeAsync("vm", MiB(3072), host.Late);
+        var shown = await host.UntilAsync("vm", "it is as large as its group allows", v => v is { State: "settled" } && v.ActualBytes > MiB(500));
+
+        // What it had before it was put there is not the group's.
+        var most = resident + MemorySize.FromMiB(600);
+        Assert.True(shown.GrantedBytes + shown.OverheadBytes <= most.Bytes, $"it was granted {shown.GrantedBytes >> 20} MiB and costs {shown.OverheadBytes >> 20} beside, of {most}");
+
+        // Its guest takes all of that.
+        var held = new MemorySize(shown.ActualBytes) - MemorySize.FromMiB(128);
+        await vm.Load.HoldAsync(held, MemorySize.FromMiB(200), host.Late);
+        await vm.Load.WaitForAsync("all that was given is used", r => r.Held == held, Deadline, host.Late);
+        Assert.True(Runs(vm.Pid), "its group's limit has killed it");
+        Assert.Equal((0, 0), (vm.Load.Last!.OomKills, vm.Load.Deaths));
+    }
+
+    [Fact]
+    public async Task A_guest_with_nothing_left_is_saved_by_a_rescue_DIMM()
+    {
+        await using var host = await StartAsync(memoryMiB: 3072);
+        var vm = await host.CreateAsync(host.Request("vm", min: 256, max: 256));
+        var booted = vm.Load.Last!.MemTotal;
+
+        // At its max there is no spark, and nothing that the daemon may give while the guest fills up.
+        await BareGuest.FillAsync(vm.Load, MemorySize.FromMiB(3), host.Late);
+        await host.Client.SetAsync("vm", new(null, MiB(2048), null), host.Late);
+        await host.Client.ResizeAsync("vm", MiB(1024), host.Late);
+        await vm.Load.WaitForAsync("the guest has room again", r => r.MemTotal >= booted + MemorySize.FromMiB(600), Deadline, host.Late);
+        var sight = await vm.Eye.LookAsync(host.Late);
+        Assert.Equal(MemorySize.FromMiB(384), sight.Base);
+        Assert.Contains(await host.Client.EventsAsync(host.Late), e => e is { Kind: "rescued", Vm: "vm" });
+        Assert.Equal((0, 0), (vm.Load.Last!.OomKills, vm.Load.Deaths));
+        var shown = await host.UntilAsync("vm", "it counts as base", v => v.BaseBytes == MiB(384));
+        Assert.True(shown.GrantedBytes >= shown.ActualBytes);
+    }
+}
