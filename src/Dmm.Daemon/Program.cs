@@ -10,8 +10,18 @@ command.SetAction((parse, cancellation) => Guard(async () =>
     var settings = DmmSettings.Load(parse.GetValue(config));
     using var state = StateDirectory.Hold(settings.StateDir);
     await using var app = DaemonApp.Build(settings);
-    await app.RunAsync(cancellation);
-    return Environment.ExitCode;
+    // Whoever runs an app also takes it down: it can't be asked afterwards.
+    var (ending, stopping) = (app.Services.GetRequiredService<Ending>(), app.Lifetime.ApplicationStopping);
+    try
+    {
+        await app.RunAsync(cancellation);
+    }
+    catch (OperationCanceledException) when (cancellation.IsCancellationRequested || stopping.IsCancellationRequested)
+    {
+        // Told to end before it had started.
+    }
+
+    return ending.ExitCode;
 }));
 command.Subcommands.Add(JournalCommand.Build(config, Guard));
 return await command.Parse(args).InvokeAsync();

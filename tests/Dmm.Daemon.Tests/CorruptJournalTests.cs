@@ -2,13 +2,12 @@ using Dmm.Contracts;
 using Dmm.Daemon.Hosting;
 using Dmm.Daemon.Journals;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Hosting.Internal;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Dmm.Daemon.Tests;
 
-/// <summary>
-/// A journal that can't be believed ends the daemon, and is recognized. All that look at the exit code stand here: it is the process's, and tests of one class
-/// do not run beside one another.
-/// </summary>
+/// <summary>A journal that can't be believed ends the daemon, and is recognized.</summary>
 public sealed class CorruptJournalTests : TwoGovernedVms
 {
     [Theory]
@@ -27,9 +26,22 @@ public sealed class CorruptJournalTests : TwoGovernedVms
         Assert.Contains(answer, line);
 
         await Daemon.StartAsync();
-        await Daemon.EndedAsync();
-        Assert.Equal(ExitCodes.JournalCorrupt, Environment.ExitCode);
-        Environment.ExitCode = 0;
+        Assert.Equal(ExitCodes.JournalCorrupt, await Daemon.EndedAsync());
+    }
+
+    /// <summary>A host that is stopped in the middle of its start breaks off with an exception: dmmd would not say what is wrong by its exit code.</summary>
+    [Fact]
+    public void A_journal_that_is_found_corrupt_before_the_daemon_has_started_ends_it_when_it_has()
+    {
+        var lifetime = new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance);
+        var ending = new Ending(lifetime);
+
+        ending.With(ExitCodes.JournalCorrupt);
+        Assert.False(lifetime.ApplicationStopping.IsCancellationRequested);
+
+        lifetime.NotifyStarted();
+        Assert.True(lifetime.ApplicationStopping.IsCancellationRequested);
+        Assert.Equal(ExitCodes.JournalCorrupt, ending.ExitCode);
     }
 
     [Fact]
@@ -41,9 +53,7 @@ public sealed class CorruptJournalTests : TwoGovernedVms
             file.Write(new byte[64 * 1024]);
         SqliteConnection.ClearAllPools();
         _ = Daemon.PostAsync("vms/a/resize", new ResizeVmRequest(384L << 20)).ContinueWith(_ => { }, TaskScheduler.Default);
-        await Daemon.EndedAsync();
-        Assert.Equal(ExitCodes.JournalCorrupt, Environment.ExitCode);
-        Environment.ExitCode = 0;
+        Assert.Equal(ExitCodes.JournalCorrupt, await Daemon.EndedAsync());
         await Daemon.StopAsync();
 
         var fault = await Assert.ThrowsAsync<StartException>(Daemon.StartAsync);

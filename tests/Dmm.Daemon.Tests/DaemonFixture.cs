@@ -5,6 +5,7 @@ using Dmm.Contracts;
 using Dmm.Daemon.Hosting;
 using Dmm.Settings;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 
 // More than there are processors: a daemon waits for the clock most of the time, a second alone to leave its cluster.
 [assembly: CollectionBehavior(MaxParallelThreads = 4)]
@@ -76,11 +77,13 @@ public sealed class DaemonFixture : IAsyncDisposable
     }
 
     /// <summary>The daemon ends by itself.</summary>
-    public async Task EndedAsync()
+    /// <returns>The exit code that dmmd ends with.</returns>
+    public async Task<int> EndedAsync()
     {
         var ended = new TaskCompletionSource();
         using var registration = App!.Lifetime.ApplicationStopping.Register(ended.SetResult);
         await ended.Task.WaitAsync(Deadline);
+        return App.Services.GetRequiredService<Ending>().ExitCode;
     }
 
     public async Task StopAsync()

@@ -31,7 +31,7 @@ public static class DaemonApp
         builder.WebHost.ConfigureKestrel(kestrel => Listen(kestrel, settings));
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(10));
         // Made by a function, so that the house lets go of it when it is taken down.
-        builder.Services.AddSingleton(_ => store);
+        builder.Services.AddSingleton(_ => store).AddSingleton<Ending>();
         builder.Services.AddSingleton(services =>
         {
             var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("dmm.hypervisor");
@@ -72,7 +72,7 @@ public static class DaemonApp
         registry.Register<DecisionLogActor>(
             system.ListenerOf<Planned>(DecisionLogActor.Props(new(settings.Explain.Keep, settings.Explain.Most)), DecisionLogActor.Name));
         var hypervisor = services.GetRequiredService<IHypervisor>();
-        var lifetime = services.GetRequiredService<IHostApplicationLifetime>();
+        var ending = services.GetRequiredService<Ending>();
         var (host, vms, demand) = (ActorSettings.HostOf(settings), ActorSettings.VmsOf(settings), ActorSettings.DemandOf(settings));
         var admission = new Actors.Admission.AdmissionSettings { Deadline = settings.Admission.Deadline, Queue = settings.Admission.Queue };
         var watch = ActorSettings.WatchOf(settings, hypervisor);
@@ -89,8 +89,7 @@ public static class DaemonApp
         void GiveUp(string why)
         {
             log.LogCritical("{Why}; {WayOut}", why, JournalFaults.WayOut);
-            Environment.ExitCode = ExitCodes.JournalCorrupt;
-            lifetime.StopApplication();
+            ending.With(ExitCodes.JournalCorrupt);
         }
     }
 
