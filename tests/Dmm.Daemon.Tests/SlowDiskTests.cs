@@ -32,14 +32,14 @@ public sealed class SlowDiskTests
             {
                 JournalFile.Probe(foreign, DateTimeOffset.UnixEpoch);
                 resize = daemon.PostAsync("vms/a/resize", new ResizeVmRequest(mib << 20));
-                // Whoever asks is answered by the keeper, after a second, as long as the write is under way.
-                var asked = Stopwatch.StartNew();
-                do
+                // Whoever asks is answered by the keeper, after a second, as long as the write is under way. Twice in a row: a busy machine may be late once.
+                for (var late = 0; late < 2;)
                 {
-                    asked.Restart();
+                    var asked = Stopwatch.StartNew();
                     Assert.Equal(1, (await daemon.GetAsync<HostView>("host")).Vms);
+                    late = asked.Elapsed < TimeSpan.FromMilliseconds(700) ? 0 : late + 1;
                 }
-                while (asked.Elapsed < TimeSpan.FromMilliseconds(700));
+
                 Assert.False(resize.IsCompleted, "it was promised before it was written");
                 transaction.Rollback();
             }

@@ -10,10 +10,7 @@ public sealed class TcpTests
     [Fact]
     public async Task Over_tcp_the_daemon_can_be_read_and_not_changed()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        listener.Stop();
+        var port = FreePort();
         await using var daemon = new DaemonFixture($"\ndmm.http.port = {port}");
         await daemon.StartAsync();
         using var client = new HttpClient { BaseAddress = new($"http://127.0.0.1:{port}/api/v1/") };
@@ -33,5 +30,24 @@ public sealed class TcpTests
         Assert.StartsWith($"the journal can't be opened: {path} is corrupt: file is not a database; 'dmmd journal check'", fault.Message);
         Assert.Equal(ExitCodes.JournalCorrupt, fault.ExitCode);
         Directory.Delete(folder, recursive: true);
+    }
+
+    /// <summary>Below those that connections are given by themselves (ip_local_port_range, from 32768 on): one of these could be taken until the daemon listens.</summary>
+    private static int FreePort()
+    {
+        while (true)
+        {
+            var port = Random.Shared.Next(20_000, 32_000);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Taken; another is not.
+            }
+        }
     }
 }
