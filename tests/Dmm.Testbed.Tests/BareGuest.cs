@@ -117,6 +117,9 @@ public sealed class BareGuest : IAsyncDisposable
     public Task<LoadReport> UntilGuestAsync(string what, Func<LoadReport, bool> @is, TimeSpan? deadline = null) =>
         Load.WaitForAsync(what, @is, deadline ?? Deadline, Late);
 
+    /// <summary>The load was what the OOM killer took. It tells of its end when it has been started again, which may be later than its guest's first report of the kill.</summary>
+    public Task UntilLoadDiedAsync() => Wait.UntilAsync("the load was what the OOM killer took", () => Task.FromResult(Load.Deaths > 0), Deadline, Late);
+
     /// <summary>The sizes, once nothing has moved for a while.</summary>
     public async Task<VmSizes> AtRestAsync(TimeSpan rest)
     {

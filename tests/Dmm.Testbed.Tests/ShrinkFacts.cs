@@ -57,8 +57,7 @@ public sealed class ShrinkFacts
         }
 
         await guest.UntilGuestAsync("the OOM killer has come", r => r.OomKills > 0);
-        // It tells of its end when it has been started again, which may be later.
-        await Wait.UntilAsync("the load was what it took", () => Task.FromResult(guest.Load.Deaths > 0), TimeSpan.FromSeconds(120), guest.Late);
+        await guest.UntilLoadDiedAsync();
     }
 
     [Fact]
