@@ -30,8 +30,9 @@ public static class DaemonApp
         builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Akka", LogLevel.Warning);
         builder.WebHost.ConfigureKestrel(kestrel => Listen(kestrel, settings));
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(10));
+        builder.Services.AddSingleton<Ending>();
         // Made by a function, so that the house lets go of it when it is taken down.
-        builder.Services.AddSingleton(_ => store).AddSingleton<Ending>();
+        builder.Services.AddSingleton(_ => store);
         builder.Services.AddSingleton(services =>
         {
             var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("dmm.hypervisor");
