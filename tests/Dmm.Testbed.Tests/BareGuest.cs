@@ -12,7 +12,7 @@ namespace Dmm.Testbed.Tests;
 /// </summary>
 public sealed class BareGuest : IAsyncDisposable
 {
-    public const string Usual = "console=ttyS0 quiet mitigations=off swiotlb=noforce init_on_alloc=0 memory_hotplug.memmap_on_memory=1";
+    public const string Usual = "console=ttyS0 quiet mitigations=off swiotlb=noforce init_on_alloc=0 no_timer_check memory_hotplug.memmap_on_memory=1";
 
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
 

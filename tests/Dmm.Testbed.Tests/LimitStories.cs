@@ -58,9 +58,12 @@ public sealed class LimitStories
     {
         await using var host = await StartAsync(memoryMiB: 4096);
         var vm = await host.CreateAsync(host.Request("vm", max: 3072));
-        var resident = ProcessMemory.Pss(vm.Pid)!.Value;
         using var group = new ControlGroup(MemorySize.FromMiB(600));
+        // Stopped, so that it takes nothing between the look at it and its move.
+        await host.SignalAsync(vm.Pid, "STOP");
+        var resident = ProcessMemory.Pss(vm.Pid)!.Value;
         group.TakeIn(vm.Pid);
+        await host.SignalAsync(vm.Pid, "CONT");
         await host.UntilAsync("vm", "its limit is seen", v => v.Warnings.Any(w => w.Contains("control group", StringComparison.Ordinal)));
         await host.Client.ResizeAsync("vm", MiB(3072), host.Late);
         var shown = await host.UntilAsync("vm", "it is as large as its group allows", v => v is { State: "settled" } && v.ActualBytes > MiB(500));

@@ -119,6 +119,15 @@ public sealed class RealHost : IAsyncDisposable
         return (process.ExitCode, await error);
     }
 
+    /// <summary>As by kill(1), which is the shell's own here: a bare Debian has no such program.</summary>
+    public async Task SignalAsync(int pid, string signal)
+    {
+        using var shell = Process.Start("bash", ["-c", $"kill -{signal} {pid}"]);
+        await shell.WaitForExitAsync(Late);
+        if (shell.ExitCode != 0)
+            throw new TestbedException($"process {pid} was not told {signal}");
+    }
+
     public static bool Runs(int pid) => HostProcess.Find(pid) is { } process && process.IsAlive();
 
     public async ValueTask DisposeAsync()
