@@ -56,9 +56,9 @@ public sealed class BareGuest : IAsyncDisposable
     }
 
     /// <summary>
-    /// A fact of a guest that can't pay for what it is given. While it tries it takes its last pages, and whoever allocates then calls the OOM killer: seen in 3
-    /// of 100 guests on a busy machine, called by the kernel that began a thread and by the agent that opened a file. With the load gone it can pay, so that another
-    /// guest has to show the fact.
+    /// A fact of a guest that can't pay for what it is given. While it tries it takes its last pages, and whoever allocates then calls the OOM killer: seen in 2
+    /// of 75 guests on a busy machine (by the agent that read a file, or by the kernel that began a thread, where the console was looked at). With the load gone it
+    /// can pay, so that another guest has to show the fact.
     /// </summary>
     /// <param name="fact">False: <see cref="WasKilledAsync"/>.</param>
     public static async Task UnlessKilledAsync(Func<Task<BareGuest>> launch, Func<BareGuest, Task<bool>> fact)
