@@ -113,6 +113,10 @@ public sealed record VmMemory
 
     public string? ExtendFault { get; init; }
 
+    /// <summary>The most that the VM can become, by its devices or by its operator's word; null before anything is known of it.</summary>
+    public MemorySize? Possible => Sizes is not { } s ? null
+        : MemorySize.Max(MemorySize.Max(Max, Ceiling), s.Base + MemorySize.Max(s.Plugged, Capabilities?.ExtendableTo ?? MemorySize.Zero));
+
     public MemorySize Actual => Sizes?.Actual ?? MemorySize.Zero;
 
     /// <summary>The most that the VM can become from what its devices were told: only below this is memory really back.</summary>
