@@ -8,7 +8,7 @@ namespace Dmm.Hypervisors.Qemu.Connection;
 
 /// <summary>
 /// What a guest without an agent tells through its balloon driver, in whole seconds: sizes, faults and swap traffic. Every figure comes
-/// from the guest and is bounded as the agent's are. Source: QEMU, docs/interop/virtio-balloon-stats; VIRTIO 1.2, 5.5.6.3.
+/// from the guest and is bounded as the agent's are (<see cref="SampleBounds"/>); answers that make no sense tell nothing. Source: QEMU, docs/interop/virtio-balloon-stats; VIRTIO 1.2, 5.5.6.3.
 /// </summary>
 public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimeProvider time)
 {
@@ -24,6 +24,8 @@ public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimePro
 
     private TimeSpan _maxAge;
     private long _lastUpdate;
+    private SampleBounds? _bounds;
+    private long? _boundAt;
 
     /// <summary>Asks the guest to tell its statistics every <paramref name="period"/> from now on.</summary>
     public Task EnableAsync(TimeSpan period, CancellationToken cancellation)
@@ -40,13 +42,18 @@ public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimePro
     {
         var answer = await qmp.ExecuteAsync(
             "qom-get", new JsonObject { ["path"] = balloonPath, ["property"] = "guest-stats" }, cancellation).ConfigureAwait(false);
-        var update = answer.TryGetProperty("last-update", out var stamp) && stamp.TryGetInt64(out var seconds) ? seconds : 0;
+        var update = QmpJson.CountOrNull(answer, "last-update") ?? 0;
         if (update == 0 || update == _lastUpdate)
             return null;
         _lastUpdate = update;
         if (time.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(update, 0, MaxUnixSeconds)) > _maxAge)
             return null;
-        return Read(QmpJson.Member(answer, "stats"), time.GetUtcNow(), limit);
+        if (Read(QmpJson.MemberOf(answer, "stats"), time.GetUtcNow(), limit) is not { } sample)
+            return null;
+        _bounds ??= new SampleBounds(limit);
+        var elapsed = _boundAt is { } last ? time.GetElapsedTime(last) : TimeSpan.Zero;
+        _boundAt = time.GetTimestamp();
+        return _bounds.Bound(sample, elapsed);
     }
 
     /// <returns>Null where the guest's driver does not tell even total and free memory.</returns>
@@ -78,11 +85,6 @@ public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimePro
         MemorySize? Size(string name, MemorySize most) =>
             Count(name) is { } bytes ? MemorySize.Min(new(bytes), most) : null;
 
-        // QEMU shows a figure that the guest has not told as 2^64 − 1.
-        long? Count(string name) =>
-            stats.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number
-            && value.TryGetInt64(out var number) && number >= 0
-                ? number
-                : null;
+        long? Count(string name) => QmpJson.CountOrNull(stats, name);
     }
 }

@@ -43,6 +43,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     private volatile GuestHello? _hello;
     private Task _loops = Task.CompletedTask;
     private volatile string? _brokenWhy;
+    private string? _shutdownCause;
     private bool _folderCleared;
 
     private QemuVirtualMachine(
@@ -149,7 +150,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         _sink.Tell(new VmObservation.Sizes(sizes));
         _agent?.Start();
         _loops = Task.WhenAll(
-            Task.Run(FollowEventsAsync, CancellationToken.None),
+            Task.Run(FollowToTheEndAsync, CancellationToken.None),
             Task.Run(() => LoopAsync("sizes", () => _sizes.RunAsync(sizes, _stop.Token)), CancellationToken.None),
             Task.Run(() => LoopAsync("guest", FollowGuestAsync), CancellationToken.None),
             Task.Run(() => LoopAsync("balloon statistics", FollowStatisticsAsync), CancellationToken.None));
@@ -243,14 +244,21 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         }
     }
 
+    /// <summary>However the events end, what that means for the VM is told.</summary>
+    private async Task FollowToTheEndAsync()
+    {
+        await LoopAsync("events", FollowEventsAsync).ConfigureAwait(false);
+        if (!_stop.IsCancellationRequested)
+            await LoopAsync("end", () => ConcludeAsync(_shutdownCause)).ConfigureAwait(false);
+    }
+
     private async Task FollowEventsAsync()
     {
-        string? cause = null;
         var dropped = 0L;
         await foreach (var e in _qmp.Events.ReadAllAsync().ConfigureAwait(false))
         {
             if (e.Name == "SHUTDOWN")
-                cause = e.Data.TryGetProperty("reason", out var reason) ? reason.ToString() : "reason unknown";
+                _shutdownCause = QmpJson.TextOrEmpty(e.Data, "reason") is { Length: > 0 } reason ? reason : "reason unknown";
             _memory.Hear(e);
             if (e.Name is "MEMORY_DEVICE_SIZE_CHANGE" or "BALLOON_CHANGE" or "RESET" or "RESUME" or "DEVICE_DELETED" or "ACPI_DEVICE_OST")
                 _sizes.Look();
@@ -261,9 +269,6 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
                 _sizes.Look();
             }
         }
-
-        if (!_stop.IsCancellationRequested)
-            await LoopAsync("end", () => ConcludeAsync(cause)).ConfigureAwait(false);
     }
 
     /// <summary>The connection is over: finds out whether the VM is, too.</summary>
@@ -364,7 +369,10 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         }
         catch (Exception e)
         {
-            _brokenWhy = e is HypervisorException ? e.Message : $"following the VM's {what} failed: {e}";
+            // Where it was thrown is for the log; why is for people.
+            if (e is not HypervisorException)
+                _log($"VM '{_handle.Id}': following its {what} failed: {e}");
+            _brokenWhy = e is HypervisorException ? e.Message : $"following the VM's {what} failed: {ForeignText.CleanLines(e.Message, 200)}";
             await _qmp.DisposeAsync().ConfigureAwait(false);
         }
     }

@@ -67,7 +67,7 @@ internal sealed class QemuDimms(QmpClient qmp)
     {
         switch (e.Name)
         {
-            case "ACPI_DEVICE_OST" when e.Data.TryGetProperty("info", out var info) && QmpJson.TextOrEmpty(info, "device") is { Length: > 0 } id
+            case "ACPI_DEVICE_OST" when QmpJson.MemberOf(e.Data, "info") is var info && QmpJson.TextOrEmpty(info, "device") is { Length: > 0 } id
                 && IntOf(info, "source") == Ejection:
                 lock (_gate)
                 {
@@ -141,5 +141,5 @@ internal sealed class QemuDimms(QmpClient qmp)
     }
 
     private static int? IntOf(JsonElement element, string name) =>
-        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) ? number : null;
+        QmpJson.MemberOf(element, name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt32(out var number) ? number : null;
 }
