@@ -67,6 +67,7 @@ public sealed partial class HostActor : ReceivePersistentActor
         Command<VmProtocol.Launched>(Launched);
         Command<VmProtocol.LaunchFailed>(LaunchFailed);
         Command<PredictorProtocol.Forecasts>(Forecast);
+        Command<PredictorProtocol.Lost>(lost => { _forecasts = _forecasts.Remove(lost.Vm); });
         Command<PlanSoon>(_ => PlanSoonCame());
         OperatorCommands();
         LifecycleCommands();

@@ -145,7 +145,7 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
             case VmObservation.Sample sample:
                 _sample = sample.Value;
                 if (_memory.Sizes is { } known)
-                    _predictor.Tell(new PredictorProtocol.Sampled(_id, sample.Value, known));
+                    _predictor.Tell(new PredictorProtocol.Sampled(_id, sample.Value, known, _memory.Possible));
                 Feed(new VmCommand.ObserveSample(sample.Value));
                 break;
             case VmObservation.Hello hello:

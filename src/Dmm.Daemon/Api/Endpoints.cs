@@ -142,7 +142,7 @@ public static class Endpoints
     private static async Task StreamAsync(HostGateway host, DateTimeOffset? since, long after, HttpContext http)
     {
         var c = http.RequestAborted;
-        var channel = Channel.CreateBounded<EventLogActor.Numbered>(1_000);
+        var channel = Channel.CreateBounded<Numbered>(1_000);
         http.Response.ContentType = "text/event-stream";
         http.Response.Headers.CacheControl = "no-store";
         host.Events.Tell(new EventLogActor.Follow(channel.Writer));
@@ -175,7 +175,7 @@ public static class Endpoints
         }
     }
 
-    private static Task WriteAsync(HttpResponse response, EventLogActor.Numbered e, CancellationToken c)
+    private static Task WriteAsync(HttpResponse response, Numbered e, CancellationToken c)
     {
         var view = Views.EventOf(e);
         return response.WriteAsync($"id: {view.Sequence}\nevent: {view.Kind}\ndata: {JsonSerializer.Serialize(view, ContractJson.Options)}\n\n", c);

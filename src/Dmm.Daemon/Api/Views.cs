@@ -72,7 +72,7 @@ public static class Views
         : status.State.Resting.TryGetValue(id, out var resting) ? VmOf(resting)
         : null;
 
-    public static EventView EventOf(EventLogActor.Numbered numbered) => new()
+    public static EventView EventOf(Numbered numbered) => new()
     {
         Sequence = numbered.Sequence,
         At = numbered.Happening.At,

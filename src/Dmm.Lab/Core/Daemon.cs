@@ -26,7 +26,7 @@ internal sealed partial class Daemon
     private readonly SortedDictionary<VmId, Line> _toVm = [];
     private readonly SortedDictionary<VmId, Told> _told = [];
     private readonly Arbiter _arbiter;
-    private readonly SortedDictionary<VmId, DemandModel> _models = [];
+    private readonly DemandModels _models = new(new());
     private readonly SortedDictionary<VmId, Mover> _movers = [];
     private ImmutableDictionary<VmId, VmProtocol.Report> _reports = ImmutableDictionary<VmId, VmProtocol.Report>.Empty;
     private ImmutableDictionary<VmId, Forecast> _forecasts = ImmutableDictionary<VmId, Forecast>.Empty;
@@ -133,12 +133,13 @@ internal sealed partial class Daemon
     }
 
     /// <summary>The predictor's part: a sample becomes a forecast, at once under pressure.</summary>
-    public void Sampled(VmId id, GuestSample sample, VmSizes sizes)
+    public void Sampled(VmId id, GuestSample sample, VmSizes sizes, MemorySize? most)
     {
-        if (!_models.TryGetValue(id, out var model))
-            _models[id] = model = new(id, new());
-        var forecast = model.Take(sample, sizes);
-        if (forecast.Urgent)
+        var taken = _models.Take(id, sample, sizes, most);
+        // A daemon would lose that model alone; but no sample may make one fail.
+        if (taken.Fault is { } fault)
+            throw new ViolationException("a model failed", $"of {id}: {fault}");
+        if (taken.Forecast is { Urgent: true } forecast)
             Receive(id, () => Forecast(new([forecast], Tick: false)));
     }
 
@@ -146,7 +147,7 @@ internal sealed partial class Daemon
     {
         if (!Alive)
             return;
-        ImmutableArray<Forecast> all = [.. _models.Values.Select(m => m.Current).OfType<Forecast>()];
+        var all = _models.Current;
         Enqueue(LookForThoseLetGo);
         Enqueue(() => Forecast(new(all, Tick: true)));
         Tick();
@@ -214,7 +215,7 @@ internal sealed partial class Daemon
         _forecasts = _forecasts.Remove(id);
         _told.Remove(id);
         _movers.Remove(id);
-        _models.Remove(id);
+        _models.Forget(id);
         if (_shells.Remove(id, out var shell))
             shell.End();
         QueuePlan();

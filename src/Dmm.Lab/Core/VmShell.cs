@@ -109,7 +109,7 @@ internal sealed class VmShell
             case VmObservation.Sample sample:
                 _sample = sample.Value;
                 if (_memory.Sizes is { } known)
-                    _host.Sampled(_id, sample.Value, known);
+                    _host.Sampled(_id, sample.Value, known, _memory.Possible);
                 Feed(new VmCommand.ObserveSample(sample.Value));
                 break;
             case VmObservation.Hello hello:
