@@ -36,7 +36,7 @@ public enum GuestTemper
     /// <summary>Every other command is not heard, and its driver stands still; asked for the same again, it may hear.</summary>
     Forgets,
 
-    /// <summary>Its agent tells nonsense: all of its memory available, or none.</summary>
+    /// <summary>Its agent tells nonsense: all of its memory available, or none, and counters over all that a number holds.</summary>
     LiesAboutUse,
 
     /// <summary>Its balloon says that it has what it was asked for, and has not: that size is the guest's own word.</summary>

@@ -52,6 +52,14 @@ internal sealed class Daemon
         var hypervisor = new LabHypervisor(world, Process);
         Process.System.EventStream.Subscribe(
             new Ear(Process, m => world.Log($"{((Happening)m).Kind} {((Happening)m).Vm} {((Happening)m).Text}")), typeof(Happening));
+        // Supervision hides it: the predictor of all VMs starts anew, or a VM's model does.
+        Process.System.EventStream.Subscribe(
+            new Ear(Process, m =>
+            {
+                if (((Akka.Event.Error)m).LogSource.Contains("/host/predictor", StringComparison.Ordinal))
+                    violated("whatever a guest says, forecasts go on", $"{m}");
+            }),
+            typeof(Akka.Event.Error));
         var (time, watch) = (new VirtualTime(Process), new LabHostWatch(world, settings.Host.Memory));
         _keeper = Process.System.ActorOf(
             HostKeeper.Props(
