@@ -5,6 +5,7 @@ using Dmm.Actors.Hosts;
 using Dmm.Actors.Vms;
 using Dmm.Core.Arbitration;
 using Dmm.Core.Demand;
+using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Guest;
@@ -13,8 +14,10 @@ using Dmm.Hypervisors.Simulation;
 namespace Dmm.Actors.Tests;
 
 /// <summary>
-/// From the line that a guest writes to the plan of its host, through all that is between: whatever one guest writes, the host plans, and of what its neighbours use
-/// they keep no less than if it asked for its max in so many words. (Where the needs of all are met, headroom goes by shares; where they are not, whoever holds some
+/// From the line that a guest writes to the plan of its host, through all that is between: whatever one guest writes, the host plans, and
+/// of what its neighbours use
+/// they keep no less than if it asked for its max in so many words. (Where the needs of all are met, headroom goes by shares; where they
+/// are not, whoever holds some
 /// keeps it until it is lacked: so of headroom alone a neighbour may have less beside a guest that asks for less.)
 /// </summary>
 public sealed class HostilePlanProperties
@@ -23,15 +26,20 @@ public sealed class HostilePlanProperties
     private static readonly VmId Liar = VmId.Parse("liar");
 
     private static readonly string[] Levels =
-        ["memTotalKib", "memFreeKib", "memAvailableKib", "anonKib", "unreclaimableKib", "activeFileKib", "inactiveFileKib", "shmemKib", "swapTotalKib", "swapFreeKib"];
+    [
+        "memTotalKib", "memFreeKib", "memAvailableKib", "anonKib", "unreclaimableKib", "activeFileKib", "inactiveFileKib", "shmemKib",
+        "swapTotalKib", "swapFreeKib",
+    ];
 
-    private static readonly string[] Counters = ["refaults", "majorFaults", "swapIns", "swapOuts", "oomKills", "stallSomeUs", "stallFullUs"];
+    private static readonly string[] Counters =
+        ["refaults", "majorFaults", "swapIns", "swapOuts", "oomKills", "stallSomeUs", "stallFullUs"];
+
     private static readonly string[] Whys = ["periodic", "low", "stall"];
 
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
-    public void Whatever_one_guest_writes_its_host_plans_and_its_neighbours_keep_of_what_they_use_no_less_than_if_it_asked_for_its_max(ulong seed)
+    public void Whatever_a_guest_writes_its_neighbours_keep_of_what_they_use_no_less_than_if_it_asked_for_its_max(ulong seed)
     {
         var chance = new Chance(seed);
         for (var i = 0; i < 1_500; i++)
@@ -57,12 +65,14 @@ public sealed class HostilePlanProperties
             Assert.Null(taken.Fault);
             var foreseen = taken.Forecast!;
             var asked = new Forecast(Liar, most, most, most, Urgent: true, Now) { Need = most, Used = most, Harm = 1 };
-            var (lied, told) = (Plan(state, reports, forecasts.SetItem(Liar, foreseen)), Plan(state, reports, forecasts.SetItem(Liar, asked)));
+            var lied = Plan(state, reports, forecasts.SetItem(Liar, foreseen));
+            var told = Plan(state, reports, forecasts.SetItem(Liar, asked));
             foreach (var vm in honest)
             {
                 Assert.True(
                     lied[vm] + Slack >= MemorySize.Min(told[vm], forecasts[vm].Need),
-                    $"{vm} holds {held[vm]} and gets {lied[vm]} beside a guest that lies, but {told[vm]} beside one that asks for its max; {foreseen}; {forecasts[vm]}");
+                    $"{vm} holds {held[vm]} and gets {lied[vm]} beside a guest that lies, but {told[vm]} beside one that asks for its max; "
+                    + $"{foreseen}; {forecasts[vm]}");
             }
         }
     }
@@ -73,7 +83,8 @@ public sealed class HostilePlanProperties
     private static Dictionary<VmId, MemorySize> Plan(
         HostState state, ImmutableDictionary<VmId, VmProtocol.Report> reports, ImmutableDictionary<VmId, Forecast> forecasts) =>
         HostPlanner.Next(
-            state, reports, forecasts, new Dictionary<VmId, Told>(), new() { Memory = state.Ledger.HostMemory }, new Arbiter(), tick: true, now: Now)
+            state, reports, forecasts, new Dictionary<VmId, Told>(), new() { Memory = state.Ledger.HostMemory }, new Arbiter(), tick: true,
+            now: Now)
             .Allotments.ToDictionary(a => a.Vm, a => a.Target);
 
     private static Forecast Honest(Chance chance, VmId vm, MemorySize held)
@@ -105,13 +116,15 @@ public sealed class HostilePlanProperties
 
     private static VmSizes SizesOf(MemorySize actual) => new(actual, default, default, default, default);
 
-    private static (HostState State, ImmutableDictionary<VmId, VmProtocol.Report> Reports) HostOf(Dictionary<VmId, MemorySize> held, MemorySize max, MemorySize memory)
+    private static (HostState State, ImmutableDictionary<VmId, VmProtocol.Report> Reports) HostOf(
+        Dictionary<VmId, MemorySize> held, MemorySize max, MemorySize memory)
     {
         var state = new HostState(new Ledger(memory, MemorySize.Zero));
         var reports = ImmutableDictionary<VmId, VmProtocol.Report>.Empty;
         foreach (var (vm, size) in held)
         {
-            state = state.Apply(new VmAdopted(Now, new(MemorySize.FromMiB(64), max), new(vm, "simulation", size, "", null, null, null, false), size, MemorySize.Zero));
+            var handle = new VmHandle(vm, "simulation", size, "", null, null, null, false);
+            state = state.Apply(new VmAdopted(Now, new(MemorySize.FromMiB(64), max), handle, size, MemorySize.Zero));
             state = state with { Ledger = state.Ledger.Observe(vm, size, MemorySize.Zero) };
             reports = reports.SetItem(vm, new(vm, VmPhase.Settled, null, SizesOf(size), new(size, size, size)));
         }

@@ -102,7 +102,11 @@ public sealed class PredictionStories : TestKit
                 {
                     Sample = Sampled("liar", 300).Sample with
                     {
-                        At = Clock.Now.AddMilliseconds(i * 50), Refaults = i % 2 == 0 ? 0 : lie, StallSomeMicroseconds = lie, SwapIns = i % 3 == 0 ? 0 : lie, MajorFaults = lie,
+                        At = Clock.Now.AddMilliseconds(i * 50),
+                        Refaults = i % 2 == 0 ? 0 : lie,
+                        StallSomeMicroseconds = lie,
+                        SwapIns = i % 3 == 0 ? 0 : lie,
+                        MajorFaults = lie,
                     },
                 });
             }
@@ -118,7 +122,8 @@ public sealed class PredictionStories : TestKit
     {
         Sys.EventStream.Subscribe(TestActor, typeof(Happening));
         var predictor = Sys.ActorOf(PredictorActor.Props(
-            TestActor, new DemandSettings(), TimeSpan.FromSeconds(1), vm => vm.Name == "sick" ? new Failing() : new DemandModel(vm, new())));
+            TestActor, new DemandSettings(), TimeSpan.FromSeconds(1),
+            vm => vm.Name == "sick" ? new Failing() : new DemandModel(vm, new())));
         for (var second = 0; second < 3; second++)
         {
             predictor.Tell(Sampled("well", 300));

@@ -5,7 +5,8 @@ using System.Text;
 namespace Dmm.Testbed.Tests;
 
 /// <summary>
-/// The guest image with another program in the agent's place: a second archive behind the first, whose files take the place of those of the same name. Source:
+/// The guest image with another program in the agent's place: a second archive behind the first, whose files take the place of those of the
+/// same name. Source:
 /// Linux, Documentation/driver-api/early-userspace/buffer-format.rst.
 /// </summary>
 internal static class ForeignAgent
@@ -45,7 +46,8 @@ internal static class ForeignAgent
     private static void Add(MemoryStream archive, string name, byte[] content)
     {
         int[] fields = [1, 0x81ED, 0, 0, 1, 0, content.Length, 0, 0, 0, 0, name.Length + 1, 0];
-        archive.Write(Encoding.ASCII.GetBytes("070701" + string.Concat(fields.Select(static f => f.ToString("X8", CultureInfo.InvariantCulture)))));
+        var header = string.Concat(fields.Select(static f => f.ToString("X8", CultureInfo.InvariantCulture)));
+        archive.Write(Encoding.ASCII.GetBytes("070701" + header));
         archive.Write(Encoding.ASCII.GetBytes(name + "\0"));
         Fill(archive);
         archive.Write(content);

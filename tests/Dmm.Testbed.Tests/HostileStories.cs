@@ -7,10 +7,12 @@ namespace Dmm.Testbed.Tests;
 public sealed class HostileStories
 {
     /// <summary>
-    /// Figures whose difference overflows, or nearly so; texts that are none; another kernel each time; a line without end now and then. Twenty rounds a second.
+    /// Figures whose difference overflows, or nearly so; texts that are none; another kernel each time; a line without end now and then.
+    /// Twenty rounds a second.
     /// </summary>
     private const string Liar = """
-        sample() { say '{"t":"sample","why":"'$2'","memTotalKib":200000,"memFreeKib":100000,"memAvailableKib":100000,"refaults":'$1',"stallSomeUs":'$1',"swapIns":'$1'}'; }
+        levels='"memTotalKib":200000,"memFreeKib":100000,"memAvailableKib":100000'
+        sample() { say '{"t":"sample","why":"'$2'",'$levels',"refaults":'$1',"stallSomeUs":'$1',"swapIns":'$1'}'; }
         n=0
         while :; do
           n=$((n + 1))
@@ -53,7 +55,8 @@ public sealed class HostileStories
         Assert.All(hellos, e => Assert.All(e.Text, c => Assert.InRange(c, ' ', '~')));
         // The liar is bounded by its own max, and can still be told what to be.
         var liar = await host.Client.VmAsync("liar", host.Late);
-        Assert.True(liar.GrantedBytes <= liar.MaxBytes && liar.DemandBytes > 0, $"{liar.GrantedBytes >> 20} of {liar.MaxBytes >> 20}, wants {liar.DemandBytes >> 20}");
+        Assert.InRange(liar.GrantedBytes, 1, liar.MaxBytes);
+        Assert.True(liar.DemandBytes > 0, "nothing is known of it");
         Assert.Equal(0, (await host.Client.HostAsync(host.Late)).DeficitBytes);
     }
 }

@@ -7,8 +7,10 @@ namespace Dmm.Actors.Events;
 public sealed record Numbered(long Sequence, Happening Happening);
 
 /// <summary>
-/// The happenings that are kept, and those that are told at all. Guests have a hand in many of them (who they are, that they are in need, that they fall silent), so no
-/// VM may push out what is kept of others: when it is full, the oldest of whoever has most goes. And of one VM and one kind only so many a second are told; how many
+/// The happenings that are kept, and those that are told at all. Guests have a hand in many of them (who they are, that they are in need,
+/// that they fall silent), so no
+/// VM may push out what is kept of others: when it is full, the oldest of whoever has most goes. And of one VM and one kind only so many a
+/// second are told; how many
 /// were left out is told with the next. Not for several threads at once; time comes as an argument.
 /// </summary>
 /// <param name="keep">Happenings of all together, at least 1.</param>
@@ -102,7 +104,11 @@ public sealed class EventBook(int keep)
 
             _free--;
             if (_leftOut > 0)
-                happening = happening with { Text = string.Create(CultureInfo.InvariantCulture, $"{happening.Text} ({_leftOut} more like it were left out)") };
+            {
+                var more = string.Create(CultureInfo.InvariantCulture, $" ({_leftOut} more like it were left out)");
+                happening = happening with { Text = happening.Text + more };
+            }
+
             _leftOut = 0;
             return true;
         }

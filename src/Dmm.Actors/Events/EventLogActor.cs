@@ -4,7 +4,10 @@ using Akka.Actor;
 
 namespace Dmm.Actors.Events;
 
-/// <summary>What happened, and why: the last so many happenings, numbered, for <c>dmm events</c>. What is kept and told decides <see cref="EventBook"/>.</summary>
+/// <summary>
+/// What happened, and why: the last so many happenings, numbered, for <c>dmm events</c>. What is kept and told decides <see
+/// cref="EventBook"/>.
+/// </summary>
 public sealed class EventLogActor : ReceiveActor
 {
     /// <param name="AfterSequence">Only those after it.</param>

@@ -8,7 +8,8 @@ namespace Dmm.Actors.Prediction;
 
 /// <summary>
 /// One estimator and forecaster a VM. Emits all forecasts in one batch each tick, and a single VM's at once when its guest is about to
-/// stall. Holds nothing that samples would not bring back. A model that fails is its VM's affair alone (<see cref="DemandModels"/>): the host is told that nothing
+/// stall. Holds nothing that samples would not bring back. A model that fails is its VM's affair alone (<see cref="DemandModels"/>): the
+/// host is told that nothing
 /// is known of that VM, and neither the others nor the tick notice.
 /// </summary>
 public sealed class PredictorActor : ReceiveActor, IWithTimers
@@ -29,7 +30,8 @@ public sealed class PredictorActor : ReceiveActor, IWithTimers
                 if (failed.Add(sampled.Vm))
                     log.Error(fault, "the model of {0} failed and is made anew; further faults of it are not logged", sampled.Vm);
                 host.Tell(new PredictorProtocol.Lost(sampled.Vm));
-                Happened("modelFailed", sampled.Vm, $"what it needs is not known until its guest speaks again: its model failed ({fault.GetType().Name})");
+                var why = $"its model failed ({fault.GetType().Name})";
+                Happened("modelFailed", sampled.Vm, $"what it needs is not known until its guest speaks again: {why}");
             }
 
             if (taken.Forecast is not { Urgent: true } forecast)

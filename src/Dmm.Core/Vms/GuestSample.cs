@@ -76,7 +76,8 @@ public sealed record GuestSample
     public SampleReason Reason { get; init; }
 
     /// <summary>
-    /// No more memory than it can have, no part larger than the whole, no more swap free than there is. Swap is not bounded by memory, but by
+    /// No more memory than it can have, no part larger than the whole, no more swap free than there is. Swap is not bounded by memory, but
+    /// by
     /// <see cref="MemorySize.MostThereIs"/>.
     /// </summary>
     /// <param name="most">The most memory that the VM can have.</param>

@@ -10,8 +10,10 @@ namespace Dmm.Hypervisors.Guest;
 /// <summary>
 /// Listens to a guest's agent through the host side of its channel, a Unix socket, and comes back whenever the channel breaks: the guest,
 /// its agent and the hypervisor each restart on their own. What a guest writes costs this process a bounded time and memory: long lines are
-/// skipped, a flood is read no faster than <see cref="MaxLinesPerSecond"/>, each of at most <see cref="GuestLine.MaxLength"/>; samples go through
-/// <see cref="SampleBounds"/> and a <see cref="SamplePacer"/>, hellos through a <see cref="HelloPacer"/>. Nothing that it writes ends the listening.
+/// skipped, a flood is read no faster than <see cref="MaxLinesPerSecond"/>, each of at most <see cref="GuestLine.MaxLength"/>; samples go
+/// through
+/// <see cref="SampleBounds"/> and a <see cref="SamplePacer"/>, hellos through a <see cref="HelloPacer"/>. Nothing that it writes ends the
+/// listening.
 /// </summary>
 public sealed class GuestChannel : IAsyncDisposable
 {

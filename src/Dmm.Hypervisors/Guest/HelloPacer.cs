@@ -3,7 +3,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Hypervisors.Guest;
 
 /// <summary>
-/// Lets a guest's hellos through at a bounded rate: a few at once, as when an agent starts and is told its settings, then one in <see cref="Interval"/>. Of those
+/// Lets a guest's hellos through at a bounded rate: a few at once, as when an agent starts and is told its settings, then one in <see
+/// cref="Interval"/>. Of those
 /// that come meanwhile the newest is kept and delivered then: who the guest is in the end is always known.
 /// </summary>
 public sealed class HelloPacer : IAsyncDisposable

@@ -5,7 +5,8 @@ namespace Dmm.Hypervisors.Wire;
 
 /// <summary>
 /// Reads newline-delimited text from a peer that is not trusted: a line longer than the bound is skipped to its end without being kept, so
-/// that neither a broken hypervisor nor a hostile guest can fill this process's memory. That it is too long is told at once, and then each part of it that
+/// that neither a broken hypervisor nor a hostile guest can fill this process's memory. That it is too long is told at once, and then each
+/// part of it that
 /// is skipped, so that whoever reads so many lines a second reads a line without end no faster.
 /// </summary>
 /// <param name="maxLength">The longest line in bytes, its newline not counted.</param>
@@ -14,7 +15,9 @@ public sealed class LineReader(Stream stream, int maxLength) : IAsyncDisposable
     private readonly PipeReader _pipe = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true));
     private bool _skipping;
 
-    /// <summary>The next line, without its newline, or what stands for a part of a long one. A last line that has no newline is torn and is dropped.</summary>
+    /// <summary>
+    /// The next line, without its newline, or what stands for a part of a long one. A last line that has no newline is torn and is dropped.
+    /// </summary>
     public async ValueTask<WireLine> ReadAsync(CancellationToken cancellation)
     {
         while (true)

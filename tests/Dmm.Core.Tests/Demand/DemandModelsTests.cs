@@ -9,7 +9,8 @@ public sealed class DemandModelsTests
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private static readonly VmId Sick = VmId.Parse("sick");
     private static readonly VmId Well = VmId.Parse("well");
-    private static readonly VmSizes Sizes = new(MemorySize.FromMiB(512), MemorySize.Zero, MemorySize.Zero, MemorySize.Zero, MemorySize.Zero);
+    private static readonly VmSizes Sizes =
+        new(MemorySize.FromMiB(512), MemorySize.Zero, MemorySize.Zero, MemorySize.Zero, MemorySize.Zero);
 
     private static GuestSample Sample(int second) => new()
     {

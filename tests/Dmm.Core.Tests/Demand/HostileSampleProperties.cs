@@ -6,7 +6,9 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Demand;
 
-/// <summary>What a guest says is its own affair: whatever it says, in whatever order, its model goes on, and says nothing that the VM can't have.</summary>
+/// <summary>
+/// What a guest says is its own affair: whatever it says, in whatever order, its model goes on, and says nothing that the VM can't have.
+/// </summary>
 public sealed class HostileSampleProperties
 {
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
@@ -52,7 +54,9 @@ public sealed class HostileSampleProperties
                 StallFullMicroseconds = counters[6],
                 Reason = reason,
             },
-            new VmSizes(MemorySize.FromMiB(mib[0]), MemorySize.FromMiB(mib[1]), MemorySize.FromMiB(mib[2]), MemorySize.FromMiB(mib[3]), MemorySize.FromMiB(mib[4]))));
+            new VmSizes(MiB(mib[0]), MiB(mib[1]), MiB(mib[2]), MiB(mib[3]), MiB(mib[4]))));
+
+    private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
 
     [Fact]
     public void Whatever_a_guest_says_its_model_goes_on_and_foresees_no_more_than_the_vm_can_have() => Said.Array[1, 12].Sample(
@@ -74,7 +78,9 @@ public sealed class HostileSampleProperties
         },
         iter: 5_000);
 
-    /// <summary>What stopped the control of a whole host: the difference of two counters, in bytes, is more than a number holds; or nearly so.</summary>
+    /// <summary>
+    /// What stopped the control of a whole host: the difference of two counters, in bytes, is more than a number holds; or nearly so.
+    /// </summary>
     [Theory]
     [InlineData(1L << 51)]
     [InlineData(2_140_000_000_000_000)]
@@ -84,14 +90,17 @@ public sealed class HostileSampleProperties
         var model = new DemandModel(VmId.Parse("liar"), new());
         var sample = new GuestSample
         {
-            At = Start, Source = SampleSource.Agent, MemTotal = MemorySize.FromMiB(500), MemFree = MemorySize.FromMiB(300), MemAvailable = MemorySize.FromMiB(300),
+            At = Start, Source = SampleSource.Agent, MemTotal = MiB(500), MemFree = MiB(300), MemAvailable = MiB(300),
         };
         var sizes = new VmSizes(MemorySize.FromMiB(512), MemorySize.Zero, MemorySize.Zero, MemorySize.Zero, MemorySize.Zero);
         model.Take(sample, sizes, Most);
         IsBounded(model.Take(sample with { At = Start.AddSeconds(1), Refaults = refaults }, sizes, Most), Most);
     }
 
-    /// <summary>An agent that falls silent and speaks again is no guest that read all that it ever read within a second: balloon statistics tell no refaults.</summary>
+    /// <summary>
+    /// An agent that falls silent and speaks again is no guest that read all that it ever read within a second: balloon statistics tell no
+    /// refaults.
+    /// </summary>
     [Fact]
     public void Counters_of_one_source_are_not_compared_with_those_of_another()
     {
@@ -99,12 +108,13 @@ public sealed class HostileSampleProperties
         var sizes = new VmSizes(MemorySize.FromMiB(1024), MemorySize.Zero, MemorySize.Zero, MemorySize.Zero, MemorySize.Zero);
         var agent = new GuestSample
         {
-            At = Start, Source = SampleSource.Agent, MemTotal = MemorySize.FromMiB(1000), MemFree = MemorySize.FromMiB(100), MemAvailable = MemorySize.FromMiB(800),
-            InactiveFile = MemorySize.FromMiB(700), Refaults = 1_000_000, StallSomeMicroseconds = 60_000_000, MajorFaults = 50_000,
+            At = Start, Source = SampleSource.Agent, MemTotal = MiB(1000), MemFree = MiB(100), MemAvailable = MiB(800),
+            InactiveFile = MiB(700), Refaults = 1_000_000, StallSomeMicroseconds = 60_000_000, MajorFaults = 50_000,
         };
         var statistics = new GuestSample
         {
-            At = Start, Source = SampleSource.BalloonStatistics, MemTotal = agent.MemTotal, MemFree = agent.MemFree, MemAvailable = agent.MemAvailable, MajorFaults = 50_000,
+            At = Start, Source = SampleSource.BalloonStatistics, MajorFaults = 50_000,
+            MemTotal = agent.MemTotal, MemFree = agent.MemFree, MemAvailable = agent.MemAvailable,
         };
         var before = model.Take(agent, sizes, Most);
         model.Take(statistics with { At = Start.AddSeconds(6) }, sizes, Most);
@@ -114,7 +124,8 @@ public sealed class HostileSampleProperties
 
     private static void IsBounded(Forecast forecast, MemorySize most)
     {
-        foreach (var size in new[] { forecast.WorkingSet, forecast.Demand, forecast.ShrinkTo, forecast.Need, forecast.Used, forecast.Headroom })
+        MemorySize[] sizes = [forecast.WorkingSet, forecast.Demand, forecast.ShrinkTo, forecast.Need, forecast.Used, forecast.Headroom];
+        foreach (var size in sizes)
             Assert.True(size <= most, $"{size} are more than {most}");
         Assert.InRange(forecast.Harm, 0, 1);
         Assert.True(double.IsFinite(forecast.BytesPerSecond), $"it grows by {forecast.BytesPerSecond} bytes a second");

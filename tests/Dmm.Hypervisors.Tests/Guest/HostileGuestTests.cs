@@ -19,10 +19,14 @@ public sealed class HostileGuestTests : IDisposable
     /// <summary>Pieces of which odd JSON is made; each alone is something that some reader of JSON trips over.</summary>
     private static readonly string[] Pieces =
     [
-        "\"t\"", "\"sample\"", "\"hello\"", "\"\\ud800\"", "\"\\udc00\\ud800\"", "\"\\u0000\"", "\"\\u00\"", "{", "}", "[", "]", ":", ",", "null", "true", "1e999", "-0", "0.1", "1E400",
-        "18446744073709551615", "9223372036854775808", "-9223372036854775809", "\"memTotalKib\"", "\"memFreeKib\"", "\"memAvailableKib\"", "\"refaults\"", "\"why\"", "\"kernel\"", "\"protocol\"",
-        "\u00ff", "\u00c3(", "\u00ed\u00a0\u0080", "\u00f8\u0088\u0080\u0080\u0080", "\0", "\u001b[2J", "\u00ef\u00bb\u00bf", " ", "//", "{\"t\":", "{\"\\ud800\":1,\"t\":", "{\"t\":\"sample\",\"why\":",
-        "{\"t\":\"hello\",\"protocol\":1,\"kernel\":", "{\"t\":\"sample\",\"memTotalKib\":1,\"memFreeKib\":1,\"memAvailableKib\":1,\"refaults\":",
+        "\"t\"", "\"sample\"", "\"hello\"", "\"\\ud800\"", "\"\\udc00\\ud800\"", "\"\\u0000\"", "\"\\u00\"", "{", "}", "[", "]", ":", ",",
+        "null", "true", "1e999", "-0", "0.1", "1E400",
+        "18446744073709551615", "9223372036854775808", "-9223372036854775809", "\"memTotalKib\"", "\"memFreeKib\"", "\"memAvailableKib\"",
+        "\"refaults\"", "\"why\"", "\"kernel\"", "\"protocol\"",
+        "\u00ff", "\u00c3(", "\u00ed\u00a0\u0080", "\u00f8\u0088\u0080\u0080\u0080", "\0", "\u001b[2J", "\u00ef\u00bb\u00bf",
+        " ", "//", "{\"t\":", "{\"\\ud800\":1,\"t\":", "{\"t\":\"sample\",\"why\":",
+        "{\"t\":\"hello\",\"protocol\":1,\"kernel\":",
+        "{\"t\":\"sample\",\"memTotalKib\":1,\"memFreeKib\":1,\"memAvailableKib\":1,\"refaults\":",
     ];
 
     private static readonly Gen<string> Odd = Gen.Frequency(
@@ -87,7 +91,8 @@ public sealed class HostileGuestTests : IDisposable
         {
             await SayAsync(guest, string.Concat(garbage.Select(static line => line.Replace('\n', ' ') + "\n")) + Sample(1000 + ++heard));
             var free = MemorySize.FromKiB(1000 + heard);
-            await _observed.FirstAsync<VmObservation.Sample>(s => s.Value.MemFree == free, () => _time.Advance(TimeSpan.FromMilliseconds(20)));
+            await _observed.FirstAsync<VmObservation.Sample>(
+                s => s.Value.MemFree == free, () => _time.Advance(TimeSpan.FromMilliseconds(20)));
         }
     }
 
@@ -104,7 +109,8 @@ public sealed class HostileGuestTests : IDisposable
         Assert.InRange(sample.Value.StallSomeMicroseconds, 1, SampleBounds.StallPerSecond * 11);
 
         static string Counted(long n) =>
-            $$"""{"t":"sample","memTotalKib":200000,"memFreeKib":1,"memAvailableKib":1,"refaults":{{n}},"stallSomeUs":{{n}},"stallFullUs":{{n}}}""" + "\n";
+            """{"t":"sample","memTotalKib":200000,"memFreeKib":1,"memAvailableKib":1""" +
+            $$""","refaults":{{n}},"stallSomeUs":{{n}},"stallFullUs":{{n}}}""" + "\n";
     }
 
     [Fact]
@@ -133,15 +139,19 @@ public sealed class HostileGuestTests : IDisposable
         using var guest = await ConnectedAsync();
         const int Size = 4 << 20;
         var all = SayAsync(guest, new string('x', Size) + "\n" + Sample(5));
-        await _observed.FirstAsync<VmObservation.Sample>(static s => s.Value.MemFree == MemorySize.FromKiB(5), () => _time.Advance(TimeSpan.FromMilliseconds(10)));
+        await _observed.FirstAsync<VmObservation.Sample>(
+            static s => s.Value.MemFree == MemorySize.FromKiB(5), () => _time.Advance(TimeSpan.FromMilliseconds(10)));
         await all;
         Assert.Equal(1, _channel.Refused);
         var least = Size / (double)(GuestChannel.MaxLinesPerSecond * GuestLine.MaxLength);
-        Assert.True(_time.GetUtcNow() - _time.Start >= TimeSpan.FromSeconds(least - 1), $"{Size} bytes were read in {_time.GetUtcNow() - _time.Start}");
+        var took = _time.GetUtcNow() - _time.Start;
+        Assert.True(took >= TimeSpan.FromSeconds(least - 1), $"{Size} bytes were read in {took}");
     }
 
     private static string Sample(long free) =>
-        string.Create(CultureInfo.InvariantCulture, $$"""{"t":"sample","memTotalKib":200000,"memFreeKib":{{free}},"memAvailableKib":{{free}}}""") + "\n";
+        string.Create(
+            CultureInfo.InvariantCulture, $$"""{"t":"sample","memTotalKib":200000,"memFreeKib":{{free}},"memAvailableKib":{{free}}}""")
+        + "\n";
 
     private static async Task SayAsync(Socket guest, string text)
     {

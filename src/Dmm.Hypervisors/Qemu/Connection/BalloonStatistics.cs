@@ -8,7 +8,8 @@ namespace Dmm.Hypervisors.Qemu.Connection;
 
 /// <summary>
 /// What a guest without an agent tells through its balloon driver, in whole seconds: sizes, faults and swap traffic. Every figure comes
-/// from the guest and is bounded as the agent's are (<see cref="SampleBounds"/>); answers that make no sense tell nothing. Source: QEMU, docs/interop/virtio-balloon-stats; VIRTIO 1.2, 5.5.6.3.
+/// from the guest and is bounded as the agent's are (<see cref="SampleBounds"/>); answers that make no sense tell nothing. Source: QEMU,
+/// docs/interop/virtio-balloon-stats; VIRTIO 1.2, 5.5.6.3.
 /// </summary>
 public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimeProvider time)
 {

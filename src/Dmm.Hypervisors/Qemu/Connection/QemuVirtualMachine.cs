@@ -372,7 +372,9 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
             // Where it was thrown is for the log; why is for people.
             if (e is not HypervisorException)
                 _log($"VM '{_handle.Id}': following its {what} failed: {e}");
-            _brokenWhy = e is HypervisorException ? e.Message : $"following the VM's {what} failed: {ForeignText.CleanLines(e.Message, 200)}";
+            _brokenWhy = e is HypervisorException
+                ? e.Message
+                : $"following the VM's {what} failed: {ForeignText.CleanLines(e.Message, 200)}";
             await _qmp.DisposeAsync().ConfigureAwait(false);
         }
     }

@@ -67,7 +67,8 @@ internal sealed class QemuDimms(QmpClient qmp)
     {
         switch (e.Name)
         {
-            case "ACPI_DEVICE_OST" when QmpJson.MemberOf(e.Data, "info") is var info && QmpJson.TextOrEmpty(info, "device") is { Length: > 0 } id
+            case "ACPI_DEVICE_OST" when QmpJson.MemberOf(e.Data, "info") is var info
+                && QmpJson.TextOrEmpty(info, "device") is { Length: > 0 } id
                 && IntOf(info, "source") == Ejection:
                 lock (_gate)
                 {

@@ -196,7 +196,8 @@ public sealed class QmpClient : IAsyncDisposable
                 {
                     WireLineKind.End when _greeting.Task.IsCompleted => "QEMU closed the connection",
                     WireLineKind.End => "closed without a QMP greeting; this is no QMP socket",
-                    WireLineKind.TooLong or WireLineKind.Skipped => $"sent a line longer than {_options.MaxLineLength} bytes; this is no QMP server that DMM knows",
+                    WireLineKind.TooLong or WireLineKind.Skipped =>
+                        $"sent a line longer than {_options.MaxLineLength} bytes; this is no QMP server that DMM knows",
                     _ => Take(QmpMessage.Parse(line.Text)) ?? "",
                 };
             }

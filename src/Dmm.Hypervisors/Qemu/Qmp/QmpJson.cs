@@ -37,7 +37,9 @@ internal static class QmpJson
 
     /// <summary>A count, zero or more; null where there is none, as where a guest has not told it (QEMU shows 2^64 − 1 then).</summary>
     public static long? CountOrNull(JsonElement element, string name) =>
-        MemberOf(element, name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var number) && number >= 0 ? number : null;
+        MemberOf(element, name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var number) && number >= 0
+            ? number
+            : null;
 
     /// <summary>Undefined where there is no such member, or <paramref name="element"/> is no object: then asking it throws.</summary>
     public static JsonElement MemberOf(JsonElement element, string name) =>
