@@ -93,7 +93,9 @@ public sealed class HostilePlanProperties
         var demand = used + MemorySize.FromMiB(chance.Between(0, 1024));
         return new(vm, used, demand, demand + MemorySize.FromMiB(chance.Between(0, 256)), chance.OneIn(6), Now)
         {
-            Need = used, Used = used, Harm = chance.OneIn(3) ? chance.Between(1, 100) / 100.0 : 0,
+            Need = used,
+            Used = used,
+            Harm = chance.OneIn(3) ? chance.Between(1, 100) / 100.0 : 0,
         };
     }
 

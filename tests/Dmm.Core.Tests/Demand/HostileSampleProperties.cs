@@ -90,7 +90,11 @@ public sealed class HostileSampleProperties
         var model = new DemandModel(VmId.Parse("liar"), new());
         var sample = new GuestSample
         {
-            At = Start, Source = SampleSource.Agent, MemTotal = MiB(500), MemFree = MiB(300), MemAvailable = MiB(300),
+            At = Start,
+            Source = SampleSource.Agent,
+            MemTotal = MiB(500),
+            MemFree = MiB(300),
+            MemAvailable = MiB(300),
         };
         var sizes = new VmSizes(MemorySize.FromMiB(512), MemorySize.Zero, MemorySize.Zero, MemorySize.Zero, MemorySize.Zero);
         model.Take(sample, sizes, Most);
@@ -108,13 +112,24 @@ public sealed class HostileSampleProperties
         var sizes = new VmSizes(MemorySize.FromMiB(1024), MemorySize.Zero, MemorySize.Zero, MemorySize.Zero, MemorySize.Zero);
         var agent = new GuestSample
         {
-            At = Start, Source = SampleSource.Agent, MemTotal = MiB(1000), MemFree = MiB(100), MemAvailable = MiB(800),
-            InactiveFile = MiB(700), Refaults = 1_000_000, StallSomeMicroseconds = 60_000_000, MajorFaults = 50_000,
+            At = Start,
+            Source = SampleSource.Agent,
+            MemTotal = MiB(1000),
+            MemFree = MiB(100),
+            MemAvailable = MiB(800),
+            InactiveFile = MiB(700),
+            Refaults = 1_000_000,
+            StallSomeMicroseconds = 60_000_000,
+            MajorFaults = 50_000,
         };
         var statistics = new GuestSample
         {
-            At = Start, Source = SampleSource.BalloonStatistics, MajorFaults = 50_000,
-            MemTotal = agent.MemTotal, MemFree = agent.MemFree, MemAvailable = agent.MemAvailable,
+            At = Start,
+            Source = SampleSource.BalloonStatistics,
+            MajorFaults = 50_000,
+            MemTotal = agent.MemTotal,
+            MemFree = agent.MemFree,
+            MemAvailable = agent.MemAvailable,
         };
         var before = model.Take(agent, sizes, Most);
         model.Take(statistics with { At = Start.AddSeconds(6) }, sizes, Most);
