@@ -98,6 +98,18 @@ public sealed class KeeperStories : HostFixture
     }
 
     [Fact]
+    public void A_keeper_that_fails_takes_its_host_with_it_and_both_start_anew()
+    {
+        StartKeeper();
+        CreateVm();
+        _store.LookFault = new InvalidOperationException("nobody foresaw this");
+        UntilKept(_ => _store.LookFault is null);
+        UntilKept(s => s.Journal!.Condition == JournalCondition.Well && s.State.Vms.ContainsKey(Vm));
+        Assert.IsType<HostProtocol.Done>(Change(new HostProtocol.ResizeVm(Vm, MiB(512))));
+        UntilKept(_ => Guest("vm").Sizes.Actual == MiB(512));
+    }
+
+    [Fact]
     public void The_ledger_governs_before_any_vm_has_reported()
     {
         StartKeeper();

@@ -75,7 +75,12 @@ public sealed class HostKeeper : ReceiveActor, IWithTimers
             (_picture, _told, _fault) = (left.Picture ?? _picture, Math.Max(_told, left.Sequence), left.Fault);
             _writes.Clear();
         });
-        Receive<Terminated>(_ => HostEnded());
+        Receive<Terminated>(terminated =>
+        {
+            // Not that of a host that a keeper before this one had stopped.
+            if (terminated.ActorRef.Equals(_host))
+                HostEnded();
+        });
         Receive<Tick>(_ => Look());
         Receive<TryAgain>(_ => Mend());
         Receive<Mended>(mended =>
@@ -103,13 +108,21 @@ public sealed class HostKeeper : ReceiveActor, IWithTimers
         Start();
     }
 
+    /// <summary>The host's actor is no child of this one: it would go on, known to nobody, and keep its name from the next.</summary>
+    protected override void PreRestart(Exception reason, object message)
+    {
+        if (!_host.IsNobody())
+            Context.Stop(_host);
+        base.PreRestart(reason, message);
+    }
+
     private void Start()
     {
         (_fault, _lost) = (null, null);
         _writes.Clear();
         try
         {
-            // At the top, where it always was: its path is part of logs and of what the cluster's nodes know of each other.
+            // At the top, where it always was: its path is part of logs.
 #pragma warning disable AK1008
             _host = Context.System.ActorOf(_props(new(Self, _told)), HostActor.Name);
 #pragma warning restore AK1008

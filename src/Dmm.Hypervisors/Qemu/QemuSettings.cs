@@ -59,9 +59,14 @@ public sealed record QemuSettings
 
     /// <summary>
     /// TCG's cache of translated code. Without a bound QEMU takes up to 1 GiB of host memory for each VM; a small Linux guest that boots
-    /// and works fills about 62 MiB. When it is full it is emptied, and code is translated again: a guest with much code wants more.
+    /// and works fills about 62 MiB. When it is full it is emptied, and code is translated again: a guest with much code wants more. At
+    /// least
+    /// <see cref="LeastTranslationCache"/>.
     /// </summary>
     public MemorySize TranslationCache { get; init; } = MemorySize.FromMiB(64);
+
+    /// <summary>QEMU takes as little as 1 MiB (tcg/region.c), but then a guest's boot is translated again and again.</summary>
+    public static MemorySize LeastTranslationCache => MemorySize.FromMiB(8);
 
     /// <summary>The unit of plugging. QEMU's own default on x86 is the host's huge page, which is the same.</summary>
     public MemorySize BlockSize { get; init; } = MemorySize.FromMiB(2);
@@ -77,6 +82,13 @@ public sealed record QemuSettings
 
     /// <summary>For a process to be gone once it was told to quit or was killed: memory of tens of GiB takes seconds to be freed.</summary>
     public TimeSpan ExitDeadline { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>
+    /// Whether guests with a user network reach beyond it. Closed, they get an address and nothing else: QEMU's user network leads every
+    /// guest to this host's loopback
+    /// (10.0.2.2) and to whatever this host reaches, with the daemon's own rights.
+    /// </summary>
+    public bool OpenUserNetwork { get; init; }
 
     /// <summary>How often a guest without an agent tells its balloon statistics; whole seconds.</summary>
     public TimeSpan StatsPeriod { get; init; } = TimeSpan.FromSeconds(1);
@@ -107,7 +119,7 @@ public sealed record QemuSettings
         : MemorySlots is < 1 or > 256 ? $"dmm.qemu.memory-slots is {MemorySlots}; it must be from 1 to 256"
         : BlockSize < MemorySize.FromMiB(1) || !long.IsPow2(BlockSize.Bytes)
             ? $"dmm.qemu.block-size is {BlockSize}; it must be a power of two from 1 MiB"
-        : TranslationCache < MemorySize.FromMiB(16) ? $"dmm.qemu.translation-cache is {TranslationCache}; it must be at least 16 MiB"
+        : TranslationCache < LeastTranslationCache ? $"dmm.qemu.tb-size is {TranslationCache}; it must be at least {LeastTranslationCache}"
         : StatsPeriod < TimeSpan.FromSeconds(1) ? $"dmm.qemu.stats-period is {StatsPeriod}; it must be at least 1 s"
         : null;
 }

@@ -5,6 +5,7 @@ using Dmm.Core.Hypervisors;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
+using Dmm.Files;
 
 namespace Dmm.Hypervisors.Simulation;
 
@@ -156,8 +157,16 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
 
     private SimulatedGuest Read(VmId id)
     {
-        var stored = JsonSerializer.Deserialize<Stored>(File.ReadAllText(FileOf(id)))
-            ?? throw new HypervisorException($"{FileOf(id)} is empty; remove it to let go of the simulated VM");
+        Stored stored;
+        try
+        {
+            stored = JsonSerializer.Deserialize<Stored>(RegularFile.ReadText(FileOf(id))) ?? throw new JsonException("it is null");
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or JsonException)
+        {
+            throw new HypervisorException($"{FileOf(id)} can't be read ({fault.Message}); remove it to let go of the simulated VM", fault);
+        }
+
         return new(new(stored.Base), _settings, SeedOf(id))
         {
             Plugged = new(stored.Plugged),

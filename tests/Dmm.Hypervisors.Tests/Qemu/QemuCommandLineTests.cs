@@ -89,7 +89,15 @@ public sealed class QemuCommandLineTests
     public void There_is_a_network_only_where_it_is_asked_for()
     {
         Assert.DoesNotContain("-netdev", Build(Spec));
-        Assert.Contains("user,id=net0", Build(Spec with { Network = VmNetwork.User }));
+        Assert.Contains("-netdev", Build(Spec with { Network = VmNetwork.User }));
+    }
+
+    [Fact]
+    public void A_guest_reaches_neither_its_host_nor_the_outside_unless_that_is_opened()
+    {
+        var spec = Spec with { Network = VmNetwork.User };
+        Assert.Contains("user,id=net0,restrict=on", Build(spec));
+        Assert.Contains("user,id=net0", Build(spec, Settings with { OpenUserNetwork = true }));
     }
 
     [Fact]
