@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Dmm.Files;
 
 namespace Dmm.Lab.Replay;
 
@@ -54,7 +55,7 @@ public sealed record MechanismDelays
     {
         try
         {
-            var delays = JsonSerializer.Deserialize<MechanismDelays>(File.ReadAllText(file), Json) ?? throw new JsonException("it is null");
+            var delays = JsonSerializer.Deserialize<MechanismDelays>(RegularFile.ReadText(file), Json) ?? throw new JsonException("it is null");
             return delays.Fault() is { } fault ? throw new JsonException(fault) : delays;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
