@@ -17,6 +17,7 @@ public sealed class LayerTests
             [
                 typeof(Core.Memory.Ledger).Assembly,
                 typeof(Actors.Hosts.HostActor).Assembly,
+                typeof(Files.FileFacts).Assembly,
                 typeof(Hypervisors.Qemu.QemuHypervisor).Assembly,
                 typeof(Settings.DmmSettings).Assembly,
                 typeof(Contracts.VmView).Assembly,
@@ -29,7 +30,7 @@ public sealed class LayerTests
     public void Core_knows_the_base_library_alone()
     {
         Hold(Types().That().ResideInNamespaceMatching(Core).Should().NotDependOnAny(
-            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Akka|Dmm\.(Actors|Hypervisors|Daemon|Settings|Contracts|Cli|Lab)|LinqToDB|Newtonsoft)(\..*)?$")));
+            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Akka|Dmm\.(Actors|Files|Hypervisors|Daemon|Settings|Contracts|Cli|Lab)|LinqToDB|Newtonsoft)(\..*)?$")));
         Assert.NotEmpty(Types().That().ResideInNamespaceMatching(Core).GetObjects(House));
     }
 
@@ -55,7 +56,7 @@ public sealed class LayerTests
     [Fact]
     public void The_actor_shell_knows_no_edge() =>
         Hold(Types().That().ResideInNamespaceMatching(@"^Dmm\.Actors(\..*)?$").Should().NotDependOnAny(
-            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Dmm\.(Hypervisors|Daemon|Settings|Contracts|Cli|Lab)|Microsoft\.AspNetCore|System\.(IO|Net))(\..*)?$")));
+            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Dmm\.(Files|Hypervisors|Daemon|Settings|Contracts|Cli|Lab)|Microsoft\.AspNetCore|System\.(IO|Net))(\..*)?$")));
 
     [Fact]
     public void Drivers_know_no_actors() =>

@@ -67,12 +67,12 @@ public sealed class NetworkFacts
         };
         var arguments = QemuCommandLine.Build(spec, settings, VmFolder.Of(settings, spec.Id), QemuAccel.Tcg, MemorySize.FromGiB(4)).ToList();
         var network = arguments[arguments.IndexOf("-netdev") + 1];
-        return Process.Start(new ProcessStartInfo(
-            settings.Binary,
-            [
-                "-M", "none", "-nodefaults", "-display", "none", "-netdev", network, "-netdev", "hubport,hubid=0,id=h0,netdev=net0",
-                "-netdev", $"socket,id=card,udp=127.0.0.1:{card},localaddr=127.0.0.1:{qemu}", "-netdev", "hubport,hubid=0,id=h1,netdev=card",
-            ]) { RedirectStandardError = true })!;
+        string[] hubs =
+        [
+            "-M", "none", "-nodefaults", "-display", "none", "-netdev", network, "-netdev", "hubport,hubid=0,id=h0,netdev=net0",
+            "-netdev", $"socket,id=card,udp=127.0.0.1:{card},localaddr=127.0.0.1:{qemu}", "-netdev", "hubport,hubid=0,id=h1,netdev=card",
+        ];
+        return Process.Start(new ProcessStartInfo(settings.Binary, hubs) { RedirectStandardError = true })!;
     }
 
     /// <summary>Asks who has an address until that is answered; before QEMU listens nobody answers.</summary>
