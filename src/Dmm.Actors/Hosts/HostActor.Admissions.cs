@@ -85,6 +85,13 @@ public sealed partial class HostActor
             return;
         }
 
+        // What runs under its name was taken in under another one meanwhile.
+        if (_state.GovernedAs(launched.Handle) is { } other)
+        {
+            EndAdmission(launched.Vm, AdmissionEnd.Failed, $"{launched.Handle.Whereabouts()}, which its launch found, is governed as {other} already");
+            return;
+        }
+
         Record(new VmLaunched(Now, launched.Vm, launched.Handle), _ =>
         {
             _admission.Tell(new AdmissionProtocol.Finished(launched.Vm, null));

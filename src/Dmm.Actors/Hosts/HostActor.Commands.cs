@@ -22,11 +22,12 @@ public sealed partial class HostActor
 
     private void Adopt(HostProtocol.AdoptVm adopt)
     {
-        var (id, size) = (adopt.Handle.Id, adopt.Ceiling + adopt.Overhead);
+        var id = adopt.Handle.Id;
+        var size = MemorySize.Max(adopt.Ceiling + adopt.Overhead, adopt.Resident ?? MemorySize.Zero);
         // What one that was let go of holds is taken already.
         var known = _state.LetGoAs(adopt.Handle);
-        var free = known is { } name ? _state.Ledger.Gone(name).Free : _state.Ledger.Free;
-        if (InUse(id) is { } conflict)
+        var ledger = known is { } name ? _state.Ledger.Gone(name) : _state.Ledger;
+        if ((InUse(id) ?? Governed(adopt)) is { } conflict)
         {
             Sender.Tell(conflict);
         }
@@ -38,20 +39,36 @@ public sealed partial class HostActor
         {
             Sender.Tell(overcommitted);
         }
-        else if (size > free)
+        else if (size > ledger.Free)
         {
             Refuse(HostProtocol.RefusalKind.Refused,
-                $"{id} can become {adopt.Ceiling} as its devices stand and costs about {adopt.Overhead} beside, but only {free} of dmm.host.memory {_state.Ledger.HostMemory} are free");
+                $"{id} can become {adopt.Ceiling} as its devices stand and costs about {adopt.Overhead} beside{(size > adopt.Ceiling + adopt.Overhead ? $", and its process holds {size}" : "")}, "
+                    + $"but only {ledger.Free} of dmm.host.memory {ledger.HostMemory} are free");
+        }
+        else if (NotGuaranteed(ledger, id, adopt.Policy.Min, adopt.Overhead) is { } missing)
+        {
+            Sender.Tell(missing);
         }
         else
         {
             var sender = Sender;
             Record(new VmAdopted(Now, adopt.Policy, adopt.Handle, adopt.Ceiling, adopt.Overhead), _ =>
             {
+                if (adopt.Resident is { } resident)
+                    _state = _state with { Ledger = _state.Ledger.Holds(id, resident) };
                 Spawn(id);
-                sender.Tell(new HostProtocol.Done(id, $"adopted with {adopt.Ceiling}", []));
+                sender.Tell(new HostProtocol.Done(id, $"adopted with {adopt.Ceiling}", adopt.Notes));
             });
         }
+    }
+
+    /// <summary>One process under two names would be claimed twice, and two actors would pull at one balloon.</summary>
+    private HostProtocol.Refused? Governed(HostProtocol.AdoptVm adopt)
+    {
+        var name = _state.GovernedAs(adopt.Handle)
+            // Its launch may still be under way: then its process is not known here yet.
+            ?? (adopt.LaunchedAs is { } launched && (_state.Vms.ContainsKey(launched) || _state.Admissions.ContainsKey(launched)) ? launched : null);
+        return name is { } governed ? new(HostProtocol.RefusalKind.Conflict, $"{adopt.Handle.Whereabouts()} is governed as {governed} already") : null;
     }
 
     private void SetPolicy(HostProtocol.SetPolicy set)
@@ -84,9 +101,9 @@ public sealed partial class HostActor
         {
             Refuse(HostProtocol.RefusalKind.Refused, $"{set.Vm}: max {set.Max} is more than the {most} that its devices, and those that can be added while it runs, allow");
         }
-        else if (set.Min > vm.Policy.Min && MissingForMin(set.Vm, policy.Min) is { IsZero: false } missing)
+        else if (set.Min > vm.Policy.Min && NotGuaranteed(_state.Ledger, set.Vm, policy.Min, vm.Overhead) is { } missing)
         {
-            Refuse(HostProtocol.RefusalKind.Refused, $"{set.Vm}: min {policy.Min} can't be guaranteed: with the peers' mins {missing} are missing on this host");
+            Sender.Tell(missing);
         }
         else
         {
@@ -130,6 +147,8 @@ public sealed partial class HostActor
                 notes = [$"{size} was rounded to {target}, {(whole ? $"its base and whole blocks of {block}" : $"a multiple of the block of {block}")}"];
         }
 
+        if (_reports.GetValueOrDefault(resize.Vm)?.Capabilities?.Keeps is { } keeps && target < vm.Promise.Granted)
+            notes = notes.Add($"what it gives does not come back to the host: {keeps}");
         var sender = Sender;
         Record(new OperatorTargetSet(Now, resize.Vm, target), _ =>
         {
@@ -218,12 +237,9 @@ public sealed partial class HostActor
 
     private void Refuse(HostProtocol.RefusalKind kind, string why) => Sender.Tell(new HostProtocol.Refused(kind, why));
 
-    /// <summary>What is missing on this host for all mins to be guaranteed together, with this VM's set to <paramref name="min"/>.</summary>
-    private MemorySize MissingForMin(VmId id, MemorySize min)
-    {
-        var sum = _state.Ledger.Fixed;
-        foreach (var (vm, record) in _state.Vms)
-            sum += (vm == id ? min : record.Policy.Min) + _state.Ledger.Claims[vm].Overhead;
-        return sum.MinusOrZero(_state.Ledger.HostMemory);
-    }
+    private HostProtocol.Refused? NotGuaranteed(Ledger ledger, VmId id, MemorySize min, MemorySize overhead) =>
+        Guarantees.Missing(ledger, _state.Policies(), id, min, overhead) is { IsZero: false } missing
+            ? new(HostProtocol.RefusalKind.Refused,
+                $"{id}: min {min} can't be guaranteed: with the peers' mins {missing} are missing on this host{Guarantees.Keepers(ledger)}")
+            : null;
 }

@@ -119,8 +119,10 @@ public sealed partial class HostActor : ReceivePersistentActor
 
         // A young VM costs less than it will: what is expected stays set aside, or others would be promised it and the claim outgrow the host later.
         var overhead = MemorySize.Max(vm.Overhead, report.Cost?.Overhead ?? MemorySize.Zero);
-        _state = _state with { Ledger = before.Observe(report.Vm, standing.Actual, overhead) };
-        if (_state.Ledger.Claims[report.Vm] != before.Claims[report.Vm] || report.Phase != phase || (vm.Promise.Target < vm.Promise.Granted && standing.Target == vm.Promise.Target))
+        _state = _state with { Ledger = before.Observe(report.Vm, standing.Actual, overhead, report.Resident, looks: _watch is not null) };
+        if (report.Resident is not null)
+            _heardOf.Add(report.Vm);
+        if (_state.Ledger.Claims[report.Vm].Differs(before.Claims[report.Vm]) || report.Phase != phase || (vm.Promise.Target < vm.Promise.Granted && standing.Target == vm.Promise.Target))
             QueuePlan();
         SayDeficit();
         _movers[report.Vm] = _movers.GetValueOrDefault(report.Vm, new()).Observe(standing.Actual, vm.Promise.Target, report.Phase, Now);

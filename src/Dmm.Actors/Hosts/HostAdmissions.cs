@@ -32,7 +32,9 @@ public static class HostAdmissions
 
     /// <summary>Why a VM can never be made room for as things stand; null where it can.</summary>
     public static string? Never(HostState state, VmSpec spec, MemorySize overhead, MemorySize imageNeeds) =>
-        AdmissionRules.Never(spec, overhead, imageNeeds, Room(state), state.Vms.Aggregate(MemorySize.Zero, (sum, vm) => sum + vm.Value.Policy.Min));
+        AdmissionRules.Never(spec, overhead, imageNeeds, Room(state), state.Vms.Aggregate(MemorySize.Zero, (sum, vm) => sum + vm.Value.Policy.Min)) is { } why
+            ? why + Guarantees.Keepers(state.Ledger)
+            : null;
 
     /// <summary>Where an end leads from here; null where it can't be had any more: a launch ends by itself, in one way or the other.</summary>
     public static AdmissionState? EndOf(AdmissionRecord admission, AdmissionEnd end) => AdmissionLife.After(admission.State, end switch
@@ -49,7 +51,7 @@ public static class HostAdmissions
         if (admission.Plan is not { } plan)
             return admission.Why is { } why ? $"{Late}: {why}" : Late;
         var owing = plan.From.Where(part => !Outstanding(part, state).IsZero).Select(part => $"{part.Vm} gave {part.Size.MinusOrZero(Outstanding(part, state))} of {part.Size}");
-        return $"{Late}: {plan.For.MinusOrZero(state.Ledger.Free)} of {plan.For} were missing; {string.Join(", ", owing)}".TrimEnd(' ', ';');
+        return $"{Late}: {plan.For.MinusOrZero(state.Ledger.Free)} of {plan.For} were missing; {string.Join(", ", owing)}".TrimEnd(' ', ';') + Guarantees.Keepers(state.Ledger);
     }
 
     /// <summary>What of a part has not come yet.</summary>
@@ -123,7 +125,7 @@ public static class HostAdmissions
         return goal;
     }
 
-    private static MemorySize Room(HostState state) => AdmissionRules.Room(state.Ledger, state.Vms.ToDictionary(vm => vm.Key, vm => vm.Value.Policy));
+    private static MemorySize Room(HostState state) => AdmissionRules.Room(state.Ledger, state.Policies());
 
     private static AdmissionLine QueueOf(
         HostState state,

@@ -60,7 +60,7 @@ public static class HostPlanner
         foreach (var (vm, record) in state.Vms)
         {
             var (claim, report) = (state.Ledger.Claims[vm], reports.GetValueOrDefault(vm));
-            budget = budget.MinusOrZero(claim.Overhead);
+            budget = budget.MinusOrZero(claim.Beside);
             bids.Add(HostAdmissions.Bound(BidOf(vm, record, claim, report, Fresh(forecasts.GetValueOrDefault(vm), now), settings), gathered));
             (promises[vm], policies[vm]) = (record.Promise, record.Policy);
             if (report is not null && HostDispatch.Answer(report, told.GetValueOrDefault(vm), record.Promise) is { } standing)
@@ -182,6 +182,11 @@ public static class HostPlanner
         }
 
         bid = bid.With(forecast, settings.Step, settings.DeadBand, settings.GuestMargin);
+        // What does not come back to the host is taken of nobody.
+        if (!claim.Kept.IsZero)
+            bid = bid with { TakenTo = held };
+        else if (report?.Capabilities?.Keeps is not null)
+            bid = bid with { TakenTo = MemorySize.Max(bid.TakenTo, held.MinusOrZero(report.Sizes?.Plugged ?? MemorySize.Zero)) };
         var want = MemorySize.Max(bid.Want, owed);
         if (report is { Sizes: { } sizes, Capabilities: { } can })
             want = MemoryLayout.LeastFrom(want, sizes, can);

@@ -17,7 +17,17 @@ public static class HostProtocol
     // From operators; answered by Done or Refused.
 
     /// <param name="Ceiling">The most that its devices let it become as they stand (<see cref="VmSizes.Ceiling"/>), which it is granted.</param>
-    public sealed record AdoptVm(VmHandle Handle, VmPolicy Policy, MemorySize Ceiling, MemorySize Overhead);
+    public sealed record AdoptVm(VmHandle Handle, VmPolicy Policy, MemorySize Ceiling, MemorySize Overhead)
+    {
+        /// <summary>What its process holds of the host; null where nobody could look.</summary>
+        public MemorySize? Resident { get; init; }
+
+        /// <summary>The name under which this daemon's driver launched the process; null where somebody else did.</summary>
+        public VmId? LaunchedAs { get; init; }
+
+        /// <summary>What is to be known of it, a line each.</summary>
+        public ImmutableArray<string> Notes { get; init; } = [];
+    }
 
     /// <summary>What is null stays.</summary>
     public sealed record SetPolicy(VmId Vm, MemorySize? Min, MemorySize? Max, int? Shares)

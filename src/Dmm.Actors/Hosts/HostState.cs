@@ -129,6 +129,9 @@ public sealed record HostState(Ledger Ledger)
         return events.ToImmutable();
     }
 
+    /// <summary>The policies of the VMs that run.</summary>
+    public Dictionary<VmId, VmPolicy> Policies() => Vms.ToDictionary(vm => vm.Key, vm => vm.Value.Policy);
+
     /// <summary>One that was let go of does not run any more.</summary>
     public HostState Gone(VmId id) => LetGo.ContainsKey(id) ? this with { LetGo = LetGo.Remove(id), Ledger = Ledger.Gone(id) } : this;
 
@@ -137,6 +140,9 @@ public sealed record HostState(Ledger Ledger)
 
     /// <summary>Under which name a process was let go of that is to be governed again; null where it was not.</summary>
     public VmId? LetGoAs(VmHandle handle) => LetGo.Where(vm => vm.Value.SameProcess(handle)).Select(vm => (VmId?)vm.Key).FirstOrDefault();
+
+    /// <summary>Under which name a process is governed; null where it is not.</summary>
+    public VmId? GovernedAs(VmHandle handle) => Vms.Where(vm => vm.Value.Handle.SameProcess(handle)).Select(vm => (VmId?)vm.Key).FirstOrDefault();
 
     private static IEnumerable<IHostEvent> Condense(AdmissionRecord a)
     {

@@ -35,6 +35,7 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
     private GuestHello? _hello;
     private GuestSample? _sample;
     private HostCost? _cost;
+    private MemorySize? _resident;
 
     public VmActor(VmId id, IActorRef host, IActorRef predictor, IHypervisor hypervisor, VmActorSettings settings)
     {
@@ -140,6 +141,7 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
         switch (fact)
         {
             case VmObservation.Sizes sizes:
+                _resident = sizes.Resident ?? _resident;
                 Feed(new VmCommand.ObserveSizes(sizes.Value));
                 break;
             case VmObservation.Sample sample:
@@ -227,9 +229,12 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
             Hello = _hello,
             Sample = _sample,
             Cost = _cost,
+            Resident = _resident,
             Warnings = Warnings(),
             Stopping = _stopping,
         });
+        // Told once: it is of the moment of those sizes, and the host looks itself from time to time.
+        _resident = null;
     }
 
     private ImmutableArray<string> Warnings() =>

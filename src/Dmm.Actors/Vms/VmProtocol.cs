@@ -60,6 +60,9 @@ public static class VmProtocol
 
         public GuestSample? Sample { get; init; }
 
+        /// <summary>What its process held when these sizes were read; null where that was told before, or nobody could look.</summary>
+        public MemorySize? Resident { get; init; }
+
         /// <summary>As measured; null until it was.</summary>
         public HostCost? Cost { get; init; }
 

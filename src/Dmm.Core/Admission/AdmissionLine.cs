@@ -42,6 +42,7 @@ public sealed class AdmissionLine
     private readonly MemorySize _room;
     private readonly QueueRules _rules;
     private readonly bool _lawDecides;
+    private readonly string _keepers;
     private readonly Dictionary<VmId, MemorySize> _levels = [];
     private readonly HashSet<VmId> _moving;
     private MemorySize _free;
@@ -58,6 +59,7 @@ public sealed class AdmissionLine
         _byName = peers.ToDictionary(peer => peer.Bid.Vm);
         _moving = [.. _line.SelectMany(a => a.Plan?.From ?? []).Select(part => part.Vm)];
         _free = ledger.Free;
+        _keepers = Guarantees.Keepers(ledger);
     }
 
     public static IEnumerable<AdmissionRecord> InOrder(IEnumerable<AdmissionRecord> admissions) =>
@@ -149,7 +151,7 @@ public sealed class AdmissionLine
         if (a.LeastSize > _room)
         {
             return Waits(a, WaitCause.Guarantees,
-                $"it lacks {missing}, and the guarantees of the VMs that run leave room for {_room} of the {a.LeastSize} that it needs: one of them must end, or be guaranteed less");
+                $"it lacks {missing}, and the guarantees of the VMs that run leave room for {_room} of the {a.LeastSize} that it needs: one of them must end, or be guaranteed less{_keepers}");
         }
 
         var made = Room(a, a.Size, now) ?? (a.LeastSize < a.Size ? Room(a, a.LeastSize, now) : null);
@@ -162,7 +164,7 @@ public sealed class AdmissionLine
         }
 
         var most = RoomPlanner.Most(_peers, _levels, _rules.Step);
-        return Waits(a, WaitCause.PeersCanNot, $"it lacks {missing}, and its peers can be counted on for {most} now; the rest they use, or can't be moved");
+        return Waits(a, WaitCause.PeersCanNot, $"it lacks {missing}, and its peers can be counted on for {most} now; the rest they use, or can't be moved{_keepers}");
     }
 
     private MemorySize Covers(RoomPlan plan) => RoomPlanner.Covers(plan, _byName, _levels, _rules.Step);

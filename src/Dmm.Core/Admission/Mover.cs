@@ -41,6 +41,9 @@ public sealed record Mover
 
     public TimeSpan TimeFor(MemorySize size) => TimeSpan.FromSeconds(Math.Min(86_400, size.Bytes / (double)Pace.Bytes));
 
+    /// <summary>It said that it gave, and its host never got that back.</summary>
+    public Mover Kept() => this with { Trust = Math.Max(LeastTrust, Trust * 0.5) };
+
     /// <param name="target">What it was told to become.</param>
     public Mover Observe(MemorySize actual, MemorySize target, VmPhase phase, DateTimeOffset now)
     {

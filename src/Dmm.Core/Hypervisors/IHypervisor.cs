@@ -37,6 +37,9 @@ public interface IHypervisor : IAsyncDisposable
     /// </summary>
     Task<VmHandle?> FindAsync(VmSpec spec, CancellationToken cancellation);
 
+    /// <summary>The name under which this driver launched the process that a handle means, whoever governs it; null where somebody else started it.</summary>
+    VmId? LaunchedAs(VmHandle handle) => null;
+
     /// <summary>Looks at a VM that someone else started, without changing it, and says how it can be reached from now on.</summary>
     /// <param name="socket">The hypervisor's control socket (QEMU: a QMP socket), absolute.</param>
     Task<VmHandle> InspectAsync(VmId id, string socket, CancellationToken cancellation);
@@ -112,9 +115,14 @@ public sealed record VmHandle(
     public string? OperatorSocket { get; init; }
 
     /// <summary>Whether both name one process, under whatever name it is governed.</summary>
+    /// <remarks>Where a process is not known, it is the one that serves a control socket of the other.</remarks>
     public bool SameProcess(VmHandle other) => Pid is not null && other.Pid is not null
         ? (Pid, PidStart, BootId) == (other.Pid, other.PidStart, other.BootId)
-        : (Id, Control) == (other.Id, other.Control);
+        : Control.Length == 0 || other.Control.Length == 0 ? (Id, Control) == (other.Id, other.Control)
+        : Hypervisor == other.Hypervisor && (Control == other.Control || Control == other.OperatorSocket || OperatorSocket == other.Control);
+
+    /// <summary>What it is, for people.</summary>
+    public string Whereabouts() => Pid is { } pid ? $"process {pid}" : $"what answers at {Control}";
 
     /// <summary>The host side of the guest agent's channel.</summary>
     public string? AgentSocket { get; init; }
@@ -144,6 +152,9 @@ public sealed record VmCapabilities(bool Balloon, MemorySize PluggableMax, Memor
 
     /// <summary>What one rescue DIMM gives; zero where none can be given (any more).</summary>
     public MemorySize RescueSize { get; init; }
+
+    /// <summary>Why what its balloon takes never comes back to the host, as can be seen beforehand; null where it does, as far as is known.</summary>
+    public string? Keeps { get; init; }
 }
 
 /// <summary>What a VM's process takes of its host.</summary>
@@ -162,7 +173,14 @@ public abstract record VmObservation
     {
     }
 
-    public sealed record Sizes(VmSizes Value) : VmObservation;
+    public sealed record Sizes(VmSizes Value) : VmObservation
+    {
+        /// <summary>
+        /// What the VM's process held of its host right after the sizes were read, page tables included; null where nobody could look. What a guest says that it gave
+        /// is back only when this is less.
+        /// </summary>
+        public MemorySize? Resident { get; init; }
+    }
 
     public sealed record Sample(GuestSample Value) : VmObservation;
 

@@ -124,19 +124,25 @@ public static class Endpoints
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(c);
         deadline.CancelAfter(InspectDeadline);
         var handle = await hypervisor.InspectAsync(id, request.Qmp, deadline.Token);
-        var (ceiling, overhead) = await LookAsync(hypervisor, handle, deadline.Token);
-        return await host.CommandAsync(new HostProtocol.AdoptVm(handle, policy, ceiling, overhead), c);
+        var (ceiling, cost, keeps) = await LookAsync(hypervisor, handle, deadline.Token);
+        return await host.CommandAsync(
+            new HostProtocol.AdoptVm(handle, policy, ceiling, cost?.Overhead ?? MemorySize.FromMiB(64))
+            {
+                Resident = cost?.Resident,
+                LaunchedAs = hypervisor.LaunchedAs(handle),
+                Notes = keeps is null ? [] : [$"its balloon gives nothing back to the host: {keeps}"],
+            }, c);
     }
 
     /// <summary>
     /// What an adopted VM can become and costs is known before it is taken in: the ledger refuses what does not fit. It may be in the middle of a
     /// growth that somebody else asked for.
     /// </summary>
-    private static async Task<(MemorySize Ceiling, MemorySize Overhead)> LookAsync(IHypervisor hypervisor, VmHandle handle, CancellationToken c)
+    private static async Task<(MemorySize Ceiling, HostCost? Cost, string? Keeps)> LookAsync(IHypervisor hypervisor, VmHandle handle, CancellationToken c)
     {
         await using var vm = await hypervisor.ConnectAsync(handle, _ => { }, c);
         var sizes = await vm.ReadSizesAsync(c);
-        return (sizes.Ceiling, (await vm.MeasureAsync(c))?.Overhead ?? MemorySize.FromMiB(64));
+        return (sizes.Ceiling, await vm.MeasureAsync(c), vm.Capabilities.Keeps);
     }
 
     private static async Task StreamAsync(HostGateway host, DateTimeOffset? since, long after, HttpContext http)

@@ -157,7 +157,8 @@ public static class Views
             Console = vm.Handle.ConsoleSocket,
             Guest = report is null ? null : GuestOf(report),
             Warnings = report is null ? []
-                : [.. report.Warnings, .. claim is not null && VmLimit.Warning(report.Cost, claim, vm.Policy.Max) is { } limit ? [limit] : (string[])[]],
+                : [.. report.Warnings, .. claim is not null && VmLimit.Warning(report.Cost, claim, vm.Policy.Max) is { } limit ? [limit] : (string[])[],
+                    .. claim is not null && Keepers.Warning(claim) is { } keeps ? [keeps] : (string[])[]],
         };
     }
 

@@ -29,6 +29,7 @@ public static class JournalRebuild
         var known = Salvage(path, empty);
         List<Rebuilt> report = [];
         List<IHostEvent> events = [new JournalBegun(now, "rebuilt from what the hypervisor says")];
+        List<VmHandle> taken = [];
         var running = ((IInventory)hypervisor).Running();
         foreach (var (id, handle) in known.LetGo)
         {
@@ -79,6 +80,13 @@ public static class JournalRebuild
 
         async Task TakeInAsync(VmHandle handle)
         {
+            if (taken.Find(handle.SameProcess) is { } same)
+            {
+                report.Add(new(handle.Id, $"left out: {handle.Whereabouts()} is governed as {same.Id} already", true));
+                return;
+            }
+
+            taken.Add(handle);
             var (sizes, overhead) = await Within(c => LookAsync(hypervisor, handle, c), handle.Id, cancellation);
             var old = known.Vms.GetValueOrDefault(handle.Id);
             var spec = old?.Spec ?? (known.Admissions.TryGetValue(handle.Id, out var admission) ? admission.Spec : null);

@@ -6,6 +6,7 @@ using Dmm.Hypervisors.Qemu.Connection;
 using Dmm.Hypervisors.Qemu.Devices;
 using Dmm.Hypervisors.Qemu.Launch;
 using Dmm.Hypervisors.Qemu.Qmp;
+using Dmm.Hypervisors.Wire;
 
 namespace Dmm.Hypervisors.Qemu;
 
@@ -80,8 +81,20 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
     public Task<VmHandle?> FindAsync(VmSpec spec, CancellationToken cancellation) =>
         AloneAsync(spec, () => _launcher.FindAsync(spec, VmFolder.Of(_settings, spec.Id), cancellation));
 
+    public VmId? LaunchedAs(VmHandle handle)
+    {
+        if (handle is not { Pid: { } pid, PidStart: { } start } || !Directory.Exists(_settings.VmsDirectory))
+            return null;
+        var process = new HostProcess(pid, start);
+        return Directory.EnumerateDirectories(_settings.VmsDirectory)
+            .Select(path => VmId.TryParse(Path.GetFileName(path), out var id) && process.Has("-pidfile", VmFolder.Of(_settings, id).PidFile) ? id : (VmId?)null)
+            .FirstOrDefault(id => id is not null);
+    }
+
     public async Task<VmHandle> InspectAsync(VmId id, string socket, CancellationToken cancellation)
     {
+        // By whatever links it is named: two names of one socket are one VM.
+        socket = RealPath.Of(socket);
         var qmp = await QmpClient.ConnectAsync(socket, _settings.Qmp, _time, cancellation).ConfigureAwait(false);
         await using var release = qmp.ConfigureAwait(false);
         var devices = await QemuDevices.DiscoverAsync(qmp, cancellation).ConfigureAwait(false);

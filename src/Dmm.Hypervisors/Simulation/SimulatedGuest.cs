@@ -41,6 +41,10 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     private TimeSpan _gaveUp;
     private bool _deflating;
 
+    /// <summary>What it gave and its process kept, and what it held when that was last looked at.</summary>
+    private MemorySize _kept;
+    private MemorySize _before = @base;
+
     public MemorySize Base { get; private set; } = @base;
 
     /// <summary>When its VM was launched.</summary>
@@ -102,6 +106,25 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     /// <summary>What it really can use of the host now, whatever it says.</summary>
     public MemorySize Held => (Base + Plugged).MinusOrZero(Ballooned);
 
+    /// <summary>
+    /// The part of what the guest lets go of that its process keeps, 0 to 1: its memory is locked, say. Back at 0 its host gets all that it never got.
+    /// </summary>
+    public double Keeps
+    {
+        get;
+        set => (field, _kept, _before) = (value, value > 0 ? _kept : MemorySize.Zero, Held);
+    }
+
+    /// <summary>What its process holds of the host for it: what it has, and what it gave and its host never got back.</summary>
+    public MemorySize OnHost
+    {
+        get
+        {
+            Keep();
+            return Held + _kept;
+        }
+    }
+
     /// <summary>What the guest's kernel has taken of what is plugged.</summary>
     public MemorySize Accepted => Temper == GuestTemper.RefusesAbove ? MemorySize.Min(Plugged, MostAccepted) : Plugged;
 
@@ -121,6 +144,7 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
         var seconds = elapsed.TotalSeconds / (Temper == GuestTemper.Slow ? 50 : 1);
         MovePlugged(elapsed, seconds);
         MoveBallooned(seconds);
+        Keep();
         return before != Sizes;
     }
 
@@ -155,6 +179,13 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
         (Plugged, Ballooned, Used) = (MemorySize.Zero, MemorySize.Zero, MemorySize.Zero);
         (_deafToPlug, _deafToBalloon) = (false, false);
         (_shown, _gaveUp, _deflating, _plugCredit) = (default, default, false, MemorySize.Zero);
+    }
+
+    /// <summary>What it takes again it takes of what its process kept.</summary>
+    private void Keep()
+    {
+        _kept = Held < _before ? _kept + (_before - Held).Scale(Keeps) : _kept.MinusOrZero(Held - _before);
+        _before = Held;
     }
 
     /// <summary>What its agent says at this moment.</summary>

@@ -56,8 +56,12 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
     {
         foreach (var id in asked)
             Load(id);
-        return _guests.ToImmutableDictionary(g => g.Key, g => g.Value.Sizes.Actual.MinusOrZero(g.Value.Available) + _settings.Overhead);
+        return _guests.ToImmutableDictionary(g => g.Key, g => ResidentOf(g.Value));
     }
+
+    /// <summary>A guest whose process keeps what it gives has touched all that it has, as one whose memory is locked.</summary>
+    internal MemorySize ResidentOf(SimulatedGuest guest) =>
+        (guest.Keeps > 0 ? guest.OnHost : guest.Sizes.Actual.MinusOrZero(guest.Available)) + _settings.Overhead;
 
     /// <summary>This very VM runs, not another that was launched under its name after it.</summary>
     public bool Runs(VmHandle handle) => Load(handle.Id) is { } guest && HandleOf(handle.Id, guest).SameProcess(handle);

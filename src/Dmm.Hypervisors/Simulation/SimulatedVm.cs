@@ -28,7 +28,7 @@ internal sealed class SimulatedVm : IVirtualMachine
             ExtendableTo = settings.PluggableMax.Scale(4),
             RescueSize = SimulatedGuest.RescueDimm,
         };
-        observe(new VmObservation.Sizes(_toldSizes = guest.Sizes));
+        observe(Told(_toldSizes = guest.Sizes));
         if (!guest.Mute)
             observe(new VmObservation.Hello(guest.Hello));
 
@@ -43,7 +43,7 @@ internal sealed class SimulatedVm : IVirtualMachine
         {
             var sizes = _guest.Sizes;
             if (!_closed)
-                _observe(new VmObservation.Sizes(sizes));
+                _observe(Told(sizes));
             return Task.FromResult(sizes);
         }
     }
@@ -86,6 +86,8 @@ internal sealed class SimulatedVm : IVirtualMachine
         return _timer.DisposeAsync();
     }
 
+    private VmObservation.Sizes Told(VmSizes sizes) => new(sizes) { Resident = _hypervisor.ResidentOf(_guest) };
+
     private Task Ask(Action ask)
     {
         lock (_lock)
@@ -118,7 +120,7 @@ internal sealed class SimulatedVm : IVirtualMachine
                 _toldSizes = _guest.Sizes;
                 _hypervisor.Save(_id, _guest);
                 for (var i = 0; i < repeats; i++)
-                    _observe(new VmObservation.Sizes(_toldSizes));
+                    _observe(Told(_toldSizes));
             }
 
             var now = _time.GetUtcNow();

@@ -49,6 +49,9 @@ internal sealed class Hazards
         Again(10, 60, BreakConnection);
         Again(10, 60, () => OthersTake(Befalls("host-shrinks", 0.7)));
         world.Unseen = () => _trouble && Befalls("host-unseen", 0.01) ? "simulated: the host does not tell" : null;
+        world.Hidden = _ => _trouble && Befalls("process-hidden", 0.03);
+        world.Opaque = () => _trouble && Befalls("process-unknown", 0.15);
+        Again(5, 30, KeepMemory);
         if (breaks)
             Again(20, 90, Reboot);
     }
@@ -62,6 +65,8 @@ internal sealed class Hazards
     {
         (_trouble, _badDisk, _dieAt) = (false, false, null);
         _host.World.OthersHold = MemorySize.Zero;
+        foreach (var vm in _host.World.Running.Values)
+            vm.Guest.Keeps = 0;
     }
 
     private void Again(double low, double high, Action act) => _host.World.Clock.After(_dice.Seconds(low, high), () =>
@@ -143,6 +148,16 @@ internal sealed class Hazards
         _host.World.Log($"world: {vm.Id} is {vm.Guest.Temper} now");
     }
 
+    /// <summary>From now on a VM's process keeps what its guest gives, wholly or in part; or gives back what it kept.</summary>
+    private void KeepMemory()
+    {
+        if (_host.World.Running.Count == 0 || !Befalls("keeps-memory", 0.8))
+            return;
+        var vm = _dice.Of([.. _host.World.Running.Values]);
+        vm.Guest.Keeps = _dice.Of([0, 0.3, 1.0]);
+        _host.World.Log($"world: the process of {vm.Id} keeps {vm.Guest.Keeps:0.#} of what its guest gives");
+    }
+
     private GuestTemper Another()
     {
         var temper = _dice.Of(_tempers);
@@ -170,7 +185,7 @@ internal sealed class Hazards
         vm.Guest.Reboot();
         // Its balloon is empty until it is told again, and its plugged memory comes back at once.
         _host.World.Broken = true;
-        vm.Tell(new Dmm.Core.Hypervisors.VmObservation.Sizes(vm.Guest.Sizes));
+        vm.Tell(vm.Sizes);
     }
 
     private void BreakConnection()

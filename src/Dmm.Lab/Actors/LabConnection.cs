@@ -22,7 +22,7 @@ internal sealed class LabConnection : IVirtualMachine
     {
         (_vm, _hypervisor, _process, _observe) = (vm, hypervisor, process, observe);
         vm.Connect(this);
-        Tell(new VmObservation.Sizes(vm.Guest.Sizes));
+        Tell(vm.Sizes);
         Tell(new VmObservation.Hello(vm.Guest.Hello));
     }
 
@@ -40,7 +40,7 @@ internal sealed class LabConnection : IVirtualMachine
         () =>
         {
             var sizes = _vm.Guest.Sizes;
-            Tell(new VmObservation.Sizes(sizes));
+            Tell(_vm.Sizes);
             return sizes;
         },
         cancellation);

@@ -104,6 +104,6 @@ internal sealed class Operators(World world, Dice dice, int vms)
         var ceiling = vm.Guest.Sizes.Ceiling;
         var policy = new VmPolicy(MemorySize.FromMiB(128), MemorySize.FromMiB(2048));
         daemon.Process.After(dice.Seconds(0, 0.2), () => daemon.Ask(
-            new HostProtocol.AdoptVm(vm.Handle with { Owned = false }, policy, ceiling, World.Overhead), $"adopt {id} with {ceiling}"));
+            new HostProtocol.AdoptVm(vm.Handle with { Owned = false }, policy, ceiling, World.Overhead) { Resident = vm.Opaque ? null : vm.Resident }, $"adopt {id} with {ceiling}"));
     }
 }

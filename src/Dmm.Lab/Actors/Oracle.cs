@@ -48,6 +48,15 @@ internal static class Oracle
             : $"devices let VMs have {sum} of {host.Memory}: {string.Join(", ", world.Running.Values.Select(vm => $"{vm.Id} {vm.Guest.Sizes}"))}";
     }
 
+    /// <summary>What processes really hold of the host fits it, whatever their guests say that they gave.</summary>
+    public static string? Resident(World world, HostSettings host)
+    {
+        var sum = world.Running.Values.Aggregate(host.Reserve, static (sum, vm) => sum + vm.Resident.MinusOrZero(Claim.Tolerance));
+        return sum <= host.Memory
+            ? null
+            : $"processes hold {sum} of {host.Memory}: {string.Join(", ", world.Running.Values.Select(vm => $"{vm.Id} {vm.Resident} for {vm.Guest.Sizes.Actual}{(vm.Opaque ? ", unknown" : "")}"))}";
+    }
+
     /// <summary>
     /// Once all is calm: the journal's VMs are those that run, nothing is set aside, and each VM has what it was promised, which is what the
     /// ledger claims.

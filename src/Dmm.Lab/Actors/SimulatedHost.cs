@@ -113,6 +113,8 @@ internal sealed class SimulatedHost
 
         if (!World.Broken && Oracle.Physical(World, Settings.Host) is { } overfull)
             Violated("the host's memory is not given twice", overfull);
+        if (!World.Broken && Oracle.Resident(World, Settings.Host) is { } overheld)
+            Violated("the host has what its VMs' processes hold", overheld);
         if (Daemon is null)
             return;
         if (Daemon.Process.Stray is { } stray)

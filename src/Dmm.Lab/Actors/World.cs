@@ -82,6 +82,12 @@ internal sealed class World(VirtualClock clock, Dice dice, Action<string> log)
     /// <summary>Asked at each look at the host: why it can't be seen; null where it can.</summary>
     public Func<string?> Unseen { get; set; } = () => null;
 
+    /// <summary>Asked at each look of a VM that runs: whether its process can't be looked at.</summary>
+    public Func<VmId, bool> Hidden { get; set; } = _ => false;
+
+    /// <summary>Asked of each VM that starts: whether its process is never known.</summary>
+    public Func<bool> Opaque { get; set; } = () => false;
+
     /// <summary>What a guest that is started is like.</summary>
     public Func<GuestTemper> Temper { get; set; } = () => GuestTemper.Ideal;
 
@@ -100,7 +106,7 @@ internal sealed class World(VirtualClock clock, Dice dice, Action<string> log)
         if (_running.ContainsKey(id))
             throw new HypervisorException($"{id} runs already: a second one would be started");
         var guest = new SimulatedGuest(boot, Rates, dice.Seed()) { Used = MemorySize.FromMiB(24), Temper = Temper() };
-        var vm = new RunningVm(id, guest, this);
+        var vm = new RunningVm(id, guest, this) { Opaque = Opaque() };
         _running[id] = vm;
         log($"world: {id} runs with {boot}, a guest that is {guest.Temper}");
         clock.After(Tick, () => Move(vm));
@@ -178,6 +184,14 @@ internal sealed class RunningVm(VmId id, SimulatedGuest guest, World world)
         }
     }
 
+    /// <summary>What its process holds of the host.</summary>
+    public MemorySize Resident => guest.OnHost + World.Overhead;
+
+    /// <summary>Nobody can look at its process.</summary>
+    public bool Opaque { get; init; }
+
+    public VmObservation.Sizes Sizes => new(guest.Sizes) { Resident = Opaque ? null : Resident };
+
     public VmHandle Handle { get; } = new(id, "simulation", guest.Base, "", world.NextPid(), PidStart: 0, world.BootId, Owned: true);
 
     public void Connect(LabConnection connection) => _connections.Add(connection);
@@ -216,6 +230,6 @@ internal sealed class RunningVm(VmId id, SimulatedGuest guest, World world)
     private void TellSizes()
     {
         for (var i = 0; i < guest.Repeats; i++)
-            Tell(new VmObservation.Sizes(guest.Sizes));
+            Tell(Sizes);
     }
 }

@@ -60,7 +60,7 @@ internal sealed class Checks(World world)
                 throw new ViolationException("a promise above max", $"{change}, max {vm.Policy.Max}");
             if (change.Target < vm.Promise.Target && change.Target < vm.Policy.Min)
                 throw new ViolationException("a target below min", $"{change}, min {vm.Policy.Min}");
-            if (!after.Deficit.IsZero && change.Granted > MemorySize.Max(vm.Promise.Granted, claim.Actual))
+            if (!after.Deficit.IsZero && change.Granted > MemorySize.Max(vm.Promise.Granted, claim.Size - claim.Overhead))
                 throw new ViolationException("a promise in a deficit", $"{change}, deficit {before.Ledger.Deficit}, {after.Deficit} after it");
         }
 
@@ -274,5 +274,29 @@ internal sealed class Checks(World world)
             if (process.Ceiling > promised && !promised.IsZero)
                 throw new ViolationException("more held than promised", $"{id} can become {process.Ceiling} and was promised {promised}");
         }
+
+        HoldsHost();
+    }
+
+    /// <summary>
+    /// What processes really hold fits the host, whatever their guests say that they gave: unless the world has made one larger or dearer than promised, or the host smaller.
+    /// </summary>
+    private void HoldsHost()
+    {
+        if (world.Daemon is not { } daemon || _deficit || !world.HostLoss.IsZero)
+            return;
+        var held = daemon.State.Ledger.HostReserve;
+        foreach (var (id, process) in world.Processes)
+        {
+            if (!process.Running)
+                continue;
+            if (process.Disturbed || process.Cost > daemon.State.Ledger.Claims.GetValueOrDefault(id)?.Overhead)
+                return;
+            // What is within the tolerance the look at the host takes off what it can count on.
+            held += process.Resident.MinusOrZero(Claim.Tolerance);
+        }
+
+        if (held > daemon.State.Ledger.HostMemory)
+            throw new ViolationException("more held than there is", $"processes hold {held} of {daemon.State.Ledger.HostMemory}, the reserve included");
     }
 }

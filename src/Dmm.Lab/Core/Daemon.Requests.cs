@@ -19,11 +19,18 @@ internal sealed partial class Daemon
 
     public void Cancel(VmId id) => GiveUp(id, AdmissionEnd.Cancelled, "cancelled by its operator");
 
-    public void Adopt(VmHandle handle, VmPolicy policy, MemorySize ceiling, MemorySize overhead)
+    public void Adopt(VmHandle handle, VmPolicy policy, MemorySize ceiling, MemorySize overhead, MemorySize resident)
     {
         // What one that was let go of holds is taken already.
-        if (!InUse(handle.Id) && ceiling + overhead <= State.Gone(handle.Id).Ledger.Free)
-            Record(new VmAdopted(_world.Now, policy, handle, ceiling, overhead), () => Spawn(handle.Id));
+        var ledger = State.Gone(handle.Id).Ledger;
+        if (InUse(handle.Id) || State.GovernedAs(handle) is not null || MemorySize.Max(ceiling + overhead, resident) > ledger.Free
+            || !Guarantees.Missing(ledger, State.Policies(), handle.Id, policy.Min, overhead).IsZero)
+            return;
+        Record(new VmAdopted(_world.Now, policy, handle, ceiling, overhead), () =>
+        {
+            State = State with { Ledger = State.Ledger.Holds(handle.Id, resident) };
+            Spawn(handle.Id);
+        });
     }
 
     public void SetPolicy(VmId id, VmPolicy policy)
@@ -34,7 +41,7 @@ internal sealed partial class Daemon
             return;
         }
 
-        if (!State.Vms.TryGetValue(id, out var vm) || (policy.Min > vm.Policy.Min && !MissingForMin(id, policy.Min).IsZero))
+        if (!State.Vms.TryGetValue(id, out var vm) || (policy.Min > vm.Policy.Min && !Guarantees.Missing(State.Ledger, State.Policies(), id, policy.Min, vm.Overhead).IsZero))
             return;
         Record(new PolicySet(_world.Now, id, policy), QueuePlan);
     }
@@ -119,12 +126,4 @@ internal sealed partial class Daemon
             Release(id);
             AwaitReturns();
         });
-
-    private MemorySize MissingForMin(VmId id, MemorySize min)
-    {
-        var sum = State.Ledger.Fixed;
-        foreach (var (vm, record) in State.Vms)
-            sum += (vm == id ? min : record.Policy.Min) + State.Ledger.Claims[vm].Overhead;
-        return sum.MinusOrZero(State.Ledger.HostMemory);
-    }
 }

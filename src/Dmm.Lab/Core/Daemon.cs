@@ -31,6 +31,7 @@ internal sealed partial class Daemon
     private ImmutableDictionary<VmId, VmProtocol.Report> _reports = ImmutableDictionary<VmId, VmProtocol.Report>.Empty;
     private ImmutableDictionary<VmId, Forecast> _forecasts = ImmutableDictionary<VmId, Forecast>.Empty;
     private ImmutableArray<Wait> _waits = [];
+    private readonly HashSet<VmId> _heardOf = [];
     private Operations _operations = new();
     private long _tellings;
     private bool _tick;
@@ -45,6 +46,8 @@ internal sealed partial class Daemon
         _arbiter = new(settings.UtilityWeight);
         State = world.Journal.Replay(new Ledger(settings.Memory, settings.Reserve));
         EndThoseOfAnotherBoot();
+        // Before the first look nothing is promised.
+        State = State with { Ledger = State.Ledger.See(Seen(), _heardOf) };
         foreach (var (vm, admission) in State.Admissions)
         {
             if (admission.State == AdmissionState.Launching)
@@ -114,13 +117,30 @@ internal sealed partial class Daemon
             return;
         var before = State.Ledger;
         var overhead = MemorySize.Max(vm.Overhead, report.Cost?.Overhead ?? MemorySize.Zero);
-        State = State with { Ledger = before.Observe(report.Vm, standing.Actual, overhead) };
-        if (State.Ledger.Claims[report.Vm] != before.Claims[report.Vm] || report.Phase != phase || (vm.Promise.Target < vm.Promise.Granted && standing.Target == vm.Promise.Target))
+        State = State with { Ledger = before.Observe(report.Vm, standing.Actual, overhead, report.Resident, looks: true) };
+        if (report.Resident is not null)
+            _heardOf.Add(report.Vm);
+        if (State.Ledger.Claims[report.Vm].Differs(before.Claims[report.Vm]) || report.Phase != phase || (vm.Promise.Target < vm.Promise.Granted && standing.Target == vm.Promise.Target))
             QueuePlan();
         _movers[report.Vm] = _movers.GetValueOrDefault(report.Vm, new()).Observe(standing.Actual, vm.Promise.Target, report.Phase, _world.Now);
         LookAtDeficit();
         if (vm.BootedAt is null && HostEnds.HasBooted(vm, report))
             Record(new VmBooted(_world.Now, report.Vm), () => { });
+    }
+
+    /// <summary>What the processes of VMs hold at this moment, as far as they can be looked at.</summary>
+    private Dictionary<VmId, MemorySize> Seen() => _world.Processes.Values
+        .Where(p => p.Running && State.Vms.TryGetValue(p.Id, out var vm) && vm.Handle.SameProcess(p.Handle) && !_world.Befalls(Fault.ProcessHidden, 20))
+        .ToDictionary(p => p.Id, p => p.Resident);
+
+    private void See(Dictionary<VmId, MemorySize> seen)
+    {
+        var before = State.Ledger.Claimed;
+        State = State with { Ledger = State.Ledger.See(seen, _heardOf) };
+        _heardOf.Clear();
+        if (State.Ledger.Claimed != before)
+            QueuePlan();
+        LookAtDeficit();
     }
 
     /// <summary>The host has become smaller, or larger again.</summary>
@@ -148,6 +168,8 @@ internal sealed partial class Daemon
             return;
         ImmutableArray<Forecast> all = [.. _models.Values.Select(m => m.Current).OfType<Forecast>()];
         Enqueue(LookForThoseLetGo);
+        var seen = Seen();
+        _world.Agenda.In(_world.Delay(Fault.MessageLate), () => Enqueue(() => See(seen)));
         Enqueue(() => Forecast(new(all, Tick: true)));
         Tick();
     });

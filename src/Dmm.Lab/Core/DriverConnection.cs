@@ -27,7 +27,7 @@ internal sealed class DriverConnection(World world, SimulatedProcess vm, VmShell
     /// <summary>A call is through: the sizes that were read for it are told, then this.</summary>
     public void Answer(Action answered)
     {
-        Tell(new VmObservation.Sizes(vm.Guest.Sizes), always: true);
+        Tell(vm.Sizes, always: true);
         _facts.Send(world.Delay(Fault.MessageLate), answered);
     }
 

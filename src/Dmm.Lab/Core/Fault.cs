@@ -80,6 +80,12 @@ internal enum Fault
 
     /// <summary>The host has less memory, while a daemon lives or when one starts anew.</summary>
     HostShrinks,
+
+    /// <summary>A VM's process keeps what its guest gives, all of it or a part, for a while.</summary>
+    KeepsMemory,
+
+    /// <summary>A VM's process can't be looked at for a moment.</summary>
+    ProcessHidden,
 }
 
 internal static class Faults

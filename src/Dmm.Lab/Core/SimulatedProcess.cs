@@ -49,6 +49,12 @@ internal sealed class SimulatedProcess
     /// <summary>What it costs the host beside its memory.</summary>
     public MemorySize Cost { get; set; }
 
+    /// <summary>What its process holds of the host.</summary>
+    public MemorySize Resident => Guest.OnHost + Cost;
+
+    /// <summary>What a driver reads: the sizes, and behind them what the process holds.</summary>
+    public VmObservation.Sizes Sizes => new(Guest.Sizes) { Resident = Resident };
+
     /// <summary>What its programs would like to hold.</summary>
     public MemorySize Wish { get; set; }
 

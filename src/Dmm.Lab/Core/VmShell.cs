@@ -37,6 +37,7 @@ internal sealed class VmShell
     private bool _calling;
     private bool _stopping;
     private HostCost? _cost;
+    private MemorySize? _resident;
     private GuestSample? _sample;
 
     public VmShell(World world, Daemon host, VmId id)
@@ -104,6 +105,7 @@ internal sealed class VmShell
         switch (fact)
         {
             case VmObservation.Sizes sizes:
+                _resident = sizes.Resident ?? _resident;
                 Feed(new VmCommand.ObserveSizes(sizes.Value));
                 break;
             case VmObservation.Sample sample:
@@ -156,7 +158,7 @@ internal sealed class VmShell
     {
         process.Connection?.Close();
         process.Connection = new(_world, process, this, number);
-        process.Connection.Tell(new VmObservation.Sizes(process.Guest.Sizes), always: true);
+        process.Connection.Tell(process.Sizes, always: true);
         if (process.Hello is { } hello)
             process.Connection.Tell(new VmObservation.Hello(hello));
         process.Connection.Ready(() =>
@@ -298,8 +300,10 @@ internal sealed class VmShell
             Most = _memory.Target is null ? null : Ladder.Reachable(_memory, _memory.Max),
             Sample = _sample,
             Cost = _cost,
+            Resident = _resident,
             Stopping = _stopping,
         };
+        _resident = null;
         ToHost(() => _host.Reported(report));
     }
 

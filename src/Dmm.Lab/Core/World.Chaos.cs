@@ -18,7 +18,7 @@ internal sealed partial class World
     [
         Fault.Slow, Fault.Stubborn, Fault.StopsHalfway, Fault.StopsAtFloor, Fault.IgnoresPlug, Fault.RefusesAbove, Fault.GrowsByItself,
         Fault.Forgets, Fault.LiesAboutUse, Fault.LiesAboutBalloon, Fault.Floods, Fault.Dies, Fault.PowersDown, Fault.HostRestarts, Fault.ComesBack, Fault.OperatorsHand,
-        Fault.ConnectionLost, Fault.CostsMore, Fault.Crash, Fault.HostShrinks,
+        Fault.ConnectionLost, Fault.CostsMore, Fault.Crash, Fault.HostShrinks, Fault.KeepsMemory,
     ];
 
     /// <summary>Who finds no room for so long once the world behaves is to stay stopped: it would be tried again for ever.</summary>
@@ -61,6 +61,7 @@ internal sealed partial class World
         foreach (var vm in _processes.Values)
         {
             vm.Guest.Temper = GuestTemper.Ideal;
+            vm.Guest.Keeps = 0;
             vm.Cost = _guests.Overhead;
             vm.Wish = MemorySize.FromMiB(Chance.Between(8, 24));
         }
@@ -234,7 +235,8 @@ internal sealed partial class World
         var (ceiling, min) = (sizes.Ceiling, MemorySize.FromMiB(128));
         var max = MemorySize.Max(ceiling, MemorySize.FromMiB(1024));
         Log.Note($"operator: {process.Id} is to be governed, with {ceiling}");
-        daemon.Enqueue(() => daemon.Adopt(process.Handle, new(min, max), ceiling, _guests.Overhead));
+        var resident = process.Resident;
+        daemon.Enqueue(() => daemon.Adopt(process.Handle, new(min, max), ceiling, _guests.Overhead, resident));
     }
 
     private void Strike()
@@ -271,6 +273,9 @@ internal sealed partial class World
                 break;
             case Fault.ConnectionLost:
                 vm.Connection?.TellLast(new VmObservation.ConnectionLost("the socket closed"));
+                break;
+            case Fault.KeepsMemory:
+                vm.Guest.Keeps = chance.Of<double>([0, 0.3, 1, 1]);
                 break;
             case Fault.CostsMore:
                 vm.Cost = _guests.Overhead + MemorySize.FromMiB(chance.Between(0, 64));

@@ -114,7 +114,7 @@ internal sealed partial class World
             var repeats = Math.Min(5, vm.Guest.Repeats);
             // What was not told is told by the next look.
             for (var i = 0; i < repeats && (moved || Chance.OneIn(8)); i++)
-                connection.Tell(new VmObservation.Sizes(vm.Guest.Sizes));
+                connection.Tell(vm.Sizes);
             var low = vm.Guest.Available < LowMemory;
             if (low || repeats > 1 || Now - vm.SampledAt >= TimeSpan.FromSeconds(1))
             {

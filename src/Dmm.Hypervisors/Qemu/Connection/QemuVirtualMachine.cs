@@ -3,6 +3,7 @@ using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Guest;
+using Dmm.Hypervisors.Linux;
 using Dmm.Hypervisors.Qemu.Devices;
 using Dmm.Hypervisors.Qemu.Launch;
 using Dmm.Hypervisors.Qemu.Qmp;
@@ -43,6 +44,8 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     private volatile GuestHello? _hello;
     private Task _loops = Task.CompletedTask;
     private volatile string? _brokenWhy;
+    private readonly string? _keeps;
+    private MemorySize _hugeMost;
     private bool _folderCleared;
 
     private QemuVirtualMachine(
@@ -50,7 +53,8 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         ObservationSink sink, Action<string> log)
     {
         (_handle, _qmp, _process, _memory, _settings, _time, _sink, _log) = (handle, qmp, process, memory, settings, time, sink, log);
-        _capabilities = memory.Capabilities;
+        _keeps = KeptMemory.Why(process is null ? null : ProcessMemory.Of(process.Pid), memory.Devices.PassedThrough, memory.Devices.BootMemory);
+        _capabilities = Able();
         _met = new Nudge(time);
         _limit = MemorySize.Max(sizes.Base + Capabilities.PluggableMax, memory.Devices.BootMemory + memory.Devices.Room.All);
         _sizes = new SizeWatch(memory, settings, time, TellSizes);
@@ -146,7 +150,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     {
         if (_statistics is not null)
             await _statistics.EnableAsync(_settings.StatsPeriod, cancellation).ConfigureAwait(false);
-        _sink.Tell(new VmObservation.Sizes(sizes));
+        _sink.Tell(new VmObservation.Sizes(sizes) { Resident = Resident() });
         _agent?.Start();
         _loops = Task.WhenAll(
             Task.Run(FollowEventsAsync, CancellationToken.None),
@@ -155,9 +159,23 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
             Task.Run(() => LoopAsync("balloon statistics", FollowStatisticsAsync), CancellationToken.None));
     }
 
+    private VmCapabilities Able() => KeptMemory.Of(_memory.Capabilities, _keeps);
+
+    /// <summary>
+    /// What the process holds, read behind the sizes: QEMU gives pages back before it shows that it has. A huge page that it gave back is in the kernel's pool, and no
+    /// other VM's.
+    /// </summary>
+    private MemorySize? Resident()
+    {
+        if (_process is null || ProcessMemory.Of(_process.Pid) is not { } memory)
+            return null;
+        _hugeMost = MemorySize.Max(_hugeMost, memory.Huge);
+        return memory.Pages + _hugeMost;
+    }
+
     private void TellSizes(VmSizes sizes, bool moved)
     {
-        _sink.Tell(new VmObservation.Sizes(sizes));
+        _sink.Tell(new VmObservation.Sizes(sizes) { Resident = Resident() });
 
         // What the guest can spare now, rather than at its agent's next turn.
         if (moved)
@@ -222,7 +240,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     {
         lock (_abilities)
         {
-            var now = _memory.Capabilities;
+            var now = Able();
             if (now == _capabilities with { Lacks = now.Lacks } && now.Lacks.SequenceEqual(_capabilities.Lacks))
                 return;
             _capabilities = now;
