@@ -10,8 +10,8 @@ namespace Dmm.Core.Memory;
 public sealed record Claim(MemorySize Actual, MemorySize Granted, MemorySize Overhead)
 {
     /// <summary>
-    /// So much more than it has a process may hold unheeded: the kernel counts a process's pages roughly, and overhead is measured now and then. What is below counts as
-    /// other programs' (<see cref="Hosts.Countable"/>).
+    /// So much more than it has a process may hold before that is held against the VM: the kernel counts a process's pages roughly, and overhead is measured now and then.
+    /// Claimed it is all the same.
     /// </summary>
     public static readonly MemorySize Tolerance = MemorySize.FromMiB(16);
 
@@ -24,11 +24,10 @@ public sealed record Claim(MemorySize Actual, MemorySize Granted, MemorySize Ove
     /// <summary>What would be claimed if all that the VM says is true.</summary>
     public MemorySize Nominal => MemorySize.Max(Actual, Granted) + Overhead;
 
-    /// <summary>What its process holds beyond that: memory that its host never got back. Zero within the tolerance.</summary>
+    /// <summary>What its process holds beyond that where it is worth a word: memory that its host never got back. Zero within the tolerance.</summary>
     public MemorySize Kept => Resident > Nominal + Tolerance ? Resident - Nominal : MemorySize.Zero;
 
-    /// <remarks>Less the tolerance, so that no lowered grant ever makes a claim larger.</remarks>
-    public MemorySize Size => MemorySize.Max(MemorySize.Max(Nominal, Resident.MinusOrZero(Tolerance)), Unproven);
+    public MemorySize Size => MemorySize.Max(MemorySize.Max(Nominal, Resident), Unproven);
 
     /// <summary>What it claims beside the larger of what it has and what it was promised.</summary>
     public MemorySize Beside => Size - MemorySize.Max(Actual, Granted);

@@ -51,7 +51,7 @@ internal static class Oracle
     /// <summary>What processes really hold of the host fits it, whatever their guests say that they gave.</summary>
     public static string? Resident(World world, HostSettings host)
     {
-        var sum = world.Running.Values.Aggregate(host.Reserve, static (sum, vm) => sum + vm.Resident.MinusOrZero(Claim.Tolerance));
+        var sum = world.Running.Values.Aggregate(host.Reserve, static (sum, vm) => sum + vm.Resident);
         return sum <= host.Memory
             ? null
             : $"processes hold {sum} of {host.Memory}: {string.Join(", ", world.Running.Values.Select(vm => $"{vm.Id} {vm.Resident} for {vm.Guest.Sizes.Actual}{(vm.Opaque ? ", unknown" : "")}"))}";

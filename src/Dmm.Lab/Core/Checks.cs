@@ -214,7 +214,9 @@ internal sealed class Checks(World world)
                 throw new ViolationException("a claim of nobody", $"{id}: {claim}");
             if (claim.Granted != vm.Promise.Granted)
                 throw new ViolationException("a claim that forgets its promise", $"{id}: {claim}, promised {vm.Promise}");
-            worldly |= claim.Overhead > vm.Overhead;
+            // What it costs more shows in what its process holds before it is measured.
+            worldly |= claim.Overhead > vm.Overhead
+                || (world.ProcessOf(id) is { } dear && (dear.Cost > vm.Overhead || (dear.CostAt != default && world.Now - dear.CostAt < Rumours)));
             if (world.ProcessOf(id) is { Disturbed: true })
                 worldly = true;
             else if (claim.Actual > claim.Granted)
@@ -292,8 +294,7 @@ internal sealed class Checks(World world)
                 continue;
             if (process.Disturbed || process.Cost > daemon.State.Ledger.Claims.GetValueOrDefault(id)?.Overhead)
                 return;
-            // What is within the tolerance the look at the host takes off what it can count on.
-            held += process.Resident.MinusOrZero(Claim.Tolerance);
+            held += process.Resident;
         }
 
         if (held > daemon.State.Ledger.HostMemory)

@@ -49,6 +49,9 @@ internal sealed class SimulatedProcess
     /// <summary>What it costs the host beside its memory.</summary>
     public MemorySize Cost { get; set; }
 
+    /// <summary>When that changed last.</summary>
+    public DateTimeOffset CostAt { get; set; }
+
     /// <summary>What its process holds of the host.</summary>
     public MemorySize Resident => Guest.OnHost + Cost;
 

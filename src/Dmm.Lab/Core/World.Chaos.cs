@@ -62,7 +62,7 @@ internal sealed partial class World
         {
             vm.Guest.Temper = GuestTemper.Ideal;
             vm.Guest.Keeps = 0;
-            vm.Cost = _guests.Overhead;
+            (vm.Cost, vm.CostAt) = (_guests.Overhead, Now);
             vm.Wish = MemorySize.FromMiB(Chance.Between(8, 24));
         }
 
@@ -278,7 +278,7 @@ internal sealed partial class World
                 vm.Guest.Keeps = chance.Of<double>([0, 0.3, 1, 1]);
                 break;
             case Fault.CostsMore:
-                vm.Cost = _guests.Overhead + MemorySize.FromMiB(chance.Between(0, 64));
+                (vm.Cost, vm.CostAt) = (_guests.Overhead + MemorySize.FromMiB(chance.Between(0, 64)), Now);
                 break;
             case Fault.Crash:
                 Crash("for no reason");
