@@ -12,7 +12,7 @@ namespace Dmm.Lab.Actors;
 internal sealed class LabHostWatch(World world, MemorySize memory) : IHostWatch
 {
     /// <summary>What the host has beyond that: the margin that is never counted on.</summary>
-    private static readonly MemorySize Spare = MemorySize.FromMiB(512);
+    public static readonly MemorySize Spare = MemorySize.FromMiB(512);
 
     public string? BootId => world.BootId;
 

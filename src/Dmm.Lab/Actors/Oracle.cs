@@ -48,11 +48,15 @@ internal static class Oracle
             : $"devices let VMs have {sum} of {host.Memory}: {string.Join(", ", world.Running.Values.Select(vm => $"{vm.Id} {vm.Guest.Sizes}"))}";
     }
 
-    /// <summary>What processes really hold of the host fits it, whatever their guests say that they gave.</summary>
+    /// <summary>
+    /// What processes really hold of the host fits it, whatever their guests say that they gave. What one keeps that nobody can look at is as another program's: it may lie in
+    /// the reserve and in the margin, and no further.
+    /// </summary>
     public static string? Resident(World world, HostSettings host)
     {
-        var sum = world.Running.Values.Aggregate(host.Reserve, static (sum, vm) => sum + vm.Resident);
-        return sum <= host.Memory
+        var opaque = world.Running.Values.Any(vm => vm.Opaque && vm.Guest.OnHost > vm.Guest.Held);
+        var sum = world.Running.Values.Aggregate(opaque ? MemorySize.Zero : host.Reserve, static (sum, vm) => sum + vm.Resident);
+        return sum <= (opaque ? host.Memory + LabHostWatch.Spare : host.Memory)
             ? null
             : $"processes hold {sum} of {host.Memory}: {string.Join(", ", world.Running.Values.Select(vm => $"{vm.Id} {vm.Resident} for {vm.Guest.Sizes.Actual}{(vm.Opaque ? ", unknown" : "")}"))}";
     }

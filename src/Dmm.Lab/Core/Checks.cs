@@ -292,7 +292,7 @@ internal sealed class Checks(World world)
         {
             if (!process.Running)
                 continue;
-            if (process.Disturbed || process.Cost > daemon.State.Ledger.Claims.GetValueOrDefault(id)?.Overhead)
+            if (process.Disturbed || process.Cost > (daemon.State.Ledger.Claims.GetValueOrDefault(id)?.Overhead ?? process.Expected))
                 return;
             held += process.Resident;
         }

@@ -24,7 +24,7 @@ internal sealed class SimulatedProcess
             ExtendableTo = pluggableMax.Scale(2),
             RescueSize = SimulatedGuest.RescueDimm,
         };
-        Cost = settings.Overhead;
+        Cost = Expected = settings.Overhead;
         _movedAt = SampledAt = BusyUntil = now;
     }
 
@@ -49,7 +49,10 @@ internal sealed class SimulatedProcess
     /// <summary>What it costs the host beside its memory.</summary>
     public MemorySize Cost { get; set; }
 
-    /// <summary>When that changed last.</summary>
+    /// <summary>What it was expected to cost.</summary>
+    public MemorySize Expected { get; }
+
+    /// <summary>When <see cref="Cost"/> changed last.</summary>
     public DateTimeOffset CostAt { get; set; }
 
     /// <summary>What its process holds of the host.</summary>
