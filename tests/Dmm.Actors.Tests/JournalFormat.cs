@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.TestKit.Xunit2;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Serialization;
+using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Arbitration;
 using Dmm.Core.Hypervisors;
@@ -15,6 +16,7 @@ namespace Dmm.Actors.Tests;
 public sealed class JournalFormat : TestKit
 {
     private static readonly DateTimeOffset At = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
+    private static readonly Clocks Later = new(Moment.Origin + TimeSpan.FromHours(1), At.AddHours(1));
     private static readonly VmId Vm = VmId.Parse("web");
     private static readonly MemorySize Size = MemorySize.FromMiB(256);
 
@@ -100,9 +102,9 @@ public sealed class JournalFormat : TestKit
     public void Who_was_let_go_of_and_has_ended_holds_nothing_at_replay()
     {
         IHostEvent[] history = [new VmAdopted(At, Spec.Policy, Handle, Size, Size), new VmForgotten(At, Vm), new LetGoEnded(At, Vm)];
-        var state = history[..2].Aggregate(new HostState(new Ledger(MemorySize.FromGiB(8), MemorySize.Zero)), (s, e) => s.Apply(e));
+        var state = history[..2].Aggregate(new HostState(new Ledger(MemorySize.FromGiB(8), MemorySize.Zero)), (s, e) => s.Apply(e, Later));
         Assert.Equal(Size + Size, state.Ledger.Committed);
-        state = state.Apply(history[2]);
+        state = state.Apply(history[2], Later);
         Assert.Empty(state.LetGo);
         Assert.Equal(MemorySize.Zero, state.Ledger.Committed);
     }
@@ -119,7 +121,7 @@ public sealed class JournalFormat : TestKit
             new VmRequested(At, next, Size, At),
             new MemoryReserved(At, next.Id, Size, Size + Size),
         ];
-        var state = history.Aggregate(new HostState(new Ledger(MemorySize.FromGiB(1), MemorySize.Zero)), (s, e) => s.Apply(e));
+        var state = history.Aggregate(new HostState(new Ledger(MemorySize.FromGiB(1), MemorySize.Zero)), (s, e) => s.Apply(e, Later));
         Assert.Equal(Size + Size, state.Ledger.Reservations[next.Id]);
         Assert.Empty(state.Ledger.Claims);
         Assert.False(state.Ledger.Deficit.IsZero);
@@ -150,10 +152,10 @@ public sealed class JournalFormat : TestKit
             new VmAdopted(At, Spec.Policy, Handle with { Id = VmId.Parse("loose"), Pid = 4712 }, Size, Size),
             new VmForgotten(At, VmId.Parse("loose")),
         ];
-        var state = history.Aggregate(empty, (s, e) => s.Apply(e));
-        var snapshot = new HostSnapshot(state.Condense(At));
+        var state = history.Aggregate(empty, (s, e) => s.Apply(e, Later));
+        var snapshot = new HostSnapshot(state.Condense(Later));
         var back = (HostSnapshot)Serializer.FromBinary(Serializer.ToBinary(snapshot), Serializer.Manifest(snapshot));
-        var again = back.Events.Aggregate(empty, (s, e) => s.Apply(e));
+        var again = back.Events.Aggregate(empty, (s, e) => s.Apply(e, Later));
         Assert.Equal(state.Vms, again.Vms);
         Assert.Equal(state.Admissions, again.Admissions);
         Assert.Equal(state.Resting, again.Resting);

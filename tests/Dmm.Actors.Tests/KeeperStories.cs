@@ -2,6 +2,7 @@ using Akka.Actor;
 using Dmm.Actors.Admission;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Journals;
+using Dmm.Core;
 using Dmm.Core.Vms;
 using Xunit.Abstractions;
 
@@ -79,7 +80,7 @@ public sealed class KeeperStories : HostFixture
         _store.Lost = "journal.db was deleted";
         UntilKept(_ => _store.Mended == 1);
         UntilKept(s => s.Journal!.Condition == JournalCondition.Well);
-        var known = _store.Known!.Value.Aggregate(new HostState(new(MiB(4096), MiB(0))), (s, e) => s.Apply(e));
+        var known = _store.Known!.Value.Aggregate(new HostState(new(MiB(4096), MiB(0))), (s, e) => s.Apply(e, Clocks.Read(Time)));
         Assert.Equal(MiB(256), known.Vms[Vm].Promise.Granted);
         Assert.IsType<HostProtocol.Done>(Change(new HostProtocol.ResizeVm(Vm, MiB(512))));
         Assert.Contains("journalBegun", EventKinds());
@@ -117,7 +118,7 @@ public sealed class KeeperStories : HostFixture
         HostKeeper.Props(
             tenure => HostProps(new() { Memory = MiB(4096) }, tenure),
             _store,
-            new() { ProcessStart = Clock.Now, GiveUp = why => _gaveUp.TrySetResult(why) }),
+            new() { ProcessStart = Clocks.MomentOf(Time), GiveUp = why => _gaveUp.TrySetResult(why), Time = Time }),
         HostKeeper.Name);
 
     private void KillHostAt()

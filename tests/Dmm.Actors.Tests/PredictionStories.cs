@@ -3,6 +3,7 @@ using Akka.Configuration;
 using Akka.TestKit;
 using Akka.TestKit.Xunit2;
 using Dmm.Actors.Prediction;
+using Dmm.Core;
 using Dmm.Core.Demand;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
@@ -18,7 +19,13 @@ public sealed class PredictionStories : TestKit
     private readonly IActorRef _predictor;
 
     public PredictionStories(ITestOutputHelper output)
-        : base(Virtual, "prediction", output) => _predictor = Sys.ActorOf(PredictorActor.Props(TestActor, new DemandSettings(), TimeSpan.FromSeconds(1)));
+        : base(Virtual, "prediction", output)
+    {
+        Time = new((TestScheduler)Sys.Scheduler);
+        _predictor = Sys.ActorOf(PredictorActor.Props(TestActor, new DemandSettings(), TimeSpan.FromSeconds(1), Time));
+    }
+
+    private SteppingTime Time { get; }
 
     private TestScheduler Clock => (TestScheduler)Sys.Scheduler;
 
@@ -28,7 +35,7 @@ public sealed class PredictionStories : TestKit
         VmId.Parse(vm),
         new GuestSample
         {
-            At = Clock.Now,
+            At = Clocks.MomentOf(Time),
             Source = SampleSource.Agent,
             MemTotal = MiB(500),
             MemFree = MiB(available),

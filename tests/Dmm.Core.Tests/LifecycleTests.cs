@@ -6,7 +6,7 @@ namespace Dmm.Core.Tests;
 
 public sealed class LifecycleTests
 {
-    private static readonly DateTimeOffset Now = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
+    private static readonly Moment Now = Moment.Origin + TimeSpan.FromDays(1);
     private static readonly ReturnSettings Settings = new();
     private static readonly TimeSpan Short = TimeSpan.FromSeconds(20);
 
@@ -54,7 +54,7 @@ public sealed class LifecycleTests
 
         Assert.Equal([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300], waits);
         var after = Returns.After(RestartPolicy.OnFailure, EndCause.Failed, false, tries, Settings.CalmAfter, Settings, Now);
-        Assert.Equal(new Rest(Now.AddSeconds(1), 1), after);
+        Assert.Equal(new Rest(Now + TimeSpan.FromSeconds(1), 1), after);
     }
 
     [Fact]

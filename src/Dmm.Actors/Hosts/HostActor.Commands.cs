@@ -46,7 +46,7 @@ public sealed partial class HostActor
         else
         {
             var sender = Sender;
-            Record(new VmAdopted(Now, adopt.Policy, adopt.Handle, adopt.Ceiling, adopt.Overhead), _ =>
+            Record(new VmAdopted(Wall, adopt.Policy, adopt.Handle, adopt.Ceiling, adopt.Overhead), _ =>
             {
                 Spawn(id);
                 sender.Tell(new HostProtocol.Done(id, $"adopted with {adopt.Ceiling}", []));
@@ -93,8 +93,8 @@ public sealed partial class HostActor
             var restart = set.Restart ?? vm.Spec?.Restart;
             var (sender, text) = (Sender, $"min {policy.Min}, max {policy.Max}, shares {policy.Shares}{(restart is { } r ? $", restart {HostHappenings.Words(r)}" : "")}");
             if (set.Restart is { } wanted)
-                Record(new RestartSet(Now, set.Vm, wanted), _ => { });
-            Record(new PolicySet(Now, set.Vm, policy), _ =>
+                Record(new RestartSet(Wall, set.Vm, wanted), _ => { });
+            Record(new PolicySet(Wall, set.Vm, policy), _ =>
             {
                 sender.Tell(new HostProtocol.Done(set.Vm, text, LimitNotes(report, set.Max)));
                 QueuePlan();
@@ -131,7 +131,7 @@ public sealed partial class HostActor
         }
 
         var sender = Sender;
-        Record(new OperatorTargetSet(Now, resize.Vm, target), _ =>
+        Record(new OperatorTargetSet(Wall, resize.Vm, target), _ =>
         {
             sender.Tell(new HostProtocol.Done(resize.Vm, target is { } t ? $"its target is {t} until 'dmm vm resize {resize.Vm} auto'" : "DMM decides again", notes));
             QueuePlan();
@@ -155,7 +155,7 @@ public sealed partial class HostActor
         if (Find(stop.Vm) is null)
             return;
         var (sender, order) = (Sender, stop.Order);
-        Record(new StopAsked(Now, stop.Vm, order.Grace) { Kill = order.Kill }, _ =>
+        Record(new StopAsked(Wall, stop.Vm, order.Grace) { Kill = order.Kill }, _ =>
         {
             // One that is still to start hears of it with its part of the journal.
             if (_children.TryGetValue(stop.Vm, out var child))
@@ -171,7 +171,7 @@ public sealed partial class HostActor
         if (_state.Resting.ContainsKey(forget.Vm))
         {
             var asker = Sender;
-            Record(new VmForgotten(Now, forget.Vm), _ => asker.Tell(new HostProtocol.Done(forget.Vm, "forgotten; it did not run", [])));
+            Record(new VmForgotten(Wall, forget.Vm), _ => asker.Tell(new HostProtocol.Done(forget.Vm, "forgotten; it did not run", [])));
             return;
         }
 
@@ -184,7 +184,7 @@ public sealed partial class HostActor
         if (Find(forget.Vm) is not { } vm)
             return;
         var sender = Sender;
-        Record(new VmForgotten(Now, forget.Vm) { Handle = vm.Handle, Held = _state.Ledger.Claims[forget.Vm].Size }, _ =>
+        Record(new VmForgotten(Wall, forget.Vm) { Handle = vm.Handle, Held = _state.Ledger.Claims[forget.Vm].Size }, _ =>
         {
             Release(forget.Vm);
             sender.Tell(new HostProtocol.Done(forget.Vm, "runs on without DMM", []));

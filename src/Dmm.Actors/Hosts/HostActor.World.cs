@@ -53,7 +53,7 @@ public sealed partial class HostActor
             See(saw.Sight);
         foreach (var vm in gone)
         {
-            Record(new LetGoEnded(Now, vm), _ =>
+            Record(new LetGoEnded(Wall, vm), _ =>
             {
                 // What was seen counts against what is claimed once all are known to be gone.
                 if (vm != gone[^1])
@@ -68,7 +68,7 @@ public sealed partial class HostActor
     {
         var (first, before) = (!HasLooked, _outlook);
         if (_blind is not null)
-            Happened(new(Now, "hostSeen", null, "the host's memory can be read again"));
+            Happened(new(Wall, "hostSeen", null, "the host's memory can be read again"));
         _blind = null;
         _outlook = before.Take(sight, _state.Ledger, _settings.Rules, Now);
         _state = _state with { Ledger = _state.Ledger.Follow(_outlook.Memory) };
@@ -77,8 +77,8 @@ public sealed partial class HostActor
         if ((before.CushionFactor > 1) != (_outlook.CushionFactor > 1))
         {
             Happened(_outlook.Pressure is { } pressure
-                ? new(Now, "hostPressure", null, $"{pressure} on the host: the cushion grows from {_settings.Cushion} to as much as {_settings.Rules.CushionMax}", _settings.Cushion, _settings.Rules.CushionMax)
-                : new(Now, "hostCalm", null, $"the host is calm: the cushion is {_settings.Cushion} again", null, _settings.Cushion));
+                ? new(Wall, "hostPressure", null, $"{pressure} on the host: the cushion grows from {_settings.Cushion} to as much as {_settings.Rules.CushionMax}", _settings.Cushion, _settings.Rules.CushionMax)
+                : new(Wall, "hostCalm", null, $"the host is calm: the cushion is {_settings.Cushion} again", null, _settings.Cushion));
         }
 
         SayDeficit();
@@ -92,7 +92,7 @@ public sealed partial class HostActor
         if (_blind is null)
         {
             _log.Warning("the host's memory can't be read: {0}; {1} stands", blind.Why, _outlook.Memory);
-            Happened(new(Now, "hostUnseen", null, $"the host's memory can't be read: {blind.Why}; what was known last stands: {_outlook.Memory}"));
+            Happened(new(Wall, "hostUnseen", null, $"the host's memory can't be read: {blind.Why}; what was known last stands: {_outlook.Memory}"));
         }
 
         _blind = blind.Why;
@@ -121,7 +121,7 @@ public sealed partial class HostActor
         if (moved.IsZero || (moved < said.Scale(0.05) && now < _settings.Memory && said < _settings.Memory))
             return;
         _saidMemory = now;
-        Happened(new(Now, "hostMemory", null,
+        Happened(new(Wall, "hostMemory", null,
             now < said ? $"DMM can count on {now} of the host, {moved} less: {_outlook.Why}" : $"DMM can count on {now} of the host again", said, now));
     }
 
@@ -133,13 +133,13 @@ public sealed partial class HostActor
         _inDeficit = !deficit.IsZero;
         if (!_inDeficit)
         {
-            Happened(new(Now, "deficitOver", null, "claims fit the host again"));
+            Happened(new(Wall, "deficitOver", null, "claims fit the host again"));
             return;
         }
 
         var text = DeficitText();
         _log.Warning("{0}", text);
-        Happened(new(Now, "deficit", null, text, _state.Ledger.HostMemory, _state.Ledger.Committed));
+        Happened(new(Wall, "deficit", null, text, _state.Ledger.HostMemory, _state.Ledger.Committed));
         QueuePlan();
     }
 

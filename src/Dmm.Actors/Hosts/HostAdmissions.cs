@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Dmm.Actors.Vms;
+using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Arbitration;
 using Dmm.Core.Demand;
@@ -18,12 +19,12 @@ public static class HostAdmissions
         ImmutableDictionary<VmId, Forecast> forecasts,
         IReadOnlyDictionary<VmId, Mover> movers,
         HostSettings settings,
-        DateTimeOffset now) => state.Admissions.IsEmpty ? null : QueueOf(state, reports, forecasts, movers, settings, now).Next(now) switch
+        Clocks now) => state.Admissions.IsEmpty ? null : QueueOf(state, reports, forecasts, movers, settings, now.Now).Next(now.Now) switch
         {
-            QueueMove.Plan plan => new AdmissionPlanned(now, plan.Vm, plan.Room, false),
-            QueueMove.Wait wait => new AdmissionWaits(now, wait.Vm, wait.Cause, wait.Why),
-            QueueMove.Reserve reserve => new MemoryReserved(now, reserve.Vm, reserve.Boot, reserve.Size),
-            QueueMove.Launch launch => new LaunchBegun(now, launch.Vm, state.Admissions[launch.Vm].Reserved!.Value),
+            QueueMove.Plan plan => new AdmissionPlanned(now.Wall, plan.Vm, plan.Room, false),
+            QueueMove.Wait wait => new AdmissionWaits(now.Wall, wait.Vm, wait.Cause, wait.Why),
+            QueueMove.Reserve reserve => new MemoryReserved(now.Wall, reserve.Vm, reserve.Boot, reserve.Size),
+            QueueMove.Launch launch => new LaunchBegun(now.Wall, launch.Vm, state.Admissions[launch.Vm].Reserved!.Value),
             _ => null,
         };
 
@@ -66,7 +67,7 @@ public static class HostAdmissions
         HostSettings settings,
         HostProtocol.ForeseeVm asked,
         TimeSpan timeout,
-        DateTimeOffset now)
+        Moment now)
     {
         var spec = asked.Spec;
         if (Never(state, spec, asked.Overhead, asked.ImageNeeds) is { } never)
@@ -131,7 +132,7 @@ public static class HostAdmissions
         ImmutableDictionary<VmId, Forecast> forecasts,
         IReadOnlyDictionary<VmId, Mover> movers,
         HostSettings settings,
-        DateTimeOffset now)
+        Moment now)
     {
         var peers = HostPlanner.Bids(state, reports, forecasts, settings, now)
             .Select(bid => PeerOf(bid, reports.GetValueOrDefault(bid.Vm), movers.GetValueOrDefault(bid.Vm)))

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Dmm.Actors.Vms;
+using Dmm.Core;
 using Dmm.Core.Demand;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
@@ -29,7 +30,7 @@ public static class HostDispatch
         Operations operations,
         ImmutableArray<Wait> waits,
         HostSettings settings,
-        DateTimeOffset now)
+        Moment now)
     {
         var awaited = new Dictionary<VmId, bool>();
         foreach (var wait in waits)

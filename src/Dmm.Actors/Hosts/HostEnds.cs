@@ -1,4 +1,5 @@
 using Dmm.Actors.Vms;
+using Dmm.Core;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
@@ -14,55 +15,55 @@ public static class HostEnds
         || (vm.Spec is { BootCheck: BootCheck.None } && report.Phase is not (VmPhase.Booting or VmPhase.Lost or VmPhase.Stopped));
 
     /// <summary>Its process has ended.</summary>
-    public static IHostEvent Ended(VmRecord vm, EndCause cause, string why, ReturnSettings settings, DateTimeOffset now)
+    public static IHostEvent Ended(VmRecord vm, EndCause cause, string why, ReturnSettings settings, Clocks now)
     {
         var neverBooted = !vm.Unwanted && vm.BootedAt is null && cause is EndCause.Failed or EndCause.PoweredDown;
         return neverBooted ? EndOf(vm, EndCause.NeverBooted, $"it ended before its guest was heard of: {why}", settings, now) : EndOf(vm, cause, why, settings, now);
     }
 
     /// <summary>What becomes of a VM that does not run any more.</summary>
-    public static IHostEvent EndOf(VmRecord vm, EndCause cause, string why, ReturnSettings settings, DateTimeOffset now)
+    public static IHostEvent EndOf(VmRecord vm, EndCause cause, string why, ReturnSettings settings, Clocks now)
     {
         cause = vm.Unwanted ? EndCause.Stopped : cause;
-        return vm.Spec is { } spec && Returns.After(spec.Restart, cause, vm.Unwanted, vm.Tries, now - vm.BootedAt, settings, now) is { } rest
-            ? new VmRested(now, spec.Under(vm.Policy), vm.Overhead, cause, why, rest.ReturnAt, rest.Tries) { ImageNeeds = vm.ImageNeeds }
-            : new VmEnded(now, vm.Handle.Id, why) { Cause = cause };
+        return vm.Spec is { } spec && Returns.After(spec.Restart, cause, vm.Unwanted, vm.Tries, now.Now - vm.BootedAt, settings, now.Now) is { } rest
+            ? new VmRested(now.Wall, spec.Under(vm.Policy), vm.Overhead, cause, why, now.WallOf(rest.ReturnAt), rest.Tries) { ImageNeeds = vm.ImageNeeds }
+            : new VmEnded(now.Wall, vm.Handle.Id, why) { Cause = cause };
     }
 
     /// <summary>A first creation that comes to nothing is over; a return is tried again, or the VM stays stopped where its operator wants it no more.</summary>
-    public static IHostEvent EndOf(Core.Admission.AdmissionRecord admission, AdmissionEnd end, string why, ReturnSettings settings, DateTimeOffset now)
+    public static IHostEvent EndOf(Core.Admission.AdmissionRecord admission, AdmissionEnd end, string why, ReturnSettings settings, Clocks now)
     {
         if (admission.Tries is not { } tries)
-            return new AdmissionEnded(now, admission.Spec.Id, end, why);
+            return new AdmissionEnded(now.Wall, admission.Spec.Id, end, why);
         var cancelled = end == AdmissionEnd.Cancelled;
         var cause = cancelled ? EndCause.Stopped : EndCause.Failed;
-        var rest = Returns.After(admission.Spec.Restart, cause, cancelled, tries, null, settings, now) ?? new(null, 0);
-        return new VmRested(now, admission.Spec, admission.Overhead, cause, cancelled ? why : $"its start came to nothing: {why}", rest.ReturnAt, rest.Tries)
+        var rest = Returns.After(admission.Spec.Restart, cause, cancelled, tries, null, settings, now.Now) ?? new(null, 0);
+        return new VmRested(now.Wall, admission.Spec, admission.Overhead, cause, cancelled ? why : $"its start came to nothing: {why}", now.WallOf(rest.ReturnAt), rest.Tries)
         {
             ImageNeeds = admission.ImageNeeds,
         };
     }
 
     /// <summary>It does not return: its operator wants it no more.</summary>
-    public static VmRested Stays(RestingVm resting, DateTimeOffset now) =>
-        new(now, resting.Spec, resting.Overhead, EndCause.Stopped, resting.Why, null, 0) { ImageNeeds = resting.ImageNeeds };
+    public static VmRested Stays(RestingVm resting, Clocks now) =>
+        new(now.Wall, resting.Spec, resting.Overhead, EndCause.Stopped, resting.Why, null, 0) { ImageNeeds = resting.ImageNeeds };
 
     /// <summary>Those whose time to return has come, in the order in which they are asked for.</summary>
-    public static IReadOnlyList<RestingVm> Due(HostState state, DateTimeOffset now) =>
+    public static IReadOnlyList<RestingVm> Due(HostState state, Moment now) =>
         [.. state.Resting.Where(vm => vm.Value.ReturnAt <= now)
             .OrderByDescending(vm => vm.Value.Spec.Priority).ThenBy(vm => vm.Value.Since).ThenBy(vm => vm.Key).Select(vm => vm.Value)];
 
     /// <summary>Why it can't return now, and when that is tried again.</summary>
-    public static VmRested Hindered(RestingVm resting, string hindrance, ReturnSettings settings, DateTimeOffset now)
+    public static VmRested Hindered(RestingVm resting, string hindrance, ReturnSettings settings, Clocks now)
     {
-        var rest = Returns.After(resting.Spec.Restart, EndCause.Failed, false, resting.Tries, null, settings, now) ?? new(null, 0);
-        return new(now, resting.Spec, resting.Overhead, resting.Cause, $"it can't return: {hindrance}", rest.ReturnAt, rest.Tries) { ImageNeeds = resting.ImageNeeds };
+        var rest = Returns.After(resting.Spec.Restart, EndCause.Failed, false, resting.Tries, null, settings, now.Now) ?? new(null, 0);
+        return new(now.Wall, resting.Spec, resting.Overhead, resting.Cause, $"it can't return: {hindrance}", now.WallOf(rest.ReturnAt), rest.Tries) { ImageNeeds = resting.ImageNeeds };
     }
 
     /// <summary>The VM is asked for, in the queue with all others.</summary>
     /// <param name="place">How many are asked for before it in the same moment.</param>
-    public static VmRequested Again(HostState state, RestingVm resting, int place, int tries, DateTimeOffset deadline, DateTimeOffset now) =>
-        new(now, resting.Spec, resting.Overhead, deadline)
+    public static VmRequested Again(HostState state, RestingVm resting, int place, int tries, Moment deadline, Clocks now) =>
+        new(now.Wall, resting.Spec, resting.Overhead, now.WallOf(deadline))
         {
             Number = HostAdmissions.NextNumber(state) + place,
             ImageNeeds = resting.ImageNeeds,

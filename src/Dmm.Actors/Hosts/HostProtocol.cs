@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Dmm.Actors.Journals;
 using Dmm.Actors.Vms;
+using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Demand;
 using Dmm.Core.Hosts;
@@ -84,7 +85,7 @@ public static class HostProtocol
         public ImmutableArray<Operation> InFlight { get; init; } = [];
 
         /// <summary>Who has a new target and waits for its turn, and since when.</summary>
-        public ImmutableSortedDictionary<VmId, DateTimeOffset> Held { get; init; } = ImmutableSortedDictionary<VmId, DateTimeOffset>.Empty;
+        public ImmutableSortedDictionary<VmId, Moment> Held { get; init; } = ImmutableSortedDictionary<VmId, Moment>.Empty;
 
         /// <summary>How the journal is; the rest is what was known last while it is not writable.</summary>
         public JournalHealth? Journal { get; init; }
@@ -99,7 +100,7 @@ public static class HostProtocol
     // From the admission actor.
 
     /// <summary>Write down that this VM is wanted. Answered by <see cref="RequestRecorded"/> or <see cref="Refused"/>.</summary>
-    public sealed record RecordRequest(VmSpec Spec, MemorySize Overhead, MemorySize ImageNeeds, DateTimeOffset Deadline);
+    public sealed record RecordRequest(VmSpec Spec, MemorySize Overhead, MemorySize ImageNeeds, Moment Deadline);
 
     public sealed record RequestRecorded(VmId Vm);
 

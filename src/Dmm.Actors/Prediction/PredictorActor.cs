@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Dmm.Actors.Events;
+using Dmm.Core;
 using Dmm.Core.Demand;
 using Dmm.Core.Vms;
 
@@ -14,7 +15,7 @@ public sealed class PredictorActor : ReceiveActor, IWithTimers
     private readonly Dictionary<VmId, DemandModel> _models = [];
     private readonly TimeSpan _period;
 
-    public PredictorActor(IActorRef host, DemandSettings settings, TimeSpan period)
+    public PredictorActor(IActorRef host, DemandSettings settings, TimeSpan period, TimeProvider time)
     {
         Receive<PredictorProtocol.Sampled>(sampled =>
         {
@@ -24,12 +25,12 @@ public sealed class PredictorActor : ReceiveActor, IWithTimers
             if (!_models.TryGetValue(sampled.Vm, out var model))
                 _models[sampled.Vm] = model = new(sampled.Vm, settings);
             var wasUrgent = model.Current?.Urgent == true;
-            var forecast = model.Take(sampled.Sample, sampled.Sizes);
+            var forecast = model.Take(sampled.Sample, sampled.Sizes, Clocks.Read(time).Wall);
             if (forecast.Urgent)
                 host.Tell(new PredictorProtocol.Forecasts([forecast], Tick: false));
             if (forecast.Urgent && !wasUrgent)
             {
-                Context.System.EventStream.Publish(new Happening(Context.System.Scheduler.Now, "pressure", sampled.Vm,
+                Context.System.EventStream.Publish(new Happening(Clocks.Read(time).Wall, "pressure", sampled.Vm,
                     $"{sampled.Sample.MemAvailable} available of {sampled.Sizes.Actual}; {forecast.Demand} expected", sampled.Sizes.Actual, forecast.Demand));
             }
         });
@@ -40,8 +41,8 @@ public sealed class PredictorActor : ReceiveActor, IWithTimers
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    public static Props Props(IActorRef host, DemandSettings settings, TimeSpan period) =>
-        Akka.Actor.Props.Create(() => new PredictorActor(host, settings, period));
+    public static Props Props(IActorRef host, DemandSettings settings, TimeSpan period, TimeProvider time) =>
+        Akka.Actor.Props.Create(() => new PredictorActor(host, settings, period, time));
 
     protected override void PreStart() => Timers.StartPeriodicTimer("tick", new Tick(), _period);
 

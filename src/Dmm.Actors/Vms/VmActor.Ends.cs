@@ -33,7 +33,7 @@ public sealed partial class VmActor
             return;
         }
 
-        var until = Now + order.Grace;
+        var until = Wall + order.Grace;
         _stopWhy = $"its guest was asked to power down, and has until {until:HH:mm:ss}; {(order.Kill ? "then its process is ended" : "otherwise it runs on")}";
         Report();
         Timers.StartSingleTimer(StopTimer, new StopDeadline(), order.Grace);

@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.Event;
 using Dmm.Actors.Events;
 using Dmm.Actors.Prediction;
+using Dmm.Core;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
@@ -73,7 +74,11 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    private DateTimeOffset Now => Context.System.Scheduler.Now;
+    /// <summary>What is decided by.</summary>
+    private Moment Now => Clocks.MomentOf(_settings.Time);
+
+    /// <summary>For people.</summary>
+    private DateTimeOffset Wall => Clocks.Read(_settings.Time).Wall;
 
     public static Props Props(VmId id, IActorRef host, IActorRef predictor, IHypervisor hypervisor, VmActorSettings settings) =>
         Akka.Actor.Props.Create(() => new VmActor(id, host, predictor, hypervisor, settings));
@@ -265,7 +270,7 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
     }
 
     private void Happened(string kind, string text, MemorySize? from = null, MemorySize? to = null) =>
-        Context.System.EventStream.Publish(new Happening(Now, kind, _id, text, from, to));
+        Context.System.EventStream.Publish(new Happening(Wall, kind, _id, text, from, to));
 
     private static string KindOf(VmPhase phase) => char.ToLowerInvariant(phase.ToString()[0]) + phase.ToString()[1..];
 }

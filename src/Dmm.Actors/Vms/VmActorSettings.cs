@@ -31,6 +31,6 @@ public sealed record VmActorSettings
 
     public TimeSpan LaunchDeadline { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>The clock of these deadlines; a simulation brings its own.</summary>
+    /// <summary>The clocks of all actors of a host, and of what they call; a simulation brings its own.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }

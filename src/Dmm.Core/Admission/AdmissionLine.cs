@@ -64,7 +64,7 @@ public sealed class AdmissionLine
         admissions.OrderByDescending(a => a.Spec.Priority).ThenBy(a => a.Number);
 
     /// <summary>The next step, or null where nothing is to be done now. A queue answers one question: after a step a new one is asked.</summary>
-    public QueueMove? Next(DateTimeOffset now)
+    public QueueMove? Next(Moment now)
     {
         var launching = _line.Count(a => a.State == AdmissionState.Launching);
         foreach (var admission in _line)
@@ -83,7 +83,7 @@ public sealed class AdmissionLine
     }
 
     /// <summary>What would become of one that asked last: the step that would be its first.</summary>
-    public QueueMove Foresee(AdmissionRecord asked, DateTimeOffset now)
+    public QueueMove Foresee(AdmissionRecord asked, Moment now)
     {
         foreach (var admission in _line)
         {
@@ -103,7 +103,7 @@ public sealed class AdmissionLine
         return Look(asked, now)!;
     }
 
-    private QueueMove? Look(AdmissionRecord a, DateTimeOffset now)
+    private QueueMove? Look(AdmissionRecord a, Moment now)
     {
         if (_blocked is { } first)
             return Waits(a, WaitCause.BehindOthers, $"{first.Spec.Id} is before it in the queue and waits");
@@ -139,7 +139,7 @@ public sealed class AdmissionLine
         return new(a.Spec.Id, boot, boot + a.Overhead);
     }
 
-    private QueueMove? Plan(AdmissionRecord a, DateTimeOffset now)
+    private QueueMove? Plan(AdmissionRecord a, Moment now)
     {
         if (a.State != AdmissionState.Planned && a.State != AdmissionState.Shrinking && _gathering >= _rules.AtOnce)
             return Waits(a, WaitCause.BehindOthers, $"memory is gathered for {_gathering} before it");
@@ -167,7 +167,7 @@ public sealed class AdmissionLine
 
     private MemorySize Covers(RoomPlan plan) => RoomPlanner.Covers(plan, _byName, _levels, _rules.Step);
 
-    private RoomPlan? Room(AdmissionRecord a, MemorySize goal, DateTimeOffset now) =>
+    private RoomPlan? Room(AdmissionRecord a, MemorySize goal, Moment now) =>
         RoomPlanner.Make(goal, goal.MinusOrZero(_free), _peers, _levels, _moving, a.Deadline - now, _rules.Step, _rules.HarmWeight);
 
     /// <summary>What it gathers is not there for those behind it: what is free already, but for what its peers are counted on to give, and what they give.</summary>

@@ -28,7 +28,7 @@ public sealed record Mover
     /// <summary>How much of what is asked of it is counted on, 0.1 to 0.98.</summary>
     public double Trust { get; private init; } = UnknownTrust;
 
-    private DateTimeOffset? Began { get; init; }
+    private Moment? Began { get; init; }
 
     private MemorySize BeganWith { get; init; }
 
@@ -42,7 +42,7 @@ public sealed record Mover
     public TimeSpan TimeFor(MemorySize size) => TimeSpan.FromSeconds(Math.Min(86_400, size.Bytes / (double)Pace.Bytes));
 
     /// <param name="target">What it was told to become.</param>
-    public Mover Observe(MemorySize actual, MemorySize target, VmPhase phase, DateTimeOffset now)
+    public Mover Observe(MemorySize actual, MemorySize target, VmPhase phase, Moment now)
     {
         var fails = phase != Phase && phase is (VmPhase.Stuck or VmPhase.Uncooperative);
         var next = this with { Phase = phase, Trust = fails ? Math.Max(LeastTrust, Trust * 0.5) : Trust };

@@ -61,7 +61,8 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
     public Forecast? Current { get; private set; }
 
     /// <param name="sizes">The VM's sizes as last known when the sample came.</param>
-    public Forecast Take(GuestSample sample, VmSizes sizes)
+    /// <param name="wall">The host's time of day: guests live by it, so hours are told apart by the wall's clock, and by nothing else.</param>
+    public Forecast Take(GuestSample sample, VmSizes sizes, DateTimeOffset wall)
     {
         var actual = sizes.Actual;
         var occupied = Used(sample, sizes);
@@ -91,7 +92,7 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
         }
 
         var floor = _floor.Learn(actual, used, _harm, refaulted, sample.At);
-        _seasons.Learn(used, sample.At);
+        _seasons.Learn(used, wall);
         (_last, _lastSizes, _used, _missed, _cached) = (sample, sizes, used, missed, cache);
 
         var urgent = IsUrgent(sample, actual) || (_floor.Hurts && actual < floor);
@@ -109,7 +110,7 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
         var need = MemorySize.FromBytes(used.Bytes + soon);
         var demand = MemorySize.Max(MemorySize.FromBytes(used.Bytes + ahead + headroom), _floor.Hurts ? floor : MemorySize.Zero);
         var past = MemorySize.FromBytes((_history.Quantile(settings.ShrinkQuantile) + cache).Bytes + headroom);
-        var season = settings.Seasons ? _seasons.Expected(sample.At) : MemorySize.Zero;
+        var season = settings.Seasons ? _seasons.Expected(wall) : MemorySize.Zero;
         var shrinkTo = MemorySize.Max(MemorySize.Max(demand, past), MemorySize.Max(floor, season));
         return Current = new(vm, used, demand, shrinkTo, urgent, sample.At)
         {

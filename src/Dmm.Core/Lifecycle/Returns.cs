@@ -18,7 +18,7 @@ public sealed record ReturnSettings
 /// <summary>What becomes of a VM that is remembered after its end.</summary>
 /// <param name="ReturnAt">When it is asked for again; null: when an operator starts it.</param>
 /// <param name="Tries">Returns since it last ran well, this one included.</param>
-public sealed record Rest(DateTimeOffset? ReturnAt, int Tries);
+public sealed record Rest(Moment? ReturnAt, int Tries);
 
 /// <summary>Whether, and when, a VM that has ended is created anew. Pure.</summary>
 public static class Returns
@@ -28,7 +28,7 @@ public static class Returns
     /// <param name="ran">From when its guest was heard of; null where it was not.</param>
     /// <returns>Null: it is forgotten.</returns>
     public static Rest? After(
-        RestartPolicy policy, EndCause cause, bool unwanted, int? tries, TimeSpan? ran, ReturnSettings settings, DateTimeOffset now)
+        RestartPolicy policy, EndCause cause, bool unwanted, int? tries, TimeSpan? ran, ReturnSettings settings, Moment now)
     {
         if (policy == RestartPolicy.Never || (tries is null && ran is null && !unwanted && cause != EndCause.HostRestarted))
             return null;

@@ -18,8 +18,8 @@ public enum SampleSource
 /// </summary>
 public sealed record GuestSample
 {
-    /// <summary>The host's clock when the sample was read, UTC.</summary>
-    public required DateTimeOffset At { get; init; }
+    /// <summary>When the sample was read, by the host's clock.</summary>
+    public required Moment At { get; init; }
 
     public required SampleSource Source { get; init; }
 

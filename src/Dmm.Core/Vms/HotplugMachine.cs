@@ -11,7 +11,7 @@ namespace Dmm.Core.Vms;
 /// </summary>
 public static class HotplugMachine
 {
-    public static ImmutableArray<VmEvent> Decide(VmMemory state, VmCommand command, DateTimeOffset now)
+    public static ImmutableArray<VmEvent> Decide(VmMemory state, VmCommand command, Moment now)
     {
         if (state.Phase == VmPhase.Stopped)
             return [];
@@ -130,10 +130,10 @@ public static class HotplugMachine
             : state;
 
     /// <summary>Blocks that somebody else asked back, or this daemon before it forgot, have as long to come as those that are asked for now.</summary>
-    private static VmMemory GivenTime(VmMemory before, VmMemory after, DateTimeOffset at) =>
+    private static VmMemory GivenTime(VmMemory before, VmMemory after, Moment at) =>
         after.GivesBlocks && !before.GivesBlocks ? after with { NextBlockAt = at + after.Profile.StuckAfter } : after;
 
-    private static DateTimeOffset BlockDue(VmMemory state, VmEvent.PlugAsked p)
+    private static Moment BlockDue(VmMemory state, VmEvent.PlugAsked p)
     {
         var gives = p.Plugged < state.Sizes!.Plugged;
         return gives == state.GivesBlocks ? state.NextBlockAt
@@ -142,7 +142,7 @@ public static class HotplugMachine
             : state.NextBlockAt;
     }
 
-    private static VmMemory Asked(VmMemory state, DateTimeOffset at, bool again) => state with
+    private static VmMemory Asked(VmMemory state, Moment at, bool again) => state with
     {
         Tries = again ? state.Tries + 1 : 0,
         NextTryAt = at + (again ? BackOff(state, state.Tries) : state.Profile.PokeAfter),
@@ -202,7 +202,7 @@ public static class HotplugMachine
     private static bool Moved(VmSizes? before, VmSizes after) =>
         before is null || before.Plugged != after.Plugged || before.Ballooned != after.Ballooned || before.Base != after.Base;
 
-    private static (VmPhase Phase, string? Why) PhaseOf(VmMemory state, DateTimeOffset now)
+    private static (VmPhase Phase, string? Why) PhaseOf(VmMemory state, Moment now)
     {
         if (state.Target is not { } target)
             return (VmPhase.Settled, null);

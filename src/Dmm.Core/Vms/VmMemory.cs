@@ -68,7 +68,7 @@ public sealed record VmMemory
     /// <summary>What the guest could spare at <see cref="AvailableAt"/>; null where nobody tells.</summary>
     public MemorySize? Available { get; init; }
 
-    public DateTimeOffset AvailableAt { get; init; }
+    public Moment AvailableAt { get; init; }
 
     /// <summary>What the guest counts as its memory, as of <see cref="AvailableAt"/>; null where nobody tells.</summary>
     public MemorySize? MemTotal { get; init; }
@@ -79,18 +79,18 @@ public sealed record VmMemory
     /// <summary>What the guest's agent said of itself; null where there is none.</summary>
     public GuestHello? Hello { get; init; }
 
-    public DateTimeOffset StartedAt { get; init; }
+    public Moment StartedAt { get; init; }
 
     /// <summary>When the sizes last changed: what was sampled before tells nothing about what can be taken.</summary>
-    public DateTimeOffset MovedAt { get; init; }
+    public Moment MovedAt { get; init; }
 
     /// <summary>Since when there was no progress, which is movement towards the target that was not taken back.</summary>
-    public DateTimeOffset StillSince { get; init; }
+    public Moment StillSince { get; init; }
 
     /// <summary>Tries since the last progress, and when the next may be made.</summary>
     public int Tries { get; init; }
 
-    public DateTimeOffset NextTryAt { get; init; }
+    public Moment NextTryAt { get; init; }
 
     /// <summary>What the guest could spare when its hotplug was last asked for something; null where nobody told.</summary>
     public MemorySize? AskedWith { get; init; }
@@ -99,17 +99,17 @@ public sealed record VmMemory
     public Trial? Trial { get; init; }
 
     /// <summary>While blocks are asked back: how long their guest may take. Otherwise: until then none is asked back, since the last was not given.</summary>
-    public DateTimeOffset NextBlockAt { get; init; }
+    public Moment NextBlockAt { get; init; }
 
     /// <summary>What base becomes by a rescue DIMM that was asked for; zero where none is under way.</summary>
     public MemorySize RescuedBase { get; init; }
 
-    public DateTimeOffset RescueAt { get; init; }
+    public Moment RescueAt { get; init; }
 
     /// <summary>Further devices asked for in vain since the last that came, why, and when the next may be asked for.</summary>
     public int ExtendTries { get; init; }
 
-    public DateTimeOffset NextExtendAt { get; init; }
+    public Moment NextExtendAt { get; init; }
 
     public string? ExtendFault { get; init; }
 
@@ -143,7 +143,7 @@ public sealed record VmMemory
     public MemorySize Given => Actual.MinusOrZero(Unaccepted);
 
     /// <summary>What a sample, taken after the last movement and not long ago, says can be taken; zero where there is none.</summary>
-    public MemorySize CanGive(DateTimeOffset now) =>
+    public MemorySize CanGive(Moment now) =>
         Available is { } available && AvailableAt >= MovedAt + Profile.SampleLatency && now - AvailableAt <= Profile.SampleAge
             ? available.MinusOrZero(Profile.Margin)
             : MemorySize.Zero;
@@ -158,7 +158,7 @@ public sealed record VmMemory
 }
 
 /// <summary>A growth that falls back to <paramref name="Plugged"/> was no progress: what it was judged by before stands again.</summary>
-public sealed record Trial(MemorySize Plugged, DateTimeOffset StillSince, int Tries);
+public sealed record Trial(MemorySize Plugged, Moment StillSince, int Tries);
 
 /// <summary>What a hypervisor may refuse to add.</summary>
 public enum Addition
@@ -210,26 +210,26 @@ public abstract record VmEvent
 
     public sealed record Connected(VmCapabilities Capabilities) : VmEvent;
 
-    public sealed record TargetChanged(MemorySize Target, MemorySize Min, MemorySize Max, bool Urgent, DateTimeOffset At) : VmEvent;
+    public sealed record TargetChanged(MemorySize Target, MemorySize Min, MemorySize Max, bool Urgent, Moment At) : VmEvent;
 
     /// <param name="Moved">Base, plugged or ballooned memory changed.</param>
-    public sealed record SizesSeen(VmSizes Sizes, bool Moved, DateTimeOffset At) : VmEvent;
+    public sealed record SizesSeen(VmSizes Sizes, bool Moved, Moment At) : VmEvent;
 
-    public sealed record SampleSeen(MemorySize Available, MemorySize MemTotal, DateTimeOffset At) : VmEvent;
+    public sealed record SampleSeen(MemorySize Available, MemorySize MemTotal, Moment At) : VmEvent;
 
     public sealed record HelloSeen(GuestHello Hello) : VmEvent;
 
-    public sealed record BalloonAsked(MemorySize Ballooned, bool Again, DateTimeOffset At) : VmEvent;
+    public sealed record BalloonAsked(MemorySize Ballooned, bool Again, Moment At) : VmEvent;
 
-    public sealed record PlugAsked(MemorySize Plugged, bool Again, DateTimeOffset At) : VmEvent;
+    public sealed record PlugAsked(MemorySize Plugged, bool Again, Moment At) : VmEvent;
 
     /// <param name="Base">What base becomes by it.</param>
-    public sealed record RescueAsked(MemorySize Base, DateTimeOffset At) : VmEvent;
+    public sealed record RescueAsked(MemorySize Base, Moment At) : VmEvent;
 
     /// <param name="PluggableMax">What can be plugged at least, once the further device is there.</param>
-    public sealed record ExtensionAsked(MemorySize PluggableMax, DateTimeOffset At) : VmEvent;
+    public sealed record ExtensionAsked(MemorySize PluggableMax, Moment At) : VmEvent;
 
-    public sealed record Refused(Addition Addition, string Why, DateTimeOffset At) : VmEvent;
+    public sealed record Refused(Addition Addition, string Why, Moment At) : VmEvent;
 
-    public sealed record PhaseEntered(VmPhase Phase, string? Why, DateTimeOffset At) : VmEvent;
+    public sealed record PhaseEntered(VmPhase Phase, string? Why, Moment At) : VmEvent;
 }

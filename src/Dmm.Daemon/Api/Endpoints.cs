@@ -6,6 +6,7 @@ using Dmm.Actors.Admission;
 using Dmm.Actors.Events;
 using Dmm.Actors.Hosts;
 using Dmm.Contracts;
+using Dmm.Core;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
 
@@ -16,14 +17,16 @@ public static class Endpoints
 {
     private static readonly TimeSpan InspectDeadline = TimeSpan.FromSeconds(10);
 
+    private static Clocks Now => Clocks.Read(TimeProvider.System);
+
     public static void MapApi(this IEndpointRouteBuilder routes, Func<HostGateway> gateway, IHypervisor hypervisor, string node, TimeSpan stopGrace)
     {
         var api = routes.MapGroup("/api/v1").AddEndpointFilter(ReadOnlyOverTcp).AddEndpointFilter(Answers.Guard);
         api.MapGet("/host", async (CancellationToken c) =>
-            Answers.Json(Views.HostOf(await gateway().StatusAsync(c), node, hypervisor.Name)));
-        api.MapGet("/vms", async (CancellationToken c) => Answers.Json(Views.VmsOf(await gateway().StatusAsync(c))));
+            Answers.Json(Views.HostOf(await gateway().StatusAsync(c), node, hypervisor.Name, Now)));
+        api.MapGet("/vms", async (CancellationToken c) => Answers.Json(Views.VmsOf(await gateway().StatusAsync(c), Now)));
         api.MapGet("/vms/{name}", async (string name, CancellationToken c) =>
-            Views.VmOf(await gateway().StatusAsync(c), Specs.IdOf(name)) is { } vm
+            Views.VmOf(await gateway().StatusAsync(c), Specs.IdOf(name), Now) is { } vm
                 ? Answers.Json(vm)
                 : Answers.Error(404, $"there is no VM {name} on this host; 'dmm vm list' shows those that there are", "notFound"));
         api.MapPost("/vms", async (bool? dryRun, HttpRequest http, CancellationToken c) =>
@@ -76,7 +79,7 @@ public static class Endpoints
     private static async Task<IResult> CreateAsync(HostGateway host, IHypervisor hypervisor, CreateVmRequest request, bool dryRun, CancellationToken c)
     {
         var (spec, notes) = Specs.Read(request, hypervisor);
-        var timeout = Specs.TimeoutOf(request, TimeProvider.System.GetUtcNow());
+        var timeout = Specs.TimeoutOf(request, Now.Wall);
         if (await RunsUngovernedAsync(host, hypervisor, spec, c))
         {
             return Answers.Of(new HostProtocol.Refused(
@@ -118,7 +121,7 @@ public static class Endpoints
             Specs.SizeOf("min", request.MinBytes), Specs.SizeOf("max", request.MaxBytes), request.Shares ?? Core.Vms.VmPolicy.DefaultShares);
         if (policy.Fault() is { } fault)
             throw new SpecException($"{id}: {fault}");
-        if (Views.VmOf(await host.StatusAsync(c), id) is not null)
+        if (Views.VmOf(await host.StatusAsync(c), id, Now) is not null)
             return new HostProtocol.Refused(HostProtocol.RefusalKind.Conflict, $"there is a VM {id} on this host already; use another name");
 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(c);

@@ -4,6 +4,7 @@ using Akka.Hosting;
 using Dmm.Actors.Events;
 using Dmm.Actors.Explaining;
 using Dmm.Actors.Hosts;
+using Dmm.Core;
 using Dmm.Core.Hypervisors;
 using Dmm.Daemon.Api;
 using Dmm.Daemon.Journals;
@@ -71,7 +72,7 @@ public static class DaemonApp
         var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("dmm");
         registry.Register<EventLogActor>(system.ListenerOf<Happening>(EventLogActor.Props(settings.Events.Keep), "events"));
         registry.Register<DecisionLogActor>(
-            system.ListenerOf<Planned>(DecisionLogActor.Props(new(settings.Explain.Keep, settings.Explain.Most)), DecisionLogActor.Name));
+            system.ListenerOf<Planned>(DecisionLogActor.Props(new(settings.Explain.Keep, settings.Explain.Most), TimeProvider.System), DecisionLogActor.Name));
         var hypervisor = services.GetRequiredService<IHypervisor>();
         var ending = services.GetRequiredService<Ending>();
         var (host, vms, demand) = (ActorSettings.HostOf(settings), ActorSettings.VmsOf(settings), ActorSettings.DemandOf(settings));
@@ -110,9 +111,10 @@ public static class DaemonApp
         return JournalStore.Open(settings.Journal.Path, settings.Journal.BusyTimeout, TimeProvider.System);
     }
 
-    private static DateTimeOffset ProcessStart()
+    /// <summary>.NET tells it by the wall's clock, as that goes at the first question.</summary>
+    private static Moment ProcessStart()
     {
         using var self = System.Diagnostics.Process.GetCurrentProcess();
-        return self.StartTime;
+        return Clocks.Read(TimeProvider.System).MomentOf(self.StartTime);
     }
 }

@@ -1,4 +1,5 @@
 using Dmm.Actors.Hosts;
+using Dmm.Core;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
@@ -24,9 +25,9 @@ public static class JournalRebuild
 
     /// <exception cref="HypervisorException">A VM runs and does not answer: nothing was changed, since its memory would be promised to others.</exception>
     public static async Task<(IReadOnlyList<Rebuilt> Vms, string? Aside)> RunAsync(
-        string path, HostState empty, IHypervisor hypervisor, DateTimeOffset now, CancellationToken cancellation)
+        string path, HostState empty, IHypervisor hypervisor, Clocks clocks, CancellationToken cancellation)
     {
-        var known = Salvage(path, empty);
+        var (known, now) = (Salvage(path, empty, clocks), clocks.Wall);
         List<Rebuilt> report = [];
         List<IHostEvent> events = [new JournalBegun(now, "rebuilt from what the hypervisor says")];
         var running = ((IInventory)hypervisor).Running();
@@ -115,7 +116,7 @@ public static class JournalRebuild
     }
 
     /// <summary>As much of a broken journal as can be read, without the rest holding it up.</summary>
-    public static HostState Salvage(string path, HostState empty)
+    public static HostState Salvage(string path, HostState empty, Clocks now)
     {
         var state = empty;
         if (!File.Exists(path))
@@ -136,17 +137,17 @@ public static class JournalRebuild
         {
             return state;
         }
-    }
 
-    private static HostState Try(HostState state, IHostEvent e)
-    {
-        try
+        HostState Try(HostState state, IHostEvent e)
         {
-            return state.Apply(e);
-        }
-        catch (Exception fault) when (fault is KeyNotFoundException or ArgumentException or InvalidOperationException or OverflowException)
-        {
-            return state;
+            try
+            {
+                return state.Apply(e, now);
+            }
+            catch (Exception fault) when (fault is KeyNotFoundException or ArgumentException or InvalidOperationException or OverflowException)
+            {
+                return state;
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Sockets;
+using Dmm.Core;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
 using Dmm.Hypervisors.Wire;
@@ -136,7 +137,7 @@ public sealed class GuestChannel : IAsyncDisposable
     {
         var message = line.Kind == WireLineKind.TooLong
             ? new GuestMessage.Refused(string.Create(CultureInfo.InvariantCulture, $"a line longer than {GuestLine.MaxLength} bytes"))
-            : GuestLine.Read(line.Text, _time.GetUtcNow(), _limit);
+            : GuestLine.Read(line.Text, Clocks.MomentOf(_time), _limit);
         switch (message)
         {
             case GuestMessage.Hello hello:

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Dmm.Core;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Wire;
@@ -21,7 +22,7 @@ public static class GuestLine
     private static readonly MemorySize MaxSwap = MemorySize.FromGiB(64 * 1024);
 
     /// <param name="limit">The most memory that this VM can have: base and all that can be plugged.</param>
-    public static GuestMessage Read(ReadOnlyMemory<byte> line, DateTimeOffset at, MemorySize limit)
+    public static GuestMessage Read(ReadOnlyMemory<byte> line, Moment at, MemorySize limit)
     {
         try
         {
@@ -64,7 +65,7 @@ public static class GuestLine
         return new GuestMessage.Hello(hello, Size(root, "lowKib", limit));
     }
 
-    private static GuestMessage Sample(JsonElement root, DateTimeOffset at, MemorySize limit)
+    private static GuestMessage Sample(JsonElement root, Moment at, MemorySize limit)
     {
         if (Size(root, "memTotalKib", limit) is not { } total
             || Size(root, "memFreeKib", total) is not { } free

@@ -1,3 +1,4 @@
+using Dmm.Core;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
@@ -158,7 +159,7 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     }
 
     /// <summary>What its agent says at this moment.</summary>
-    public GuestSample Sample(DateTimeOffset at)
+    public GuestSample Sample(Moment at)
     {
         var available = Temper != GuestTemper.LiesAboutUse ? Available : _chance.OneIn(2) ? MemTotal : MemorySize.Zero;
         return new()

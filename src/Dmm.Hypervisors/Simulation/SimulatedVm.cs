@@ -1,3 +1,4 @@
+using Dmm.Core;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
@@ -15,7 +16,7 @@ internal sealed class SimulatedVm : IVirtualMachine
     private readonly TimeProvider _time;
     private readonly Action<VmObservation> _observe;
     private readonly ITimer _timer;
-    private DateTimeOffset _sampledAt;
+    private Moment _sampledAt;
     private VmSizes _toldSizes;
     private bool _closed;
 
@@ -121,7 +122,7 @@ internal sealed class SimulatedVm : IVirtualMachine
                     _observe(new VmObservation.Sizes(_toldSizes));
             }
 
-            var now = _time.GetUtcNow();
+            var now = Clocks.MomentOf(_time);
             var low = _guest.Available < MemorySize.FromMiB(32);
             if (_guest.Mute || now - _sampledAt < _settings.SamplePeriod && !low && repeats == 1)
                 return;

@@ -57,7 +57,7 @@ internal sealed class Daemon
             HostKeeper.Props(
                 tenure => HostActor.Props(hypervisor, settings.Host, settings.Vms with { Time = time }, new DemandSettings(), settings.Admission, watch, tenure),
                 new LabJournal(journal),
-                new() { ProcessStart = world.Clock.Now, GiveUp = why => violated("the journal is sound", why), Time = time }),
+                new() { ProcessStart = world.Clock.Moment, GiveUp = why => violated("the journal is sound", why), Time = time }),
             HostKeeper.Name);
         _status = new(Process, message =>
         {

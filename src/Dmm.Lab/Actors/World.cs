@@ -210,7 +210,7 @@ internal sealed class RunningVm(VmId id, SimulatedGuest guest, World world)
             return;
         _sampledAt = world.Clock.Now;
         for (var i = 0; i < guest.Repeats; i++)
-            Tell(new VmObservation.Sample(guest.Sample(world.Clock.Now)));
+            Tell(new VmObservation.Sample(guest.Sample(world.Clock.Moment)));
     }
 
     private void TellSizes()

@@ -1,4 +1,5 @@
 using Dmm.Actors.Hosts;
+using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
@@ -50,7 +51,7 @@ internal sealed class Checks(World world)
             throw new ViolationException("a plan below min", $"{planned.Vm}: {below}");
         if (e is not PromisesChanged promised)
             return;
-        var after = before.Apply(e).Ledger;
+        var after = before.Apply(e, new(Moment.Origin, e.At)).Ledger;
         foreach (var change in promised.Changes)
         {
             var (vm, claim) = (before.Vms[change.Vm], before.Ledger.Claims[change.Vm]);

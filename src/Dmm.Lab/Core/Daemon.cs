@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Prediction;
 using Dmm.Actors.Vms;
+using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Arbitration;
 using Dmm.Core.Demand;
@@ -43,7 +44,7 @@ internal sealed partial class Daemon
     {
         (_world, _settings) = (world, settings);
         _arbiter = new(settings.UtilityWeight);
-        State = world.Journal.Replay(new Ledger(settings.Memory, settings.Reserve));
+        State = world.Journal.Replay(new Ledger(settings.Memory, settings.Reserve), world.Clocks);
         EndThoseOfAnotherBoot();
         foreach (var (vm, admission) in State.Admissions)
         {
@@ -66,7 +67,7 @@ internal sealed partial class Daemon
     public IReadOnlyDictionary<VmId, VmShell> Shells => _shells;
 
     /// <summary>When a promise was last changed.</summary>
-    public DateTimeOffset ChangedAt { get; private set; }
+    public Moment ChangedAt { get; private set; }
 
     public bool Quiet => _mailbox.Count == 0 && !_persisting;
 
@@ -120,7 +121,7 @@ internal sealed partial class Daemon
         _movers[report.Vm] = _movers.GetValueOrDefault(report.Vm, new()).Observe(standing.Actual, vm.Promise.Target, report.Phase, _world.Now);
         LookAtDeficit();
         if (vm.BootedAt is null && HostEnds.HasBooted(vm, report))
-            Record(new VmBooted(_world.Now, report.Vm), () => { });
+            Record(new VmBooted(_world.Wall, report.Vm), () => { });
     }
 
     /// <summary>The host has become smaller, or larger again.</summary>
@@ -137,7 +138,7 @@ internal sealed partial class Daemon
     {
         if (!_models.TryGetValue(id, out var model))
             _models[id] = model = new(id, new());
-        var forecast = model.Take(sample, sizes);
+        var forecast = model.Take(sample, sizes, _world.Wall);
         if (forecast.Urgent)
             Receive(id, () => Forecast(new([forecast], Tick: false)));
     }
@@ -179,12 +180,12 @@ internal sealed partial class Daemon
         _planQueued = false;
         if (StepAdmissions())
             return;
-        (var changes, _waits) = HostPlanner.Next(State, _reports, _forecasts, _told, _settings, _arbiter, _tick);
+        (var changes, _waits) = HostPlanner.Next(State, _reports, _forecasts, _told, _settings, _arbiter, _tick, _world.Now);
         _tick = false;
         if (changes.IsEmpty)
             TellTargets();
         else
-            Record(new PromisesChanged(_world.Now, changes), TellTargets);
+            Record(new PromisesChanged(_world.Wall, changes), TellTargets);
     }
 
     private void TellTargets()
@@ -251,6 +252,7 @@ internal sealed partial class Daemon
         if (_persisting)
             throw new ViolationException("one event after the other", $"{e.GetType().Name} is decided while another is being written");
         _persisting = true;
+        var now = new Clocks(_world.Now, e.At);
         Checks.Decided(this, e);
         _world.Agenda.In(_world.WriteTime(), () =>
         {
@@ -262,7 +264,7 @@ internal sealed partial class Daemon
                 return;
             }
 
-            _world.Journal.Append(e);
+            _world.Journal.Append(e, now);
             _world.Written(e);
             if (_world.Befalls(Fault.CrashAfterWrite, 300))
             {
@@ -273,14 +275,14 @@ internal sealed partial class Daemon
             _world.Agenda.In(TimeSpan.FromMicroseconds(50), () =>
             {
                 if (Alive)
-                    Persisted(e, then);
+                    Persisted(e, now, then);
             });
         });
     }
 
-    private void Persisted(IHostEvent e, Action then)
+    private void Persisted(IHostEvent e, Clocks now, Action then)
     {
-        State = State.Apply(e);
+        State = State.Apply(e, now);
         _persisting = false;
         if (e is PromisesChanged)
             ChangedAt = _world.Now;
@@ -290,7 +292,7 @@ internal sealed partial class Daemon
         if (_world.Journal.Count % SnapshotEvery == 0)
         {
             // It is saved while the journal goes on.
-            var (condensed, count) = (State.Condense(_world.Now), _world.Journal.Count);
+            var (condensed, count) = (State.Condense(_world.Clocks), _world.Journal.Count);
             _world.Agenda.In(_world.WriteTime(), () =>
             {
                 if (Alive)
@@ -313,7 +315,7 @@ internal sealed partial class Daemon
         AdmissionEnded a => $"{a.Vm} not created: {a.End}, {a.Why}",
         VmAdopted a => $"{a.Handle.Id} adopted with {a.Granted}",
         VmEnded d => $"{d.Vm} ended: {d.Why}",
-        VmRested r => $"{r.Spec.Id} rests, {r.Cause}: {r.Why}; {(r.ReturnAt is { } at ? $"returns at {at:mm:ss.fff}" : "stays so")}",
+        VmRested r => $"{r.Spec.Id} rests, {r.Cause}: {r.Why}; {(r.ReturnAt is { } at ? $"returns in {(at - r.At).TotalSeconds} s" : "stays so")}",
         VmForgotten f => $"{f.Vm} forgotten",
         LetGoEnded g => $"{g.Vm}, which was let go of, is gone",
         _ => e.ToString() ?? "",

@@ -1,3 +1,4 @@
+using Dmm.Core;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
@@ -12,9 +13,9 @@ internal sealed class SimulatedProcess
     /// <summary>How fast programs of a guest take what they want.</summary>
     private static readonly MemorySize TakeRate = MemorySize.FromMiB(200);
 
-    private DateTimeOffset _movedAt;
+    private Moment _movedAt;
 
-    public SimulatedProcess(VmId id, MemorySize boot, MemorySize pluggableMax, SimulationSettings settings, ulong seed, DateTimeOffset now, int pid, string bootId)
+    public SimulatedProcess(VmId id, MemorySize boot, MemorySize pluggableMax, SimulationSettings settings, ulong seed, Moment now, int pid, string bootId)
     {
         Id = id;
         Guest = new(boot, settings, seed) { Used = MemorySize.FromMiB(16) };
@@ -53,9 +54,9 @@ internal sealed class SimulatedProcess
     public MemorySize Wish { get; set; }
 
     /// <summary>A call to its hypervisor may be carried out until then: nobody is connected anew before.</summary>
-    public DateTimeOffset BusyUntil { get; set; }
+    public Moment BusyUntil { get; set; }
 
-    public DateTimeOffset SampledAt { get; set; }
+    public Moment SampledAt { get; set; }
 
     /// <summary>Who hears of it now.</summary>
     public DriverConnection? Connection { get; set; }
@@ -64,7 +65,7 @@ internal sealed class SimulatedProcess
     public bool Disturbed { get; set; }
 
     /// <summary>When it was last seen to be too large.</summary>
-    public DateTimeOffset DisturbedAt { get; set; }
+    public Moment DisturbedAt { get; set; }
 
     /// <summary>The most that it can become from what its devices were told.</summary>
     public MemorySize Ceiling
@@ -77,7 +78,7 @@ internal sealed class SimulatedProcess
     }
 
     /// <summary>Lets time go by in the guest. Returns whether a size moved.</summary>
-    public bool Move(DateTimeOffset now)
+    public bool Move(Moment now)
     {
         var elapsed = now - _movedAt;
         _movedAt = now;

@@ -1,3 +1,4 @@
+using Dmm.Core;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
@@ -24,13 +25,13 @@ internal sealed partial class World
     /// <summary>Who finds no room for so long once the world behaves is to stay stopped: it would be tried again for ever.</summary>
     private static readonly TimeSpan ReturnsWithin = TimeSpan.FromMinutes(2);
 
-    private DateTimeOffset _phaseEnds;
+    private Moment _phaseEnds;
 
     private void Turmoil()
     {
         Calm = false;
         _phaseEnds = Now + TimeSpan.FromSeconds(Chance.Between(10, 120));
-        Log.Note($"until {_phaseEnds:mm:ss} anything may happen");
+        Log.Note($"until {_phaseEnds} anything may happen");
         Agenda.In(TimeSpan.Zero, Next);
     }
 

@@ -1,4 +1,5 @@
 using Dmm.Actors.Hosts;
+using Dmm.Core;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
@@ -13,6 +14,7 @@ namespace Dmm.Lab.Core;
 /// </summary>
 internal sealed partial class World
 {
+    /// <summary>What the wall's clock shows at first.</summary>
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     /// <summary>Shorter than the settings' own, so that a history sees many of them.</summary>
@@ -65,7 +67,7 @@ internal sealed partial class World
         Turmoil();
     }
 
-    public Agenda Agenda { get; } = new(Start);
+    public Agenda Agenda { get; } = new();
 
     public Journal Journal { get; } = new();
 
@@ -73,7 +75,11 @@ internal sealed partial class World
 
     public Chance Chance { get; }
 
-    public DateTimeOffset Now => Agenda.Now;
+    public Moment Now => Agenda.Now;
+
+    public Clocks Clocks => new(Now, Start + (Now - Moment.Origin));
+
+    public DateTimeOffset Wall => Clocks.Wall;
 
     /// <summary>The daemon that lives; null between two lives.</summary>
     public Daemon? Daemon => _daemon;

@@ -9,7 +9,7 @@ namespace Dmm.Core.Tests.Hosts;
 
 public sealed class HostOutlookTests
 {
-    private static readonly DateTimeOffset Start = DateTimeOffset.UnixEpoch.AddDays(1);
+    private static readonly Moment Start = Moment.Origin + TimeSpan.FromDays(1);
     private static readonly VmId A = VmId.Parse("a");
     private static readonly VmId B = VmId.Parse("b");
 
@@ -88,7 +88,7 @@ public sealed class HostOutlookTests
             {
                 var sight = Sight(available[second]);
                 var before = outlook.Memory;
-                outlook = outlook.Take(sight, Book, Rules, Start.AddSeconds(second));
+                outlook = outlook.Take(sight, Book, Rules, Start + TimeSpan.FromSeconds(second));
                 seen.Add(Count(sight));
                 Assert.True(outlook.Memory <= seen[^1], "counted on what is not there");
                 Assert.True(outlook.Memory <= Rules.Memory);
@@ -107,17 +107,17 @@ public sealed class HostOutlookTests
         List<long> cushions = [];
         for (var second = 0; second < 40; second++)
         {
-            outlook = outlook.Take(Sight(5600) with { Stall = new(0.2, 0) }, Book, Rules, Start.AddSeconds(second));
+            outlook = outlook.Take(Sight(5600) with { Stall = new(0.2, 0) }, Book, Rules, Start + TimeSpan.FromSeconds(second));
             cushions.Add(outlook.Cushion(Rules).Bytes >> 20);
         }
 
         Assert.Equal([400, 800, 1000], cushions.Distinct());
         Assert.Equal("20 % of the last 10 s stalled for memory", outlook.Pressure!.Replace('\u00a0', ' ').Replace("20%", "20 %"));
         for (var second = 40; second < 70; second++)
-            outlook = outlook.Take(Sight(5600), Book, Rules, Start.AddSeconds(second));
+            outlook = outlook.Take(Sight(5600), Book, Rules, Start + TimeSpan.FromSeconds(second));
         Assert.Equal(MiB(800), outlook.Cushion(Rules));
         for (var second = 70; second < 200; second++)
-            outlook = outlook.Take(Sight(5600), Book, Rules, Start.AddSeconds(second));
+            outlook = outlook.Take(Sight(5600), Book, Rules, Start + TimeSpan.FromSeconds(second));
         Assert.Equal(MiB(200), outlook.Cushion(Rules));
     }
 

@@ -13,7 +13,7 @@ namespace Dmm.Core.Tests.Vms;
 /// </summary>
 public sealed class HotplugMachineProperties
 {
-    private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    private static readonly Moment Start = Moment.Origin + TimeSpan.FromDays(1);
     private static readonly MemorySize Base = MemorySize.FromMiB(256);
 
     /// <summary>Mechanisms in numbers, none of which the machine knows by name.</summary>
@@ -130,7 +130,7 @@ public sealed class HotplugMachineProperties
     {
         private static readonly MemorySize Kernel = MemorySize.FromMiB(30);
         private readonly Queue<VmEvent> _calls = [];
-        private DateTimeOffset _now = Start;
+        private Moment _now = Start;
         private VmSizes _sizes = new(Base, MemorySize.Zero, MemorySize.Zero, MemorySize.Zero, MemorySize.Zero);
         private MemorySize _used;
         private VmCommand.SetTarget _told = new(Base, MemorySize.FromGiB(4), false);

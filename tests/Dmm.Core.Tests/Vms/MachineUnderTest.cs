@@ -7,7 +7,7 @@ namespace Dmm.Core.Tests.Vms;
 /// <summary>The state machine with a clock, devices and a guest that do nothing by themselves: a story tells what they do.</summary>
 internal sealed class MachineUnderTest
 {
-    private DateTimeOffset _now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    private Moment _now = Moment.Origin + TimeSpan.FromDays(1);
     private VmSizes _sizes;
 
     public MachineUnderTest(long baseMiB = 256, VmCapabilities? can = null, GuestHello? hello = null)

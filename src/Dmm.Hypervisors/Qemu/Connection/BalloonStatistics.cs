@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Dmm.Core;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Qemu.Qmp;
@@ -46,11 +47,11 @@ public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimePro
         _lastUpdate = update;
         if (time.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(update, 0, MaxUnixSeconds)) > _maxAge)
             return null;
-        return Read(QmpJson.Member(answer, "stats"), time.GetUtcNow(), limit);
+        return Read(QmpJson.Member(answer, "stats"), Clocks.MomentOf(time), limit);
     }
 
     /// <returns>Null where the guest's driver does not tell even total and free memory.</returns>
-    public static GuestSample? Read(JsonElement stats, DateTimeOffset at, MemorySize limit)
+    public static GuestSample? Read(JsonElement stats, Moment at, MemorySize limit)
     {
         if (Size("stat-total-memory", limit) is not { } total || Size("stat-free-memory", total) is not { } free)
             return null;
