@@ -95,6 +95,18 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
         Assert.DoesNotContain("floods", result.Faults);
     }
 
+    /// <summary>What made DMM take intervals from the host's time of day would be found: shrinks stand still for as long as it was set back.</summary>
+    [Fact]
+    public void A_daemon_that_goes_by_the_hosts_time_of_day_is_found_out()
+    {
+        SimulationResult Of(ulong seed, bool oneClock) => new CoreSimulation().Run(new() { Seed = seed, Steps = 20_000, OneClock = oneClock }, HistoryLog.Nothing, CancellationToken.None);
+        var found = Enumerable.Range(1, 8).Select(seed => Of((ulong)seed, true)).FirstOrDefault(result => result.Violation is not null);
+        Assert.NotNull(found);
+        output.WriteLine($"seed {found.Seed}: {found.Violation}");
+        Assert.Contains("clock-steps", found.Faults);
+        Assert.Null(Of(found.Seed, false).Violation);
+    }
+
     private static SimulationResult Live(ulong seed, long steps)
     {
         var (plan, log) = (new SimulationPlan { Seed = seed, Steps = steps }, new HistoryLog(60));

@@ -27,6 +27,7 @@ public sealed partial class HostActor
     /// <summary>The whole replay goes by one reading of the clocks, so that no step in its middle tears its times apart.</summary>
     private readonly Clocks _began;
     private ImmutableArray<HistoryMark> _marks = [];
+    private DateTimeOffset _historyBegan;
     private Exception? _journalFault;
     private long _replayed;
     private bool _takenUp;
@@ -89,8 +90,11 @@ public sealed partial class HostActor
             Happened(HostHappenings.Of(e));
     }
 
+    private DateTimeOffset HistoryNow => _historyBegan + (Now - _began.Now);
+
     private void TakeUp()
     {
+        _historyBegan = History.Start(_marks, _began.Wall, _settings.History);
         _predictor = Context.ActorOf(PredictorActor.Props(Self, _demandSettings, _settings.PlanPeriod, _vmSettings.Time), "predictor");
         _admission = Context.ActorOf(AdmissionActor.Props(Self, _admissionSettings, _vmSettings.Time), "admission");
         EndThoseOfAnotherBoot();
@@ -166,7 +170,7 @@ public sealed partial class HostActor
 
     private void TakeSnapshot()
     {
-        _marks = History.Note(_marks, new(LastSequenceNr, Wall), _settings.History);
+        _marks = History.Note(_marks, new(LastSequenceNr, HistoryNow), _settings.History);
         SaveSnapshot(new HostSnapshot(_state.Condense(Clocks)) { Marks = _marks });
     }
 
@@ -174,7 +178,7 @@ public sealed partial class HostActor
     private void Saved(SaveSnapshotSuccess saved)
     {
         DeleteSnapshots(new SnapshotSelectionCriteria(saved.Metadata.SequenceNr - 1));
-        if (History.Delete(_marks, saved.Metadata.SequenceNr, Wall, _settings.History) is not { } delete)
+        if (History.Delete(_marks, saved.Metadata.SequenceNr, HistoryNow, _settings.History) is not { } delete)
             return;
         DeleteMessages(delete.UpTo);
         _marks = delete.Left;

@@ -19,7 +19,7 @@ public static class HostDispatch
     /// </summary>
     public static Standing? Answer(VmProtocol.Report report, Told? told, Promise promise) =>
         report.Standing is not { Target: { } target } standing ? report.Standing
-        : report.Heard != (told?.Number ?? 0) ? standing.Unanswered
+        : report.Heard != (told?.Number ?? 0) ? standing.Unanswered()
         : standing with { Target = promise.Target, Ceiling = MemorySize.Max(standing.Ceiling, target) };
 
     public static (ImmutableArray<(VmId Vm, VmProtocol.SetTarget Message)> Tell, Operations Next) Next(

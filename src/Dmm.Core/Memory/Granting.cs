@@ -15,7 +15,7 @@ public sealed record Promise(MemorySize Granted, MemorySize Target);
 public sealed record Standing(MemorySize Actual, MemorySize Ceiling, MemorySize? Target)
 {
     /// <summary>The same, of a VM that may have been told more than it knew of when it reported: its ceiling bounds nothing.</summary>
-    public Standing Unanswered => this with { Target = null };
+    public Standing Unanswered() => this with { Target = null };
 }
 
 /// <summary>A change of one promise, and the rule behind it.</summary>
@@ -44,7 +44,7 @@ public static class Granting
     private static readonly MemorySize Block = MemorySize.FromMiB(2);
 
     /// <param name="standings">
-    /// What each VM last reported. One that has been told something since answers no target (<see cref="Standing.Unanswered"/>): its devices may be
+    /// What each VM last reported. One that has been told something since answers no target (<see cref="Standing.Unanswered()"/>): its devices may be
     /// told more than it reports.
     /// </param>
     /// <param name="plan">What the arbiter wants.</param>

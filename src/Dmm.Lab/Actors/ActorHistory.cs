@@ -27,9 +27,9 @@ internal sealed class ActorHistory
     public ActorHistory(SimulationPlan plan, HistoryLog log)
     {
         (_plan, _dice) = (plan, new(plan.Seed));
-        _host = new(new(), _dice.Fork(), log);
+        _host = new(new(), _dice.Fork(), log, plan.OneClock);
         _operators = new(_host.World, _dice.Fork(), plan.Vms ?? 1 + _dice.Below(6));
-        _hazards = new(_host, _dice.Fork(), plan.Without);
+        _hazards = new(_host, _dice.Fork(), new(~plan.Seed), plan.Without);
     }
 
     public SimulationResult Live(CancellationToken cancellation)

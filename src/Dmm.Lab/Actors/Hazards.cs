@@ -14,15 +14,17 @@ internal sealed class Hazards
 
     private readonly SimulatedHost _host;
     private readonly Dice _dice;
+    private readonly Dice _clocks;
     private readonly IReadOnlySet<string> _without;
     private readonly SortedSet<string> _befell = new(StringComparer.Ordinal);
     private bool _trouble;
     private bool _badDisk;
     private string? _dieAt;
 
-    public Hazards(SimulatedHost host, Dice dice, IReadOnlySet<string> without)
+    /// <param name="clocks">Of their own, so that a history differs by what clocks do alone.</param>
+    public Hazards(SimulatedHost host, Dice dice, Dice clocks, IReadOnlySet<string> without)
     {
-        (_host, _dice, _without) = (host, dice, without);
+        (_host, _dice, _clocks, _without) = (host, dice, clocks, without);
         var (world, journal) = (host.World, host.Journal);
         var breaks = dice.Chance(0.3);
         _tempers = [.. Enum.GetValues<GuestTemper>().Where(temper => breaks || !Breaking.Contains(temper))];
@@ -51,6 +53,7 @@ internal sealed class Hazards
         world.Unseen = () => _trouble && Befalls("host-unseen", 0.01) ? "simulated: the host does not tell" : null;
         if (breaks)
             Again(20, 90, Reboot);
+        ClockSteps();
     }
 
     /// <summary>The names of what has befallen this history.</summary>
@@ -69,6 +72,20 @@ internal sealed class Hazards
         if (_trouble)
             act();
         Again(low, high, act);
+    });
+
+    /// <summary>The host's time of day is set, whether a daemon lives or not: by a second to a day, the small as often as the large, forward or back. So it stays.</summary>
+    private void ClockSteps() => _host.Clock.After(_clocks.Seconds(3, 40), () =>
+    {
+        if (_trouble && !_without.Contains("clock-step"))
+        {
+            var by = TimeSpan.FromSeconds(Math.Pow(10, _clocks.Between(0, 4.9))) * (_clocks.Chance(0.5) ? 1 : -1);
+            _host.Clock.Off += by;
+            _befell.Add("clock-step");
+            _host.World.Log($"world: the host's clock is set by {by.TotalSeconds:0.0} s");
+        }
+
+        ClockSteps();
     });
 
     private bool Befalls(string name, double chance)

@@ -13,15 +13,16 @@ internal sealed class SimulatedHost
     private int _recorded;
     private int? _dieAfter;
 
-    public SimulatedHost(DaemonSettings settings, Dice dice, HistoryLog log)
+    /// <param name="oneClock"><see cref="SimulationPlan.OneClock"/>.</param>
+    public SimulatedHost(DaemonSettings settings, Dice dice, HistoryLog log, bool oneClock = false)
     {
-        (Settings, _dice, _log) = (settings, dice, log);
+        (Settings, _dice, _log, Clock) = (settings, dice, log, new() { OneClock = oneClock });
         World = new(Clock, dice.Fork(), Say);
     }
 
     public DaemonSettings Settings { get; }
 
-    public VirtualClock Clock { get; } = new();
+    public VirtualClock Clock { get; }
 
     public World World { get; }
 

@@ -8,16 +8,19 @@ namespace Dmm.Lab.Actors;
 /// </summary>
 internal sealed class VirtualClock
 {
+    private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
     private readonly PriorityQueue<Alarm, (long Ticks, long Order)> _alarms = new();
     private long _order;
-
-    private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     /// <summary>True time, as nobody in the world can know it; the history goes by it.</summary>
     public DateTimeOffset Now { get; private set; } = Start;
 
     /// <summary>What the host's monotonic clock shows.</summary>
-    public Moment Moment => Moment.Origin + (Now - Start);
+    public Moment Moment => Moment.Origin + ((OneClock ? Wall : Now) - Start);
+
+    /// <inheritdoc cref="SimulationPlan.OneClock"/>
+    public bool OneClock { get; init; }
 
     /// <summary>By how much the host's time of day is wrong.</summary>
     public TimeSpan Off { get; set; }

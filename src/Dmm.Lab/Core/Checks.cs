@@ -110,20 +110,42 @@ internal sealed class Checks(World world)
         foreach (var (id, vm) in truth.Vms)
         {
             var now = state.Vms[id];
-            if (vm with { Spec = null } != now with { Spec = null })
+            if (vm with { Spec = null, BootedAt = At(vm.BootedAt, now.BootedAt) } != now with { Spec = null } || now.BootedAt > world.Now)
                 throw new ViolationException("recovery", $"{now} instead of {vm}");
         }
 
         foreach (var (id, admission) in truth.Admissions)
         {
-            if (state.Admissions[id] != admission)
-                throw new ViolationException("recovery", $"{state.Admissions[id]} instead of {admission}");
+            var now = state.Admissions[id];
+            if (now != admission with { At = At(admission.At, now.At), Since = At(admission.Since, now.Since), Deadline = At(admission.Deadline, now.Deadline) })
+                throw new ViolationException("recovery", $"{now} instead of {admission}");
+            NotStretched(id, now.Deadline, admission.Deadline - admission.At);
         }
 
-        if (!truth.Resting.SequenceEqual(state.Resting))
+        if (!truth.Resting.Keys.SequenceEqual(state.Resting.Keys))
             throw new ViolationException("recovery", $"{string.Join(' ', state.Resting)} rest instead of {string.Join(' ', truth.Resting)}");
+        foreach (var (id, rests) in truth.Resting)
+        {
+            var now = state.Resting[id];
+            if (now != rests with { Since = At(rests.Since, now.Since), ReturnAt = At(rests.ReturnAt, now.ReturnAt) })
+                throw new ViolationException("recovery", $"{now} instead of {rests}");
+            NotStretched(id, now.ReturnAt, rests.ReturnAt - rests.Since);
+        }
+
         if (LetGoAndRunning(truth).Except(state.LetGo.Keys).FirstOrDefault() is { Name.Length: > 0 } lost)
             throw new ViolationException("recovery", $"{lost} was let go of and runs, and what it holds is taken for free");
+    }
+
+    /// <summary>Where the host's clock was set, a replay can't know when something was; that it was, it must.</summary>
+    private Moment At(Moment real, Moment replayed) => world.ClockStepped ? replayed : real;
+
+    private Moment? At(Moment? real, Moment? replayed) => world.ClockStepped && real is not null ? replayed : real;
+
+    /// <summary>However the host's clock was set, what is waited for takes no longer than it was meant to.</summary>
+    private void NotStretched(VmId id, Moment? until, TimeSpan? length)
+    {
+        if (until - world.Now > length)
+            throw new ViolationException("a deadline that is stretched", $"{id} waits {until - world.Now}, which was to be {length} at most");
     }
 
     private IEnumerable<VmId> LetGoAndRunning(HostState truth) => truth.LetGo.Where(vm => world.Runs(vm.Value)).Select(vm => vm.Key);
@@ -134,8 +156,8 @@ internal sealed class Checks(World world)
         var wild = vm.Guest.Temper is GuestTemper.GrowsByItself or GuestTemper.LiesAboutBalloon;
         if (wild || vm.Ceiling > Promised(vm.Id) || world.Daemon is not { } daemon
             || !daemon.State.Ledger.Claims.TryGetValue(vm.Id, out var claim) || claim.Actual > claim.Granted)
-            vm.DisturbedAt = world.Now;
-        else if (world.Now - vm.DisturbedAt > Rumours)
+            vm.DisturbedAt = world.Agenda.Now;
+        else if (world.Agenda.Now - vm.DisturbedAt > Rumours)
             vm.Disturbed = false;
     }
 
@@ -182,7 +204,7 @@ internal sealed class Checks(World world)
                 return $"{id} has {process.Guest.Held}, its target is {vm.Promise.Target}";
         }
 
-        return world.Now - daemon.ChangedAt < TimeSpan.FromSeconds(2) ? "promises change" : null;
+        return world.Agenda.Now - daemon.ChangedAt < TimeSpan.FromSeconds(2) ? "promises change" : null;
     }
 
     /// <summary>

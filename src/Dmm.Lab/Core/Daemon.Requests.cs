@@ -102,7 +102,7 @@ internal sealed partial class Daemon
         return true;
     }
 
-    private void Deadline(VmId id, Moment when) => _world.Agenda.At(when, () => Enqueue(() => GiveUp(id, AdmissionEnd.Expired, "")));
+    private void Deadline(VmId id, Moment when) => _world.Agenda.In(when - _world.Now, () => Enqueue(() => GiveUp(id, AdmissionEnd.Expired, "")));
 
     private void GiveUp(VmId id, AdmissionEnd end, string why)
     {

@@ -49,7 +49,7 @@ internal sealed partial class Daemon
     private void AwaitReturns()
     {
         foreach (var at in State.Resting.Values.Select(vm => vm.ReturnAt).OfType<Moment>().Distinct())
-            _world.Agenda.At(at, () => Enqueue(ReturnThoseDue));
+            _world.Agenda.In(at - _world.Now, () => Enqueue(ReturnThoseDue));
     }
 
     /// <summary>One after the other, each an event.</summary>

@@ -285,7 +285,7 @@ internal sealed partial class Daemon
         State = State.Apply(e, now);
         _persisting = false;
         if (e is PromisesChanged)
-            ChangedAt = _world.Now;
+            ChangedAt = _world.Agenda.Now;
         _world.Log.Note($"{Describe(e)}");
         then();
         LookAtDeficit();

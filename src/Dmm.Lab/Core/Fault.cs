@@ -80,6 +80,9 @@ internal enum Fault
 
     /// <summary>The host has less memory, while a daemon lives or when one starts anew.</summary>
     HostShrinks,
+
+    /// <summary>The host's time of day is set, by seconds to a day, forward or back, whether a daemon lives or not.</summary>
+    ClockSteps,
 }
 
 internal static class Faults

@@ -30,7 +30,7 @@ internal sealed class Stillness(World world)
             return;
         }
 
-        var now = new Stand(vm.Guest.Sizes, shell.Memory.Target, shell, world.Now);
+        var now = new Stand(vm.Guest.Sizes, shell.Memory.Target, shell, world.Agenda.Now);
         var last = _stands.GetValueOrDefault(vm.Id);
         if (last is null || last with { Since = now.Since } != now)
             _stands[vm.Id] = now;

@@ -138,7 +138,7 @@ internal sealed class VmShell
     {
         var number = ++_connection;
         var process = _world.ProcessOf(_id);
-        var when = process is null || process.BusyUntil < _world.Now ? _world.Now : process.BusyUntil;
+        var when = process is null || process.BusyUntil < _world.Agenda.Now ? _world.Agenda.Now : process.BusyUntil;
         _world.Agenda.At(when + _world.CallTime(), () =>
         {
             if (!Lives || number != _connection)
@@ -257,7 +257,7 @@ internal sealed class VmShell
         var fails = _world.Befalls(Fault.CallFails, 100);
         var refused = call >= DriverCall.Rescue && _world.Befalls(Fault.AdditionRefused, 3);
         var carriedOut = !refused && (!fails || _world.Chance.OneIn(2));
-        var done = _world.Now + _world.CallTime();
+        var done = _world.Agenda.Now + _world.CallTime();
         vm.BusyUntil = done > vm.BusyUntil ? done : vm.BusyUntil;
         _world.Agenda.At(done, () =>
         {

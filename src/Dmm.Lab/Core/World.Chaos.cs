@@ -30,14 +30,14 @@ internal sealed partial class World
     private void Turmoil()
     {
         Calm = false;
-        _phaseEnds = Now + TimeSpan.FromSeconds(Chance.Between(10, 120));
+        _phaseEnds = Agenda.Now + TimeSpan.FromSeconds(Chance.Between(10, 120));
         Log.Note($"until {_phaseEnds} anything may happen");
         Agenda.In(TimeSpan.Zero, Next);
     }
 
     private void Next()
     {
-        if (Now >= _phaseEnds)
+        if (Agenda.Now >= _phaseEnds)
         {
             BeginCalm();
             return;
@@ -56,7 +56,7 @@ internal sealed partial class World
     private void BeginCalm()
     {
         Calm = true;
-        _phaseEnds = Now + SettlesWithin;
+        _phaseEnds = Agenda.Now + SettlesWithin;
         Log.Note($"from here on the world behaves");
         _daemon?.Follow(_memory);
         foreach (var vm in _processes.Values)
@@ -82,9 +82,9 @@ internal sealed partial class World
         }
         else
         {
-            if (Now > _phaseEnds)
+            if (Agenda.Now > _phaseEnds)
                 Checks.NotSettled();
-            if (_daemon is { } daemon && Now > _phaseEnds - SettlesWithin + ReturnsWithin)
+            if (_daemon is { } daemon && Agenda.Now > _phaseEnds - SettlesWithin + ReturnsWithin)
                 StopReturning(daemon);
             AwaitLater();
         }
@@ -97,7 +97,7 @@ internal sealed partial class World
             daemon.Enqueue(() => daemon.Stop(id));
     }
 
-    private void Disturb(SimulatedProcess vm) => (vm.Disturbed, vm.DisturbedAt) = (true, Now);
+    private void Disturb(SimulatedProcess vm) => (vm.Disturbed, vm.DisturbedAt) = (true, Agenda.Now);
 
     private SimulatedProcess? AnyProcess()
     {
@@ -237,6 +237,21 @@ internal sealed partial class World
         Log.Note($"operator: {process.Id} is to be governed, with {ceiling}");
         daemon.Enqueue(() => daemon.Adopt(process.Handle, new(min, max), ceiling, _guests.Overhead));
     }
+
+    /// <summary>From a second to a day, the small as often as the large.</summary>
+    private void ClocksStep() => Agenda.In(TimeSpan.FromSeconds(_clocks.Between(5, 60)), () =>
+    {
+        if (!Calm && _allowed[(int)Fault.ClockSteps])
+        {
+            var by = TimeSpan.FromSeconds(Math.Pow(10, _clocks.Between(0, 49) / 10.0)) * (_clocks.OneIn(2) ? -1 : 1);
+            _off += by;
+            ClockStepped = true;
+            Befallen.Add(Fault.ClockSteps);
+            Log.Note($"the host's clock is set by {by.TotalSeconds:0.0} s, and is off by {_off.TotalSeconds:0.0} s");
+        }
+
+        ClocksStep();
+    });
 
     private void Strike()
     {

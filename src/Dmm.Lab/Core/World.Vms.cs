@@ -90,7 +90,7 @@ internal sealed partial class World
         var agent = !Chance.OneIn(4);
         if (ProcessOf(id) is { Running: true })
             throw new ViolationException("two processes", $"one of {id} runs, and another is started");
-        var process = new SimulatedProcess(id, boot, pluggable, _guests, Chance.Next(), Now, ++_pid, BootId) { HasAgent = agent };
+        var process = new SimulatedProcess(id, boot, pluggable, _guests, Chance.Next(), Agenda.Now, ++_pid, BootId) { HasAgent = agent };
         _processes[id] = process;
         Log.Note($"a process for {id} starts with {boot}, can be plugged {pluggable}");
         Live(process);
@@ -103,7 +103,7 @@ internal sealed partial class World
         if (!vm.Running)
             return;
         var before = vm.Guest.Sizes;
-        var moved = vm.Move(Now);
+        var moved = vm.Move(Agenda.Now);
         if (moved)
             Log.Note($"{vm.Id} moves: {Describe(vm)}");
         if (vm.Disturbed)
@@ -116,9 +116,9 @@ internal sealed partial class World
             for (var i = 0; i < repeats && (moved || Chance.OneIn(8)); i++)
                 connection.Tell(new VmObservation.Sizes(vm.Guest.Sizes));
             var low = vm.Guest.Available < LowMemory;
-            if (low || repeats > 1 || Now - vm.SampledAt >= TimeSpan.FromSeconds(1))
+            if (low || repeats > 1 || Agenda.Now - vm.SampledAt >= TimeSpan.FromSeconds(1))
             {
-                vm.SampledAt = Now;
+                vm.SampledAt = Agenda.Now;
                 for (var i = 0; i < repeats; i++)
                     connection.Tell(new VmObservation.Sample(vm.Guest.Sample(Now)));
             }

@@ -37,14 +37,19 @@ internal sealed partial class World
     private readonly Stillness _stillness;
     private readonly Wishes _wishes = new();
     private readonly RequestSteps _steps = new();
+    private readonly Chance _clocks;
+    private readonly bool _oneClock;
     private readonly HashSet<(VmPhase From, VmPhase To)> _phases = [];
     private Daemon? _daemon;
+    private TimeSpan _off;
     private int _boot = 1;
 
     public World(SimulationPlan plan, HistoryLog log)
     {
         Log = log;
         Chance = new(plan.Seed);
+        // Of their own, so that a history differs by what clocks do alone. In half of them nobody sets one: there a replay must be exact.
+        (_clocks, _oneClock) = (new(~plan.Seed), plan.OneClock);
         _fate = Chance.Split();
         foreach (var fault in Faults.Without(plan.Without))
             _allowed[(int)fault] = true;
@@ -65,6 +70,8 @@ internal sealed partial class World
         Log.Note($"a host of {_memory}, reserve {_reserve}, cushion {_cushion}, {_slots} VMs at most");
         StartDaemon();
         Turmoil();
+        if (_clocks.OneIn(2))
+            ClocksStep();
     }
 
     public Agenda Agenda { get; } = new();
@@ -75,11 +82,16 @@ internal sealed partial class World
 
     public Chance Chance { get; }
 
-    public Moment Now => Agenda.Now;
+    /// <summary>What the host's monotonic clock shows.</summary>
+    public Moment Now => _oneClock ? Moment.Origin + (Wall - Start) : Agenda.Now;
 
-    public Clocks Clocks => new(Now, Start + (Now - Moment.Origin));
+    /// <summary>What the host's time of day is.</summary>
+    public DateTimeOffset Wall => Start + (Agenda.Now - Moment.Origin) + _off;
 
-    public DateTimeOffset Wall => Clocks.Wall;
+    public Clocks Clocks => new(Now, Wall);
+
+    /// <summary>The host's time of day was set in this history: what a replay makes of times in the journal can be off by that.</summary>
+    public bool ClockStepped { get; private set; }
 
     /// <summary>The daemon that lives; null between two lives.</summary>
     public Daemon? Daemon => _daemon;

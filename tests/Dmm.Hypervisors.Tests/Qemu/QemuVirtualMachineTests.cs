@@ -197,6 +197,7 @@ public sealed class QemuVirtualMachineTests : IDisposable
         await using var vm = await ConnectAsync(qemu);
         Assert.Contains(qemu.Heard, h => h.Contains("guest-stats-polling-interval", StringComparison.Ordinal));
 
+        await LooksAsync(qemu, 2);
         qemu.GuestStatistics = """
             {"stats": {"stat-total-memory": 230000000, "stat-free-memory": 100000000, "stat-available-memory": 18446744073709551615,
              "stat-major-faults": 7, "stat-swap-in": 8192, "stat-swap-out": -1}, "last-update": 1795504657}
@@ -222,25 +223,50 @@ public sealed class QemuVirtualMachineTests : IDisposable
     }
 
     [Fact]
-    public async Task What_a_guest_told_its_balloon_before_it_restarted_is_not_taken_for_new()
+    public async Task What_a_guest_told_its_balloon_before_anybody_looked_is_not_taken_for_new()
     {
-        var before = _time.GetUtcNow().ToUnixTimeSeconds() - 10;
+        // Whatever the host's clock shows: it may have been set since.
+        var before = _time.GetUtcNow().ToUnixTimeSeconds();
         await using var qemu = new FakeQemu(Socket)
         {
             GuestStatistics = $$$"""{"stats": {"stat-total-memory": 1, "stat-free-memory": 1}, "last-update": {{{before}}}}""",
         };
         await using var vm = await ConnectAsync(qemu);
 
-        var looks = qemu.Count("qom-get");
-        await Eventually.UntilAsync(
+        await LooksAsync(qemu, 3);
+
+        Assert.Empty(_observed.Of<VmObservation.Sample>());
+    }
+
+    /// <summary>QEMU stamps with the host's time of day, which may be set forward or back by any time.</summary>
+    [Theory]
+    [InlineData(-7_200)]
+    [InlineData(7_200)]
+    [InlineData(-2_000_000_000)]
+    public async Task What_a_guest_tells_its_balloon_is_new_whatever_the_hosts_time_of_day_is(long off)
+    {
+        await using var qemu = new FakeQemu(Socket);
+        await using var vm = await ConnectAsync(qemu);
+        await LooksAsync(qemu, 2);
+        for (var told = 1; told <= 3; told++)
+        {
+            var stamp = _time.GetUtcNow().ToUnixTimeSeconds() + off + told;
+            qemu.GuestStatistics = $$$"""{"stats": {"stat-total-memory": 230000000, "stat-free-memory": 100000000}, "last-update": {{{stamp}}}}""";
+            await LooksAsync(qemu, 2);
+            Assert.Equal(told, _observed.Of<VmObservation.Sample>().Count());
+        }
+    }
+
+    private Task LooksAsync(FakeQemu qemu, int count)
+    {
+        var before = qemu.Count("qom-get");
+        return Eventually.UntilAsync(
             () =>
             {
                 Tick();
-                return qemu.Count("qom-get") > looks + 2;
+                return qemu.Count("qom-get") > before + count;
             },
             "further looks");
-
-        Assert.Empty(_observed.Of<VmObservation.Sample>());
     }
 
     [Theory]

@@ -15,16 +15,12 @@ public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimePro
 {
     private const int PageSize = 4096;
 
-    /// <summary>
-    /// QEMU keeps the last telling, also through a restart of the guest: what is older than three periods and this says nothing of now.
-    /// </summary>
+    /// <summary>What may be older than three periods and this says nothing of now.</summary>
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(1);
-
-    /// <summary>The last second of the year 9999, which is what the base library can hold.</summary>
-    private const long MaxUnixSeconds = 253_402_300_799;
 
     private TimeSpan _maxAge;
     private long _lastUpdate;
+    private Moment _lookedAt;
 
     /// <summary>Asks the guest to tell its statistics every <paramref name="period"/> from now on.</summary>
     public Task EnableAsync(TimeSpan period, CancellationToken cancellation)
@@ -36,18 +32,20 @@ public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimePro
             cancellation);
     }
 
+    /// <remarks>
+    /// QEMU keeps the last telling, also through a restart of the guest, and stamps it with the host's time of day, which may have been set since: how old it is, the stamp
+    /// does not say. One that was not there at the last look, not long ago, has come in between.
+    /// </remarks>
     /// <returns>Null while the guest has told nothing new.</returns>
     public async Task<GuestSample?> ReadNewAsync(MemorySize limit, CancellationToken cancellation)
     {
         var answer = await qmp.ExecuteAsync(
             "qom-get", new JsonObject { ["path"] = balloonPath, ["property"] = "guest-stats" }, cancellation).ConfigureAwait(false);
         var update = answer.TryGetProperty("last-update", out var stamp) && stamp.TryGetInt64(out var seconds) ? seconds : 0;
-        if (update == 0 || update == _lastUpdate)
-            return null;
-        _lastUpdate = update;
-        if (time.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(update, 0, MaxUnixSeconds)) > _maxAge)
-            return null;
-        return Read(QmpJson.Member(answer, "stats"), Clocks.MomentOf(time), limit);
+        var now = Clocks.MomentOf(time);
+        var isNew = update != 0 && update != _lastUpdate && now - _lookedAt <= _maxAge;
+        (_lastUpdate, _lookedAt) = (update, now);
+        return isNew ? Read(QmpJson.Member(answer, "stats"), now, limit) : null;
     }
 
     /// <returns>Null where the guest's driver does not tell even total and free memory.</returns>
