@@ -10,7 +10,8 @@ public sealed class EventLogActor : ReceiveActor
     public sealed record Numbered(long Sequence, Happening Happening);
 
     /// <param name="AfterSequence">Only those after it.</param>
-    public sealed record Read(DateTimeOffset? Since, long AfterSequence = 0);
+    /// <param name="Last">No more than so many, the last ones.</param>
+    public sealed record Read(DateTimeOffset? Since, long AfterSequence = 0, int Last = int.MaxValue);
 
     public sealed record Events(ImmutableArray<Numbered> Items);
 
@@ -35,7 +36,7 @@ public sealed class EventLogActor : ReceiveActor
                 follower.TryWrite(numbered);
         });
         Receive<Read>(read => Sender.Tell(new Events(
-            [.. _kept.Where(e => e.Sequence > read.AfterSequence && (read.Since is null || e.Happening.At >= read.Since))])));
+            [.. _kept.Where(e => e.Sequence > read.AfterSequence && (read.Since is null || e.Happening.At >= read.Since)).TakeLast(read.Last)])));
         Receive<Follow>(follow => { _followers.Add(follow.Writer); });
         Receive<Unfollow>(unfollow => { _followers.Remove(unfollow.Writer); });
     }

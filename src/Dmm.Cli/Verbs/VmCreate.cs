@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Dmm.Cli.Daemon;
 using Dmm.Cli.Output;
 using Dmm.Contracts;
 using Dmm.Core.Memory;
@@ -62,18 +63,20 @@ internal sealed class VmCreate
             return;
         }
 
-        var began = session.Time.GetUtcNow();
-        var done = await session.Daemon.PostAsync("api/v1/vms", request, cancellation);
         if (!parsed.GetValue(_wait))
         {
-            Changes.Write(done, session);
+            Changes.Write(await session.Daemon.PostAsync("api/v1/vms", request, cancellation), session);
             return;
         }
 
+        var mark = await new EventFeed(session.Daemon, session.Time).MarkAsync(cancellation);
+        var began = session.Time.GetTimestamp();
+        var done = await session.Daemon.PostAsync("api/v1/vms", request, cancellation);
+
         if (!session.Json)
             Changes.Write(done, session);
-        var vm = await new VmCreateWait(session, request.Name, began, WaitsFor(request, began)).UntilItRunsAsync(cancellation);
-        var took = session.Time.GetUtcNow() - began;
+        var vm = await new VmCreateWait(session, request.Name, mark, began, WaitsFor(request, session.Time.GetUtcNow())).UntilItRunsAsync(cancellation);
+        var took = session.Time.GetElapsedTime(began);
         if (session.Json)
             session.Terminal.WriteJson(vm);
         else
@@ -81,9 +84,9 @@ internal sealed class VmCreate
     }
 
     /// <summary>Null: as long as the daemon has it.</summary>
-    private static TimeSpan? WaitsFor(CreateVmRequest request, DateTimeOffset began) =>
+    private static TimeSpan? WaitsFor(CreateVmRequest request, DateTimeOffset now) =>
         request.TimeoutSeconds is { } seconds ? TimeSpan.FromSeconds(seconds)
-        : request.Deadline is { } deadline ? deadline - began
+        : request.Deadline is { } deadline ? deadline - now
         : null;
 
     private CreateVmRequest Request(ParseResult parsed)

@@ -71,8 +71,8 @@ public static class Endpoints
         });
         api.MapPost("/vms/{name}/forget", async (string name, CancellationToken c) =>
             Answers.Of(await gateway().CommandAsync(new HostProtocol.ForgetVm(Specs.IdOf(name)), c)));
-        api.MapGet("/events", async (DateTimeOffset? since, long? after, CancellationToken c) =>
-            Answers.Json((await gateway().EventsAsync(since, after ?? 0, c)).Items.Select(Views.EventOf)));
+        api.MapGet("/events", async (DateTimeOffset? since, long? after, int? last, CancellationToken c) =>
+            Answers.Json((await gateway().EventsAsync(since, after ?? 0, c, last is >= 0 ? last.Value : int.MaxValue)).Items.Select(Views.EventOf)));
         api.MapGet("/events/stream", (DateTimeOffset? since, long? after, HttpContext http) => StreamAsync(gateway(), since, after ?? 0, http));
     }
 

@@ -35,8 +35,8 @@ public sealed class HostGateway(IActorRef keeper, IActorRef events, IActorRef de
     public Task<Explanation> ExplainAsync(VmId vm, DateTimeOffset? at, CancellationToken cancellation) =>
         decisions.Ask<Explanation>(new DecisionLogActor.Explain(vm, at), Deadline, cancellation);
 
-    public Task<EventLogActor.Events> EventsAsync(DateTimeOffset? since, long after, CancellationToken cancellation) =>
-        events.Ask<EventLogActor.Events>(new EventLogActor.Read(since, after), Deadline, cancellation);
+    public Task<EventLogActor.Events> EventsAsync(DateTimeOffset? since, long after, CancellationToken cancellation, int last = int.MaxValue) =>
+        events.Ask<EventLogActor.Events>(new EventLogActor.Read(since, after, last), Deadline, cancellation);
 }
 
 /// <summary>Not now; the message says why.</summary>
