@@ -18,7 +18,7 @@ runtime ca-certificates     NuGet packages come over TLS
 plot    libfontconfig1      finds fonts for the plots (ScottPlot, Skia)
 plot    fonts-dejavu-core   the font of the plots
 qemu    qemu-system-x86     runs the virtual machines; brings its firmware, seabios
-test    libfaketime         shows a daemon another time of day, in stories whose host's clock is set
+test    libfaketime         shows a daemon another time of day, in stories of clocks that are set
 fresh   mmdebstrap          makes a bare Debian, to try the installation on
 fresh   git                 clones the project into the bare Debian
 '

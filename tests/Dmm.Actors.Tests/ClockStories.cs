@@ -144,7 +144,9 @@ public sealed class ClockStories : HostFixture
         Assert.NotNull(explained.Decision);
         var age = explained.At.Now - explained.Decision.Guest!.At;
         Assert.InRange(age.TotalSeconds, 0, 3);
-        Assert.NotNull(Explain(before).Decision);
+        var then = Explain(before);
+        Assert.NotNull(then.Decision);
+        Assert.True(before <= then.Until);
     }
 
     [Theory]

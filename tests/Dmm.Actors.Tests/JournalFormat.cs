@@ -165,4 +165,37 @@ public sealed class JournalFormat : TestKit
         Assert.Equal(state.Ledger.Committed, again.Ledger.Committed);
         Assert.Equal(MemorySize.FromMiB(512), again.Vms[Vm].Promise.Granted);
     }
+
+    /// <summary>The host's clock was set while no daemon ran, and again before the snapshot is read: what is waited for never takes longer than it was to.</summary>
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(-7_200, 0)]
+    [InlineData(0, -7_200)]
+    [InlineData(-1_000_000_000, 1_000_000_000)]
+    [InlineData(2, -600)]
+    [InlineData(600, -5)]
+    public void No_step_of_the_hosts_clock_stretches_what_the_journal_has_waiting(double step, double next)
+    {
+        var rests = VmId.Parse("rests");
+        IHostEvent[] history =
+        [
+            new VmRested(At, Spec with { Id = rests, Restart = RestartPolicy.Always }, Size, EndCause.Failed, "killed", At.AddSeconds(8), 3),
+            new VmRequested(At, Spec, Size, At.AddSeconds(60)),
+            new AdmissionWaits(At.AddSeconds(1), Vm, WaitCause.PeersCanNot, "its peers use it"),
+        ];
+        var empty = new HostState(new Ledger(MemorySize.FromGiB(8), MemorySize.Zero));
+        var first = new Clocks(Moment.Origin + TimeSpan.FromHours(1), At.AddSeconds(2 + step));
+        var state = history.Aggregate(empty, (s, e) => s.Apply(e, first));
+        Bounded(state, first);
+
+        var second = new Clocks(first.Now + TimeSpan.FromSeconds(1), first.Wall.AddSeconds(1 + next));
+        Bounded(state.Condense(first).Aggregate(empty, (s, e) => s.Apply(e, second)), second);
+
+        void Bounded(HostState s, Clocks now)
+        {
+            Assert.True(s.Resting[rests].ReturnAt - now.Now <= TimeSpan.FromSeconds(8));
+            Assert.True(s.Admissions[Vm].Deadline - now.Now <= TimeSpan.FromSeconds(60));
+            Assert.True(s.Admissions[Vm].Since <= now.Now && s.Resting[rests].Since <= now.Now);
+        }
+    }
 }

@@ -81,6 +81,7 @@ public sealed class DecisionLog(ExplainKeep keep)
             Before = [.. Enumerable.Reverse(past).Where(d => !d.Payments.IsEmpty).Take(Changes)],
             Got = Sum(late, p => p.To == vm, p => p.From),
             Gave = Sum(late, p => p.From == vm, p => p.To),
+            Until = line.Kept.Append(line.Latest).Max(d => d.At.Wall),
             While = since.Now > from ? asked.Now - since.Now : Late,
         };
     }
