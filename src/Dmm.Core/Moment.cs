@@ -1,13 +1,18 @@
 namespace Dmm.Core;
 
 /// <summary>
-/// A moment on the host's monotonic clock, to 100 ns: what intervals, ages, deadlines and back-offs are counted by. It only goes forward, whatever is done to the host's
-/// time of day; while the host is suspended it stands still, as its guests do. A moment means nothing to people, nor to another boot of the host: for them, and for the
+/// A moment on the host's monotonic clock, to 100 ns: what intervals, ages, deadlines and back-offs are counted by. It only goes forward,
+/// whatever is done to the host's
+/// time of day; while the host is suspended it stands still, as its guests do. A moment means nothing to people, nor to another boot of the
+/// host: for them, and for the
 /// journal, there is the wall's time (<see cref="Clocks"/>), and the compiler keeps the two apart.
 /// </summary>
 public readonly record struct Moment : IComparable<Moment>
 {
-    /// <summary>So far before the clock's zero lies <c>default</c>: what never happened is older than any age that is asked for, also on a host that has just booted.</summary>
+    /// <summary>
+    /// So far before the clock's zero lies <c>default</c>: what never happened is older than any age that is asked for, also on a host that
+    /// has just booted.
+    /// </summary>
     private static readonly long Zero = TimeSpan.FromDays(365 * 200).Ticks;
 
     private readonly long _ticks;

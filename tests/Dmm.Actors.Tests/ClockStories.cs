@@ -8,7 +8,10 @@ using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>Somebody sets the host's clock, or NTP does, by minutes or hours, forward or back: nothing that is waited for comes sooner or later, nobody is ended, and what is told is told.</summary>
+/// <summary>
+/// Somebody sets the host's clock, or NTP does, by minutes or hours, forward or back: nothing that is waited for comes sooner or later,
+/// nobody is ended, and what is told is told.
+/// </summary>
 public sealed class ClockStories : HostFixture
 {
     private static readonly VmId Vm = VmId.Parse("vm");
@@ -104,7 +107,10 @@ public sealed class ClockStories : HostFixture
         Until("it runs again", s => s.State.Vms.ContainsKey(Vm), TimeSpan.FromSeconds(5));
     }
 
-    /// <summary>The journal's times are those of a clock that shows another time now: a wait may begin anew, or be over, but never last longer than it was to.</summary>
+    /// <summary>
+    /// The journal's times are those of a clock that shows another time now: a wait may begin anew, or be over, but never last longer than
+    /// it was to.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Steps))]
     public void What_the_journal_has_waiting_waits_no_longer_after_a_step_while_no_daemon_ran(int step)

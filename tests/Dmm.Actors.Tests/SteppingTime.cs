@@ -3,7 +3,10 @@ using Akka.TestKit;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>Actors and simulation live on the same virtual time, which is that of Akka's timers. The wall's clock can be set forward and back beside it.</summary>
+/// <summary>
+/// Actors and simulation live on the same virtual time, which is that of Akka's timers. The wall's clock can be set forward and back beside
+/// it.
+/// </summary>
 public sealed class SteppingTime(TestScheduler scheduler) : TimeProvider
 {
     private readonly DateTimeOffset _start = scheduler.Now;

@@ -3,7 +3,8 @@ using Dmm.Contracts;
 namespace Dmm.Cli.Daemon;
 
 /// <summary>
-/// A place among a daemon's events. Not a time: the host's clock may be set in between. The event that stands there tells whether the numbers are still those of the same
+/// A place among a daemon's events. Not a time: the host's clock may be set in between. The event that stands there tells whether the
+/// numbers are still those of the same
 /// daemon; the next one counts from 1.
 /// </summary>
 /// <param name="last">Null: nothing had happened yet.</param>
@@ -21,7 +22,8 @@ internal sealed class EventMark(EventFeed feed, EventView? last)
     }
 
     /// <summary>The same daemon goes on.</summary>
-    public async Task<bool> StandsAsync(CancellationToken cancellation) => last is null || Stands(await feed.AfterAsync(last.Sequence - 1, cancellation));
+    public async Task<bool> StandsAsync(CancellationToken cancellation) =>
+        last is null || Stands(await feed.AfterAsync(last.Sequence - 1, cancellation));
 
     /// <summary>Only so many events are kept: it may have been let go of, and those after it stand first.</summary>
     private bool Stands(EventView[] events) => events.Length > 0 && (events[0] == last || events[0].Sequence > last!.Sequence);

@@ -8,5 +8,6 @@ internal static class AnyHour
 {
     private static readonly DateTimeOffset Midnight = new(2026, 1, 5, 0, 0, 0, TimeSpan.Zero);
 
-    public static Forecast Take(this DemandModel model, GuestSample sample, VmSizes sizes) => model.Take(sample, sizes, Midnight + (sample.At - Moment.Origin));
+    public static Forecast Take(this DemandModel model, GuestSample sample, VmSizes sizes) =>
+        model.Take(sample, sizes, Midnight + (sample.At - Moment.Origin));
 }
