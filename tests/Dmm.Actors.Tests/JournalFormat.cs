@@ -58,8 +58,30 @@ public sealed class JournalFormat : TestKit
         new RestartSet(At, Vm, RestartPolicy.OnFailure),
         new StopGivenUp(At, Vm, "its guest did not power down"),
         new StopWithdrawn(At, Vm),
+        new VmIdentified(At, Vm, Handle with { Pid = 4712, Proved = true }),
+        new VmMigratedAway(At, Vm),
+        new VmMigrationUndone(At, Vm),
         new VmRested(At, Spec with { Restart = RestartPolicy.Always, BootCheck = BootCheck.None, Priority = 7 }, Size, EndCause.HostRestarted, "the host has restarted", At, 3),
     ];
+
+    [Fact]
+    public void What_earlier_releases_wrote_of_a_vm_that_returns_or_rests_means_that_it_has_booted()
+    {
+        var empty = new HostState(new Ledger(MemorySize.FromGiB(8), MemorySize.Zero));
+        IHostEvent[] old = [.. new IHostEvent[]
+        {
+            new VmRested(At, Spec with { Restart = RestartPolicy.Always }, Size, EndCause.Failed, "killed", At, 3),
+            new VmRequested(At, Spec with { Restart = RestartPolicy.Always }, Size, At) { Tries = 3 },
+            new LaunchBegun(At, Vm, Size + Size),
+            new VmLaunched(At, Vm, Handle),
+        }.Select(e => (IHostEvent)HostEventJson.Read(Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(HostEventJson.Write(e)).Replace(",\"neverBooted\":false", "")), HostEventJson.NameOf(e)))];
+
+        var state = old.Aggregate(empty, (s, e) => s.Apply(e));
+
+        Assert.True(state.Vms[Vm].EverBooted);
+        var first = new IHostEvent[] { new VmRequested(At, Spec, Size, At), old[2], old[3] }.Aggregate(empty, (s, e) => s.Apply(e));
+        Assert.False(first.Vms[Vm].EverBooted);
+    }
 
     private HostEventSerializer Serializer => new((ExtendedActorSystem)Sys);
 
@@ -138,6 +160,10 @@ public sealed class JournalFormat : TestKit
             new VmBooted(At.AddSeconds(9), Vm),
             new StopAsked(At, Vm, TimeSpan.FromSeconds(5)),
             new StopGivenUp(At, Vm, "it did not power down"),
+            new VmMigratedAway(At, Vm),
+            new VmRested(At, Spec with { Id = VmId.Parse("mute") }, Size, EndCause.NeverBooted, "silent", At.AddSeconds(8), 1) { NeverBooted = true },
+            new VmRested(At, Spec with { Id = VmId.Parse("mute2") }, Size, EndCause.NeverBooted, "silent", At.AddSeconds(8), 1) { NeverBooted = true },
+            new VmRequested(At, Spec with { Id = VmId.Parse("mute2") }, Size, At) { Tries = 1, NeverBooted = true, Number = 9 },
             new VmRested(At, Spec with { Id = VmId.Parse("rests"), Restart = RestartPolicy.Always }, Size, EndCause.Failed, "killed", At.AddSeconds(8), 3),
             new VmRested(At, Spec with { Id = VmId.Parse("back"), Restart = RestartPolicy.Always }, Size, EndCause.Failed, "killed", At.AddSeconds(8), 4),
             new VmRequested(At, Spec with { Id = VmId.Parse("back"), Restart = RestartPolicy.Always }, Size, At) { Tries = 4 },
@@ -159,7 +185,8 @@ public sealed class JournalFormat : TestKit
         Assert.Equal(state.Resting, again.Resting);
         Assert.Equal(state.LetGo, again.LetGo);
         Assert.Equal(Size + Size, again.Ledger.LetGo[VmId.Parse("loose")]);
-        Assert.True(again.Vms[Vm].Unwanted);
+        Assert.True(again.Vms[Vm] is { Unwanted: true, MigratedAway: true });
+        Assert.True(again.Resting[VmId.Parse("mute")].NeverBooted && again.Admissions[VmId.Parse("mute2")].NeverBooted);
         Assert.Equal(state.Ledger.Committed, again.Ledger.Committed);
         Assert.Equal(MemorySize.FromMiB(512), again.Vms[Vm].Promise.Granted);
     }

@@ -105,6 +105,12 @@ internal static class KeptJournal
                     new StopAsked(At.AddSeconds(108), VmId.Parse("old"), TimeSpan.FromSeconds(30)) { Kill = true },
                     new StopWithdrawn(At.AddSeconds(109), VmId.Parse("old")),
                     new VmRequested(At.AddSeconds(110), cron, MiB(90), At.AddSeconds(710)) { Tries = 2 },
+                    new VmIdentified(At.AddSeconds(111), VmId.Parse("old"), Other("old") with { Pid = 4714, PidStart = 34567, Proved = true }),
+                    new VmMigratedAway(At.AddSeconds(112), web.Id),
+                    new VmMigrationUndone(At.AddSeconds(113), web.Id),
+                    new VmMigratedAway(At.AddSeconds(114), web.Id),
+                    new VmRested(At.AddSeconds(115), web with { Id = VmId.Parse("cold"), Restart = RestartPolicy.Always, BootCheck = BootCheck.Strict }, MiB(90),
+                        EndCause.NeverBooted, "nothing was heard of its guest", At.AddSeconds(116), 1) { NeverBooted = true },
                     new PromisesChanged(At.AddSeconds(78), [new(VmId.Parse("old"), MiB(768), MiB(768), false, Ruling.GivesSlack) { Was = MiB(1024) }]),
                 ]);
         }
@@ -151,6 +157,8 @@ internal static class KeptJournal
             Say($"  granted {vm.Promise.Granted.Bytes} target {vm.Promise.Target.Bytes} overhead {vm.Overhead.Bytes} operator target {vm.OperatorTarget?.Bytes} stop {vm.Stop} unwanted {vm.Unwanted} booted {vm.BootedAt:O} tries {vm.Tries} image needs {vm.ImageNeeds.Bytes}");
             Say($"  {h.Hypervisor} {h.Base.Bytes} {h.Control} {h.Pid} {h.PidStart} {h.BootId} {h.Owned} {h.OperatorSocket} {h.AgentSocket} {h.ConsoleSocket}");
             Say($"  {Describe(vm.Spec)}");
+            if (vm.MigratedAway || vm.BootedBefore)
+                Say($"  migrated away {vm.MigratedAway}, booted before {vm.BootedBefore}");
         }
 
         foreach (var (id, a) in state.Admissions)
@@ -164,6 +172,8 @@ internal static class KeptJournal
         {
             Say($"{id}: rests since {vm.Since:O}, {vm.Cause}: {vm.Why}; returns {vm.ReturnAt:O}, tries {vm.Tries}, overhead {vm.Overhead.Bytes}");
             Say($"  {Describe(vm.Spec)}");
+            if (vm.NeverBooted)
+                Say($"  never booted");
         }
 
         foreach (var (id, handle) in state.LetGo)

@@ -133,6 +133,7 @@ public static class ExplanationText
         HoldKind.Stopping => "it is being stopped: nothing is asked of it any more",
         HoldKind.Stuck => $"stuck{Because(h)}; it is asked again and again",
         HoldKind.Uncooperative => $"uncooperative{Because(h)}; its claim stays whole and nobody waits for it until it moves",
+        HoldKind.Paused => $"its guest does not run{Because(h)}; nothing is asked of it, and it keeps what it holds",
         HoldKind.Lost => $"its hypervisor can't be reached{Because(h)}; it keeps what it holds",
         HoldKind.Unforeseen => "nobody says what its guest needs: it stays as it is",
         HoldKind.Deficit => $"the host lacks {h.Size} for what is claimed already: nothing is granted until it fits ('dmm host show')",

@@ -24,6 +24,7 @@ public enum HoldKind
     Uncooperative,
 
     Lost,
+    Paused,
 
     /// <summary>Nobody says what its guest needs.</summary>
     Unforeseen,

@@ -54,6 +54,7 @@ public static class Holds
             VmPhase.Stuck => HoldKind.Stuck,
             VmPhase.Uncooperative => HoldKind.Uncooperative,
             VmPhase.Lost => HoldKind.Lost,
+            VmPhase.Paused => HoldKind.Paused,
             _ => report.Standing is null ? HoldKind.Unheard : null,
         };
         if (kind is { } standing)

@@ -152,7 +152,7 @@ public sealed partial class HostActor
             return;
         }
 
-        if (Find(stop.Vm) is null)
+        if (Find(stop.Vm) is not { } vm)
             return;
         var (sender, order) = (Sender, stop.Order);
         Record(new StopAsked(Now, stop.Vm, order.Grace) { Kill = order.Kill }, _ =>
@@ -160,7 +160,9 @@ public sealed partial class HostActor
             // One that is still to start hears of it with its part of the journal.
             if (_children.TryGetValue(stop.Vm, out var child))
                 child.Tell(new VmProtocol.Stop(order));
-            var how = order.AtOnce ? "its process is being ended"
+            var how = order.AtOnce && vm.Handle is { Owned: false, Pid: null }
+                ? "it is told to quit, and as it is not known which process runs it none is ended for it"
+                : order.AtOnce ? "its process is being ended"
                 : $"its guest is asked to power down, and has {order.Grace.TotalSeconds:0.#} s; {(order.Kill ? "then its process is ended" : "otherwise it runs on")}";
             sender.Tell(new HostProtocol.Done(stop.Vm, $"{how}; its memory comes back when it is gone", []));
         });

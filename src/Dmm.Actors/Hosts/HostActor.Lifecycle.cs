@@ -20,6 +20,7 @@ public sealed partial class HostActor
     {
         Command<VmProtocol.Ended>(Ended);
         Command<VmProtocol.StopGivenUp>(StopGivenUp);
+        Command<VmProtocol.Identified>(Identified);
         Command<HostProtocol.StartVm>(Start);
         Command<ReturnsDue>(_ => ReturnThoseDue());
     }
@@ -35,6 +36,12 @@ public sealed partial class HostActor
                 Release(ended.Vm);
                 AwaitReturns();
             });
+    }
+
+    private void Identified(VmProtocol.Identified found)
+    {
+        if (_state.Vms.TryGetValue(found.Vm, out var vm) && vm.Handle != found.Handle)
+            Record(new VmIdentified(Now, found.Vm, found.Handle), _ => WatchWhoRuns());
     }
 
     private void StopGivenUp(VmProtocol.StopGivenUp given)
@@ -98,7 +105,9 @@ public sealed partial class HostActor
         }
         else if (_state.Resting.TryGetValue(id, out var resting))
         {
-            if (HostEnds.Hindrance(_state, resting, _settings) is { } why)
+            if (!start.Force && HostEnds.Doubt(resting) is { } doubt)
+                Refuse(HostProtocol.RefusalKind.Refused, doubt);
+            else if (HostEnds.Hindrance(_state, resting, _settings) is { } why)
                 Refuse(HostProtocol.RefusalKind.Refused, why);
             else
                 Ask(resting, 0, 0, Now + (start.Timeout ?? _admissionSettings.Deadline), () => sender.Tell(new HostProtocol.Done(id, "accepted: it starts as soon as its memory is free", [])));

@@ -101,9 +101,18 @@ public sealed partial class HostActor : ReceivePersistentActor
         // Its target it is told by and by, as there is a place for it: after a restart of the daemon all VMs start at once.
         _told.Remove(started.Vm);
         if (_state.Vms.TryGetValue(started.Vm, out var vm))
-            Sender.Tell(new VmProtocol.Assume(vm.Spec, vm.Handle, vm.Policy, null, vm.Stop, MayRun: true) { Booted = vm.BootedAt is not null });
+            Sender.Tell(new VmProtocol.Assume(vm.Spec, vm.Handle, vm.Policy, null, vm.Stop, MayRun: true)
+            {
+                Booted = vm.BootedAt is not null,
+                EverBooted = vm.EverBooted,
+                Asked = vm.Spec?.Boot,
+            });
         else if (_state.Admissions.TryGetValue(started.Vm, out var admission))
-            Sender.Tell(new VmProtocol.Assume(admission.Spec with { Boot = admission.Boot ?? admission.Spec.Boot }, null, admission.Spec.Policy, null, null, MayRun: !_fresh.Remove(started.Vm)));
+            Sender.Tell(new VmProtocol.Assume(admission.Spec with { Boot = admission.Boot ?? admission.Spec.Boot }, null, admission.Spec.Policy, null, null, MayRun: !_fresh.Remove(started.Vm))
+            {
+                EverBooted = admission.Tries is not null && !admission.NeverBooted,
+                Asked = admission.Spec.Boot,
+            });
     }
 
     private void Reported(VmProtocol.Report report)
@@ -126,6 +135,8 @@ public sealed partial class HostActor : ReceivePersistentActor
         _movers[report.Vm] = _movers.GetValueOrDefault(report.Vm, new()).Observe(standing.Actual, vm.Promise.Target, report.Phase, Now);
         if (vm.BootedAt is null && HostEnds.HasBooted(vm, report))
             Record(new VmBooted(Now, report.Vm), _ => { });
+        if (HostEnds.Moved(vm, report, Now) is { } moved)
+            Record(moved, _ => { });
     }
 
     private void Release(VmId vm)

@@ -32,7 +32,11 @@ public static class HostProtocol
 
     /// <summary>A VM that was stopped, or waits for its return, is asked for now; one that is to stop goes on.</summary>
     /// <param name="Timeout">How long it may wait for its memory; null: as long as any new VM.</param>
-    public sealed record StartVm(VmId Vm, TimeSpan? Timeout);
+    public sealed record StartVm(VmId Vm, TimeSpan? Timeout)
+    {
+        /// <summary>Also one that was migrated away: whoever asks knows that it runs nowhere else.</summary>
+        public bool Force { get; init; }
+    }
 
     public sealed record ForgetVm(VmId Vm);
 

@@ -16,8 +16,16 @@ public sealed record VmRecord(
     /// <summary>What it asked to boot with, while it has less because it started early: it grows to that.</summary>
     public MemorySize? Owed { get; init; }
 
-    /// <summary>When its guest was first heard of; null before.</summary>
+    /// <summary>When its guest was first heard of in this life; null before.</summary>
     public DateTimeOffset? BootedAt { get; init; }
+
+    /// <summary>It was heard of in an earlier life.</summary>
+    public bool BootedBefore { get; init; }
+
+    public bool EverBooted => BootedBefore || BootedAt is not null;
+
+    /// <summary>Its guest was handed over, or is being: it may run elsewhere.</summary>
+    public bool MigratedAway { get; init; }
 
     /// <summary>It was stopped by an operator, whether it has powered down yet or not: when it ends, it stays so.</summary>
     public bool Unwanted { get; init; }
@@ -36,6 +44,9 @@ public sealed record RestingVm(VmSpec Spec, MemorySize Overhead, EndCause Cause,
 {
     /// <summary>The least that its image can be booted with; zero where that is not known.</summary>
     public MemorySize ImageNeeds { get; init; }
+
+    /// <summary>In none of its lives was its guest heard of.</summary>
+    public bool NeverBooted { get; init; }
 }
 
 /// <summary>The fold of the journal, with the ledger in it. The ledger also holds what VMs report, which is never persisted.</summary>
@@ -60,7 +71,7 @@ public sealed record HostState(Ledger Ledger)
         VmRequested r => this with
         {
             Admissions = Admissions.SetItem(
-                r.Spec.Id, new(r.Spec, r.Overhead, r.At, r.Deadline, null) { Number = r.Number, ImageNeeds = r.ImageNeeds, Tries = r.Tries }),
+                r.Spec.Id, new(r.Spec, r.Overhead, r.At, r.Deadline, null) { Number = r.Number, ImageNeeds = r.ImageNeeds, Tries = r.Tries, NeverBooted = r.NeverBooted }),
             Resting = Resting.Remove(r.Spec.Id),
         },
         AdmissionPlanned p => WithAdmission(p.Vm, a => a.Planned(p.Plan, p.Asked, p.At)),
@@ -72,6 +83,9 @@ public sealed record HostState(Ledger Ledger)
         AdmissionEnded a => Without(a.Vm),
         VmAdopted a => Adopted(a),
         VmBooted b => With(b.Vm, vm => vm with { BootedAt = b.At }),
+        VmIdentified i => With(i.Vm, vm => vm with { Handle = i.Handle }),
+        VmMigratedAway m => With(m.Vm, vm => vm with { MigratedAway = true }),
+        VmMigrationUndone m => With(m.Vm, vm => vm with { MigratedAway = false }),
         PolicySet p => With(p.Vm, vm => vm with { Policy = p.Policy }, spec => spec.Under(p.Policy)),
         RestartSet r => With(r.Vm, vm => vm with { Spec = vm.Spec is { } spec ? spec with { Restart = r.Restart } : null }, spec => spec with { Restart = r.Restart })
             .StayingIf(r.Vm, r.Restart == RestartPolicy.Never),
@@ -81,7 +95,7 @@ public sealed record HostState(Ledger Ledger)
         StopGivenUp g => With(g.Vm, vm => vm with { Stop = null }),
         StopWithdrawn w => With(w.Vm, vm => vm with { Stop = null, Unwanted = false }),
         VmEnded d => Without(d.Vm),
-        VmRested r => Without(r.Spec.Id) with { Resting = Resting.SetItem(r.Spec.Id, new(r.Spec, r.Overhead, r.Cause, r.Why, r.At, r.ReturnAt, r.Tries) { ImageNeeds = r.ImageNeeds }) },
+        VmRested r => Without(r.Spec.Id) with { Resting = Resting.SetItem(r.Spec.Id, new(r.Spec, r.Overhead, r.Cause, r.Why, r.At, r.ReturnAt, r.Tries) { ImageNeeds = r.ImageNeeds, NeverBooted = r.NeverBooted }) },
         VmForgotten f => Forgotten(f),
         LetGoEnded g => Gone(g.Vm),
         _ => throw new ArgumentOutOfRangeException(nameof(e), e, "not an event of the host"),
@@ -97,7 +111,7 @@ public sealed record HostState(Ledger Ledger)
         {
             if (vm.Spec is { } spec)
             {
-                events.Add(new VmRequested(now, spec with { Policy = vm.Policy }, vm.Overhead, now) { Tries = vm.Tries, ImageNeeds = vm.ImageNeeds });
+                events.Add(new VmRequested(now, spec with { Policy = vm.Policy }, vm.Overhead, now) { Tries = vm.Tries, ImageNeeds = vm.ImageNeeds, NeverBooted = vm.Tries is not null && !vm.BootedBefore });
                 events.Add(new LaunchBegun(now, id, vm.Handle.Base + vm.Overhead));
                 events.Add(new VmLaunched(now, id, vm.Handle));
                 if (vm.BootedAt is { } booted)
@@ -114,6 +128,8 @@ public sealed record HostState(Ledger Ledger)
             events.Add(new PromisesChanged(now, [new(id, vm.Promise.Granted, vm.Promise.Target, false, default)]));
             if (vm.OperatorTarget is { } target)
                 events.Add(new OperatorTargetSet(now, id, target));
+            if (vm.MigratedAway)
+                events.Add(new VmMigratedAway(now, id));
             if (vm.Stop is { } stop)
                 events.Add(new StopAsked(now, id, stop.Grace) { Kill = stop.Kill });
             else if (vm.Unwanted)
@@ -121,7 +137,7 @@ public sealed record HostState(Ledger Ledger)
         }
 
         foreach (var vm in Resting.Values)
-            events.Add(new VmRested(vm.Since, vm.Spec, vm.Overhead, vm.Cause, vm.Why, vm.ReturnAt, vm.Tries) { ImageNeeds = vm.ImageNeeds });
+            events.Add(new VmRested(vm.Since, vm.Spec, vm.Overhead, vm.Cause, vm.Why, vm.ReturnAt, vm.Tries) { ImageNeeds = vm.ImageNeeds, NeverBooted = vm.NeverBooted });
 
         // Behind the VMs: what is asked of them stands in their promises.
         foreach (var admission in AdmissionLine.InOrder(Admissions.Values))
@@ -141,7 +157,7 @@ public sealed record HostState(Ledger Ledger)
     private static IEnumerable<IHostEvent> Condense(AdmissionRecord a)
     {
         var id = a.Spec.Id;
-        yield return new VmRequested(a.At, a.Spec, a.Overhead, a.Deadline) { Number = a.Number, ImageNeeds = a.ImageNeeds, Tries = a.Tries };
+        yield return new VmRequested(a.At, a.Spec, a.Overhead, a.Deadline) { Number = a.Number, ImageNeeds = a.ImageNeeds, Tries = a.Tries, NeverBooted = a.NeverBooted };
         if (a.Plan is { } plan)
             yield return new AdmissionPlanned(a.Since, id, plan, a.State == AdmissionState.Shrinking);
         if (a.Cause is { } cause)
@@ -171,6 +187,7 @@ public sealed record HostState(Ledger Ledger)
             {
                 Owed = owed,
                 Tries = admission.Tries,
+                BootedBefore = admission.Tries is not null && !admission.NeverBooted,
                 ImageNeeds = admission.ImageNeeds,
             }),
             Ledger = before.Ledger.Convert(l.Vm, new(MemorySize.Zero, boot, admission.Overhead)),

@@ -39,7 +39,7 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
     public VmActor(VmId id, IActorRef host, IActorRef predictor, IHypervisor hypervisor, VmActorSettings settings)
     {
         (_id, _host, _predictor, _hypervisor, _settings) = (id, host, predictor, hypervisor, settings);
-        _memory = new() { Profile = settings.Profile, StartedAt = Now };
+        _memory = new() { Profile = settings.Profile };
         Receive<VmProtocol.Assume>(Assume);
         Receive<VmProtocol.SetTarget>(t =>
         {
@@ -50,6 +50,9 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
         Receive<VmProtocol.GoOn>(_ => GoOn());
         Receive<StopDeadline>(_ => StopIsLate());
         Receive<Asked>(_ => { });
+        Receive<ProcessEnded>(_ => End("its process was ended", EndCause.Failed));
+        Receive<NotEnded>(NotEnded_);
+        Receive<EndAgain>(_ => TryToEnd());
         Receive<AskOnceMore>(_ => AskToPowerDown());
         Receive<LaunchNow>(l => Launch(l.Spec, mayRun: false));
         Receive<Launched>(l => TakeUp(l.Handle));
@@ -110,9 +113,12 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
         if (c.Connection != _connection)
             return;
         (_vm, _attempts) = (c.Vm, 0);
-        // A boot is judged by what was heard since somebody could hear.
-        if (!HasSpoken)
-            _memory = _memory with { StartedAt = Now };
+        if (c.Vm.Identity is { } identity && identity != _part!.Handle)
+        {
+            _part = _part with { Handle = identity };
+            _host.Tell(new VmProtocol.Identified(_id, identity));
+        }
+
         Feed(new VmCommand.Connect(c.Vm.Capabilities), alwaysReport: true);
         Timers.StartPeriodicTimer("look", new Look(), _settings.LookPeriod);
         Timers.StartPeriodicTimer("report", new ReportNow(), _settings.ReportPeriod);
@@ -147,6 +153,9 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
                 if (_memory.Sizes is { } known)
                     _predictor.Tell(new PredictorProtocol.Sampled(_id, sample.Value, known));
                 Feed(new VmCommand.ObserveSample(sample.Value));
+                break;
+            case VmObservation.RunState run:
+                Feed(new VmCommand.ObserveRunState(run.Value, run.Why), alwaysReport: true);
                 break;
             case VmObservation.Hello hello:
                 // It introduces itself again and again; only who it is makes a difference here.
@@ -219,7 +228,7 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
         // What has been decided but not yet carried out is not confirmed: no target is answered for until the calls are through.
         var answered = Busy ? null : _memory.Target;
         _host.Tell(new VmProtocol.Report(
-            _id, _memory.Phase, _stopping ? _stopWhy : _memory.Why, _memory.Sizes, _memory.Sizes is null ? null : new(_memory.Actual, _memory.Ceiling, answered))
+            _id, _memory.Phase, _stopping ? _stopWhy : _memory.Why ?? (_silent is not null && !HasSpoken ? "nothing was heard of its guest yet" : null), _memory.Sizes, _memory.Sizes is null ? null : new(_memory.Actual, _memory.Ceiling, answered))
         {
             Heard = _heard,
             Capabilities = _memory.Capabilities,
@@ -229,11 +238,13 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
             Cost = _cost,
             Warnings = Warnings(),
             Stopping = _stopping,
+            RunState = _memory.RunState,
         });
     }
 
     private ImmutableArray<string> Warnings() =>
     [
+        .. _silent is { } silent && !HasSpoken ? [silent] : ImmutableArray<string>.Empty,
         .. _memory.Capabilities?.Lacks ?? [],
         .. _hello is { } hello ? GuestGrowth.Limits(hello, _memory.Sizes?.Base, _memory.Profile) : [],
         .. _memory.ExtendFault is { } fault ? [$"a further hotplug device was refused: {fault}"] : ImmutableArray<string>.Empty,
@@ -245,22 +256,26 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
         if (_memory.Phase != VmPhase.Lost)
             _log.Warning("{0} can't be reached: {1}", _id, why);
         Feed(new VmCommand.Lose(why), alwaysReport: true);
-        Timers.StartSingleTimer("reconnect", new Reconnect(), BackOff());
+        StopOneThatIsLost();
+        Timers.StartSingleTimer("reconnect", new Reconnect(), BackOff(ref _attempts));
     }
 
     private void End(string why, EndCause cause)
     {
-        // That it was ended for not booting stands above what its hypervisor says of its end.
-        (why, cause) = _gaveUp is { } because ? (because, EndCause.NeverBooted) : (why, cause);
+        // Its connection and whoever ended it both tell.
+        if (_memory.Phase == VmPhase.Stopped)
+            return;
+        // That it was ended for not booting stands above what its hypervisor says of its end; that it may run elsewhere above all.
+        (why, cause) = _memory.RunState.MayRunElsewhere() ? (why, EndCause.MigratedAway) : _gaveUp is { } because ? (because, EndCause.NeverBooted) : (why, cause);
         LetGo();
         Timers.CancelAll();
         Feed(new VmCommand.Finish(why));
         _host.Tell(new VmProtocol.Ended(_id, why, cause));
     }
 
-    private TimeSpan BackOff()
+    private TimeSpan BackOff(ref int attempts)
     {
-        var wait = _settings.RestartMin * Math.Pow(2, Math.Min(_attempts++, 16));
+        var wait = _settings.RestartMin * Math.Pow(2, Math.Min(attempts++, 16));
         return wait < _settings.RestartMax ? wait : _settings.RestartMax;
     }
 

@@ -26,7 +26,7 @@ internal sealed class VmCreate
     private readonly Option<string?> _network = Values.OneOf("--network", "none or user [none]", "KIND", "none", "user");
     private readonly Option<string?> _restart = Values.Restart("Create it anew after it has ended: never, on-failure or always [never]");
     private readonly Option<string?> _bootCheck =
-        Values.OneOf("--boot-check", "What shows that it has booted: heard (its guest speaks; else it is ended) or none [heard]", "HOW", "heard", "none");
+        Values.OneOf("--boot-check", "What shows that it has booted: heard (its guest speaks; else that is said), none, or strict (else it is ended) [heard]", "HOW", "heard", "none", "strict");
     private readonly Option<bool> _wait = new("--wait") { Description = "Return when the VM runs, or has failed" };
     private readonly Option<TimeSpan?> _timeout =
         Values.Duration("--timeout", "How long it may wait for its memory [dmm.admission.deadline]");

@@ -46,7 +46,7 @@ internal sealed class VmCreateWait(Session session, string name, DateTimeOffset 
                 if (vm is null)
                     await ThrowIfFailedAsync(now - missingSince >= UnexplainedAtMost, cancellation);
                 else if (Runs(vm))
-                    return vm;
+                    return WarnOfSilence(vm);
                 else
                     Say(vm);
                 if (vm?.State is "launching" or "booting")
@@ -70,11 +70,19 @@ internal sealed class VmCreateWait(Session session, string name, DateTimeOffset 
     /// <summary>Past booting. A VM that has stopped or can't be reached by then has failed.</summary>
     private bool Runs(VmView vm) => vm.State switch
     {
-        "requested" or "waiting" or "launching" or "booting" => false,
+        "requested" or "waiting" or "launching" or "booting" or "paused" => false,
         "lost" or "stopping" or "stopped" or "returning" =>
             throw CommandException.Failed($"{name} is {vm.State}{(vm.Why is null ? "" : $": {vm.Why}")}"),
         _ => true,
     };
+
+    /// <summary>It runs, and whether its guest does nobody knows.</summary>
+    private VmView WarnOfSilence(VmView vm)
+    {
+        if (vm.Warnings.FirstOrDefault(w => w.StartsWith("nothing was heard of its guest", StringComparison.Ordinal)) is { } silence && !session.Json)
+            session.Terminal.Progress($"{name}: {silence}");
+        return vm;
+    }
 
     private void Say(VmView vm) => Say(vm.Why is null ? $"{vm.Id}: {vm.State}" : $"{vm.Id}: {vm.State}: {vm.Why}");
 

@@ -11,11 +11,12 @@ internal static class VmStart
     {
         var name = Values.VmName();
         var timeout = Values.Duration("--timeout", "How long it may wait for its memory [dmm.admission.deadline]");
+        var force = new Option<bool>("--force") { Description = "Also where it was migrated away: it runs nowhere else, and its disk is in use nowhere else" };
         var wait = new Option<bool>("--wait") { Description = "Return when the VM runs, or has failed" };
-        return line.Verb(new Command("start", "Start a VM that is stopped, or waits for its return") { name, timeout, wait }, async (parsed, session, cancellation) =>
+        return line.Verb(new Command("start", "Start a VM that is stopped, or waits for its return") { name, timeout, force, wait }, async (parsed, session, cancellation) =>
         {
             var (vm, began) = (parsed.GetRequiredValue(name), session.Time.GetUtcNow());
-            var request = new StartVmRequest(parsed.GetValue(timeout)?.TotalSeconds);
+            var request = new StartVmRequest(parsed.GetValue(timeout)?.TotalSeconds) { Force = parsed.GetValue(force) ? true : null };
             var done = await session.Daemon.PostAsync($"api/v1/vms/{vm}/start", request, cancellation);
             if (!parsed.GetValue(wait) || !session.Json)
                 Changes.Write(done, session);

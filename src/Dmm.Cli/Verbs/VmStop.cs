@@ -64,7 +64,9 @@ internal sealed class VmStop
             var vm = await session.Daemon.FindVmAsync(name, cancellation);
             if (vm is null or { State: "stopped" })
                 return;
-            if (vm.State != "stopping" && (await events.PastAsync(began, cancellation)).LastOrDefault(e => e.Vm == name && e.Kind == "stopGivenUp" && e.At >= began) is { } given)
+            // What can't be ended, or not be shown to have ended, is tried again for as long as it takes.
+            var given = (await events.PastAsync(began, cancellation)).LastOrDefault(e => e.Vm == name && e.At >= began && e.Kind is ("stopGivenUp" or "notEnded"));
+            if (given is { Kind: "notEnded" } || (given is not null && vm.State != "stopping"))
                 throw CommandException.Failed($"{name}: {given.Text}", "timeout");
             if (session.Time.GetUtcNow() > until)
                 throw CommandException.Failed($"{name} is {vm.State}{(vm.Why is null ? "" : $": {vm.Why}")}", "timeout");

@@ -16,6 +16,9 @@ public sealed record AdmissionRecord(VmSpec Spec, MemorySize Overhead, DateTimeO
     /// <summary>It was remembered and returns: how many returns there were since it last ran well. Null: it is created for the first time.</summary>
     public int? Tries { get; init; }
 
+    /// <summary>It is a return, and in none of its lives was its guest heard of.</summary>
+    public bool NeverBooted { get; init; }
+
     public AdmissionState State { get; init; }
 
     /// <summary>Since when it is in its state; of one that shrinks, since when it was planned so.</summary>

@@ -45,6 +45,9 @@ public sealed record Mover
     public Mover Observe(MemorySize actual, MemorySize target, VmPhase phase, DateTimeOffset now)
     {
         var fails = phase != Phase && phase is (VmPhase.Stuck or VmPhase.Uncooperative);
+        // While it does not run it is neither slow nor unwilling.
+        if (phase == VmPhase.Paused)
+            return this with { Phase = phase, Began = null, Lately = new(long.MaxValue) };
         var next = this with { Phase = phase, Trust = fails ? Math.Max(LeastTrust, Trust * 0.5) : Trust };
         var owes = actual > target + Tolerance;
         if (Began is not { } began)

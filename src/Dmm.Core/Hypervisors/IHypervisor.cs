@@ -47,12 +47,33 @@ public interface IHypervisor : IAsyncDisposable
     /// </summary>
     /// <exception cref="VmGoneException">The VM no longer runs.</exception>
     Task<IVirtualMachine> ConnectAsync(VmHandle handle, Action<VmObservation> observe, CancellationToken cancellation);
+
+    /// <summary>
+    /// Ends a VM that can't be reached, by its process alone. Done when that is gone and its memory is back; only ever done to a process
+    /// that is known to be the VM's.
+    /// </summary>
+    /// <exception cref="HypervisorException">It is still there, or it is not known which process it is; the message says so.</exception>
+    Task EndProcessAsync(VmHandle handle, CancellationToken cancellation) =>
+        Task.FromException(new HypervisorException($"VM '{handle.Id}' can't be ended while it can't be reached: {Name} knows no process of it"));
 }
 
 /// <summary>A VM in hand. Disposing lets go of it; it runs on.</summary>
 public interface IVirtualMachine : IAsyncDisposable
 {
     VmCapabilities Capabilities { get; }
+
+    /// <summary>
+    /// The handle that it was taken up by, with the process that was found to run it, or with none where it could not be told which does;
+    /// null where nothing new was
+    /// learned.
+    /// </summary>
+    VmHandle? Identity => null;
+
+    /// <summary>
+    /// Why it can't be told which process runs it, in one line with what follows; null where that is known, or where there is none to
+    /// know.
+    /// </summary>
+    string? Doubt => null;
 
     /// <summary>
     /// Reads the sizes and tells them as an observation, new or not, before it returns: so sizes are always told in the order in which they were
@@ -93,7 +114,7 @@ public interface IVirtualMachine : IAsyncDisposable
     Task PowerDownAsync(CancellationToken cancellation);
 
     /// <summary>Ends the VM at once, whatever its guest does. Done when the VM is gone and its memory is back.</summary>
-    /// <exception cref="HypervisorException">It is still there.</exception>
+    /// <exception cref="HypervisorException">It is still there, or it can't be told whether it is.</exception>
     Task EndAsync(CancellationToken cancellation);
 }
 
@@ -101,13 +122,23 @@ public interface IVirtualMachine : IAsyncDisposable
 /// <param name="Hypervisor">The driver's name.</param>
 /// <param name="Base">Memory that it booted with.</param>
 /// <param name="Control">The control socket that belongs to DMM; empty where there is none.</param>
-/// <param name="Pid">The process on this host, where there is one.</param>
+/// <param name="Pid">The process on this host, where it is known.</param>
 /// <param name="PidStart">The process's start time (field 22 of <c>/proc/PID/stat</c>, clock ticks since the host's boot), so that a pid that is used again is not mistaken.</param>
 /// <param name="BootId">The host's boot (<c>/proc/sys/kernel/random/boot_id</c>).</param>
 /// <param name="Owned">DMM launched it; false for an adopted VM.</param>
 public sealed record VmHandle(
     VmId Id, string Hypervisor, MemorySize Base, string Control, int? Pid, long? PidStart, string? BootId, bool Owned)
 {
+    /// <summary>
+    /// The process was found to hold this VM's memory. Of one that is neither proved so nor owned (an earlier release took whoever
+    /// listened at the
+    /// socket for it) nothing is believed: neither its end, nor that it may be ended.
+    /// </summary>
+    public bool Proved { get; init; }
+
+    /// <summary>Whether what becomes of the process tells what becomes of the VM.</summary>
+    public bool IsKnown() => Pid is not null && (Owned || Proved);
+
     /// <summary>A second control socket for people, where there is one.</summary>
     public string? OperatorSocket { get; init; }
 
@@ -165,6 +196,12 @@ public abstract record VmObservation
     public sealed record Sizes(VmSizes Value) : VmObservation;
 
     public sealed record Sample(GuestSample Value) : VmObservation;
+
+    /// <summary>
+    /// Whether its guest runs. Told at each connection before the VM is in hand, by drivers that can tell, and whenever it changes.
+    /// </summary>
+    /// <param name="Why">In one line, in the hypervisor's words; null while it runs.</param>
+    public sealed record RunState(VmRunState Value, string? Why) : VmObservation;
 
     /// <summary>The agent has (again) introduced itself.</summary>
     public sealed record Hello(GuestHello Value) : VmObservation;

@@ -1,4 +1,5 @@
 using Dmm.Core.Hypervisors;
+using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
 
 namespace Dmm.Core.Vms;
@@ -26,6 +27,9 @@ public enum VmPhase
 
     /// <summary>The hypervisor can't be reached; the VM may well run.</summary>
     Lost,
+
+    /// <summary>Its guest does not run (<see cref="VmRunState"/>): nothing is asked of it, no clock runs, and its claim stands.</summary>
+    Paused,
 
     /// <summary>The VM has ended.</summary>
     Stopped,
@@ -79,7 +83,13 @@ public sealed record VmMemory
     /// <summary>What the guest's agent said of itself; null where there is none.</summary>
     public GuestHello? Hello { get; init; }
 
-    public DateTimeOffset StartedAt { get; init; }
+    /// <summary>For how long its guest has run while somebody could hear it.</summary>
+    public RunClock Listened { get; init; }
+
+    public VmRunState RunState { get; init; }
+
+    /// <summary>Why it does not run, in the hypervisor's words; null while it runs.</summary>
+    public string? RunWhy { get; init; }
 
     /// <summary>When the sizes last changed: what was sampled before tells nothing about what can be taken.</summary>
     public DateTimeOffset MovedAt { get; init; }
@@ -187,6 +197,8 @@ public abstract record VmCommand
 
     public sealed record ObserveSample(GuestSample Sample) : VmCommand;
 
+    public sealed record ObserveRunState(VmRunState State, string? Why) : VmCommand;
+
     /// <summary>The hypervisor would not add what was asked for.</summary>
     public sealed record Refuse(Addition Addition, string Why) : VmCommand;
 
@@ -208,7 +220,9 @@ public abstract record VmEvent
     {
     }
 
-    public sealed record Connected(VmCapabilities Capabilities) : VmEvent;
+    public sealed record Connected(VmCapabilities Capabilities, DateTimeOffset At) : VmEvent;
+
+    public sealed record RunStateSeen(VmRunState State, string? Why, DateTimeOffset At) : VmEvent;
 
     public sealed record TargetChanged(MemorySize Target, MemorySize Min, MemorySize Max, bool Urgent, DateTimeOffset At) : VmEvent;
 

@@ -63,8 +63,9 @@ public static class Endpoints
         });
         api.MapPost("/vms/{name}/start", async (string name, HttpRequest http, CancellationToken c) =>
         {
-            var timeout = Specs.TimeoutOf(name, (await Answers.BodyAsync<StartVmRequest>(http, c)).TimeoutSeconds);
-            return Answers.Of(await gateway().CommandAsync(new HostProtocol.StartVm(Specs.IdOf(name), timeout), c));
+            var request = await Answers.BodyAsync<StartVmRequest>(http, c);
+            var start = new HostProtocol.StartVm(Specs.IdOf(name), Specs.TimeoutOf(name, request.TimeoutSeconds)) { Force = request.Force ?? false };
+            return Answers.Of(await gateway().CommandAsync(start, c));
         });
         api.MapPost("/vms/{name}/forget", async (string name, CancellationToken c) =>
             Answers.Of(await gateway().CommandAsync(new HostProtocol.ForgetVm(Specs.IdOf(name)), c)));
@@ -124,19 +125,20 @@ public static class Endpoints
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(c);
         deadline.CancelAfter(InspectDeadline);
         var handle = await hypervisor.InspectAsync(id, request.Qmp, deadline.Token);
-        var (ceiling, overhead) = await LookAsync(hypervisor, handle, deadline.Token);
-        return await host.CommandAsync(new HostProtocol.AdoptVm(handle, policy, ceiling, overhead), c);
+        var (ceiling, overhead, doubt) = await LookAsync(hypervisor, handle, deadline.Token);
+        var outcome = await host.CommandAsync(new HostProtocol.AdoptVm(handle, policy, ceiling, overhead), c);
+        return outcome is HostProtocol.Done done && doubt is not null ? done with { Notes = [.. done.Notes, doubt] } : outcome;
     }
 
     /// <summary>
     /// What an adopted VM can become and costs is known before it is taken in: the ledger refuses what does not fit. It may be in the middle of a
     /// growth that somebody else asked for.
     /// </summary>
-    private static async Task<(MemorySize Ceiling, MemorySize Overhead)> LookAsync(IHypervisor hypervisor, VmHandle handle, CancellationToken c)
+    private static async Task<(MemorySize Ceiling, MemorySize Overhead, string? Doubt)> LookAsync(IHypervisor hypervisor, VmHandle handle, CancellationToken c)
     {
         await using var vm = await hypervisor.ConnectAsync(handle, _ => { }, c);
         var sizes = await vm.ReadSizesAsync(c);
-        return (sizes.Ceiling, (await vm.MeasureAsync(c))?.Overhead ?? MemorySize.FromMiB(64));
+        return (sizes.Ceiling, (await vm.MeasureAsync(c))?.Overhead ?? MemorySize.FromMiB(64), vm.Doubt);
     }
 
     private static async Task StreamAsync(HostGateway host, DateTimeOffset? since, long after, HttpContext http)

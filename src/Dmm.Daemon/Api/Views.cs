@@ -122,7 +122,8 @@ public static class Views
         return new()
         {
             Id = id.Name,
-            State = report is null ? "booting" : report.Stopping || vm.Stop is not null ? "stopping" : report.Phase.ToString().ToLowerInvariant(),
+            State = report is null ? "booting" : report.Stopping || vm.Stop is not null ? "stopping"
+                : report is { Phase: VmPhase.Paused, RunState: VmRunState.MigratedAway } ? "migrated" : report.Phase.ToString().ToLowerInvariant(),
             Why = report is null ? "the hypervisor has not reported yet" : report.Why,
             BaseBytes = sizes?.Base.Bytes ?? vm.Handle.Base.Bytes,
             PluggedBytes = sizes?.Plugged.Bytes ?? 0,

@@ -115,6 +115,7 @@ public static class ActorSettings
                 SpareRootPorts = settings.Qemu.SpareRootPorts,
                 TranslationCache = settings.Qemu.TbSize,
                 CommandDeadline = settings.Qemu.CommandDeadline,
+                FlushDeadline = settings.Qemu.FlushDeadline,
                 LaunchDeadline = settings.Qemu.LaunchDeadline,
                 ProbeDeadline = settings.Qemu.ProbeDeadline,
                 StatsPeriod = settings.Qemu.StatsPeriod,

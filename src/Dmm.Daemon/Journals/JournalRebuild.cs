@@ -53,7 +53,13 @@ public static class JournalRebuild
             }
             catch (VmGoneException gone)
             {
-                KeepOrLeaveOut(id, vm.Spec?.Under(vm.Policy), vm.Overhead, vm.ImageNeeds, gone.Message);
+                KeepOrLeaveOut(id, vm.Spec?.Under(vm.Policy), vm.Overhead, vm.ImageNeeds, gone.Message, !vm.EverBooted, vm.MigratedAway);
+            }
+            catch (HypervisorException unreachable) when (!vm.Handle.IsKnown() && vm.Spec is null)
+            {
+                // Nobody can tell that it is gone: what it may hold stays claimed.
+                events.Add(new VmAdopted(now, vm.Policy, vm.Handle, vm.Promise.Granted, vm.Overhead));
+                report.Add(new(id, $"can't be reached ({unreachable.Message}), and may run: its claim of {vm.Promise.Granted} stands as in the old journal", true));
             }
         }
 
@@ -61,19 +67,27 @@ public static class JournalRebuild
         {
             KeepOrLeaveOut(
                 id, admission.Tries is null ? null : admission.Spec, admission.Overhead, admission.ImageNeeds,
-                $"it was {(admission.Reserved is null ? "waiting for memory" : "being launched")}; create it again");
+                $"it was {(admission.Reserved is null ? "waiting for memory" : "being launched")}; create it again",
+                admission.NeverBooted);
         }
 
         foreach (var (id, vm) in known.Resting.Where(vm => !running.Contains(vm.Key)))
-            KeepOrLeaveOut(id, vm.Spec, vm.Overhead, vm.ImageNeeds, vm.Why, always: true);
+            KeepOrLeaveOut(id, vm.Spec, vm.Overhead, vm.ImageNeeds, vm.Why, vm.NeverBooted, vm.Cause == EndCause.MigratedAway, always: true);
         return (report, JournalFile.Replace(path, events, now));
 
         // Whether it is to return is for a person to say: much may have changed since.
-        void KeepOrLeaveOut(VmId id, VmSpec? spec, MemorySize overhead, MemorySize imageNeeds, string why, bool always = false)
+        void KeepOrLeaveOut(VmId id, VmSpec? spec, MemorySize overhead, MemorySize imageNeeds, string why, bool neverBooted, bool away = false, bool always = false)
         {
             var keep = spec is not null && (always || spec.Restart != RestartPolicy.Never);
             if (keep)
-                events.Add(new VmRested(now, spec!, overhead, EndCause.Failed, why, null, 0) { ImageNeeds = imageNeeds });
+            {
+                events.Add(new VmRested(now, spec!, overhead, away ? EndCause.MigratedAway : EndCause.Failed, why, null, 0)
+                {
+                    ImageNeeds = imageNeeds,
+                    NeverBooted = neverBooted,
+                });
+            }
+
             report.Add(new(id, keep ? $"does not run ({why}): it stays stopped until 'dmm vm start {id}'" : $"left out: {why}", true));
         }
 
@@ -104,6 +118,8 @@ public static class JournalRebuild
 
             if (old?.OperatorTarget is { } target)
                 events.Add(new OperatorTargetSet(now, handle.Id, target));
+            if (old is { MigratedAway: true })
+                events.Add(new VmMigratedAway(now, handle.Id));
             if (old?.Stop is { } stop)
                 events.Add(new StopAsked(now, handle.Id, stop.Grace) { Kill = stop.Kill });
             else if (old is { Unwanted: true })

@@ -78,6 +78,13 @@ public sealed record QemuSettings
     /// <summary>For a process to be gone once it was told to quit or was killed: memory of tens of GiB takes seconds to be freed.</summary>
     public TimeSpan ExitDeadline { get; init; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>
+    /// How long a QEMU that was told to end may go on writing what its guest's disks are owed before it is killed: to kill it then is to
+    /// lose that. One that does nothing at
+    /// its disks is killed after <see cref="CommandDeadline"/>.
+    /// </summary>
+    public TimeSpan FlushDeadline { get; init; } = TimeSpan.FromMinutes(2);
+
     /// <summary>How often a guest without an agent tells its balloon statistics; whole seconds.</summary>
     public TimeSpan StatsPeriod { get; init; } = TimeSpan.FromSeconds(1);
 

@@ -86,6 +86,9 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     /// <summary>It never says a word: it hangs in its boot, or has neither agent nor balloon driver.</summary>
     public bool Mute { get; set; }
 
+    /// <summary>Whether it runs, and where: one that does not neither moves nor speaks.</summary>
+    public VmRunState RunState { get; set; }
+
     /// <summary>It does not power down when it is asked to.</summary>
     public bool IgnoresPowerDown { get; set; }
 
@@ -117,6 +120,8 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     /// <summary>Lets <paramref name="elapsed"/> go by. Returns whether a size moved.</summary>
     public bool Advance(TimeSpan elapsed)
     {
+        if (RunState != VmRunState.Running)
+            return false;
         var before = Sizes;
         var seconds = elapsed.TotalSeconds / (Temper == GuestTemper.Slow ? 50 : 1);
         MovePlugged(elapsed, seconds);

@@ -37,6 +37,9 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
     /// <summary>Guests that are launched under these names never say a word; for tests.</summary>
     public ConcurrentDictionary<VmId, bool> Mute { get; } = new();
 
+    /// <summary>VMs whose hypervisor does not answer; for tests.</summary>
+    public ConcurrentDictionary<VmId, bool> Unreachable { get; } = new();
+
     /// <summary>The next launch of this VM fails with that reason; for tests.</summary>
     public ConcurrentDictionary<VmId, string> LaunchFaults { get; } = new();
 
@@ -93,7 +96,16 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
     public Task<IVirtualMachine> ConnectAsync(VmHandle handle, Action<VmObservation> observe, CancellationToken cancellation)
     {
         var guest = Load(handle.Id) ?? throw new VmGoneException($"{handle.Id} no longer runs: {FileOf(handle.Id)} is not there");
+        if (Unreachable.ContainsKey(handle.Id))
+            throw new HypervisorException($"{handle.Id} does not answer");
         return Task.FromResult<IVirtualMachine>(new SimulatedVm(handle.Id, guest, this, _settings, _time, observe));
+    }
+
+    public Task EndProcessAsync(VmHandle handle, CancellationToken cancellation)
+    {
+        if (Runs(handle))
+            Remove(handle.Id);
+        return Task.CompletedTask;
     }
 
     public IReadOnlyList<VmId> Running() =>

@@ -17,6 +17,7 @@ internal sealed class SimulatedVm : IVirtualMachine
     private readonly ITimer _timer;
     private DateTimeOffset _sampledAt;
     private VmSizes _toldSizes;
+    private VmRunState _toldState;
     private bool _closed;
 
     public SimulatedVm(
@@ -29,7 +30,8 @@ internal sealed class SimulatedVm : IVirtualMachine
             RescueSize = SimulatedGuest.RescueDimm,
         };
         observe(new VmObservation.Sizes(_toldSizes = guest.Sizes));
-        if (!guest.Mute)
+        observe(new VmObservation.RunState(_toldState = guest.RunState, Why(guest.RunState)));
+        if (!guest.Mute && guest.RunState == VmRunState.Running)
             observe(new VmObservation.Hello(guest.Hello));
 
         _timer = time.CreateTimer(_ => Step(), null, settings.Step, settings.Step);
@@ -86,6 +88,8 @@ internal sealed class SimulatedVm : IVirtualMachine
         return _timer.DisposeAsync();
     }
 
+    private static string? Why(VmRunState state) => state == VmRunState.Running ? null : $"simulated: it is {state}";
+
     private Task Ask(Action ask)
     {
         lock (_lock)
@@ -110,6 +114,8 @@ internal sealed class SimulatedVm : IVirtualMachine
                 return;
             }
 
+            if (_guest.RunState != _toldState)
+                _observe(new VmObservation.RunState(_toldState = _guest.RunState, Why(_toldState)));
             var repeats = _guest.Repeats;
             _guest.Advance(_settings.Step);
             if (_guest.Sizes != _toldSizes)
@@ -123,7 +129,7 @@ internal sealed class SimulatedVm : IVirtualMachine
 
             var now = _time.GetUtcNow();
             var low = _guest.Available < MemorySize.FromMiB(32);
-            if (_guest.Mute || now - _sampledAt < _settings.SamplePeriod && !low && repeats == 1)
+            if (_guest.Mute || _guest.RunState != VmRunState.Running || now - _sampledAt < _settings.SamplePeriod && !low && repeats == 1)
                 return;
             _sampledAt = now;
             for (var i = 0; i < repeats; i++)

@@ -1,5 +1,6 @@
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
+using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
 
 namespace Dmm.Lab.Actors;
@@ -49,6 +50,15 @@ internal sealed class Hazards
         Again(10, 60, BreakConnection);
         Again(10, 60, () => OthersTake(Befalls("host-shrinks", 0.7)));
         world.Unseen = () => _trouble && Befalls("host-unseen", 0.01) ? "simulated: the host does not tell" : null;
+        world.Mute = () => _trouble && Befalls("silent", 0.15);
+        world.EndedByDaemon = id =>
+        {
+            host.Note();
+            if (host.Lives.Ended(id) is { } amiss)
+                host.Violated("nobody is ended unasked", amiss);
+        };
+        Again(5, 60, Pause);
+        Again(10, 90, Migrate);
         if (breaks)
             Again(20, 90, Reboot);
     }
@@ -62,6 +72,57 @@ internal sealed class Hazards
     {
         (_trouble, _badDisk, _dieAt) = (false, false, null);
         _host.World.OthersHold = MemorySize.Zero;
+        foreach (var vm in _host.World.Running.Values.ToArray())
+        {
+            (vm.Guest.Mute, vm.Unreachable) = (false, false);
+            if (vm.Guest.RunState == VmRunState.Paused)
+                _host.World.Turn(vm, VmRunState.Running);
+            else if (vm.Guest.RunState.MayRunElsewhere())
+                _host.World.End(vm.Id, "it was told to quit", EndCause.PoweredDown);
+        }
+    }
+
+    /// <summary>Somebody stops a guest, in its first boot perhaps, for a moment or for minutes.</summary>
+    private void Pause()
+    {
+        if (AnyThatRuns() is not { } vm || !Befalls("pause", 0.7))
+            return;
+        _host.World.Turn(vm, VmRunState.Paused);
+        _host.World.Clock.After(_dice.Seconds(0.1, _dice.Chance(0.3) ? 400 : 20), () =>
+        {
+            if (vm.Guest.RunState == VmRunState.Paused)
+                _host.World.Turn(vm, VmRunState.Running);
+        });
+    }
+
+    /// <summary>A guest is handed over; its process is told to quit soon or late, or the migration is given up.</summary>
+    private void Migrate()
+    {
+        if (AnyThatRuns() is not { } vm || !Befalls("migration", 0.5))
+            return;
+        var world = _host.World;
+        world.Turn(vm, VmRunState.MigratingOut);
+        var givenUp = _dice.Chance(0.3);
+        world.Clock.After(_dice.Seconds(0.01, 3), () =>
+        {
+            if (vm.Guest.RunState == VmRunState.MigratingOut)
+                world.Turn(vm, givenUp ? VmRunState.Running : VmRunState.MigratedAway);
+        });
+        var (meant, quits) = (_dice.Chance(0.7), _dice.Seconds(0.02, 60));
+        if (!givenUp)
+        {
+            world.Clock.After(quits, () =>
+            {
+                if (world.Find(vm.Id) == vm && vm.Guest.RunState == VmRunState.MigratedAway)
+                    world.End(vm.Id, "it was told to quit", meant ? EndCause.PoweredDown : EndCause.Failed);
+            });
+        }
+    }
+
+    private RunningVm? AnyThatRuns()
+    {
+        var running = _host.World.Running.Values.Where(vm => vm.Guest.RunState == VmRunState.Running).ToArray();
+        return running.Length == 0 ? null : _dice.Of(running);
     }
 
     private void Again(double low, double high, Action act) => _host.World.Clock.After(_dice.Seconds(low, high), () =>
@@ -179,6 +240,8 @@ internal sealed class Hazards
             return;
         var vm = _dice.Of([.. _host.World.Running.Values]);
         _host.World.Log($"world: the connections to {vm.Id} break");
+        vm.Unreachable = Befalls("unreachable", 0.3);
+        _host.World.Clock.After(_dice.Seconds(1, 60), () => vm.Unreachable = false);
         vm.Tell(new Dmm.Core.Hypervisors.VmObservation.ConnectionLost("simulated: it broke"));
         vm.Break();
     }

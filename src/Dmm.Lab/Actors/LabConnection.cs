@@ -23,8 +23,16 @@ internal sealed class LabConnection : IVirtualMachine
         (_vm, _hypervisor, _process, _observe) = (vm, hypervisor, process, observe);
         vm.Connect(this);
         Tell(new VmObservation.Sizes(vm.Guest.Sizes));
-        Tell(new VmObservation.Hello(vm.Guest.Hello));
+        Tell(new VmObservation.RunState(vm.Guest.RunState, Why(vm.Guest.RunState)));
+        if (!vm.Guest.Mute && vm.Guest.RunState == VmRunState.Running)
+            Tell(new VmObservation.Hello(vm.Guest.Hello));
     }
+
+    public static string? Why(VmRunState state) => state == VmRunState.Running ? null : $"it is {state}";
+
+    public VmHandle? Identity => _vm.Unsure ? _vm.Handle with { Pid = null, PidStart = null, Owned = false } : null;
+
+    public string? Doubt => _vm.Unsure ? "which process runs it is not known" : null;
 
     public VmCapabilities Capabilities => new(Balloon: true, _vm.PluggableMax, MemorySize.FromMiB(2), [])
     {
@@ -72,13 +80,25 @@ internal sealed class LabConnection : IVirtualMachine
         () =>
         {
             var world = _hypervisor.World;
-            if (world.PowersDown() is { } within)
+            if (_vm.Guest.RunState == VmRunState.Running && world.PowersDown() is { } within)
                 world.Clock.After(within, () => End("the guest powered down", EndCause.PoweredDown));
         },
         "",
         cancellation);
 
-    public Task EndAsync(CancellationToken cancellation) => DoAsync("end", () => End("its process was ended", EndCause.Failed), "", cancellation);
+    public Task EndAsync(CancellationToken cancellation)
+    {
+        _hypervisor.World.EndedByDaemon(_vm.Id);
+        return DoAsync("end", EndIt, "", cancellation);
+    }
+
+    /// <summary>One whose process is not known may be told to quit, and may not hear it: then nothing shows that it is gone.</summary>
+    private void EndIt()
+    {
+        if (_vm.Unsure && _hypervisor.World.Dice.Chance(0.5))
+            throw new HypervisorException($"simulated: nothing shows that {_vm.Id} is gone");
+        End("its process was ended", EndCause.Failed);
+    }
 
     public ValueTask DisposeAsync()
     {

@@ -29,6 +29,8 @@ internal sealed class SimulatedHost
 
     public Wishes Wishes { get; } = new();
 
+    public Lives Lives { get; } = new();
+
     public RequestSteps RequestSteps { get; } = new();
 
     /// <summary>Null while none lives.</summary>
@@ -100,17 +102,24 @@ internal sealed class SimulatedHost
         Clock.After(_dice.Seconds(0.1, 3), Start);
     }
 
-    private void Check()
+    /// <summary>What was written down since it was last looked at.</summary>
+    public void Note()
     {
         for (; _recorded < Journal.History.Count; _recorded++)
         {
             Oracle.Note(World, Journal.History[_recorded]);
             RequestSteps.Note(Journal.History[_recorded]);
+            if (Lives.Note(Journal.History[_recorded]) is { } wrongLife)
+                Violated("who was migrated away is not created again", wrongLife);
             if (Wishes.Note(Journal.History[_recorded]) is { } amiss)
                 Violated("a VM that is to return is not forgotten, and one that was stopped does not return", amiss);
             WrittenAt = Clock.Now;
         }
+    }
 
+    private void Check()
+    {
+        Note();
         if (!World.Broken && Oracle.Physical(World, Settings.Host) is { } overfull)
             Violated("the host's memory is not given twice", overfull);
         if (Daemon is null)

@@ -91,6 +91,22 @@ internal sealed class World(VirtualClock clock, Dice dice, Action<string> log)
     /// <summary>Which boot of the host this is.</summary>
     public string BootId { get; private set; } = "boot-1";
 
+    /// <summary>Told when a daemon ends a VM's process.</summary>
+    public Action<VmId> EndedByDaemon { get; set; } = _ => { };
+
+    /// <summary>Whether a guest that is started says no word.</summary>
+    public Func<bool> Mute { get; set; } = () => false;
+
+    /// <summary>The guest stops, goes on, or is handed over; whoever holds it is told.</summary>
+    public void Turn(RunningVm vm, VmRunState state)
+    {
+        if (Find(vm.Id) != vm || vm.Guest.RunState == state)
+            return;
+        log($"world: {vm.Id} is {state}");
+        vm.Guest.RunState = state;
+        vm.Tell(new VmObservation.RunState(state, LabConnection.Why(state)));
+    }
+
     public int NextPid() => ++_pid;
 
     public RunningVm? Find(VmId id) => _running.GetValueOrDefault(id);
@@ -99,7 +115,7 @@ internal sealed class World(VirtualClock clock, Dice dice, Action<string> log)
     {
         if (_running.ContainsKey(id))
             throw new HypervisorException($"{id} runs already: a second one would be started");
-        var guest = new SimulatedGuest(boot, Rates, dice.Seed()) { Used = MemorySize.FromMiB(24), Temper = Temper() };
+        var guest = new SimulatedGuest(boot, Rates, dice.Seed()) { Used = MemorySize.FromMiB(24), Temper = Temper(), Mute = Mute() };
         var vm = new RunningVm(id, guest, this);
         _running[id] = vm;
         log($"world: {id} runs with {boot}, a guest that is {guest.Temper}");
@@ -162,6 +178,12 @@ internal sealed class RunningVm(VmId id, SimulatedGuest guest, World world)
 
     public MemorySize WishRate { get; set; } = MemorySize.FromMiB(64);
 
+    /// <summary>Nobody can tell which process runs it: it is reached by way of another's.</summary>
+    public bool Unsure { get; set; }
+
+    /// <summary>Its hypervisor does not answer.</summary>
+    public bool Unreachable { get; set; }
+
     /// <summary>The journal says that it was let go of: it is nobody's concern.</summary>
     public bool LetGo { get; set; }
 
@@ -199,6 +221,8 @@ internal sealed class RunningVm(VmId id, SimulatedGuest guest, World world)
 
     public void Move(TimeSpan elapsed)
     {
+        if (guest.RunState != VmRunState.Running)
+            return;
         var rate = WishRate.Scale(elapsed.TotalSeconds);
         guest.Used = Wish > guest.Used
             ? guest.Used + MemorySize.Min(MemorySize.Min(rate, Wish - guest.Used), guest.Available)
@@ -206,6 +230,8 @@ internal sealed class RunningVm(VmId id, SimulatedGuest guest, World world)
         if (guest.Advance(elapsed))
             TellSizes();
         var low = guest.Available < LowMemory && Wish > guest.Used;
+        if (guest.Mute)
+            return;
         if (!low && world.Clock.Now - _sampledAt < SamplePeriod)
             return;
         _sampledAt = world.Clock.Now;

@@ -20,7 +20,7 @@ internal sealed partial class Daemon
 
     public void Start(VmId id)
     {
-        if (State.Resting.TryGetValue(id, out var resting) && HostEnds.Hindrance(State, resting, _settings) is null)
+        if (State.Resting.TryGetValue(id, out var resting) && HostEnds.Doubt(resting) is null && HostEnds.Hindrance(State, resting, _settings) is null)
             Ask(resting, 0);
     }
 

@@ -121,6 +121,8 @@ internal sealed partial class Daemon
         LookAtDeficit();
         if (vm.BootedAt is null && HostEnds.HasBooted(vm, report))
             Record(new VmBooted(_world.Now, report.Vm), () => { });
+        else if (HostEnds.Moved(vm, report, _world.Now) is { } moved)
+            Record(moved, () => { });
     }
 
     /// <summary>The host has become smaller, or larger again.</summary>

@@ -27,6 +27,12 @@ internal enum Fault
     /// <summary>The host restarts, and the daemon with it: no VM runs any more.</summary>
     HostRestarts,
 
+    /// <summary>Somebody stops a guest, and lets it go on later.</summary>
+    Pauses,
+
+    /// <summary>A guest is handed over to another process; what is left of it ends, or the migration is given up.</summary>
+    Migrates,
+
     /// <summary>A guest starts anew in its process.</summary>
     ComesBack,
 

@@ -81,6 +81,8 @@ internal sealed class SimulatedProcess
     {
         var elapsed = now - _movedAt;
         _movedAt = now;
+        if (Guest.RunState != VmRunState.Running)
+            return false;
         var moved = Guest.Advance(elapsed);
         Guest.Used = Guest.Used > Wish
             ? Wish

@@ -40,7 +40,7 @@ internal sealed class Stillness(World world)
     private static bool CouldMove(SimulatedProcess vm, VmShell shell)
     {
         var memory = shell.Memory;
-        if (vm.Disturbed || vm.Guest.Temper != GuestTemper.Ideal || memory.Target is not { } target || memory.Sizes is null
+        if (vm.Disturbed || vm.Guest.RunState != VmRunState.Running || vm.Guest.Temper != GuestTemper.Ideal || memory.Target is not { } target || memory.Sizes is null
             || memory.Phase is not (VmPhase.Growing or VmPhase.Shrinking or VmPhase.Stuck or VmPhase.Uncooperative))
             return false;
         var reachable = Ladder.Reachable(memory, target);

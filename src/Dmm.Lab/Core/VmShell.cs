@@ -42,7 +42,7 @@ internal sealed class VmShell
     public VmShell(World world, Daemon host, VmId id)
     {
         (_world, _host, _id) = (world, host, id);
-        _memory = new() { Profile = Settings.Profile, StartedAt = world.Now };
+        _memory = new() { Profile = Settings.Profile };
         ToHost(() => host.Started(id));
     }
 
@@ -112,6 +112,9 @@ internal sealed class VmShell
                     _host.Sampled(_id, sample.Value, known);
                 Feed(new VmCommand.ObserveSample(sample.Value));
                 break;
+            case VmObservation.RunState run:
+                Feed(new VmCommand.ObserveRunState(run.Value, run.Why), alwaysReport: true);
+                break;
             case VmObservation.Hello hello:
                 Feed(new VmCommand.ObserveHello(hello.Value), alwaysReport: true);
                 break;
@@ -157,6 +160,7 @@ internal sealed class VmShell
         process.Connection?.Close();
         process.Connection = new(_world, process, this, number);
         process.Connection.Tell(new VmObservation.Sizes(process.Guest.Sizes), always: true);
+        process.Connection.Tell(new VmObservation.RunState(process.Guest.RunState, $"it is {process.Guest.RunState}"));
         if (process.Hello is { } hello)
             process.Connection.Tell(new VmObservation.Hello(hello));
         process.Connection.Ready(() =>
@@ -299,6 +303,7 @@ internal sealed class VmShell
             Sample = _sample,
             Cost = _cost,
             Stopping = _stopping,
+            RunState = _memory.RunState,
         };
         ToHost(() => _host.Reported(report));
     }
@@ -317,6 +322,8 @@ internal sealed class VmShell
 
     private void Ended(string why, EndCause cause)
     {
+        if (_memory.RunState.MayRunElsewhere())
+            cause = EndCause.MigratedAway;
         LetGo();
         Feed(new VmCommand.Finish(why));
         ToHost(() => _host.Ended(_id, why, cause));

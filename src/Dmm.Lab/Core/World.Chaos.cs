@@ -17,7 +17,7 @@ internal sealed partial class World
     private static readonly Fault[] Strokes =
     [
         Fault.Slow, Fault.Stubborn, Fault.StopsHalfway, Fault.StopsAtFloor, Fault.IgnoresPlug, Fault.RefusesAbove, Fault.GrowsByItself,
-        Fault.Forgets, Fault.LiesAboutUse, Fault.LiesAboutBalloon, Fault.Floods, Fault.Dies, Fault.PowersDown, Fault.HostRestarts, Fault.ComesBack, Fault.OperatorsHand,
+        Fault.Forgets, Fault.LiesAboutUse, Fault.LiesAboutBalloon, Fault.Floods, Fault.Dies, Fault.PowersDown, Fault.HostRestarts, Fault.Pauses, Fault.Migrates, Fault.ComesBack, Fault.OperatorsHand,
         Fault.ConnectionLost, Fault.CostsMore, Fault.Crash, Fault.HostShrinks,
     ];
 
@@ -61,6 +61,9 @@ internal sealed partial class World
         foreach (var vm in _processes.Values)
         {
             vm.Guest.Temper = GuestTemper.Ideal;
+            Turn(vm, VmRunState.Running, only: VmRunState.Paused);
+            Turn(vm, VmRunState.MigratedAway, only: VmRunState.MigratingOut);
+            QuitIfAway(vm);
             vm.Cost = _guests.Overhead;
             vm.Wish = MemorySize.FromMiB(Chance.Between(8, 24));
         }
@@ -94,6 +97,23 @@ internal sealed partial class World
         foreach (var id in daemon.State.Resting.Where(vm => vm.Value.ReturnAt is not null).Select(vm => vm.Key)
             .Concat(daemon.State.Admissions.Where(a => a.Value.Tries is not null).Select(a => a.Key)))
             daemon.Enqueue(() => daemon.Stop(id));
+    }
+
+    /// <summary>The guest stops, goes on, or is handed over.</summary>
+    /// <param name="only">Nothing is done unless it is that; otherwise, unless it runs.</param>
+    private void Turn(SimulatedProcess vm, VmRunState state, VmRunState only = VmRunState.Running)
+    {
+        if (!vm.Running || vm.Guest.RunState != only)
+            return;
+        vm.Guest.RunState = state;
+        Log.Note($"{vm.Id} is {state}");
+        vm.Connection?.Tell(new VmObservation.RunState(state, $"it is {state}"));
+    }
+
+    private void QuitIfAway(SimulatedProcess vm)
+    {
+        if (vm.Running && vm.Guest.RunState == VmRunState.MigratedAway)
+            EndProcess(vm, "it was told to quit", cause: EndCause.PoweredDown);
     }
 
     private void Disturb(SimulatedProcess vm) => (vm.Disturbed, vm.DisturbedAt) = (true, Now);
@@ -259,6 +279,18 @@ internal sealed partial class World
             case Fault.HostRestarts:
                 if (chance.OneIn(8))
                     Reboot();
+                return;
+            case Fault.Pauses:
+                Turn(vm, VmRunState.Paused);
+                Agenda.In(TimeSpan.FromMilliseconds(chance.Between(50, 60_000)), () => Turn(vm, VmRunState.Running, only: VmRunState.Paused));
+                return;
+            case Fault.Migrates:
+                Turn(vm, VmRunState.MigratingOut);
+                var givenUp = chance.OneIn(3);
+                Agenda.In(TimeSpan.FromMilliseconds(chance.Between(10, 3_000)), () => Turn(
+                    vm, givenUp ? VmRunState.Running : VmRunState.MigratedAway, only: VmRunState.MigratingOut));
+                if (!givenUp)
+                    Agenda.In(TimeSpan.FromMilliseconds(chance.Between(3_000, 60_000)), () => QuitIfAway(vm));
                 return;
             case Fault.ComesBack:
                 vm.Guest.Reboot();

@@ -116,7 +116,9 @@ internal sealed partial class World
             for (var i = 0; i < repeats && (moved || Chance.OneIn(8)); i++)
                 connection.Tell(new VmObservation.Sizes(vm.Guest.Sizes));
             var low = vm.Guest.Available < LowMemory;
-            if (low || repeats > 1 || Now - vm.SampledAt >= TimeSpan.FromSeconds(1))
+            if (vm.Guest.RunState != VmRunState.Running)
+                vm.SampledAt = Now;
+            else if (low || repeats > 1 || Now - vm.SampledAt >= TimeSpan.FromSeconds(1))
             {
                 vm.SampledAt = Now;
                 for (var i = 0; i < repeats; i++)

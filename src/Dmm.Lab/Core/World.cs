@@ -34,6 +34,7 @@ internal sealed partial class World
     private readonly OperationLimits _operations;
     private readonly Stillness _stillness;
     private readonly Wishes _wishes = new();
+    private readonly Lives _lives = new();
     private readonly RequestSteps _steps = new();
     private readonly HashSet<(VmPhase From, VmPhase To)> _phases = [];
     private Daemon? _daemon;
@@ -153,6 +154,8 @@ internal sealed partial class World
     public void Written(IHostEvent e)
     {
         _steps.Note(e);
+        if (_lives.Note(e) is { } wrongLife)
+            throw new ViolationException("a life that may be elsewhere", wrongLife);
         if (_wishes.Note(e) is { } amiss)
             throw new ViolationException("a restart policy", amiss);
         // A VM that somebody else changed until now comes as it is.

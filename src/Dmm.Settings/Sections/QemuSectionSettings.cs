@@ -23,6 +23,7 @@ public sealed record QemuSectionSettings(
     int SpareRootPorts,
     MemorySize TbSize,
     TimeSpan CommandDeadline,
+    TimeSpan FlushDeadline,
     TimeSpan LaunchDeadline,
     TimeSpan ProbeDeadline,
     TimeSpan StatsPeriod)
@@ -40,6 +41,7 @@ public sealed record QemuSectionSettings(
             reader.Integer("dmm.qemu.spare-root-ports", 0, 16),
             reader.Size("dmm.qemu.tb-size", "8MiB", "1GiB"),
             reader.Duration("dmm.qemu.command-deadline", "100ms", "5m"),
+            reader.Duration("dmm.qemu.flush-deadline", "1s", "10m"),
             reader.Duration("dmm.qemu.launch-deadline", "1s", "10m"),
             reader.Duration("dmm.qemu.probe-deadline", "1s", "2m"),
             reader.Duration("dmm.qemu.stats-period", "1s", "60s"));

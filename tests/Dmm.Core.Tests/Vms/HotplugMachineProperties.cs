@@ -207,7 +207,7 @@ public sealed class HotplugMachineProperties
                 _granted = MemorySize.Max(_told.Target, MemorySize.Min(_granted, MemorySize.Max(State.Actual, State.Ceiling)));
         }
 
-        private VmMemory Fresh() => new() { Profile = _mechanism.Profile, StartedAt = _now };
+        private VmMemory Fresh() => new() { Profile = _mechanism.Profile };
 
         private VmCapabilities Devices => _mechanism.Devices;
 

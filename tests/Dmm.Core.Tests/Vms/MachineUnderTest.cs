@@ -14,7 +14,7 @@ internal sealed class MachineUnderTest
     {
         Can = can ?? new(Balloon: true, MemorySize.FromGiB(8), MemorySize.FromMiB(2), []);
         _sizes = new(MiB(baseMiB), default, default, default, default);
-        State = new() { Profile = new(), StartedAt = _now };
+        State = new() { Profile = new() };
         Feed(new VmCommand.Connect(Can));
         Feed(new VmCommand.ObserveSizes(_sizes));
         if (hello is not null)

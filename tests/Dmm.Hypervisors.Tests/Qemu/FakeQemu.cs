@@ -42,6 +42,15 @@ internal sealed class FakeQemu : IAsyncDisposable
 
     public List<Device> Added { get; } = [];
 
+    /// <summary>What query-status answers; null: this QEMU refuses it.</summary>
+    public string? Status { get; set; } = "running";
+
+    /// <summary>Where gpa2hva says that the guest's memory stands; null: it refuses.</summary>
+    public ulong? MemoryAddress { get; init; }
+
+    /// <summary>The threads that it names as its virtual CPUs.</summary>
+    public int[] Threads { get; init; } = [];
+
     /// <summary>Answers nothing any more.</summary>
     public bool Frozen { get; set; }
 
@@ -138,6 +147,10 @@ internal sealed class FakeQemu : IAsyncDisposable
         "qom-set" => SetAsync(peer, command),
         "query-chardev" => peer.ReturnAsync(
             command.Id, $$"""[{"label": "c", "frontend-open": false, "filename": "disconnected:unix:{{AgentSocket}},server=on"}]"""),
+        "query-status" when Status is { } status => peer.ReturnAsync(
+            command.Id, $$"""{"status": "{{status}}", "running": {{(status == "running" ? "true" : "false")}}, "singlestep": false}"""),
+        "human-monitor-command" when MemoryAddress is { } address => peer.ReturnAsync(command.Id, $"\"Host virtual address for 0x0 (pc.ram) is 0x{address:x}\\r\\n\""),
+        "query-cpus-fast" => peer.ReturnAsync(command.Id, $"[{string.Join(", ", Threads.Select((tid, i) => $$"""{"cpu-index": {{i}}, "thread-id": {{tid}}}"""))}]"),
         "balloon" or "system_powerdown" => peer.ReturnAsync(command.Id),
         "quit" => QuitAsync(peer, command),
         _ => peer.RefuseAsync(command.Id, "CommandNotFound", $"The command {command.Name} has not been found"),

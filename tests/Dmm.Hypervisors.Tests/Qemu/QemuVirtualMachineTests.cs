@@ -1,4 +1,5 @@
 using Dmm.Core.Hypervisors;
+using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Qemu;
@@ -36,7 +37,7 @@ public sealed class QemuVirtualMachineTests : IDisposable
         Assert.True(vm.Capabilities.Balloon);
         Assert.Equal(MemorySize.FromGiB(16), vm.Capabilities.PluggableMax);
         Assert.Equal(MemorySize.FromMiB(2), vm.Capabilities.BlockSize);
-        Assert.Contains("org.dmm.guest.0", Assert.Single(vm.Capabilities.Lacks), StringComparison.Ordinal);
+        Assert.Contains("org.dmm.guest.0", Assert.Single(vm.Capabilities.Lacks, l => l != vm.Doubt), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -50,7 +51,7 @@ public sealed class QemuVirtualMachineTests : IDisposable
             (MemorySize.Zero, MemorySize.Zero, MemorySize.Zero),
             (vm.Capabilities.PluggableMax, vm.Capabilities.ExtendableTo, vm.Capabilities.RescueSize));
         Assert.Collection(
-            vm.Capabilities.Lacks,
+            vm.Capabilities.Lacks.Where(l => l != vm.Doubt),
             l => Assert.Contains("virtio-mem device", l, StringComparison.Ordinal),
             l => Assert.Contains("-m size=…,slots=32,maxmem=512G", l, StringComparison.Ordinal),
             l => Assert.Contains("virtio-balloon", l, StringComparison.Ordinal),
@@ -259,6 +260,78 @@ public sealed class QemuVirtualMachineTests : IDisposable
         var ended = await _observed.FirstAsync<VmObservation.Ended>();
         Assert.Contains(expected, ended.Why, StringComparison.Ordinal);
         Assert.Same(ended, _observed.All[^1]);
+    }
+
+    [Fact]
+    public async Task Whether_its_guest_runs_is_told_before_the_VM_is_in_hand_and_when_it_changes()
+    {
+        await using var qemu = new FakeQemu(Socket) { Status = "paused" };
+        await using var vm = await ConnectAsync(qemu);
+        Assert.Contains("somebody has stopped it", Assert.Single(_observed.Of<VmObservation.RunState>()).Why, StringComparison.Ordinal);
+
+        qemu.Status = "running";
+        await qemu.TellAsync("RESUME");
+        await _observed.FirstAsync<VmObservation.RunState>(r => r is { Value: VmRunState.Running, Why: null });
+        qemu.Status = "io-error";
+        await qemu.TellAsync("STOP");
+        await _observed.FirstAsync<VmObservation.RunState>(r => r.Value == VmRunState.Paused && r.Why!.Contains("io-error", StringComparison.Ordinal));
+        Assert.Equal(3, _observed.Of<VmObservation.RunState>().Count);
+    }
+
+    [Fact]
+    public async Task A_migration_is_seen_to_its_end_though_QEMU_tells_no_event_of_that()
+    {
+        await using var qemu = new FakeQemu(Socket);
+        await using var vm = await ConnectAsync(qemu);
+
+        qemu.Status = "finish-migrate";
+        await qemu.TellAsync("STOP");
+        await _observed.FirstAsync<VmObservation.RunState>(r => r.Value == VmRunState.MigratingOut);
+        qemu.Status = "postmigrate";
+        await _observed.FirstAsync<VmObservation.RunState>(r => r.Value == VmRunState.MigratedAway, Tick);
+        await vm.EndAsync(default).InTime();
+
+        var ended = await _observed.FirstAsync<VmObservation.Ended>();
+        Assert.Equal(EndCause.MigratedAway, ended.Cause);
+    }
+
+    [Fact]
+    public async Task One_that_is_stopped_and_gone_before_anybody_could_ask_why_may_have_been_migrated()
+    {
+        await using var qemu = new FakeQemu(Socket);
+        await using var vm = await ConnectAsync(qemu);
+
+        qemu.Frozen = true;
+        await qemu.TellAsync("STOP");
+        await qemu.TellAsync("SHUTDOWN", """{"guest": false, "reason": "host-qmp-quit"}""");
+        File.Delete(Socket);
+        qemu.HangUp();
+
+        Assert.Equal(EndCause.MigratedAway, (await _observed.FirstAsync<VmObservation.Ended>()).Cause);
+    }
+
+    [Fact]
+    public async Task A_guest_that_powered_down_in_a_process_that_stays_is_not_the_reason_of_a_later_end()
+    {
+        await using var qemu = new FakeQemu(Socket);
+        await using var vm = await ConnectAsync(qemu);
+
+        qemu.Status = "shutdown";
+        await qemu.TellAsync("SHUTDOWN", """{"guest": true, "reason": "guest-shutdown"}""");
+        await _observed.FirstAsync<VmObservation.RunState>(r => r.Value == VmRunState.Halted);
+        var looks = qemu.Count("query-status");
+        await Eventually.UntilAsync(
+            () =>
+            {
+                Tick();
+                return qemu.Count("query-status") > looks + 3;
+            },
+            "further looks");
+        File.Delete(Socket);
+        qemu.HangUp();
+
+        await _observed.FirstAsync<VmObservation.ConnectionLost>(meanwhile: Tick);
+        Assert.Empty(_observed.Of<VmObservation.Ended>());
     }
 
     [Fact]
