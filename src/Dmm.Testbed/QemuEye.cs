@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Dmm.Core.Memory;
 using Dmm.Hypervisors.Qemu.Devices;
 using Dmm.Hypervisors.Qemu.Qmp;
@@ -43,6 +44,9 @@ public sealed class QemuEye : IAsyncDisposable
 
     /// <summary>Presses the VM's power button past DMM.</summary>
     public Task PressPowerAsync(CancellationToken cancellation) => _qmp.ExecuteAsync("system_powerdown", null, cancellation);
+
+    /// <summary>Tells QEMU something past DMM, and hears its answer.</summary>
+    public Task<JsonElement> TellAsync(string command, JsonObject? arguments, CancellationToken cancellation) => _qmp.ExecuteAsync(command, arguments, cancellation);
 
     public ValueTask DisposeAsync() => _qmp.DisposeAsync();
 
