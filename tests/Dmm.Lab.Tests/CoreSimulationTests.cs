@@ -107,7 +107,7 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
     private static string History(ulong seed)
     {
         using var text = new StringWriter();
-        new CoreSimulation().Run(new() { Seed = seed, Steps = 15_000 }, new HistoryLog(0, text), CancellationToken.None);
+        new CoreSimulation().Run(new() { Seed = seed, Steps = 30_000 }, new HistoryLog(0, text), CancellationToken.None);
         return text.ToString();
     }
 }

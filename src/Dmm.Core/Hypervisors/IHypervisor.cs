@@ -66,8 +66,10 @@ public interface IVirtualMachine : IAsyncDisposable
     Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation);
 
     /// <summary>
-    /// Asks for <paramref name="plugged"/> of hotplugged memory, a multiple of <see cref="VmCapabilities.BlockSize"/> up to
-    /// <see cref="VmCapabilities.PluggableMax"/>. Asking for the same again wakes a guest's driver that gave up. Returns when asked, not when done.
+    /// Asks for <paramref name="plugged"/> of hotplugged memory, over all devices: a multiple of <see cref="VmCapabilities.BlockSize"/> up
+    /// to <see cref="VmCapabilities.PluggableMax"/>, or what is plugged as it is, which moves nothing. Asking for the same again wakes a
+    /// guest's driver that gave up. Several devices are told so that they can become no more than this together, or than they could before
+    /// (<see cref="DeviceVector"/>). Returns when asked, not when done.
     /// </summary>
     Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation);
 
@@ -95,6 +97,22 @@ public interface IVirtualMachine : IAsyncDisposable
     /// <summary>Ends the VM at once, whatever its guest does. Done when the VM is gone and its memory is back.</summary>
     /// <exception cref="HypervisorException">It is still there.</exception>
     Task EndAsync(CancellationToken cancellation);
+}
+
+public static class VirtualMachineExtensions
+{
+    /// <summary>
+    /// The sizes of a VM of which somebody is to answer for what it can become: a balloon of which nobody knows what it was told is told to
+    /// stay as it is.
+    /// </summary>
+    public static async Task<VmSizes> TakeStockAsync(this IVirtualMachine vm, CancellationToken cancellation)
+    {
+        var sizes = await vm.ReadSizesAsync(cancellation).ConfigureAwait(false);
+        if (!sizes.BalloonUnsure)
+            return sizes;
+        await vm.SetBalloonedAsync(sizes.Ballooned, cancellation).ConfigureAwait(false);
+        return await vm.ReadSizesAsync(cancellation).ConfigureAwait(false);
+    }
 }
 
 /// <summary>How a VM is reached, as the journal remembers it.</summary>

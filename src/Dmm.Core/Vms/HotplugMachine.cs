@@ -95,10 +95,13 @@ public static class HotplugMachine
                 ? MemorySize.Max(state.Profile.KernelShare, (sizes.Base + sizes.Plugged).MinusOrZero(s.MemTotal))
                 : null),
         },
-        VmEvent.BalloonAsked b => Asked(state, b.At, b.Again) with { Sizes = state.Sizes! with { BalloonedTarget = b.Ballooned } },
+        VmEvent.BalloonAsked b => Asked(state, b.At, b.Again) with
+        {
+            Sizes = state.Sizes! with { BalloonedTarget = b.Ballooned, BalloonUnsure = false },
+        },
         VmEvent.PlugAsked p => Asked(state, p.At, p.Again) with
         {
-            Sizes = state.Sizes! with { PluggedTarget = p.Plugged },
+            Sizes = state.Sizes! with { PluggedTarget = p.Plugged, Overlap = MemorySize.Zero },
             AskedWith = state.Available,
             NextBlockAt = BlockDue(state, p),
         },

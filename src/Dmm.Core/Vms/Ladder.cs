@@ -71,7 +71,7 @@ public static class Ladder
         var heldBack = MemorySize.Min(balloon, MemorySize.Min(sizes.Ballooned, sizes.BalloonedTarget));
         if (plug > sizes.Plugged)
             plug = MemorySize.Max(sizes.Plugged, MemorySize.Min(plug, (target + heldBack).MinusOrZero(sizes.Base).RoundDown(block)));
-        var given = MemorySize.Max(plug, MemorySize.Max(sizes.Plugged, sizes.PluggedTarget));
+        var given = MemorySize.Max(plug, sizes.PluggedMost);
         if (balloon < sizes.Ballooned)
             balloon = MemorySize.Min(sizes.Ballooned, MemorySize.Max(balloon, (sizes.Base + given).MinusOrZero(target)));
         return (plug, balloon);
@@ -219,13 +219,14 @@ public static class Ladder
         var plugFirst = plug < sizes.PluggedTarget;
         if (plugFirst)
             yield return new VmEvent.PlugAsked(plug, Again: false, now);
-        if (balloon != sizes.BalloonedTarget)
+        if (balloon != sizes.BalloonedTarget || sizes.BalloonUnsure)
             yield return new VmEvent.BalloonAsked(balloon, Again: false, now);
         else if (poke && balloon != sizes.Ballooned)
             yield return new VmEvent.BalloonAsked(balloon, Again: true, now);
         if (plugFirst)
             yield break;
-        if (plug != sizes.PluggedTarget)
+        // The same amount told anew calls off what one device is to take while another has yet to give it.
+        if (plug != sizes.PluggedTarget || !sizes.Overlap.IsZero)
             yield return new VmEvent.PlugAsked(plug, Again: false, now);
         else if (poke && (plug != sizes.Plugged || !state.Unaccepted.IsZero))
             yield return new VmEvent.PlugAsked(plug, Again: true, now);

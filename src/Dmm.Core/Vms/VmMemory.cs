@@ -117,7 +117,7 @@ public sealed record VmMemory
 
     /// <summary>The most that the VM can become from what its devices were told: only below this is memory really back.</summary>
     public MemorySize Ceiling => Sizes is { } s
-        ? (s.Base + RescueDue + MemorySize.Max(s.Plugged, s.PluggedTarget)).MinusOrZero(MemorySize.Min(s.Ballooned, s.BalloonedTarget))
+        ? (s with { Base = s.Base + RescueDue }).Ceiling
         : MemorySize.Zero;
 
     /// <summary>A rescue DIMM that is on its way: promised memory already.</summary>

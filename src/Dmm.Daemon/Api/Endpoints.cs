@@ -135,7 +135,7 @@ public static class Endpoints
     private static async Task<(MemorySize Ceiling, MemorySize Overhead)> LookAsync(IHypervisor hypervisor, VmHandle handle, CancellationToken c)
     {
         await using var vm = await hypervisor.ConnectAsync(handle, _ => { }, c);
-        var sizes = await vm.ReadSizesAsync(c);
+        var sizes = await vm.TakeStockAsync(c);
         return (sizes.Ceiling, (await vm.MeasureAsync(c))?.Overhead ?? MemorySize.FromMiB(64));
     }
 

@@ -83,9 +83,7 @@ public static class JournalRebuild
             var old = known.Vms.GetValueOrDefault(handle.Id);
             var spec = old?.Spec ?? (known.Admissions.TryGetValue(handle.Id, out var admission) ? admission.Spec : null);
             var policy = old?.Policy ?? spec?.Policy;
-            var ceiling = MemorySize.Max(
-                sizes.Actual,
-                (sizes.Base + MemorySize.Max(sizes.Plugged, sizes.PluggedTarget)).MinusOrZero(MemorySize.Min(sizes.Ballooned, sizes.BalloonedTarget)));
+            var ceiling = MemorySize.Max(sizes.Actual, sizes.Ceiling);
             if (spec is not null && policy is not null && handle.Owned)
             {
                 events.Add(new VmRequested(now, spec with { Policy = policy }, overhead, now) { Tries = old?.Tries, ImageNeeds = old?.ImageNeeds ?? MemorySize.Zero });
@@ -169,7 +167,7 @@ public static class JournalRebuild
     private static async Task<(VmSizes Sizes, MemorySize Overhead)> LookAsync(IHypervisor hypervisor, VmHandle handle, CancellationToken cancellation)
     {
         await using var vm = await hypervisor.ConnectAsync(handle, _ => { }, cancellation);
-        return (await vm.ReadSizesAsync(cancellation), (await vm.MeasureAsync(cancellation))?.Overhead ?? MemorySize.FromMiB(64));
+        return (await vm.TakeStockAsync(cancellation), (await vm.MeasureAsync(cancellation))?.Overhead ?? MemorySize.FromMiB(64));
     }
 
     private static async Task<T> Within<T>(Func<CancellationToken, Task<T>> ask, VmId id, CancellationToken cancellation)

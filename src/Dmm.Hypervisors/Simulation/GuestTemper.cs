@@ -21,6 +21,12 @@ public enum GuestTemper
     /// <summary>Gives nothing below <see cref="SimulatedGuest.Floor"/>, as squeezed's guests that stop at a floor.</summary>
     StopsAtFloor,
 
+    /// <summary>
+    /// Keeps a few blocks of each device for ever, as a kernel does whose own pages came to lie there; how many is the device's own, and none of some. Everything
+    /// else it does as it is told.
+    /// </summary>
+    KeepsSome,
+
     /// <summary>Never takes what is plugged (its driver has given up).</summary>
     IgnoresPlug,
 

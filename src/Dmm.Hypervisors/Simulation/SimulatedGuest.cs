@@ -22,6 +22,9 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     /// <summary>One memory block of Linux on x86.</summary>
     public static readonly MemorySize RescueDimm = MemorySize.FromMiB(128);
 
+    /// <summary>Of a guest of which nobody has said what its devices are.</summary>
+    private static readonly MemorySize Endless = MemorySize.FromGiB(1 << 20);
+
     /// <summary>What a kernel keeps for itself in every guest.</summary>
     private static readonly MemorySize Kernel = MemorySize.FromMiB(40);
 
@@ -32,11 +35,10 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     private bool _deafToPlug;
     private bool _deafToBalloon;
 
-    /// <summary>Set when a shrink is asked: what a guest that stops halfway will still owe then.</summary>
+    /// <summary>Set when the balloon is to take: what a guest that stops halfway will still owe then.</summary>
     private MemorySize _halfway;
 
-    /// <summary>What the rates allowed and was less than a block.</summary>
-    private MemorySize _plugCredit;
+    private readonly List<SimulatedDevice> _devices = [new(Endless, 1, MemorySize.FromMiB(4))];
     private TimeSpan _shown;
     private TimeSpan _gaveUp;
     private bool _deflating;
@@ -46,13 +48,20 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     /// <summary>When its VM was launched.</summary>
     public DateTimeOffset Born { get; init; }
 
-    /// <summary>As the device shows it; what the guest has accepted of it is <see cref="Accepted"/>.</summary>
-    public MemorySize Plugged { get; set; }
+    /// <summary>As the devices show it; what the guest has accepted of it is <see cref="Accepted"/>.</summary>
+    public MemorySize Plugged => DeviceVector.Plugged(Devices);
+
+    /// <summary>Its hotplug devices, in the order in which they are filled; one without an end where nobody has said otherwise.</summary>
+    public IReadOnlyList<HotplugDevice> Devices
+    {
+        get => [.. _devices.Select(d => d.State)];
+        init => Restore(value);
+    }
 
     /// <summary>What the balloon really holds back; what the guest says that it does is in <see cref="Sizes"/>.</summary>
     public MemorySize Ballooned { get; set; }
 
-    public MemorySize PluggedTarget { get; set; }
+    public MemorySize PluggedTarget => DeviceVector.Requested(Devices);
 
     public MemorySize BalloonedTarget { get; set; }
 
@@ -96,8 +105,8 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     public MemorySize Limit { get; set; } = @base;
 
     /// <summary>What the hypervisor shows.</summary>
-    public VmSizes Sizes => new(
-        Base, Plugged, Temper == GuestTemper.LiesAboutBalloon ? MemorySize.Max(BalloonedTarget, Ballooned) : Ballooned, PluggedTarget, BalloonedTarget);
+    public VmSizes Sizes => new VmSizes(
+        Base, MemorySize.Zero, Temper == GuestTemper.LiesAboutBalloon ? MemorySize.Max(BalloonedTarget, Ballooned) : Ballooned, MemorySize.Zero, BalloonedTarget).Of(Devices);
 
     /// <summary>What it really can use of the host now, whatever it says.</summary>
     public MemorySize Held => (Base + Plugged).MinusOrZero(Ballooned);
@@ -124,13 +133,26 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
         return before != Sizes;
     }
 
+    /// <summary>Asks for so much over all devices, as a driver spreads it.</summary>
     public void AskPlugged(MemorySize plugged)
     {
-        _halfway = Plugged.MinusOrZero(plugged).Scale(0.5);
+        AskDevices(DeviceVector.Spread(Devices, plugged));
+    }
+
+    /// <summary>Asks each device for this, as somebody may who knows nothing of what they have.</summary>
+    public void AskDevices(IReadOnlyList<MemorySize> told)
+    {
         _gaveUp = _shown = default;
         _deafToPlug = !Hears();
-        PluggedTarget = plugged;
+        for (var i = 0; i < told.Count; i++)
+            _devices[i].Ask(told[i]);
     }
+
+    /// <summary>A further device is plugged in. Some are slower than the rest of their guest, and each has its own blocks that a guest which keeps some never gives.</summary>
+    public void AddDevice(MemorySize max) => _devices.Add(new(max, _chance.OneIn(3) ? 0.2 : 1, new(Block.Bytes * _chance.Between(0, 6))));
+
+    /// <summary>Its devices have become what they were told.</summary>
+    public void Arrive() => _devices.ForEach(d => d.Size = d.Requested);
 
     public void AskBallooned(MemorySize ballooned)
     {
@@ -152,9 +174,10 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     /// </summary>
     public void Reboot()
     {
-        (Plugged, Ballooned, Used) = (MemorySize.Zero, MemorySize.Zero, MemorySize.Zero);
+        (Ballooned, Used) = (MemorySize.Zero, MemorySize.Zero);
+        _devices.ForEach(d => d.Reset());
         (_deafToPlug, _deafToBalloon) = (false, false);
-        (_shown, _gaveUp, _deflating, _plugCredit) = (default, default, false, MemorySize.Zero);
+        (_shown, _gaveUp, _deflating) = (default, default, false);
     }
 
     /// <summary>What its agent says at this moment.</summary>
@@ -175,22 +198,30 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
 
     private void MovePlugged(TimeSpan elapsed, double seconds)
     {
-        var to = PluggedTarget;
         if (_deafToPlug)
             return;
-        if (to > Plugged && (Temper == GuestTemper.IgnoresPlug || GivenUp(elapsed)))
-            return;
-        if (Temper == GuestTemper.RefusesAbove && Plugged > MostAccepted)
+        var deaf = Temper == GuestTemper.IgnoresPlug || GivenUp(elapsed);
+        if (!deaf && Temper == GuestTemper.RefusesAbove && Plugged > MostAccepted)
         {
             FallBack(elapsed);
             return;
         }
 
-        var most = to > Plugged ? to - Plugged : Givable(Plugged, to);
-        var credit = MemorySize.Min(most, (to > Plugged ? settings.PlugRate : settings.UnplugRate).Scale(seconds) + _plugCredit);
-        var room = credit.RoundDown(Block);
-        _plugCredit = room.IsZero ? credit : MemorySize.Zero;
-        Plugged = Move(Plugged, to, room, room);
+        // Who takes is never behind who gives.
+        foreach (var device in _devices.Where(d => d.Requested > d.Size && !deaf))
+            device.Move(device.Requested - device.Size, settings.PlugRate.Scale(seconds));
+        foreach (var device in _devices.Where(d => d.Requested < d.Size))
+            device.Move(Givable(device), settings.UnplugRate.Scale(seconds));
+    }
+
+    private void Restore(IReadOnlyList<HotplugDevice> devices)
+    {
+        _devices.Clear();
+        foreach (var device in devices)
+        {
+            AddDevice(device.Max);
+            (_devices[^1].Size, _devices[^1].Requested) = (device.Size, device.Requested);
+        }
     }
 
     private void MoveBallooned(double seconds)
@@ -213,7 +244,8 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
         _shown += elapsed;
         if (_shown < ShowsFor)
             return;
-        Plugged = MemorySize.Min(Plugged, MostAccepted);
+        for (var i = _devices.Count - 1; i >= 0 && Plugged > MostAccepted; i--)
+            _devices[i].Size = _devices[i].Size.MinusOrZero(Plugged - MostAccepted);
         (_shown, _gaveUp) = (default, RetriesAfter);
     }
 
@@ -224,6 +256,14 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     }
 
     private bool Hears() => Temper != GuestTemper.Forgets || _chance.OneIn(2);
+
+    /// <summary>What it gives of this device.</summary>
+    private MemorySize Givable(SimulatedDevice device) => Temper switch
+    {
+        GuestTemper.StopsHalfway => MemorySize.Min(Available, device.ToHalfway),
+        GuestTemper.KeepsSome => MemorySize.Min(Available, device.Size.MinusOrZero(device.Keeps)),
+        _ => Givable(device.Size, device.Requested),
+    };
 
     /// <summary>What it lets go of: never what it uses, and less where its temper says so.</summary>
     private MemorySize Givable(MemorySize from, MemorySize to) => Temper switch

@@ -74,6 +74,7 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
             Used = MemorySize.FromMiB(24),
             Mute = Mute.ContainsKey(spec.Id),
             Born = _time.GetUtcNow(),
+            Devices = [Empty(_settings.PluggableMax)],
         };
         lock (_files)
         {
@@ -134,7 +135,8 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
                 return;
             var file = FileOf(id);
             File.WriteAllText(file + ".new", JsonSerializer.Serialize(new Stored(
-                guest.Base.Bytes, guest.Plugged.Bytes, guest.Ballooned.Bytes, guest.PluggedTarget.Bytes, guest.BalloonedTarget.Bytes, guest.Used.Bytes, guest.Born)));
+                guest.Base.Bytes, guest.Plugged.Bytes, guest.Ballooned.Bytes, guest.PluggedTarget.Bytes, guest.BalloonedTarget.Bytes, guest.Used.Bytes, guest.Born,
+                [.. guest.Devices.Select(d => new StoredDevice(d.Size.Bytes, d.Requested.Bytes, d.Max.Bytes))])));
             File.Move(file + ".new", file, overwrite: true);
         }
     }
@@ -160,14 +162,17 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
             ?? throw new HypervisorException($"{FileOf(id)} is empty; remove it to let go of the simulated VM");
         return new(new(stored.Base), _settings, SeedOf(id))
         {
-            Plugged = new(stored.Plugged),
             Ballooned = new(stored.Ballooned),
-            PluggedTarget = new(stored.PluggedTarget),
             BalloonedTarget = new(stored.BalloonedTarget),
             Used = new(stored.Used),
             Born = stored.Born,
+            Devices = stored.Devices is { Count: > 0 } devices
+                ? [.. devices.Select(d => Empty(new(d.Max)) with { Size = new(d.Size), Requested = new(d.Requested) })]
+                : [Empty(_settings.PluggableMax) with { Size = new(stored.Plugged), Requested = new(stored.PluggedTarget) }],
         };
     }
+
+    private static HotplugDevice Empty(MemorySize max) => new(MemorySize.Zero, MemorySize.Zero, max, SimulatedGuest.Block);
 
     /// <summary>The same VM has the same chances on every machine, which string.GetHashCode would not give.</summary>
     private static ulong SeedOf(VmId id) => id.Name.Aggregate(0UL, static (hash, letter) => (hash * 31) + letter);
@@ -177,5 +182,9 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
 
     private string FileOf(VmId id) => Path.Combine(_settings.Directory, $"{id}.json");
 
-    private sealed record Stored(long Base, long Plugged, long Ballooned, long PluggedTarget, long BalloonedTarget, long Used, DateTimeOffset Born);
+    /// <param name="Devices">Null in a file from before there were several.</param>
+    private sealed record Stored(
+        long Base, long Plugged, long Ballooned, long PluggedTarget, long BalloonedTarget, long Used, DateTimeOffset Born, IReadOnlyList<StoredDevice>? Devices = null);
+
+    private sealed record StoredDevice(long Size, long Requested, long Max);
 }

@@ -23,7 +23,7 @@ internal sealed class SimulatedVm : IVirtualMachine
         VmId id, SimulatedGuest guest, SimulatedHypervisor hypervisor, SimulationSettings settings, TimeProvider time, Action<VmObservation> observe)
     {
         (_id, _guest, _hypervisor, _settings, _time, _observe) = (id, guest, hypervisor, settings, time, observe);
-        Capabilities = new(Balloon: true, settings.PluggableMax, SimulatedGuest.Block, [])
+        Capabilities = new(Balloon: true, PluggableMax, SimulatedGuest.Block, [])
         {
             ExtendableTo = settings.PluggableMax.Scale(4),
             RescueSize = SimulatedGuest.RescueDimm,
@@ -54,10 +54,14 @@ internal sealed class SimulatedVm : IVirtualMachine
 
     public Task ExtendAsync(MemorySize pluggableMax, CancellationToken cancellation)
     {
-        Capabilities = Capabilities with { PluggableMax = MemorySize.Max(Capabilities.PluggableMax, pluggableMax) };
+        if (pluggableMax > PluggableMax)
+            Ask(() => _guest.AddDevice(pluggableMax - PluggableMax));
+        Capabilities = Capabilities with { PluggableMax = PluggableMax };
         _observe(new VmObservation.Able(Capabilities));
         return Task.CompletedTask;
     }
+
+    private MemorySize PluggableMax => _guest.Devices.Aggregate(MemorySize.Zero, (sum, device) => sum + device.Max);
 
     public Task RescueAsync(CancellationToken cancellation) => Ask(_guest.Rescue);
 

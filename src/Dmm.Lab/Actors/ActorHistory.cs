@@ -63,7 +63,8 @@ internal sealed class ActorHistory
         _hazards.End();
         foreach (var vm in _host.World.Running.Values)
         {
-            vm.Guest.Temper = GuestTemper.Ideal;
+            // What a kernel has put somewhere stays there.
+            vm.Guest.Temper = vm.Guest.Temper == GuestTemper.KeepsSome ? GuestTemper.KeepsSome : GuestTemper.Ideal;
             vm.Wish = MemorySize.FromMiB(24);
         }
     }

@@ -32,6 +32,9 @@ internal sealed class Hazards
             return FateOf(call);
         };
         world.Happened = (_, _) => DieIf("after call");
+        world.Devices = () => dice.Chance(0.5)
+            ? [MemorySize.FromGiB(4)]
+            : [MemorySize.FromMiB(2 * (1 + dice.Below(200))), MemorySize.FromMiB(2 * (1 + dice.Below(200))), MemorySize.FromGiB(4)];
         world.Temper = () => _trouble && Befalls("temper", 0.5) ? Another() : GuestTemper.Ideal;
         journal.Fate = _ =>
         {
@@ -170,7 +173,7 @@ internal sealed class Hazards
         vm.Guest.Reboot();
         // Its balloon is empty until it is told again, and its plugged memory comes back at once.
         _host.World.Broken = true;
-        vm.Tell(new Dmm.Core.Hypervisors.VmObservation.Sizes(vm.Guest.Sizes));
+        vm.TellSizesOnce();
     }
 
     private void BreakConnection()

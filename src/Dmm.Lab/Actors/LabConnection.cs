@@ -18,11 +18,14 @@ internal sealed class LabConnection : IVirtualMachine
     private readonly List<(Task Answer, Action<Exception> Fail)> _underWay = [];
     private bool _closed;
 
+    /// <summary>A hypervisor does not tell what its balloon was asked for: who is connected anew knows it when it has asked.</summary>
+    private bool _balloonTold;
+
     public LabConnection(RunningVm vm, LabHypervisor hypervisor, DaemonProcess process, Action<VmObservation> observe)
     {
         (_vm, _hypervisor, _process, _observe) = (vm, hypervisor, process, observe);
         vm.Connect(this);
-        Tell(new VmObservation.Sizes(vm.Guest.Sizes));
+        TellSizes();
         Tell(new VmObservation.Hello(vm.Guest.Hello));
     }
 
@@ -39,14 +42,21 @@ internal sealed class LabConnection : IVirtualMachine
         "readSizes",
         () =>
         {
-            var sizes = _vm.Guest.Sizes;
-            Tell(new VmObservation.Sizes(sizes));
-            return sizes;
+            TellSizes();
+            return Sizes;
         },
         cancellation);
 
     public Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation) =>
-        DoAsync("setBallooned", () => _vm.Guest.AskBallooned(ballooned), $"{ballooned}", cancellation);
+        DoAsync(
+            "setBallooned",
+            () =>
+            {
+                _vm.Guest.AskBallooned(ballooned);
+                _balloonTold = true;
+            },
+            $"{ballooned}",
+            cancellation);
 
     public Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation) =>
         DoAsync("setPlugged", () => _vm.Guest.AskPlugged(plugged), $"{plugged}", cancellation);
@@ -55,7 +65,8 @@ internal sealed class LabConnection : IVirtualMachine
         "extend",
         () =>
         {
-            _vm.PluggableMax = MemorySize.Max(_vm.PluggableMax, pluggableMax);
+            if (pluggableMax > _vm.PluggableMax)
+                _vm.Guest.AddDevice(pluggableMax - _vm.PluggableMax);
             _vm.Tell(new VmObservation.Able(Capabilities));
         },
         $"{pluggableMax}",
@@ -94,6 +105,10 @@ internal sealed class LabConnection : IVirtualMachine
         else
             _underWay.Add((answer, fail));
     }
+
+    private VmSizes Sizes => _balloonTold ? _vm.Guest.Sizes : _vm.Guest.Sizes.WithBalloonUnsure();
+
+    public void TellSizes() => Tell(new VmObservation.Sizes(Sizes));
 
     public void Tell(VmObservation fact)
     {

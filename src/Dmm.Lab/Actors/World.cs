@@ -85,6 +85,9 @@ internal sealed class World(VirtualClock clock, Dice dice, Action<string> log)
     /// <summary>What a guest that is started is like.</summary>
     public Func<GuestTemper> Temper { get; set; } = () => GuestTemper.Ideal;
 
+    /// <summary>What hotplug devices a VM that is started has.</summary>
+    public Func<IReadOnlyList<MemorySize>> Devices { get; set; } = () => [MemorySize.FromGiB(4)];
+
     /// <summary>How long a guest takes to power down once it is asked; null: it never does.</summary>
     public Func<TimeSpan?> PowersDown { get; set; } = () => TimeSpan.FromSeconds(0.5);
 
@@ -99,7 +102,9 @@ internal sealed class World(VirtualClock clock, Dice dice, Action<string> log)
     {
         if (_running.ContainsKey(id))
             throw new HypervisorException($"{id} runs already: a second one would be started");
-        var guest = new SimulatedGuest(boot, Rates, dice.Seed()) { Used = MemorySize.FromMiB(24), Temper = Temper() };
+        var guest = new SimulatedGuest(boot, Rates, dice.Seed()) { Used = MemorySize.FromMiB(24), Temper = Temper(), Devices = [] };
+        foreach (var device in Devices())
+            guest.AddDevice(device);
         var vm = new RunningVm(id, guest, this);
         _running[id] = vm;
         log($"world: {id} runs with {boot}, a guest that is {guest.Temper}");
@@ -155,7 +160,7 @@ internal sealed class RunningVm(VmId id, SimulatedGuest guest, World world)
 
     public SimulatedGuest Guest => guest;
 
-    public MemorySize PluggableMax { get; set; } = MemorySize.FromGiB(4);
+    public MemorySize PluggableMax => guest.Devices.Aggregate(MemorySize.Zero, (sum, device) => sum + device.Max);
 
     /// <summary>What its programs would like to hold, and how fast they get there, a second.</summary>
     public MemorySize Wish { get; set; } = MemorySize.FromMiB(24);
@@ -174,7 +179,7 @@ internal sealed class RunningVm(VmId id, SimulatedGuest guest, World world)
         {
             // What the balloon really holds, whatever the guest says that it does.
             var ballooned = MemorySize.Min(guest.Ballooned, guest.BalloonedTarget);
-            return (guest.Base + MemorySize.Max(guest.Plugged, guest.PluggedTarget)).MinusOrZero(ballooned);
+            return (guest.Base + guest.Sizes.PluggedMost).MinusOrZero(ballooned);
         }
     }
 
@@ -216,6 +221,12 @@ internal sealed class RunningVm(VmId id, SimulatedGuest guest, World world)
     private void TellSizes()
     {
         for (var i = 0; i < guest.Repeats; i++)
-            Tell(new VmObservation.Sizes(guest.Sizes));
+            TellSizesOnce();
+    }
+
+    public void TellSizesOnce()
+    {
+        foreach (var connection in _connections.ToArray())
+            connection.TellSizes();
     }
 }

@@ -10,6 +10,7 @@ internal enum Fault
     Stubborn,
     StopsHalfway,
     StopsAtFloor,
+    KeepsSome,
     IgnoresPlug,
     RefusesAbove,
     GrowsByItself,

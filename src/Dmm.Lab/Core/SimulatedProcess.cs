@@ -14,10 +14,13 @@ internal sealed class SimulatedProcess
 
     private DateTimeOffset _movedAt;
 
-    public SimulatedProcess(VmId id, MemorySize boot, MemorySize pluggableMax, SimulationSettings settings, ulong seed, DateTimeOffset now, int pid, string bootId)
+    public SimulatedProcess(VmId id, MemorySize boot, IReadOnlyList<MemorySize> devices, SimulationSettings settings, ulong seed, DateTimeOffset now, int pid, string bootId)
     {
         Id = id;
-        Guest = new(boot, settings, seed) { Used = MemorySize.FromMiB(16) };
+        Guest = new(boot, settings, seed) { Used = MemorySize.FromMiB(16), Devices = [] };
+        foreach (var part in devices)
+            Guest.AddDevice(part);
+        var pluggableMax = devices.Aggregate(MemorySize.Zero, (sum, part) => sum + part);
         Handle = new(id, "simulation", boot, "", pid, PidStart: 0, bootId, Owned: true);
         Capabilities = new(Balloon: true, pluggableMax, SimulatedGuest.Block, [])
         {
@@ -72,8 +75,17 @@ internal sealed class SimulatedProcess
         get
         {
             var sizes = Guest.Sizes;
-            return (sizes.Base + MemorySize.Max(sizes.Plugged, sizes.PluggedTarget)).MinusOrZero(MemorySize.Min(Guest.Ballooned, sizes.BalloonedTarget));
+            return (sizes.Base + sizes.PluggedMost).MinusOrZero(MemorySize.Min(Guest.Ballooned, sizes.BalloonedTarget));
         }
+    }
+
+    /// <summary>A further device, so that so much can be plugged.</summary>
+    public void Extend(MemorySize pluggableMax)
+    {
+        if (pluggableMax <= Capabilities.PluggableMax)
+            return;
+        Guest.AddDevice(pluggableMax - Capabilities.PluggableMax);
+        Capabilities = Capabilities with { PluggableMax = pluggableMax };
     }
 
     /// <summary>Lets time go by in the guest. Returns whether a size moved.</summary>

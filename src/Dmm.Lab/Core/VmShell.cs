@@ -156,7 +156,7 @@ internal sealed class VmShell
     {
         process.Connection?.Close();
         process.Connection = new(_world, process, this, number);
-        process.Connection.Tell(new VmObservation.Sizes(process.Guest.Sizes), always: true);
+        process.Connection.TellSizes(always: true);
         if (process.Hello is { } hello)
             process.Connection.Tell(new VmObservation.Hello(hello));
         process.Connection.Ready(() =>
@@ -229,6 +229,8 @@ internal sealed class VmShell
     private void Call(DriverCall call, MemorySize size)
     {
         _world.Log.Note($"{_id} decides {call} {size}, as it sees {_memory.Sizes?.Actual}, target {_memory.Target}{(_memory.Urgent ? ", urgent" : "")}, available {_memory.Available}");
+        if (call is DriverCall.Balloon or DriverCall.Plug)
+            _world.Rest.Asked(_id);
         _calls.RemoveAll(c => c.Call == call);
         _calls.Add((call, size));
         CallNext();

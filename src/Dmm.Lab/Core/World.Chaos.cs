@@ -16,7 +16,7 @@ internal sealed partial class World
 
     private static readonly Fault[] Strokes =
     [
-        Fault.Slow, Fault.Stubborn, Fault.StopsHalfway, Fault.StopsAtFloor, Fault.IgnoresPlug, Fault.RefusesAbove, Fault.GrowsByItself,
+        Fault.Slow, Fault.Stubborn, Fault.StopsHalfway, Fault.StopsAtFloor, Fault.KeepsSome, Fault.IgnoresPlug, Fault.RefusesAbove, Fault.GrowsByItself,
         Fault.Forgets, Fault.LiesAboutUse, Fault.LiesAboutBalloon, Fault.Floods, Fault.Dies, Fault.PowersDown, Fault.HostRestarts, Fault.ComesBack, Fault.OperatorsHand,
         Fault.ConnectionLost, Fault.CostsMore, Fault.Crash, Fault.HostShrinks,
     ];
@@ -60,7 +60,8 @@ internal sealed partial class World
         _daemon?.Follow(_memory);
         foreach (var vm in _processes.Values)
         {
-            vm.Guest.Temper = GuestTemper.Ideal;
+            // What a kernel has put somewhere stays there.
+            vm.Guest.Temper = vm.Guest.Temper == GuestTemper.KeepsSome ? GuestTemper.KeepsSome : GuestTemper.Ideal;
             vm.Cost = _guests.Overhead;
             vm.Wish = MemorySize.FromMiB(Chance.Between(8, 24));
         }
@@ -77,7 +78,8 @@ internal sealed partial class World
         {
             Settlements++;
             Log.Note($"everything is settled");
-            Turmoil();
+            // Now and then it is left so for a while: who comes to rest is to stay at rest.
+            Agenda.In(Chance.OneIn(6) ? TimeSpan.FromSeconds(40) : TimeSpan.Zero, Turmoil);
         }
         else
         {
@@ -265,7 +267,7 @@ internal sealed partial class World
                 Disturb(vm);
                 break;
             case Fault.OperatorsHand:
-                vm.Guest.AskPlugged(MemorySize.Min(MemorySize.FromMiB(chance.Between(0, 1000)), vm.Capabilities.PluggableMax).RoundDown(SimulatedGuest.Block));
+                vm.Guest.AskDevices([.. vm.Guest.Devices.Select(d => MemorySize.Min(MemorySize.FromMiB(chance.Between(0, 1000)), d.Max).RoundDown(SimulatedGuest.Block))]);
                 vm.Guest.AskBallooned(MemorySize.Min(MemorySize.FromMiB(chance.Between(0, 300)), vm.Guest.Base));
                 Disturb(vm);
                 break;

@@ -60,6 +60,7 @@ internal sealed partial class World
         };
         Checks = new(this);
         _stillness = new(this);
+        Rest = new(this);
         Log.Note($"a host of {_memory}, reserve {_reserve}, cushion {_cushion}, {_slots} VMs at most");
         StartDaemon();
         Turmoil();
@@ -70,6 +71,8 @@ internal sealed partial class World
     public Journal Journal { get; } = new();
 
     public Checks Checks { get; }
+
+    public Rest Rest { get; }
 
     public Chance Chance { get; }
 

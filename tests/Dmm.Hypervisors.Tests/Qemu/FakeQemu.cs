@@ -73,7 +73,12 @@ internal sealed class FakeQemu : IAsyncDisposable
         public long Requested { get; set; }
 
         public long Plugged { get; set; }
+
+        public long Block { get; init; } = 2 * Mib;
     }
+
+    /// <summary>The most that all virtio-mem devices could have become together, at any moment since it was set to zero.</summary>
+    public long Most { get; set; }
 
     /// <summary>A guest has given a DIMM back.</summary>
     public async Task TakeAwayAsync(string id)
@@ -186,6 +191,7 @@ internal sealed class FakeQemu : IAsyncDisposable
                 added.Requested = size;
             else
                 RequestedBytes = size;
+            Most = Math.Max(Most, Math.Max(PluggedBytes, RequestedBytes) + Added.Sum(d => Math.Max(d.Plugged, d.Requested)));
         }
 
         return peer.ReturnAsync(command.Id);
@@ -224,7 +230,7 @@ internal sealed class FakeQemu : IAsyncDisposable
             """
         : $$$"""
             {"type": "virtio-mem", "data": {"id": "{{{device.Id}}}", "memdev": "/objects/{{{device.Memory}}}", "memaddr": {{{AddressOf(index)}}},
-             "block-size": 2097152, "size": {{{device.Plugged}}}, "max-size": {{{Objects[device.Memory]}}}, "requested-size": {{{device.Requested}}}}}
+             "block-size": {{{device.Block}}}, "size": {{{device.Plugged}}}, "max-size": {{{Objects[device.Memory]}}}, "requested-size": {{{device.Requested}}}}}
             """;
 
     private static long AddressOf(int index) => (1L << 36) + (index * (1L << 33));

@@ -31,7 +31,7 @@ public sealed class QemuVirtualMachineTests : IDisposable
 
         var first = Assert.IsType<VmObservation.Sizes>(_observed.All[0]);
         Assert.Equal(
-            new VmSizes(Boot, MemorySize.FromMiB(512), MemorySize.FromMiB(56), MemorySize.FromMiB(512), MemorySize.FromMiB(56)),
+            new VmSizes(Boot, MemorySize.FromMiB(512), MemorySize.FromMiB(56), MemorySize.FromMiB(512), MemorySize.Zero) { BalloonUnsure = true },
             first.Value);
         Assert.True(vm.Capabilities.Balloon);
         Assert.Equal(MemorySize.FromGiB(16), vm.Capabilities.PluggableMax);
@@ -151,6 +151,20 @@ public sealed class QemuVirtualMachineTests : IDisposable
         Assert.Equal(new VmSizes(Boot, MemorySize.Zero, MemorySize.Zero, MemorySize.FromMiB(512), MemorySize.FromMiB(32)), sizes);
         Assert.Contains("balloon {\"value\":234881024}", qemu.Heard);
         await _observed.FirstAsync<VmObservation.Sizes>(s => s.Value == sizes);
+    }
+
+    [Fact]
+    public async Task What_the_balloon_was_told_before_is_known_to_nobody_until_it_is_told_anew()
+    {
+        await using var qemu = new FakeQemu(Socket) { BalloonActualBytes = 200 * FakeQemu.Mib };
+        await using var vm = await ConnectAsync(qemu);
+        var sizes = await vm.ReadSizesAsync(default).InTime();
+        Assert.Equal((true, Boot), (sizes.BalloonUnsure, sizes.Ceiling));
+
+        var stock = await vm.TakeStockAsync(default).InTime();
+
+        Assert.Equal((false, MemorySize.FromMiB(200)), (stock.BalloonUnsure, stock.Ceiling));
+        Assert.Contains($"balloon {{\"value\":{200 * FakeQemu.Mib}}}", qemu.Heard);
     }
 
     [Fact]

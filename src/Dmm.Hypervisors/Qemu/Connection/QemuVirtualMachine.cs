@@ -88,8 +88,9 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     public Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation) =>
         SetAsync(() => _memory.SetBalloonedAsync(ballooned, cancellation));
 
+    /// <summary>It may turn out that somebody else has added a device, or taken one away.</summary>
     public Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation) =>
-        SetAsync(() => _memory.SetPluggedAsync(plugged, cancellation));
+        ChangeAsync(() => _memory.SetPluggedAsync(plugged, cancellation));
 
     public Task ExtendAsync(MemorySize pluggableMax, CancellationToken cancellation) =>
         ChangeAsync(() => _memory.ExtendAsync(pluggableMax, cancellation));

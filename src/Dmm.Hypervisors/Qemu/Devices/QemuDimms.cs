@@ -38,9 +38,13 @@ internal sealed class QemuDimms(QmpClient qmp)
     }
 
     /// <param name="states">What QEMU has now.</param>
-    public async Task SetCountAsync(ImmutableArray<MemoryDeviceState> states, int wanted, MemorySize size, CancellationToken cancellation)
+    /// <param name="amount">What the DIMMs are to be together.</param>
+    /// <param name="size">Of those that are added.</param>
+    public async Task PlugAsync(ImmutableArray<MemoryDeviceState> states, MemorySize amount, MemorySize size, CancellationToken cancellation)
     {
-        string[] present = [.. states.Where(d => d.IsDimm && DeviceId.Is(d.Id, DeviceId.Dimm)).Select(d => d.Id).OrderBy(id => DeviceId.Number(id, DeviceId.Dimm))];
+        MemoryDeviceState[] own = [.. states.Where(d => d.IsDimm && DeviceId.Is(d.Id, DeviceId.Dimm)).OrderBy(d => DeviceId.Number(d.Id, DeviceId.Dimm))];
+        string[] present = [.. own.Select(d => d.Id)];
+        var wanted = DimmPlan.CountFor([.. own.Select(d => d.Size)], amount, size);
         DimmPlan plan;
         await DropLeftOverAsync().ConfigureAwait(false);
         lock (_gate)
