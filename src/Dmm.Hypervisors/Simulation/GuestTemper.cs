@@ -22,8 +22,8 @@ public enum GuestTemper
     StopsAtFloor,
 
     /// <summary>
-    /// Keeps a few blocks of each device for ever, as a kernel does whose own pages came to lie there; how many is the device's own, and none of some. Everything
-    /// else it does as it is told.
+    /// Keeps a few blocks of each device for ever, as a kernel does whose own pages came to lie there; how many is the device's own, and
+    /// none of some. Everything else it does as it is told.
     /// </summary>
     KeepsSome,
 

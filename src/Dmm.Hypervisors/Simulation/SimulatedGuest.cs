@@ -105,8 +105,9 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     public MemorySize Limit { get; set; } = @base;
 
     /// <summary>What the hypervisor shows.</summary>
-    public VmSizes Sizes => new VmSizes(
-        Base, MemorySize.Zero, Temper == GuestTemper.LiesAboutBalloon ? MemorySize.Max(BalloonedTarget, Ballooned) : Ballooned, MemorySize.Zero, BalloonedTarget).Of(Devices);
+    public VmSizes Sizes => new VmSizes(Base, MemorySize.Zero, BalloonShown, MemorySize.Zero, BalloonedTarget).Of(Devices);
+
+    private MemorySize BalloonShown => Temper == GuestTemper.LiesAboutBalloon ? MemorySize.Max(BalloonedTarget, Ballooned) : Ballooned;
 
     /// <summary>What it really can use of the host now, whatever it says.</summary>
     public MemorySize Held => (Base + Plugged).MinusOrZero(Ballooned);
@@ -148,7 +149,10 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
             _devices[i].Ask(told[i]);
     }
 
-    /// <summary>A further device is plugged in. Some are slower than the rest of their guest, and each has its own blocks that a guest which keeps some never gives.</summary>
+    /// <summary>
+    /// A further device is plugged in. Some are slower than the rest of their guest, and each has its own blocks that a guest which keeps
+    /// some never gives.
+    /// </summary>
     public void AddDevice(MemorySize max) => _devices.Add(new(max, _chance.OneIn(3) ? 0.2 : 1, new(Block.Bytes * _chance.Between(0, 6))));
 
     /// <summary>Its devices have become what they were told.</summary>

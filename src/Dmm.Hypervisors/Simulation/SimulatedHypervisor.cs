@@ -135,7 +135,8 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
                 return;
             var file = FileOf(id);
             File.WriteAllText(file + ".new", JsonSerializer.Serialize(new Stored(
-                guest.Base.Bytes, guest.Plugged.Bytes, guest.Ballooned.Bytes, guest.PluggedTarget.Bytes, guest.BalloonedTarget.Bytes, guest.Used.Bytes, guest.Born,
+                guest.Base.Bytes, guest.Plugged.Bytes, guest.Ballooned.Bytes, guest.PluggedTarget.Bytes, guest.BalloonedTarget.Bytes,
+                guest.Used.Bytes, guest.Born,
                 [.. guest.Devices.Select(d => new StoredDevice(d.Size.Bytes, d.Requested.Bytes, d.Max.Bytes))])));
             File.Move(file + ".new", file, overwrite: true);
         }
@@ -184,7 +185,8 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
 
     /// <param name="Devices">Null in a file from before there were several.</param>
     private sealed record Stored(
-        long Base, long Plugged, long Ballooned, long PluggedTarget, long BalloonedTarget, long Used, DateTimeOffset Born, IReadOnlyList<StoredDevice>? Devices = null);
+        long Base, long Plugged, long Ballooned, long PluggedTarget, long BalloonedTarget, long Used, DateTimeOffset Born,
+        IReadOnlyList<StoredDevice>? Devices = null);
 
     private sealed record StoredDevice(long Size, long Requested, long Max);
 }

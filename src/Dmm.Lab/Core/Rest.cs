@@ -5,8 +5,9 @@ using Dmm.Hypervisors.Simulation;
 namespace Dmm.Lab.Core;
 
 /// <summary>
-/// Whether a VM that has arrived is left alone: while its target, what its programs hold and its guest's temper stay as they are and it stands within a few MiB of its target,
-/// its devices are asked for no more than a back-off's tries and a spark come to. One that is asked for a little more again and again would count as settled each time.
+/// Whether a VM that has arrived is left alone: while its target, what its programs hold and its guest's temper stay as they are and it
+/// stands within a few MiB of its target, its devices are asked for no more than a back-off's tries and a spark come to. One that is asked
+/// for a little more again and again would count as settled each time.
 /// </summary>
 internal sealed class Rest(World world)
 {
@@ -42,7 +43,9 @@ internal sealed class Rest(World world)
         if (spell.Asks >= Most)
         {
             throw new ViolationException(
-                "no rest", $"{id} was asked for something {spell.Asks + 1} times in {(world.Now - spell.Since).TotalSeconds:0} s, though it stands at its target {spell.Stand.Target}: {World.Describe(world.ProcessOf(id)!)}");
+                "no rest",
+                $"{id} was asked for something {spell.Asks + 1} times in {(world.Now - spell.Since).TotalSeconds:0} s, "
+                + $"though it stands at its target {spell.Stand.Target}: {World.Describe(world.ProcessOf(id)!)}");
         }
     }
 

@@ -14,7 +14,9 @@ internal sealed class SimulatedProcess
 
     private DateTimeOffset _movedAt;
 
-    public SimulatedProcess(VmId id, MemorySize boot, IReadOnlyList<MemorySize> devices, SimulationSettings settings, ulong seed, DateTimeOffset now, int pid, string bootId)
+    public SimulatedProcess(
+        VmId id, MemorySize boot, IReadOnlyList<MemorySize> devices, SimulationSettings settings, ulong seed, DateTimeOffset now, int pid,
+        string bootId)
     {
         Id = id;
         Guest = new(boot, settings, seed) { Used = MemorySize.FromMiB(16), Devices = [] };

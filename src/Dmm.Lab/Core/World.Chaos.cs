@@ -16,8 +16,8 @@ internal sealed partial class World
 
     private static readonly Fault[] Strokes =
     [
-        Fault.Slow, Fault.Stubborn, Fault.StopsHalfway, Fault.StopsAtFloor, Fault.KeepsSome, Fault.IgnoresPlug, Fault.RefusesAbove, Fault.GrowsByItself,
-        Fault.Forgets, Fault.LiesAboutUse, Fault.LiesAboutBalloon, Fault.Floods, Fault.Dies, Fault.PowersDown, Fault.HostRestarts, Fault.ComesBack, Fault.OperatorsHand,
+        Fault.Slow, Fault.Stubborn, Fault.StopsHalfway, Fault.StopsAtFloor, Fault.KeepsSome, Fault.IgnoresPlug, Fault.RefusesAbove,
+        Fault.GrowsByItself, Fault.Forgets, Fault.LiesAboutUse, Fault.LiesAboutBalloon, Fault.Floods, Fault.Dies, Fault.PowersDown, Fault.HostRestarts, Fault.ComesBack, Fault.OperatorsHand,
         Fault.ConnectionLost, Fault.CostsMore, Fault.Crash, Fault.HostShrinks,
     ];
 
@@ -267,7 +267,8 @@ internal sealed partial class World
                 Disturb(vm);
                 break;
             case Fault.OperatorsHand:
-                vm.Guest.AskDevices([.. vm.Guest.Devices.Select(d => MemorySize.Min(MemorySize.FromMiB(chance.Between(0, 1000)), d.Max).RoundDown(SimulatedGuest.Block))]);
+                vm.Guest.AskDevices(
+                    [.. vm.Guest.Devices.Select(d => MemorySize.Min(MemorySize.FromMiB(chance.Between(0, 1000)), d.Max).RoundDown(d.Block))]);
                 vm.Guest.AskBallooned(MemorySize.Min(MemorySize.FromMiB(chance.Between(0, 300)), vm.Guest.Base));
                 Disturb(vm);
                 break;

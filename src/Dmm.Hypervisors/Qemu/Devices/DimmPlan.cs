@@ -33,10 +33,12 @@ internal sealed record DimmPlan(ImmutableArray<string> Stay, ImmutableArray<stri
     }
 
     /// <summary>
-    /// How many DIMMs are nearest to <paramref name="amount"/> from where they are: as many more as fit into it; of those that are there, none that a part of it stands in
-    /// is asked back. What they are as it is leads to their number.
+    /// How many DIMMs are nearest to <paramref name="amount"/> from where they are: as many more as fit into it; of those that are there,
+    /// none that a part of it stands in is asked back. What they are as it is leads to their number.
     /// </summary>
-    /// <param name="present">Their sizes, oldest first: a VM may have some of another size than <paramref name="size"/>, that of those which are added.</param>
+    /// <param name="present">
+    /// Their sizes, oldest first: a VM may have some of another size than <paramref name="size"/>, that of those which are added.
+    /// </param>
     public static int CountFor(IReadOnlyList<MemorySize> present, MemorySize amount, MemorySize size)
     {
         var (count, left) = (0, amount);

@@ -42,7 +42,8 @@ internal sealed class QemuDimms(QmpClient qmp)
     /// <param name="size">Of those that are added.</param>
     public async Task PlugAsync(ImmutableArray<MemoryDeviceState> states, MemorySize amount, MemorySize size, CancellationToken cancellation)
     {
-        MemoryDeviceState[] own = [.. states.Where(d => d.IsDimm && DeviceId.Is(d.Id, DeviceId.Dimm)).OrderBy(d => DeviceId.Number(d.Id, DeviceId.Dimm))];
+        var dimms = states.Where(d => d.IsDimm && DeviceId.Is(d.Id, DeviceId.Dimm));
+        MemoryDeviceState[] own = [.. dimms.OrderBy(d => DeviceId.Number(d.Id, DeviceId.Dimm))];
         string[] present = [.. own.Select(d => d.Id)];
         var wanted = DimmPlan.CountFor([.. own.Select(d => d.Size)], amount, size);
         DimmPlan plan;

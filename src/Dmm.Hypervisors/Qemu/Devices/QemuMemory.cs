@@ -20,7 +20,10 @@ public sealed class QemuMemory : IDisposable
     private Hotplug _hotplug;
     private MemorySize? _balloonedTarget;
 
-    /// <summary>The amount that was asked for last, and what the devices were told for it, together: not the same where it can't be made of their blocks.</summary>
+    /// <summary>
+    /// The amount that was asked for last, and what the devices were told for it, together: not the same where it can't be made of their
+    /// blocks.
+    /// </summary>
     private (MemorySize Amount, MemorySize Told)? _asked;
 
     public QemuMemory(QmpClient qmp, QemuDevices devices)
@@ -187,7 +190,8 @@ public sealed class QemuMemory : IDisposable
         lock (_gate)
         {
             var sizes = new VmSizes(boot, MemorySize.Zero, ballooned, MemorySize.Zero, _balloonedTarget ?? ballooned);
-            // QEMU does not tell what the balloon was asked for: an earlier daemon, or another manager, may have had it give all that it holds.
+            // QEMU does not tell what the balloon was asked for: an earlier daemon, or another manager, may have had it give all that it
+            // holds.
             if (_balloonedTarget is null && Devices.BalloonPath is not null && BalloonFault is null)
                 sizes = sizes.WithBalloonUnsure();
             return (sizes.Of(devices, _asked is { } asked && asked.Told == told ? asked.Amount : null), balloonable);
@@ -204,10 +208,12 @@ public sealed class QemuMemory : IDisposable
         var size = dimms.Aggregate(MemorySize.Zero, (sum, d) => sum + d.Size);
         return
         [
-            .. states.Where(d => d.IsVirtioMem).Select(d => new HotplugDevice(d.Size, d.Requested, d.Max, d.Block)),
+            .. states.Where(d => d.IsVirtioMem).Select(Of),
             new(size, _dimms.Requested(dimms), size, size),
         ];
     }
+
+    private static HotplugDevice Of(MemoryDeviceState state) => new(state.Size, state.Requested, state.Max, state.Block);
 
     private async Task<ImmutableArray<MemoryDeviceState>> QueryAsync(CancellationToken cancellation) =>
         MemoryDeviceState.ParseAll(await _qmp.ExecuteAsync("query-memory-devices", null, cancellation).ConfigureAwait(false));
@@ -230,7 +236,8 @@ public sealed class QemuMemory : IDisposable
     }
 
     /// <summary>The virtio-mem devices of a VM that is plugged by DIMMs keep what they have and were told: one kind at a time.</summary>
-    private async Task PlugDimmsAsync(ImmutableArray<MemoryDeviceState> states, MemorySize plugged, MemorySize size, CancellationToken cancellation)
+    private async Task PlugDimmsAsync(
+        ImmutableArray<MemoryDeviceState> states, MemorySize plugged, MemorySize size, CancellationToken cancellation)
     {
         var others = states.Where(d => d.IsVirtioMem).Aggregate(MemorySize.Zero, (sum, d) => sum + MemorySize.Max(d.Size, d.Requested));
         await _dimms.PlugAsync(states, plugged.MinusOrZero(others), size, cancellation).ConfigureAwait(false);
@@ -242,13 +249,13 @@ public sealed class QemuMemory : IDisposable
     }
 
     /// <summary>
-    /// Spreads the amount over the devices (<see cref="DeviceVector"/>) and tells each of them, also where it is told the same again: that wakes a guest's
-    /// driver that gave up.
+    /// Spreads the amount over the devices (<see cref="DeviceVector"/>) and tells each of them, also where it is told the same again: that
+    /// wakes a guest's driver that gave up.
     /// </summary>
     private async Task TellVirtioMemAsync(ImmutableArray<MemoryDeviceState> states, MemorySize plugged, CancellationToken cancellation)
     {
         var known = Devices.VirtioMem;
-        HotplugDevice[] devices = [.. known.Select(d => states.First(s => s.IsVirtioMem && s.Address == d.Address)).Select(s => new HotplugDevice(s.Size, s.Requested, s.Max, s.Block))];
+        HotplugDevice[] devices = [.. known.Select(d => Of(states.First(s => s.IsVirtioMem && s.Address == d.Address)))];
         var told = DeviceVector.Spread(devices, plugged);
         lock (_gate)
             _asked = (plugged, told.Aggregate(MemorySize.Zero, (sum, part) => sum + part));
