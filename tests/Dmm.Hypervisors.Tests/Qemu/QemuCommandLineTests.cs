@@ -39,7 +39,7 @@ public sealed class QemuCommandLineTests
                 "-chardev", "socket,id=agent,path=/var/lib/dmm/vms/one/agent.sock,server=on,wait=off",
                 "-device", "virtserialport,id=agent-port,bus=channels.0,chardev=agent,name=org.dmm.guest.0",
                 "-device", "pcie-root-port,id=spare0,chassis=1,slot=1", "-device", "pcie-root-port,id=spare1,chassis=2,slot=2",
-                "-kernel", "/boot/vmlinuz", "-append", QemuSettings.RecommendedAppend, "-initrd", "/boot/initrd",
+                "-kernel", "/boot/vmlinuz", "-append", QemuSettings.ShippedAppend, "-initrd", "/boot/initrd",
                 "-daemonize", "-pidfile", "/var/lib/dmm/vms/one/qemu.pid",
             ],
             Build(Spec));
