@@ -18,13 +18,15 @@ runtime ca-certificates     NuGet packages come over TLS
 plot    libfontconfig1      finds fonts for the plots (ScottPlot, Skia)
 plot    fonts-dejavu-core   the font of the plots
 qemu    qemu-system-x86     runs the virtual machines; brings its firmware, seabios
+test    socat               stands before a QEMU as a manager proxy does, for a story of whose process is whose
+test    libfaketime         shows a daemon another time of day, in stories of clocks that are set
 fresh   mmdebstrap          makes a bare Debian, to try the installation on
 fresh   git                 clones the project into the bare Debian
 '
 groups='build runtime plot qemu test fresh'
 
 also() {
-  if [ "$1" = test ]; then echo build runtime plot qemu; else echo "$1"; fi
+  if [ "$1" = test ]; then echo test build runtime plot qemu; else echo "$1"; fi
 }
 
 fail() {

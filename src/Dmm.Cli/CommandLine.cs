@@ -50,11 +50,7 @@ internal sealed class CommandLine
         }
         catch (CommandException e)
         {
-            foreach (var line in e.Lines)
-                _terminal.Complain(line);
-            if (parsed.GetValue(_json))
-                _terminal.WriteJson(new ErrorView(string.Join('\n', e.Lines), e.Kind));
-            return e.ExitCode;
+            return Say(e, parsed.GetValue(_json));
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -65,6 +61,36 @@ internal sealed class CommandLine
             // Who read the output (head, a pager) has had enough of it.
             return ExitCode.Done;
         }
+        catch (Exception e)
+        {
+            return Say(CommandException.Failed(InOneLine(e)), parsed.GetValue(_json));
+        }
+    }
+
+    private int Say(CommandException e, bool json)
+    {
+        foreach (var line in e.Lines)
+            _terminal.Complain(line);
+        try
+        {
+            if (json)
+                _terminal.WriteJson(new ErrorView(string.Join('\n', e.Lines), e.Kind));
+        }
+        catch (Exception lost) when (lost is BrokenPipeException or CommandException)
+        {
+            // Standard output can't be written: that is said already, or the exit code and the line above say more.
+        }
+
+        return e.ExitCode;
+    }
+
+    /// <summary>What nobody foresaw: an answer without what must be in it, a fault of this program. Never with a stack.</summary>
+    private static string InOneLine(Exception fault)
+    {
+        while (fault is AggregateException && fault.InnerException is { } inner)
+            fault = inner;
+        var text = string.Join(' ', fault.Message.Split(default(char[]), StringSplitOptions.RemoveEmptyEntries));
+        return fault is IOException or UnauthorizedAccessException ? text : $"this should not have happened: {fault.GetType().Name}: {text}";
     }
 
     private RootCommand Tree()

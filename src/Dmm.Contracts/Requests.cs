@@ -24,7 +24,10 @@ public sealed record CreateVmRequest
     /// <summary>never (the default), onFailure or always: whether it is created anew after it has ended.</summary>
     public string? Restart { get; init; }
 
-    /// <summary>heard (the default) or none: what shows that it has booted. One that is not heard of in time is ended.</summary>
+    /// <summary>
+    /// heard (the default), none or strict: what shows that it has booted. One that is not heard of in time is spoken of; with strict it
+    /// is ended.
+    /// </summary>
     public string? BootCheck { get; init; }
 
     /// <summary>How long the VM may wait for its memory, in seconds; the daemon's default where null.</summary>
@@ -66,4 +69,8 @@ public sealed record StopVmRequest(double? GraceSeconds)
 
 /// <summary>Body of <c>POST /api/v1/vms/{name}/start</c>.</summary>
 /// <param name="TimeoutSeconds">How long the VM may wait for its memory; the daemon's own where null.</param>
-public sealed record StartVmRequest(double? TimeoutSeconds);
+public sealed record StartVmRequest(double? TimeoutSeconds)
+{
+    /// <summary>Also where it was migrated away: it runs nowhere else, and its disk is in use nowhere else.</summary>
+    public bool? Force { get; init; }
+}

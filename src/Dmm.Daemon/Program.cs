@@ -1,7 +1,15 @@
 using System.CommandLine;
 using Dmm.Daemon.Hosting;
 using Dmm.Daemon.Journals;
+using Dmm.Files;
 using Dmm.Settings;
+
+StandardStreams.Fill();
+// Under their numbers stand files of the runtime's own, where they were closed.
+if (!StandardStreams.HasOutput)
+    Console.SetOut(TextWriter.Null);
+if (!StandardStreams.HasError)
+    Console.SetError(TextWriter.Null);
 
 var config = new Option<string?>("--config") { Description = "Settings over the built-in reference.conf", HelpName = "FILE" };
 var command = new RootCommand("dmmd: the daemon of DMM, which keeps the memory of virtual machines where it is needed") { config };
@@ -24,29 +32,22 @@ command.SetAction((parse, cancellation) => Guard(async () =>
     return ending.ExitCode;
 }));
 command.Subcommands.Add(JournalCommand.Build(config, Guard));
-return await command.Parse(args).InvokeAsync();
 
-// Whatever stops the daemon from starting is told in a line, or in a line each.
-static async Task<int> Guard(Func<Task<int>> run)
+// Files of arguments (@FILE) are more surprise than help here.
+var parsed = command.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+if (Usage.FaultsOf(parsed) is { Count: > 0 } faults)
 {
-    try
-    {
-        return await run();
-    }
-    catch (SettingsException fault)
-    {
-        foreach (var line in fault.Faults)
-            await Console.Error.WriteLineAsync($"dmmd: {line}");
-        return ExitCodes.Usage;
-    }
-    catch (StartException fault)
-    {
-        await Console.Error.WriteLineAsync($"dmmd: {fault.Message}");
-        return fault.ExitCode;
-    }
-    catch (IOException fault)
-    {
-        await Console.Error.WriteLineAsync($"dmmd: {fault.Message}");
-        return ExitCodes.Failed;
-    }
+    StartGuard.Say(Console.Error, faults);
+    return ExitCodes.Usage;
 }
+
+// Beyond HostOptions.ShutdownTimeout: an orderly end has its time, one that hangs is broken off.
+return await StartGuard.RunAsync(
+    () => parsed.InvokeAsync(new InvocationConfiguration
+    {
+        EnableDefaultExceptionHandler = false,
+        ProcessTerminationTimeout = TimeSpan.FromSeconds(15),
+    }),
+    Console.Error);
+
+static Task<int> Guard(Func<Task<int>> run) => StartGuard.RunAsync(run, Console.Error);

@@ -15,26 +15,28 @@ internal static class CampaignCommand
         var actors = Steps("--actor-steps", "Steps of the whole actor system, all histories together", 1_000_000);
         var report = new Option<string?>("--report") { Description = "Write the sum there, as JSON", HelpName = "FILE" };
         var command = new Command("campaign", "Live through many histories at both depths") { first, core, actors, report };
-        command.SetAction((parsed, cancellation) => Task.Run(() => Run(
-            new() { FirstSeed = parsed.GetValue(first), CoreSteps = parsed.GetValue(core), ActorSteps = parsed.GetValue(actors) },
-            parsed.GetValue(report),
-            parsed.InvocationConfiguration.Output,
-            cancellation), CancellationToken.None));
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var violated = 0;
+            var misused = await LabCommand.Guard(parsed, screen => violated = Run(
+                new() { FirstSeed = parsed.GetValue(first), CoreSteps = parsed.GetValue(core), ActorSteps = parsed.GetValue(actors) },
+                parsed.GetValue(report),
+                screen,
+                cancellation));
+            return misused != 0 ? misused : violated;
+        });
         return command;
     }
 
-    private static int Run(CampaignPlan plan, string? report, TextWriter output, CancellationToken cancellation)
+    private static int Run(CampaignPlan plan, string? report, LabScreen screen, CancellationToken cancellation)
     {
-        var result = Campaign.Run(plan, output.WriteLine, cancellation);
-        if (report is not null)
-        {
-            if (Path.GetDirectoryName(Path.GetFullPath(report)) is { } folder)
-                Directory.CreateDirectory(folder);
-            File.WriteAllText(report, JsonSerializer.Serialize(result, Json) + "\n");
-        }
+        var result = Campaign.Run(plan, screen.Write, cancellation);
 
-        output.WriteLine($"{result.Seeds} histories from seed {plan.FirstSeed}: {result.Steps} steps of the core, {result.ActorSteps} of the actors, "
+        // First what costs hours to find out, then the file, which may not be writable.
+        screen.Write($"{result.Seeds} histories from seed {plan.FirstSeed}: {result.Steps} steps of the core, {result.ActorSteps} of the actors, "
             + $"{result.Crashes} crashes, {result.Violations} violations in {result.Seconds} s");
+        if (report is not null)
+            LabScreen.Save(report, path => File.WriteAllText(path, JsonSerializer.Serialize(result, Json) + "\n"));
         return result.Violations == 0 && !cancellation.IsCancellationRequested ? 0 : LabCommand.Violated;
     }
 

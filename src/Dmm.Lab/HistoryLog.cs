@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 
 namespace Dmm.Lab;
 
@@ -12,6 +13,7 @@ public sealed class HistoryLog(int keep, TextWriter? reader = null, long readerL
     public const long MostLines = 200_000;
 
     private readonly string[] _ring = new string[keep];
+    private ExceptionDispatchInfo? _readerFault;
     private long _count;
 
     /// <summary>Takes no note of anything.</summary>
@@ -34,6 +36,14 @@ public sealed class HistoryLog(int keep, TextWriter? reader = null, long readerL
     /// <summary>The step that is under way, from 1.</summary>
     public long Step { get; set; } = 1;
 
+    /// <summary>
+    /// Called when the lines can't be written any more: a history that nobody reads need not go on. It is no fault of the history's.
+    /// </summary>
+    public Action? ReaderGone { get; init; }
+
+    /// <summary>Throws what kept the lines from being written, if something did.</summary>
+    public void ThrowIfReaderGone() => _readerFault?.Throw();
+
     /// <summary>Something happened in the step that is under way.</summary>
     public void Note([InterpolatedStringHandlerArgument("")] ref Line line) => Add(Step, ref line);
 
@@ -47,9 +57,24 @@ public sealed class HistoryLog(int keep, TextWriter? reader = null, long readerL
             _ring[_count % _ring.Length] = text;
         _count++;
         if (_count <= readerLines)
-            reader?.WriteLine(text);
+            Print(text);
         else if (_count == readerLines + 1)
-            reader?.WriteLine($"           … more than {readerLines} lines: the rest is not printed");
+            Print($"           … more than {readerLines} lines: the rest is not printed");
+    }
+
+    private void Print(string line)
+    {
+        if (_readerFault is not null)
+            return;
+        try
+        {
+            reader?.WriteLine(line);
+        }
+        catch (Exception fault)
+        {
+            _readerFault = ExceptionDispatchInfo.Capture(fault);
+            ReaderGone?.Invoke();
+        }
     }
 
     /// <summary>An interpolated line that is put together only where it is wanted.</summary>

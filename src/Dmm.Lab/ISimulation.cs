@@ -43,6 +43,11 @@ public sealed record SimulationPlan
 
     /// <summary>Faults that are left out, by name: how a history is made smaller (<see cref="Shrinking"/>).</summary>
     public IReadOnlySet<string> Without { get; init; } = new HashSet<string>();
+
+    /// <summary>
+    /// Broken on purpose: the daemon's monotonic clock is the host's time of day, as if intervals were taken from that. Whether a simulation would find it is tried so.
+    /// </summary>
+    public bool OneClock { get; init; }
 }
 
 /// <summary>What became of a history.</summary>

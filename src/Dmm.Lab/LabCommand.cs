@@ -38,7 +38,7 @@ public static class LabCommand
             catch (LabException e)
             {
                 screen.Complain(e.Message);
-                return Misused;
+                return e.Failed ? Violated : Misused;
             }
         });
     }

@@ -89,7 +89,7 @@ internal sealed class LabScreen(TextWriter output, TextWriter error)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new LabException($"{file} can't be written: {e.Message}");
+            throw new LabException($"{file} can't be written: {e.Message.TrimEnd('.')}") { Failed = true };
         }
     }
 }

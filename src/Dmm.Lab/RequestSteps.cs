@@ -1,4 +1,5 @@
 using Dmm.Actors.Hosts;
+using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
@@ -25,7 +26,7 @@ internal sealed class RequestSteps
     public void Note(IHostEvent e)
     {
         var before = _state.Admissions;
-        _state = _state.Apply(e);
+        _state = _state.Apply(e, new(Moment.Origin, e.At));
         foreach (var (id, admission) in before)
         {
             if (StepOf(e, id, admission) is { } step)

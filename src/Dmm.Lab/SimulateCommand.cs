@@ -55,8 +55,10 @@ internal static class SimulateCommand
             return LabCommand.Misused;
         }
 
-        var log = new HistoryLog(KeptLines, print ? output : null);
-        var result = Simulations.Of(depth).Run(plan, log, cancellation);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var log = new HistoryLog(KeptLines, print ? output : null) { ReaderGone = stop.Cancel };
+        var result = Simulations.Of(depth).Run(plan, log, stop.Token);
+        log.ThrowIfReaderGone();
         if (result.Violation is not { } violation)
         {
             output.WriteLine($"seed {plan.Seed}: {result.Steps} steps, {result.Crashes} crashes, no violation");

@@ -61,7 +61,8 @@ internal sealed class Wishes
         var id = rested.Spec.Id;
         if (!_wishes.TryGetValue(id, out var wish))
             return null;
-        if (rested.Cause == EndCause.Stopped)
+        // Of one that was migrated away it is not for this host to see that it runs.
+        if (rested.Cause is EndCause.Stopped or EndCause.MigratedAway)
             _wishes[id] = wish with { Unwanted = true };
         else if (rested.ReturnAt is null && wish is { Restart: RestartPolicy.Always, Unwanted: false })
             return $"{id} is to run whenever it ends, and stays stopped: {rested.Why}";

@@ -52,7 +52,6 @@ public sealed record DmmSettings
     public required SimulationSettings Simulation { get; init; }
     public required JournalSettings Journal { get; init; }
     public required HistorySettings History { get; init; }
-    public required ClusterSettings Cluster { get; init; }
 
     /// <summary>The file's <c>akka</c> section over reference.conf's, below the key <c>akka</c>.</summary>
     public required Config AkkaConfig { get; init; }
@@ -109,7 +108,6 @@ public sealed record DmmSettings
             Simulation = SimulationSettings.Read(reader, stateDir),
             Journal = JournalSettings.Read(reader, stateDir),
             History = HistorySettings.Read(reader),
-            Cluster = ClusterSettings.Read(reader),
             AkkaConfig = akka,
         };
     }
@@ -118,8 +116,9 @@ public sealed record DmmSettings
     {
         if (!file.Root.TryGet(AkkaKey, out var node))
             return Config.Empty;
-        return node is HoconSection section
-            ? HoconAkka.ToConfig(AkkaKey, section, file.Name)
-            : throw new SettingsException($"{AkkaKey} in {file.Name} is {node.Shown}; it is a section, Akka's own");
+        if (node is not HoconSection section)
+            throw new SettingsException($"{AkkaKey} in {file.Name} is {node.Shown}; it is a section, Akka's own");
+        var refused = AkkaKeys.Refused(file.Root).Select(fault => $"{file.Name}, {fault}").ToList();
+        return refused.Count == 0 ? HoconAkka.ToConfig(AkkaKey, section, file.Name) : throw new SettingsException(refused);
     }
 }

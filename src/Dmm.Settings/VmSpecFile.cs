@@ -71,7 +71,7 @@ public sealed record VmSpecFile
             DiskFormat = root.OneOf("disk-format", "raw", "qcow2"),
             Network = root.OneOf("network", "none", "user"),
             Restart = root.OneOf("restart", "never", "on-failure", "always"),
-            BootCheck = root.OneOf("boot-check", "heard", "none"),
+            BootCheck = root.OneOf("boot-check", "heard", "none", "strict"),
             Timeout = root.Duration("timeout"),
             Priority = root.Integer("priority"),
             BootPolicy = root.OneOf("boot-policy", "full", "early"),

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Dmm.Core.Memory;
 using Dmm.Hypervisors.Qemu.Devices;
 using Dmm.Hypervisors.Qemu.Qmp;
@@ -14,6 +15,9 @@ public sealed record QemuSight(MemorySize Base, MemorySize Plugged, MemorySize P
 {
     /// <summary>How many virtio-mem devices it has.</summary>
     public int Devices { get; init; }
+
+    /// <summary>What the virtio-mem devices may become together from what each was told.</summary>
+    public MemorySize PluggedMost { get; init; }
 
     public MemorySize Actual => (Base + Plugged).MinusOrZero(Ballooned);
 }
@@ -38,11 +42,18 @@ public sealed class QemuEye : IAsyncDisposable
         var dimms = devices.Where(device => device.IsDimm).Aggregate(MemorySize.Zero, (sum, device) => sum + device.Size);
         var plugged = virtioMem.Aggregate(MemorySize.Zero, (sum, device) => sum + device.Size);
         var target = virtioMem.Aggregate(MemorySize.Zero, (sum, device) => sum + device.Requested);
-        return new(boot + dimms, plugged, target, (boot + dimms).MinusOrZero(balloon)) { Devices = virtioMem.Length };
+        return new(boot + dimms, plugged, target, (boot + dimms).MinusOrZero(balloon))
+        {
+            Devices = virtioMem.Length,
+            PluggedMost = virtioMem.Aggregate(MemorySize.Zero, (sum, device) => sum + MemorySize.Max(device.Size, device.Requested)),
+        };
     }
 
     /// <summary>Presses the VM's power button past DMM.</summary>
     public Task PressPowerAsync(CancellationToken cancellation) => _qmp.ExecuteAsync("system_powerdown", null, cancellation);
+
+    /// <summary>Tells QEMU something past DMM, and hears its answer.</summary>
+    public Task<JsonElement> TellAsync(string command, JsonObject? arguments, CancellationToken cancellation) => _qmp.ExecuteAsync(command, arguments, cancellation);
 
     public ValueTask DisposeAsync() => _qmp.DisposeAsync();
 

@@ -40,6 +40,9 @@ public sealed class TestbedDaemon : IAsyncDisposable
 
     public int? Pid => _process?.Id;
 
+    /// <summary>What the next start finds in its environment, beside what the tests have in theirs.</summary>
+    public Dictionary<string, string> Environment { get; } = [];
+
     private string ConfigFile => Folder.In("dmmd.conf");
 
     /// <summary>Writes other settings, which the next start reads; the VMs and the journal stay.</summary>
@@ -125,6 +128,8 @@ public sealed class TestbedDaemon : IAsyncDisposable
             // The runtime's pipes for debuggers stand among the temporary files, and stay there when a daemon is killed.
             Environment = { ["TMPDIR"] = Folder.Path },
         };
+        foreach (var (name, value) in Environment)
+            start.Environment[name] = value;
         var process = new Process { StartInfo = start };
         process.OutputDataReceived += (_, line) => Say(line.Data);
         process.ErrorDataReceived += (_, line) => Say(line.Data);

@@ -16,7 +16,7 @@ public sealed partial class CrashMatrix
     /// <summary>Everything happens in it that a host's journal can tell of, and that its actors can ask of a hypervisor.</summary>
     private sealed class Story
     {
-        private static readonly VmId A = VmId.Parse("a"), B = VmId.Parse("b"), C = VmId.Parse("c"), D = VmId.Parse("d"), E = VmId.Parse("e"), F = VmId.Parse("f");
+        private static readonly VmId A = VmId.Parse("a"), B = VmId.Parse("b"), C = VmId.Parse("c"), D = VmId.Parse("d"), E = VmId.Parse("e"), F = VmId.Parse("f"), G = VmId.Parse("g");
 
         private readonly ScriptedHost _script;
 
@@ -55,6 +55,9 @@ public sealed partial class CrashMatrix
             LetGoAndGone();
             OneThatReturns();
             OneThatIsStoppedInVain();
+            AMigrationThatIsGivenUp();
+            OneWhoseProcessIsNotKnownAnyMore();
+            OneThatIsEndedThoughItCanNotBeReached();
             _script.Ask(new HostProtocol.StopVm(B, new(TimeSpan.FromSeconds(2), Kill: true)), "stop b", s => !s.State.Vms.TryGetValue(B, out var b) || b.Stop is not null);
             _script.UntilStatus("b is gone", s => !s.State.Vms.ContainsKey(B));
             return Rest();
@@ -155,6 +158,39 @@ public sealed partial class CrashMatrix
             _script.Ask(new HostProtocol.StartVm(E, null), "e is wanted again", s => !s.State.Vms[E].Unwanted);
             UntilSettled(E);
             _script.Host.World.PowersDown = () => TimeSpan.FromSeconds(0.5);
+        }
+
+        private void AMigrationThatIsGivenUp()
+        {
+            _script.Host.World.Turn(Real(E), VmRunState.MigratingOut);
+            _script.UntilStatus("it may run elsewhere", s => s.State.Vms[E].MigratedAway);
+            _script.Host.World.Turn(Real(E), VmRunState.Running);
+            _script.UntilStatus("it runs here again", s => !s.State.Vms[E].MigratedAway);
+            UntilSettled(E);
+        }
+
+        private void OneWhoseProcessIsNotKnownAnyMore()
+        {
+            Real(D).Unsure = true;
+            Break(D);
+            _script.UntilStatus("that is written down", s => s.State.Vms[D].Handle.Pid is null);
+            UntilSettled(D);
+        }
+
+        private void OneThatIsEndedThoughItCanNotBeReached()
+        {
+            Create(G, min: 128, boot: 128, max: 256);
+            Real(G).Unreachable = true;
+            Break(G);
+            _script.Ask(new HostProtocol.StopVm(G, new(TimeSpan.Zero, Kill: true)), "end g", s => !s.State.Vms.TryGetValue(G, out var g) || g.Stop is not null);
+            _script.UntilStatus("g is gone", s => !s.State.Vms.ContainsKey(G));
+            Assert.Null(_script.Host.World.Find(G));
+        }
+
+        private void Break(VmId id)
+        {
+            Real(id).Tell(new Dmm.Core.Hypervisors.VmObservation.ConnectionLost("simulated: it broke"));
+            Real(id).Break();
         }
 
         private static RestartPolicy? RestartOf(HostProtocol.Status status, VmId id) => status.State.Vms.GetValueOrDefault(id)?.Spec?.Restart;

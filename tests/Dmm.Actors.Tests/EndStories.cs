@@ -11,13 +11,13 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
     private static readonly VmId Vm = VmId.Parse("vm");
 
     [Fact]
-    public void A_guest_that_is_never_heard_of_is_ended_and_its_peer_grows_again()
+    public void A_guest_that_is_never_heard_of_is_ended_where_that_is_asked_for_and_its_peer_grows_again()
     {
         StartHost(memoryMiB: 700);
         Create(Spec("peer", 128, 512, 512));
         UntilRuns("peer");
         Hypervisor.Mute[Vm] = true;
-        Create(Spec("vm", 128, 256, 512));
+        Create(Spec("vm", 128, 256, 512) with { BootCheck = BootCheck.Strict });
         Until("its peer has shrunk and it is launched", s => s.State.Vms.ContainsKey(Vm));
         Assert.True(Guest("peer").Sizes.Actual < MiB(512));
         var began = Clock.Now;
@@ -30,6 +30,96 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
         Assert.Contains("nothing was heard of its guest within 120 s", Happenings().Single(h => h.Kind == "bootFailed").Text, StringComparison.Ordinal);
         Guest("peer").Used = MiB(420);
         Until("its peer grows again", _ => Guest("peer").Sizes.Actual > MiB(480));
+    }
+
+    [Theory]
+    [InlineData(RestartPolicy.Never)]
+    [InlineData(RestartPolicy.Always)]
+    public void A_guest_that_is_never_heard_of_is_spoken_of_and_runs_on(RestartPolicy restart)
+    {
+        StartHost(memoryMiB: 2048);
+        Hypervisor.Mute[Vm] = true;
+        Create(Spec("vm", 128, 256, 512) with { Restart = restart });
+        Until("it is launched", s => s.State.Vms.ContainsKey(Vm));
+        var guest = Guest("vm");
+        Go(TimeSpan.FromMinutes(10));
+
+        Assert.Same(guest, Guest("vm"));
+        var said = Happenings().Single(h => h.Kind == "bootSilent").Text;
+        Assert.Contains("nothing was heard of its guest within 120 s in which it ran", said, StringComparison.Ordinal);
+        Assert.Contains("it runs on and keeps its memory", said, StringComparison.Ordinal);
+        var status = Look();
+        Assert.Equal(said, status.Reports[Vm].Warnings[0]);
+        Assert.True(status.State.Ledger.Claims[Vm].Size >= MiB(256));
+
+        guest.Mute = false;
+        status = Until("it is heard of", s => s.State.Vms[Vm].BootedAt is not null);
+        Assert.DoesNotContain(said, status.Reports[Vm].Warnings);
+    }
+
+    [Theory]
+    [InlineData(BootCheck.Heard, false)]
+    [InlineData(BootCheck.Strict, false)]
+    [InlineData(BootCheck.Strict, true)]
+    public void A_guest_that_booted_once_is_never_ended_for_silence_in_any_later_life(BootCheck check, bool daemonsDie)
+    {
+        StartHost(memoryMiB: 2048);
+        Create(Spec("vm", 128, 256, 512) with { Restart = RestartPolicy.Always, BootCheck = check });
+        UntilRuns("vm");
+        Until("it has booted", s => s.State.Vms[Vm].BootedAt is not null);
+        Hypervisor.Mute[Vm] = true;
+        for (var life = 0; life < 3; life++)
+        {
+            var before = Hypervisor.Guest(Vm);
+            Hypervisor.Kill(Vm);
+            Until("it has ended", s => s.State.Resting.ContainsKey(Vm));
+            Again(daemonsDie);
+            Until("it is back", s => s.State.Vms.ContainsKey(Vm), TimeSpan.FromMinutes(2));
+            Assert.NotSame(before, Hypervisor.Guest(Vm));
+            Again(daemonsDie);
+            var silent = Guest("vm");
+            Go(TimeSpan.FromMinutes(3));
+            Assert.Same(silent, Guest("vm"));
+        }
+
+        Assert.Equal(3, Happenings().Count(h => h.Kind == "bootSilent"));
+        Assert.DoesNotContain(Happenings(), h => h.Kind == "bootFailed");
+    }
+
+    [Fact]
+    public void A_guest_that_is_paused_in_its_first_boot_is_not_taken_for_one_that_does_not_boot()
+    {
+        StartHost(memoryMiB: 2048);
+        Hypervisor.Mute[Vm] = true;
+        Create(Spec("vm", 128, 256, 512) with { BootCheck = BootCheck.Strict });
+        Until("it is launched", s => s.Reports.ContainsKey(Vm));
+        Go(TimeSpan.FromSeconds(60));
+        Guest("vm").RunState = VmRunState.Paused;
+        var status = Until("it is seen to be paused", s => s.Reports[Vm].Phase == VmPhase.Paused);
+        Assert.Equal("simulated: it is Paused", status.Reports[Vm].Why);
+        Go(TimeSpan.FromMinutes(10));
+        Guest("vm").RunState = VmRunState.Running;
+        Go(TimeSpan.FromSeconds(50));
+        Assert.NotNull(Hypervisor.Guest(Vm));
+        Until("it has run for long enough", s => s.State.Vms.IsEmpty, TimeSpan.FromSeconds(20));
+    }
+
+    [Fact]
+    public void A_vm_that_was_started_early_and_was_never_heard_of_waits_for_all_its_memory_the_next_time()
+    {
+        StartHost(memoryMiB: 700);
+        Create(Spec("peer", 400, 400, 400));
+        UntilRuns("peer");
+        Hypervisor.Mute[Vm] = true;
+        Create(Spec("vm", 64, 512, 512) with { BootPolicy = BootPolicy.Early, Restart = RestartPolicy.Always });
+        Until("it is launched with less", s => s.State.Vms.TryGetValue(Vm, out var vm) && vm.Handle.Base < MiB(512));
+        var boot = Guest("vm").Base;
+        Until("it is spoken of", _ => Happenings().Any(h => h.Kind == "bootSilent"), TimeSpan.FromMinutes(3));
+        Assert.Contains($"it was started early with {boot} of the 512 MiB", Happenings().Single(h => h.Kind == "bootSilent").Text, StringComparison.Ordinal);
+
+        Hypervisor.Kill(Vm);
+        var status = Until("it rests, or is wanted again", s => s.State.Resting.ContainsKey(Vm) || s.State.Admissions.ContainsKey(Vm));
+        Assert.Equal(BootPolicy.Full, (status.State.Resting.GetValueOrDefault(Vm)?.Spec ?? status.State.Admissions[Vm].Spec).BootPolicy);
     }
 
     [Fact]
@@ -57,18 +147,25 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
         Assert.NotNull(Hypervisor.Guest(Vm));
     }
 
-    [Fact]
-    public void A_vm_that_ends_before_it_is_heard_of_has_failed_to_boot()
+    [Theory]
+    [InlineData(RestartPolicy.Never)]
+    [InlineData(RestartPolicy.OnFailure)]
+    [InlineData(RestartPolicy.Always)]
+    public void A_vm_that_ends_before_it_is_heard_of_has_failed_to_boot_and_returns_as_its_policy_says(RestartPolicy restart)
     {
         StartHost(memoryMiB: 2048);
         Hypervisor.Mute[Vm] = true;
-        Create(Spec("vm", 128, 256, 512) with { Restart = RestartPolicy.Always });
+        Create(Spec("vm", 128, 256, 512) with { Restart = restart });
         Until("it is launched", s => s.State.Vms.ContainsKey(Vm));
         Hypervisor.Kill(Vm);
-        var status = Until("its creation is over", s => s.State.Vms.IsEmpty);
-        Assert.Empty(status.State.Resting);
+        var status = Until("its first life is over", s => s.State.Vms.IsEmpty);
+        Assert.Equal(restart == RestartPolicy.Never, status.State.Resting.IsEmpty);
         Assert.Equal(MiB(2048), status.State.Ledger.Free);
         Assert.StartsWith("it ended before its guest was heard of", Happenings().Single(h => h.Kind == "bootFailed").Text, StringComparison.Ordinal);
+        if (restart == RestartPolicy.Never)
+            return;
+        Hypervisor.Mute.TryRemove(Vm, out _);
+        UntilRuns("vm");
     }
 
     [Fact]
@@ -196,6 +293,54 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
         KillHost();
         StartHost(memoryMiB: 2048);
         Until("it is gone", s => s.State.Vms.IsEmpty);
+    }
+
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(5, false)]
+    [InlineData(0, true)]
+    public void A_vm_that_can_not_be_reached_is_ended_by_its_process_where_that_is_asked_for(int graceSeconds, bool daemonDies)
+    {
+        StartHost(memoryMiB: 2048);
+        Create(Spec("vm", 128, 256, 512));
+        UntilRuns("vm");
+        KillHost();
+        Hypervisor.Unreachable[Vm] = true;
+        StartHost(memoryMiB: 2048);
+        Until("it is lost", s => s.Reports.TryGetValue(Vm, out var report) && report.Phase == VmPhase.Lost);
+        Stop(TimeSpan.FromSeconds(graceSeconds), kill: true);
+        Again(daemonDies);
+        var began = Clock.Now;
+
+        var status = Until("it is gone", s => s.State.Vms.IsEmpty);
+
+        Assert.True(Clock.Now - began >= TimeSpan.FromSeconds(graceSeconds));
+        Assert.Null(Hypervisor.Guest(Vm));
+        Assert.Equal(MiB(2048), status.State.Ledger.Free);
+    }
+
+    [Fact]
+    public void A_guest_that_can_not_be_asked_runs_on_and_that_is_said()
+    {
+        StartHost(memoryMiB: 2048);
+        Create(Spec("vm", 128, 256, 512));
+        UntilRuns("vm");
+        KillHost();
+        Hypervisor.Unreachable[Vm] = true;
+        StartHost(memoryMiB: 2048);
+        Until("it is lost", s => s.Reports.TryGetValue(Vm, out var report) && report.Phase == VmPhase.Lost);
+        Stop(TimeSpan.FromSeconds(30), kill: false);
+        Until("that is said", s => s.Reports[Vm] is { Stopping: true, Why: { } why } && why.StartsWith("it can't be reached, so that its guest can't be asked", StringComparison.Ordinal));
+        Until("that is given up", s => s.State.Vms[Vm].Stop is null);
+        Assert.NotNull(Hypervisor.Guest(Vm));
+    }
+
+    private void Again(bool dies)
+    {
+        if (!dies)
+            return;
+        KillHost();
+        StartHost(memoryMiB: 2048);
     }
 
     private void Stop(TimeSpan grace, bool kill)

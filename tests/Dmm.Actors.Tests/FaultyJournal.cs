@@ -50,7 +50,16 @@ public sealed class FakeStore(JournalFaults faults) : IJournalStore
 
     public JournalFault Judge(Exception cause) => new(cause is JournalContentException, cause.Message);
 
-    public string? Look() => Lost;
+    /// <summary>Thrown by the next look, and never again.</summary>
+    public Exception? LookFault { get; set; }
+
+    public string? Look()
+    {
+        if (LookFault is not { } fault)
+            return Lost;
+        LookFault = null;
+        throw fault;
+    }
 
     public Task<string?> MendAsync(ImmutableArray<IHostEvent>? known, CancellationToken cancellation)
     {

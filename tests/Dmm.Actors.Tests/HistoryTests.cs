@@ -36,6 +36,23 @@ public sealed class HistoryRules
         Assert.Null(History.Delete(marks, 400, At, new(TimeSpan.Zero, 0)));
     }
 
+    /// <summary>A clock that was never set shows 1970 or 2000 until NTP has answered, and a wrong one may show any year.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    [InlineData(1)]
+    [InlineData(3_650)]
+    [InlineData(-20_000)]
+    public void No_history_is_old_at_once_because_the_hosts_clock_was_set_while_no_daemon_ran(double days)
+    {
+        ImmutableArray<HistoryMark> marks = [new(500, At.AddDays(-20)), new(1000, At.AddDays(-10)), new(1500, At)];
+        var now = History.Start(marks, At.AddDays(days), Keep);
+        Assert.Null(History.Delete(marks, 1500, now, Keep));
+        // From there on time goes by as ever.
+        Assert.Equal(500, History.Delete(marks, 1500, now.AddDays(10), Keep)!.Value.UpTo);
+        Assert.Equal(1500, History.Delete(marks, 1500, now.AddDays(31), Keep)!.Value.UpTo);
+    }
+
     [Fact]
     public void Marks_stay_few()
     {

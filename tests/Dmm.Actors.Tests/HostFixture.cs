@@ -44,14 +44,14 @@ public abstract class HostFixture : TestKit
     protected HostFixture(ITestOutputHelper output)
         : base(JitteryExecutor.FromEnvironment().WithFallback(Virtual), $"dmm-{Guid.NewGuid():N}", output)
     {
-        Time = new SchedulerTime((TestScheduler)Sys.Scheduler);
+        Time = new((TestScheduler)Sys.Scheduler);
         Hypervisor = new(new() { Directory = _directory }, Time);
-        Events = Sys.ListenerOf<Happening>(EventLogActor.Props(10_000), "events");
+        Events = Sys.ListenerOf<Happening>(EventLogActor.Props(10_000, Time), "events");
     }
 
     protected static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
 
-    protected TimeProvider Time { get; }
+    protected SteppingTime Time { get; }
 
     protected SimulatedHypervisor Hypervisor { get; set; }
 
@@ -71,7 +71,7 @@ public abstract class HostFixture : TestKit
         Host = Sys.ActorOf(HostProps(settings, HostTenure.None, watch, hypervisor), HostActor.Name);
 
     protected Props HostProps(HostSettings settings, HostTenure tenure, IHostWatch? watch = null, IHypervisor? hypervisor = null) =>
-        HostActor.Props(hypervisor ?? Hypervisor, settings, new VmActorSettings(), new DemandSettings(), Admission, watch, tenure);
+        HostActor.Props(hypervisor ?? Hypervisor, settings, new VmActorSettings { Time = Time }, new DemandSettings(), Admission, watch, tenure);
 
     protected AdmissionSettings Admission { get; set; } = new();
 
@@ -157,41 +157,5 @@ public abstract class HostFixture : TestKit
         var gone = _directory + ".gone";
         Directory.Move(_directory, gone);
         Directory.Delete(gone, recursive: true);
-    }
-
-    /// <summary>The simulation lives on the same virtual time as the actors.</summary>
-    private sealed class SchedulerTime(TestScheduler scheduler) : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => scheduler.Now;
-
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
-        {
-            var cancel = new Cancelable((IActionScheduler)scheduler);
-            if (period > TimeSpan.Zero)
-                scheduler.Advanced.ScheduleRepeatedly(dueTime, period, () => callback(state), cancel);
-            else
-                scheduler.Advanced.ScheduleOnce(dueTime, () => callback(state), cancel);
-            return new Timer(cancel);
-        }
-
-        private sealed class Timer(ICancelable cancel) : ITimer
-        {
-            public bool Change(TimeSpan dueTime, TimeSpan period) =>
-                dueTime == Timeout.InfiniteTimeSpan ? Cancel() : throw new NotSupportedException("the simulation never changes a timer");
-
-            public void Dispose() => cancel.Cancel();
-
-            public ValueTask DisposeAsync()
-            {
-                cancel.Cancel();
-                return ValueTask.CompletedTask;
-            }
-
-            private bool Cancel()
-            {
-                cancel.Cancel();
-                return true;
-            }
-        }
     }
 }

@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.TestKit.Xunit2;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Serialization;
+using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Arbitration;
 using Dmm.Core.Hypervisors;
@@ -15,6 +16,7 @@ namespace Dmm.Actors.Tests;
 public sealed class JournalFormat : TestKit
 {
     private static readonly DateTimeOffset At = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
+    private static readonly Clocks Later = new(Moment.Origin + TimeSpan.FromHours(1), At.AddHours(1));
     private static readonly VmId Vm = VmId.Parse("web");
     private static readonly MemorySize Size = MemorySize.FromMiB(256);
 
@@ -58,8 +60,30 @@ public sealed class JournalFormat : TestKit
         new RestartSet(At, Vm, RestartPolicy.OnFailure),
         new StopGivenUp(At, Vm, "its guest did not power down"),
         new StopWithdrawn(At, Vm),
+        new VmIdentified(At, Vm, Handle with { Pid = 4712, Proved = true }),
+        new VmMigratedAway(At, Vm),
+        new VmMigrationUndone(At, Vm),
         new VmRested(At, Spec with { Restart = RestartPolicy.Always, BootCheck = BootCheck.None, Priority = 7 }, Size, EndCause.HostRestarted, "the host has restarted", At, 3),
     ];
+
+    [Fact]
+    public void What_earlier_releases_wrote_of_a_vm_that_returns_or_rests_means_that_it_has_booted()
+    {
+        var empty = new HostState(new Ledger(MemorySize.FromGiB(8), MemorySize.Zero));
+        IHostEvent[] old = [.. new IHostEvent[]
+        {
+            new VmRested(At, Spec with { Restart = RestartPolicy.Always }, Size, EndCause.Failed, "killed", At, 3),
+            new VmRequested(At, Spec with { Restart = RestartPolicy.Always }, Size, At) { Tries = 3 },
+            new LaunchBegun(At, Vm, Size + Size),
+            new VmLaunched(At, Vm, Handle),
+        }.Select(e => (IHostEvent)HostEventJson.Read(Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(HostEventJson.Write(e)).Replace(",\"neverBooted\":false", "")), HostEventJson.NameOf(e)))];
+
+        var state = old.Aggregate(empty, (s, e) => s.Apply(e, new(Core.Moment.Origin, At)));
+
+        Assert.True(state.Vms[Vm].EverBooted);
+        var first = new IHostEvent[] { new VmRequested(At, Spec, Size, At), old[2], old[3] }.Aggregate(empty, (s, e) => s.Apply(e, new(Core.Moment.Origin, At)));
+        Assert.False(first.Vms[Vm].EverBooted);
+    }
 
     private HostEventSerializer Serializer => new((ExtendedActorSystem)Sys);
 
@@ -100,9 +124,9 @@ public sealed class JournalFormat : TestKit
     public void Who_was_let_go_of_and_has_ended_holds_nothing_at_replay()
     {
         IHostEvent[] history = [new VmAdopted(At, Spec.Policy, Handle, Size, Size), new VmForgotten(At, Vm), new LetGoEnded(At, Vm)];
-        var state = history[..2].Aggregate(new HostState(new Ledger(MemorySize.FromGiB(8), MemorySize.Zero)), (s, e) => s.Apply(e));
+        var state = history[..2].Aggregate(new HostState(new Ledger(MemorySize.FromGiB(8), MemorySize.Zero)), (s, e) => s.Apply(e, Later));
         Assert.Equal(Size + Size, state.Ledger.Committed);
-        state = state.Apply(history[2]);
+        state = state.Apply(history[2], Later);
         Assert.Empty(state.LetGo);
         Assert.Equal(MemorySize.Zero, state.Ledger.Committed);
     }
@@ -119,7 +143,7 @@ public sealed class JournalFormat : TestKit
             new VmRequested(At, next, Size, At),
             new MemoryReserved(At, next.Id, Size, Size + Size),
         ];
-        var state = history.Aggregate(new HostState(new Ledger(MemorySize.FromGiB(1), MemorySize.Zero)), (s, e) => s.Apply(e));
+        var state = history.Aggregate(new HostState(new Ledger(MemorySize.FromGiB(1), MemorySize.Zero)), (s, e) => s.Apply(e, Later));
         Assert.Equal(Size + Size, state.Ledger.Reservations[next.Id]);
         Assert.Empty(state.Ledger.Claims);
         Assert.False(state.Ledger.Deficit.IsZero);
@@ -138,6 +162,10 @@ public sealed class JournalFormat : TestKit
             new VmBooted(At.AddSeconds(9), Vm),
             new StopAsked(At, Vm, TimeSpan.FromSeconds(5)),
             new StopGivenUp(At, Vm, "it did not power down"),
+            new VmMigratedAway(At, Vm),
+            new VmRested(At, Spec with { Id = VmId.Parse("mute") }, Size, EndCause.NeverBooted, "silent", At.AddSeconds(8), 1) { NeverBooted = true },
+            new VmRested(At, Spec with { Id = VmId.Parse("mute2") }, Size, EndCause.NeverBooted, "silent", At.AddSeconds(8), 1) { NeverBooted = true },
+            new VmRequested(At, Spec with { Id = VmId.Parse("mute2") }, Size, At) { Tries = 1, NeverBooted = true, Number = 9 },
             new VmRested(At, Spec with { Id = VmId.Parse("rests"), Restart = RestartPolicy.Always }, Size, EndCause.Failed, "killed", At.AddSeconds(8), 3),
             new VmRested(At, Spec with { Id = VmId.Parse("back"), Restart = RestartPolicy.Always }, Size, EndCause.Failed, "killed", At.AddSeconds(8), 4),
             new VmRequested(At, Spec with { Id = VmId.Parse("back"), Restart = RestartPolicy.Always }, Size, At) { Tries = 4 },
@@ -150,17 +178,51 @@ public sealed class JournalFormat : TestKit
             new VmAdopted(At, Spec.Policy, Handle with { Id = VmId.Parse("loose"), Pid = 4712 }, Size, Size),
             new VmForgotten(At, VmId.Parse("loose")),
         ];
-        var state = history.Aggregate(empty, (s, e) => s.Apply(e));
-        var snapshot = new HostSnapshot(state.Condense(At));
+        var state = history.Aggregate(empty, (s, e) => s.Apply(e, Later));
+        var snapshot = new HostSnapshot(state.Condense(Later));
         var back = (HostSnapshot)Serializer.FromBinary(Serializer.ToBinary(snapshot), Serializer.Manifest(snapshot));
-        var again = back.Events.Aggregate(empty, (s, e) => s.Apply(e));
+        var again = back.Events.Aggregate(empty, (s, e) => s.Apply(e, Later));
         Assert.Equal(state.Vms, again.Vms);
         Assert.Equal(state.Admissions, again.Admissions);
         Assert.Equal(state.Resting, again.Resting);
         Assert.Equal(state.LetGo, again.LetGo);
         Assert.Equal(Size + Size, again.Ledger.LetGo[VmId.Parse("loose")]);
-        Assert.True(again.Vms[Vm].Unwanted);
+        Assert.True(again.Vms[Vm] is { Unwanted: true, MigratedAway: true });
+        Assert.True(again.Resting[VmId.Parse("mute")].NeverBooted && again.Admissions[VmId.Parse("mute2")].NeverBooted);
         Assert.Equal(state.Ledger.Committed, again.Ledger.Committed);
         Assert.Equal(MemorySize.FromMiB(512), again.Vms[Vm].Promise.Granted);
+    }
+
+    /// <summary>The host's clock was set while no daemon ran, and again before the snapshot is read: what is waited for never takes longer than it was to.</summary>
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(-7_200, 0)]
+    [InlineData(0, -7_200)]
+    [InlineData(-1_000_000_000, 1_000_000_000)]
+    [InlineData(2, -600)]
+    [InlineData(600, -5)]
+    public void No_step_of_the_hosts_clock_stretches_what_the_journal_has_waiting(double step, double next)
+    {
+        var rests = VmId.Parse("rests");
+        IHostEvent[] history =
+        [
+            new VmRested(At, Spec with { Id = rests, Restart = RestartPolicy.Always }, Size, EndCause.Failed, "killed", At.AddSeconds(8), 3),
+            new VmRequested(At, Spec, Size, At.AddSeconds(60)),
+            new AdmissionWaits(At.AddSeconds(1), Vm, WaitCause.PeersCanNot, "its peers use it"),
+        ];
+        var empty = new HostState(new Ledger(MemorySize.FromGiB(8), MemorySize.Zero));
+        var first = new Clocks(Moment.Origin + TimeSpan.FromHours(1), At.AddSeconds(2 + step));
+        var state = history.Aggregate(empty, (s, e) => s.Apply(e, first));
+        Bounded(state, first);
+
+        var second = new Clocks(first.Now + TimeSpan.FromSeconds(1), first.Wall.AddSeconds(1 + next));
+        Bounded(state.Condense(first).Aggregate(empty, (s, e) => s.Apply(e, second)), second);
+
+        void Bounded(HostState s, Clocks now)
+        {
+            Assert.True(s.Resting[rests].ReturnAt - now.Now <= TimeSpan.FromSeconds(8));
+            Assert.True(s.Admissions[Vm].Deadline - now.Now <= TimeSpan.FromSeconds(60));
+            Assert.True(s.Admissions[Vm].Since <= now.Now && s.Resting[rests].Since <= now.Now);
+        }
     }
 }

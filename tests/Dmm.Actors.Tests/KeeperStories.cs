@@ -2,6 +2,7 @@ using Akka.Actor;
 using Dmm.Actors.Admission;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Journals;
+using Dmm.Core;
 using Dmm.Core.Vms;
 using Xunit.Abstractions;
 
@@ -79,7 +80,7 @@ public sealed class KeeperStories : HostFixture
         _store.Lost = "journal.db was deleted";
         UntilKept(_ => _store.Mended == 1);
         UntilKept(s => s.Journal!.Condition == JournalCondition.Well);
-        var known = _store.Known!.Value.Aggregate(new HostState(new(MiB(4096), MiB(0))), (s, e) => s.Apply(e));
+        var known = _store.Known!.Value.Aggregate(new HostState(new(MiB(4096), MiB(0))), (s, e) => s.Apply(e, Clocks.Read(Time)));
         Assert.Equal(MiB(256), known.Vms[Vm].Promise.Granted);
         Assert.IsType<HostProtocol.Done>(Change(new HostProtocol.ResizeVm(Vm, MiB(512))));
         Assert.Contains("journalBegun", EventKinds());
@@ -95,6 +96,18 @@ public sealed class KeeperStories : HostFixture
         Assert.Equal("event 3 is missing", await _gaveUp.Task.WaitAsync(TimeSpan.FromSeconds(10)));
         Clock.Advance(TimeSpan.FromMinutes(1));
         Assert.Equal(0, _store.Mended);
+    }
+
+    [Fact]
+    public void A_keeper_that_fails_takes_its_host_with_it_and_both_start_anew()
+    {
+        StartKeeper();
+        CreateVm();
+        _store.LookFault = new InvalidOperationException("nobody foresaw this");
+        UntilKept(_ => _store.LookFault is null);
+        UntilKept(s => s.Journal!.Condition == JournalCondition.Well && s.State.Vms.ContainsKey(Vm));
+        Assert.IsType<HostProtocol.Done>(Change(new HostProtocol.ResizeVm(Vm, MiB(512))));
+        UntilKept(_ => Guest("vm").Sizes.Actual == MiB(512));
     }
 
     [Fact]
@@ -117,7 +130,7 @@ public sealed class KeeperStories : HostFixture
         HostKeeper.Props(
             tenure => HostProps(new() { Memory = MiB(4096) }, tenure),
             _store,
-            new() { ProcessStart = Clock.Now, GiveUp = why => _gaveUp.TrySetResult(why) }),
+            new() { ProcessStart = Clocks.MomentOf(Time), GiveUp = why => _gaveUp.TrySetResult(why), Time = Time }),
         HostKeeper.Name);
 
     private void KillHostAt()

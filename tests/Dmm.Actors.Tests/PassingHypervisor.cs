@@ -24,6 +24,8 @@ internal abstract class PassingHypervisor(IHypervisor inner) : IHypervisor
     public virtual async Task<IVirtualMachine> ConnectAsync(VmHandle handle, Action<VmObservation> observe, CancellationToken cancellation) =>
         Of(handle.Id, await inner.ConnectAsync(handle, observe, cancellation));
 
+    public virtual Task EndProcessAsync(VmHandle handle, CancellationToken cancellation) => inner.EndProcessAsync(handle, cancellation);
+
     public ValueTask DisposeAsync() => inner.DisposeAsync();
 
     protected abstract IVirtualMachine Of(VmId id, IVirtualMachine vm);
@@ -31,6 +33,10 @@ internal abstract class PassingHypervisor(IHypervisor inner) : IHypervisor
     protected class PassingVm(IVirtualMachine inner) : IVirtualMachine
     {
         public VmCapabilities Capabilities => inner.Capabilities;
+
+        public virtual VmHandle? Identity => inner.Identity;
+
+        public virtual string? Doubt => inner.Doubt;
 
         public Task<VmSizes> ReadSizesAsync(CancellationToken cancellation) => inner.ReadSizesAsync(cancellation);
 

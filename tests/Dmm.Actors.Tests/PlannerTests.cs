@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Vms;
+using Dmm.Core;
 using Dmm.Core.Arbitration;
 using Dmm.Core.Demand;
 using Dmm.Core.Memory;
@@ -11,7 +12,8 @@ namespace Dmm.Actors.Tests;
 /// <summary>From what is known of VMs to a plan: above all, what is made of those of which little is known.</summary>
 public sealed class PlannerTests
 {
-    private static readonly DateTimeOffset Now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    private static readonly Moment Now = Moment.Origin + TimeSpan.FromDays(1);
+    private static readonly Clocks Clocks = new(Now, new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
 
     private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
 
@@ -31,7 +33,7 @@ public sealed class PlannerTests
         var reports = ImmutableDictionary<VmId, VmProtocol.Report>.Empty;
         foreach (var vm in vms)
         {
-            state = state.Apply(new VmAdopted(Now, new(MiB(100), MiB(2000)), new(Id(vm), "simulation", MiB(500), "", null, null, null, false), MiB(each), MemorySize.Zero));
+            state = state.Apply(new VmAdopted(Clocks.Wall, new(MiB(100), MiB(2000)), new(Id(vm), "simulation", MiB(500), "", null, null, null, false), MiB(each), MemorySize.Zero), Clocks);
             state = state with { Ledger = state.Ledger.Observe(Id(vm), MiB(actual), MemorySize.Zero) };
             reports = reports.SetItem(Id(vm), new(Id(vm), VmPhase.Settled, null, new(MiB(actual), default, default, default, default), new(MiB(each), MiB(actual), MiB(actual))));
         }
@@ -73,6 +75,6 @@ public sealed class PlannerTests
         Assert.True(HostPlanner.Fresh(Wants("a", 900, TimeSpan.FromSeconds(5), urgent: true), Now)!.Urgent);
         var later = HostPlanner.Fresh(Wants("a", 900, TimeSpan.FromSeconds(15), urgent: true), Now)!;
         Assert.Equal((false, MiB(900)), (later.Urgent, later.Demand));
-        Assert.Null(HostPlanner.Fresh(later, Now.AddMinutes(3)));
+        Assert.Null(HostPlanner.Fresh(later, Now + TimeSpan.FromMinutes(3)));
     }
 }

@@ -2,10 +2,13 @@ using Akka.Actor;
 using Akka.Configuration;
 using Akka.TestKit;
 using Akka.TestKit.Xunit2;
+using Dmm.Actors.Events;
 using Dmm.Actors.Prediction;
+using Dmm.Core;
 using Dmm.Core.Demand;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
+using Dmm.Hypervisors.Simulation;
 using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;
@@ -18,7 +21,13 @@ public sealed class PredictionStories : TestKit
     private readonly IActorRef _predictor;
 
     public PredictionStories(ITestOutputHelper output)
-        : base(Virtual, "prediction", output) => _predictor = Sys.ActorOf(PredictorActor.Props(TestActor, new DemandSettings(), TimeSpan.FromSeconds(1)));
+        : base(Virtual, "prediction", output)
+    {
+        Time = new((TestScheduler)Sys.Scheduler);
+        _predictor = Sys.ActorOf(PredictorActor.Props(TestActor, new DemandSettings(), TimeSpan.FromSeconds(1), Time));
+    }
+
+    private SteppingTime Time { get; }
 
     private TestScheduler Clock => (TestScheduler)Sys.Scheduler;
 
@@ -28,7 +37,7 @@ public sealed class PredictionStories : TestKit
         VmId.Parse(vm),
         new GuestSample
         {
-            At = Clock.Now,
+            At = Clocks.MomentOf(Time),
             Source = SampleSource.Agent,
             MemTotal = MiB(500),
             MemFree = MiB(available),
@@ -82,6 +91,65 @@ public sealed class PredictionStories : TestKit
         _predictor.Tell(Sampled("mute", 1, SampleReason.Periodic, tellsUse: false));
         Tick();
         Assert.Empty(ExpectMsg<PredictorProtocol.Forecasts>().Items);
+    }
+
+    /// <summary>Its samples come faster than the tick, so that a predictor that fails at each of them never comes to one.</summary>
+    [Fact]
+    public void A_guest_that_lies_without_measure_holds_up_nobodys_forecasts()
+    {
+        _predictor.Tell(Sampled("honest", 300));
+        var chance = new Chance(1);
+        for (var second = 0; second < 10; second++)
+        {
+            for (var i = 0; i < 20; i++)
+            {
+                // The whole range of what a counter can be, as GuestLine lets it through.
+                var lie = (long)(chance.Next() >> 1);
+                _predictor.Tell(Sampled("liar", 300) with
+                {
+                    Sample = Sampled("liar", 300).Sample with
+                    {
+                        At = Core.Clocks.MomentOf(Time) + TimeSpan.FromMilliseconds(i * 50),
+                        Refaults = i % 2 == 0 ? 0 : lie,
+                        StallSomeMicroseconds = lie,
+                        SwapIns = i % 3 == 0 ? 0 : lie,
+                        MajorFaults = lie,
+                    },
+                });
+            }
+
+            Tick();
+            var batch = FishForMessage<PredictorProtocol.Forecasts>(static forecasts => forecasts.Tick);
+            Assert.Equal(["honest", "liar"], batch.Items.Select(f => f.Vm.Name).Order());
+        }
+    }
+
+    [Fact]
+    public void A_model_that_fails_is_its_vms_affair_alone()
+    {
+        Sys.EventStream.Subscribe(TestActor, typeof(Happening));
+        var predictor = Sys.ActorOf(PredictorActor.Props(
+            TestActor, new DemandSettings(), TimeSpan.FromSeconds(1), Time,
+            vm => vm.Name == "sick" ? new Failing() : new DemandModel(vm, new())));
+        for (var second = 0; second < 3; second++)
+        {
+            predictor.Tell(Sampled("well", 300));
+            predictor.Tell(Sampled("sick", 300));
+            Assert.Equal("sick", ExpectMsg<PredictorProtocol.Lost>().Vm.Name);
+            var said = ExpectMsg<Happening>();
+            Assert.Equal(("modelFailed", "sick"), (said.Kind, said.Vm?.Name));
+            // The other predictor, which knows of nobody, rings as well.
+            Tick();
+            var ticks = new[] { ExpectMsg<PredictorProtocol.Forecasts>(), ExpectMsg<PredictorProtocol.Forecasts>() };
+            Assert.Equal("well", Assert.Single(ticks.SelectMany(t => t.Items)).Vm.Name);
+        }
+    }
+
+    private sealed class Failing : IDemandModel
+    {
+        public Forecast? Current => null;
+
+        public Forecast Take(GuestSample sample, VmSizes sizes, DateTimeOffset wall, MemorySize? most = null) => throw new OverflowException("simulated");
     }
 
     [Fact]

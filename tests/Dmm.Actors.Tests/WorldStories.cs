@@ -138,8 +138,8 @@ public sealed class WorldStories(ITestOutputHelper output) : WatchedHostFixture(
         Create(Spec("b", 128, 512, 512));
         UntilRuns("a", "b");
         WorldMayBreakIt = true;
-        Guest("a").Plugged = MiB(300);
         Guest("a").AskPlugged(MiB(300));
+        Guest("a").Arrive();
         Until("it is seen", s => !s.State.Ledger.Deficit.IsZero);
         Assert.Contains("more than it was granted", Deficit());
         Until("it gives back what there is not", s => s.State.Ledger.Deficit.IsZero && s.Reports[A].Phase == VmPhase.Settled);

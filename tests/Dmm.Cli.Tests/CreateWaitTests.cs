@@ -10,7 +10,9 @@ public sealed class CreateWaitTests : IAsyncLifetime
     private FakeDaemon _daemon = null!;
 
     public async Task InitializeAsync() =>
-        _daemon = (await FakeDaemon.StartAsync()).On("POST /api/v1/vms", new DoneView("web-1", "admitted", ["boot rounded to 256 MiB"]), HttpStatusCode.Accepted);
+        _daemon = (await FakeDaemon.StartAsync())
+            .On("POST /api/v1/vms", new DoneView("web-1", "admitted", ["boot rounded to 256 MiB"]), HttpStatusCode.Accepted)
+            .Events([]);
 
     public async Task DisposeAsync() => await _daemon.DisposeAsync();
 
@@ -51,12 +53,11 @@ public sealed class CreateWaitTests : IAsyncLifetime
     public async Task A_VM_that_does_not_come_says_why(string kind, string why, string line, string told)
     {
         Answer(Samples.Vm with { State = "waiting" }, null);
-        _daemon.On("GET /api/v1/events", new[]
-        {
-            Samples.Event(1, kind, "an older try", DateTimeOffset.UtcNow.AddHours(-1)),
-            Samples.Event(2, kind, why, DateTimeOffset.UtcNow.AddHours(1)),
-            Samples.Event(3, kind, "another's", DateTimeOffset.UtcNow.AddHours(1), vm: "db"),
-        });
+        // What is new is known by its number: the host's clock may have been set back, or forward, meanwhile.
+        _daemon.Events(
+            [Samples.Event(1, kind, "an older try", DateTimeOffset.UtcNow.AddHours(1))],
+            Samples.Event(2, kind, why, DateTimeOffset.UtcNow.AddHours(-2)),
+            Samples.Event(3, kind, "another's", DateTimeOffset.UtcNow.AddHours(-2), vm: "db"));
 
         var result = await Command.RunAsync(_daemon, [.. Create, "--json"]);
 
@@ -65,10 +66,27 @@ public sealed class CreateWaitTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_daemon_that_has_started_anew_counts_its_events_anew_and_still_says_why()
+    {
+        Answer(Samples.Vm with { State = "waiting" }, null);
+        var asked = 0;
+        _daemon.On("GET /api/v1/events", context => Microsoft.AspNetCore.Http.HttpResponseJsonExtensions.WriteAsJsonAsync(
+            context.Response,
+            Interlocked.Increment(ref asked) == 1 ? [Samples.Event(500, "settled", "of the daemon before")]
+                : context.Request.Query["after"] == "0" ? new[] { Samples.Event(1, "admissionExpired", "too late") }
+                : [],
+            ContractJson.Options));
+
+        var result = await Command.RunAsync(_daemon, Create);
+
+        Assert.Equal((1, "web-1: waiting\ndmm: web-1: too late\n"), (result.ExitCode, result.Error));
+    }
+
+    [Fact]
     public async Task A_VM_that_is_gone_without_a_reason_is_told_by_its_last_event()
     {
         Answer(Samples.Vm with { State = "booting" }, null);
-        _daemon.On("GET /api/v1/events", new[] { Samples.Event(1, "vmEnded", "QEMU ended with status 1", DateTimeOffset.UtcNow.AddHours(1)) });
+        _daemon.Events([], Samples.Event(1, "vmEnded", "QEMU ended with status 1", DateTimeOffset.UtcNow.AddHours(-2)));
 
         var result = await Command.RunHastilyAsync(_daemon, Create);
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using Dmm.Contracts;
@@ -49,6 +50,27 @@ internal sealed class FakeDaemon : IAsyncDisposable
         context.Response.StatusCode = (int)status;
         return context.Response.WriteAsJsonAsync(answer, answer.GetType(), ContractJson.Options);
     });
+
+    /// <summary>Answers for events as the daemon does: <c>after</c> a number, or the <c>last</c> so many.</summary>
+    /// <param name="later">What happens once the command has asked where the events stand.</param>
+    public FakeDaemon Events(EventView[] past, params EventView[] later)
+    {
+        var marked = 0;
+        return On("GET /api/v1/events", context =>
+        {
+            var query = context.Request.Query;
+            var events = Volatile.Read(ref marked) == 0 ? past : [.. past, .. later];
+            if (query.TryGetValue("last", out var last))
+            {
+                Interlocked.Increment(ref marked);
+                events = [.. events.TakeLast(int.Parse(last!, CultureInfo.InvariantCulture))];
+            }
+
+            if (query.TryGetValue("after", out var after))
+                events = [.. events.Where(e => e.Sequence > long.Parse(after!, CultureInfo.InvariantCulture))];
+            return context.Response.WriteAsJsonAsync(events, ContractJson.Options);
+        });
+    }
 
     public FakeDaemon On(string methodAndPath, RequestDelegate answer)
     {

@@ -20,10 +20,11 @@ public sealed class FollowTests
             await SendAsync(context, Samples.Event(1, "granted", "one"), Samples.Event(2, "settled", "two"));
             if (!first)
             {
-                await SendAsync(context, Samples.Event(3, "pressure", "three"));
+                // The host's clock was set back.
+                await SendAsync(context, Samples.Event(3, "pressure", "three", Samples.Noon.AddHours(-2)));
                 await Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
             }
-        });
+        }).Events([Samples.Event(1, "granted", "one"), Samples.Event(2, "settled", "two")]);
         using var cancellation = new CancellationTokenSource(Deadline);
         using var output = new LineWriter(lines: 3, cancellation);
         using var error = new StringWriter();
@@ -36,7 +37,31 @@ public sealed class FollowTests
         Assert.All(output.Lines, l => Assert.StartsWith("{\"sequence\":", l, StringComparison.Ordinal));
         Assert.Equal("dmm: the daemon went away; waiting for it\n", error.ToString());
         Assert.Equal(
-            ["GET /api/v1/events/stream?since=2026-01-31T12%3A00%3A00.0000000Z", "GET /api/v1/events/stream?since=2026-01-31T12%3A00%3A02.0000000Z"], daemon.Requests);
+            ["GET /api/v1/events/stream?since=2026-01-31T12%3A00%3A00.0000000Z", "GET /api/v1/events?after=1", "GET /api/v1/events/stream?after=2"], daemon.Requests);
+    }
+
+    [Fact]
+    public async Task Another_daemon_tells_its_events_from_the_first()
+    {
+        var connections = 0;
+        await using var daemon = (await FakeDaemon.StartAsync()).On("GET /api/v1/events/stream", async context =>
+        {
+            if (Interlocked.Increment(ref connections) == 1)
+            {
+                await SendAsync(context, Samples.Event(7, "granted", "one"));
+                return;
+            }
+
+            await SendAsync(context, Samples.Event(1, "recovered", "two", Samples.Noon.AddHours(-2)), Samples.Event(2, "settled", "three", Samples.Noon.AddHours(-2)));
+            await Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+        }).Events([Samples.Event(1, "recovered", "two"), Samples.Event(2, "settled", "three")]);
+        using var cancellation = new CancellationTokenSource(Deadline);
+        using var output = new LineWriter(lines: 3, cancellation);
+        using var terminal = new Terminal(output, TextWriter.Null, width: null, colours: false);
+
+        await CommandLine.RunAsync(["events", "--follow", "--json", "--socket", daemon.Socket], terminal, cancellation.Token);
+
+        Assert.Equal(["one", "two", "three"], output.Lines.Select(l => JsonSerializer.Deserialize<EventView>(l, ContractJson.Options)!.Text));
     }
 
     [Fact]

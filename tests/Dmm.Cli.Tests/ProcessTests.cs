@@ -9,6 +9,7 @@ public sealed class ProcessTests
 {
     private const int Interrupt = 2;
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+    private static long s_sequence;
 
     [Fact]
     public async Task A_pipe_gets_plain_text_and_the_socket_may_come_from_the_environment()
@@ -74,7 +75,7 @@ public sealed class ProcessTests
 
     private static async Task SendAsync(HttpContext context, string text)
     {
-        await context.Response.WriteAsync($"data: {{\"sequence\":1,\"at\":\"{DateTimeOffset.UtcNow:O}\",\"kind\":\"told\",\"text\":\"{text}\"}}\n\n");
+        await context.Response.WriteAsync($"data: {{\"sequence\":{Interlocked.Increment(ref s_sequence)},\"at\":\"{DateTimeOffset.UtcNow:O}\",\"kind\":\"told\",\"text\":\"{text}\"}}\n\n");
         await context.Response.Body.FlushAsync();
     }
 

@@ -16,7 +16,8 @@ public sealed class RequestTests
     [InlineData("POST /api/v1/vms/a/stop {\"graceSeconds\":0.5,\"kill\":false}", "vm", "stop", "a", "--grace", "500ms")]
     [InlineData("POST /api/v1/vms/a/stop {\"graceSeconds\":null,\"kill\":true}", "vm", "stop", "a", "--kill")]
     [InlineData("POST /api/v1/vms/a/stop {\"graceSeconds\":0,\"kill\":true}", "vm", "stop", "a", "--kill", "--grace", "0s")]
-    [InlineData("POST /api/v1/vms/a/start {\"timeoutSeconds\":5}", "vm", "start", "a", "--timeout", "5s")]
+    [InlineData("POST /api/v1/vms/a/start {\"timeoutSeconds\":5,\"force\":null}", "vm", "start", "a", "--timeout", "5s")]
+    [InlineData("POST /api/v1/vms/a/start {\"timeoutSeconds\":null,\"force\":true}", "vm", "start", "a", "--force")]
     [InlineData("POST /api/v1/vms/a/forget", "vm", "forget", "a")]
     [InlineData("POST /api/v1/vms/a/adopt {\"qmp\":\"/run/qmp.sock\",\"minBytes\":134217728,\"maxBytes\":1073741824,\"shares\":null}", "vm", "adopt", "a", "--qmp", "/run/qmp.sock", "--min", "128M", "--max", "1G")]
     [InlineData(

@@ -10,7 +10,7 @@ public sealed class StopWaitTests : IAsyncLifetime
 
     public async Task InitializeAsync() => _daemon = (await FakeDaemon.StartAsync())
         .On("POST /api/v1/vms/web-1/stop", new DoneView("web-1", "its guest is asked to power down", []))
-        .On("GET /api/v1/events", Array.Empty<EventView>());
+        .Events([]);
 
     public async Task DisposeAsync() => await _daemon.DisposeAsync();
 
@@ -37,7 +37,7 @@ public sealed class StopWaitTests : IAsyncLifetime
     {
         const string Why = "its guest did not power down within 3 s and it runs on: 'dmm vm stop web-1 --kill' ends its process";
         _daemon.On("GET /api/v1/vms/web-1", Samples.Vm with { State = "settled" });
-        _daemon.On("GET /api/v1/events", new[] { Samples.Event(7, "stopGivenUp", Why, DateTimeOffset.UtcNow.AddHours(1)) });
+        _daemon.Events([Samples.Event(6, "stopGivenUp", "an older try", DateTimeOffset.UtcNow.AddHours(1))], Samples.Event(7, "stopGivenUp", Why, DateTimeOffset.UtcNow.AddHours(-2)));
 
         var result = await Command.RunAsync(_daemon, "vm", "stop", "web-1", "--grace", "3s", "--wait");
 

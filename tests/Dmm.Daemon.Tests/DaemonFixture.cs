@@ -7,7 +7,7 @@ using Dmm.Settings;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 
-// More than there are processors: a daemon waits for the clock most of the time, a second alone to leave its cluster.
+// More than there are processors: a daemon waits for the clock most of the time.
 [assembly: CollectionBehavior(MaxParallelThreads = 4)]
 
 namespace Dmm.Daemon.Tests;
@@ -57,6 +57,8 @@ public sealed class DaemonFixture : IAsyncDisposable
     private WebApplication? App { get; set; }
 
     private StateDirectory? State { get; set; }
+
+    public IServiceProvider Services => App!.Services;
 
     public async Task StartAsync()
     {

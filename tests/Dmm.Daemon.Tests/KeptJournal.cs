@@ -3,6 +3,7 @@ using System.Text;
 using Akka.Actor;
 using Akka.Persistence;
 using Dmm.Actors.Hosts;
+using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Arbitration;
 using Dmm.Core.Hypervisors;
@@ -23,6 +24,9 @@ namespace Dmm.Daemon.Tests;
 internal static class KeptJournal
 {
     private static readonly DateTimeOffset At = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
+
+    /// <summary>When it is read: after all that stands in it.</summary>
+    public static readonly Clocks Later = new(Moment.Origin + TimeSpan.FromDays(400), At.AddDays(400));
 
     public static string Version => typeof(HostActor).Assembly.GetName().Version!.ToString(3);
 
@@ -105,6 +109,12 @@ internal static class KeptJournal
                     new StopAsked(At.AddSeconds(108), VmId.Parse("old"), TimeSpan.FromSeconds(30)) { Kill = true },
                     new StopWithdrawn(At.AddSeconds(109), VmId.Parse("old")),
                     new VmRequested(At.AddSeconds(110), cron, MiB(90), At.AddSeconds(710)) { Tries = 2 },
+                    new VmIdentified(At.AddSeconds(111), VmId.Parse("old"), Other("old") with { Pid = 4714, PidStart = 34567, Proved = true }),
+                    new VmMigratedAway(At.AddSeconds(112), web.Id),
+                    new VmMigrationUndone(At.AddSeconds(113), web.Id),
+                    new VmMigratedAway(At.AddSeconds(114), web.Id),
+                    new VmRested(At.AddSeconds(115), web with { Id = VmId.Parse("cold"), Restart = RestartPolicy.Always, BootCheck = BootCheck.Strict }, MiB(90),
+                        EndCause.NeverBooted, "nothing was heard of its guest", At.AddSeconds(116), 1) { NeverBooted = true },
                     new PromisesChanged(At.AddSeconds(78), [new(VmId.Parse("old"), MiB(768), MiB(768), false, Ruling.GivesSlack) { Was = MiB(1024) }]),
                 ]);
         }
@@ -129,14 +139,14 @@ internal static class KeptJournal
         // One plain file, as small as can be.
         using (var connection = JournalFile.Open(path, TimeSpan.FromSeconds(5)))
             connection.Run("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE; delete from probe; VACUUM");
-        await File.WriteAllTextAsync(Path.Combine(folder, "state.txt"), Describe(before.Concat(after).Aggregate(Empty, (s, e) => s.Apply(e))));
+        await File.WriteAllTextAsync(Path.Combine(folder, "state.txt"), Describe(before.Concat(after).Aggregate(Empty, (s, e) => s.Apply(e, Later))));
     }
 
     /// <summary>Recovers as the host's actor does: through Akka.Persistence.Sql, from the snapshot or from the first event.</summary>
     public static async Task<(HostState State, IReadOnlyList<object> Read)> LoadAsync(string path, bool fromSnapshot)
     {
         var read = (IReadOnlyList<object>)await WithActorAsync(path, () => new Reader(fromSnapshot), "read");
-        return (read.SelectMany(o => o is HostSnapshot s ? s.Events.AsEnumerable() : [(IHostEvent)o]).Aggregate(Empty, (s, e) => s.Apply(e)), read);
+        return (read.SelectMany(o => o is HostSnapshot s ? s.Events.AsEnumerable() : [(IHostEvent)o]).Aggregate(Empty, (s, e) => s.Apply(e, Later)), read);
     }
 
     /// <summary>In words that have nothing to do with how events are written.</summary>
@@ -148,22 +158,26 @@ internal static class KeptJournal
         {
             var h = vm.Handle;
             Say($"{id}: min {vm.Policy.Min.Bytes} max {vm.Policy.Max.Bytes} shares {vm.Policy.Shares}");
-            Say($"  granted {vm.Promise.Granted.Bytes} target {vm.Promise.Target.Bytes} overhead {vm.Overhead.Bytes} operator target {vm.OperatorTarget?.Bytes} stop {vm.Stop} unwanted {vm.Unwanted} booted {vm.BootedAt:O} tries {vm.Tries} image needs {vm.ImageNeeds.Bytes}");
+            Say($"  granted {vm.Promise.Granted.Bytes} target {vm.Promise.Target.Bytes} overhead {vm.Overhead.Bytes} operator target {vm.OperatorTarget?.Bytes} stop {vm.Stop} unwanted {vm.Unwanted} booted {Later.WallOf(vm.BootedAt):O} tries {vm.Tries} image needs {vm.ImageNeeds.Bytes}");
             Say($"  {h.Hypervisor} {h.Base.Bytes} {h.Control} {h.Pid} {h.PidStart} {h.BootId} {h.Owned} {h.OperatorSocket} {h.AgentSocket} {h.ConsoleSocket}");
             Say($"  {Describe(vm.Spec)}");
+            if (vm.MigratedAway || vm.BootedBefore)
+                Say($"  migrated away {vm.MigratedAway}, booted before {vm.BootedBefore}");
         }
 
         foreach (var (id, a) in state.Admissions)
         {
-            Say($"{id}: {a.State} since {a.Since:O}, wanted until {a.Deadline:O} with overhead {a.Overhead.Bytes}, set aside {a.Reserved?.Bytes}, boot {a.Boot?.Bytes}");
+            Say($"{id}: {a.State} since {Later.WallOf(a.Since):O}, wanted until {Later.WallOf(a.Deadline):O} with overhead {a.Overhead.Bytes}, set aside {a.Reserved?.Bytes}, boot {a.Boot?.Bytes}");
             Say($"  number {a.Number}, image needs {a.ImageNeeds.Bytes}, tries {a.Tries}, waits for {a.Cause}: {a.Why}; gives: {string.Join(" ", a.Plan?.From ?? [])}");
             Say($"  {Describe(a.Spec)}");
         }
 
         foreach (var (id, vm) in state.Resting)
         {
-            Say($"{id}: rests since {vm.Since:O}, {vm.Cause}: {vm.Why}; returns {vm.ReturnAt:O}, tries {vm.Tries}, overhead {vm.Overhead.Bytes}");
+            Say($"{id}: rests since {Later.WallOf(vm.Since):O}, {vm.Cause}: {vm.Why}; returns {Later.WallOf(vm.ReturnAt):O}, tries {vm.Tries}, overhead {vm.Overhead.Bytes}");
             Say($"  {Describe(vm.Spec)}");
+            if (vm.NeverBooted)
+                Say($"  never booted");
         }
 
         foreach (var (id, handle) in state.LetGo)
@@ -206,12 +220,12 @@ internal static class KeptJournal
             Command<string>(_ =>
             {
                 asker = Sender;
-                PersistAll(before, e => state = state.Apply(e));
-                DeferAsync("snapshot", _ => SaveSnapshot(new HostSnapshot(state.Condense(At)) { Marks = [new(LastSequenceNr, At)] }));
+                PersistAll(before, e => state = state.Apply(e, Later));
+                DeferAsync("snapshot", _ => SaveSnapshot(new HostSnapshot(state.Condense(Later)) { Marks = [new(LastSequenceNr, At)] }));
             });
             Command<SaveSnapshotSuccess>(_ =>
             {
-                PersistAll(after, e => state = state.Apply(e));
+                PersistAll(after, e => state = state.Apply(e, Later));
                 DeferAsync("done", _ => asker.Tell("done"));
             });
             Command<SaveSnapshotFailure>(failure => asker.Tell(new Status.Failure(failure.Cause)));

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using ArchUnitNET.Domain;
 using ArchUnitNET.Domain.Dependencies;
 using ArchUnitNET.Fluent;
@@ -17,6 +18,7 @@ public sealed class LayerTests
             [
                 typeof(Core.Memory.Ledger).Assembly,
                 typeof(Actors.Hosts.HostActor).Assembly,
+                typeof(Files.FileFacts).Assembly,
                 typeof(Hypervisors.Qemu.QemuHypervisor).Assembly,
                 typeof(Settings.DmmSettings).Assembly,
                 typeof(Contracts.VmView).Assembly,
@@ -29,15 +31,53 @@ public sealed class LayerTests
     public void Core_knows_the_base_library_alone()
     {
         Hold(Types().That().ResideInNamespaceMatching(Core).Should().NotDependOnAny(
-            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Akka|Dmm\.(Actors|Hypervisors|Daemon|Settings|Contracts|Cli|Lab)|LinqToDB|Newtonsoft)(\..*)?$")));
+            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Akka|Dmm\.(Actors|Files|Hypervisors|Daemon|Settings|Contracts|Cli|Lab)|LinqToDB|Newtonsoft)(\..*)?$")));
         Assert.NotEmpty(Types().That().ResideInNamespaceMatching(Core).GetObjects(House));
     }
 
+    /// <summary>One type reads the clocks that are handed to it, so that all parts read them alike.</summary>
     [Fact]
     public void Core_knows_no_clock_no_io_and_no_chance() =>
-        Hold(Types().That().ResideInNamespaceMatching(Core).Should().NotDependOnAny(
+        Hold(Types().That().ResideInNamespaceMatching(Core).And().DoNotHaveFullName("Dmm.Core.Clocks").Should().NotDependOnAny(
             Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^System\.(IO|Net|Diagnostics\.Process)(\..*)?$")
                 .Or().HaveFullNameMatching(@"^System\.(TimeProvider|Random|Diagnostics\.Stopwatch|Environment|Console|Threading\.(Thread|Timer|PeriodicTimer))$")));
+
+    /// <summary>
+    /// What is decided is decided by the monotonic clock. In Core the wall's is known to <c>Clocks</c>, which turns one into the other, and to what tells the hours of the day
+    /// apart; an interval of two of its times is taken nowhere else.
+    /// </summary>
+    [Fact]
+    public void Core_knows_the_walls_time_only_where_hours_of_the_day_are_told_apart() =>
+        Assert.Equal(
+            [
+                "Dmm.Core.Clocks", "Dmm.Core.Demand.DemandModel", "Dmm.Core.Demand.DemandModels", "Dmm.Core.Demand.IDemandModel",
+                "Dmm.Core.Demand.Seasons", "Dmm.Core.Laws.DmmLaw",
+            ],
+            House.Types
+                .Where(type => type.Assembly.Name.StartsWith("Dmm.Core", StringComparison.Ordinal))
+                .Where(type => type.Dependencies.Any(d => d.Target.FullName is "System.DateTimeOffset" or "System.DateTime"))
+                .Select(type => type.FullName.Split('+', '/')[0])
+                .Distinct()
+                .Order(StringComparer.Ordinal));
+
+    /// <summary>The clocks are read in one place, Core's <c>Clocks</c>: Akka's <c>Scheduler.Now</c> is the wall's time, and .NET's own are of another source than the drivers'.</summary>
+    [Fact]
+    public void The_actor_shell_reads_no_clock_by_itself() =>
+        Assert.Empty(Calls("Dmm.Actors", @"^System\.(DateTime|DateTimeOffset)$", @"^get_(Now|UtcNow|Today)\(\)$")
+            .Concat(Calls("Dmm.Actors", @"^System\.TimeProvider$", @"^(GetUtcNow|GetTimestamp|GetLocalNow|GetElapsedTime)\("))
+            .Concat(Calls("Dmm.Actors", @"^Akka\.Actor\.ITimeProvider$", "^get_"))
+            .Concat(Calls("Dmm.Actors", @"^System\.(Environment|Diagnostics\.Stopwatch)$", "^(get_TickCount|get_TickCount64|GetTimestamp|StartNew)\\(")));
+
+    /// <summary>A wait, an age or a deadline that is reckoned in times of day is wrong by whatever somebody sets the host's clock by.</summary>
+    [Fact]
+    public void Drivers_and_daemon_take_the_walls_time_for_people_and_for_the_journal_alone() =>
+        Assert.Equal(
+            ["Dmm.Daemon.Api.Explanations", "Dmm.Daemon.Journals.JournalStore", "Dmm.Hypervisors.Simulation.SimulatedHypervisor"],
+            new[] { "Dmm.Hypervisors", "Dmm.Daemon" }
+                .SelectMany(name => Calls(name, @"^System\.(DateTime|DateTimeOffset|TimeProvider)$", @"^(get_(Now|UtcNow|Today)\(\)|Get(UtcNow|LocalNow)\()"))
+                .Select(call => call.Split('+', '/')[0])
+                .Distinct()
+                .Order(StringComparer.Ordinal));
 
     [Fact]
     public void Core_never_asks_what_time_it_is()
@@ -55,7 +95,7 @@ public sealed class LayerTests
     [Fact]
     public void The_actor_shell_knows_no_edge() =>
         Hold(Types().That().ResideInNamespaceMatching(@"^Dmm\.Actors(\..*)?$").Should().NotDependOnAny(
-            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Dmm\.(Hypervisors|Daemon|Settings|Contracts|Cli|Lab)|Microsoft\.AspNetCore|System\.(IO|Net))(\..*)?$")));
+            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Dmm\.(Files|Hypervisors|Daemon|Settings|Contracts|Cli|Lab)|Microsoft\.AspNetCore|System\.(IO|Net))(\..*)?$")));
 
     [Fact]
     public void Drivers_know_no_actors() =>
@@ -79,6 +119,13 @@ public sealed class LayerTests
     [InlineData(@"^Dmm\.Daemon(\..*)?$", @"^Microsoft\.AspNetCore(\..*)?$")]
     public void A_rule_that_does_not_hold_is_found_to_be_broken(string who, string whom) =>
         Assert.False(Types().That().ResideInNamespaceMatching(who).Should().NotDependOnAny(Types(includeReferenced: true).That().ResideInNamespaceMatching(whom)).HasNoViolations(House));
+
+    /// <summary>The types of an assembly that call such a member.</summary>
+    private static IEnumerable<string> Calls(string assembly, string type, string member) => House.Types
+        .Where(t => t.FullName.StartsWith(assembly + ".", StringComparison.Ordinal))
+        .Where(t => t.Members.SelectMany(m => m.MemberDependencies).OfType<MethodCallDependency>().Any(call =>
+            Regex.IsMatch(call.TargetMember.DeclaringType.FullName, type) && Regex.IsMatch(call.TargetMember.Name, member)))
+        .Select(t => t.FullName);
 
     private static void Hold(IArchRule rule) => rule.Check(House);
 }

@@ -33,7 +33,7 @@ public sealed class TcpTests
     }
 
     /// <summary>Below those that connections are given by themselves (ip_local_port_range, from 32768 on): one of these could be taken until the daemon listens.</summary>
-    private static int FreePort()
+    internal static int FreePort()
     {
         while (true)
         {

@@ -33,6 +33,19 @@ public sealed class ActorSimulationTests(ITestOutputHelper output)
         Live(seed, 8_000);
     }
 
+    /// <summary>What made DMM take intervals from the host's time of day would be found: all stands still for as long as it was set back.</summary>
+    [Fact]
+    [Trait(Category.Name, Category.Long)]
+    public void A_daemon_that_goes_by_the_hosts_time_of_day_is_found_out()
+    {
+        SimulationResult Of(ulong seed, bool oneClock) => new ActorSimulation().Run(new() { Seed = seed, Steps = 80_000, OneClock = oneClock }, HistoryLog.Nothing, CancellationToken.None);
+        var found = Enumerable.Range(1, 8).Select(seed => Of((ulong)seed, true)).FirstOrDefault(result => result.Violation is not null);
+        Assert.NotNull(found);
+        output.WriteLine($"seed {found.Seed}: {found.Violation}");
+        Assert.Contains("clock-step", found.Faults);
+        Assert.Null(Of(found.Seed, false).Violation);
+    }
+
     private static void IsOneHistory(long steps)
     {
         // Between the two, real time goes by and the pool's threads are elsewhere: a clock or a thread that sneaks in makes them differ.

@@ -44,9 +44,9 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
 
     private const ulong Seeds = 64;
 
-    /// <summary>From every state a VM may become lost or stopped.</summary>
+    /// <summary>From every state a VM may become lost, paused or stopped.</summary>
     private static void AreDrawn(IEnumerable<(VmPhase From, VmPhase To)> ways) =>
-        Assert.Equal("", string.Join(", ", ways.Except(Drawn()).Where(way => way.To is not (VmPhase.Lost or VmPhase.Stopped))));
+        Assert.Equal("", string.Join(", ", ways.Except(Drawn()).Where(way => way.To is not (VmPhase.Lost or VmPhase.Paused or VmPhase.Stopped))));
 
     private static void Same(IEnumerable<string> expected, IEnumerable<string> seen)
     {
@@ -95,6 +95,18 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
         Assert.DoesNotContain("floods", result.Faults);
     }
 
+    /// <summary>What made DMM take intervals from the host's time of day would be found: shrinks stand still for as long as it was set back.</summary>
+    [Fact]
+    public void A_daemon_that_goes_by_the_hosts_time_of_day_is_found_out()
+    {
+        SimulationResult Of(ulong seed, bool oneClock) => new CoreSimulation().Run(new() { Seed = seed, Steps = 20_000, OneClock = oneClock }, HistoryLog.Nothing, CancellationToken.None);
+        var found = Enumerable.Range(1, 60).Select(seed => Of((ulong)seed, true)).FirstOrDefault(result => result.Violation is not null);
+        Assert.NotNull(found);
+        output.WriteLine($"seed {found.Seed}: {found.Violation}");
+        Assert.Contains("clock-steps", found.Faults);
+        Assert.Null(Of(found.Seed, false).Violation);
+    }
+
     private static SimulationResult Live(ulong seed, long steps)
     {
         var (plan, log) = (new SimulationPlan { Seed = seed, Steps = steps }, new HistoryLog(60));
@@ -107,7 +119,7 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
     private static string History(ulong seed)
     {
         using var text = new StringWriter();
-        new CoreSimulation().Run(new() { Seed = seed, Steps = 15_000 }, new HistoryLog(0, text), CancellationToken.None);
+        new CoreSimulation().Run(new() { Seed = seed, Steps = 30_000 }, new HistoryLog(0, text), CancellationToken.None);
         return text.ToString();
     }
 }

@@ -23,7 +23,7 @@ public sealed class DmmSettingsTests
         Assert.Equal(0, settings.Http.Port);
         Assert.Equal("/var/lib/dmm/journal.db", settings.Journal.Path);
         Assert.Equal("/var/lib/dmm/simulation", settings.Simulation.Directory);
-        Assert.Equal(IPAddress.Loopback, settings.Cluster.Address);
+        Assert.Equal(IPAddress.Loopback, settings.Http.Address);
         Assert.Equal("WARNING", settings.AkkaConfig.GetString("akka.loglevel"));
         Assert.Null(settings.AkkaConfig.GetConfig("dmm"));
     }
@@ -128,6 +128,13 @@ public sealed class DmmSettingsTests
     [InlineData("\ndmm.coffee-machine.strength = 3", "/etc/dmm/dmm.conf, line 2, column 31: unknown setting dmm.coffee-machine.strength; reference.conf lists all there are")]
     [InlineData("dmm.hots {}", "/etc/dmm/dmm.conf, line 1, column 1: unknown setting dmm.hots; did you mean dmm.host?")]
     [InlineData("\"dmm.host.memory\" = 5G", "/etc/dmm/dmm.conf, line 1, column 21: unknown setting \"dmm.host.memory\"; did you mean dmm.host.memory?")]
+    [InlineData("akka.actor.provider = remote", "/etc/dmm/dmm.conf, line 1, column 23: akka.actor.provider is 'remote'; it must be local: this release runs one node alone, and Akka's own port has no lock")]
+    [InlineData("akka.actor.provider = \"Akka.Cluster.ClusterActorRefProvider, Akka.Cluster\"", "/etc/dmm/dmm.conf, line 1, column 23: akka.actor.provider is 'Akka.Cluster.ClusterActorRefProvider, Akka.Cluster'; it must be local: this release runs one node alone, and Akka's own port has no lock")]
+    [InlineData("akka { actor { provider = null } }", "/etc/dmm/dmm.conf, line 1, column 27: akka.actor.provider is null; it must be local: this release runs one node alone, and Akka's own port has no lock")]
+    [InlineData("akka { \"actor.provider\" = cluster }", "/etc/dmm/dmm.conf, line 1, column 27: akka.\"actor.provider\" is 'cluster'; it must be local: this release runs one node alone, and Akka's own port has no lock")]
+    [InlineData("akka.remote.dot-netty.tcp.port = 4053", "/etc/dmm/dmm.conf, line 1, column 34: akka.remote.dot-netty.tcp.port can't be set, as all of akka.remote: this release runs one node alone, and Akka's own port has no lock; leave it away")]
+    [InlineData("akka.cluster { roles = [a] }", "/etc/dmm/dmm.conf, line 1, column 24: akka.cluster.roles can't be set, as all of akka.cluster: this release runs one node alone, and Akka's own port has no lock; leave it away")]
+    [InlineData("akka.extensions = [\"A.B, C\"]", "/etc/dmm/dmm.conf, line 1, column 19: akka.extensions can't be set, as all of akka.extensions: this release runs one node alone, and Akka's own port has no lock; leave it away")]
     [InlineData("akka = 5", "akka in /etc/dmm/dmm.conf is '5'; it is a section, Akka's own")]
     public void A_bad_setting_is_one_line_with_what_was_found_and_what_would_be_right(string text, string line)
     {

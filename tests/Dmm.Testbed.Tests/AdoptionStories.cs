@@ -44,6 +44,33 @@ public sealed class AdoptionStories
         }
     }
 
+    /// <summary>By whichever of its control sockets, and by whatever links that is reached: two actors would pull at one balloon, and what it holds be claimed twice.</summary>
+    [Fact]
+    public async Task One_process_is_governed_under_one_name()
+    {
+        await using var host = await StartAsync(memoryMiB: 4096);
+        var own = await host.CreateAsync(host.Request("own"));
+        await using var foreign = await ForeignGuest.StartAsync(host, "foreign", "256M", []);
+        await host.Client.AdoptAsync("f1", new(foreign.Socket, MiB(128), MiB(256), null), host.Late);
+        var claims = (await host.Client.HostAsync(host.Late)).ClaimsBytes;
+        var link = host.Daemon.Folder.In("link.qmp");
+        File.CreateSymbolicLink(link, foreign.Second);
+
+        await RefusedAsync(foreign.Second, foreign.Pid, "f1");
+        await RefusedAsync(link, foreign.Pid, "f1");
+        var shown = await host.Client.VmAsync("own", host.Late);
+        await own.Eye.DisposeAsync();
+        await RefusedAsync(shown.OperatorQmp!, own.Pid, "own");
+        Assert.Equal(2, (await host.Client.VmsAsync(host.Late)).Length);
+        Assert.True((await host.Client.HostAsync(host.Late)).ClaimsBytes < claims + MiB(128), "what it holds is claimed twice");
+
+        async Task RefusedAsync(string socket, int pid, string name)
+        {
+            var refused = await Assert.ThrowsAsync<TestbedException>(() => host.Client.AdoptAsync("twice", new(socket, MiB(128), MiB(256), null), host.Late));
+            Assert.Contains($"process {pid} is governed as {name} already", refused.Message, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public async Task A_vm_that_can_not_be_launched_is_refused_in_qemus_own_words_and_leaves_nothing_behind()
     {

@@ -12,8 +12,6 @@ namespace Dmm.Testbed.Tests;
 /// </summary>
 public sealed class BareGuest : IAsyncDisposable
 {
-    public const string Usual = "console=ttyS0 quiet mitigations=off swiotlb=noforce init_on_alloc=0 no_timer_check memory_hotplug.memmap_on_memory=1";
-
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
 
     private readonly TestbedFolder _folder = new();
@@ -24,6 +22,11 @@ public sealed class BareGuest : IAsyncDisposable
     private VmHandle? _handle;
     private IVirtualMachine? _vm;
     private LoadClient? _load;
+
+    /// <summary>What users' guests boot with, but for how new memory goes online: for guests that have their own.</summary>
+    public static string Usual { get; } = string.Join(' ', QemuSettings.ShippedAppend.Split(' ').Where(word =>
+        !word.StartsWith("memhp_default_state=", StringComparison.Ordinal) && !word.StartsWith("memory_hotplug.online_policy=", StringComparison.Ordinal)
+        && !word.StartsWith("memory_hotplug.auto_movable_ratio=", StringComparison.Ordinal)));
 
     private BareGuest() => _hypervisor = new QemuHypervisor(
         new() { StateDirectory = _folder.Path, Accel = QemuAccel.Tcg }, TimeProvider.System);
@@ -39,8 +42,8 @@ public sealed class BareGuest : IAsyncDisposable
 
     public VmSizes Sizes => Seen<VmObservation.Sizes>()[^1].Value;
 
-    /// <param name="policy">Kernel options beside the usual ones.</param>
-    public static async Task<BareGuest> LaunchAsync(string policy = "memhp_default_state=online memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_ratio=50")
+    /// <param name="policy">Kernel options beside the usual ones; null: as users' guests boot.</param>
+    public static async Task<BareGuest> LaunchAsync(string? policy = null)
     {
         var image = await GuestImage.EnsureAsync(_ => { }, CancellationToken.None);
         var guest = new BareGuest();
@@ -49,7 +52,7 @@ public sealed class BareGuest : IAsyncDisposable
             Id = VmId.Parse("bare"),
             Policy = new(Mi(128), Mi(2048)),
             Boot = Mi(256),
-            Medium = new BootMedium.KernelBoot(image.Kernel, image.Initrd, $"{Usual} {policy}"),
+            Medium = new BootMedium.KernelBoot(image.Kernel, image.Initrd, policy is null ? QemuSettings.ShippedAppend : $"{Usual} {policy}"),
             Channels = [new(LoadClient.Port, guest._folder.In("load"))],
         };
         return await guest.BeginAsync(() => guest._hypervisor.LaunchAsync(spec, guest.Late));

@@ -38,6 +38,9 @@ internal sealed class ControlGroup : IDisposable
         }
     }
 
+    /// <summary>Where a process writes its pid to enter it.</summary>
+    public string Members => Path.Combine(_path, "cgroup.procs");
+
     public void TakeIn(int pid) => File.WriteAllText(Path.Combine(_path, "cgroup.procs"), pid.ToString(CultureInfo.InvariantCulture));
 
     /// <summary>Those who are in it are let out: a group goes only when it is empty.</summary>

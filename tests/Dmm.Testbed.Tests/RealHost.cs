@@ -33,10 +33,14 @@ public sealed class RealHost : IAsyncDisposable
 
     public CancellationToken Late => _late.Token;
 
-    public static async Task<RealHost> StartAsync(long memoryMiB, string more = "", TimeSpan? limit = null)
+    /// <param name="environment">Of the daemon.</param>
+    public static async Task<RealHost> StartAsync(
+        long memoryMiB, string more = "", TimeSpan? limit = null, IReadOnlyDictionary<string, string>? environment = null)
     {
         var image = await GuestImage.EnsureAsync(_ => { }, CancellationToken.None);
         var host = new RealHost(new(new() { HostMemory = MemorySize.FromMiB(memoryMiB), Cushion = MemorySize.FromMiB(16), More = more }), image, limit ?? TimeSpan.FromMinutes(8));
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+            host.Daemon.Environment[name] = value;
         try
         {
             await host.Daemon.StartAsync(host.Late);

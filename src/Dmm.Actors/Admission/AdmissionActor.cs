@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Dmm.Actors.Hosts;
+using Dmm.Core;
 using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Admission;
@@ -12,15 +13,16 @@ public sealed class AdmissionActor : ReceiveActor, IWithTimers
 {
     private readonly IActorRef _host;
     private readonly AdmissionSettings _settings;
+    private readonly TimeProvider _time;
     private readonly Dictionary<VmId, (IActorRef Asker, AdmissionProtocol.CreateVm Request)> _asked = [];
     private readonly Dictionary<VmId, IActorRef> _cancelling = [];
 
     /// <summary>Those that wait, and those whose memory is set aside.</summary>
     private readonly Dictionary<VmId, bool> _provided = [];
 
-    public AdmissionActor(IActorRef host, AdmissionSettings settings)
+    public AdmissionActor(IActorRef host, AdmissionSettings settings, TimeProvider time)
     {
-        (_host, _settings) = (host, settings);
+        (_host, _settings, _time) = (host, settings, time);
         Receive<AdmissionProtocol.CreateVm>(Create);
         Receive<HostProtocol.RequestRecorded>(Recorded);
         Receive<RecordRefused>(refused =>
@@ -47,7 +49,7 @@ public sealed class AdmissionActor : ReceiveActor, IWithTimers
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    public static Props Props(IActorRef host, AdmissionSettings settings) => Akka.Actor.Props.Create(() => new AdmissionActor(host, settings));
+    public static Props Props(IActorRef host, AdmissionSettings settings, TimeProvider time) => Akka.Actor.Props.Create(() => new AdmissionActor(host, settings, time));
 
     /// <summary>The host's refusal of <see cref="HostProtocol.RecordRequest"/>, with the name that it is about.</summary>
     public sealed record RecordRefused(VmId Vm, HostProtocol.Refused Refusal);
@@ -78,7 +80,7 @@ public sealed class AdmissionActor : ReceiveActor, IWithTimers
         var timeout = request.Timeout ?? _settings.Deadline;
         _asked[vm] = (Sender, request);
         Timers.StartSingleTimer(vm, new DeadlinePassed(vm), timeout);
-        _host.Tell(new HostProtocol.RecordRequest(request.Spec, request.Overhead, request.ImageNeeds, Context.System.Scheduler.Now + timeout));
+        _host.Tell(new HostProtocol.RecordRequest(request.Spec, request.Overhead, request.ImageNeeds, Clocks.MomentOf(_time) + timeout));
     }
 
     private void Recorded(HostProtocol.RequestRecorded recorded)
@@ -97,7 +99,7 @@ public sealed class AdmissionActor : ReceiveActor, IWithTimers
             _provided[wanted.Vm] = wanted.Provided;
             if (wanted.Provided)
                 continue;
-            var left = wanted.Deadline - Context.System.Scheduler.Now;
+            var left = wanted.Deadline - Clocks.MomentOf(_time);
             Timers.StartSingleTimer(wanted.Vm, new DeadlinePassed(wanted.Vm), left > TimeSpan.Zero ? left : TimeSpan.Zero);
         }
     }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Dmm.Actors.Hosts;
+using Dmm.Core;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
@@ -18,7 +19,7 @@ public static class AdmissionProtocol
     public sealed record Restore(ImmutableArray<Wanted> Queue);
 
     /// <param name="Provided">Its memory is set aside.</param>
-    public sealed record Wanted(VmId Vm, DateTimeOffset Deadline, bool Provided);
+    public sealed record Wanted(VmId Vm, Moment Deadline, bool Provided);
 
     /// <summary>From the host: its memory is set aside; the deadline no longer ends it.</summary>
     public sealed record Provided(VmId Vm);

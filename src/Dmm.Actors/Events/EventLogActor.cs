@@ -1,16 +1,19 @@
 using System.Collections.Immutable;
 using System.Threading.Channels;
 using Akka.Actor;
+using Dmm.Core;
 
 namespace Dmm.Actors.Events;
 
-/// <summary>What happened, and why: the last so many happenings, numbered, for <c>dmm events</c>.</summary>
+/// <summary>
+/// What happened, and why: the last so many happenings, numbered, for <c>dmm events</c>. What is kept and told decides <see
+/// cref="EventBook"/>.
+/// </summary>
 public sealed class EventLogActor : ReceiveActor
 {
-    public sealed record Numbered(long Sequence, Happening Happening);
-
     /// <param name="AfterSequence">Only those after it.</param>
-    public sealed record Read(DateTimeOffset? Since, long AfterSequence = 0);
+    /// <param name="Last">No more than so many, the last ones.</param>
+    public sealed record Read(DateTimeOffset? Since, long AfterSequence = 0, int Last = int.MaxValue);
 
     public sealed record Events(ImmutableArray<Numbered> Items);
 
@@ -19,29 +22,25 @@ public sealed class EventLogActor : ReceiveActor
 
     public sealed record Unfollow(ChannelWriter<Numbered> Writer);
 
-    private readonly Queue<Numbered> _kept = new();
     private readonly List<ChannelWriter<Numbered>> _followers = [];
-    private long _sequence;
 
-    public EventLogActor(int keep)
+    public EventLogActor(int keep, TimeProvider time)
     {
+        var book = new EventBook(keep);
         Receive<Happening>(happening =>
         {
-            var numbered = new Numbered(++_sequence, happening);
-            _kept.Enqueue(numbered);
-            if (_kept.Count > keep)
-                _kept.Dequeue();
+            if (book.Take(happening, Clocks.MomentOf(time) - Moment.Origin) is not { } numbered)
+                return;
             foreach (var follower in _followers)
                 follower.TryWrite(numbered);
         });
-        Receive<Read>(read => Sender.Tell(new Events(
-            [.. _kept.Where(e => e.Sequence > read.AfterSequence && (read.Since is null || e.Happening.At >= read.Since))])));
+        Receive<Read>(read => Sender.Tell(new Events([.. book.Read(read.Since, read.AfterSequence).TakeLast(read.Last)])));
         Receive<Follow>(follow => { _followers.Add(follow.Writer); });
         Receive<Unfollow>(unfollow => { _followers.Remove(unfollow.Writer); });
     }
 
     /// <remarks>It is to listen to <see cref="Happening"/>.</remarks>
-    public static Props Props(int keep) => Akka.Actor.Props.Create(() => new EventLogActor(keep));
+    public static Props Props(int keep, TimeProvider time) => Akka.Actor.Props.Create(() => new EventLogActor(keep, time));
 
     protected override void PostStop()
     {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Dmm.Core;
 using Dmm.Core.Arbitration;
 using Dmm.Core.Demand;
 using Dmm.Core.Memory;
@@ -7,7 +8,7 @@ using Dmm.Core.Vms;
 namespace Dmm.Actors.Explaining;
 
 /// <summary>What a guest had said last when a decision was made.</summary>
-public sealed record Said(DateTimeOffset At, SampleSource Source, MemorySize Available, MemorySize Total, MemorySize Swapped);
+public sealed record Said(Moment At, SampleSource Source, MemorySize Available, MemorySize Total, MemorySize Swapped);
 
 /// <summary>What one plan decided of one VM, and on what. About 400 bytes; kept as it is, so that it can be told later what was known then and not what would follow now.</summary>
 public sealed record Decision
@@ -16,7 +17,8 @@ public sealed record Decision
     private const double Noticed = 0.1;
     private static readonly MemorySize Least = MemorySize.FromMiB(32);
 
-    public required DateTimeOffset At { get; init; }
+    /// <summary>By both clocks: a person asks by the wall's, ages are told by the other.</summary>
+    public required Clocks At { get; init; }
 
     public VmPhase? Phase { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Dmm.Core;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
@@ -59,25 +60,29 @@ public sealed class DecisionLog(ExplainKeep keep)
             Age(planned);
     }
 
-    /// <param name="at">Null: now, by the last plan.</param>
-    public Explanation Explain(VmId vm, DateTimeOffset? at, DateTimeOffset now)
+    /// <param name="at">By the wall's clock, as it went then; of several times that it showed the same, the last. Null: now, by the last plan, whatever the wall's clock shows.</param>
+    public Explanation Explain(VmId vm, DateTimeOffset? at, Clocks now)
     {
+        var asked = at is { } wall ? new(now.MomentOf(wall), wall) : now;
         if (!_lines.TryGetValue(vm, out var line))
-            return new(vm, at ?? now, null, null);
-        var asked = at ?? now;
+            return new(vm, asked, null, null);
         var since = line.Kept[0].At;
-        if (asked < since || line.GoneAt <= asked)
+        var index = at is null ? line.Kept.Count - 1 : line.Kept.FindLastIndex(d => d.At.Wall <= at);
+        if (index < 0 || (at is null ? line.GoneAt is not null : line.GoneAt?.Wall <= at))
             return new(vm, asked, null, since);
-        var index = line.Kept.FindLastIndex(d => d.At <= asked);
         var past = line.Kept.GetRange(0, index + 1);
-        var from = asked - Late;
-        var late = past.SkipWhile(d => d.At < from).ToList();
-        return new(vm, asked, asked >= line.Latest.At ? line.Latest : past[^1], since)
+        var last = index == line.Kept.Count - 1 && !(at < line.Latest.At.Wall) ? line.Latest : past[^1];
+        if (at is { } then)
+            asked = new(last.At.Now + (then - last.At.Wall), then);
+        var from = asked.Now - Late;
+        var late = past.SkipWhile(d => d.At.Now < from).ToList();
+        return new(vm, asked, last, since)
         {
             Before = [.. Enumerable.Reverse(past).Where(d => !d.Payments.IsEmpty).Take(Changes)],
             Got = Sum(late, p => p.To == vm, p => p.From),
             Gave = Sum(late, p => p.From == vm, p => p.To),
-            While = since > from ? asked - since : Late,
+            Until = line.Until,
+            While = since.Now > from ? asked.Now - since.Now : Late,
         };
     }
 
@@ -152,17 +157,17 @@ public sealed class DecisionLog(ExplainKeep keep)
 
     private void Age(Planned planned)
     {
-        var oldest = planned.At - keep.Keep;
+        var oldest = planned.At.Now - keep.Keep;
         foreach (var (vm, line) in _lines)
         {
             line.GoneAt = planned.State.Vms.ContainsKey(vm) ? null : line.GoneAt ?? planned.At;
 
             // The last before that time still tells how things stood then.
-            if (line.Kept.Count > 1 && line.Kept[1].At <= oldest)
-                line.Kept.RemoveRange(0, line.Kept.FindLastIndex(d => d.At <= oldest));
+            if (line.Kept.Count > 1 && line.Kept[1].At.Now <= oldest)
+                line.Kept.RemoveRange(0, line.Kept.FindLastIndex(d => d.At.Now <= oldest));
         }
 
-        var gone = _lines.Where(l => l.Value.GoneAt is not null).OrderByDescending(l => l.Value.GoneAt).Select((l, i) => (l.Key, Old: i >= Gone || l.Value.GoneAt < oldest)).ToList();
+        var gone = _lines.Where(l => l.Value.GoneAt is not null).OrderByDescending(l => l.Value.GoneAt?.Now).Select((l, i) => (l.Key, Old: i >= Gone || l.Value.GoneAt?.Now < oldest)).ToList();
         foreach (var (vm, _) in gone.Where(g => g.Old))
             _lines.Remove(vm);
         if (gone.Exists(g => g.Old) && _lines.Count > 0)
@@ -174,8 +179,19 @@ public sealed class DecisionLog(ExplainKeep keep)
         public List<Decision> Kept { get; } = [first];
 
         /// <summary>As of the last plan, whether it says anything new or not.</summary>
-        public Decision Latest { get; set; } = first;
+        public Decision Latest
+        {
+            get;
+            set
+            {
+                field = value;
+                Until = value.At.Wall > Until ? value.At.Wall : Until;
+            }
+        } = first;
 
-        public DateTimeOffset? GoneAt { get; set; }
+        /// <summary>The latest that the wall's clock ever showed at a plan: it may have been set back since.</summary>
+        public DateTimeOffset Until { get; private set; } = first.At.Wall;
+
+        public Clocks? GoneAt { get; set; }
     }
 }

@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Dmm.Core;
 using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Explaining;
@@ -10,11 +11,11 @@ public sealed class DecisionLogActor : ReceiveActor
 
     private readonly DecisionLog _log;
 
-    public DecisionLogActor(ExplainKeep keep)
+    public DecisionLogActor(ExplainKeep keep, TimeProvider time)
     {
         _log = new(keep);
         Receive<Planned>(_log.Take);
-        Receive<Explain>(explain => Sender.Tell(_log.Explain(explain.Vm, explain.At, Context.System.Scheduler.Now)));
+        Receive<Explain>(explain => Sender.Tell(_log.Explain(explain.Vm, explain.At, Clocks.Read(time))));
     }
 
     /// <summary>Answered by <see cref="Explanation"/>.</summary>
@@ -22,5 +23,5 @@ public sealed class DecisionLogActor : ReceiveActor
     public sealed record Explain(VmId Vm, DateTimeOffset? At);
 
     /// <remarks>It is to listen to <see cref="Planned"/>.</remarks>
-    public static Props Props(ExplainKeep keep) => Akka.Actor.Props.Create(() => new DecisionLogActor(keep));
+    public static Props Props(ExplainKeep keep, TimeProvider time) => Akka.Actor.Props.Create(() => new DecisionLogActor(keep, time));
 }

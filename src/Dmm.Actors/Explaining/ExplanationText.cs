@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using Dmm.Core;
 using Dmm.Core.Arbitration;
 using Dmm.Core.Demand;
 using Dmm.Core.Memory;
@@ -27,11 +28,11 @@ public static class ExplanationText
     {
         if (explanation.Decision is not { } decision)
             return [];
-        var holds = decision.Holds.Select(hold => new ExplanationLine(TopicOf(hold.Kind), HoldOf(hold, explanation.At))).ToLookup(line => line.Topic);
+        var holds = decision.Holds.Select(hold => new ExplanationLine(TopicOf(hold.Kind), HoldOf(hold, explanation.At.Now))).ToLookup(line => line.Topic);
         var lines = ImmutableArray.CreateBuilder<ExplanationLine>();
         lines.Add(new("memory", Memory(decision)));
         lines.AddRange(holds[Problem]);
-        lines.Add(new("guest", Guest(decision, explanation.At)));
+        lines.Add(new("guest", Guest(decision, explanation.At.Now)));
         if (decision.Forecast is { } forecast)
         {
             lines.Add(new("wants", Wants(forecast)));
@@ -53,8 +54,8 @@ public static class ExplanationText
     public static ImmutableArray<ExplanationLine> Of(DateTimeOffset decidedAt, PromiseChange change, ImmutableArray<Payment> payments, Explanation e)
     {
         var lines = ImmutableArray.CreateBuilder<ExplanationLine>();
-        lines.Add(new("memory", $"promised {change.Granted}{(change.Target == change.Granted ? "" : $", told to become {change.Target}")}, {Age(e.At - decidedAt)} before"));
-        lines.Add(new("rule", RuleOf(new() { At = decidedAt, Policy = new(change.Target, change.Target), Promise = new(change.Granted, change.Target), Planned = change.Target, Ruling = change.Ruling, Urgent = change.Urgent })));
+        lines.Add(new("memory", $"promised {change.Granted}{(change.Target == change.Granted ? "" : $", told to become {change.Target}")}, {Age(e.At.Wall - decidedAt)} before"));
+        lines.Add(new("rule", RuleOf(new() { At = new(e.At.MomentOf(decidedAt), decidedAt), Policy = new(change.Target, change.Target), Promise = new(change.Granted, change.Target), Planned = change.Target, Ruling = change.Ruling, Urgent = change.Urgent })));
         Add("got", payments.Where(p => p.To == e.Vm).Select(p => $"{p.Size} from {p.From?.Name ?? "free memory"}"));
         Add("gave", payments.Where(p => p.From == e.Vm).Select(p => $"{p.Size} to {p.To?.Name ?? "free memory"}"));
         lines.Add(new("note", "from the journal: what its guest had said, what was foreseen and what was held back is not known any more"));
@@ -77,7 +78,7 @@ public static class ExplanationText
         return $"{d.Actual}{wants}; {told}; {d.Phase?.ToString().ToLowerInvariant() ?? "not heard of yet"}";
     }
 
-    private static string Guest(Decision d, DateTimeOffset asked)
+    private static string Guest(Decision d, Moment asked)
     {
         if (d.Guest is not { } said)
             return "has said nothing of itself: neither its agent nor its balloon speaks";
@@ -124,7 +125,7 @@ public static class ExplanationText
         _ => HeldBack,
     };
 
-    public static string HoldOf(Hold h, DateTimeOffset asked) => h.Kind switch
+    public static string HoldOf(Hold h, Moment asked) => h.Kind switch
     {
         HoldKind.Operator => "DMM decides again after 'dmm vm resize NAME auto'",
         HoldKind.Policy => $"dmm.policy = {h.Word}: not DMM's own law",
@@ -133,6 +134,7 @@ public static class ExplanationText
         HoldKind.Stopping => "it is being stopped: nothing is asked of it any more",
         HoldKind.Stuck => $"stuck{Because(h)}; it is asked again and again",
         HoldKind.Uncooperative => $"uncooperative{Because(h)}; its claim stays whole and nobody waits for it until it moves",
+        HoldKind.Paused => $"its guest does not run{Because(h)}; nothing is asked of it, and it keeps what it holds",
         HoldKind.Lost => $"its hypervisor can't be reached{Because(h)}; it keeps what it holds",
         HoldKind.Unforeseen => "nobody says what its guest needs: it stays as it is",
         HoldKind.Deficit => $"the host lacks {h.Size} for what is claimed already: nothing is granted until it fits ('dmm host show')",
@@ -162,7 +164,7 @@ public static class ExplanationText
 
     private static string MovesOf(Moves moves, Explanation e, string to) =>
         $"{moves.Total}{to}{string.Join(", ", moves.Shares.Select(s => moves.Shares.Length == 1 ? NameOf(s) : $"{NameOf(s)} ({s.Size})"))} "
-        + $"in the last {Age(e.While)}, the last of it {Age(e.At - moves.Last)} before";
+        + $"in the last {Age(e.While)}, the last of it {Age(e.At.Now - moves.Last.Now)} before";
 
     private static string NameOf(Share share) => share.Peer?.Name ?? "free memory";
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Dmm.Core;
 using Dmm.Core.Memory;
 
 namespace Dmm.Actors.Explaining;
@@ -24,6 +25,7 @@ public enum HoldKind
     Uncooperative,
 
     Lost,
+    Paused,
 
     /// <summary>Nobody says what its guest needs.</summary>
     Unforeseen,
@@ -73,5 +75,5 @@ public sealed record Hold(HoldKind Kind, MemorySize Size = default, string? Word
     /// <summary>Who is to give what is waited for.</summary>
     public ImmutableArray<Giver> From { get; init; } = [];
 
-    public DateTimeOffset? Since { get; init; }
+    public Moment? Since { get; init; }
 }

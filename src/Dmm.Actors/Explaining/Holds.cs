@@ -18,7 +18,7 @@ public static class Holds
     {
         public VmProtocol.Report? Report => Planned.Reports.GetValueOrDefault(Bid.Vm);
 
-        public Forecast? Forecast => HostPlanner.Fresh(Planned.Forecasts.GetValueOrDefault(Bid.Vm), Planned.At);
+        public Forecast? Forecast => HostPlanner.Fresh(Planned.Forecasts.GetValueOrDefault(Bid.Vm), Planned.At.Now);
 
         /// <summary>What it would get if there were no bound but the guest's own demand.</summary>
         public MemorySize Wanted => Vm.OperatorTarget ?? Forecast?.Demand.RoundUp(Planned.Settings.Step) ?? Bid.Want;
@@ -54,6 +54,7 @@ public static class Holds
             VmPhase.Stuck => HoldKind.Stuck,
             VmPhase.Uncooperative => HoldKind.Uncooperative,
             VmPhase.Lost => HoldKind.Lost,
+            VmPhase.Paused => HoldKind.Paused,
             _ => report.Standing is null ? HoldKind.Unheard : null,
         };
         if (kind is { } standing)

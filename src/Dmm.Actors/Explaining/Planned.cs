@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Vms;
+using Dmm.Core;
 using Dmm.Core.Demand;
 using Dmm.Core.Vms;
 
@@ -12,11 +13,11 @@ namespace Dmm.Actors.Explaining;
 /// <param name="Held">Who has a new target and waits for its turn, and since when.</param>
 /// <param name="Settings">As they were for this plan, with the cushion of that moment.</param>
 public sealed record Planned(
-    DateTimeOffset At,
+    Clocks At,
     bool Tick,
     HostPlan Plan,
     HostState State,
     ImmutableDictionary<VmId, VmProtocol.Report> Reports,
     ImmutableDictionary<VmId, Forecast> Forecasts,
-    ImmutableSortedDictionary<VmId, DateTimeOffset> Held,
+    ImmutableSortedDictionary<VmId, Moment> Held,
     HostSettings Settings);

@@ -22,6 +22,23 @@ public static class History
 {
     private const int Marks = 50;
 
+    /// <summary>A host that was off, or whose clock was set, for longer than this part of <see cref="HistoryKeep.Keep"/> is taken to have been so for that long.</summary>
+    private const double MostAway = 0.1;
+
+    /// <summary>
+    /// What time it is for the history when a daemon starts; from there on the monotonic clock counts. A clock that is set years forward must not make all history old at once,
+    /// and one that is set back must not keep it for ever: ages go on from the last mark.
+    /// </summary>
+    public static DateTimeOffset Start(ImmutableArray<HistoryMark> marks, DateTimeOffset wall, HistoryKeep keep)
+    {
+        if (marks.IsEmpty)
+            return wall;
+        var last = marks[^1].At;
+        return wall < last ? last
+            : wall - last > keep.Keep * MostAway ? last + (keep.Keep * MostAway)
+            : wall;
+    }
+
     /// <summary>Notes how old the events up to a snapshot are, unless the last mark is near.</summary>
     public static ImmutableArray<HistoryMark> Note(ImmutableArray<HistoryMark> marks, HistoryMark snapshot, HistoryKeep keep) =>
         !marks.IsEmpty && snapshot.At - marks[^1].At < keep.Keep / Marks && snapshot.Sequence - marks[^1].Sequence < keep.Most / Marks

@@ -27,13 +27,14 @@ public sealed partial class HostActor
         if (RefusalOf(request.Spec, request.Overhead, request.ImageNeeds) is { } refusal)
         {
             if (refusal.Kind == HostProtocol.RefusalKind.Refused)
-                Happened(new(Now, "admissionRefused", id, refusal.Why));
+                Happened(new(Wall, "admissionRefused", id, refusal.Why));
             Sender.Tell(new AdmissionActor.RecordRefused(id, refusal));
             return;
         }
 
         var sender = Sender;
-        var requested = new VmRequested(Now, request.Spec, request.Overhead, request.Deadline)
+        var now = Clocks;
+        var requested = new VmRequested(now.Wall, request.Spec, request.Overhead, now.WallOf(request.Deadline))
         {
             Number = HostAdmissions.NextNumber(_state),
             ImageNeeds = request.ImageNeeds,
@@ -58,7 +59,7 @@ public sealed partial class HostActor
     /// <summary>The queue's next step, one at a time; after it the next plan looks for more.</summary>
     private bool StepAdmissions()
     {
-        if (HostAdmissions.Next(_state, _reports, _forecasts, _movers, SettingsNow, Now) is not { } step)
+        if (HostAdmissions.Next(_state, _reports, _forecasts, _movers, SettingsNow, Clocks) is not { } step)
             return false;
         Record(step, _ =>
         {
@@ -85,7 +86,14 @@ public sealed partial class HostActor
             return;
         }
 
-        Record(new VmLaunched(Now, launched.Vm, launched.Handle), _ =>
+        // What runs under its name was taken in under another one meanwhile.
+        if (_state.GovernedAs(launched.Handle) is { } other)
+        {
+            EndAdmission(launched.Vm, AdmissionEnd.Failed, $"{launched.Handle.Whereabouts()}, which its launch found, is governed as {other} already");
+            return;
+        }
+
+        Record(new VmLaunched(Wall, launched.Vm, launched.Handle), _ =>
         {
             _admission.Tell(new AdmissionProtocol.Finished(launched.Vm, null));
             QueuePlan();
@@ -108,7 +116,7 @@ public sealed partial class HostActor
             EndAdmission(giveUp.Vm, giveUp.End, giveUp.End == AdmissionEnd.Expired ? HostAdmissions.WhyExpired(admission, _state) : giveUp.Why);
     }
 
-    private void EndAdmission(VmId vm, AdmissionEnd end, string why) => Record(HostEnds.EndOf(_state.Admissions[vm], end, why, _settings.Returns, Now), _ =>
+    private void EndAdmission(VmId vm, AdmissionEnd end, string why) => Record(HostEnds.EndOf(_state.Admissions[vm], end, why, _settings.Returns, Clocks), _ =>
     {
         _admission.Tell(new AdmissionProtocol.Finished(vm, end));
         Release(vm);

@@ -22,11 +22,12 @@ public sealed partial class HostActor
 
     private void Adopt(HostProtocol.AdoptVm adopt)
     {
-        var (id, size) = (adopt.Handle.Id, adopt.Ceiling + adopt.Overhead);
+        var id = adopt.Handle.Id;
+        var size = MemorySize.Max(adopt.Ceiling + adopt.Overhead, adopt.Resident ?? MemorySize.Zero);
         // What one that was let go of holds is taken already.
         var known = _state.LetGoAs(adopt.Handle);
-        var free = known is { } name ? _state.Ledger.Gone(name).Free : _state.Ledger.Free;
-        if (InUse(id) is { } conflict)
+        var ledger = known is { } name ? _state.Ledger.Gone(name) : _state.Ledger;
+        if ((InUse(id) ?? Governed(adopt)) is { } conflict)
         {
             Sender.Tell(conflict);
         }
@@ -38,20 +39,36 @@ public sealed partial class HostActor
         {
             Sender.Tell(overcommitted);
         }
-        else if (size > free)
+        else if (size > ledger.Free)
         {
             Refuse(HostProtocol.RefusalKind.Refused,
-                $"{id} can become {adopt.Ceiling} as its devices stand and costs about {adopt.Overhead} beside, but only {free} of dmm.host.memory {_state.Ledger.HostMemory} are free");
+                $"{id} can become {adopt.Ceiling} as its devices stand and costs about {adopt.Overhead} beside{(size > adopt.Ceiling + adopt.Overhead ? $", and its process holds {size}" : "")}, "
+                    + $"but only {ledger.Free} of dmm.host.memory {ledger.HostMemory} are free");
+        }
+        else if (NotGuaranteed(ledger, id, adopt.Policy.Min, adopt.Overhead) is { } missing)
+        {
+            Sender.Tell(missing);
         }
         else
         {
             var sender = Sender;
-            Record(new VmAdopted(Now, adopt.Policy, adopt.Handle, adopt.Ceiling, adopt.Overhead), _ =>
+            Record(new VmAdopted(Wall, adopt.Policy, adopt.Handle, adopt.Ceiling, adopt.Overhead), _ =>
             {
+                if (adopt.Resident is { } resident)
+                    _state = _state with { Ledger = _state.Ledger.Holds(id, resident) };
                 Spawn(id);
-                sender.Tell(new HostProtocol.Done(id, $"adopted with {adopt.Ceiling}", []));
+                sender.Tell(new HostProtocol.Done(id, $"adopted with {adopt.Ceiling}", adopt.Notes));
             });
         }
+    }
+
+    /// <summary>One process under two names would be claimed twice, and two actors would pull at one balloon.</summary>
+    private HostProtocol.Refused? Governed(HostProtocol.AdoptVm adopt)
+    {
+        var name = _state.GovernedAs(adopt.Handle)
+            // Its launch may still be under way: then its process is not known here yet.
+            ?? (adopt.LaunchedAs is { } launched && (_state.Vms.ContainsKey(launched) || _state.Admissions.ContainsKey(launched)) ? launched : null);
+        return name is { } governed ? new(HostProtocol.RefusalKind.Conflict, $"{adopt.Handle.Whereabouts()} is governed as {governed} already") : null;
     }
 
     private void SetPolicy(HostProtocol.SetPolicy set)
@@ -84,17 +101,17 @@ public sealed partial class HostActor
         {
             Refuse(HostProtocol.RefusalKind.Refused, $"{set.Vm}: max {set.Max} is more than the {most} that its devices, and those that can be added while it runs, allow");
         }
-        else if (set.Min > vm.Policy.Min && MissingForMin(set.Vm, policy.Min) is { IsZero: false } missing)
+        else if (set.Min > vm.Policy.Min && NotGuaranteed(_state.Ledger, set.Vm, policy.Min, vm.Overhead) is { } missing)
         {
-            Refuse(HostProtocol.RefusalKind.Refused, $"{set.Vm}: min {policy.Min} can't be guaranteed: with the peers' mins {missing} are missing on this host");
+            Sender.Tell(missing);
         }
         else
         {
             var restart = set.Restart ?? vm.Spec?.Restart;
             var (sender, text) = (Sender, $"min {policy.Min}, max {policy.Max}, shares {policy.Shares}{(restart is { } r ? $", restart {HostHappenings.Words(r)}" : "")}");
             if (set.Restart is { } wanted)
-                Record(new RestartSet(Now, set.Vm, wanted), _ => { });
-            Record(new PolicySet(Now, set.Vm, policy), _ =>
+                Record(new RestartSet(Wall, set.Vm, wanted), _ => { });
+            Record(new PolicySet(Wall, set.Vm, policy), _ =>
             {
                 sender.Tell(new HostProtocol.Done(set.Vm, text, LimitNotes(report, set.Max)));
                 QueuePlan();
@@ -130,8 +147,10 @@ public sealed partial class HostActor
                 notes = [$"{size} was rounded to {target}, {(whole ? $"its base and whole blocks of {block}" : $"a multiple of the block of {block}")}"];
         }
 
+        if (_reports.GetValueOrDefault(resize.Vm)?.Capabilities?.Keeps is { } keeps && target < vm.Promise.Granted)
+            notes = notes.Add($"what it gives does not come back to the host: {keeps}");
         var sender = Sender;
-        Record(new OperatorTargetSet(Now, resize.Vm, target), _ =>
+        Record(new OperatorTargetSet(Wall, resize.Vm, target), _ =>
         {
             sender.Tell(new HostProtocol.Done(resize.Vm, target is { } t ? $"its target is {t} until 'dmm vm resize {resize.Vm} auto'" : "DMM decides again", notes));
             QueuePlan();
@@ -152,15 +171,17 @@ public sealed partial class HostActor
             return;
         }
 
-        if (Find(stop.Vm) is null)
+        if (Find(stop.Vm) is not { } vm)
             return;
         var (sender, order) = (Sender, stop.Order);
-        Record(new StopAsked(Now, stop.Vm, order.Grace) { Kill = order.Kill }, _ =>
+        Record(new StopAsked(Wall, stop.Vm, order.Grace) { Kill = order.Kill }, _ =>
         {
             // One that is still to start hears of it with its part of the journal.
             if (_children.TryGetValue(stop.Vm, out var child))
                 child.Tell(new VmProtocol.Stop(order));
-            var how = order.AtOnce ? "its process is being ended"
+            var how = order.AtOnce && vm.Handle is { Owned: false, Pid: null }
+                ? "it is told to quit, and as it is not known which process runs it none is ended for it"
+                : order.AtOnce ? "its process is being ended"
                 : $"its guest is asked to power down, and has {order.Grace.TotalSeconds:0.#} s; {(order.Kill ? "then its process is ended" : "otherwise it runs on")}";
             sender.Tell(new HostProtocol.Done(stop.Vm, $"{how}; its memory comes back when it is gone", []));
         });
@@ -171,7 +192,7 @@ public sealed partial class HostActor
         if (_state.Resting.ContainsKey(forget.Vm))
         {
             var asker = Sender;
-            Record(new VmForgotten(Now, forget.Vm), _ => asker.Tell(new HostProtocol.Done(forget.Vm, "forgotten; it did not run", [])));
+            Record(new VmForgotten(Wall, forget.Vm), _ => asker.Tell(new HostProtocol.Done(forget.Vm, "forgotten; it did not run", [])));
             return;
         }
 
@@ -184,7 +205,7 @@ public sealed partial class HostActor
         if (Find(forget.Vm) is not { } vm)
             return;
         var sender = Sender;
-        Record(new VmForgotten(Now, forget.Vm) { Handle = vm.Handle, Held = _state.Ledger.Claims[forget.Vm].Size }, _ =>
+        Record(new VmForgotten(Wall, forget.Vm) { Handle = vm.Handle, Held = _state.Ledger.Claims[forget.Vm].Size }, _ =>
         {
             Release(forget.Vm);
             sender.Tell(new HostProtocol.Done(forget.Vm, "runs on without DMM", []));
@@ -218,12 +239,9 @@ public sealed partial class HostActor
 
     private void Refuse(HostProtocol.RefusalKind kind, string why) => Sender.Tell(new HostProtocol.Refused(kind, why));
 
-    /// <summary>What is missing on this host for all mins to be guaranteed together, with this VM's set to <paramref name="min"/>.</summary>
-    private MemorySize MissingForMin(VmId id, MemorySize min)
-    {
-        var sum = _state.Ledger.Fixed;
-        foreach (var (vm, record) in _state.Vms)
-            sum += (vm == id ? min : record.Policy.Min) + _state.Ledger.Claims[vm].Overhead;
-        return sum.MinusOrZero(_state.Ledger.HostMemory);
-    }
+    private HostProtocol.Refused? NotGuaranteed(Ledger ledger, VmId id, MemorySize min, MemorySize overhead) =>
+        Guarantees.Missing(ledger, _state.Policies(), id, min, overhead) is { IsZero: false } missing
+            ? new(HostProtocol.RefusalKind.Refused,
+                $"{id}: min {min} can't be guaranteed: with the peers' mins {missing} are missing on this host{Guarantees.Keepers(ledger)}")
+            : null;
 }

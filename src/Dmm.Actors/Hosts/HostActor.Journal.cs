@@ -6,6 +6,7 @@ using Dmm.Actors.Admission;
 using Dmm.Actors.Journals;
 using Dmm.Actors.Prediction;
 using Dmm.Actors.Vms;
+using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Vms;
 
@@ -22,7 +23,11 @@ public sealed partial class HostActor
 
     private readonly Queue<VmId> _toSpawn = new();
     private readonly HashSet<VmId> _unheard = [];
+
+    /// <summary>The whole replay goes by one reading of the clocks, so that no step in its middle tears its times apart.</summary>
+    private readonly Clocks _began;
     private ImmutableArray<HistoryMark> _marks = [];
+    private DateTimeOffset _historyBegan;
     private Exception? _journalFault;
     private long _replayed;
     private bool _takenUp;
@@ -70,7 +75,7 @@ public sealed partial class HostActor
     private void Replay(SnapshotOffer offer)
     {
         var snapshot = (HostSnapshot)offer.Snapshot;
-        _state = snapshot.Events.Aggregate(_state, static (state, e) => state.Apply(e));
+        _state = snapshot.Events.Aggregate(_state, (state, e) => state.Apply(e, _began));
         (_marks, _replayed) = (snapshot.Marks, offer.Metadata.SequenceNr);
     }
 
@@ -80,15 +85,18 @@ public sealed partial class HostActor
         if (LastSequenceNr != _replayed + 1)
             throw new JournalContentException($"event {_replayed + 1} is missing: {LastSequenceNr} comes after {_replayed}");
         _replayed = LastSequenceNr;
-        _state = _state.Apply(e);
+        _state = _state.Apply(e, _began);
         if (LastSequenceNr > _tenure.ToldUpTo)
             Happened(HostHappenings.Of(e));
     }
 
+    private DateTimeOffset HistoryNow => _historyBegan + (Now - _began.Now);
+
     private void TakeUp()
     {
-        _predictor = Context.ActorOf(PredictorActor.Props(Self, _demandSettings, _settings.PlanPeriod), "predictor");
-        _admission = Context.ActorOf(AdmissionActor.Props(Self, _admissionSettings), "admission");
+        _historyBegan = History.Start(_marks, _began.Wall, _settings.History);
+        _predictor = Context.ActorOf(PredictorActor.Props(Self, _demandSettings, _settings.PlanPeriod, _vmSettings.Time), "predictor");
+        _admission = Context.ActorOf(AdmissionActor.Props(Self, _admissionSettings, _vmSettings.Time), "admission");
         EndThoseOfAnotherBoot();
         OpenEye();
         foreach (var vm in _state.Vms.Keys.Where(vm => !_ofAnotherBoot.Contains(vm)).Concat(_state.Admissions.Where(a => a.Value.State == AdmissionState.Launching).Select(a => a.Key)))
@@ -99,7 +107,7 @@ public sealed partial class HostActor
         _admission.Tell(new AdmissionProtocol.Restore(
             [.. _state.Admissions.Values.OrderBy(a => a.Number).Select(a => new AdmissionProtocol.Wanted(a.Spec.Id, a.Deadline, a.Reserved is not null))]));
         if (_state.Vms.Count > 0)
-            Happened(new(Now, "recovered", null, $"{_state.Vms.Count} VMs and {_state.Admissions.Count} admissions from the journal"));
+            Happened(new(Wall, "recovered", null, $"{_state.Vms.Count} VMs and {_state.Admissions.Count} admissions from the journal"));
         QueuePlan();
     }
 
@@ -146,10 +154,12 @@ public sealed partial class HostActor
     private void Record(IHostEvent e, Action<IHostEvent> then)
     {
         _tenure.Keeper.Tell(new KeeperProtocol.Writing(StatusNow()));
+        // Whatever the wall's clock does until it is written: it happened now.
+        var now = new Clocks(Now, e.At);
         Persist(e, persisted =>
         {
             _tenure.Keeper.Tell(new KeeperProtocol.Written());
-            _state = _state.Apply(persisted);
+            _state = _state.Apply(persisted, now);
             Happened(HostHappenings.Of(persisted));
             then(persisted);
             SayDeficit();
@@ -160,15 +170,15 @@ public sealed partial class HostActor
 
     private void TakeSnapshot()
     {
-        _marks = History.Note(_marks, new(LastSequenceNr, Now), _settings.History);
-        SaveSnapshot(new HostSnapshot(_state.Condense(Now)) { Marks = _marks });
+        _marks = History.Note(_marks, new(LastSequenceNr, HistoryNow), _settings.History);
+        SaveSnapshot(new HostSnapshot(_state.Condense(Clocks)) { Marks = _marks });
     }
 
     /// <summary>Only what the saved snapshot makes needless goes, and of that only what is old enough.</summary>
     private void Saved(SaveSnapshotSuccess saved)
     {
         DeleteSnapshots(new SnapshotSelectionCriteria(saved.Metadata.SequenceNr - 1));
-        if (History.Delete(_marks, saved.Metadata.SequenceNr, Now, _settings.History) is not { } delete)
+        if (History.Delete(_marks, saved.Metadata.SequenceNr, HistoryNow, _settings.History) is not { } delete)
             return;
         DeleteMessages(delete.UpTo);
         _marks = delete.Left;

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Dmm.Actors.Admission;
 using Dmm.Actors.Vms;
+using Dmm.Core;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
@@ -20,6 +21,7 @@ public sealed partial class HostActor
     {
         Command<VmProtocol.Ended>(Ended);
         Command<VmProtocol.StopGivenUp>(StopGivenUp);
+        Command<VmProtocol.Identified>(Identified);
         Command<HostProtocol.StartVm>(Start);
         Command<ReturnsDue>(_ => ReturnThoseDue());
     }
@@ -29,7 +31,7 @@ public sealed partial class HostActor
         if (!_state.Vms.TryGetValue(ended.Vm, out var vm))
             return;
         Record(
-            HostEnds.Ended(vm, ended.Cause, ended.Why, _settings.Returns, Now),
+            HostEnds.Ended(vm, ended.Cause, ended.Why, _settings.Returns, Clocks),
             _ =>
             {
                 Release(ended.Vm);
@@ -37,10 +39,16 @@ public sealed partial class HostActor
             });
     }
 
+    private void Identified(VmProtocol.Identified found)
+    {
+        if (_state.Vms.TryGetValue(found.Vm, out var vm) && vm.Handle != found.Handle)
+            Record(new VmIdentified(Wall, found.Vm, found.Handle), _ => WatchWhoRuns());
+    }
+
     private void StopGivenUp(VmProtocol.StopGivenUp given)
     {
         if (_state.Vms.TryGetValue(given.Vm, out var vm) && vm.Stop is not null)
-            Record(new StopGivenUp(Now, given.Vm, given.Why), _ => QueuePlan());
+            Record(new StopGivenUp(Wall, given.Vm, given.Why), _ => QueuePlan());
     }
 
     private void StopResting(VmId id, RestingVm resting)
@@ -52,7 +60,7 @@ public sealed partial class HostActor
             return;
         }
 
-        Record(HostEnds.Stays(resting, Now), _ =>
+        Record(HostEnds.Stays(resting, Clocks), _ =>
         {
             sender.Tell(new HostProtocol.Done(id, "stays stopped: it does not return", []));
             AwaitReturns();
@@ -77,8 +85,8 @@ public sealed partial class HostActor
             // What it boots with stays within its bounds, as of one that runs.
             var (before, boot) = (resting.Spec.Boot, resting.Spec.Under(policy).Boot);
             if (set.Restart is { } wanted)
-                Record(new RestartSet(Now, set.Vm, wanted), _ => AwaitReturns());
-            Record(new PolicySet(Now, set.Vm, policy), _ => sender.Tell(new HostProtocol.Done(
+                Record(new RestartSet(Wall, set.Vm, wanted), _ => AwaitReturns());
+            Record(new PolicySet(Wall, set.Vm, policy), _ => sender.Tell(new HostProtocol.Done(
                 set.Vm, $"min {policy.Min}, max {policy.Max}, shares {policy.Shares}, restart {HostHappenings.Words(restart)}, from its next start on",
                 boot == before ? [] : [$"it boots with {boot} instead of {before}, within its new bounds"])));
         }
@@ -89,7 +97,7 @@ public sealed partial class HostActor
         var (id, sender) = (start.Vm, Sender);
         if (_state.Vms.TryGetValue(id, out var vm) && vm.Unwanted)
         {
-            Record(new StopWithdrawn(Now, id), _ =>
+            Record(new StopWithdrawn(Wall, id), _ =>
             {
                 if (_children.TryGetValue(id, out var child))
                     child.Tell(new VmProtocol.GoOn());
@@ -98,7 +106,9 @@ public sealed partial class HostActor
         }
         else if (_state.Resting.TryGetValue(id, out var resting))
         {
-            if (HostEnds.Hindrance(_state, resting, _settings) is { } why)
+            if (!start.Force && HostEnds.Doubt(resting) is { } doubt)
+                Refuse(HostProtocol.RefusalKind.Refused, doubt);
+            else if (HostEnds.Hindrance(_state, resting, _settings) is { } why)
                 Refuse(HostProtocol.RefusalKind.Refused, why);
             else
                 Ask(resting, 0, 0, Now + (start.Timeout ?? _admissionSettings.Deadline), () => sender.Tell(new HostProtocol.Done(id, "accepted: it starts as soon as its memory is free", [])));
@@ -123,7 +133,7 @@ public sealed partial class HostActor
         {
             if (HostEnds.Hindrance(_state, resting, _settings) is { } hindrance)
             {
-                Record(HostEnds.Hindered(resting, hindrance, _settings.Returns, Now), _ => AwaitReturns());
+                Record(HostEnds.Hindered(resting, hindrance, _settings.Returns, Clocks), _ => AwaitReturns());
             }
             else
             {
@@ -134,9 +144,9 @@ public sealed partial class HostActor
 
     /// <summary>The VM is asked for, in the queue with all others.</summary>
     /// <param name="place">How many are asked for before it in the same moment.</param>
-    private void Ask(RestingVm resting, int place, int tries, DateTimeOffset deadline, Action then)
+    private void Ask(RestingVm resting, int place, int tries, Moment deadline, Action then)
     {
-        Record(HostEnds.Again(_state, resting, place, tries, deadline, Now), _ =>
+        Record(HostEnds.Again(_state, resting, place, tries, deadline, Clocks), _ =>
         {
             _admission.Tell(new AdmissionProtocol.Restore([new(resting.Spec.Id, deadline, Provided: false)]));
             then();
@@ -171,7 +181,7 @@ public sealed partial class HostActor
         foreach (var (id, vm) in _state.Vms.Where(vm => vm.Value.Handle.BootId is { } its && its != boot).ToList())
         {
             _ofAnotherBoot.Add(id);
-            Record(HostEnds.EndOf(vm, EndCause.HostRestarted, "the host has restarted", _settings.Returns, Now), _ => Release(id));
+            Record(HostEnds.EndOf(vm, EndCause.HostRestarted, "the host has restarted", _settings.Returns, Clocks), _ => Release(id));
         }
     }
 

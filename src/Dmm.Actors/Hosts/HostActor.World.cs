@@ -4,6 +4,7 @@ using Akka.Event;
 using Dmm.Core.Hosts;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
+using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Hosts;
 
@@ -16,6 +17,10 @@ public sealed partial class HostActor
     private HostOutlook _outlook = new(MemorySize.Zero);
     private MemorySize _saidMemory;
     private string? _blind;
+
+    /// <summary>Who has told what its process holds since the last look.</summary>
+    private readonly HashSet<VmId> _heardOf = [];
+    private Keepers _keepers = new();
     private bool _inDeficit;
 
     /// <summary>Before the first look nothing is promised: what there is is not known.</summary>
@@ -48,12 +53,12 @@ public sealed partial class HostActor
             return;
         }
 
-        var gone = saw.Vms.Where(vm => _state.LetGo.GetValueOrDefault(vm.Id) == vm && !saw.Sight.Resident.ContainsKey(vm.Id)).Select(vm => vm.Id).ToList();
+        var gone = saw.Vms.Where(vm => _state.LetGo.GetValueOrDefault(vm.Id) == vm && saw.Sight.Gone.Contains(vm.Id)).Select(vm => vm.Id).ToList();
         if (gone.Count == 0)
             See(saw.Sight);
         foreach (var vm in gone)
         {
-            Record(new LetGoEnded(Now, vm), _ =>
+            Record(new LetGoEnded(Wall, vm), _ =>
             {
                 // What was seen counts against what is claimed once all are known to be gone.
                 if (vm != gone[^1])
@@ -68,21 +73,24 @@ public sealed partial class HostActor
     {
         var (first, before) = (!HasLooked, _outlook);
         if (_blind is not null)
-            Happened(new(Now, "hostSeen", null, "the host's memory can be read again"));
+            Happened(new(Wall, "hostSeen", null, "the host's memory can be read again"));
         _blind = null;
-        _outlook = before.Take(sight, _state.Ledger, _settings.Rules, Now);
-        _state = _state with { Ledger = _state.Ledger.Follow(_outlook.Memory) };
+        var (claimed, seen) = (_state.Ledger.Claimed, _state.Ledger.See(sight.Resident, _heardOf));
+        _heardOf.Clear();
+        _outlook = before.Take(sight, seen, _settings.Rules, Now);
+        _state = _state with { Ledger = seen.Follow(_outlook.Memory) };
         WatchWhoRuns();
         SayMemory();
         if ((before.CushionFactor > 1) != (_outlook.CushionFactor > 1))
         {
             Happened(_outlook.Pressure is { } pressure
-                ? new(Now, "hostPressure", null, $"{pressure} on the host: the cushion grows from {_settings.Cushion} to as much as {_settings.Rules.CushionMax}", _settings.Cushion, _settings.Rules.CushionMax)
-                : new(Now, "hostCalm", null, $"the host is calm: the cushion is {_settings.Cushion} again", null, _settings.Cushion));
+                ? new(Wall, "hostPressure", null, $"{pressure} on the host: the cushion grows from {_settings.Cushion} to as much as {_settings.Rules.CushionMax}", _settings.Cushion, _settings.Rules.CushionMax)
+                : new(Wall, "hostCalm", null, $"the host is calm: the cushion is {_settings.Cushion} again", null, _settings.Cushion));
         }
 
+        SayKeepers();
         SayDeficit();
-        if (first || before.Memory != _outlook.Memory || before.CushionFactor != _outlook.CushionFactor)
+        if (first || claimed != seen.Claimed || before.Memory != _outlook.Memory || before.CushionFactor != _outlook.CushionFactor)
             QueuePlan();
     }
 
@@ -92,7 +100,7 @@ public sealed partial class HostActor
         if (_blind is null)
         {
             _log.Warning("the host's memory can't be read: {0}; {1} stands", blind.Why, _outlook.Memory);
-            Happened(new(Now, "hostUnseen", null, $"the host's memory can't be read: {blind.Why}; what was known last stands: {_outlook.Memory}"));
+            Happened(new(Wall, "hostUnseen", null, $"the host's memory can't be read: {blind.Why}; what was known last stands: {_outlook.Memory}"));
         }
 
         _blind = blind.Why;
@@ -121,8 +129,22 @@ public sealed partial class HostActor
         if (moved.IsZero || (moved < said.Scale(0.05) && now < _settings.Memory && said < _settings.Memory))
             return;
         _saidMemory = now;
-        Happened(new(Now, "hostMemory", null,
+        Happened(new(Wall, "hostMemory", null,
             now < said ? $"DMM can count on {now} of the host, {moved} less: {_outlook.Why}" : $"DMM can count on {now} of the host again", said, now));
+    }
+
+    private void SayKeepers()
+    {
+        (_keepers, var began, var ended) = _keepers.Look(_state.Ledger);
+        foreach (var vm in began)
+        {
+            // Whatever it gives, its host does not have it: no plan for a VM to come counts on it as on others.
+            _movers[vm] = _movers.GetValueOrDefault(vm, new()).Kept();
+            Happened(new(Wall, "keepsMemory", vm, Keepers.Text(_state.Ledger.Claims[vm])));
+        }
+
+        foreach (var vm in ended)
+            Happened(new(Wall, "gaveBack", vm, "its process holds no more than it has and was granted: the host has its memory back"));
     }
 
     private void SayDeficit()
@@ -133,13 +155,13 @@ public sealed partial class HostActor
         _inDeficit = !deficit.IsZero;
         if (!_inDeficit)
         {
-            Happened(new(Now, "deficitOver", null, "claims fit the host again"));
+            Happened(new(Wall, "deficitOver", null, "claims fit the host again"));
             return;
         }
 
         var text = DeficitText();
         _log.Warning("{0}", text);
-        Happened(new(Now, "deficit", null, text, _state.Ledger.HostMemory, _state.Ledger.Committed));
+        Happened(new(Wall, "deficit", null, text, _state.Ledger.HostMemory, _state.Ledger.Committed));
         QueuePlan();
     }
 

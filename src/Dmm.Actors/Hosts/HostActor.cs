@@ -9,6 +9,7 @@ using Dmm.Actors.Explaining;
 using Dmm.Actors.Journals;
 using Dmm.Actors.Prediction;
 using Dmm.Actors.Vms;
+using Dmm.Core;
 using Dmm.Core.Arbitration;
 using Dmm.Core.Demand;
 using Dmm.Core.Hosts;
@@ -58,6 +59,7 @@ public sealed partial class HostActor : ReceivePersistentActor
     {
         (_hypervisor, _settings, _vmSettings, _demandSettings, _admissionSettings, _watch, _tenure) =
             (hypervisor, settings, vmSettings, demandSettings, admissionSettings, watch, tenure);
+        _began = Clocks;
         _arbiter = new(settings.UtilityWeight);
         _law = settings.Law is { } law ? new(LawCatalog.Create(law)) : null;
         _state = new(new Ledger(settings.Memory, settings.Reserve));
@@ -67,6 +69,7 @@ public sealed partial class HostActor : ReceivePersistentActor
         Command<VmProtocol.Launched>(Launched);
         Command<VmProtocol.LaunchFailed>(LaunchFailed);
         Command<PredictorProtocol.Forecasts>(Forecast);
+        Command<PredictorProtocol.Lost>(lost => { _forecasts = _forecasts.Remove(lost.Vm); });
         Command<PlanSoon>(_ => PlanSoonCame());
         OperatorCommands();
         LifecycleCommands();
@@ -77,7 +80,13 @@ public sealed partial class HostActor : ReceivePersistentActor
 
     public override string PersistenceId => "host";
 
-    private DateTimeOffset Now => Context.System.Scheduler.Now;
+    /// <summary>What is decided by.</summary>
+    private Moment Now => Clocks.Now;
+
+    /// <summary>For the journal and for people.</summary>
+    private DateTimeOffset Wall => Clocks.Wall;
+
+    private Clocks Clocks => Clocks.Read(_vmSettings.Time);
 
     /// <param name="watch">Null: the host is taken to have what the settings say.</param>
     public static Props Props(
@@ -97,13 +106,22 @@ public sealed partial class HostActor : ReceivePersistentActor
     private void Started(VmProtocol.Started started)
     {
         if (!_startedOnce.Add(started.Vm))
-            Happened(new(Now, "actorRestarted", started.Vm, "the VM's actor starts anew after a fault of its driver; the VM runs on"));
+            Happened(new(Wall, "actorRestarted", started.Vm, "the VM's actor starts anew after a fault of its driver; the VM runs on"));
         // Its target it is told by and by, as there is a place for it: after a restart of the daemon all VMs start at once.
         _told.Remove(started.Vm);
         if (_state.Vms.TryGetValue(started.Vm, out var vm))
-            Sender.Tell(new VmProtocol.Assume(vm.Spec, vm.Handle, vm.Policy, null, vm.Stop, MayRun: true) { Booted = vm.BootedAt is not null });
+            Sender.Tell(new VmProtocol.Assume(vm.Spec, vm.Handle, vm.Policy, null, vm.Stop, MayRun: true)
+            {
+                Booted = vm.BootedAt is not null,
+                EverBooted = vm.EverBooted,
+                Asked = vm.Spec?.Boot,
+            });
         else if (_state.Admissions.TryGetValue(started.Vm, out var admission))
-            Sender.Tell(new VmProtocol.Assume(admission.Spec with { Boot = admission.Boot ?? admission.Spec.Boot }, null, admission.Spec.Policy, null, null, MayRun: !_fresh.Remove(started.Vm)));
+            Sender.Tell(new VmProtocol.Assume(admission.Spec with { Boot = admission.Boot ?? admission.Spec.Boot }, null, admission.Spec.Policy, null, null, MayRun: !_fresh.Remove(started.Vm))
+            {
+                EverBooted = admission.Tries is not null && !admission.NeverBooted,
+                Asked = admission.Spec.Boot,
+            });
     }
 
     private void Reported(VmProtocol.Report report)
@@ -119,13 +137,17 @@ public sealed partial class HostActor : ReceivePersistentActor
 
         // A young VM costs less than it will: what is expected stays set aside, or others would be promised it and the claim outgrow the host later.
         var overhead = MemorySize.Max(vm.Overhead, report.Cost?.Overhead ?? MemorySize.Zero);
-        _state = _state with { Ledger = before.Observe(report.Vm, standing.Actual, overhead) };
-        if (_state.Ledger.Claims[report.Vm] != before.Claims[report.Vm] || report.Phase != phase || (vm.Promise.Target < vm.Promise.Granted && standing.Target == vm.Promise.Target))
+        _state = _state with { Ledger = before.Observe(report.Vm, standing.Actual, overhead, report.Resident, looks: _watch is not null) };
+        if (report.Resident is not null)
+            _heardOf.Add(report.Vm);
+        if (_state.Ledger.Claims[report.Vm].Differs(before.Claims[report.Vm]) || report.Phase != phase || (vm.Promise.Target < vm.Promise.Granted && standing.Target == vm.Promise.Target))
             QueuePlan();
         SayDeficit();
         _movers[report.Vm] = _movers.GetValueOrDefault(report.Vm, new()).Observe(standing.Actual, vm.Promise.Target, report.Phase, Now);
         if (vm.BootedAt is null && HostEnds.HasBooted(vm, report))
-            Record(new VmBooted(Now, report.Vm), _ => { });
+            Record(new VmBooted(Wall, report.Vm), _ => { });
+        if (HostEnds.Moved(vm, report, Wall) is { } moved)
+            Record(moved, _ => { });
     }
 
     private void Release(VmId vm)
@@ -170,18 +192,18 @@ public sealed partial class HostActor : ReceivePersistentActor
         _planQueued = false;
         if (!HasLooked || StepAdmissions())
             return;
-        var (plan, tick) = (HostPlanner.Next(_state, _reports, _forecasts, _told, SettingsNow, _arbiter, _tick, _law, Now), _tick);
+        var (plan, tick) = (HostPlanner.Next(_state, _reports, _forecasts, _told, SettingsNow, _arbiter, _tick, Now, _law), _tick);
         (_waits, _tick) = (plan.Waits, false);
         if (plan.Changes.IsEmpty)
             Planned(plan, tick);
         else
-            Record(new PromisesChanged(Now, plan.Changes), _ => Planned(plan, tick));
+            Record(new PromisesChanged(Wall, plan.Changes), _ => Planned(plan, tick));
     }
 
     private void Planned(HostPlan plan, bool tick)
     {
         TellTargets();
-        Context.System.EventStream.Publish(new Planned(Now, tick, plan, _state, _reports, _forecasts, _operations.Held, SettingsNow));
+        Context.System.EventStream.Publish(new Planned(Clocks, tick, plan, _state, _reports, _forecasts, _operations.Held, SettingsNow));
     }
 
     private void Happened(Happening? happening)

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Dmm.Actors.Vms;
+using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Arbitration;
 using Dmm.Core.Demand;
@@ -18,12 +19,12 @@ public static class HostAdmissions
         ImmutableDictionary<VmId, Forecast> forecasts,
         IReadOnlyDictionary<VmId, Mover> movers,
         HostSettings settings,
-        DateTimeOffset now) => state.Admissions.IsEmpty ? null : QueueOf(state, reports, forecasts, movers, settings, now).Next(now) switch
+        Clocks now) => state.Admissions.IsEmpty ? null : QueueOf(state, reports, forecasts, movers, settings, now.Now).Next(now.Now) switch
         {
-            QueueMove.Plan plan => new AdmissionPlanned(now, plan.Vm, plan.Room, false),
-            QueueMove.Wait wait => new AdmissionWaits(now, wait.Vm, wait.Cause, wait.Why),
-            QueueMove.Reserve reserve => new MemoryReserved(now, reserve.Vm, reserve.Boot, reserve.Size),
-            QueueMove.Launch launch => new LaunchBegun(now, launch.Vm, state.Admissions[launch.Vm].Reserved!.Value),
+            QueueMove.Plan plan => new AdmissionPlanned(now.Wall, plan.Vm, plan.Room, false),
+            QueueMove.Wait wait => new AdmissionWaits(now.Wall, wait.Vm, wait.Cause, wait.Why),
+            QueueMove.Reserve reserve => new MemoryReserved(now.Wall, reserve.Vm, reserve.Boot, reserve.Size),
+            QueueMove.Launch launch => new LaunchBegun(now.Wall, launch.Vm, state.Admissions[launch.Vm].Reserved!.Value),
             _ => null,
         };
 
@@ -32,7 +33,9 @@ public static class HostAdmissions
 
     /// <summary>Why a VM can never be made room for as things stand; null where it can.</summary>
     public static string? Never(HostState state, VmSpec spec, MemorySize overhead, MemorySize imageNeeds) =>
-        AdmissionRules.Never(spec, overhead, imageNeeds, Room(state), state.Vms.Aggregate(MemorySize.Zero, (sum, vm) => sum + vm.Value.Policy.Min));
+        AdmissionRules.Never(spec, overhead, imageNeeds, Room(state), state.Vms.Aggregate(MemorySize.Zero, (sum, vm) => sum + vm.Value.Policy.Min)) is { } why
+            ? why + Guarantees.Keepers(state.Ledger)
+            : null;
 
     /// <summary>Where an end leads from here; null where it can't be had any more: a launch ends by itself, in one way or the other.</summary>
     public static AdmissionState? EndOf(AdmissionRecord admission, AdmissionEnd end) => AdmissionLife.After(admission.State, end switch
@@ -49,7 +52,7 @@ public static class HostAdmissions
         if (admission.Plan is not { } plan)
             return admission.Why is { } why ? $"{Late}: {why}" : Late;
         var owing = plan.From.Where(part => !Outstanding(part, state).IsZero).Select(part => $"{part.Vm} gave {part.Size.MinusOrZero(Outstanding(part, state))} of {part.Size}");
-        return $"{Late}: {plan.For.MinusOrZero(state.Ledger.Free)} of {plan.For} were missing; {string.Join(", ", owing)}".TrimEnd(' ', ';');
+        return $"{Late}: {plan.For.MinusOrZero(state.Ledger.Free)} of {plan.For} were missing; {string.Join(", ", owing)}".TrimEnd(' ', ';') + Guarantees.Keepers(state.Ledger);
     }
 
     /// <summary>What of a part has not come yet.</summary>
@@ -66,7 +69,7 @@ public static class HostAdmissions
         HostSettings settings,
         HostProtocol.ForeseeVm asked,
         TimeSpan timeout,
-        DateTimeOffset now)
+        Moment now)
     {
         var spec = asked.Spec;
         if (Never(state, spec, asked.Overhead, asked.ImageNeeds) is { } never)
@@ -123,7 +126,7 @@ public static class HostAdmissions
         return goal;
     }
 
-    private static MemorySize Room(HostState state) => AdmissionRules.Room(state.Ledger, state.Vms.ToDictionary(vm => vm.Key, vm => vm.Value.Policy));
+    private static MemorySize Room(HostState state) => AdmissionRules.Room(state.Ledger, state.Policies());
 
     private static AdmissionLine QueueOf(
         HostState state,
@@ -131,7 +134,7 @@ public static class HostAdmissions
         ImmutableDictionary<VmId, Forecast> forecasts,
         IReadOnlyDictionary<VmId, Mover> movers,
         HostSettings settings,
-        DateTimeOffset now)
+        Moment now)
     {
         var peers = HostPlanner.Bids(state, reports, forecasts, settings, now)
             .Select(bid => PeerOf(bid, reports.GetValueOrDefault(bid.Vm), movers.GetValueOrDefault(bid.Vm)))

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Dmm.Actors.Vms;
+using Dmm.Core;
 using Dmm.Core.Demand;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
@@ -18,7 +19,7 @@ public static class HostDispatch
     /// </summary>
     public static Standing? Answer(VmProtocol.Report report, Told? told, Promise promise) =>
         report.Standing is not { Target: { } target } standing ? report.Standing
-        : report.Heard != (told?.Number ?? 0) ? standing.Unanswered
+        : report.Heard != (told?.Number ?? 0) ? standing.Unanswered()
         : standing with { Target = promise.Target, Ceiling = MemorySize.Max(standing.Ceiling, target) };
 
     public static (ImmutableArray<(VmId Vm, VmProtocol.SetTarget Message)> Tell, Operations Next) Next(
@@ -29,7 +30,7 @@ public static class HostDispatch
         Operations operations,
         ImmutableArray<Wait> waits,
         HostSettings settings,
-        DateTimeOffset now)
+        Moment now)
     {
         var awaited = new Dictionary<VmId, bool>();
         foreach (var wait in waits)

@@ -25,6 +25,9 @@ public sealed record VmRequested(DateTimeOffset At, VmSpec Spec, MemorySize Over
     /// <summary>It was remembered and returns: how many returns there were since it last ran well. Null: it is created for the first time.</summary>
     public int? Tries { get; init; }
 
+    /// <summary>It returns, and in none of its lives was its guest heard of.</summary>
+    public bool NeverBooted { get; init; }
+
     /// <summary>Which request of this host it is: who came first has the lower one.</summary>
     public long Number { get; init; }
 
@@ -51,6 +54,19 @@ public sealed record VmLaunched(DateTimeOffset At, VmId Vm, VmHandle Handle) : I
 
 /// <summary>Its guest was heard of for the first time since its launch (or need not be): it is up, and never given up for not booting from here on.</summary>
 public sealed record VmBooted(DateTimeOffset At, VmId Vm) : IHostEvent;
+
+/// <summary>
+/// Which process runs it was found out anew: by the handle it is reached from here on. Without a process it is not known which one does
+/// (somebody else listens at its
+/// socket for it).
+/// </summary>
+public sealed record VmIdentified(DateTimeOffset At, VmId Vm, VmHandle Handle) : IHostEvent;
+
+/// <summary>Its guest was handed over, or is being, and may run elsewhere: when its process ends it is not created here again.</summary>
+public sealed record VmMigratedAway(DateTimeOffset At, VmId Vm) : IHostEvent;
+
+/// <summary>One that was being handed over, or had been, runs here again: its migration was given up, or came to nothing.</summary>
+public sealed record VmMigrationUndone(DateTimeOffset At, VmId Vm) : IHostEvent;
 
 public enum AdmissionEnd
 {
@@ -104,6 +120,11 @@ public sealed record VmRested(
 {
     /// <summary>The least that its image can be booted with; zero where that is not known.</summary>
     public MemorySize ImageNeeds { get; init; }
+
+    /// <summary>
+    /// In none of its lives was its guest heard of. (Earlier releases remembered only who had been, or had been stopped.)
+    /// </summary>
+    public bool NeverBooted { get; init; }
 }
 
 /// <summary>The VM runs on without DMM; or, where it did not run, nothing of it is remembered.</summary>

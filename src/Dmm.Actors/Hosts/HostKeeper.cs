@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.Event;
 using Dmm.Actors.Events;
 using Dmm.Actors.Journals;
+using Dmm.Core;
 
 namespace Dmm.Actors.Hosts;
 
@@ -30,9 +31,9 @@ public sealed class HostKeeper : ReceiveActor, IWithTimers
     private readonly IJournalStore _store;
     private readonly KeeperSettings _settings;
     private readonly ILoggingAdapter _log = Context.GetLogger();
-    private readonly Queue<(IActorRef Asker, DateTimeOffset At)> _changes = new();
-    private readonly Queue<(IActorRef Asker, DateTimeOffset At)> _lookers = new();
-    private readonly Queue<DateTimeOffset> _writes = new();
+    private readonly Queue<(IActorRef Asker, Moment At)> _changes = new();
+    private readonly Queue<(IActorRef Asker, Moment At)> _lookers = new();
+    private readonly Queue<Clocks> _writes = new();
 
     private IActorRef _host = ActorRefs.Nobody;
     private JournalHealth _health;
@@ -48,7 +49,7 @@ public sealed class HostKeeper : ReceiveActor, IWithTimers
     public HostKeeper(Func<HostTenure, Props> props, IJournalStore store, KeeperSettings settings)
     {
         (_props, _store, _settings) = (props, store, settings);
-        _health = JournalHealth.Starting(Now);
+        _health = JournalHealth.Starting(Clocks);
         Receive<KeeperProtocol.GetHealth>(_ => Sender.Tell(_health));
         Receive<KeeperProtocol.Look>(_ => LookFor(Sender));
         Receive<HostProtocol.Status>(Answer);
@@ -56,17 +57,17 @@ public sealed class HostKeeper : ReceiveActor, IWithTimers
         Receive<KeeperProtocol.Writing>(writing =>
         {
             _picture = writing.Picture;
-            _writes.Enqueue(Now);
+            _writes.Enqueue(Clocks);
         });
         Receive<KeeperProtocol.Written>(_ =>
         {
             if (_writes.TryDequeue(out var began))
-                Become(_health.Written(Now, Now - began));
+                Become(_health.Written(Clocks, Now - began.Now));
         });
         Receive<KeeperProtocol.Replayed>(replayed =>
         {
             (_picture, _attempts) = (replayed.Picture, 0);
-            Become(_health.Read(Now));
+            Become(_health.Read(Clocks));
         });
         Receive<KeeperProtocol.InControl>(InControl);
         Receive<KeeperProtocol.AllActors>(_ => AllActors());
@@ -75,7 +76,12 @@ public sealed class HostKeeper : ReceiveActor, IWithTimers
             (_picture, _told, _fault) = (left.Picture ?? _picture, Math.Max(_told, left.Sequence), left.Fault);
             _writes.Clear();
         });
-        Receive<Terminated>(_ => HostEnded());
+        Receive<Terminated>(terminated =>
+        {
+            // Not that of a host that a keeper before this one had stopped.
+            if (terminated.ActorRef.Equals(_host))
+                HostEnded();
+        });
         Receive<Tick>(_ => Look());
         Receive<TryAgain>(_ => Mend());
         Receive<Mended>(mended =>
@@ -90,9 +96,11 @@ public sealed class HostKeeper : ReceiveActor, IWithTimers
     public ITimerScheduler Timers { get; set; } = null!;
 
     private bool TakesQuestions =>
-        !_host.IsNobody() && (_health.Writable || (_health.Condition == JournalCondition.Starting && Now - _health.Since < StartWithin));
+        !_host.IsNobody() && (_health.Writable || (_health.Condition == JournalCondition.Starting && Now - _health.Since.Now < StartWithin));
 
-    private DateTimeOffset Now => Context.System.Scheduler.Now;
+    private Moment Now => Clocks.Now;
+
+    private Clocks Clocks => Clocks.Read(_settings.Time);
 
     public static Props Props(Func<HostTenure, Props> host, IJournalStore store, KeeperSettings settings) =>
         Akka.Actor.Props.Create(() => new HostKeeper(host, store, settings));
@@ -103,13 +111,21 @@ public sealed class HostKeeper : ReceiveActor, IWithTimers
         Start();
     }
 
+    /// <summary>The host's actor is no child of this one: it would go on, known to nobody, and keep its name from the next.</summary>
+    protected override void PreRestart(Exception reason, object message)
+    {
+        if (!_host.IsNobody())
+            Context.Stop(_host);
+        base.PreRestart(reason, message);
+    }
+
     private void Start()
     {
         (_fault, _lost) = (null, null);
         _writes.Clear();
         try
         {
-            // At the top, where it always was: its path is part of logs and of what the cluster's nodes know of each other.
+            // At the top, where it always was: its path is part of logs.
 #pragma warning disable AK1008
             _host = Context.System.ActorOf(_props(new(Self, _told)), HostActor.Name);
 #pragma warning restore AK1008
@@ -135,7 +151,7 @@ public sealed class HostKeeper : ReceiveActor, IWithTimers
 
     private void Broke(JournalFault fault)
     {
-        Become(_health.Broke(Now, fault.Why));
+        Become(_health.Broke(Clocks, fault.Why));
         AnswerLookers();
         if (fault.Corrupt)
         {
@@ -149,7 +165,7 @@ public sealed class HostKeeper : ReceiveActor, IWithTimers
 
     private void Mend()
     {
-        MendAsync(_store, _picture?.State.Condense(Now), _settings.Time)
+        MendAsync(_store, _picture?.State.Condense(Clocks), _settings.Time)
             .PipeTo(Self, success: what => new Mended(what), failure: cause => new MendFailed(cause));
 
         static async Task<string?> MendAsync(IJournalStore store, ImmutableArray<IHostEvent>? known, TimeProvider time)
@@ -161,7 +177,7 @@ public sealed class HostKeeper : ReceiveActor, IWithTimers
 
     private void Look()
     {
-        Become(_health.Look(Now, _writes.TryPeek(out var began) ? began : null));
+        Become(_health.Look(Clocks, _writes.TryPeek(out var began) ? began : null));
         while (_changes.TryPeek(out var change) && Now - change.At > Remembered)
             _changes.Dequeue();
         if (_lookers.TryPeek(out var looker) && Now - looker.At >= (_picture is null ? StartWithin : AnswerWithin))
@@ -171,7 +187,7 @@ public sealed class HostKeeper : ReceiveActor, IWithTimers
 
         // What it writes from here on the next daemon would never read.
         _lost = lost;
-        Become(_health.Broke(Now, lost));
+        Become(_health.Broke(Clocks, lost));
         Context.Stop(_host);
     }
 
@@ -258,7 +274,7 @@ public sealed class HostKeeper : ReceiveActor, IWithTimers
         }
     }
 
-    private void Happened(string kind, string text) => Context.System.EventStream.Publish(new Happening(Now, kind, null, text));
+    private void Happened(string kind, string text) => Context.System.EventStream.Publish(new Happening(Clocks.Wall, kind, null, text));
 
     private sealed record Tick;
 
@@ -272,7 +288,7 @@ public sealed class HostKeeper : ReceiveActor, IWithTimers
 public sealed record KeeperSettings
 {
     /// <summary>When this process started; what is told is counted from here.</summary>
-    public required DateTimeOffset ProcessStart { get; init; }
+    public required Moment ProcessStart { get; init; }
 
     /// <summary>Called, with the reason, when the journal needs a person: the daemon ends.</summary>
     public required Action<string> GiveUp { get; init; }
@@ -282,7 +298,7 @@ public sealed record KeeperSettings
 
     public TimeSpan RetryMax { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>The clock of its deadlines; a simulation brings its own.</summary>
+    /// <summary>The clocks that it goes by; a simulation brings its own.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>Who asked lately and may have to be told something by the keeper itself: no more of them are remembered.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Dmm.Actors.Vms;
+using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Arbitration;
 using Dmm.Core.Demand;
@@ -46,8 +47,8 @@ public static class HostPlanner
         HostSettings settings,
         Arbiter arbiter,
         bool tick,
-        LawPlanner? law = null,
-        DateTimeOffset now = default)
+        Moment now,
+        LawPlanner? law = null)
     {
         var gathered = AdmissionLine.InOrder(state.Admissions.Values.Where(a => a.Plan is not null)).ToList();
         var kept = gathered.Aggregate(MemorySize.Zero, static (sum, a) => sum + a.Plan!.For);
@@ -60,7 +61,7 @@ public static class HostPlanner
         foreach (var (vm, record) in state.Vms)
         {
             var (claim, report) = (state.Ledger.Claims[vm], reports.GetValueOrDefault(vm));
-            budget = budget.MinusOrZero(claim.Overhead);
+            budget = budget.MinusOrZero(claim.Beside);
             bids.Add(HostAdmissions.Bound(BidOf(vm, record, claim, report, Fresh(forecasts.GetValueOrDefault(vm), now), settings), gathered));
             (promises[vm], policies[vm]) = (record.Promise, record.Policy);
             if (report is not null && HostDispatch.Answer(report, told.GetValueOrDefault(vm), record.Promise) is { } standing)
@@ -82,7 +83,7 @@ public static class HostPlanner
     }
 
     /// <summary>What of a forecast still counts; null for nothing.</summary>
-    public static Forecast? Fresh(Forecast? forecast, DateTimeOffset now) => forecast is null || now - forecast.At > ForecastAge ? null
+    public static Forecast? Fresh(Forecast? forecast, Moment now) => forecast is null || now - forecast.At > ForecastAge ? null
         : forecast.Urgent && now - forecast.At > UrgencyAge ? forecast with { Urgent = false }
         : forecast;
 
@@ -147,7 +148,7 @@ public static class HostPlanner
     /// <summary>What each VM bids, whatever plans for VMs to come ask of it.</summary>
     public static IEnumerable<Bid> Bids(
         HostState state, ImmutableDictionary<VmId, VmProtocol.Report> reports, ImmutableDictionary<VmId, Forecast> forecasts, HostSettings settings,
-        DateTimeOffset now) =>
+        Moment now) =>
         state.Vms.Select(vm => BidOf(
             vm.Key, vm.Value, state.Ledger.Claims[vm.Key], reports.GetValueOrDefault(vm.Key), Fresh(forecasts.GetValueOrDefault(vm.Key), now), settings));
 
@@ -182,6 +183,11 @@ public static class HostPlanner
         }
 
         bid = bid.With(forecast, settings.Step, settings.DeadBand, settings.GuestMargin);
+        // What does not come back to the host is taken of nobody.
+        if (!claim.Kept.IsZero)
+            bid = bid with { TakenTo = held };
+        else if (report?.Capabilities?.Keeps is not null)
+            bid = bid with { TakenTo = MemorySize.Max(bid.TakenTo, held.MinusOrZero(report.Sizes?.Plugged ?? MemorySize.Zero)) };
         var want = MemorySize.Max(bid.Want, owed);
         if (report is { Sizes: { } sizes, Capabilities: { } can })
             want = MemoryLayout.LeastFrom(want, sizes, can);

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Dmm.Actors.Journals;
 using Dmm.Actors.Vms;
+using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Demand;
 using Dmm.Core.Hosts;
@@ -17,7 +18,17 @@ public static class HostProtocol
     // From operators; answered by Done or Refused.
 
     /// <param name="Ceiling">The most that its devices let it become as they stand (<see cref="VmSizes.Ceiling"/>), which it is granted.</param>
-    public sealed record AdoptVm(VmHandle Handle, VmPolicy Policy, MemorySize Ceiling, MemorySize Overhead);
+    public sealed record AdoptVm(VmHandle Handle, VmPolicy Policy, MemorySize Ceiling, MemorySize Overhead)
+    {
+        /// <summary>What its process holds of the host; null where nobody could look.</summary>
+        public MemorySize? Resident { get; init; }
+
+        /// <summary>The name under which this daemon's driver launched the process; null where somebody else did.</summary>
+        public VmId? LaunchedAs { get; init; }
+
+        /// <summary>What is to be known of it, a line each.</summary>
+        public ImmutableArray<string> Notes { get; init; } = [];
+    }
 
     /// <summary>What is null stays.</summary>
     public sealed record SetPolicy(VmId Vm, MemorySize? Min, MemorySize? Max, int? Shares)
@@ -32,7 +43,11 @@ public static class HostProtocol
 
     /// <summary>A VM that was stopped, or waits for its return, is asked for now; one that is to stop goes on.</summary>
     /// <param name="Timeout">How long it may wait for its memory; null: as long as any new VM.</param>
-    public sealed record StartVm(VmId Vm, TimeSpan? Timeout);
+    public sealed record StartVm(VmId Vm, TimeSpan? Timeout)
+    {
+        /// <summary>Also one that was migrated away: whoever asks knows that it runs nowhere else.</summary>
+        public bool Force { get; init; }
+    }
 
     public sealed record ForgetVm(VmId Vm);
 
@@ -84,7 +99,7 @@ public static class HostProtocol
         public ImmutableArray<Operation> InFlight { get; init; } = [];
 
         /// <summary>Who has a new target and waits for its turn, and since when.</summary>
-        public ImmutableSortedDictionary<VmId, DateTimeOffset> Held { get; init; } = ImmutableSortedDictionary<VmId, DateTimeOffset>.Empty;
+        public ImmutableSortedDictionary<VmId, Moment> Held { get; init; } = ImmutableSortedDictionary<VmId, Moment>.Empty;
 
         /// <summary>How the journal is; the rest is what was known last while it is not writable.</summary>
         public JournalHealth? Journal { get; init; }
@@ -99,7 +114,7 @@ public static class HostProtocol
     // From the admission actor.
 
     /// <summary>Write down that this VM is wanted. Answered by <see cref="RequestRecorded"/> or <see cref="Refused"/>.</summary>
-    public sealed record RecordRequest(VmSpec Spec, MemorySize Overhead, MemorySize ImageNeeds, DateTimeOffset Deadline);
+    public sealed record RecordRequest(VmSpec Spec, MemorySize Overhead, MemorySize ImageNeeds, Moment Deadline);
 
     public sealed record RequestRecorded(VmId Vm);
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Lifecycle;
@@ -16,8 +17,16 @@ public sealed record VmRecord(
     /// <summary>What it asked to boot with, while it has less because it started early: it grows to that.</summary>
     public MemorySize? Owed { get; init; }
 
-    /// <summary>When its guest was first heard of; null before.</summary>
-    public DateTimeOffset? BootedAt { get; init; }
+    /// <summary>When its guest was first heard of in this life; null before.</summary>
+    public Moment? BootedAt { get; init; }
+
+    /// <summary>It was heard of in an earlier life.</summary>
+    public bool BootedBefore { get; init; }
+
+    public bool EverBooted => BootedBefore || BootedAt is not null;
+
+    /// <summary>Its guest was handed over, or is being: it may run elsewhere.</summary>
+    public bool MigratedAway { get; init; }
 
     /// <summary>It was stopped by an operator, whether it has powered down yet or not: when it ends, it stays so.</summary>
     public bool Unwanted { get; init; }
@@ -32,10 +41,13 @@ public sealed record VmRecord(
 /// <summary>A VM that does not run and is remembered.</summary>
 /// <param name="ReturnAt">When it is asked for again; null: when an operator starts it.</param>
 /// <param name="Tries">Returns since it last ran well, the next one included.</param>
-public sealed record RestingVm(VmSpec Spec, MemorySize Overhead, EndCause Cause, string Why, DateTimeOffset Since, DateTimeOffset? ReturnAt, int Tries)
+public sealed record RestingVm(VmSpec Spec, MemorySize Overhead, EndCause Cause, string Why, Moment Since, Moment? ReturnAt, int Tries)
 {
     /// <summary>The least that its image can be booted with; zero where that is not known.</summary>
     public MemorySize ImageNeeds { get; init; }
+
+    /// <summary>In none of its lives was its guest heard of.</summary>
+    public bool NeverBooted { get; init; }
 }
 
 /// <summary>The fold of the journal, with the ledger in it. The ledger also holds what VMs report, which is never persisted.</summary>
@@ -54,24 +66,31 @@ public sealed record HostState(Ledger Ledger)
     /// </summary>
     public ImmutableSortedDictionary<VmId, VmHandle> LetGo { get; init; } = ImmutableSortedDictionary<VmId, VmHandle>.Empty;
 
-    public HostState Apply(IHostEvent e) => e switch
+    /// <param name="now">
+    /// The clocks by which the event's time of day is told: as of when it was made, where it was made just now, and else, at replay, as they are now. Deadlines and ages are
+    /// held by the monotonic clock from here on.
+    /// </param>
+    public HostState Apply(IHostEvent e, Clocks now) => e switch
     {
         JournalBegun => this,
         VmRequested r => this with
         {
             Admissions = Admissions.SetItem(
-                r.Spec.Id, new(r.Spec, r.Overhead, r.At, r.Deadline, null) { Number = r.Number, ImageNeeds = r.ImageNeeds, Tries = r.Tries }),
+                r.Spec.Id, new(r.Spec, r.Overhead, now.MomentOf(r.At), now.MomentOf(r.Deadline, r.At), null) { Number = r.Number, ImageNeeds = r.ImageNeeds, Tries = r.Tries, NeverBooted = r.NeverBooted }),
             Resting = Resting.Remove(r.Spec.Id),
         },
-        AdmissionPlanned p => WithAdmission(p.Vm, a => a.Planned(p.Plan, p.Asked, p.At)),
-        AdmissionWaits w => WithAdmission(w.Vm, a => a.Waits(w.Cause, w.Why, w.At)),
-        MemoryReserved m => SetAside(m.Vm, m.Boot, m.Size, m.At),
-        LaunchBegun b => (Admissions[b.Vm].State == AdmissionState.Reserved ? this : SetAside(b.Vm, b.Reserved - Admissions[b.Vm].Overhead, b.Reserved, b.At))
-            .WithAdmission(b.Vm, a => a.LaunchBegun(b.At)),
+        AdmissionPlanned p => WithAdmission(p.Vm, a => a.Planned(p.Plan, p.Asked, now.MomentOf(p.At))),
+        AdmissionWaits w => WithAdmission(w.Vm, a => a.Waits(w.Cause, w.Why, now.MomentOf(w.At))),
+        MemoryReserved m => SetAside(m.Vm, m.Boot, m.Size, now.MomentOf(m.At)),
+        LaunchBegun b => (Admissions[b.Vm].State == AdmissionState.Reserved ? this : SetAside(b.Vm, b.Reserved - Admissions[b.Vm].Overhead, b.Reserved, now.MomentOf(b.At)))
+            .WithAdmission(b.Vm, a => a.LaunchBegun(now.MomentOf(b.At))),
         VmLaunched l => Launched(l),
         AdmissionEnded a => Without(a.Vm),
-        VmAdopted a => Adopted(a),
-        VmBooted b => With(b.Vm, vm => vm with { BootedAt = b.At }),
+        VmAdopted a => Adopted(a, now.MomentOf(a.At)),
+        VmBooted b => With(b.Vm, vm => vm with { BootedAt = now.MomentOf(b.At) }),
+        VmIdentified i => With(i.Vm, vm => vm with { Handle = i.Handle }),
+        VmMigratedAway m => With(m.Vm, vm => vm with { MigratedAway = true }),
+        VmMigrationUndone m => With(m.Vm, vm => vm with { MigratedAway = false }),
         PolicySet p => With(p.Vm, vm => vm with { Policy = p.Policy }, spec => spec.Under(p.Policy)),
         RestartSet r => With(r.Vm, vm => vm with { Spec = vm.Spec is { } spec ? spec with { Restart = r.Restart } : null }, spec => spec with { Restart = r.Restart })
             .StayingIf(r.Vm, r.Restart == RestartPolicy.Never),
@@ -81,15 +100,17 @@ public sealed record HostState(Ledger Ledger)
         StopGivenUp g => With(g.Vm, vm => vm with { Stop = null }),
         StopWithdrawn w => With(w.Vm, vm => vm with { Stop = null, Unwanted = false }),
         VmEnded d => Without(d.Vm),
-        VmRested r => Without(r.Spec.Id) with { Resting = Resting.SetItem(r.Spec.Id, new(r.Spec, r.Overhead, r.Cause, r.Why, r.At, r.ReturnAt, r.Tries) { ImageNeeds = r.ImageNeeds }) },
+        VmRested r => Rested(r, now),
         VmForgotten f => Forgotten(f),
         LetGoEnded g => Gone(g.Vm),
         _ => throw new ArgumentOutOfRangeException(nameof(e), e, "not an event of the host"),
     };
 
     /// <summary>The shortest history that leads to this state: the form in which it is kept in a snapshot.</summary>
-    public ImmutableArray<IHostEvent> Condense(DateTimeOffset now)
+    /// <param name="clocks">Times are written down by the wall's clock as it goes now, whatever it was when they came.</param>
+    public ImmutableArray<IHostEvent> Condense(Clocks clocks)
     {
+        var now = clocks.Wall;
         var events = ImmutableArray.CreateBuilder<IHostEvent>();
         foreach (var (id, handle) in LetGo)
             events.Add(new VmForgotten(now, id) { Handle = handle, Held = Ledger.LetGo[id] });
@@ -97,23 +118,25 @@ public sealed record HostState(Ledger Ledger)
         {
             if (vm.Spec is { } spec)
             {
-                events.Add(new VmRequested(now, spec with { Policy = vm.Policy }, vm.Overhead, now) { Tries = vm.Tries, ImageNeeds = vm.ImageNeeds });
+                events.Add(new VmRequested(now, spec with { Policy = vm.Policy }, vm.Overhead, now) { Tries = vm.Tries, ImageNeeds = vm.ImageNeeds, NeverBooted = vm.Tries is not null && !vm.BootedBefore });
                 events.Add(new LaunchBegun(now, id, vm.Handle.Base + vm.Overhead));
                 events.Add(new VmLaunched(now, id, vm.Handle));
                 if (vm.BootedAt is { } booted)
-                    events.Add(new VmBooted(booted, id));
+                    events.Add(new VmBooted(clocks.WallOf(booted), id));
                 // It started early and has had since what it asked: so it is owed nothing.
                 if (vm.Owed is null && vm.Handle.Base < spec.Boot)
                     events.Add(new PromisesChanged(now, [new(id, spec.Boot, spec.Boot, false, default)]));
             }
             else
             {
-                events.Add(new VmAdopted(vm.BootedAt ?? now, vm.Policy, vm.Handle, vm.Promise.Granted, vm.Overhead));
+                events.Add(new VmAdopted(clocks.WallOf(vm.BootedAt) ?? now, vm.Policy, vm.Handle, vm.Promise.Granted, vm.Overhead));
             }
 
             events.Add(new PromisesChanged(now, [new(id, vm.Promise.Granted, vm.Promise.Target, false, default)]));
             if (vm.OperatorTarget is { } target)
                 events.Add(new OperatorTargetSet(now, id, target));
+            if (vm.MigratedAway)
+                events.Add(new VmMigratedAway(now, id));
             if (vm.Stop is { } stop)
                 events.Add(new StopAsked(now, id, stop.Grace) { Kill = stop.Kill });
             else if (vm.Unwanted)
@@ -121,13 +144,16 @@ public sealed record HostState(Ledger Ledger)
         }
 
         foreach (var vm in Resting.Values)
-            events.Add(new VmRested(vm.Since, vm.Spec, vm.Overhead, vm.Cause, vm.Why, vm.ReturnAt, vm.Tries) { ImageNeeds = vm.ImageNeeds });
+            events.Add(new VmRested(clocks.WallOf(vm.Since), vm.Spec, vm.Overhead, vm.Cause, vm.Why, clocks.WallOf(vm.ReturnAt), vm.Tries) { ImageNeeds = vm.ImageNeeds, NeverBooted = vm.NeverBooted });
 
         // Behind the VMs: what is asked of them stands in their promises.
         foreach (var admission in AdmissionLine.InOrder(Admissions.Values))
-            events.AddRange(Condense(admission));
+            events.AddRange(Condense(admission, clocks));
         return events.ToImmutable();
     }
+
+    /// <summary>The policies of the VMs that run.</summary>
+    public Dictionary<VmId, VmPolicy> Policies() => Vms.ToDictionary(vm => vm.Key, vm => vm.Value.Policy);
 
     /// <summary>One that was let go of does not run any more.</summary>
     public HostState Gone(VmId id) => LetGo.ContainsKey(id) ? this with { LetGo = LetGo.Remove(id), Ledger = Ledger.Gone(id) } : this;
@@ -138,21 +164,24 @@ public sealed record HostState(Ledger Ledger)
     /// <summary>Under which name a process was let go of that is to be governed again; null where it was not.</summary>
     public VmId? LetGoAs(VmHandle handle) => LetGo.Where(vm => vm.Value.SameProcess(handle)).Select(vm => (VmId?)vm.Key).FirstOrDefault();
 
-    private static IEnumerable<IHostEvent> Condense(AdmissionRecord a)
+    /// <summary>Under which name a process is governed; null where it is not.</summary>
+    public VmId? GovernedAs(VmHandle handle) => Vms.Where(vm => vm.Value.Handle.SameProcess(handle)).Select(vm => (VmId?)vm.Key).FirstOrDefault();
+
+    private static IEnumerable<IHostEvent> Condense(AdmissionRecord a, Clocks clocks)
     {
-        var id = a.Spec.Id;
-        yield return new VmRequested(a.At, a.Spec, a.Overhead, a.Deadline) { Number = a.Number, ImageNeeds = a.ImageNeeds, Tries = a.Tries };
+        var (id, since) = (a.Spec.Id, clocks.WallOf(a.Since));
+        yield return new VmRequested(clocks.WallOf(a.At), a.Spec, a.Overhead, clocks.WallOf(a.Deadline)) { Number = a.Number, ImageNeeds = a.ImageNeeds, Tries = a.Tries, NeverBooted = a.NeverBooted };
         if (a.Plan is { } plan)
-            yield return new AdmissionPlanned(a.Since, id, plan, a.State == AdmissionState.Shrinking);
+            yield return new AdmissionPlanned(since, id, plan, a.State == AdmissionState.Shrinking);
         if (a.Cause is { } cause)
-            yield return new AdmissionWaits(a.Since, id, cause, a.Why ?? "");
+            yield return new AdmissionWaits(since, id, cause, a.Why ?? "");
         if (a.Reserved is { } reserved)
-            yield return new MemoryReserved(a.Since, id, a.Boot ?? a.Spec.Boot, reserved);
+            yield return new MemoryReserved(since, id, a.Boot ?? a.Spec.Boot, reserved);
         if (a.State == AdmissionState.Launching)
-            yield return new LaunchBegun(a.Since, id, a.Reserved!.Value);
+            yield return new LaunchBegun(since, id, a.Reserved!.Value);
     }
 
-    private HostState SetAside(VmId vm, MemorySize boot, MemorySize size, DateTimeOffset at) => WithAdmission(vm, a => a.SetAside(boot, size, at)) with
+    private HostState SetAside(VmId vm, MemorySize boot, MemorySize size, Moment at) => WithAdmission(vm, a => a.SetAside(boot, size, at)) with
     {
         // Decided against the same ledger, so that it fits; only at recovery it may not, and the promise stands all the same.
         Ledger = Ledger.Keep(vm, size),
@@ -171,20 +200,30 @@ public sealed record HostState(Ledger Ledger)
             {
                 Owed = owed,
                 Tries = admission.Tries,
+                BootedBefore = admission.Tries is not null && !admission.NeverBooted,
                 ImageNeeds = admission.ImageNeeds,
             }),
             Ledger = before.Ledger.Convert(l.Vm, new(MemorySize.Zero, boot, admission.Overhead)),
         };
     }
 
-    private HostState Adopted(VmAdopted a)
+    private HostState Adopted(VmAdopted a, Moment at)
     {
         var id = a.Handle.Id;
         var before = LetGoAs(a.Handle) is { } name ? Gone(name).Gone(id) : Gone(id);
         return before with
         {
-            Vms = Vms.SetItem(id, new(a.Policy, a.Handle, new(a.Granted, a.Granted), a.Overhead, null, null, null) { BootedAt = a.At }),
+            Vms = Vms.SetItem(id, new(a.Policy, a.Handle, new(a.Granted, a.Granted), a.Overhead, null, null, null) { BootedAt = at }),
             Ledger = before.Ledger.TakeIn(id, new(MemorySize.Zero, a.Granted, a.Overhead)),
+        };
+    }
+
+    private HostState Rested(VmRested r, Clocks now)
+    {
+        var returns = r.ReturnAt is { } at ? now.MomentOf(at, r.At) : (Moment?)null;
+        return Without(r.Spec.Id) with
+        {
+            Resting = Resting.SetItem(r.Spec.Id, new(r.Spec, r.Overhead, r.Cause, r.Why, now.MomentOf(r.At), returns, r.Tries) { ImageNeeds = r.ImageNeeds, NeverBooted = r.NeverBooted }),
         };
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Dmm.Actors.Vms;
+using Dmm.Core;
 using Dmm.Core.Arbitration;
 using Dmm.Core.Laws;
 using Dmm.Core.Memory;
@@ -20,7 +21,7 @@ public sealed class LawPlanner(ILaw law)
     private readonly Dictionary<VmId, int> _slots = [];
     private LawGuest[] _guests = [];
     private long[] _targets = [];
-    private DateTimeOffset? _began;
+    private Moment? _began;
     private TimeSpan _due;
 
     public bool HearsPressure => (law.Hears & LawEvents.Pressure) != 0;
@@ -29,7 +30,7 @@ public sealed class LawPlanner(ILaw law)
     /// <param name="budget">Memory for all guests together.</param>
     /// <returns>In the order of the bids.</returns>
     public Allotment[] Plan(
-        IReadOnlyList<Bid> bids, MemorySize budget, IReadOnlyDictionary<VmId, VmRecord> vms, IReadOnlyDictionary<VmId, VmProtocol.Report> reports, DateTimeOffset at)
+        IReadOnlyList<Bid> bids, MemorySize budget, IReadOnlyDictionary<VmId, VmRecord> vms, IReadOnlyDictionary<VmId, VmProtocol.Report> reports, Moment at)
     {
         var (held, urgent, population) = (MemorySize.Zero, false, LeaveSlots(bids));
         foreach (var bid in bids)

@@ -1,3 +1,5 @@
+using Dmm.Core;
+
 namespace Dmm.Actors.Journals;
 
 public enum JournalCondition
@@ -20,7 +22,7 @@ public enum JournalCondition
 /// How the host's journal is, and why. Pure: the keeper tells it what it saw, and asks it what may be promised. A person is told of a change
 /// of condition once, not of every slow write.
 /// </summary>
-public sealed record JournalHealth(JournalCondition Condition, DateTimeOffset Since, string? Why)
+public sealed record JournalHealth(JournalCondition Condition, Clocks Since, string? Why)
 {
     /// <summary>A write takes half a millisecond, with a busy disk some tens: beyond this people want to know.</summary>
     public static readonly TimeSpan SlowWrite = TimeSpan.FromMilliseconds(500);
@@ -32,7 +34,7 @@ public sealed record JournalHealth(JournalCondition Condition, DateTimeOffset Si
     public static readonly TimeSpan Calm = TimeSpan.FromSeconds(10);
 
     /// <summary>When a write was slow last.</summary>
-    public DateTimeOffset? SlowAt { get; private init; }
+    public Moment? SlowAt { get; private init; }
 
     /// <summary>Whether a change can be written down now, and so be promised.</summary>
     public bool Writable => Condition is JournalCondition.Well or JournalCondition.Slow;
@@ -42,26 +44,26 @@ public sealed record JournalHealth(JournalCondition Condition, DateTimeOffset Si
     {
         JournalCondition.Well => null,
         JournalCondition.Starting => "the daemon is starting: it reads its journal",
-        JournalCondition.Slow => $"the journal is slow since {Since:HH:mm:ss}: {Why}",
-        JournalCondition.Stalled => $"the journal stalls since {Since:HH:mm:ss}: {Why}; nothing new is promised until it is over, the VMs keep their memory",
-        _ => $"the journal can't be used since {Since:HH:mm:ss}: {Why}; nothing new is promised until it is mended, the VMs keep their memory",
+        JournalCondition.Slow => $"the journal is slow since {Since.Wall:HH:mm:ss}: {Why}",
+        JournalCondition.Stalled => $"the journal stalls since {Since.Wall:HH:mm:ss}: {Why}; nothing new is promised until it is over, the VMs keep their memory",
+        _ => $"the journal can't be used since {Since.Wall:HH:mm:ss}: {Why}; nothing new is promised until it is mended, the VMs keep their memory",
     };
 
-    public static JournalHealth Starting(DateTimeOffset now) => new(JournalCondition.Starting, now, null);
+    public static JournalHealth Starting(Clocks now) => new(JournalCondition.Starting, now, null);
 
     /// <summary>It was read, or read again, to its end.</summary>
-    public JournalHealth Read(DateTimeOffset now) => Condition is JournalCondition.Slow ? this : new(JournalCondition.Well, now, null);
+    public JournalHealth Read(Clocks now) => Condition is JournalCondition.Slow ? this : new(JournalCondition.Well, now, null);
 
     /// <summary>A write came through.</summary>
-    public JournalHealth Written(DateTimeOffset now, TimeSpan took)
+    public JournalHealth Written(Clocks now, TimeSpan took)
     {
         if (took >= SlowWrite)
         {
             var why = $"the last slow write took {took.TotalSeconds:0.0} s";
-            return this with { Condition = JournalCondition.Slow, Since = Condition == JournalCondition.Slow ? Since : now, Why = why, SlowAt = now };
+            return this with { Condition = JournalCondition.Slow, Since = Condition == JournalCondition.Slow ? Since : now, Why = why, SlowAt = now.Now };
         }
 
-        var calm = SlowAt is null || now - SlowAt >= Calm;
+        var calm = SlowAt is null || now.Now - SlowAt >= Calm;
         return Condition == JournalCondition.Well ? this
             : calm ? new(JournalCondition.Well, now, null)
             : this with { Condition = JournalCondition.Slow, Since = Condition == JournalCondition.Slow ? Since : now };
@@ -69,13 +71,13 @@ public sealed record JournalHealth(JournalCondition Condition, DateTimeOffset Si
 
     /// <summary>Time goes by; what was slow is forgotten also where nothing more is written.</summary>
     /// <param name="writing">When the oldest write began that is still under way.</param>
-    public JournalHealth Look(DateTimeOffset now, DateTimeOffset? writing) =>
-        Writable && writing is { } began && now - began >= Patience
-            ? new(JournalCondition.Stalled, began, "a write does not come through; does somebody hold the file's lock, or is the disk slow?") { SlowAt = now }
-            : Condition == JournalCondition.Slow && writing is null && now - SlowAt >= Calm ? new(JournalCondition.Well, now, null)
+    public JournalHealth Look(Clocks now, Clocks? writing) =>
+        Writable && writing is { } began && now.Now - began.Now >= Patience
+            ? new(JournalCondition.Stalled, began, "a write does not come through; does somebody hold the file's lock, or is the disk slow?") { SlowAt = now.Now }
+            : Condition == JournalCondition.Slow && writing is null && now.Now - SlowAt >= Calm ? new(JournalCondition.Well, now, null)
             : this;
 
     /// <summary>A write or a read failed, or the file is not what it was.</summary>
-    public JournalHealth Broke(DateTimeOffset now, string why) =>
+    public JournalHealth Broke(Clocks now, string why) =>
         new(JournalCondition.Broken, Condition == JournalCondition.Broken ? Since : now, why) { SlowAt = SlowAt };
 }

@@ -1,5 +1,7 @@
 using Akka.Actor;
+using Akka.Event;
 using Dmm.Actors.Events;
+using Dmm.Core;
 using Dmm.Core.Demand;
 using Dmm.Core.Vms;
 
@@ -7,43 +9,60 @@ namespace Dmm.Actors.Prediction;
 
 /// <summary>
 /// One estimator and forecaster a VM. Emits all forecasts in one batch each tick, and a single VM's at once when its guest is about to
-/// stall. Holds nothing that samples would not bring back.
+/// stall. Holds nothing that samples would not bring back. A model that fails is its VM's affair alone (<see cref="DemandModels"/>): the
+/// host is told that nothing
+/// is known of that VM, and neither the others nor the tick notice.
 /// </summary>
 public sealed class PredictorActor : ReceiveActor, IWithTimers
 {
-    private readonly Dictionary<VmId, DemandModel> _models = [];
     private readonly TimeSpan _period;
+    private readonly TimeProvider _time;
 
-    public PredictorActor(IActorRef host, DemandSettings settings, TimeSpan period)
+    /// <param name="model">Makes a VM's model; null: the usual one.</param>
+    public PredictorActor(IActorRef host, DemandSettings settings, TimeSpan period, TimeProvider time, Func<VmId, IDemandModel>? model)
     {
+        var models = new DemandModels(settings, model);
+        var log = Context.GetLogger();
+        var failed = new HashSet<VmId>();
         Receive<PredictorProtocol.Sampled>(sampled =>
         {
-            // Of a guest whose samples don't tell what it uses nothing is foreseen: it stays as it is.
-            if (!sampled.Sample.TellsUse)
-                return;
-            if (!_models.TryGetValue(sampled.Vm, out var model))
-                _models[sampled.Vm] = model = new(sampled.Vm, settings);
-            var wasUrgent = model.Current?.Urgent == true;
-            var forecast = model.Take(sampled.Sample, sampled.Sizes);
-            if (forecast.Urgent)
-                host.Tell(new PredictorProtocol.Forecasts([forecast], Tick: false));
-            if (forecast.Urgent && !wasUrgent)
+            var taken = models.Take(sampled.Vm, sampled.Sample, sampled.Sizes, Clocks.Read(time).Wall, sampled.Most);
+            if (taken.Fault is { } fault)
             {
-                Context.System.EventStream.Publish(new Happening(Context.System.Scheduler.Now, "pressure", sampled.Vm,
+                if (failed.Add(sampled.Vm))
+                    log.Error(fault, "the model of {0} failed and is made anew; further faults of it are not logged", sampled.Vm);
+                host.Tell(new PredictorProtocol.Lost(sampled.Vm));
+                var why = $"its model failed ({fault.GetType().Name})";
+                Happened("modelFailed", sampled.Vm, $"what it needs is not known until its guest speaks again: {why}");
+            }
+
+            if (taken.Forecast is not { Urgent: true } forecast)
+                return;
+            host.Tell(new PredictorProtocol.Forecasts([forecast], Tick: false));
+            if (taken.TurnsUrgent)
+            {
+                Context.System.EventStream.Publish(new Happening(Clocks.Read(time).Wall, "pressure", sampled.Vm,
                     $"{sampled.Sample.MemAvailable} available of {sampled.Sizes.Actual}; {forecast.Demand} expected", sampled.Sizes.Actual, forecast.Demand));
             }
         });
-        Receive<PredictorProtocol.Forget>(forget => { _models.Remove(forget.Vm); });
-        Receive<Tick>(_ => host.Tell(new PredictorProtocol.Forecasts([.. _models.Values.Select(m => m.Current).OfType<Forecast>()], Tick: true)));
-        _period = period;
+        Receive<PredictorProtocol.Forget>(forget =>
+        {
+            models.Forget(forget.Vm);
+            failed.Remove(forget.Vm);
+        });
+        Receive<Tick>(_ => host.Tell(new PredictorProtocol.Forecasts(models.Current, Tick: true)));
+        (_period, _time) = (period, time);
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    public static Props Props(IActorRef host, DemandSettings settings, TimeSpan period) =>
-        Akka.Actor.Props.Create(() => new PredictorActor(host, settings, period));
+    public static Props Props(IActorRef host, DemandSettings settings, TimeSpan period, TimeProvider time, Func<VmId, IDemandModel>? model = null) =>
+        Akka.Actor.Props.Create(() => new PredictorActor(host, settings, period, time, model));
 
     protected override void PreStart() => Timers.StartPeriodicTimer("tick", new Tick(), _period);
+
+    private void Happened(string kind, VmId vm, string text) =>
+        Context.System.EventStream.Publish(new Happening(Clocks.Read(_time).Wall, kind, vm, text));
 
     private sealed record Tick;
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Dmm.Core.Demand;
+using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Prediction;
@@ -7,9 +8,13 @@ namespace Dmm.Actors.Prediction;
 public static class PredictorProtocol
 {
     /// <param name="Sizes">The VM's sizes as last known when the sample came.</param>
-    public sealed record Sampled(VmId Vm, GuestSample Sample, VmSizes Sizes);
+    /// <param name="Most">The most that the VM can become: nothing beyond it is foreseen. Null where it is not known.</param>
+    public sealed record Sampled(VmId Vm, GuestSample Sample, VmSizes Sizes, MemorySize? Most = null);
 
     public sealed record Forget(VmId Vm);
+
+    /// <summary>To the host: what was foreseen of this VM counts no more, its model has failed.</summary>
+    public sealed record Lost(VmId Vm);
 
     /// <summary>To the host: all VMs' forecasts at a tick, or one VM's at once under pressure.</summary>
     public sealed record Forecasts(ImmutableArray<Forecast> Items, bool Tick);

@@ -120,7 +120,8 @@ public sealed partial class VmActor
     {
         _connection++;
         _calls = _calls.Clear();
-        (_calling, _stopping) = (false, false);
+        _calling = false;
+        _stopping &= _ending;
         if (_attempt?.GiveUp() is { } vm)
             Forget(vm.DisposeAsync());
         (_attempt, _vm) = (null, null);

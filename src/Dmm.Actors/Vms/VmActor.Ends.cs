@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Dmm.Core.Lifecycle;
+using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Vms;
 
@@ -8,12 +9,22 @@ public sealed partial class VmActor
 {
     private const string StopTimer = "stop";
     private const string AskTimer = "ask";
+    private const string EndTimer = "end";
 
     /// <summary>A guest that is still booting, or shows a blank screen, does not hear its power button; one that powers down takes no notice of another press.</summary>
     private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(10);
 
     private string? _stopWhy;
     private string? _gaveUp;
+
+    /// <summary>What was said of a guest that is silent.</summary>
+    private string? _silent;
+
+    /// <summary>Why its process is to end at once; a try to end it is under way while <see cref="_ending"/>.</summary>
+    private string? _endWhy;
+    private string? _notEnded;
+    private bool _ending;
+    private int _endings;
 
     private bool HasSpoken => _hello is not null || _sample is not null;
 
@@ -24,8 +35,19 @@ public sealed partial class VmActor
     private void Stop(StopOrder order)
     {
         _part = _part is null ? null : _part with { Stop = order };
-        if (_vm is null || _gaveUp is not null)
+        // What is being tried can't be taken back; the order is heeded when it has failed.
+        if (_gaveUp is not null || _ending)
             return;
+        Timers.Cancel(EndTimer);
+        _endWhy = null;
+        if (_vm is null)
+        {
+            // One that is being launched, or connected, hears of it when it is in hand.
+            if (_memory.Phase == VmPhase.Lost)
+                StopOneThatIsLost();
+            return;
+        }
+
         _stopping = true;
         if (order.AtOnce)
         {
@@ -33,7 +55,7 @@ public sealed partial class VmActor
             return;
         }
 
-        var until = Now + order.Grace;
+        var until = Wall + order.Grace;
         _stopWhy = $"its guest was asked to power down, and has until {until:HH:mm:ss}; {(order.Kill ? "then its process is ended" : "otherwise it runs on")}";
         Report();
         Timers.StartSingleTimer(StopTimer, new StopDeadline(), order.Grace);
@@ -55,7 +77,7 @@ public sealed partial class VmActor
 
     private void StopIsLate()
     {
-        if (_vm is null || _part?.Stop is not { } order || !_stopping || _gaveUp is not null)
+        if (_part?.Stop is not { } order || _gaveUp is not null || _ending)
             return;
         var why = $"its guest did not power down within {order.Grace.TotalSeconds:0.#} s";
         if (order.Kill)
@@ -79,39 +101,109 @@ public sealed partial class VmActor
             return;
         Timers.Cancel(StopTimer);
         Timers.Cancel(AskTimer);
-        _stopping = false;
+        Timers.Cancel(EndTimer);
+        (_stopping, _endWhy, _notEnded) = (false, null, null);
         Report();
     }
 
-    /// <summary>A VM that was launched and never says a word does not keep its memory for ever.</summary>
+    /// <summary>
+    /// An order stands while the VM can't be reached. Its guest can't be asked then; its process can be ended all the same, where it is
+    /// known which it is.
+    /// </summary>
+    private void StopOneThatIsLost()
+    {
+        if (_part?.Stop is not { } order || _part.Handle is null || _vm is not null || _ending)
+            return;
+        _stopping = true;
+        if (_endWhy is not null)
+        {
+            Report();
+            return;
+        }
+
+        if (order.AtOnce)
+        {
+            EndNow("it can't be reached; its process is being ended");
+            return;
+        }
+
+        _stopWhy = $"it can't be reached, so that its guest can't be asked to power down: {_memory.Why}";
+        if (!Timers.IsTimerActive(StopTimer))
+            Timers.StartSingleTimer(StopTimer, new StopDeadline(), order.Grace);
+        Report();
+    }
+
+    /// <summary>
+    /// A guest that is not heard of for long after its start is spoken of, once in each life of this actor. Only in its first boot, and
+    /// only where its spec asks for that,
+    /// is a VM ended for it.
+    /// </summary>
     private void WatchBoot()
     {
-        if (_vm is null || _part is not { Booted: false, Spec: { } spec } || HasSpoken || _gaveUp is not null)
+        if (_vm is null || _part is not { Booted: false, Spec: { } spec } part || HasSpoken || _gaveUp is not null)
             return;
-        if (BootWatch.Verdict(spec.BootCheck, Now - _memory.StartedAt, _memory.Profile.BootDeadline) is not { } verdict)
+        var deadline = _memory.Profile.BootDeadline;
+        var verdict = BootWatch.Verdict(spec.BootCheck, part.EverBooted, _memory.Listened.Read(Now), deadline);
+        if (verdict == BootVerdict.Wait || (verdict == BootVerdict.Say && _silent is not null))
             return;
-        _gaveUp = verdict;
-        _stopping = true;
-        EndNow(verdict);
+        var boot = part.Handle!.Base;
+        var words = BootWatch.Words(
+            verdict, part.EverBooted, deadline, part.Handle.AgentSocket is not null, _memory.Capabilities is { Balloon: true },
+            part.Asked is { } asked && boot < asked ? (boot, asked) : null);
+        if (verdict == BootVerdict.Say)
+        {
+            _silent = words;
+            Happened("bootSilent", words);
+            return;
+        }
+
+        _gaveUp = words;
+        EndNow(words);
     }
 
     private void EndNow(string why)
     {
         Timers.Cancel(StopTimer);
         Timers.Cancel(AskTimer);
-        _stopWhy = why;
+        (_stopping, _endWhy, _stopWhy) = (true, why, why);
         Report();
-        if (_vm is not { } vm)
+        TryToEnd();
+    }
+
+    /// <summary>
+    /// By its connection, or, where there is none, by its process. One try at a time; what fails is said and tried again.
+    /// </summary>
+    private void TryToEnd()
+    {
+        if (_ending || _part?.Handle is not { } handle || _endWhy is null)
             return;
-        var connection = _connection;
-        Run(_settings.CallDeadline, async cancellation =>
+        _ending = true;
+        var (vm, hypervisor) = (_vm, _hypervisor);
+        Run(_settings.EndDeadline, async cancellation =>
         {
-            await vm.EndAsync(cancellation);
+            await (vm is not null ? vm.EndAsync(cancellation) : hypervisor.EndProcessAsync(handle, cancellation));
             return true;
-        }).PipeTo(
-            Self,
-            success: _ => new Observed(connection, new Core.Hypervisors.VmObservation.Ended("its process was ended", EndCause.Failed)),
-            failure: cause => new Faulted(connection, cause));
+        }).PipeTo(Self, success: _ => new ProcessEnded(), failure: cause => new NotEnded(Say(cause)));
+    }
+
+    private void NotEnded_(NotEnded not)
+    {
+        _ending = false;
+        // Its operator wants something else meanwhile.
+        if (_gaveUp is null && _part?.Stop is not { Kill: true })
+        {
+            _endWhy = null;
+            if (_part?.Stop is { } order)
+                Stop(order);
+            return;
+        }
+
+        _stopWhy = $"{_endWhy}, which did not come about: {not.Why}; its claim stands, and it is tried again";
+        if (not.Why != _notEnded)
+            Happened("notEnded", _stopWhy);
+        _notEnded = not.Why;
+        Report();
+        Timers.StartSingleTimer(EndTimer, new EndAgain(), BackOff(ref _endings));
     }
 
     private sealed record StopDeadline;
@@ -119,4 +211,10 @@ public sealed partial class VmActor
     private sealed record AskOnceMore;
 
     private sealed record Asked;
+
+    private sealed record ProcessEnded;
+
+    private sealed record NotEnded(string Why);
+
+    private sealed record EndAgain;
 }

@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.Event;
 using Dmm.Actors.Events;
 using Dmm.Actors.Prediction;
+using Dmm.Core;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
@@ -35,11 +36,12 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
     private GuestHello? _hello;
     private GuestSample? _sample;
     private HostCost? _cost;
+    private MemorySize? _resident;
 
     public VmActor(VmId id, IActorRef host, IActorRef predictor, IHypervisor hypervisor, VmActorSettings settings)
     {
         (_id, _host, _predictor, _hypervisor, _settings) = (id, host, predictor, hypervisor, settings);
-        _memory = new() { Profile = settings.Profile, StartedAt = Now };
+        _memory = new() { Profile = settings.Profile };
         Receive<VmProtocol.Assume>(Assume);
         Receive<VmProtocol.SetTarget>(t =>
         {
@@ -50,6 +52,9 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
         Receive<VmProtocol.GoOn>(_ => GoOn());
         Receive<StopDeadline>(_ => StopIsLate());
         Receive<Asked>(_ => { });
+        Receive<ProcessEnded>(_ => End("its process was ended", EndCause.Failed));
+        Receive<NotEnded>(NotEnded_);
+        Receive<EndAgain>(_ => TryToEnd());
         Receive<AskOnceMore>(_ => AskToPowerDown());
         Receive<LaunchNow>(l => Launch(l.Spec, mayRun: false));
         Receive<Launched>(l => TakeUp(l.Handle));
@@ -62,6 +67,8 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
         Receive<CallDone>(_ => { });
         Receive<AdditionRefused>(refused => refused.Connection == _connection, refused => CallEnded(new VmCommand.Refuse(refused.Addition, refused.Why)));
         Receive<AdditionRefused>(_ => { });
+        // A call that was under way when the VM ended, or is being ended, failed for that: its connection tells of the end as its last word.
+        Receive<Faulted>(f => f.Connection == _connection && _vm is not null && (_endWhy is not null || f.Cause is VmGoneException), _ => { });
         Receive<Faulted>(f => f.Connection == _connection, f => throw new DriverFaultException($"{_id}: {f.Cause.Message}", f.Cause));
         Receive<Faulted>(_ => { });
         Receive<CostMeasured>(m => _cost = m.Cost ?? _cost);
@@ -73,7 +80,11 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    private DateTimeOffset Now => Context.System.Scheduler.Now;
+    /// <summary>What is decided by.</summary>
+    private Moment Now => Clocks.MomentOf(_settings.Time);
+
+    /// <summary>For people.</summary>
+    private DateTimeOffset Wall => Clocks.Read(_settings.Time).Wall;
 
     public static Props Props(VmId id, IActorRef host, IActorRef predictor, IHypervisor hypervisor, VmActorSettings settings) =>
         Akka.Actor.Props.Create(() => new VmActor(id, host, predictor, hypervisor, settings));
@@ -110,9 +121,12 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
         if (c.Connection != _connection)
             return;
         (_vm, _attempts) = (c.Vm, 0);
-        // A boot is judged by what was heard since somebody could hear.
-        if (!HasSpoken)
-            _memory = _memory with { StartedAt = Now };
+        if (c.Vm.Identity is { } identity && identity != _part!.Handle)
+        {
+            _part = _part with { Handle = identity };
+            _host.Tell(new VmProtocol.Identified(_id, identity));
+        }
+
         Feed(new VmCommand.Connect(c.Vm.Capabilities), alwaysReport: true);
         Timers.StartPeriodicTimer("look", new Look(), _settings.LookPeriod);
         Timers.StartPeriodicTimer("report", new ReportNow(), _settings.ReportPeriod);
@@ -140,13 +154,17 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
         switch (fact)
         {
             case VmObservation.Sizes sizes:
+                _resident = sizes.Resident ?? _resident;
                 Feed(new VmCommand.ObserveSizes(sizes.Value));
                 break;
             case VmObservation.Sample sample:
                 _sample = sample.Value;
                 if (_memory.Sizes is { } known)
-                    _predictor.Tell(new PredictorProtocol.Sampled(_id, sample.Value, known));
+                    _predictor.Tell(new PredictorProtocol.Sampled(_id, sample.Value, known, _memory.Possible));
                 Feed(new VmCommand.ObserveSample(sample.Value));
+                break;
+            case VmObservation.RunState run:
+                Feed(new VmCommand.ObserveRunState(run.Value, run.Why), alwaysReport: true);
                 break;
             case VmObservation.Hello hello:
                 // It introduces itself again and again; only who it is makes a difference here.
@@ -219,7 +237,7 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
         // What has been decided but not yet carried out is not confirmed: no target is answered for until the calls are through.
         var answered = Busy ? null : _memory.Target;
         _host.Tell(new VmProtocol.Report(
-            _id, _memory.Phase, _stopping ? _stopWhy : _memory.Why, _memory.Sizes, _memory.Sizes is null ? null : new(_memory.Actual, _memory.Ceiling, answered))
+            _id, _memory.Phase, _stopping ? _stopWhy : _memory.Why ?? (_silent is not null && !HasSpoken ? "nothing was heard of its guest yet" : null), _memory.Sizes, _memory.Sizes is null ? null : new(_memory.Actual, _memory.Ceiling, answered))
         {
             Heard = _heard,
             Capabilities = _memory.Capabilities,
@@ -227,13 +245,18 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
             Hello = _hello,
             Sample = _sample,
             Cost = _cost,
+            Resident = _resident,
             Warnings = Warnings(),
             Stopping = _stopping,
+            RunState = _memory.RunState,
         });
+        // Told once: it is of the moment of those sizes, and the host looks itself from time to time.
+        _resident = null;
     }
 
     private ImmutableArray<string> Warnings() =>
     [
+        .. _silent is { } silent && !HasSpoken ? [silent] : ImmutableArray<string>.Empty,
         .. _memory.Capabilities?.Lacks ?? [],
         .. _hello is { } hello ? GuestGrowth.Limits(hello, _memory.Sizes?.Base, _memory.Profile) : [],
         .. _memory.ExtendFault is { } fault ? [$"a further hotplug device was refused: {fault}"] : ImmutableArray<string>.Empty,
@@ -245,27 +268,31 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
         if (_memory.Phase != VmPhase.Lost)
             _log.Warning("{0} can't be reached: {1}", _id, why);
         Feed(new VmCommand.Lose(why), alwaysReport: true);
-        Timers.StartSingleTimer("reconnect", new Reconnect(), BackOff());
+        StopOneThatIsLost();
+        Timers.StartSingleTimer("reconnect", new Reconnect(), BackOff(ref _attempts));
     }
 
     private void End(string why, EndCause cause)
     {
-        // That it was ended for not booting stands above what its hypervisor says of its end.
-        (why, cause) = _gaveUp is { } because ? (because, EndCause.NeverBooted) : (why, cause);
+        // Its connection and whoever ended it both tell.
+        if (_memory.Phase == VmPhase.Stopped)
+            return;
+        // That it was ended for not booting stands above what its hypervisor says of its end; that it may run elsewhere above all.
+        (why, cause) = _memory.RunState.MayRunElsewhere() ? (why, EndCause.MigratedAway) : _gaveUp is { } because ? (because, EndCause.NeverBooted) : (why, cause);
         LetGo();
         Timers.CancelAll();
         Feed(new VmCommand.Finish(why));
         _host.Tell(new VmProtocol.Ended(_id, why, cause));
     }
 
-    private TimeSpan BackOff()
+    private TimeSpan BackOff(ref int attempts)
     {
-        var wait = _settings.RestartMin * Math.Pow(2, Math.Min(_attempts++, 16));
+        var wait = _settings.RestartMin * Math.Pow(2, Math.Min(attempts++, 16));
         return wait < _settings.RestartMax ? wait : _settings.RestartMax;
     }
 
     private void Happened(string kind, string text, MemorySize? from = null, MemorySize? to = null) =>
-        Context.System.EventStream.Publish(new Happening(Now, kind, _id, text, from, to));
+        Context.System.EventStream.Publish(new Happening(Wall, kind, _id, text, from, to));
 
     private static string KindOf(VmPhase phase) => char.ToLowerInvariant(phase.ToString()[0]) + phase.ToString()[1..];
 }

@@ -29,8 +29,14 @@ public sealed record VmActorSettings
     /// <summary>Bound on one call to the driver, beyond the driver's own deadlines.</summary>
     public TimeSpan CallDeadline { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// Bound on ending a VM, beyond the driver's own deadlines: a hypervisor that was told to quit first writes what its guest's disks
+    /// are owed.
+    /// </summary>
+    public TimeSpan EndDeadline { get; init; } = TimeSpan.FromMinutes(15);
+
     public TimeSpan LaunchDeadline { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>The clock of these deadlines; a simulation brings its own.</summary>
+    /// <summary>The clocks of all actors of a host, and of what they call; a simulation brings its own.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }

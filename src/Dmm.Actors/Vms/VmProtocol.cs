@@ -18,6 +18,12 @@ public static class VmProtocol
     {
         /// <summary>It was heard of since it was launched, or somebody else started it: it is never given up for not booting.</summary>
         public bool Booted { get; init; }
+
+        /// <summary>So it was in this life or an earlier one: it is never ended for being silent.</summary>
+        public bool EverBooted { get; init; }
+
+        /// <summary>What it asked to boot with; it may have been started early with less.</summary>
+        public MemorySize? Asked { get; init; }
     }
 
     public sealed record Launched(VmId Vm, VmHandle Handle);
@@ -38,6 +44,9 @@ public static class VmProtocol
 
     /// <summary>To the host: the guest has not powered down in time, and was not to be ended: it runs on.</summary>
     public sealed record StopGivenUp(VmId Vm, string Why);
+
+    /// <summary>To the host: which process runs it was found out, or is not known any more.</summary>
+    public sealed record Identified(VmId Vm, VmHandle Handle);
 
     /// <summary>To the host: the VM is gone and its memory is back.</summary>
     public sealed record Ended(VmId Vm, string Why, EndCause Cause);
@@ -60,10 +69,15 @@ public static class VmProtocol
 
         public GuestSample? Sample { get; init; }
 
+        /// <summary>What its process held when these sizes were read; null where that was told before, or nobody could look.</summary>
+        public MemorySize? Resident { get; init; }
+
         /// <summary>As measured; null until it was.</summary>
         public HostCost? Cost { get; init; }
 
         public ImmutableArray<string> Warnings { get; init; } = [];
+
+        public VmRunState RunState { get; init; }
 
         public bool Stopping { get; init; }
     }

@@ -19,6 +19,14 @@ internal sealed class EventFeed(DaemonClient daemon, TimeProvider time)
     public Task<EventView[]> PastAsync(DateTimeOffset? since, CancellationToken cancellation) =>
         daemon.GetAsync<EventView[]>($"api/v1/events{Query(since)}", cancellation);
 
+    /// <summary>Those with a higher number.</summary>
+    public Task<EventView[]> AfterAsync(long sequence, CancellationToken cancellation) =>
+        daemon.GetAsync<EventView[]>($"api/v1/events?after={sequence}", cancellation);
+
+    /// <summary>Where the events stand now: what comes after is known by its number, whatever is done to the host's clock.</summary>
+    public async Task<EventMark> MarkAsync(CancellationToken cancellation) =>
+        new(this, (await daemon.GetAsync<EventView[]>("api/v1/events?last=1", cancellation)).LastOrDefault());
+
     /// <summary>
     /// Follows until <paramref name="cancellation"/>. A daemon that restarts meanwhile is waited for, and nothing is told twice.
     /// </summary>
@@ -28,19 +36,21 @@ internal sealed class EventFeed(DaemonClient daemon, TimeProvider time)
         DateTimeOffset since, Action lost, [EnumeratorCancellation] CancellationToken cancellation)
     {
         EventView? last = null;
+        var opened = false;
         while (true)
         {
             var away = time.GetTimestamp();
             HttpResponseMessage? response = null;
             while (response is null)
-                response = await ReopenAsync(last?.At ?? since, mayBeAway: last is not null, away, cancellation);
+                (response, last) = await ReopenAsync(since, last, mayBeAway: opened, away, cancellation);
+            opened = true;
             using (response)
             {
                 await using var items = ReadAsync(response, cancellation).GetAsyncEnumerator(cancellation);
                 while (await NextAsync(items, cancellation))
                 {
                     var next = items.Current;
-                    if (last is not null && (next.At, next.Sequence).CompareTo((last.At, last.Sequence)) <= 0)
+                    if (next.Sequence <= last?.Sequence)
                         continue;
                     last = next;
                     yield return next;
@@ -48,21 +58,24 @@ internal sealed class EventFeed(DaemonClient daemon, TimeProvider time)
             }
 
             lost();
-            last ??= new EventView { At = since, Sequence = -1, Kind = "", Text = "" };
         }
     }
 
-    /// <summary>Null after a pause where the daemon is away and may be.</summary>
-    private async Task<HttpResponseMessage?> ReopenAsync(DateTimeOffset? since, bool mayBeAway, long away, CancellationToken cancellation)
+    /// <summary>No response after a pause where the daemon is away and may be. Another daemon counts its events anew, so that nothing of it was told yet.</summary>
+    private async Task<(HttpResponseMessage? Response, EventView? Last)> ReopenAsync(
+        DateTimeOffset since, EventView? last, bool mayBeAway, long away, CancellationToken cancellation)
     {
         try
         {
-            return await daemon.OpenStreamAsync($"api/v1/events/stream{Query(since)}", cancellation);
+            if (last is not null && !await new EventMark(this, last).StandsAsync(cancellation))
+                last = null;
+            var from = last is not null ? $"?after={last.Sequence}" : mayBeAway ? "" : Query(since);
+            return (await daemon.OpenStreamAsync($"api/v1/events/stream{from}", cancellation), last);
         }
         catch (CommandException e) when (mayBeAway && e.ExitCode == ExitCode.Unreachable && time.GetElapsedTime(away) < Patience)
         {
             await Task.Delay(Pause, time, cancellation);
-            return null;
+            return (null, last);
         }
     }
 

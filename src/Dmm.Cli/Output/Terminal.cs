@@ -46,7 +46,7 @@ internal sealed class Terminal : IDisposable
         var utf8 = new UTF8Encoding(false);
         return new Terminal(
             new StreamWriter(new StandardOutput(), utf8) { AutoFlush = true },
-            new StreamWriter(Console.OpenStandardError(), utf8) { AutoFlush = true },
+            new StreamWriter(new StandardError(), utf8) { AutoFlush = true },
             terminal ? WindowSize.Columns : null,
             colours);
     }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Dmm.Contracts;
+using Dmm.Files;
 using Dmm.Lab.Traces;
 
 namespace Dmm.Cli.Verbs;
@@ -44,6 +45,7 @@ internal static class LabRecord
             var file = Path.Combine(folder, $"{vm.Id}.csv");
             try
             {
+                RegularFile.Require(file);
                 using var writer = new StreamWriter(file, append: true) { NewLine = "\n" };
                 if (writer.BaseStream.Position == 0)
                     writer.WriteLine(TraceWriter.Heading);

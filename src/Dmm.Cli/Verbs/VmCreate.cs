@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Dmm.Cli.Daemon;
 using Dmm.Cli.Output;
 using Dmm.Contracts;
 using Dmm.Core.Memory;
@@ -26,7 +27,7 @@ internal sealed class VmCreate
     private readonly Option<string?> _network = Values.OneOf("--network", "none or user [none]", "KIND", "none", "user");
     private readonly Option<string?> _restart = Values.Restart("Create it anew after it has ended: never, on-failure or always [never]");
     private readonly Option<string?> _bootCheck =
-        Values.OneOf("--boot-check", "What shows that it has booted: heard (its guest speaks; else it is ended) or none [heard]", "HOW", "heard", "none");
+        Values.OneOf("--boot-check", "What shows that it has booted: heard (its guest speaks; else that is said), none, or strict (else it is ended) [heard]", "HOW", "heard", "none", "strict");
     private readonly Option<bool> _wait = new("--wait") { Description = "Return when the VM runs, or has failed" };
     private readonly Option<TimeSpan?> _timeout =
         Values.Duration("--timeout", "How long it may wait for its memory [dmm.admission.deadline]");
@@ -62,18 +63,20 @@ internal sealed class VmCreate
             return;
         }
 
-        var began = session.Time.GetUtcNow();
-        var done = await session.Daemon.PostAsync("api/v1/vms", request, cancellation);
         if (!parsed.GetValue(_wait))
         {
-            Changes.Write(done, session);
+            Changes.Write(await session.Daemon.PostAsync("api/v1/vms", request, cancellation), session);
             return;
         }
 
+        var mark = await new EventFeed(session.Daemon, session.Time).MarkAsync(cancellation);
+        var began = session.Time.GetTimestamp();
+        var done = await session.Daemon.PostAsync("api/v1/vms", request, cancellation);
+
         if (!session.Json)
             Changes.Write(done, session);
-        var vm = await new VmCreateWait(session, request.Name, began, WaitsFor(request, began)).UntilItRunsAsync(cancellation);
-        var took = session.Time.GetUtcNow() - began;
+        var vm = await new VmCreateWait(session, request.Name, mark, began, WaitsFor(request, session.Time.GetUtcNow())).UntilItRunsAsync(cancellation);
+        var took = session.Time.GetElapsedTime(began);
         if (session.Json)
             session.Terminal.WriteJson(vm);
         else
@@ -81,9 +84,9 @@ internal sealed class VmCreate
     }
 
     /// <summary>Null: as long as the daemon has it.</summary>
-    private static TimeSpan? WaitsFor(CreateVmRequest request, DateTimeOffset began) =>
+    private static TimeSpan? WaitsFor(CreateVmRequest request, DateTimeOffset now) =>
         request.TimeoutSeconds is { } seconds ? TimeSpan.FromSeconds(seconds)
-        : request.Deadline is { } deadline ? deadline - began
+        : request.Deadline is { } deadline ? deadline - now
         : null;
 
     private CreateVmRequest Request(ParseResult parsed)

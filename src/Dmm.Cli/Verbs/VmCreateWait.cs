@@ -7,7 +7,9 @@ namespace Dmm.Cli.Verbs;
 /// Follows a VM that is created or started until it runs, and says why where it does not. The daemon's own deadlines end an admission; this has its own behind
 /// them, so that a daemon that forgets doesn't hold a script for ever.
 /// </summary>
-internal sealed class VmCreateWait(Session session, string name, DateTimeOffset began, TimeSpan? waitsFor)
+/// <param name="mark">Where the daemon's events stood before it was asked.</param>
+/// <param name="began">When that was, as a timestamp.</param>
+internal sealed class VmCreateWait(Session session, string name, EventMark mark, long began, TimeSpan? waitsFor)
 {
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(200);
 
@@ -24,20 +26,19 @@ internal sealed class VmCreateWait(Session session, string name, DateTimeOffset 
     /// <summary>dmm.qemu.launch-deadline and dmm.vm.boot-deadline as they come, and half as much again.</summary>
     private static readonly TimeSpan BootAtMost = TimeSpan.FromSeconds(225);
 
-    private readonly EventFeed _events = new(session.Daemon, session.Time);
     private string? _said;
 
     /// <exception cref="CommandException">It failed, with the daemon's reason; or it takes too long, and goes on.</exception>
     public async Task<VmView> UntilItRunsAsync(CancellationToken cancellation)
     {
         var admission = waitsFor ?? LongestAdmission;
-        var waitingUntil = began + admission + BeyondAdmission;
-        DateTimeOffset? bootingUntil = null;
-        DateTimeOffset? awaySince = null;
-        DateTimeOffset? missingSince = null;
+        var waitingUntil = admission + BeyondAdmission;
+        TimeSpan? bootingUntil = null;
+        TimeSpan? awaySince = null;
+        TimeSpan? missingSince = null;
         while (true)
         {
-            var now = session.Time.GetUtcNow();
+            var now = session.Time.GetElapsedTime(began);
             try
             {
                 var vm = await session.Daemon.FindVmAsync(name, cancellation);
@@ -46,7 +47,7 @@ internal sealed class VmCreateWait(Session session, string name, DateTimeOffset 
                 if (vm is null)
                     await ThrowIfFailedAsync(now - missingSince >= UnexplainedAtMost, cancellation);
                 else if (Runs(vm))
-                    return vm;
+                    return WarnOfSilence(vm);
                 else
                     Say(vm);
                 if (vm?.State is "launching" or "booting")
@@ -70,11 +71,19 @@ internal sealed class VmCreateWait(Session session, string name, DateTimeOffset 
     /// <summary>Past booting. A VM that has stopped or can't be reached by then has failed.</summary>
     private bool Runs(VmView vm) => vm.State switch
     {
-        "requested" or "waiting" or "launching" or "booting" => false,
+        "requested" or "waiting" or "launching" or "booting" or "paused" => false,
         "lost" or "stopping" or "stopped" or "returning" =>
             throw CommandException.Failed($"{name} is {vm.State}{(vm.Why is null ? "" : $": {vm.Why}")}"),
         _ => true,
     };
+
+    /// <summary>It runs, and whether its guest does nobody knows.</summary>
+    private VmView WarnOfSilence(VmView vm)
+    {
+        if (vm.Warnings.FirstOrDefault(w => w.StartsWith("nothing was heard of its guest", StringComparison.Ordinal)) is { } silence && !session.Json)
+            session.Terminal.Progress($"{name}: {silence}");
+        return vm;
+    }
 
     private void Say(VmView vm) => Say(vm.Why is null ? $"{vm.Id}: {vm.State}" : $"{vm.Id}: {vm.State}: {vm.Why}");
 
@@ -89,7 +98,7 @@ internal sealed class VmCreateWait(Session session, string name, DateTimeOffset 
     /// <param name="last">Take any event for the reason, or do without one.</param>
     private async Task ThrowIfFailedAsync(bool last, CancellationToken cancellation)
     {
-        var events = (await _events.PastAsync(began, cancellation)).Where(e => e.Vm == name && e.At >= began).ToList();
+        var events = (await mark.SinceAsync(cancellation)).Where(e => e.Vm == name).ToList();
         var end = events.LastOrDefault(e => e.Kind is "admissionRefused" or "admissionFailed" or "admissionExpired" or "admissionCancelled" or "bootFailed")
             ?? (last ? events.LastOrDefault() : null);
         if (end is not null)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Dmm.Cli.Daemon;
 using Dmm.Cli.Output;
 using Dmm.Contracts;
 
@@ -11,21 +12,24 @@ internal static class VmStart
     {
         var name = Values.VmName();
         var timeout = Values.Duration("--timeout", "How long it may wait for its memory [dmm.admission.deadline]");
+        var force = new Option<bool>("--force") { Description = "Also where it was migrated away: it runs nowhere else, and its disk is in use nowhere else" };
         var wait = new Option<bool>("--wait") { Description = "Return when the VM runs, or has failed" };
-        return line.Verb(new Command("start", "Start a VM that is stopped, or waits for its return") { name, timeout, wait }, async (parsed, session, cancellation) =>
+        return line.Verb(new Command("start", "Start a VM that is stopped, or waits for its return") { name, timeout, force, wait }, async (parsed, session, cancellation) =>
         {
-            var (vm, began) = (parsed.GetRequiredValue(name), session.Time.GetUtcNow());
-            var request = new StartVmRequest(parsed.GetValue(timeout)?.TotalSeconds);
+            var (vm, waits) = (parsed.GetRequiredValue(name), parsed.GetValue(wait));
+            var mark = waits ? await new EventFeed(session.Daemon, session.Time).MarkAsync(cancellation) : null;
+            var began = session.Time.GetTimestamp();
+            var request = new StartVmRequest(parsed.GetValue(timeout)?.TotalSeconds) { Force = parsed.GetValue(force) ? true : null };
             var done = await session.Daemon.PostAsync($"api/v1/vms/{vm}/start", request, cancellation);
-            if (!parsed.GetValue(wait) || !session.Json)
+            if (!waits || !session.Json)
                 Changes.Write(done, session);
-            if (!parsed.GetValue(wait))
+            if (mark is null)
                 return;
-            var runs = await new VmCreateWait(session, vm, began, parsed.GetValue(timeout)).UntilItRunsAsync(cancellation);
+            var runs = await new VmCreateWait(session, vm, mark, began, parsed.GetValue(timeout)).UntilItRunsAsync(cancellation);
             if (session.Json)
                 session.Terminal.WriteJson(runs);
             else
-                session.Terminal.WriteLine($"{vm} runs with {Show.Size(runs.ActualBytes)} after {Show.Seconds(session.Time.GetUtcNow() - began)}");
+                session.Terminal.WriteLine($"{vm} runs with {Show.Size(runs.ActualBytes)} after {Show.Seconds(session.Time.GetElapsedTime(began))}");
         });
     }
 }

@@ -41,10 +41,11 @@ internal sealed class VmStop
     private async Task RunAsync(ParseResult parsed, Session session, CancellationToken cancellation)
     {
         var name = parsed.GetRequiredValue(_name);
-        var (within, began) = (parsed.GetValue(_grace), session.Time.GetUtcNow());
+        var within = parsed.GetValue(_grace);
+        var mark = parsed.GetValue(_wait) ? await new EventFeed(session.Daemon, session.Time).MarkAsync(cancellation) : null;
         var request = new StopVmRequest(within?.TotalSeconds) { Kill = parsed.GetValue(_kill) };
         var done = await session.Daemon.PostAsync($"api/v1/vms/{name}/stop", request, cancellation);
-        if (!parsed.GetValue(_wait))
+        if (mark is null)
         {
             Changes.Write(done, session);
             return;
@@ -52,21 +53,23 @@ internal sealed class VmStop
 
         if (!session.Json)
             Changes.Write(done, session);
-        await UntilGoneAsync(name, began, began + (within ?? LongestOwn) + Beyond, session, cancellation);
+        await UntilGoneAsync(name, mark, (within ?? LongestOwn) + Beyond, session, cancellation);
         Changes.Write(done with { Text = "is gone, and its memory is back" }, session);
     }
 
-    private static async Task UntilGoneAsync(string name, DateTimeOffset began, DateTimeOffset until, Session session, CancellationToken cancellation)
+    private static async Task UntilGoneAsync(string name, EventMark mark, TimeSpan limit, Session session, CancellationToken cancellation)
     {
-        var events = new EventFeed(session.Daemon, session.Time);
+        var began = session.Time.GetTimestamp();
         while (true)
         {
             var vm = await session.Daemon.FindVmAsync(name, cancellation);
             if (vm is null or { State: "stopped" })
                 return;
-            if (vm.State != "stopping" && (await events.PastAsync(began, cancellation)).LastOrDefault(e => e.Vm == name && e.Kind == "stopGivenUp" && e.At >= began) is { } given)
+            // What can't be ended, or not be shown to have ended, is tried again for as long as it takes.
+            var given = (await mark.SinceAsync(cancellation)).LastOrDefault(e => e.Vm == name && e.Kind is ("stopGivenUp" or "notEnded"));
+            if (given is { Kind: "notEnded" } || (given is not null && vm.State != "stopping"))
                 throw CommandException.Failed($"{name}: {given.Text}", "timeout");
-            if (session.Time.GetUtcNow() > until)
+            if (session.Time.GetElapsedTime(began) > limit)
                 throw CommandException.Failed($"{name} is {vm.State}{(vm.Why is null ? "" : $": {vm.Why}")}", "timeout");
             await Task.Delay(Period, session.Time, cancellation);
         }

@@ -42,6 +42,7 @@ public sealed class AdmissionLine
     private readonly MemorySize _room;
     private readonly QueueRules _rules;
     private readonly bool _lawDecides;
+    private readonly string _keepers;
     private readonly Dictionary<VmId, MemorySize> _levels = [];
     private readonly HashSet<VmId> _moving;
     private MemorySize _free;
@@ -58,13 +59,14 @@ public sealed class AdmissionLine
         _byName = peers.ToDictionary(peer => peer.Bid.Vm);
         _moving = [.. _line.SelectMany(a => a.Plan?.From ?? []).Select(part => part.Vm)];
         _free = ledger.Free;
+        _keepers = Guarantees.Keepers(ledger);
     }
 
     public static IEnumerable<AdmissionRecord> InOrder(IEnumerable<AdmissionRecord> admissions) =>
         admissions.OrderByDescending(a => a.Spec.Priority).ThenBy(a => a.Number);
 
     /// <summary>The next step, or null where nothing is to be done now. A queue answers one question: after a step a new one is asked.</summary>
-    public QueueMove? Next(DateTimeOffset now)
+    public QueueMove? Next(Moment now)
     {
         var launching = _line.Count(a => a.State == AdmissionState.Launching);
         foreach (var admission in _line)
@@ -83,7 +85,7 @@ public sealed class AdmissionLine
     }
 
     /// <summary>What would become of one that asked last: the step that would be its first.</summary>
-    public QueueMove Foresee(AdmissionRecord asked, DateTimeOffset now)
+    public QueueMove Foresee(AdmissionRecord asked, Moment now)
     {
         foreach (var admission in _line)
         {
@@ -103,7 +105,7 @@ public sealed class AdmissionLine
         return Look(asked, now)!;
     }
 
-    private QueueMove? Look(AdmissionRecord a, DateTimeOffset now)
+    private QueueMove? Look(AdmissionRecord a, Moment now)
     {
         if (_blocked is { } first)
             return Waits(a, WaitCause.BehindOthers, $"{first.Spec.Id} is before it in the queue and waits");
@@ -139,7 +141,7 @@ public sealed class AdmissionLine
         return new(a.Spec.Id, boot, boot + a.Overhead);
     }
 
-    private QueueMove? Plan(AdmissionRecord a, DateTimeOffset now)
+    private QueueMove? Plan(AdmissionRecord a, Moment now)
     {
         if (a.State != AdmissionState.Planned && a.State != AdmissionState.Shrinking && _gathering >= _rules.AtOnce)
             return Waits(a, WaitCause.BehindOthers, $"memory is gathered for {_gathering} before it");
@@ -149,7 +151,7 @@ public sealed class AdmissionLine
         if (a.LeastSize > _room)
         {
             return Waits(a, WaitCause.Guarantees,
-                $"it lacks {missing}, and the guarantees of the VMs that run leave room for {_room} of the {a.LeastSize} that it needs: one of them must end, or be guaranteed less");
+                $"it lacks {missing}, and the guarantees of the VMs that run leave room for {_room} of the {a.LeastSize} that it needs: one of them must end, or be guaranteed less{_keepers}");
         }
 
         var made = Room(a, a.Size, now) ?? (a.LeastSize < a.Size ? Room(a, a.LeastSize, now) : null);
@@ -162,12 +164,12 @@ public sealed class AdmissionLine
         }
 
         var most = RoomPlanner.Most(_peers, _levels, _rules.Step);
-        return Waits(a, WaitCause.PeersCanNot, $"it lacks {missing}, and its peers can be counted on for {most} now; the rest they use, or can't be moved");
+        return Waits(a, WaitCause.PeersCanNot, $"it lacks {missing}, and its peers can be counted on for {most} now; the rest they use, or can't be moved{_keepers}");
     }
 
     private MemorySize Covers(RoomPlan plan) => RoomPlanner.Covers(plan, _byName, _levels, _rules.Step);
 
-    private RoomPlan? Room(AdmissionRecord a, MemorySize goal, DateTimeOffset now) =>
+    private RoomPlan? Room(AdmissionRecord a, MemorySize goal, Moment now) =>
         RoomPlanner.Make(goal, goal.MinusOrZero(_free), _peers, _levels, _moving, a.Deadline - now, _rules.Step, _rules.HarmWeight);
 
     /// <summary>What it gathers is not there for those behind it: what is free already, but for what its peers are counted on to give, and what they give.</summary>

@@ -8,7 +8,7 @@ namespace Dmm.Core.Admission;
 /// <param name="At">When it was asked for.</param>
 /// <param name="Deadline">Until then its memory must be set aside.</param>
 /// <param name="Reserved">Set aside for it, overhead included; null before.</param>
-public sealed record AdmissionRecord(VmSpec Spec, MemorySize Overhead, DateTimeOffset At, DateTimeOffset Deadline, MemorySize? Reserved)
+public sealed record AdmissionRecord(VmSpec Spec, MemorySize Overhead, Moment At, Moment Deadline, MemorySize? Reserved)
 {
     /// <summary>Which request of this host it is: who came first has the lower one.</summary>
     public long Number { get; init; }
@@ -16,10 +16,13 @@ public sealed record AdmissionRecord(VmSpec Spec, MemorySize Overhead, DateTimeO
     /// <summary>It was remembered and returns: how many returns there were since it last ran well. Null: it is created for the first time.</summary>
     public int? Tries { get; init; }
 
+    /// <summary>It is a return, and in none of its lives was its guest heard of.</summary>
+    public bool NeverBooted { get; init; }
+
     public AdmissionState State { get; init; }
 
     /// <summary>Since when it is in its state; of one that shrinks, since when it was planned so.</summary>
-    public DateTimeOffset Since { get; init; } = At;
+    public Moment Since { get; init; } = At;
 
     /// <summary>The least that its image can be booted with, as its hypervisor knows; zero where it does not.</summary>
     public MemorySize ImageNeeds { get; init; }
@@ -44,22 +47,22 @@ public sealed record AdmissionRecord(VmSpec Spec, MemorySize Overhead, DateTimeO
     public static MemorySize LeastBoot(VmSpec spec, MemorySize imageNeeds) =>
         spec.BootPolicy == BootPolicy.Early ? MemorySize.Min(spec.Boot, MemorySize.Max(spec.Policy.Min, imageNeeds)) : spec.Boot;
 
-    public AdmissionRecord Planned(RoomPlan plan, bool asked, DateTimeOffset at) =>
+    public AdmissionRecord Planned(RoomPlan plan, bool asked, Moment at) =>
         Step(AdmissionStep.Plan, at) with { Plan = plan, Cause = null, Why = null, State = asked ? AdmissionState.Shrinking : AdmissionState.Planned };
 
-    public AdmissionRecord Waits(WaitCause cause, string why, DateTimeOffset at) =>
+    public AdmissionRecord Waits(WaitCause cause, string why, Moment at) =>
         Step(AdmissionStep.Wait, at) with { Plan = null, Cause = cause, Why = why };
 
     /// <summary>All that give for it have been told to: since when it was planned stays.</summary>
     public AdmissionRecord PeersAsked() => Step(AdmissionStep.PeersAsked, Since);
 
-    public AdmissionRecord SetAside(MemorySize boot, MemorySize reserved, DateTimeOffset at) =>
+    public AdmissionRecord SetAside(MemorySize boot, MemorySize reserved, Moment at) =>
         Step(AdmissionStep.Reserve, at) with { Plan = null, Cause = null, Why = null, Boot = boot, Reserved = reserved };
 
-    public AdmissionRecord LaunchBegun(DateTimeOffset at) => Step(AdmissionStep.LaunchBegins, at);
+    public AdmissionRecord LaunchBegun(Moment at) => Step(AdmissionStep.LaunchBegins, at);
 
     /// <exception cref="InvalidOperationException">The table has no such step.</exception>
-    private AdmissionRecord Step(AdmissionStep step, DateTimeOffset at) => this with
+    private AdmissionRecord Step(AdmissionStep step, Moment at) => this with
     {
         State = AdmissionLife.After(State, step) ?? throw new InvalidOperationException($"{Spec.Id} is {State}: {step} does not follow"),
         Since = at,

@@ -6,17 +6,8 @@ namespace Dmm.Core.Admission;
 /// <summary>Whether a new VM can ever be made room for as things stand: guarantees always fit together.</summary>
 public static class AdmissionRules
 {
-    /// <summary>
-    /// What there is for a new VM with every peer at its min: memory less reserve, reservations, what was let go of, and Σ (min + overhead). A claim without a policy is a
-    /// launch's, which stands whole.
-    /// </summary>
-    public static MemorySize Room(Ledger ledger, IReadOnlyDictionary<VmId, VmPolicy> policies)
-    {
-        var guaranteed = ledger.Fixed;
-        foreach (var (peer, claim) in ledger.Claims)
-            guaranteed += claim.Overhead + (policies.TryGetValue(peer, out var policy) ? policy.Min : claim.Granted);
-        return ledger.HostMemory.MinusOrZero(guaranteed);
-    }
+    /// <summary>What <see cref="Guarantees.Room"/> leaves for a new VM.</summary>
+    public static MemorySize Room(Ledger ledger, IReadOnlyDictionary<VmId, VmPolicy> policies) => Guarantees.Room(ledger, policies);
 
     /// <summary>Why a VM can't be made room for, with figures and the least that would change it; null where it can.</summary>
     /// <param name="room">As <see cref="Room"/> says.</param>

@@ -28,7 +28,7 @@ public sealed record Mover
     /// <summary>How much of what is asked of it is counted on, 0.1 to 0.98.</summary>
     public double Trust { get; private init; } = UnknownTrust;
 
-    private DateTimeOffset? Began { get; init; }
+    private Moment? Began { get; init; }
 
     private MemorySize BeganWith { get; init; }
 
@@ -41,10 +41,16 @@ public sealed record Mover
 
     public TimeSpan TimeFor(MemorySize size) => TimeSpan.FromSeconds(Math.Min(86_400, size.Bytes / (double)Pace.Bytes));
 
+    /// <summary>It said that it gave, and its host never got that back.</summary>
+    public Mover Kept() => this with { Trust = Math.Max(LeastTrust, Trust * 0.5) };
+
     /// <param name="target">What it was told to become.</param>
-    public Mover Observe(MemorySize actual, MemorySize target, VmPhase phase, DateTimeOffset now)
+    public Mover Observe(MemorySize actual, MemorySize target, VmPhase phase, Moment now)
     {
         var fails = phase != Phase && phase is (VmPhase.Stuck or VmPhase.Uncooperative);
+        // While it does not run it is neither slow nor unwilling.
+        if (phase == VmPhase.Paused)
+            return this with { Phase = phase, Began = null, Lately = new(long.MaxValue) };
         var next = this with { Phase = phase, Trust = fails ? Math.Max(LeastTrust, Trust * 0.5) : Trust };
         var owes = actual > target + Tolerance;
         if (Began is not { } began)

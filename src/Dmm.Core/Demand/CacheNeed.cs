@@ -19,7 +19,8 @@ public sealed class CacheNeed(TimeSpan halfLife)
         if (last is null || _need is not { } need)
             return (_need = MemorySize.Min(sample.ActiveFile, most)).Value;
         var seconds = Math.Max(0, (sample.At - last.At).TotalSeconds);
-        var again = new MemorySize(Math.Max(0, sample.Refaults - last.Refaults) * Page);
+        // However much was read: what a guest has no room for it can't have missed.
+        var again = MemorySize.Min(MemorySize.FromBytes(((double)sample.Refaults - last.Refaults) * Page), sample.MemTotal);
         need = again.IsZero ? need.Scale(Math.Pow(0.5, seconds / halfLife.TotalSeconds)) : need + again;
         // What has just been read again may not be in the lists yet.
         return (_need = MemorySize.Min(need, most + again)).Value;

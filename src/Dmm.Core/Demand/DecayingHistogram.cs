@@ -14,14 +14,14 @@ public sealed class DecayingHistogram(TimeSpan halfLife)
     private static readonly MemorySize[] Edges = [.. Enumerable.Range(0, Buckets).Select(i => MemorySize.FromBytes(Math.Pow(Growth, i) * (1 << 20)))];
 
     private readonly double[] _weights = new double[Buckets];
-    private DateTimeOffset _reference;
+    private Moment _reference;
     private double _total;
     private int _top;
 
     public bool IsEmpty => _total <= 0;
 
     /// <param name="seconds">How long the use lasted; its weight.</param>
-    public void Add(MemorySize used, double seconds, DateTimeOffset at)
+    public void Add(MemorySize used, double seconds, Moment at)
     {
         if (!(seconds > 0))
             return;

@@ -7,9 +7,11 @@ namespace Dmm.Core.Demand;
 /// One VM's estimator and forecaster, a chain of small ones. Working set = actual − MemAvailable (what the kernel says can't be had without
 /// swapping), the page cache that is really used (<see cref="CacheNeed"/>) and what is missed of what is swapped out (<see cref="SwapNeed"/>); level by the last
 /// sample, trend by an exponential average of the rate of growth, headroom from the forecast's own error. A shrink leaves the high quantile of past use, what this hour needed before (<see cref="Seasons"/>), and
-/// what an earlier shrink showed to be missed (<see cref="ShrinkFloor"/>). Pure but for its own memory: time comes with the samples.
+/// what an earlier shrink showed to be missed (<see cref="ShrinkFloor"/>). Pure but for its own memory: time comes with the samples. No
+/// sample makes it throw, and
+/// nothing that it says is more than the VM can have, whatever its guest says.
 /// </summary>
-public sealed class DemandModel(VmId vm, DemandSettings settings)
+public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
 {
     private const double RateWeight = 0.5;
     private const double ErrorWeight = 0.1;
@@ -61,8 +63,15 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
     public Forecast? Current { get; private set; }
 
     /// <param name="sizes">The VM's sizes as last known when the sample came.</param>
-    public Forecast Take(GuestSample sample, VmSizes sizes)
+    /// <param name="wall">The host's time of day: guests live by it, so hours are told apart by the wall's clock, and by nothing else.</param>
+    public Forecast Take(GuestSample sample, VmSizes sizes, DateTimeOffset wall, MemorySize? most = null)
     {
+        var bound = MemorySize.Min(MemorySize.Max(most ?? MemorySize.MostThereIs, sizes.Base + sizes.Plugged), MemorySize.MostThereIs);
+        sample = sample.Within(bound);
+        // Counters of one source say nothing of those of another: balloon statistics tell no refaults, and an agent that speaks again all
+        // since its guest's boot.
+        if (_last?.Source != sample.Source)
+            _last = null;
         var actual = sizes.Actual;
         var occupied = Used(sample, sizes);
         var (missed, cache) = (MemorySize.Zero, MemorySize.Zero);
@@ -78,11 +87,11 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
             cache = MemorySize.Min(sample.ActiveFile, sample.MemAvailable);
         }
 
-        var used = occupied + missed + cache;
+        var used = MemorySize.Min(occupied + missed + cache, bound);
         var refaulted = 0.0;
         if (_last is { } last)
         {
-            Learn(last, sample, used, missed, sizes);
+            Learn(last, sample, used, missed, sizes, bound);
             // Over seconds: one stall of a millisecond is none.
             var seconds = Math.Max(0, (sample.At - last.At).TotalSeconds);
             _harm += (1 - Math.Exp(-seconds / HarmSeconds)) * (Harm.Between(last, sample) - _harm);
@@ -91,7 +100,7 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
         }
 
         var floor = _floor.Learn(actual, used, _harm, refaulted, sample.At);
-        _seasons.Learn(used, sample.At);
+        _seasons.Learn(used, wall);
         (_last, _lastSizes, _used, _missed, _cached) = (sample, sizes, used, missed, cache);
 
         var urgent = IsUrgent(sample, actual) || (_floor.Hurts && actual < floor);
@@ -109,15 +118,15 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
         var need = MemorySize.FromBytes(used.Bytes + soon);
         var demand = MemorySize.Max(MemorySize.FromBytes(used.Bytes + ahead + headroom), _floor.Hurts ? floor : MemorySize.Zero);
         var past = MemorySize.FromBytes((_history.Quantile(settings.ShrinkQuantile) + cache).Bytes + headroom);
-        var season = settings.Seasons ? _seasons.Expected(sample.At) : MemorySize.Zero;
+        var season = settings.Seasons ? _seasons.Expected(wall) : MemorySize.Zero;
         var shrinkTo = MemorySize.Max(MemorySize.Max(demand, past), MemorySize.Max(floor, season));
-        return Current = new(vm, used, demand, shrinkTo, urgent, sample.At)
+        return Current = new(vm, used, MemorySize.Min(demand, bound), MemorySize.Min(shrinkTo, bound), urgent, sample.At)
         {
-            Need = need,
-            Used = occupied,
+            Need = MemorySize.Min(need, bound),
+            Used = MemorySize.Min(occupied, bound),
             Harm = _lastingHarm,
             BytesPerSecond = _bytesPerSecond,
-            Headroom = MemorySize.FromBytes(headroom),
+            Headroom = MemorySize.Min(MemorySize.FromBytes(headroom), bound),
             HeadroomBound = HeadroomBound(used),
             Bound = shrinkTo == demand ? "demand" : shrinkTo == past ? "past use" : shrinkTo == floor ? "a shrink that hurt" : "this hour on earlier days",
         };
@@ -133,7 +142,7 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
     private static double Refaulted(GuestSample last, GuestSample sample)
     {
         var seconds = (sample.At - last.At).TotalSeconds;
-        return seconds > 0 ? Math.Max(0, sample.Refaults - last.Refaults) * 4096 / seconds : 0;
+        return seconds > 0 ? Math.Max(0, (double)sample.Refaults - last.Refaults) * 4096 / seconds : 0;
     }
 
     /// <summary>
@@ -159,7 +168,7 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
         return (sizes.Base + sizes.Plugged).Clamp(sample.MemTotal, most).MinusOrZero(sizes.Ballooned + sample.MemAvailable);
     }
 
-    private void Learn(GuestSample last, GuestSample sample, MemorySize used, MemorySize missed, VmSizes sizes)
+    private void Learn(GuestSample last, GuestSample sample, MemorySize used, MemorySize missed, VmSizes sizes, MemorySize bound)
     {
         var seconds = (sample.At - last.At).TotalSeconds;
         if (!(seconds > 0))
@@ -175,7 +184,8 @@ public sealed class DemandModel(VmId vm, DemandSettings settings)
         double grown = told ? (Held(sample) + missed).Bytes - (Held(last) + _missed).Bytes : used.Bytes - _used.Bytes;
         var surprise = grown - (_bytesPerSecond * seconds);
         // Memory that was freed is no reason for headroom; growth that was not foreseen is.
-        _errorBytes += ErrorWeight * Math.Min(1, seconds) * (Math.Max(0, surprise) - _errorBytes);
+        // No surprise is larger than the VM can become.
+        _errorBytes += ErrorWeight * Math.Min(1, seconds) * (Math.Clamp(surprise, 0, bound.Bytes) - _errorBytes);
         _bytesPerSecond += RateWeight * ((grown / Math.Max(seconds, ShortestInterval)) - _bytesPerSecond);
     }
 

@@ -9,7 +9,7 @@ namespace Dmm.Core.Demand;
 /// <param name="ShrinkTo">Down to here a shrink is not expected to hurt; never below <paramref name="Demand"/>.</param>
 /// <param name="Urgent">The guest is about to stall.</param>
 /// <param name="At">When the sample behind it was taken.</param>
-public sealed record Forecast(VmId Vm, MemorySize WorkingSet, MemorySize Demand, MemorySize ShrinkTo, bool Urgent, DateTimeOffset At)
+public sealed record Forecast(VmId Vm, MemorySize WorkingSet, MemorySize Demand, MemorySize ShrinkTo, bool Urgent, Moment At)
 {
     private readonly MemorySize? _need;
 

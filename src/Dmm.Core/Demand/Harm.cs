@@ -17,12 +17,12 @@ public static class Harm
         var seconds = (sample.At - last.At).TotalSeconds;
         if (!(seconds > 0))
             return 0;
-        var stalled = (sample.StallSomeMicroseconds - last.StallSomeMicroseconds) / 1e6;
+        var stalled = ((double)sample.StallSomeMicroseconds - last.StallSomeMicroseconds) / 1e6;
         // A counter that went back is a guest that booted anew.
         if (stalled <= 0 && sample.StallSomeMicroseconds == 0)
             stalled = SecondsPerPage * (Grown(last.SwapIns, sample.SwapIns) + (Grown(last.MajorFaults, sample.MajorFaults) / 8));
         return Math.Clamp(stalled / seconds, 0, 1);
     }
 
-    private static double Grown(long before, long after) => Math.Max(0, after - before);
+    private static double Grown(long before, long after) => Math.Max(0, (double)after - before);
 }

@@ -18,9 +18,9 @@ public sealed class Seasons
     private long _hour = long.MinValue;
     private long _first = long.MaxValue;
 
-    public void Learn(MemorySize used, DateTimeOffset at)
+    public void Learn(MemorySize used, DateTimeOffset wall)
     {
-        var hour = HourOf(at);
+        var hour = HourOf(wall);
         if (hour != _hour)
         {
             if (_hour != long.MinValue)
@@ -33,9 +33,9 @@ public sealed class Seasons
     }
 
     /// <summary>The most to be expected of this hour and the next, from those of earlier days; zero where nothing is known.</summary>
-    public MemorySize Expected(DateTimeOffset at)
+    public MemorySize Expected(DateTimeOffset wall)
     {
-        var hour = HourOf(at);
+        var hour = HourOf(wall);
         return MemorySize.Max(ExpectedOf(hour), ExpectedOf(hour + 1));
     }
 
@@ -59,7 +59,8 @@ public sealed class Seasons
     /// <summary>A higher peak counts at once, a lower one by half.</summary>
     private MemorySize Blend(MemorySize before, long day) => day < 0 || _peak >= before ? _peak : (before + _peak).Scale(0.5);
 
-    private static long HourOf(DateTimeOffset at) => (long)Math.Floor((at.UtcDateTime - DateTime.UnixEpoch).TotalHours);
+    /// <summary>A host whose clock is not set may count from before 1970.</summary>
+    private static long HourOf(DateTimeOffset wall) => Math.Max(0, (long)Math.Floor((wall - DateTimeOffset.UnixEpoch).TotalHours));
 
     private static long[] NewNever(int length)
     {

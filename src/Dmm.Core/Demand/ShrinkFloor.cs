@@ -18,17 +18,17 @@ public sealed class ShrinkFloor(TimeSpan halfLife)
     private const double RefaultsNoticed = 1 << 20;
 
     private MemorySize _before;
-    private DateTimeOffset _shrunkAt;
+    private Moment _shrunkAt;
     private MemorySize _lastActual;
     private MemorySize _floor;
-    private DateTimeOffset _at;
+    private Moment _at;
 
     /// <summary>Whether the last sample showed that the guest lacks memory that was taken from it.</summary>
     public bool Hurts { get; private set; }
 
     /// <returns>The floor, an actual size; never below <paramref name="used"/> once there is one.</returns>
     /// <param name="refaulted">Bytes a second that were read again after having been dropped.</param>
-    public MemorySize Learn(MemorySize actual, MemorySize used, double harm, double refaulted, DateTimeOffset at)
+    public MemorySize Learn(MemorySize actual, MemorySize used, double harm, double refaulted, Moment at)
     {
         if (actual < _lastActual)
         {
@@ -47,7 +47,7 @@ public sealed class ShrinkFloor(TimeSpan halfLife)
         return _floor;
     }
 
-    private void Decay(MemorySize used, DateTimeOffset at)
+    private void Decay(MemorySize used, Moment at)
     {
         if (_floor > used && at > _at)
             _floor = used + (_floor - used).Scale(Math.Pow(0.5, (at - _at) / halfLife));

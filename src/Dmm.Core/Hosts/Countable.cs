@@ -11,7 +11,7 @@ public sealed record Countable(MemorySize Memory, string? Why)
     /// <summary>
     /// The least of what was set, what the host has, and what is really there for VMs:
     /// <code>Σ resident + available − margin ≥ Σ claim + Σ reservation</code>
-    /// What VMs have in their hands is theirs, what is available can still be handed out, and swap is no memory. The ledger takes the host reserve off
+    /// What VMs have in their hands is theirs, as far as they claim it: what a process holds beyond its claim is there for nobody else. What is available can still be handed out, and swap is no memory. The ledger takes the host reserve off
     /// <see cref="Ledger.HostMemory"/>, and what the host itself uses is missing in what is available already: so the reserve is added here, or it would be taken
     /// off twice. As long as all that is not a VM's stays within the reserve (less the margin), the setting stands.
     /// </summary>
@@ -22,12 +22,12 @@ public sealed record Countable(MemorySize Memory, string? Why)
         var least = new Countable(configured, null);
         least = least.Or(sight.Total, () => $"the host has {sight.Total} in all");
 
-        // A VM that is being launched, or could not be looked at, counts with all that was set aside for it: it may have taken that already.
+        // A VM that is being launched counts with all that was set aside for it: it may have taken that already.
         var resident = ledger.Reserved;
         foreach (var (vm, claim) in ledger.Claims)
-            resident += Held(vm, claim.Size);
+            resident += Held(vm, claim.Size, claim.Resident);
         foreach (var (vm, most) in ledger.LetGo)
-            resident += HeldWithin(vm, most);
+            resident += Held(vm, most);
         var there = ledger.HostReserve + (resident + sight.Available).MinusOrZero(margin);
         least = least.Or(there, () => $"others than its VMs hold {sight.Total.MinusOrZero(resident + sight.Available)} of the host, and dmm.host.reserve is {ledger.HostReserve}");
 
@@ -37,9 +37,9 @@ public sealed record Countable(MemorySize Memory, string? Why)
             // VMs outside the group (adopted ones) don't weigh on it: whatever they claim comes on top.
             var (inside, outside) = (ledger.Reserved, MemorySize.Zero);
             foreach (var (vm, claim) in ledger.Claims)
-                Weigh(vm, claim.Size, Held(vm, claim.Size));
+                Weigh(vm, claim.Size, Held(vm, claim.Size, claim.Resident));
             foreach (var (vm, most) in ledger.LetGo)
-                Weigh(vm, most, HeldWithin(vm, most));
+                Weigh(vm, most, Held(vm, most));
             var room = ledger.HostReserve + outside + (inside + group.Available).MinusOrZero(margin);
             least = least.Or(room, () => $"control group {group.Name}, limited to {group.Limit}, has {group.Available} left");
 
@@ -54,10 +54,12 @@ public sealed record Countable(MemorySize Memory, string? Why)
 
         return least;
 
-        MemorySize Held(VmId vm, MemorySize unseen) => sight.Resident.TryGetValue(vm, out var size) ? size : unseen;
-
-        // One that was let go of may take what it could take then; what it takes beyond, by whosever hand, is as another program's.
-        MemorySize HeldWithin(VmId vm, MemorySize most) => MemorySize.Min(Held(vm, most), most);
+        // Never more than it claims: what it takes beyond that, by whosever hand, is as another program's, and no peer can be promised it. One that could not be looked at
+        // counts with what was seen last, or else with its claim, which it may have taken: what is counted on in all stays within what the host has. So one process that
+        // can't be read makes no deficit.
+        MemorySize Held(VmId vm, MemorySize most, MemorySize last = default) => sight.Gone.Contains(vm)
+            ? MemorySize.Zero
+            : MemorySize.Min(sight.Resident.TryGetValue(vm, out var size) ? size : last.IsZero ? most : last, most);
     }
 
     private Countable Or(MemorySize other, Func<string> why) => other < Memory ? new(other, why()) : this;

@@ -52,21 +52,21 @@ public sealed record HostOutlook(MemorySize Memory)
 
     private Countable? Rising { get; init; }
 
-    private DateTimeOffset RisingSince { get; init; }
+    private Moment RisingSince { get; init; }
 
-    private DateTimeOffset PressedAt { get; init; }
+    private Moment PressedAt { get; init; }
 
-    private DateTimeOffset FactorAt { get; init; }
+    private Moment FactorAt { get; init; }
 
     /// <summary>What is to be kept free for fast growth now.</summary>
     public MemorySize Cushion(HostRules rules) =>
         CushionFactor <= 1 ? rules.Cushion : MemorySize.Max(rules.Cushion, MemorySize.Min(rules.Cushion.Scale(CushionFactor), rules.CushionMax));
 
     /// <param name="ledger">As it stands now: its claims, and its host reserve.</param>
-    public HostOutlook Take(HostSight sight, Ledger ledger, HostRules rules, DateTimeOffset now) =>
+    public HostOutlook Take(HostSight sight, Ledger ledger, HostRules rules, Moment now) =>
         (this with { Sight = sight }).Count(Countable.Of(sight, ledger, rules.Memory, rules.Margin), rules, now).Press(sight, rules, now);
 
-    private HostOutlook Count(Countable seen, HostRules rules, DateTimeOffset now)
+    private HostOutlook Count(Countable seen, HostRules rules, Moment now)
     {
         if (seen.Memory < rules.Memory)
             seen = seen with { Memory = seen.Memory.RoundDown(rules.Step) };
@@ -80,7 +80,7 @@ public sealed record HostOutlook(MemorySize Memory)
             : this with { Memory = least.Memory, Why = least.Why, Rising = null };
     }
 
-    private HostOutlook Press(HostSight sight, HostRules rules, DateTimeOffset now)
+    private HostOutlook Press(HostSight sight, HostRules rules, Moment now)
     {
         var pressure = PressureOf(sight, rules);
         if (pressure is not null)

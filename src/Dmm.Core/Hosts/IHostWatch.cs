@@ -30,8 +30,14 @@ public interface IHostWatch
 /// </param>
 public sealed record HostSight(MemorySize Total, MemorySize Available)
 {
-    /// <summary>What VMs have in their hands that is not in <see cref="Available"/>. A VM that is missing here could not be looked at.</summary>
+    /// <summary>
+    /// What VMs that run have in their hands and is not in <see cref="Available"/>. One that stands neither here nor in <see cref="Gone"/> could not be looked at:
+    /// nothing is known of it, and nothing of it ends.
+    /// </summary>
     public ImmutableDictionary<VmId, MemorySize> Resident { get; init; } = ImmutableDictionary<VmId, MemorySize>.Empty;
+
+    /// <summary>VMs that were seen to be gone: there is no such process, or another has its pid, or only its husk is left.</summary>
+    public ImmutableHashSet<VmId> Gone { get; init; } = [];
 
     /// <summary>Limited control groups in which this daemon stands, and with it the VMs that it launches.</summary>
     public ImmutableArray<GroupSight> Groups { get; init; } = [];

@@ -37,6 +37,9 @@ public interface IHypervisor : IAsyncDisposable
     /// </summary>
     Task<VmHandle?> FindAsync(VmSpec spec, CancellationToken cancellation);
 
+    /// <summary>The name under which this driver launched the process that a handle means, whoever governs it; null where somebody else started it.</summary>
+    VmId? LaunchedAs(VmHandle handle) => null;
+
     /// <summary>Looks at a VM that someone else started, without changing it, and says how it can be reached from now on.</summary>
     /// <param name="socket">The hypervisor's control socket (QEMU: a QMP socket), absolute.</param>
     Task<VmHandle> InspectAsync(VmId id, string socket, CancellationToken cancellation);
@@ -47,12 +50,33 @@ public interface IHypervisor : IAsyncDisposable
     /// </summary>
     /// <exception cref="VmGoneException">The VM no longer runs.</exception>
     Task<IVirtualMachine> ConnectAsync(VmHandle handle, Action<VmObservation> observe, CancellationToken cancellation);
+
+    /// <summary>
+    /// Ends a VM that can't be reached, by its process alone. Done when that is gone and its memory is back; only ever done to a process
+    /// that is known to be the VM's.
+    /// </summary>
+    /// <exception cref="HypervisorException">It is still there, or it is not known which process it is; the message says so.</exception>
+    Task EndProcessAsync(VmHandle handle, CancellationToken cancellation) =>
+        Task.FromException(new HypervisorException($"VM '{handle.Id}' can't be ended while it can't be reached: {Name} knows no process of it"));
 }
 
 /// <summary>A VM in hand. Disposing lets go of it; it runs on.</summary>
 public interface IVirtualMachine : IAsyncDisposable
 {
     VmCapabilities Capabilities { get; }
+
+    /// <summary>
+    /// The handle that it was taken up by, with the process that was found to run it, or with none where it could not be told which does;
+    /// null where nothing new was
+    /// learned.
+    /// </summary>
+    VmHandle? Identity => null;
+
+    /// <summary>
+    /// Why it can't be told which process runs it, in one line with what follows; null where that is known, or where there is none to
+    /// know.
+    /// </summary>
+    string? Doubt => null;
 
     /// <summary>
     /// Reads the sizes and tells them as an observation, new or not, before it returns: so sizes are always told in the order in which they were
@@ -66,8 +90,10 @@ public interface IVirtualMachine : IAsyncDisposable
     Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation);
 
     /// <summary>
-    /// Asks for <paramref name="plugged"/> of hotplugged memory, a multiple of <see cref="VmCapabilities.BlockSize"/> up to
-    /// <see cref="VmCapabilities.PluggableMax"/>. Asking for the same again wakes a guest's driver that gave up. Returns when asked, not when done.
+    /// Asks for <paramref name="plugged"/> of hotplugged memory, over all devices: a multiple of <see cref="VmCapabilities.BlockSize"/> up
+    /// to <see cref="VmCapabilities.PluggableMax"/>, or what is plugged as it is, which moves nothing. Asking for the same again wakes a
+    /// guest's driver that gave up. Several devices are told so that they can become no more than this together, or than they could before
+    /// (<see cref="DeviceVector"/>). Returns when asked, not when done.
     /// </summary>
     Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation);
 
@@ -93,28 +119,59 @@ public interface IVirtualMachine : IAsyncDisposable
     Task PowerDownAsync(CancellationToken cancellation);
 
     /// <summary>Ends the VM at once, whatever its guest does. Done when the VM is gone and its memory is back.</summary>
-    /// <exception cref="HypervisorException">It is still there.</exception>
+    /// <exception cref="HypervisorException">It is still there, or it can't be told whether it is.</exception>
     Task EndAsync(CancellationToken cancellation);
+}
+
+public static class VirtualMachineExtensions
+{
+    /// <summary>
+    /// The sizes of a VM of which somebody is to answer for what it can become: a balloon of which nobody knows what it was told is told to
+    /// stay as it is.
+    /// </summary>
+    public static async Task<VmSizes> TakeStockAsync(this IVirtualMachine vm, CancellationToken cancellation)
+    {
+        var sizes = await vm.ReadSizesAsync(cancellation).ConfigureAwait(false);
+        if (!sizes.BalloonUnsure)
+            return sizes;
+        await vm.SetBalloonedAsync(sizes.Ballooned, cancellation).ConfigureAwait(false);
+        return await vm.ReadSizesAsync(cancellation).ConfigureAwait(false);
+    }
 }
 
 /// <summary>How a VM is reached, as the journal remembers it.</summary>
 /// <param name="Hypervisor">The driver's name.</param>
 /// <param name="Base">Memory that it booted with.</param>
 /// <param name="Control">The control socket that belongs to DMM; empty where there is none.</param>
-/// <param name="Pid">The process on this host, where there is one.</param>
+/// <param name="Pid">The process on this host, where it is known.</param>
 /// <param name="PidStart">The process's start time (field 22 of <c>/proc/PID/stat</c>, clock ticks since the host's boot), so that a pid that is used again is not mistaken.</param>
 /// <param name="BootId">The host's boot (<c>/proc/sys/kernel/random/boot_id</c>).</param>
 /// <param name="Owned">DMM launched it; false for an adopted VM.</param>
 public sealed record VmHandle(
     VmId Id, string Hypervisor, MemorySize Base, string Control, int? Pid, long? PidStart, string? BootId, bool Owned)
 {
+    /// <summary>
+    /// The process was found to hold this VM's memory. Of one that is neither proved so nor owned (an earlier release took whoever
+    /// listened at the
+    /// socket for it) nothing is believed: neither its end, nor that it may be ended.
+    /// </summary>
+    public bool Proved { get; init; }
+
+    /// <summary>Whether what becomes of the process tells what becomes of the VM.</summary>
+    public bool IsKnown() => Pid is not null && (Owned || Proved);
+
     /// <summary>A second control socket for people, where there is one.</summary>
     public string? OperatorSocket { get; init; }
 
     /// <summary>Whether both name one process, under whatever name it is governed.</summary>
+    /// <remarks>Where a process is not known, it is the one that serves a control socket of the other.</remarks>
     public bool SameProcess(VmHandle other) => Pid is not null && other.Pid is not null
         ? (Pid, PidStart, BootId) == (other.Pid, other.PidStart, other.BootId)
-        : (Id, Control) == (other.Id, other.Control);
+        : Control.Length == 0 || other.Control.Length == 0 ? (Id, Control) == (other.Id, other.Control)
+        : Hypervisor == other.Hypervisor && (Control == other.Control || Control == other.OperatorSocket || OperatorSocket == other.Control);
+
+    /// <summary>What it is, for people.</summary>
+    public string Whereabouts() => Pid is { } pid ? $"process {pid}" : $"what answers at {Control}";
 
     /// <summary>The host side of the guest agent's channel.</summary>
     public string? AgentSocket { get; init; }
@@ -144,6 +201,9 @@ public sealed record VmCapabilities(bool Balloon, MemorySize PluggableMax, Memor
 
     /// <summary>What one rescue DIMM gives; zero where none can be given (any more).</summary>
     public MemorySize RescueSize { get; init; }
+
+    /// <summary>Why what its balloon takes never comes back to the host, as can be seen beforehand; null where it does, as far as is known.</summary>
+    public string? Keeps { get; init; }
 }
 
 /// <summary>What a VM's process takes of its host.</summary>
@@ -162,9 +222,22 @@ public abstract record VmObservation
     {
     }
 
-    public sealed record Sizes(VmSizes Value) : VmObservation;
+    public sealed record Sizes(VmSizes Value) : VmObservation
+    {
+        /// <summary>
+        /// What the VM's process held of its host right after the sizes were read, page tables included; null where nobody could look. What a guest says that it gave
+        /// is back only when this is less.
+        /// </summary>
+        public MemorySize? Resident { get; init; }
+    }
 
     public sealed record Sample(GuestSample Value) : VmObservation;
+
+    /// <summary>
+    /// Whether its guest runs. Told at each connection before the VM is in hand, by drivers that can tell, and whenever it changes.
+    /// </summary>
+    /// <param name="Why">In one line, in the hypervisor's words; null while it runs.</param>
+    public sealed record RunState(VmRunState Value, string? Why) : VmObservation;
 
     /// <summary>The agent has (again) introduced itself.</summary>
     public sealed record Hello(GuestHello Value) : VmObservation;

@@ -210,12 +210,12 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
             // The whole silence counts as stalled or not; while a guest stalls it is asked at every period.
             _stalledMicroseconds += guest.Stalled * (now - _takenAt).TotalMicroseconds;
             (_last, _takenAt, Due) = (guest, now, now + _interval);
-            Forecast = _model.Take(SampleOf(now, guest, why, settings), SizesOf(guest));
+            Forecast = _model.Take(SampleOf(now, guest, why, settings), SizesOf(guest), DateTimeOffset.UnixEpoch + now);
         }
 
         private GuestSample SampleOf(TimeSpan now, in LawGuest guest, LawEvents why, DemandSettings settings) => new()
         {
-            At = DateTimeOffset.UnixEpoch + now,
+            At = Moment.Origin + now,
             Source = SampleSource.Agent,
             MemTotal = new(guest.Actual),
             MemFree = new(guest.Free),

@@ -1,3 +1,5 @@
+using Dmm.Core.Arbitration;
+
 namespace Dmm.Core.Laws;
 
 /// <summary>
@@ -27,6 +29,7 @@ public sealed class HypervLaw(double buffer = HypervLaw.DefaultBuffer) : ILaw
         : throw new ArgumentOutOfRangeException(nameof(buffer), buffer, "The buffer must be a part of demand, 0 to 20.");
 
     private readonly SlotMemory<Removal> _removals = new();
+    private readonly Waterline _waterline = new();
 
     public string Name => "hyperv";
 
@@ -41,6 +44,7 @@ public sealed class HypervLaw(double buffer = HypervLaw.DefaultBuffer) : ILaw
     public TimeSpan? Decide(TimeSpan now, LawEvents why, in LawHost host, ReadOnlySpan<LawGuest> guests, Span<long> targets)
     {
         _removals.Reach(guests.Length);
+        _waterline.EnsureCapacity(guests.Length);
         TimeSpan? next = null;
         var (wanted, idle) = (0L, 0L);
         for (var i = 0; i < guests.Length; i++)
@@ -85,40 +89,23 @@ public sealed class HypervLaw(double buffer = HypervLaw.DefaultBuffer) : ILaw
 
     /// <summary>
     /// Everyone its min, then as much for each share as there is, up to what it wants: who wants less than its part leaves the rest to the others, until
-    /// nobody does.
+    /// nobody does. Who wants no more than its min has no part in it, so that nothing is left over while anybody lacks.
     /// </summary>
     private void Share(ReadOnlySpan<LawGuest> guests, Span<long> targets, long memory)
     {
-        var (rest, shares) = ((double)memory, 0.0);
+        _waterline.Clear();
         for (var i = 0; i < guests.Length; i++)
         {
-            if (!guests[i].Present)
-                continue;
-            targets[i] = guests[i].Min;
-            rest -= guests[i].Min;
-            shares += Weight(guests[i]);
+            ref readonly var guest = ref guests[i];
+            if (guest.Present)
+                _waterline.Add(new(guest.Min), new(guest.Min), new(Want(guest)), Weight(guest));
         }
 
-        for (var full = true; full && rest > 0;)
+        _waterline.Fill(new(memory));
+        for (var (i, number) = (0, 0); i < guests.Length; i++)
         {
-            full = false;
-            var part = rest / shares;
-            for (var i = 0; i < guests.Length; i++)
-            {
-                ref readonly var guest = ref guests[i];
-                if (!guest.Present || targets[i] == Want(guest) || part * Weight(guest) < Want(guest) - guest.Min)
-                    continue;
-                targets[i] = Want(guest);
-                rest -= Want(guest) - guest.Min;
-                shares -= Weight(guest);
-                full = true;
-            }
-        }
-
-        for (var i = 0; i < guests.Length && rest > 0; i++)
-        {
-            if (guests[i].Present && targets[i] != Want(guests[i]))
-                targets[i] += (long)(rest / shares * Weight(guests[i]));
+            if (guests[i].Present)
+                targets[i] = _waterline[number++].Bytes;
         }
     }
 

@@ -12,9 +12,14 @@ public enum EndCause
     /// <summary>An operator asked DMM to stop it, however it went in the end.</summary>
     Stopped,
 
-    /// <summary>It ended before its guest was heard of, or was ended because its guest was not heard of in time.</summary>
+    /// <summary>
+    /// It ended in its first life before its guest was heard of, or was ended because its guest was not heard of in time.
+    /// </summary>
     NeverBooted,
 
     /// <summary>Its host has restarted: no process of before can live.</summary>
     HostRestarted,
+
+    /// <summary>Its guest was handed over to another process before, where it runs on: it is never created here again by itself.</summary>
+    MigratedAway,
 }

@@ -16,9 +16,14 @@ public enum RestartPolicy
 /// <summary>What shows that a VM has booted.</summary>
 public enum BootCheck
 {
-    /// <summary>A word from its guest: from the agent, or from the balloon. Without one by the boot deadline the VM is ended.</summary>
+    /// <summary>
+    /// A word from its guest: from the agent, or from the balloon. That there was none by the boot deadline is said, and the VM runs on.
+    /// </summary>
     Heard,
 
     /// <summary>Nothing: for guests that can't speak. At the boot deadline it counts as up.</summary>
     None,
+
+    /// <summary>A word from its guest. A VM that has never booted and is not heard of by the boot deadline is ended.</summary>
+    Strict,
 }

@@ -18,21 +18,21 @@ public sealed record ReturnSettings
 /// <summary>What becomes of a VM that is remembered after its end.</summary>
 /// <param name="ReturnAt">When it is asked for again; null: when an operator starts it.</param>
 /// <param name="Tries">Returns since it last ran well, this one included.</param>
-public sealed record Rest(DateTimeOffset? ReturnAt, int Tries);
+public sealed record Rest(Moment? ReturnAt, int Tries);
 
 /// <summary>Whether, and when, a VM that has ended is created anew. Pure.</summary>
 public static class Returns
 {
     /// <param name="unwanted">An operator has stopped it and not started it since.</param>
-    /// <param name="tries">Returns since it last ran well; null where it is being created for the first time and never ran: who asked for it is told, and it is over.</param>
+    /// <param name="tries">Returns since it last ran well; null in its first life.</param>
     /// <param name="ran">From when its guest was heard of; null where it was not.</param>
     /// <returns>Null: it is forgotten.</returns>
     public static Rest? After(
-        RestartPolicy policy, EndCause cause, bool unwanted, int? tries, TimeSpan? ran, ReturnSettings settings, DateTimeOffset now)
+        RestartPolicy policy, EndCause cause, bool unwanted, int? tries, TimeSpan? ran, ReturnSettings settings, Moment now)
     {
-        if (policy == RestartPolicy.Never || (tries is null && ran is null && !unwanted && cause != EndCause.HostRestarted))
+        if (policy == RestartPolicy.Never)
             return null;
-        if (unwanted || cause == EndCause.Stopped || (cause == EndCause.PoweredDown && policy == RestartPolicy.OnFailure))
+        if (unwanted || cause == EndCause.MigratedAway || cause == EndCause.Stopped || (cause == EndCause.PoweredDown && policy == RestartPolicy.OnFailure))
             return new(null, 0);
         var before = ran >= settings.CalmAfter ? 0 : tries ?? 0;
         // That its host restarted was no fault of the VM's own.

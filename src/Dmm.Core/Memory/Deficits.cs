@@ -17,6 +17,7 @@ public static class Deficits
             causes.Add($"DMM can count on {ledger.HostMemory} instead of dmm.host.memory {configured}{(why is null ? "" : $", since {why}")}");
         Add(causes, ledger, c => c.Value.Actual.MinusOrZero(c.Value.Granted), (vm, size) => $"{vm} holds {size} more than it was granted");
         Add(causes, ledger, c => c.Value.Overhead.MinusOrZero(expected(c.Key)), (vm, size) => $"the hypervisor of {vm} needs {size} more than expected");
+        Add(causes, ledger, c => c.Value.Resident.MinusOrZero(c.Value.Nominal), (vm, size) => $"the process of {vm} holds {size} more than it has and was granted, which this host never got back");
         if (causes.Count == 0)
             causes.Add("more was promised than this host has now");
         return $"claims {ledger.Claimed}, {(ledger.Loose.IsZero ? "" : $"VMs that were let go of {ledger.Loose}, ")}reservations {ledger.Reserved} and reserve {ledger.HostReserve} are {ledger.Deficit} more than the {ledger.HostMemory} "

@@ -15,7 +15,7 @@ public sealed record Promise(MemorySize Granted, MemorySize Target);
 public sealed record Standing(MemorySize Actual, MemorySize Ceiling, MemorySize? Target)
 {
     /// <summary>The same, of a VM that may have been told more than it knew of when it reported: its ceiling bounds nothing.</summary>
-    public Standing Unanswered => this with { Target = null };
+    public Standing Unanswered() => this with { Target = null };
 }
 
 /// <summary>A change of one promise, and the rule behind it.</summary>
@@ -44,7 +44,7 @@ public static class Granting
     private static readonly MemorySize Block = MemorySize.FromMiB(2);
 
     /// <param name="standings">
-    /// What each VM last reported. One that has been told something since answers no target (<see cref="Standing.Unanswered"/>): its devices may be
+    /// What each VM last reported. One that has been told something since answers no target (<see cref="Standing.Unanswered()"/>): its devices may be
     /// told more than it reports.
     /// </param>
     /// <param name="plan">What the arbiter wants.</param>
@@ -119,8 +119,9 @@ public static class Granting
     /// </summary>
     private static MemorySize Part(Ledger ledger, Allotment allotment, Promise promise, MemorySize kept, MemorySize step)
     {
-        // What the VM already holds above its grant is claimed already: promising it takes nothing more.
-        var held = MemorySize.Min(allotment.Target, MemorySize.Max(promise.Granted, ledger.Claims[allotment.Vm].Actual));
+        // What the VM, or its process, already holds above its grant is claimed already: promising it takes nothing more.
+        var claim = ledger.Claims[allotment.Vm];
+        var held = MemorySize.Min(allotment.Target, MemorySize.Max(MemorySize.Max(promise.Granted, claim.Actual), claim.Size.MinusOrZero(claim.Overhead)));
         var free = allotment.Urgent ? ledger.Free : ledger.Free.MinusOrZero(kept);
         var lacking = allotment.Target - held;
         if (lacking <= free)

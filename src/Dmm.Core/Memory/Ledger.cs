@@ -3,17 +3,47 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Memory;
 
-/// <summary>What one VM takes of the host: the larger of what it has and what it was promised, and what the hypervisor needs beside that.</summary>
+/// <summary>
+/// What one VM takes of the host: the larger of what it has and what it was promised, and what the hypervisor needs beside that; and never less than what its
+/// process really holds. What a VM has is its guest's own word (a balloon's figure is written by the guest's driver): memory is back when the host has it back.
+/// </summary>
 public sealed record Claim(MemorySize Actual, MemorySize Granted, MemorySize Overhead)
 {
-    public MemorySize Size => MemorySize.Max(Actual, Granted) + Overhead;
+    /// <summary>
+    /// So much more than it has a process may hold before that is held against the VM: the kernel counts a process's pages roughly, and overhead is measured now and then.
+    /// Claimed it is all the same.
+    /// </summary>
+    public static readonly MemorySize Tolerance = MemorySize.FromMiB(16);
+
+    /// <summary>What its process held when it was last looked at; zero where nobody could look yet.</summary>
+    public MemorySize Resident { get; init; }
+
+    /// <summary>Of a VM whose process nobody can look at: what it claimed before it said that it has less, until a look at the host bears that out.</summary>
+    public MemorySize Unproven { get; init; }
+
+    /// <summary>What would be claimed if all that the VM says is true.</summary>
+    public MemorySize Nominal => MemorySize.Max(Actual, Granted) + Overhead;
+
+    /// <summary>What its process holds beyond that where it is worth a word: memory that its host never got back. Zero within the tolerance.</summary>
+    public MemorySize Kept => Resident > Nominal + Tolerance ? Resident - Nominal : MemorySize.Zero;
+
+    public MemorySize Size => MemorySize.Max(MemorySize.Max(Nominal, Resident), Unproven);
+
+    /// <summary>What it claims beside the larger of what it has and what it was promised.</summary>
+    public MemorySize Beside => Size - MemorySize.Max(Actual, Granted);
+
+    /// <summary>What can be promised to it or to others is another; what its process holds within that does not matter.</summary>
+    public bool Differs(Claim other) => (Actual, Granted, Overhead, Size) != (other.Actual, other.Granted, other.Overhead, other.Size);
+
+    /// <summary>What it would still claim at its min: one that gives nothing back does not come down to that.</summary>
+    public MemorySize AtLeast(MemorySize min) => Kept.IsZero ? min + Overhead : MemorySize.Max(min + Overhead, Size);
 }
 
 /// <summary>
 /// The host's book of promises. Its one invariant (docs/architecture.md):
 /// <c>Σ claim + Σ reservation + host reserve ≤ host memory</c>. What was let go of and still runs counts among the claims.
-/// Every change that DMM itself makes is refused where it would break that; only the world may break it (<see cref="Observe"/>,
-/// <see cref="TakeIn"/>, <see cref="Follow"/>), and then <see cref="Deficit"/> says by how much. Immutable: a change is a new ledger.
+/// Every change that DMM itself makes is refused where it would break that; only the world may break it (<see cref="Observe(VmId, MemorySize, MemorySize)"/>,
+/// <see cref="See"/>, <see cref="TakeIn"/>, <see cref="Follow"/>), and then <see cref="Deficit"/> says by how much. Immutable: a change is a new ledger.
 /// </summary>
 public sealed record Ledger
 {
@@ -63,6 +93,44 @@ public sealed record Ledger
     /// <summary>Takes note of what a VM has and costs now. The world is never refused.</summary>
     public Ledger Observe(VmId vm, MemorySize actual, MemorySize overhead) =>
         Claims.TryGetValue(vm, out var claim) ? With(vm, claim with { Actual = actual, Overhead = overhead }) : this;
+
+    /// <summary>The same, with what the VM's process held at that moment.</summary>
+    /// <param name="resident">Null: nobody looked.</param>
+    /// <param name="looks">
+    /// The host itself is looked at. Then one whose process nobody can look at goes on claiming what it did when it says that it has less, until the next look
+    /// (<see cref="See"/>): what is available then bears it out, or does not.
+    /// </param>
+    public Ledger Observe(VmId vm, MemorySize actual, MemorySize overhead, MemorySize? resident, bool looks)
+    {
+        if (!Claims.TryGetValue(vm, out var before))
+            return this;
+        var after = before with { Actual = actual, Overhead = overhead, Resident = resident ?? before.Resident };
+        return With(vm, resident is null && before.Resident.IsZero && looks && actual < before.Actual ? after with { Unproven = before.Size } : after);
+    }
+
+    /// <summary>Takes note of what a VM's process holds now. The world is never refused.</summary>
+    public Ledger Holds(VmId vm, MemorySize resident) => Claims.TryGetValue(vm, out var claim) ? With(vm, claim with { Resident = resident }) : this;
+
+    /// <summary>Takes note of a look at the host. What nobody could look at stands as it was seen last. The world is never refused.</summary>
+    /// <param name="resident">What the VMs' processes hold.</param>
+    /// <param name="heard">
+    /// Who has told itself what its process holds since the look before, so that nobody knows which of both is the newer: the lesser counts, and the next look
+    /// tells if that was wrong.
+    /// </param>
+    public Ledger See(IReadOnlyDictionary<VmId, MemorySize> resident, IReadOnlySet<VmId> heard)
+    {
+        var ledger = this;
+        foreach (var (vm, claim) in Claims)
+        {
+            var held = !resident.TryGetValue(vm, out var seen) ? claim.Resident
+                : heard.Contains(vm) && !claim.Resident.IsZero ? MemorySize.Min(seen, claim.Resident)
+                : seen;
+            if (held != claim.Resident || !claim.Unproven.IsZero)
+                ledger = ledger.With(vm, claim with { Resident = held, Unproven = MemorySize.Zero });
+        }
+
+        return ledger;
+    }
 
     /// <summary>Takes note of what there is now. The world is never refused.</summary>
     public Ledger Follow(MemorySize hostMemory) => hostMemory == HostMemory ? this : this with { HostMemory = hostMemory };

@@ -5,7 +5,11 @@ namespace Dmm.Core.Memory;
 
 /// <summary>
 /// An amount of memory, never negative. A size never travels as a bare number: units are lost that way, and with them hosts.
-/// Arithmetic is checked; a subtraction that would go below zero throws, unless it is asked for by name (<see cref="MinusOrZero"/>).
+/// Sums are checked, since a ledger that wraps is worse than one that stops: what goes into them must be bounded where it comes in. A
+/// subtraction that would go
+/// below zero throws, unless it is asked for by name (<see cref="MinusOrZero"/>). What turns one figure into another (<see
+/// cref="FromBytes"/>,
+/// <see cref="Scale"/>, <see cref="RoundUp"/>) saturates: guests have a hand in those, and none may stop the rest.
 /// </summary>
 public readonly record struct MemorySize : IComparable<MemorySize>
 {
@@ -30,6 +34,13 @@ public readonly record struct MemorySize : IComparable<MemorySize>
     }
 
     public static MemorySize Zero => default;
+
+    /// <summary>
+    /// 1 PiB: no machine has more, and thousands of sums of it are far from an overflow. Whatever a guest or a person says is cut to it, or
+    /// refused, before anybody
+    /// adds it up.
+    /// </summary>
+    public static MemorySize MostThereIs => new(Tebi << 10);
 
     public long Bytes { get; }
 
@@ -76,8 +87,15 @@ public readonly record struct MemorySize : IComparable<MemorySize>
     /// <summary>The largest multiple of <paramref name="block"/> (more than zero) that is not above this size.</summary>
     public MemorySize RoundDown(MemorySize block) => new(Bytes / block.Bytes * block.Bytes);
 
-    /// <summary>The smallest multiple of <paramref name="block"/> (more than zero) that is not below this size.</summary>
-    public MemorySize RoundUp(MemorySize block) => new(checked((Bytes + block.Bytes - 1) / block.Bytes * block.Bytes));
+    /// <summary>
+    /// The smallest multiple of <paramref name="block"/> (more than zero) that is not below this size; where that is more than a number
+    /// holds, the largest there is.
+    /// </summary>
+    public MemorySize RoundUp(MemorySize block)
+    {
+        var down = RoundDown(block);
+        return down == this || down.Bytes > long.MaxValue - block.Bytes ? down : new(down.Bytes + block.Bytes);
+    }
 
     public int CompareTo(MemorySize other) => Bytes.CompareTo(other.Bytes);
 

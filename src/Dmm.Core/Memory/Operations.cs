@@ -39,7 +39,7 @@ public sealed record Operations
     public ImmutableArray<Operation> InFlight { get; init; } = [];
 
     /// <summary>Who waits for a place, and since when.</summary>
-    public ImmutableSortedDictionary<VmId, DateTimeOffset> Held { get; init; } = ImmutableSortedDictionary<VmId, DateTimeOffset>.Empty;
+    public ImmutableSortedDictionary<VmId, Moment> Held { get; init; } = ImmutableSortedDictionary<VmId, Moment>.Empty;
 
     /// <param name="underWay">
     /// Who moves now. A VM that has arrived, is stuck, uncooperative, lost or gone is not among them: so it gives its place back.
@@ -47,14 +47,14 @@ public sealed record Operations
     /// <param name="wishes">Who is to move and does not yet.</param>
     /// <returns>Who may begin, and what is from then on.</returns>
     public (ImmutableArray<VmId> Begin, Operations Next) Decide(
-        IEnumerable<Operation> underWay, IReadOnlyCollection<OperationWish> wishes, OperationLimits limits, DateTimeOffset now)
+        IEnumerable<Operation> underWay, IReadOnlyCollection<OperationWish> wishes, OperationLimits limits, Moment now)
     {
         var inFlight = underWay.ToImmutableArray().ToBuilder();
         var (calm, urgent) = (new Places(limits), new Places(limits));
         foreach (var operation in inFlight)
             (operation.Urgent ? urgent : calm).Take(operation.Uses);
 
-        var held = ImmutableSortedDictionary.CreateBuilder<VmId, DateTimeOffset>();
+        var held = ImmutableSortedDictionary.CreateBuilder<VmId, Moment>();
         var begin = ImmutableArray.CreateBuilder<VmId>();
         var line = wishes
             .Select(wish => (Wish: wish, Since: Held.TryGetValue(wish.Vm, out var since) ? since : now))

@@ -14,12 +14,12 @@ public enum SampleSource
 
 /// <summary>
 /// One look at a guest's memory. Sizes are levels; counters count since the guest's boot. Values come from an untrusted guest: the driver
-/// has bounded them (no size above what the VM can have), nothing more. Source: Linux, Documentation/filesystems/proc.rst.
+/// has bounded them to what can be (<see cref="SampleBounds"/>), nothing more. Source: Linux, Documentation/filesystems/proc.rst.
 /// </summary>
 public sealed record GuestSample
 {
-    /// <summary>The host's clock when the sample was read, UTC.</summary>
-    public required DateTimeOffset At { get; init; }
+    /// <summary>When the sample was read, by the host's clock.</summary>
+    public required Moment At { get; init; }
 
     public required SampleSource Source { get; init; }
 
@@ -74,6 +74,31 @@ public sealed record GuestSample
 
     /// <summary>Why the guest did not wait for its next turn; <see cref="SampleReason.Periodic"/> where it did.</summary>
     public SampleReason Reason { get; init; }
+
+    /// <summary>
+    /// No more memory than it can have, no part larger than the whole, no more swap free than there is. Swap is not bounded by memory, but
+    /// by
+    /// <see cref="MemorySize.MostThereIs"/>.
+    /// </summary>
+    /// <param name="most">The most memory that the VM can have.</param>
+    public GuestSample Within(MemorySize most)
+    {
+        var total = MemorySize.Min(MemTotal, most);
+        var swap = MemorySize.Min(SwapTotal, MemorySize.MostThereIs);
+        return this with
+        {
+            MemTotal = total,
+            MemFree = MemorySize.Min(MemFree, total),
+            MemAvailable = MemorySize.Min(MemAvailable, total),
+            Anonymous = MemorySize.Min(Anonymous, total),
+            Unreclaimable = MemorySize.Min(Unreclaimable, total),
+            ActiveFile = MemorySize.Min(ActiveFile, total),
+            InactiveFile = MemorySize.Min(InactiveFile, total),
+            Shmem = MemorySize.Min(Shmem, total),
+            SwapTotal = swap,
+            SwapFree = MemorySize.Min(SwapFree, swap),
+        };
+    }
 }
 
 public enum SampleReason

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
 
 namespace Dmm.Core.Vms;
@@ -11,7 +10,7 @@ namespace Dmm.Core.Vms;
 /// </summary>
 public static class HotplugMachine
 {
-    public static ImmutableArray<VmEvent> Decide(VmMemory state, VmCommand command, DateTimeOffset now)
+    public static ImmutableArray<VmEvent> Decide(VmMemory state, VmCommand command, Moment now)
     {
         if (state.Phase == VmPhase.Stopped)
             return [];
@@ -27,7 +26,7 @@ public static class HotplugMachine
         switch (command)
         {
             case VmCommand.Connect c:
-                Emit(new VmEvent.Connected(c.Capabilities));
+                Emit(new VmEvent.Connected(c.Capabilities, now));
                 break;
             case VmCommand.SetTarget t when t.Target != state.Target || t.Max != state.Max || t.Min != state.Min || t.Urgent != state.Urgent:
                 Emit(new VmEvent.TargetChanged(t.Target, t.Min, t.Max, t.Urgent, now));
@@ -40,6 +39,9 @@ public static class HotplugMachine
                 break;
             case VmCommand.ObserveHello h when h.Hello != state.Hello:
                 Emit(new VmEvent.HelloSeen(h.Hello));
+                break;
+            case VmCommand.ObserveRunState r when r.State != state.RunState || r.Why != state.RunWhy:
+                Emit(new VmEvent.RunStateSeen(r.State, r.Why, now));
                 break;
             case VmCommand.Refuse r:
                 Emit(new VmEvent.Refused(r.Addition, r.Why, now));
@@ -55,7 +57,15 @@ public static class HotplugMachine
         if (next.Sizes is null || next.Capabilities is null || next.Phase == VmPhase.Lost)
             return events.ToImmutable();
 
-        if (next.Phase == VmPhase.Booting && next.Available is null && now - next.StartedAt < next.Profile.BootDeadline)
+        // Nobody is there to hear: what is asked now would be done, or not, at a moment of which nobody knows.
+        if (next.RunState != VmRunState.Running)
+        {
+            if (next.Phase != VmPhase.Paused || next.Why != next.RunWhy)
+                Emit(new VmEvent.PhaseEntered(VmPhase.Paused, next.RunWhy, now));
+            return events.ToImmutable();
+        }
+
+        if (next.Phase == VmPhase.Booting && next.Available is null && next.Listened.Read(now) < next.Profile.BootDeadline)
             return events.ToImmutable();
 
         // What is asked next is decided by what the devices will have been told by then.
@@ -70,7 +80,8 @@ public static class HotplugMachine
 
     public static VmMemory Apply(VmMemory state, VmEvent e) => e switch
     {
-        VmEvent.Connected c => Equipped(state, c.Capabilities),
+        VmEvent.Connected c => Equipped(state, c),
+        VmEvent.RunStateSeen r => RunStateSeen(state, r),
         VmEvent.HelloSeen h => state with { Hello = h.Hello },
         VmEvent.TargetChanged t => state with
         {
@@ -95,10 +106,13 @@ public static class HotplugMachine
                 ? MemorySize.Max(state.Profile.KernelShare, (sizes.Base + sizes.Plugged).MinusOrZero(s.MemTotal))
                 : null),
         },
-        VmEvent.BalloonAsked b => Asked(state, b.At, b.Again) with { Sizes = state.Sizes! with { BalloonedTarget = b.Ballooned } },
+        VmEvent.BalloonAsked b => Asked(state, b.At, b.Again) with
+        {
+            Sizes = state.Sizes! with { BalloonedTarget = b.Ballooned, BalloonUnsure = false },
+        },
         VmEvent.PlugAsked p => Asked(state, p.At, p.Again) with
         {
-            Sizes = state.Sizes! with { PluggedTarget = p.Plugged },
+            Sizes = state.Sizes! with { PluggedTarget = p.Plugged, Overlap = MemorySize.Zero },
             AskedWith = state.Available,
             NextBlockAt = BlockDue(state, p),
         },
@@ -110,16 +124,34 @@ public static class HotplugMachine
         _ => throw new ArgumentOutOfRangeException(nameof(e), e, "not an event of the hotplug machine"),
     };
 
-    private static VmMemory Equipped(VmMemory state, VmCapabilities can)
+    private static VmMemory Equipped(VmMemory state, VmEvent.Connected connected)
     {
+        var can = connected.Capabilities;
         var extended = state.Capabilities is { } before && can.PluggableMax > before.PluggableMax;
         return state with
         {
             Capabilities = can,
             Phase = state.Phase == VmPhase.Lost ? VmPhase.Booting : state.Phase,
-            Why = null,
+            Why = state.Phase == VmPhase.Paused ? state.Why : null,
+            Listened = state.RunState == VmRunState.Running ? state.Listened.Started(connected.At) : state.Listened,
             ExtendTries = extended ? 0 : state.ExtendTries,
             ExtendFault = extended ? null : state.ExtendFault,
+        };
+    }
+
+    /// <summary>Who goes on after a pause is judged by what it does from then on.</summary>
+    private static VmMemory RunStateSeen(VmMemory state, VmEvent.RunStateSeen seen)
+    {
+        var next = state with { RunState = seen.State, RunWhy = seen.Why };
+        if (seen.State != VmRunState.Running)
+            return next with { Listened = state.Listened.Stopped(seen.At) };
+        if (state.Capabilities is not null && state.Phase != VmPhase.Lost)
+            next = next with { Listened = state.Listened.Started(seen.At) };
+        return state.Phase != VmPhase.Paused ? next : next with
+        {
+            Phase = VmPhase.Booting,
+            Why = null,
+            NextBlockAt = state.GivesBlocks ? seen.At + state.Profile.StuckAfter : state.NextBlockAt,
         };
     }
 
@@ -130,10 +162,10 @@ public static class HotplugMachine
             : state;
 
     /// <summary>Blocks that somebody else asked back, or this daemon before it forgot, have as long to come as those that are asked for now.</summary>
-    private static VmMemory GivenTime(VmMemory before, VmMemory after, DateTimeOffset at) =>
+    private static VmMemory GivenTime(VmMemory before, VmMemory after, Moment at) =>
         after.GivesBlocks && !before.GivesBlocks ? after with { NextBlockAt = at + after.Profile.StuckAfter } : after;
 
-    private static DateTimeOffset BlockDue(VmMemory state, VmEvent.PlugAsked p)
+    private static Moment BlockDue(VmMemory state, VmEvent.PlugAsked p)
     {
         var gives = p.Plugged < state.Sizes!.Plugged;
         return gives == state.GivesBlocks ? state.NextBlockAt
@@ -142,7 +174,7 @@ public static class HotplugMachine
             : state.NextBlockAt;
     }
 
-    private static VmMemory Asked(VmMemory state, DateTimeOffset at, bool again) => state with
+    private static VmMemory Asked(VmMemory state, Moment at, bool again) => state with
     {
         Tries = again ? state.Tries + 1 : 0,
         NextTryAt = at + (again ? BackOff(state, state.Tries) : state.Profile.PokeAfter),
@@ -185,13 +217,14 @@ public static class HotplugMachine
         {
             Phase = entered.Phase,
             Why = entered.Why,
+            Listened = entered.Phase is VmPhase.Lost or VmPhase.Stopped ? state.Listened.Stopped(entered.At) : state.Listened,
             StillSince = begins ? entered.At : state.StillSince,
             // What was asked of a connection that broke has come to pass or never will: the sizes of the next one tell.
             RescuedBase = entered.Phase == VmPhase.Lost ? MemorySize.Zero : state.RescuedBase,
         };
     }
 
-    private static bool AtRest(VmPhase phase) => phase is VmPhase.Booting or VmPhase.Settled or VmPhase.Lost;
+    private static bool AtRest(VmPhase phase) => phase is VmPhase.Booting or VmPhase.Settled or VmPhase.Lost or VmPhase.Paused;
 
     private static TimeSpan BackOff(VmMemory state, int tries)
     {
@@ -202,7 +235,7 @@ public static class HotplugMachine
     private static bool Moved(VmSizes? before, VmSizes after) =>
         before is null || before.Plugged != after.Plugged || before.Ballooned != after.Ballooned || before.Base != after.Base;
 
-    private static (VmPhase Phase, string? Why) PhaseOf(VmMemory state, DateTimeOffset now)
+    private static (VmPhase Phase, string? Why) PhaseOf(VmMemory state, Moment now)
     {
         if (state.Target is not { } target)
             return (VmPhase.Settled, null);

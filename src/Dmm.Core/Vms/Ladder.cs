@@ -13,7 +13,7 @@ public static class Ladder
 {
     private static readonly MemorySize FewBlocks = MemorySize.FromMiB(16);
 
-    public static IEnumerable<VmEvent> Asks(VmMemory state, DateTimeOffset now)
+    public static IEnumerable<VmEvent> Asks(VmMemory state, Moment now)
     {
         if (state is not { Target: { } target, Sizes: { } sizes, Capabilities: { } can })
             return [];
@@ -47,7 +47,7 @@ public static class Ladder
     /// A guest that has nothing left, in memory or in its balloon, can't pay for what it is plugged: one DIMM at a time saves it, as long as the target
     /// has room for it. It may be too far gone to tell anything newer.
     /// </summary>
-    private static MemorySize Rescue(VmMemory state, VmSizes sizes, VmCapabilities can, MemorySize target, DateTimeOffset now)
+    private static MemorySize Rescue(VmMemory state, VmSizes sizes, VmCapabilities can, MemorySize target, Moment now)
     {
         var profile = state.Profile;
         var exhausted = state.Available < profile.RescueBelow && sizes.Ballooned < profile.RescueBelow && now - state.AvailableAt < profile.UncooperativeAfter
@@ -59,7 +59,7 @@ public static class Ladder
     }
 
     /// <summary>A DIMM is on its way, or has come and the guest has not told since what it has; for so long as an answer may take.</summary>
-    private static bool IsBeingRescued(VmMemory state, DateTimeOffset now) => !state.RescueDue.IsZero
+    private static bool IsBeingRescued(VmMemory state, Moment now) => !state.RescueDue.IsZero
         || (now - state.RescueAt < state.Profile.PokeAfter && state.AvailableAt < state.MovedAt + state.Profile.SampleLatency);
 
     /// <summary>
@@ -71,13 +71,13 @@ public static class Ladder
         var heldBack = MemorySize.Min(balloon, MemorySize.Min(sizes.Ballooned, sizes.BalloonedTarget));
         if (plug > sizes.Plugged)
             plug = MemorySize.Max(sizes.Plugged, MemorySize.Min(plug, (target + heldBack).MinusOrZero(sizes.Base).RoundDown(block)));
-        var given = MemorySize.Max(plug, MemorySize.Max(sizes.Plugged, sizes.PluggedTarget));
+        var given = MemorySize.Max(plug, sizes.PluggedMost);
         if (balloon < sizes.Ballooned)
             balloon = MemorySize.Min(sizes.Ballooned, MemorySize.Max(balloon, (sizes.Base + given).MinusOrZero(target)));
         return (plug, balloon);
     }
 
-    private static IEnumerable<VmEvent> Added(VmMemory state, VmSizes sizes, VmCapabilities can, MemorySize target, MemorySize rescue, DateTimeOffset now)
+    private static IEnumerable<VmEvent> Added(VmMemory state, VmSizes sizes, VmCapabilities can, MemorySize target, MemorySize rescue, Moment now)
     {
         // The guest may take at any moment what it was told to plug before: the DIMM comes once that has been told less.
         if (!rescue.IsZero && state.Ceiling + rescue <= target)
@@ -118,7 +118,7 @@ public static class Ladder
     /// At the target: a spark that was spent is laid by again, first into the balloon, once the guest can spare it. Whatever else is still under
     /// way was meant for another target and is stopped.
     /// </summary>
-    private static (MemorySize Plug, MemorySize Balloon) Armed(VmMemory state, VmSizes sizes, MemoryLayout layout, DateTimeOffset now)
+    private static (MemorySize Plug, MemorySize Balloon) Armed(VmMemory state, VmSizes sizes, MemoryLayout layout, Moment now)
     {
         var lacking = layout.Ballooned.MinusOrZero(sizes.Ballooned);
         var arm = !state.Urgent && layout.Plugged > sizes.Plugged && !lacking.IsZero && state.CanGive(now) >= lacking + state.Profile.MetadataFloor
@@ -155,7 +155,7 @@ public static class Ladder
     }
 
     private static (MemorySize Plug, MemorySize Balloon) Down(
-        VmMemory state, VmSizes sizes, MemorySize target, MemoryLayout layout, DateTimeOffset now)
+        VmMemory state, VmSizes sizes, MemorySize target, MemoryLayout layout, Moment now)
     {
         // The guest has begun to need what is being taken: leave it where it is.
         if (state.Available < state.Profile.Margin.Scale(0.5))
@@ -185,7 +185,7 @@ public static class Ladder
     /// A guest takes seconds to empty a block, which can't be called off and is hidden from the size until it has gone. So either a block or the balloon takes,
     /// never both: together they would take what the guest could spare once. A block that it can't spare, or does not give, it gives in parts, by the balloon.
     /// </summary>
-    private static (MemorySize Plug, MemorySize Balloon) DownByBlocks(VmMemory state, VmSizes sizes, MemoryLayout layout, MemorySize step, DateTimeOffset now)
+    private static (MemorySize Plug, MemorySize Balloon) DownByBlocks(VmMemory state, VmSizes sizes, MemoryLayout layout, MemorySize step, Moment now)
     {
         if (state.GivesBlocks)
             return (now < state.NextBlockAt ? sizes.PluggedTarget : sizes.Plugged, sizes.Ballooned);
@@ -211,7 +211,7 @@ public static class Ladder
     }
 
     private static IEnumerable<VmEvent> Changed(
-        VmMemory state, VmSizes sizes, MemorySize plug, MemorySize balloon, MemorySize reachable, DateTimeOffset now)
+        VmMemory state, VmSizes sizes, MemorySize plug, MemorySize balloon, MemorySize reachable, Moment now)
     {
         var poke = now >= state.NextTryAt && now - state.MovedAt >= state.Profile.PokeAfter
             && Distance(state.Given, reachable) > state.Profile.Tolerance;
@@ -219,13 +219,14 @@ public static class Ladder
         var plugFirst = plug < sizes.PluggedTarget;
         if (plugFirst)
             yield return new VmEvent.PlugAsked(plug, Again: false, now);
-        if (balloon != sizes.BalloonedTarget)
+        if (balloon != sizes.BalloonedTarget || sizes.BalloonUnsure)
             yield return new VmEvent.BalloonAsked(balloon, Again: false, now);
         else if (poke && balloon != sizes.Ballooned)
             yield return new VmEvent.BalloonAsked(balloon, Again: true, now);
         if (plugFirst)
             yield break;
-        if (plug != sizes.PluggedTarget)
+        // The same amount told anew calls off what one device is to take while another has yet to give it.
+        if (plug != sizes.PluggedTarget || !sizes.Overlap.IsZero)
             yield return new VmEvent.PlugAsked(plug, Again: false, now);
         else if (poke && (plug != sizes.Plugged || !state.Unaccepted.IsZero))
             yield return new VmEvent.PlugAsked(plug, Again: true, now);

@@ -1,4 +1,5 @@
 using Dmm.Core.Hypervisors;
+using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
 
 namespace Dmm.Core.Vms;
@@ -26,6 +27,9 @@ public enum VmPhase
 
     /// <summary>The hypervisor can't be reached; the VM may well run.</summary>
     Lost,
+
+    /// <summary>Its guest does not run (<see cref="VmRunState"/>): nothing is asked of it, no clock runs, and its claim stands.</summary>
+    Paused,
 
     /// <summary>The VM has ended.</summary>
     Stopped,
@@ -68,7 +72,7 @@ public sealed record VmMemory
     /// <summary>What the guest could spare at <see cref="AvailableAt"/>; null where nobody tells.</summary>
     public MemorySize? Available { get; init; }
 
-    public DateTimeOffset AvailableAt { get; init; }
+    public Moment AvailableAt { get; init; }
 
     /// <summary>What the guest counts as its memory, as of <see cref="AvailableAt"/>; null where nobody tells.</summary>
     public MemorySize? MemTotal { get; init; }
@@ -79,18 +83,24 @@ public sealed record VmMemory
     /// <summary>What the guest's agent said of itself; null where there is none.</summary>
     public GuestHello? Hello { get; init; }
 
-    public DateTimeOffset StartedAt { get; init; }
+    /// <summary>For how long its guest has run while somebody could hear it.</summary>
+    public RunClock Listened { get; init; }
+
+    public VmRunState RunState { get; init; }
+
+    /// <summary>Why it does not run, in the hypervisor's words; null while it runs.</summary>
+    public string? RunWhy { get; init; }
 
     /// <summary>When the sizes last changed: what was sampled before tells nothing about what can be taken.</summary>
-    public DateTimeOffset MovedAt { get; init; }
+    public Moment MovedAt { get; init; }
 
     /// <summary>Since when there was no progress, which is movement towards the target that was not taken back.</summary>
-    public DateTimeOffset StillSince { get; init; }
+    public Moment StillSince { get; init; }
 
     /// <summary>Tries since the last progress, and when the next may be made.</summary>
     public int Tries { get; init; }
 
-    public DateTimeOffset NextTryAt { get; init; }
+    public Moment NextTryAt { get; init; }
 
     /// <summary>What the guest could spare when its hotplug was last asked for something; null where nobody told.</summary>
     public MemorySize? AskedWith { get; init; }
@@ -99,25 +109,29 @@ public sealed record VmMemory
     public Trial? Trial { get; init; }
 
     /// <summary>While blocks are asked back: how long their guest may take. Otherwise: until then none is asked back, since the last was not given.</summary>
-    public DateTimeOffset NextBlockAt { get; init; }
+    public Moment NextBlockAt { get; init; }
 
     /// <summary>What base becomes by a rescue DIMM that was asked for; zero where none is under way.</summary>
     public MemorySize RescuedBase { get; init; }
 
-    public DateTimeOffset RescueAt { get; init; }
+    public Moment RescueAt { get; init; }
 
     /// <summary>Further devices asked for in vain since the last that came, why, and when the next may be asked for.</summary>
     public int ExtendTries { get; init; }
 
-    public DateTimeOffset NextExtendAt { get; init; }
+    public Moment NextExtendAt { get; init; }
 
     public string? ExtendFault { get; init; }
+
+    /// <summary>The most that the VM can become, by its devices or by its operator's word; null before anything is known of it.</summary>
+    public MemorySize? Possible => Sizes is not { } s ? null
+        : MemorySize.Max(MemorySize.Max(Max, Ceiling), s.Base + MemorySize.Max(s.Plugged, Capabilities?.ExtendableTo ?? MemorySize.Zero));
 
     public MemorySize Actual => Sizes?.Actual ?? MemorySize.Zero;
 
     /// <summary>The most that the VM can become from what its devices were told: only below this is memory really back.</summary>
     public MemorySize Ceiling => Sizes is { } s
-        ? (s.Base + RescueDue + MemorySize.Max(s.Plugged, s.PluggedTarget)).MinusOrZero(MemorySize.Min(s.Ballooned, s.BalloonedTarget))
+        ? (s with { Base = s.Base + RescueDue }).Ceiling
         : MemorySize.Zero;
 
     /// <summary>A rescue DIMM that is on its way: promised memory already.</summary>
@@ -143,7 +157,7 @@ public sealed record VmMemory
     public MemorySize Given => Actual.MinusOrZero(Unaccepted);
 
     /// <summary>What a sample, taken after the last movement and not long ago, says can be taken; zero where there is none.</summary>
-    public MemorySize CanGive(DateTimeOffset now) =>
+    public MemorySize CanGive(Moment now) =>
         Available is { } available && AvailableAt >= MovedAt + Profile.SampleLatency && now - AvailableAt <= Profile.SampleAge
             ? available.MinusOrZero(Profile.Margin)
             : MemorySize.Zero;
@@ -158,7 +172,7 @@ public sealed record VmMemory
 }
 
 /// <summary>A growth that falls back to <paramref name="Plugged"/> was no progress: what it was judged by before stands again.</summary>
-public sealed record Trial(MemorySize Plugged, DateTimeOffset StillSince, int Tries);
+public sealed record Trial(MemorySize Plugged, Moment StillSince, int Tries);
 
 /// <summary>What a hypervisor may refuse to add.</summary>
 public enum Addition
@@ -187,6 +201,8 @@ public abstract record VmCommand
 
     public sealed record ObserveSample(GuestSample Sample) : VmCommand;
 
+    public sealed record ObserveRunState(VmRunState State, string? Why) : VmCommand;
+
     /// <summary>The hypervisor would not add what was asked for.</summary>
     public sealed record Refuse(Addition Addition, string Why) : VmCommand;
 
@@ -208,28 +224,30 @@ public abstract record VmEvent
     {
     }
 
-    public sealed record Connected(VmCapabilities Capabilities) : VmEvent;
+    public sealed record Connected(VmCapabilities Capabilities, Moment At) : VmEvent;
 
-    public sealed record TargetChanged(MemorySize Target, MemorySize Min, MemorySize Max, bool Urgent, DateTimeOffset At) : VmEvent;
+    public sealed record RunStateSeen(VmRunState State, string? Why, Moment At) : VmEvent;
+
+    public sealed record TargetChanged(MemorySize Target, MemorySize Min, MemorySize Max, bool Urgent, Moment At) : VmEvent;
 
     /// <param name="Moved">Base, plugged or ballooned memory changed.</param>
-    public sealed record SizesSeen(VmSizes Sizes, bool Moved, DateTimeOffset At) : VmEvent;
+    public sealed record SizesSeen(VmSizes Sizes, bool Moved, Moment At) : VmEvent;
 
-    public sealed record SampleSeen(MemorySize Available, MemorySize MemTotal, DateTimeOffset At) : VmEvent;
+    public sealed record SampleSeen(MemorySize Available, MemorySize MemTotal, Moment At) : VmEvent;
 
     public sealed record HelloSeen(GuestHello Hello) : VmEvent;
 
-    public sealed record BalloonAsked(MemorySize Ballooned, bool Again, DateTimeOffset At) : VmEvent;
+    public sealed record BalloonAsked(MemorySize Ballooned, bool Again, Moment At) : VmEvent;
 
-    public sealed record PlugAsked(MemorySize Plugged, bool Again, DateTimeOffset At) : VmEvent;
+    public sealed record PlugAsked(MemorySize Plugged, bool Again, Moment At) : VmEvent;
 
     /// <param name="Base">What base becomes by it.</param>
-    public sealed record RescueAsked(MemorySize Base, DateTimeOffset At) : VmEvent;
+    public sealed record RescueAsked(MemorySize Base, Moment At) : VmEvent;
 
     /// <param name="PluggableMax">What can be plugged at least, once the further device is there.</param>
-    public sealed record ExtensionAsked(MemorySize PluggableMax, DateTimeOffset At) : VmEvent;
+    public sealed record ExtensionAsked(MemorySize PluggableMax, Moment At) : VmEvent;
 
-    public sealed record Refused(Addition Addition, string Why, DateTimeOffset At) : VmEvent;
+    public sealed record Refused(Addition Addition, string Why, Moment At) : VmEvent;
 
-    public sealed record PhaseEntered(VmPhase Phase, string? Why, DateTimeOffset At) : VmEvent;
+    public sealed record PhaseEntered(VmPhase Phase, string? Why, Moment At) : VmEvent;
 }

@@ -15,6 +15,7 @@ public sealed record VmPolicy(MemorySize Min, MemorySize Max, int Shares = VmPol
     public string? Fault() =>
         Min.IsZero ? "min is 0; a VM needs a min of its own, such as 128M"
         : Max < Min ? $"max {Max} is below min {Min}; max must be at least min"
+        : Max > MemorySize.MostThereIs ? $"max is {Max}; it can be at most {MemorySize.MostThereIs}"
         : Shares is < 1 or > MaxShares ? $"shares is {Shares}; it must be from 1 to {MaxShares}"
         : null;
 }

@@ -13,6 +13,36 @@ public sealed record VmSizes(MemorySize Base, MemorySize Plugged, MemorySize Bal
     /// <summary>base + plugged − ballooned: what the guest can use now.</summary>
     public MemorySize Actual => (Base + Plugged).MinusOrZero(Ballooned);
 
+    /// <summary>
+    /// What one hotplug device has not given back yet while another may take it already: by so much more than the larger of
+    /// <see cref="Plugged"/> and <see cref="PluggedTarget"/> can be plugged (<see cref="DeviceVector.Most"/>). Zero with one device, and
+    /// where all grow or all shrink.
+    /// </summary>
+    public MemorySize Overlap { get; init; }
+
+    /// <summary>
+    /// The balloon has not been told anything by whoever reads this, and its hypervisor does not say what it was told before: it may give
+    /// all that it holds back, so <see cref="BalloonedTarget"/> is zero. It is to be told anew, be it to stay as it is.
+    /// </summary>
+    public bool BalloonUnsure { get; init; }
+
+    /// <summary>The most that can be plugged from what the hotplug devices were told.</summary>
+    public MemorySize PluggedMost => MemorySize.Max(Plugged, PluggedTarget) + Overlap;
+
     /// <summary>The most that the VM can become from what its devices were told, without being told anything new.</summary>
-    public MemorySize Ceiling => (Base + MemorySize.Max(Plugged, PluggedTarget)).MinusOrZero(MemorySize.Min(Ballooned, BalloonedTarget));
+    public MemorySize Ceiling => (Base + PluggedMost).MinusOrZero(MemorySize.Min(Ballooned, BalloonedTarget));
+
+    /// <summary>These sizes for whoever has not told the balloon anything yet.</summary>
+    public VmSizes WithBalloonUnsure() => this with { BalloonedTarget = MemorySize.Zero, BalloonUnsure = true };
+
+    /// <summary>These sizes, with what is plugged as these devices tell it.</summary>
+    /// <param name="asked">
+    /// What hotplug was last asked for, where that was not made of whole blocks of theirs; null: what they were told.
+    /// </param>
+    public VmSizes Of(IReadOnlyCollection<HotplugDevice> devices, MemorySize? asked = null)
+    {
+        var (plugged, target) = (DeviceVector.Plugged(devices), asked ?? DeviceVector.Requested(devices));
+        var overlap = DeviceVector.Most(devices).MinusOrZero(MemorySize.Max(plugged, target));
+        return this with { Plugged = plugged, PluggedTarget = target, Overlap = overlap };
+    }
 }

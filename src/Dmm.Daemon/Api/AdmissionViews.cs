@@ -1,5 +1,6 @@
 using Dmm.Actors.Hosts;
 using Dmm.Contracts;
+using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Memory;
 
@@ -8,9 +9,9 @@ namespace Dmm.Daemon.Api;
 /// <summary>VMs on their way to being, as the daemon tells of them.</summary>
 public static class AdmissionViews
 {
-    public static AdmissionView Of(HostProtocol.Status status, AdmissionRecord admission) => new(
-        admission.Spec.Id.Name, StateOf(admission), admission.Size.Bytes, Missing(status, admission).Bytes, WhyOf(status, admission), admission.At,
-        admission.Reserved is null ? admission.Deadline : null)
+    public static AdmissionView Of(HostProtocol.Status status, AdmissionRecord admission, Clocks now) => new(
+        admission.Spec.Id.Name, StateOf(admission), admission.Size.Bytes, Missing(status, admission).Bytes, WhyOf(status, admission, now), now.WallOf(admission.At),
+        admission.Reserved is null ? now.WallOf(admission.Deadline) : null)
     {
         Priority = admission.Spec.Priority,
         BootPolicy = admission.Spec.BootPolicy.ToString().ToLowerInvariant(),
@@ -41,13 +42,13 @@ public static class AdmissionViews
         _ => "waiting",
     };
 
-    public static string WhyOf(HostProtocol.Status status, AdmissionRecord admission) => admission switch
+    public static string WhyOf(HostProtocol.Status status, AdmissionRecord admission, Clocks now) => admission switch
     {
         { State: AdmissionState.Launching } => $"{admission.Reserved} set aside; the hypervisor is starting it",
         { State: AdmissionState.Reserved } => $"{admission.Reserved} set aside; it waits for its turn to be launched",
-        { Plan: { } plan } => AdmissionWords.Progress(admission, plan, Missing(status, admission), part => HostAdmissions.Outstanding(part, status.State)),
-        { Why: { } why } => $"{why}; until {admission.Deadline:HH:mm:ss}",
-        _ => $"it has just been asked for; until {admission.Deadline:HH:mm:ss}",
+        { Plan: { } plan } => AdmissionWords.Progress(admission, plan, Missing(status, admission), part => HostAdmissions.Outstanding(part, status.State), now),
+        { Why: { } why } => $"{why}; until {now.WallOf(admission.Deadline):HH:mm:ss}",
+        _ => $"it has just been asked for; until {now.WallOf(admission.Deadline):HH:mm:ss}",
     };
 
     private static MemorySize Missing(HostProtocol.Status status, AdmissionRecord admission) => admission switch

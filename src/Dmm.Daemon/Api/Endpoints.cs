@@ -6,6 +6,7 @@ using Dmm.Actors.Admission;
 using Dmm.Actors.Events;
 using Dmm.Actors.Hosts;
 using Dmm.Contracts;
+using Dmm.Core;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
 
@@ -16,14 +17,16 @@ public static class Endpoints
 {
     private static readonly TimeSpan InspectDeadline = TimeSpan.FromSeconds(10);
 
+    private static Clocks Now => Clocks.Read(TimeProvider.System);
+
     public static void MapApi(this IEndpointRouteBuilder routes, Func<HostGateway> gateway, IHypervisor hypervisor, string node, TimeSpan stopGrace)
     {
         var api = routes.MapGroup("/api/v1").AddEndpointFilter(ReadOnlyOverTcp).AddEndpointFilter(Answers.Guard);
         api.MapGet("/host", async (CancellationToken c) =>
-            Answers.Json(Views.HostOf(await gateway().StatusAsync(c), node, hypervisor.Name)));
-        api.MapGet("/vms", async (CancellationToken c) => Answers.Json(Views.VmsOf(await gateway().StatusAsync(c))));
+            Answers.Json(Views.HostOf(await gateway().StatusAsync(c), node, hypervisor.Name, Now)));
+        api.MapGet("/vms", async (CancellationToken c) => Answers.Json(Views.VmsOf(await gateway().StatusAsync(c), Now)));
         api.MapGet("/vms/{name}", async (string name, CancellationToken c) =>
-            Views.VmOf(await gateway().StatusAsync(c), Specs.IdOf(name)) is { } vm
+            Views.VmOf(await gateway().StatusAsync(c), Specs.IdOf(name), Now) is { } vm
                 ? Answers.Json(vm)
                 : Answers.Error(404, $"there is no VM {name} on this host; 'dmm vm list' shows those that there are", "notFound"));
         api.MapPost("/vms", async (bool? dryRun, HttpRequest http, CancellationToken c) =>
@@ -63,20 +66,21 @@ public static class Endpoints
         });
         api.MapPost("/vms/{name}/start", async (string name, HttpRequest http, CancellationToken c) =>
         {
-            var timeout = Specs.TimeoutOf(name, (await Answers.BodyAsync<StartVmRequest>(http, c)).TimeoutSeconds);
-            return Answers.Of(await gateway().CommandAsync(new HostProtocol.StartVm(Specs.IdOf(name), timeout), c));
+            var request = await Answers.BodyAsync<StartVmRequest>(http, c);
+            var start = new HostProtocol.StartVm(Specs.IdOf(name), Specs.TimeoutOf(name, request.TimeoutSeconds)) { Force = request.Force ?? false };
+            return Answers.Of(await gateway().CommandAsync(start, c));
         });
         api.MapPost("/vms/{name}/forget", async (string name, CancellationToken c) =>
             Answers.Of(await gateway().CommandAsync(new HostProtocol.ForgetVm(Specs.IdOf(name)), c)));
-        api.MapGet("/events", async (DateTimeOffset? since, long? after, CancellationToken c) =>
-            Answers.Json((await gateway().EventsAsync(since, after ?? 0, c)).Items.Select(Views.EventOf)));
+        api.MapGet("/events", async (DateTimeOffset? since, long? after, int? last, CancellationToken c) =>
+            Answers.Json((await gateway().EventsAsync(since, after ?? 0, c, last is >= 0 ? last.Value : int.MaxValue)).Items.Select(Views.EventOf)));
         api.MapGet("/events/stream", (DateTimeOffset? since, long? after, HttpContext http) => StreamAsync(gateway(), since, after ?? 0, http));
     }
 
     private static async Task<IResult> CreateAsync(HostGateway host, IHypervisor hypervisor, CreateVmRequest request, bool dryRun, CancellationToken c)
     {
         var (spec, notes) = Specs.Read(request, hypervisor);
-        var timeout = Specs.TimeoutOf(request, TimeProvider.System.GetUtcNow());
+        var timeout = Specs.TimeoutOf(request, Now.Wall);
         if (await RunsUngovernedAsync(host, hypervisor, spec, c))
         {
             return Answers.Of(new HostProtocol.Refused(
@@ -118,31 +122,38 @@ public static class Endpoints
             Specs.SizeOf("min", request.MinBytes), Specs.SizeOf("max", request.MaxBytes), request.Shares ?? Core.Vms.VmPolicy.DefaultShares);
         if (policy.Fault() is { } fault)
             throw new SpecException($"{id}: {fault}");
-        if (Views.VmOf(await host.StatusAsync(c), id) is not null)
+        if (Views.VmOf(await host.StatusAsync(c), id, Now) is not null)
             return new HostProtocol.Refused(HostProtocol.RefusalKind.Conflict, $"there is a VM {id} on this host already; use another name");
 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(c);
         deadline.CancelAfter(InspectDeadline);
         var handle = await hypervisor.InspectAsync(id, request.Qmp, deadline.Token);
-        var (ceiling, overhead) = await LookAsync(hypervisor, handle, deadline.Token);
-        return await host.CommandAsync(new HostProtocol.AdoptVm(handle, policy, ceiling, overhead), c);
+        var (ceiling, cost, keeps, doubt) = await LookAsync(hypervisor, handle, deadline.Token);
+        return await host.CommandAsync(
+            new HostProtocol.AdoptVm(handle, policy, ceiling, cost?.Overhead ?? MemorySize.FromMiB(64))
+            {
+                Resident = cost?.Resident,
+                LaunchedAs = hypervisor.LaunchedAs(handle),
+                Notes = [.. keeps is null ? (string[])[] : [$"its balloon gives nothing back to the host: {keeps}"], .. doubt is null ? (string[])[] : [doubt]],
+            }, c);
     }
 
     /// <summary>
     /// What an adopted VM can become and costs is known before it is taken in: the ledger refuses what does not fit. It may be in the middle of a
     /// growth that somebody else asked for.
     /// </summary>
-    private static async Task<(MemorySize Ceiling, MemorySize Overhead)> LookAsync(IHypervisor hypervisor, VmHandle handle, CancellationToken c)
+    private static async Task<(MemorySize Ceiling, HostCost? Cost, string? Keeps, string? Doubt)> LookAsync(
+        IHypervisor hypervisor, VmHandle handle, CancellationToken c)
     {
         await using var vm = await hypervisor.ConnectAsync(handle, _ => { }, c);
-        var sizes = await vm.ReadSizesAsync(c);
-        return (sizes.Ceiling, (await vm.MeasureAsync(c))?.Overhead ?? MemorySize.FromMiB(64));
+        var sizes = await vm.TakeStockAsync(c);
+        return (sizes.Ceiling, await vm.MeasureAsync(c), vm.Capabilities.Keeps, vm.Doubt);
     }
 
     private static async Task StreamAsync(HostGateway host, DateTimeOffset? since, long after, HttpContext http)
     {
         var c = http.RequestAborted;
-        var channel = Channel.CreateBounded<EventLogActor.Numbered>(1_000);
+        var channel = Channel.CreateBounded<Numbered>(1_000);
         http.Response.ContentType = "text/event-stream";
         http.Response.Headers.CacheControl = "no-store";
         host.Events.Tell(new EventLogActor.Follow(channel.Writer));
@@ -175,7 +186,7 @@ public static class Endpoints
         }
     }
 
-    private static Task WriteAsync(HttpResponse response, EventLogActor.Numbered e, CancellationToken c)
+    private static Task WriteAsync(HttpResponse response, Numbered e, CancellationToken c)
     {
         var view = Views.EventOf(e);
         return response.WriteAsync($"id: {view.Sequence}\nevent: {view.Kind}\ndata: {JsonSerializer.Serialize(view, ContractJson.Options)}\n\n", c);

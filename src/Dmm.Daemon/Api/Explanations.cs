@@ -2,6 +2,7 @@ using System.Text.Json;
 using Dmm.Actors.Explaining;
 using Dmm.Actors.Hosts;
 using Dmm.Contracts;
+using Dmm.Core;
 using Dmm.Core.Demand;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
@@ -20,12 +21,13 @@ public static class Explanations
         routes.MapGroup("/api/v1").AddEndpointFilter(Answers.Guard).MapGet("/vms/{name}/explain", async (string name, DateTimeOffset? at, CancellationToken c) =>
         {
             var id = Specs.IdOf(name);
-            if (at > time.GetUtcNow() + Skew)
-                throw new SpecException($"at is {at:O}, which is still to come; what will be decided then nobody knows");
             var explanation = await gateway().ExplainAsync(id, at, c);
+            // A clock that was set back will show again what it has shown.
+            if (at > time.GetUtcNow() + Skew && !(at <= explanation.Until))
+                throw new SpecException($"at is {at:O}, which is still to come; what will be decided then nobody knows");
             if (explanation.Decision is { } decision)
                 return Answers.Json(Of(explanation, decision));
-            if (at is not null && await Task.Run(() => Journal(past, id, explanation.At), c) is { } promised)
+            if (at is not null && await Task.Run(() => Journal(past, id, explanation.At.Wall), c) is { } promised)
                 return Answers.Json(Of(explanation, promised));
             return Answers.Error(404, await NothingAsync(gateway(), id, explanation, at, c), "notFound");
         });
@@ -49,17 +51,17 @@ public static class Explanations
             : !state.Vms.ContainsKey(vm) && e.Since is null ? $"there is no VM {vm} on this host; 'dmm vm list' shows those that there are"
             : at is null ? state.Vms.ContainsKey(vm) ? $"nothing has been decided of {vm} yet; try again in a second" : $"{vm} is gone; --at tells of the time before"
             : $"nothing is known of {vm} at {at.Value.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: "
-                + (e.Since is { } since ? $"decisions on it are remembered since {since.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}" : "no decision on it is remembered")
+                + (e.Since is { } since ? $"decisions on it are remembered since {since.Wall.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}" : "no decision on it is remembered")
                 + $", and the {PastPromises.Most} events of the journal before that time promise it nothing";
     }
 
     private static ExplanationView Of(Explanation e, Decision d) => new()
     {
         Vm = e.Vm.Name,
-        At = e.At,
-        DecidedAt = d.At,
+        At = e.At.Wall,
+        DecidedAt = d.At.Wall,
         Source = "memory",
-        KnownSince = e.Since,
+        KnownSince = e.Since?.Wall,
         Text = Lines(ExplanationText.Of(e)),
         ActualBytes = d.Actual.Bytes,
         GrantedBytes = d.Promise.Granted.Bytes,
@@ -72,14 +74,14 @@ public static class Explanations
         OperatorTargetBytes = d.OperatorTarget?.Bytes,
         Ruling = Name(d.Ruling),
         Urgent = d.Urgent,
-        Guest = d.Guest is { } g ? new(g.At, Name(g.Source), g.Available.Bytes, g.Total.Bytes, g.Swapped.Bytes) : null,
-        Forecast = d.Forecast is { } f ? Of(f) : null,
+        Guest = d.Guest is { } g ? new(e.At.WallOf(g.At), Name(g.Source), g.Available.Bytes, g.Total.Bytes, g.Swapped.Bytes) : null,
+        Forecast = d.Forecast is { } f ? Of(f, e.At) : null,
         HeldBack = [.. d.Holds.Select(h => new HoldView(
-            Name(h.Kind), ExplanationText.HoldOf(h, e.At), h.Size.IsZero ? null : h.Size.Bytes, [.. h.From.Select(g => new GiverView(g.Vm.Name, g.Size.Bytes))], h.Since))],
+            Name(h.Kind), ExplanationText.HoldOf(h, e.At.Now), h.Size.IsZero ? null : h.Size.Bytes, [.. h.From.Select(g => new GiverView(g.Vm.Name, g.Size.Bytes))], e.At.WallOf(h.Since)))],
         Got = Of(e.Got, e.While),
         Gave = Of(e.Gave, e.While),
         Changes = [.. e.Before.Select(b => new PromiseChangeView(
-            b.At, b.Promise.Granted.Bytes, b.Promise.Target.Bytes, Name(b.Ruling), b.Urgent, From(b.Payments, e.Vm), To(b.Payments, e.Vm)))],
+            b.At.Wall, b.Promise.Granted.Bytes, b.Promise.Target.Bytes, Name(b.Ruling), b.Urgent, From(b.Payments, e.Vm), To(b.Payments, e.Vm)))],
     };
 
     private static ExplanationView Of(Explanation e, PromisesChanged promised)
@@ -88,10 +90,10 @@ public static class Explanations
         return new()
         {
             Vm = e.Vm.Name,
-            At = e.At,
+            At = e.At.Wall,
             DecidedAt = promised.At,
             Source = "journal",
-            KnownSince = e.Since,
+            KnownSince = e.Since?.Wall,
             Text = Lines(ExplanationText.Of(promised.At, change, payments, e)),
             GrantedBytes = change.Granted.Bytes,
             TargetBytes = change.Target.Bytes,
@@ -102,11 +104,11 @@ public static class Explanations
         };
     }
 
-    private static ForecastView Of(Forecast f) => new(
-        f.At, f.WorkingSet.Bytes, Math.Round(f.BytesPerSecond), f.Need.Bytes, f.Headroom.Bytes, f.HeadroomBound, f.Demand.Bytes, f.ShrinkTo.Bytes, f.Bound, Math.Round(f.Harm, 4), f.Urgent);
+    private static ForecastView Of(Forecast f, Clocks asked) => new(
+        asked.WallOf(f.At), f.WorkingSet.Bytes, Math.Round(f.BytesPerSecond), f.Need.Bytes, f.Headroom.Bytes, f.HeadroomBound, f.Demand.Bytes, f.ShrinkTo.Bytes, f.Bound, Math.Round(f.Harm, 4), f.Urgent);
 
     private static MovesView? Of(Moves? moves, TimeSpan over) => moves is { } m
-        ? new(m.Total.Bytes, m.Last, Math.Round(over.TotalSeconds, 1), [.. m.Shares.Select(s => new PeerView(s.Peer?.Name, s.Size.Bytes))])
+        ? new(m.Total.Bytes, m.Last.Wall, Math.Round(over.TotalSeconds, 1), [.. m.Shares.Select(s => new PeerView(s.Peer?.Name, s.Size.Bytes))])
         : null;
 
     private static PeerView[] From(IEnumerable<Payment> payments, VmId vm) => [.. payments.Where(p => p.To == vm).Select(p => new PeerView(p.From?.Name, p.Size.Bytes))];

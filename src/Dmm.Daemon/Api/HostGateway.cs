@@ -4,11 +4,14 @@ using Dmm.Actors.Explaining;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Journals;
 using Dmm.Core.Vms;
+using Dmm.Daemon.Hosting;
 
 namespace Dmm.Daemon.Api;
 
-/// <summary>The HTTP side's way to the actors, through the host's keeper, which answers at once where the host's actor can't. Every question has a deadline.</summary>
-public sealed class HostGateway(IActorRef keeper, IActorRef events, IActorRef decisions)
+/// <summary>The HTTP side's way to the actors, through the host's keeper, which answers at once where the host's actor can't. Every
+/// question has a deadline,
+/// and ends at once when an actor has ended that could have answered.</summary>
+public sealed class HostGateway(IActorRef keeper, IActorRef events, IActorRef decisions, Vitals vitals)
 {
     /// <summary>Beyond the longest wait for the journal's lock that is usual: a change is answered when it is written down.</summary>
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(10);
@@ -17,7 +20,7 @@ public sealed class HostGateway(IActorRef keeper, IActorRef events, IActorRef de
 
     /// <exception cref="UnavailableException">Nothing is known yet.</exception>
     public async Task<HostProtocol.Status> StatusAsync(CancellationToken cancellation) =>
-        await keeper.Ask<object>(new KeeperProtocol.Look(), Deadline, cancellation) switch
+        await AskAsync<object>(keeper, new KeeperProtocol.Look(), cancellation) switch
         {
             HostProtocol.Status status => status,
             HostProtocol.Refused refused => throw new UnavailableException(refused.Why),
@@ -25,18 +28,32 @@ public sealed class HostGateway(IActorRef keeper, IActorRef events, IActorRef de
         };
 
     public Task<JournalHealth> HealthAsync(CancellationToken cancellation) =>
-        keeper.Ask<JournalHealth>(new KeeperProtocol.GetHealth(), Deadline, cancellation);
+        AskAsync<JournalHealth>(keeper, new KeeperProtocol.GetHealth(), cancellation);
 
     /// <summary>Answers <see cref="HostProtocol.Done"/> or <see cref="HostProtocol.Refused"/>.</summary>
     public Task<object> CommandAsync(object command, CancellationToken cancellation) =>
-        keeper.Ask<object>(new KeeperProtocol.Change(command), Deadline, cancellation);
+        AskAsync<object>(keeper, new KeeperProtocol.Change(command), cancellation);
 
     /// <param name="at">Null: now.</param>
     public Task<Explanation> ExplainAsync(VmId vm, DateTimeOffset? at, CancellationToken cancellation) =>
-        decisions.Ask<Explanation>(new DecisionLogActor.Explain(vm, at), Deadline, cancellation);
+        AskAsync<Explanation>(decisions, new DecisionLogActor.Explain(vm, at), cancellation);
 
-    public Task<EventLogActor.Events> EventsAsync(DateTimeOffset? since, long after, CancellationToken cancellation) =>
-        events.Ask<EventLogActor.Events>(new EventLogActor.Read(since, after), Deadline, cancellation);
+    public Task<EventLogActor.Events> EventsAsync(DateTimeOffset? since, long after, CancellationToken cancellation, int last = int.MaxValue) =>
+        AskAsync<EventLogActor.Events>(events, new EventLogActor.Read(since, after, last), cancellation);
+
+    private async Task<T> AskAsync<T>(IActorRef actor, object question, CancellationToken cancellation)
+    {
+        try
+        {
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, vitals.Gone);
+            either.Token.ThrowIfCancellationRequested();
+            return await actor.Ask<T>(question, Deadline, either.Token);
+        }
+        catch (OperationCanceledException) when (vitals.Why is { } why && !cancellation.IsCancellationRequested)
+        {
+            throw new UnavailableException(why);
+        }
+    }
 }
 
 /// <summary>Not now; the message says why.</summary>

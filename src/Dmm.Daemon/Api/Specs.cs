@@ -50,7 +50,8 @@ public static class Specs
             {
                 null or "heard" => BootCheck.Heard,
                 "none" => BootCheck.None,
-                var other => throw new SpecException($"{id}: boot-check is '{other}'; it must be heard or none"),
+                "strict" => BootCheck.Strict,
+                var other => throw new SpecException($"{id}: boot-check is '{other}'; it must be heard, none or strict"),
             },
             Channels = [.. (request.Channels ?? []).Select(c => new VmChannel(c.Name, Absolute(id, "channel socket", c.Socket)))],
         };

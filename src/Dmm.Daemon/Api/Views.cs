@@ -2,6 +2,7 @@ using Dmm.Actors.Events;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Vms;
 using Dmm.Contracts;
+using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
@@ -13,7 +14,8 @@ namespace Dmm.Daemon.Api;
 /// <summary>From what the host's actor knows to what the daemon answers.</summary>
 public static class Views
 {
-    public static HostView HostOf(HostProtocol.Status status, string node, string hypervisor)
+    /// <param name="now">Times are told by the wall's clock as it goes now.</param>
+    public static HostView HostOf(HostProtocol.Status status, string node, string hypervisor, Clocks now)
     {
         var ledger = status.State.Ledger;
         var guests = ledger.HostMemory.MinusOrZero(ledger.HostReserve);
@@ -42,11 +44,11 @@ public static class Views
             Pressure = new(
                 status.Outlook?.Sight?.Available.Bytes, PerCent(status.Outlook?.Sight?.Stall?.Some), PerCent(status.Outlook?.Sight?.Stall?.Full)),
             Vms = status.State.Vms.Count,
-            Admissions = [.. AdmissionLine.InOrder(status.State.Admissions.Values).Select(a => AdmissionViews.Of(status, a))],
+            Admissions = [.. AdmissionLine.InOrder(status.State.Admissions.Values).Select(a => AdmissionViews.Of(status, a, now))],
             Waits = [.. status.Waits.Select(WaitOf)],
             Operations = [.. status.InFlight.Select(o => new OperationView(
                 o.Vm.Name, o.Uses.HasFlag(Mechanisms.Balloon), o.Uses.HasFlag(Mechanisms.Hotplug), o.Urgent))],
-            Held = [.. status.Held.OrderBy(h => h.Value).Select(h => new HeldView(h.Key.Name, h.Value))],
+            Held = [.. status.Held.OrderBy(h => h.Value).Select(h => new HeldView(h.Key.Name, now.WallOf(h.Value)))],
             Problems = problems,
             InControlSeconds = Seconds(status.InControl),
             AllActorsSeconds = Seconds(status.AllActors),
@@ -60,19 +62,19 @@ public static class Views
 
     private static double? PerCent(double? part) => part is { } p ? Math.Round(p * 100, 2) : null;
 
-    public static IEnumerable<VmView> VmsOf(HostProtocol.Status status) =>
-        status.State.Vms.Select(vm => VmOf(status, vm.Key, vm.Value))
-            .Concat(status.State.Admissions.Values.Select(admission => VmOf(status, admission)))
-            .Concat(status.State.Resting.Values.Select(VmOf))
+    public static IEnumerable<VmView> VmsOf(HostProtocol.Status status, Clocks now) =>
+        status.State.Vms.Select(vm => VmOf(status, vm.Key, vm.Value, now))
+            .Concat(status.State.Admissions.Values.Select(admission => VmOf(status, admission, now)))
+            .Concat(status.State.Resting.Values.Select(vm => VmOf(vm, now)))
             .OrderBy(vm => vm.Id, StringComparer.Ordinal);
 
-    public static VmView? VmOf(HostProtocol.Status status, VmId id) =>
-        status.State.Vms.TryGetValue(id, out var vm) ? VmOf(status, id, vm)
-        : status.State.Admissions.TryGetValue(id, out var admission) ? VmOf(status, admission)
-        : status.State.Resting.TryGetValue(id, out var resting) ? VmOf(resting)
+    public static VmView? VmOf(HostProtocol.Status status, VmId id, Clocks now) =>
+        status.State.Vms.TryGetValue(id, out var vm) ? VmOf(status, id, vm, now)
+        : status.State.Admissions.TryGetValue(id, out var admission) ? VmOf(status, admission, now)
+        : status.State.Resting.TryGetValue(id, out var resting) ? VmOf(resting, now)
         : null;
 
-    public static EventView EventOf(EventLogActor.Numbered numbered) => new()
+    public static EventView EventOf(Numbered numbered) => new()
     {
         Sequence = numbered.Sequence,
         At = numbered.Happening.At,
@@ -83,9 +85,9 @@ public static class Views
         ToBytes = numbered.Happening.To?.Bytes,
     };
 
-    private static VmView VmOf(HostProtocol.Status status, AdmissionRecord admission)
+    private static VmView VmOf(HostProtocol.Status status, AdmissionRecord admission, Clocks now)
     {
-        var (state, why) = (AdmissionViews.StateAsVm(admission), AdmissionViews.WhyOf(status, admission));
+        var (state, why) = (AdmissionViews.StateAsVm(admission), AdmissionViews.WhyOf(status, admission, now));
         var policy = admission.Spec.Policy;
         return new()
         {
@@ -114,7 +116,7 @@ public static class Views
         };
     }
 
-    private static VmView VmOf(HostProtocol.Status status, VmId id, VmRecord vm)
+    private static VmView VmOf(HostProtocol.Status status, VmId id, VmRecord vm, Clocks now)
     {
         var report = status.Reports.GetValueOrDefault(id);
         var forecast = status.Forecasts.GetValueOrDefault(id);
@@ -122,7 +124,8 @@ public static class Views
         return new()
         {
             Id = id.Name,
-            State = report is null ? "booting" : report.Stopping || vm.Stop is not null ? "stopping" : report.Phase.ToString().ToLowerInvariant(),
+            State = report is null ? "booting" : report.Stopping || vm.Stop is not null ? "stopping"
+                : report is { Phase: VmPhase.Paused, RunState: VmRunState.MigratedAway } ? "migrated" : report.Phase.ToString().ToLowerInvariant(),
             Why = report is null ? "the hypervisor has not reported yet" : report.Why,
             BaseBytes = sizes?.Base.Bytes ?? vm.Handle.Base.Bytes,
             PluggedBytes = sizes?.Plugged.Bytes ?? 0,
@@ -132,7 +135,7 @@ public static class Views
             TargetBytes = vm.Promise.Target.Bytes,
             MinBytes = vm.Policy.Min.Bytes,
             MaxBytes = vm.Policy.Max.Bytes,
-            StaticMaxBytes = report is { Capabilities: { } can, Sizes: { } now } ? (now.Base + can.ExtendableTo).Bytes : vm.Policy.Max.Bytes,
+            StaticMaxBytes = report is { Capabilities: { } can, Sizes: { } has } ? (has.Base + can.ExtendableTo).Bytes : vm.Policy.Max.Bytes,
             Shares = vm.Policy.Shares,
             Restart = vm.Spec is { } spec ? NameOf(spec.Restart) : null,
             Priority = vm.Spec?.Priority ?? 0,
@@ -141,7 +144,7 @@ public static class Views
             DemandBytes = forecast?.Demand.Bytes,
             OverheadBytes = status.State.Ledger.Claims.TryGetValue(id, out var claim) ? claim.Overhead.Bytes : vm.Overhead.Bytes,
             Waits = status.Waits.FirstOrDefault(w => w.Vm == id) is { } wait ? WaitOf(wait) : null,
-            HeldSince = status.Held.TryGetValue(id, out var since) ? since : null,
+            HeldSince = status.Held.TryGetValue(id, out var since) ? now.WallOf(since) : null,
             OwedBytes = vm.Owed?.Bytes,
             OperatorTargetBytes = vm.OperatorTarget?.Bytes,
             Agent = report?.Sample?.Source switch
@@ -155,20 +158,21 @@ public static class Views
             Adopted = !vm.Handle.Owned,
             OperatorQmp = vm.Handle.OperatorSocket,
             Console = vm.Handle.ConsoleSocket,
-            Guest = report is null ? null : GuestOf(report),
+            Guest = report is null ? null : GuestOf(report, now),
             Warnings = report is null ? []
-                : [.. report.Warnings, .. claim is not null && VmLimit.Warning(report.Cost, claim, vm.Policy.Max) is { } limit ? [limit] : (string[])[]],
+                : [.. report.Warnings, .. claim is not null && VmLimit.Warning(report.Cost, claim, vm.Policy.Max) is { } limit ? [limit] : (string[])[],
+                    .. claim is not null && Keepers.Warning(claim) is { } keeps ? [keeps] : (string[])[]],
         };
     }
 
-    private static VmView VmOf(RestingVm vm)
+    private static VmView VmOf(RestingVm vm, Clocks now)
     {
         var policy = vm.Spec.Policy;
         return new()
         {
             Id = vm.Spec.Id.Name,
             State = vm.ReturnAt is null ? "stopped" : "returning",
-            Why = vm.ReturnAt is { } at ? $"{vm.Why}; it returns at {at:HH:mm:ss}" : vm.Why,
+            Why = now.WallOf(vm.ReturnAt) is { } at ? $"{vm.Why}; it returns at {at:HH:mm:ss}" : vm.Why,
             BaseBytes = 0,
             PluggedBytes = 0,
             BalloonedBytes = 0,
@@ -181,7 +185,7 @@ public static class Views
             Shares = policy.Shares,
             Restart = NameOf(vm.Spec.Restart),
             Priority = vm.Spec.Priority,
-            ReturnsAt = vm.ReturnAt,
+            ReturnsAt = now.WallOf(vm.ReturnAt),
             Returns = vm.Tries,
             OverheadBytes = 0,
             Agent = "none",
@@ -193,9 +197,9 @@ public static class Views
 
     private static string NameOf(RestartPolicy restart) => restart == RestartPolicy.OnFailure ? "onFailure" : restart.ToString().ToLowerInvariant();
 
-    private static GuestView GuestOf(VmProtocol.Report report) => new()
+    private static GuestView GuestOf(VmProtocol.Report report, Clocks now) => new()
     {
-        SampledAt = report.Sample?.At,
+        SampledAt = now.WallOf(report.Sample?.At),
         MemTotalBytes = report.Sample?.MemTotal.Bytes,
         MemFreeBytes = report.Sample?.MemFree.Bytes,
         MemAvailableBytes = report.Sample?.MemAvailable.Bytes,

@@ -114,7 +114,9 @@ public static class ActorSettings
                 HotplugRoom = settings.Qemu.HotplugRoom,
                 SpareRootPorts = settings.Qemu.SpareRootPorts,
                 TranslationCache = settings.Qemu.TbSize,
+                OpenUserNetwork = settings.Qemu.UserNetwork == UserNetwork.Open,
                 CommandDeadline = settings.Qemu.CommandDeadline,
+                FlushDeadline = settings.Qemu.FlushDeadline,
                 LaunchDeadline = settings.Qemu.LaunchDeadline,
                 ProbeDeadline = settings.Qemu.ProbeDeadline,
                 StatsPeriod = settings.Qemu.StatsPeriod,
@@ -125,7 +127,8 @@ public static class ActorSettings
     };
 
     /// <summary>
-    /// Akka's own configuration: the journal, its serializer, and a cluster of one node. The circuit breaker's deadline is twice the wait for a lock, so that it is
+    /// Akka's own configuration: the journal and its serializer. One node stands alone: Akka opens no port, since whoever reached it could
+    /// end any actor. The circuit breaker's deadline is twice the wait for a lock, so that it is
     /// SQLite that says what is wrong, and a write that is still under way is never taken for failed; it closes again after a second, as the keeper backs off by itself.
     /// </summary>
     public static Config AkkaOf(DmmSettings settings)
@@ -138,20 +141,12 @@ public static class ActorSettings
         return ConfigurationFactory.ParseString(string.Create(CultureInfo.InvariantCulture, $$"""
             akka {
               actor {
-                provider = cluster
+                provider = local
                 serializers.dmm-host = "{{serializer}}"
                 serialization-bindings {
                   "{{events}}" = dmm-host
                   "{{snapshot}}" = dmm-host
                 }
-              }
-              remote.dot-netty.tcp {
-                hostname = "{{settings.Cluster.Address}}"
-                port = {{settings.Cluster.Port}}
-              }
-              cluster {
-                roles = ["dmm"]
-                downing-provider-class = "Akka.Cluster.SBR.SplitBrainResolverProvider, Akka.Cluster"
               }
               coordinated-shutdown.run-by-clr-shutdown-hook = off
               persistence {

@@ -1,14 +1,14 @@
 using Akka.Actor;
-using Akka.Cluster;
 using Akka.Hosting;
 using Dmm.Actors.Events;
 using Dmm.Actors.Explaining;
 using Dmm.Actors.Hosts;
+using Dmm.Core;
 using Dmm.Core.Hypervisors;
 using Dmm.Daemon.Api;
 using Dmm.Daemon.Journals;
 using Dmm.Settings;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace Dmm.Daemon.Hosting;
 
@@ -18,8 +18,27 @@ public static class DaemonApp
     /// <exception cref="StartException">It can't start; the message says why in one line.</exception>
     public static WebApplication Build(DmmSettings settings)
     {
+        // Before anything is made: the cheap answers first.
+        if (settings.Socket.Group is { } group)
+            ControlSocket.GroupOf(group);
         ControlSocket.Clear(settings.Socket.Path);
         var store = OpenJournal(settings);
+        Listeners? listeners = null;
+        try
+        {
+            listeners = Listeners.Bind(settings);
+            return Build(settings, store, listeners);
+        }
+        catch
+        {
+            listeners?.Dispose();
+            store.Dispose();
+            throw;
+        }
+    }
+
+    private static WebApplication Build(DmmSettings settings, JournalStore store, Listeners listeners)
+    {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
         {
             // Its own folder: ASP.NET would otherwise watch the working directory, which may be / with /proc below it.
@@ -28,11 +47,20 @@ public static class DaemonApp
         });
         builder.Logging.ClearProviders().AddSimpleConsole(o => (o.SingleLine, o.TimestampFormat, o.UseUtcTimestamp) = (true, "yyyy-MM-ddTHH:mm:ss.fffZ ", true));
         builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Akka", LogLevel.Warning);
-        builder.WebHost.ConfigureKestrel(kestrel => Listen(kestrel, settings));
+        // What keeps it from starting dmmd itself says, in one line.
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Limits.MaxRequestBodySize = 1 << 20;
+            listeners.Configure(kestrel, settings);
+        });
+        builder.Services.Configure<SocketTransportOptions>(listeners.Configure);
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(10));
         builder.Services.AddSingleton<Ending>();
-        // Made by a function, so that the house lets go of it when it is taken down.
+        builder.Services.AddSingleton<Vitals>();
+        // Made by functions, so that the house lets go of them when it is taken down.
         builder.Services.AddSingleton(_ => store);
+        builder.Services.AddSingleton(_ => listeners);
         builder.Services.AddSingleton(services =>
         {
             var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("dmm.hypervisor");
@@ -43,35 +71,45 @@ public static class DaemonApp
             .WithActors((system, registry) => Start(system, registry, services, settings)));
 
         var app = builder.Build();
+        app.Services.GetRequiredService<Listeners>();
+        StartAkka(app);
         var registry = app.Services.GetRequiredService<ActorRegistry>();
         var hypervisor = app.Services.GetRequiredService<IHypervisor>();
-        app.MapGet("/alive", () => Results.Text("alive\n"));
+        var vitals = app.Services.GetRequiredService<Vitals>();
         // The actors start with the host, after the routes are made: they are looked up at the first request.
-        var gateway = new Lazy<HostGateway>(() => new(registry.Get<HostKeeper>(), registry.Get<EventLogActor>(), registry.Get<DecisionLogActor>()));
+        var gateway = new Lazy<HostGateway>(
+            () => new(registry.Get<HostKeeper>(), registry.Get<EventLogActor>(), registry.Get<DecisionLogActor>(), vitals));
         app.MapApi(() => gateway.Value, hypervisor, Environment.MachineName, settings.Vm.StopGrace);
         app.MapExplanations(() => gateway.Value, new PastPromises(settings.Journal.Path, settings.Journal.BusyTimeout), TimeProvider.System);
-        app.MapGet("/metrics", async (HttpContext http, CancellationToken c) => await Metrics.WriteAsync(await gateway.Value.StatusAsync(c), http.Response, c));
-        app.MapGet("/ready", async (CancellationToken c) => await gateway.Value.HealthAsync(c) is { Problem: { } problem } health
-            ? Results.Text(health.Writable ? $"ready, but {problem}\n" : problem + "\n", statusCode: health.Writable ? 200 : 503)
-            : Results.Text("ready\n"));
-        app.Lifetime.ApplicationStarted.Register(() => ControlSocket.Guard(settings.Socket));
+        app.MapProbes(() => gateway.Value);
         return app;
     }
 
-    private static void Listen(KestrelServerOptions kestrel, DmmSettings settings)
+    /// <summary>
+    /// Makes the actor system, without an actor yet: what Akka does not like of its section is found here, and a port of Akka's would be.
+    /// </summary>
+    private static void StartAkka(WebApplication app)
     {
-        kestrel.Limits.MaxRequestBodySize = 1 << 20;
-        kestrel.ListenUnixSocket(settings.Socket.Path);
-        if (settings.Http.Port > 0)
-            kestrel.Listen(settings.Http.Address, settings.Http.Port);
+        try
+        {
+            var system = (ExtendedActorSystem)app.Services.GetRequiredService<ActorSystem>();
+            if (system.Provider is not LocalActorRefProvider)
+                throw Unlike($"Akka runs with {system.Provider.GetType().Name}, which opens a port without a lock; it must be local");
+        }
+        catch (Exception fault) when (fault is not StartException)
+        {
+            throw Unlike($"Akka does not start with the settings in section akka: {StartException.InOneLine(fault)}", fault);
+        }
+
+        static StartException Unlike(string why, Exception? cause = null) => new(why, cause!) { ExitCode = ExitCodes.Usage };
     }
 
     private static void Start(ActorSystem system, IActorRegistry registry, IServiceProvider services, DmmSettings settings)
     {
         var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("dmm");
-        registry.Register<EventLogActor>(system.ListenerOf<Happening>(EventLogActor.Props(settings.Events.Keep), "events"));
+        registry.Register<EventLogActor>(system.ListenerOf<Happening>(EventLogActor.Props(settings.Events.Keep, TimeProvider.System), "events"));
         registry.Register<DecisionLogActor>(
-            system.ListenerOf<Planned>(DecisionLogActor.Props(new(settings.Explain.Keep, settings.Explain.Most)), DecisionLogActor.Name));
+            system.ListenerOf<Planned>(DecisionLogActor.Props(new(settings.Explain.Keep, settings.Explain.Most), TimeProvider.System), DecisionLogActor.Name));
         var hypervisor = services.GetRequiredService<IHypervisor>();
         var ending = services.GetRequiredService<Ending>();
         var (host, vms, demand) = (ActorSettings.HostOf(settings), ActorSettings.VmsOf(settings), ActorSettings.DemandOf(settings));
@@ -83,14 +121,25 @@ public static class DaemonApp
                 services.GetRequiredService<JournalStore>(),
                 new() { ProcessStart = ProcessStart(), GiveUp = GiveUp }),
             HostKeeper.Name));
-        var cluster = Cluster.Get(system);
-        cluster.Join(cluster.SelfAddress);
+        system.ActorOf(
+            VitalActor.Props([registry.Get<HostKeeper>(), registry.Get<EventLogActor>(), registry.Get<DecisionLogActor>()], Ended),
+            VitalActor.Name);
 
         // A journal that is corrupt does not mend itself, and without it nothing can be promised: a person must look. The VMs run on.
         void GiveUp(string why)
         {
             log.LogCritical("{Why}; {WayOut}", why, JournalFaults.WayOut);
             ending.With(ExitCodes.JournalCorrupt);
+        }
+
+        // Without it nobody is answered and nothing is promised, and nothing in this process starts it anew.
+        void Ended(string actor)
+        {
+            var why = $"the actor {actor} has ended, without which nothing can be promised; the daemon ends, the VMs run on";
+            if (!services.GetRequiredService<Vitals>().End(why))
+                return;
+            log.LogCritical("{Why}", why);
+            ending.With(ExitCodes.Failed);
         }
     }
 
@@ -110,9 +159,10 @@ public static class DaemonApp
         return JournalStore.Open(settings.Journal.Path, settings.Journal.BusyTimeout, TimeProvider.System);
     }
 
-    private static DateTimeOffset ProcessStart()
+    /// <summary>.NET tells it by the wall's clock, as that goes at the first question.</summary>
+    private static Moment ProcessStart()
     {
         using var self = System.Diagnostics.Process.GetCurrentProcess();
-        return self.StartTime;
+        return Clocks.Read(TimeProvider.System).MomentOf(self.StartTime);
     }
 }

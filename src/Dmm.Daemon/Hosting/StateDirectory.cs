@@ -1,3 +1,5 @@
+using Dmm.Files;
+
 namespace Dmm.Daemon.Hosting;
 
 /// <summary>
@@ -12,6 +14,8 @@ public sealed class StateDirectory : IDisposable
     /// <exception cref="StartException">The folder can't be used, or a daemon runs on it already.</exception>
     public static StateDirectory Hold(string path)
     {
+        if (FileFacts.Of(path) is { Kind: not FileKind.Folder } other)
+            throw new StartException($"dmm.state-dir is {path}, which is {other.Name}; it must be a folder") { ExitCode = ExitCodes.Usage };
         try
         {
             Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
@@ -22,6 +26,14 @@ public sealed class StateDirectory : IDisposable
         }
 
         var file = Path.Combine(path, "dmmd.lock");
+        if (FileFacts.At(file) is { Kind: not FileKind.Regular } stands)
+        {
+            throw new StartException($"{file} is {stands.Name}; a regular file is needed, so look whose it is and remove it")
+            {
+                ExitCode = ExitCodes.Usage,
+            };
+        }
+
         try
         {
             // FileShare.None is an exclusive flock(2) on Linux.
@@ -49,6 +61,24 @@ public sealed class StartException : Exception
 {
     /// <summary>What the process ends with; see <see cref="ExitCodes"/>.</summary>
     public int ExitCode { get; init; } = ExitCodes.Failed;
+
+    /// <summary>
+    /// What went wrong, for people: the innermost cause's own words, without line breaks, under its kind where that is no plain fault of
+    /// input or output.
+    /// </summary>
+    public static string InOneLine(Exception fault)
+    {
+        while (fault is AggregateException or System.Reflection.TargetInvocationException or TypeInitializationException
+            && fault.InnerException is { } inner)
+        {
+            fault = inner;
+        }
+
+        var text = string.Join(' ', fault.Message.Split(default(char[]), StringSplitOptions.RemoveEmptyEntries));
+        return fault is IOException or UnauthorizedAccessException or Core.Hypervisors.HypervisorException
+            ? text
+            : $"{fault.GetType().Name}: {text}";
+    }
 
     public StartException()
     {

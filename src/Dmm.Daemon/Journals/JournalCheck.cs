@@ -1,4 +1,5 @@
 using Dmm.Actors.Hosts;
+using Dmm.Core;
 using Microsoft.Data.Sqlite;
 
 namespace Dmm.Daemon.Journals;
@@ -14,7 +15,7 @@ public static class JournalCheck
     private static readonly TimeSpan Busy = TimeSpan.FromSeconds(5);
 
     /// <param name="empty">A host that nothing was promised on.</param>
-    public static IReadOnlyList<Finding> Run(string path, HostState empty)
+    public static IReadOnlyList<Finding> Run(string path, HostState empty, Clocks now)
     {
         List<Finding> findings = [];
         if (!File.Exists(path))
@@ -29,7 +30,7 @@ public static class JournalCheck
             findings.Add(Reads("snapshots", snapshots));
             findings.Add(Reads("events", events));
             findings.Add(Gaps(snapshots, events));
-            findings.Add(Folds(snapshots, events, empty));
+            findings.Add(Folds(snapshots, events, empty, now));
         }
         catch (SqliteException fault)
         {
@@ -72,18 +73,18 @@ public static class JournalCheck
         return new("none is missing", true, snapshots.Count == 0 ? $"from 1 to {last}" : $"after the snapshot at {snapshots[0].Sequence}, to {last}");
     }
 
-    private static Finding Folds(List<JournalEntry> snapshots, List<JournalEntry> events, HostState empty)
+    private static Finding Folds(List<JournalEntry> snapshots, List<JournalEntry> events, HostState empty, Clocks now)
     {
         var (state, sequence) = (empty, 0L);
         try
         {
             if (snapshots.Count > 0 && snapshots[0].Content is HostSnapshot snapshot)
-                (state, sequence) = (snapshot.Events.Aggregate(empty, (s, e) => s.Apply(e)), snapshots[0].Sequence);
+                (state, sequence) = (snapshot.Events.Aggregate(empty, (s, e) => s.Apply(e, now)), snapshots[0].Sequence);
             foreach (var entry in events.Where(e => e.Sequence > sequence))
             {
                 sequence = entry.Sequence;
                 if (entry.Content is IHostEvent e)
-                    state = state.Apply(e);
+                    state = state.Apply(e, now);
             }
         }
         catch (Exception fault) when (fault is KeyNotFoundException or ArgumentException or InvalidOperationException or OverflowException)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Dmm.Core;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
 using Dmm.Daemon.Hosting;
@@ -20,7 +21,7 @@ public static class JournalCommand
 
     public static int Check(DmmSettings settings, TextWriter output)
     {
-        var findings = JournalCheck.Run(settings.Journal.Path, Empty(settings));
+        var findings = JournalCheck.Run(settings.Journal.Path, Empty(settings), Clocks.Read(TimeProvider.System));
         var width = findings.Max(f => f.Question.Length);
         foreach (var finding in findings)
             output.WriteLine($"{(finding.Well ? "ok     " : "BROKEN ")} {finding.Question.PadRight(width)}  {finding.Answer}");
@@ -36,7 +37,7 @@ public static class JournalCommand
         await using var hypervisor = ActorSettings.HypervisorOf(settings, line => output.WriteLine(line));
         try
         {
-            var (vms, aside) = await JournalRebuild.RunAsync(settings.Journal.Path, Empty(settings), hypervisor, TimeProvider.System.GetUtcNow(), cancellation);
+            var (vms, aside) = await JournalRebuild.RunAsync(settings.Journal.Path, Empty(settings), hypervisor, Clocks.Read(TimeProvider.System), cancellation);
             foreach (var vm in vms)
                 output.WriteLine($"{(vm.Known ? "ok     " : "DECIDE ")} {vm.Vm}: {vm.Text}");
             output.WriteLine($"{settings.Journal.Path} is new{(aside is null ? "" : $"; the old one is {aside}")}. Start dmmd again.");

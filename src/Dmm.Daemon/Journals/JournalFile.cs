@@ -1,5 +1,6 @@
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Serialization;
+using Dmm.Files;
 using Microsoft.Data.Sqlite;
 
 namespace Dmm.Daemon.Journals;
@@ -67,8 +68,10 @@ public static class JournalFile
         Mode = readOnly ? SqliteOpenMode.ReadOnly : SqliteOpenMode.ReadWriteCreate,
     }.ConnectionString;
 
+    /// <exception cref="WrongFileException">Something stands there that is no file: SQLite would wait for a pipe's other end.</exception>
     public static SqliteConnection Open(string path, TimeSpan busy, bool readOnly = false)
     {
+        RegularFile.Require(path);
         var connection = new SqliteConnection(ConnectionString(path, busy, pooling: false, readOnly));
         try
         {

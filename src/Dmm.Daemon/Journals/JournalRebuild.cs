@@ -1,4 +1,5 @@
 using Dmm.Actors.Hosts;
+using Dmm.Core;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
@@ -24,11 +25,12 @@ public static class JournalRebuild
 
     /// <exception cref="HypervisorException">A VM runs and does not answer: nothing was changed, since its memory would be promised to others.</exception>
     public static async Task<(IReadOnlyList<Rebuilt> Vms, string? Aside)> RunAsync(
-        string path, HostState empty, IHypervisor hypervisor, DateTimeOffset now, CancellationToken cancellation)
+        string path, HostState empty, IHypervisor hypervisor, Clocks clocks, CancellationToken cancellation)
     {
-        var known = Salvage(path, empty);
+        var (known, now) = (Salvage(path, empty, clocks), clocks.Wall);
         List<Rebuilt> report = [];
         List<IHostEvent> events = [new JournalBegun(now, "rebuilt from what the hypervisor says")];
+        List<VmHandle> taken = [];
         var running = ((IInventory)hypervisor).Running();
         foreach (var (id, handle) in known.LetGo)
         {
@@ -53,7 +55,13 @@ public static class JournalRebuild
             }
             catch (VmGoneException gone)
             {
-                KeepOrLeaveOut(id, vm.Spec?.Under(vm.Policy), vm.Overhead, vm.ImageNeeds, gone.Message);
+                KeepOrLeaveOut(id, vm.Spec?.Under(vm.Policy), vm.Overhead, vm.ImageNeeds, gone.Message, !vm.EverBooted, vm.MigratedAway);
+            }
+            catch (HypervisorException unreachable) when (!vm.Handle.IsKnown() && vm.Spec is null)
+            {
+                // Nobody can tell that it is gone: what it may hold stays claimed.
+                events.Add(new VmAdopted(now, vm.Policy, vm.Handle, vm.Promise.Granted, vm.Overhead));
+                report.Add(new(id, $"can't be reached ({unreachable.Message}), and may run: its claim of {vm.Promise.Granted} stands as in the old journal", true));
             }
         }
 
@@ -61,31 +69,44 @@ public static class JournalRebuild
         {
             KeepOrLeaveOut(
                 id, admission.Tries is null ? null : admission.Spec, admission.Overhead, admission.ImageNeeds,
-                $"it was {(admission.Reserved is null ? "waiting for memory" : "being launched")}; create it again");
+                $"it was {(admission.Reserved is null ? "waiting for memory" : "being launched")}; create it again",
+                admission.NeverBooted);
         }
 
         foreach (var (id, vm) in known.Resting.Where(vm => !running.Contains(vm.Key)))
-            KeepOrLeaveOut(id, vm.Spec, vm.Overhead, vm.ImageNeeds, vm.Why, always: true);
+            KeepOrLeaveOut(id, vm.Spec, vm.Overhead, vm.ImageNeeds, vm.Why, vm.NeverBooted, vm.Cause == EndCause.MigratedAway, always: true);
         return (report, JournalFile.Replace(path, events, now));
 
         // Whether it is to return is for a person to say: much may have changed since.
-        void KeepOrLeaveOut(VmId id, VmSpec? spec, MemorySize overhead, MemorySize imageNeeds, string why, bool always = false)
+        void KeepOrLeaveOut(VmId id, VmSpec? spec, MemorySize overhead, MemorySize imageNeeds, string why, bool neverBooted, bool away = false, bool always = false)
         {
             var keep = spec is not null && (always || spec.Restart != RestartPolicy.Never);
             if (keep)
-                events.Add(new VmRested(now, spec!, overhead, EndCause.Failed, why, null, 0) { ImageNeeds = imageNeeds });
+            {
+                events.Add(new VmRested(now, spec!, overhead, away ? EndCause.MigratedAway : EndCause.Failed, why, null, 0)
+                {
+                    ImageNeeds = imageNeeds,
+                    NeverBooted = neverBooted,
+                });
+            }
+
             report.Add(new(id, keep ? $"does not run ({why}): it stays stopped until 'dmm vm start {id}'" : $"left out: {why}", true));
         }
 
         async Task TakeInAsync(VmHandle handle)
         {
+            if (taken.Find(handle.SameProcess) is { } same)
+            {
+                report.Add(new(handle.Id, $"left out: {handle.Whereabouts()} is governed as {same.Id} already", true));
+                return;
+            }
+
+            taken.Add(handle);
             var (sizes, overhead) = await Within(c => LookAsync(hypervisor, handle, c), handle.Id, cancellation);
             var old = known.Vms.GetValueOrDefault(handle.Id);
             var spec = old?.Spec ?? (known.Admissions.TryGetValue(handle.Id, out var admission) ? admission.Spec : null);
             var policy = old?.Policy ?? spec?.Policy;
-            var ceiling = MemorySize.Max(
-                sizes.Actual,
-                (sizes.Base + MemorySize.Max(sizes.Plugged, sizes.PluggedTarget)).MinusOrZero(MemorySize.Min(sizes.Ballooned, sizes.BalloonedTarget)));
+            var ceiling = MemorySize.Max(sizes.Actual, sizes.Ceiling);
             if (spec is not null && policy is not null && handle.Owned)
             {
                 events.Add(new VmRequested(now, spec with { Policy = policy }, overhead, now) { Tries = old?.Tries, ImageNeeds = old?.ImageNeeds ?? MemorySize.Zero });
@@ -104,6 +125,8 @@ public static class JournalRebuild
 
             if (old?.OperatorTarget is { } target)
                 events.Add(new OperatorTargetSet(now, handle.Id, target));
+            if (old is { MigratedAway: true })
+                events.Add(new VmMigratedAway(now, handle.Id));
             if (old?.Stop is { } stop)
                 events.Add(new StopAsked(now, handle.Id, stop.Grace) { Kill = stop.Kill });
             else if (old is { Unwanted: true })
@@ -115,7 +138,7 @@ public static class JournalRebuild
     }
 
     /// <summary>As much of a broken journal as can be read, without the rest holding it up.</summary>
-    public static HostState Salvage(string path, HostState empty)
+    public static HostState Salvage(string path, HostState empty, Clocks now)
     {
         var state = empty;
         if (!File.Exists(path))
@@ -136,17 +159,17 @@ public static class JournalRebuild
         {
             return state;
         }
-    }
 
-    private static HostState Try(HostState state, IHostEvent e)
-    {
-        try
+        HostState Try(HostState state, IHostEvent e)
         {
-            return state.Apply(e);
-        }
-        catch (Exception fault) when (fault is KeyNotFoundException or ArgumentException or InvalidOperationException or OverflowException)
-        {
-            return state;
+            try
+            {
+                return state.Apply(e, now);
+            }
+            catch (Exception fault) when (fault is KeyNotFoundException or ArgumentException or InvalidOperationException or OverflowException)
+            {
+                return state;
+            }
         }
     }
 
@@ -169,7 +192,7 @@ public static class JournalRebuild
     private static async Task<(VmSizes Sizes, MemorySize Overhead)> LookAsync(IHypervisor hypervisor, VmHandle handle, CancellationToken cancellation)
     {
         await using var vm = await hypervisor.ConnectAsync(handle, _ => { }, cancellation);
-        return (await vm.ReadSizesAsync(cancellation), (await vm.MeasureAsync(cancellation))?.Overhead ?? MemorySize.FromMiB(64));
+        return (await vm.TakeStockAsync(cancellation), (await vm.MeasureAsync(cancellation))?.Overhead ?? MemorySize.FromMiB(64));
     }
 
     private static async Task<T> Within<T>(Func<CancellationToken, Task<T>> ask, VmId id, CancellationToken cancellation)

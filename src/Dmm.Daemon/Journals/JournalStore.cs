@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Journals;
 using Dmm.Daemon.Hosting;
+using Dmm.Files;
 using Microsoft.Data.Sqlite;
 
 namespace Dmm.Daemon.Journals;
@@ -32,6 +33,11 @@ public sealed class JournalStore : IJournalStore, IDisposable
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             store.Hold();
             return store;
+        }
+        catch (WrongFileException fault)
+        {
+            store.Dispose();
+            throw new StartException($"dmm.journal.path can't be used: {fault.Message}", fault) { ExitCode = ExitCodes.Usage };
         }
         catch (Exception fault) when (fault is SqliteException or IOException or UnauthorizedAccessException)
         {
@@ -101,11 +107,24 @@ public sealed class JournalStore : IJournalStore, IDisposable
         }
     }
 
+    /// <summary>A database that holds other things than a journal is another program's: nothing is added to it.</summary>
+    private void RefuseForeign(SqliteConnection connection)
+    {
+        using var tables = connection.CreateCommand();
+        tables.CommandText = """
+            select name from sqlite_master
+            where type = 'table' and not exists (select 1 from sqlite_master where name = 'journal') limit 1
+            """;
+        if (tables.ExecuteScalar() is string table)
+            throw new WrongFileException($"{_path} is a database of another program (it has a table {table} and none that is called journal)");
+    }
+
     private void Hold()
     {
         var held = JournalFile.Open(_path, _busy);
         try
         {
+            RefuseForeign(held);
             using var mode = held.CreateCommand();
 
             // Write-ahead logging stays in the file once it is set. It halves the time of a write, and readers (an operator with sqlite3) hold nobody up.

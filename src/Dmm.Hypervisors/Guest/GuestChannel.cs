@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Net.Sockets;
+using Dmm.Core;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
+using Dmm.Core.Vms;
 using Dmm.Hypervisors.Wire;
 
 namespace Dmm.Hypervisors.Guest;
@@ -9,11 +11,16 @@ namespace Dmm.Hypervisors.Guest;
 /// <summary>
 /// Listens to a guest's agent through the host side of its channel, a Unix socket, and comes back whenever the channel breaks: the guest,
 /// its agent and the hypervisor each restart on their own. What a guest writes costs this process a bounded time and memory: long lines are
-/// skipped, a flood is read no faster than <see cref="MaxLinesPerSecond"/>, samples go through a <see cref="SamplePacer"/>.
+/// skipped, a flood is read no faster than <see cref="MaxLinesPerSecond"/>, each of at most <see cref="GuestLine.MaxLength"/>; samples go
+/// through
+/// <see cref="SampleBounds"/> and a <see cref="SamplePacer"/>, hellos through a <see cref="HelloPacer"/>. Nothing that it writes ends the
+/// listening.
 /// </summary>
 public sealed class GuestChannel : IAsyncDisposable
 {
     public const int MaxLinesPerSecond = 200;
+
+    private const int MaxWhy = 200;
 
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(2);
@@ -24,13 +31,17 @@ public sealed class GuestChannel : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly Action<VmObservation> _observe;
     private readonly Action<string> _log;
+    private readonly SampleBounds _bounds;
     private readonly SamplePacer _pacer;
+    private readonly HelloPacer _hellos;
     private readonly GuestOrders _orders;
     private readonly ITimer _silenceTimer;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _gate = new();
     private bool _speaking;
     private long _refused;
+    private long? _boundAt;
+    private bool _faultTold;
     private Task _reader = Task.CompletedTask;
 
     /// <param name="limit">The most memory that this VM can have; larger sizes are cut to it.</param>
@@ -47,6 +58,8 @@ public sealed class GuestChannel : IAsyncDisposable
         _time = time;
         _observe = observe;
         _log = log;
+        _bounds = new SampleBounds(limit);
+        _hellos = new HelloPacer(time, hello => Speak(new VmObservation.Hello(hello)));
         _pacer = new SamplePacer(time, sample => Speak(new VmObservation.Sample(sample)));
         _orders = new GuestOrders(low, time);
         _silenceTimer = time.CreateTimer(
@@ -75,6 +88,7 @@ public sealed class GuestChannel : IAsyncDisposable
         await _orders.DisposeAsync().ConfigureAwait(false);
         await _silenceTimer.DisposeAsync().ConfigureAwait(false);
         await _pacer.DisposeAsync().ConfigureAwait(false);
+        await _hellos.DisposeAsync().ConfigureAwait(false);
     }
 
     private async Task ListenAsync()
@@ -94,10 +108,17 @@ public sealed class GuestChannel : IAsyncDisposable
                     _pacer.Flush();
                     FallSilent("the agent's channel was closed");
                 }
-                catch (Exception e) when (e is SocketUnreachableException or IOException or SocketException)
+                catch (Exception e) when (e is not OperationCanceledException || !_stop.IsCancellationRequested)
                 {
+                    // Whatever it is, the guest may be heard again: a channel that listens no more is missed by nobody until its VM is.
                     _orders.Close();
-                    FallSilent(e.Message);
+                    if (e is not (SocketUnreachableException or IOException or SocketException) && !_faultTold)
+                    {
+                        _faultTold = true;
+                        _log($"{_socket}: listening failed, and begins anew; further such faults are not told: {e}");
+                    }
+
+                    FallSilent(ForeignText.CleanLines(e.Message, MaxWhy));
                 }
 
                 await Task.Delay(backoff.Next(), _time, _stop.Token).ConfigureAwait(false);
@@ -134,19 +155,23 @@ public sealed class GuestChannel : IAsyncDisposable
 
     private void Take(WireLine line)
     {
+        if (line.Kind == WireLineKind.Skipped)
+            return;
         var message = line.Kind == WireLineKind.TooLong
             ? new GuestMessage.Refused(string.Create(CultureInfo.InvariantCulture, $"a line longer than {GuestLine.MaxLength} bytes"))
-            : GuestLine.Read(line.Text, _time.GetUtcNow(), _limit);
+            : GuestLine.Read(line.Text, Clocks.MomentOf(_time), _limit);
         switch (message)
         {
             case GuestMessage.Hello hello:
                 Heard();
                 _orders.Meet(hello);
-                Speak(new VmObservation.Hello(hello.Value));
+                _hellos.Offer(hello.Value);
                 break;
             case GuestMessage.Sample sample:
                 Heard();
-                _pacer.Offer(sample.Value);
+                var elapsed = _boundAt is { } last ? _time.GetElapsedTime(last) : TimeSpan.Zero;
+                _boundAt = _time.GetTimestamp();
+                _pacer.Offer(_bounds.Bound(sample.Value, elapsed));
                 break;
             case GuestMessage.Refused refused when Interlocked.Increment(ref _refused) is 1:
                 _log($"{_socket}: the guest sent {refused.Why}; further such lines are counted, not told");

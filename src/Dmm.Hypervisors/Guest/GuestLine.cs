@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Dmm.Core;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Wire;
@@ -7,7 +8,9 @@ namespace Dmm.Hypervisors.Guest;
 
 /// <summary>
 /// Reads what the agent says (docs/guest-protocol.md). The guest is not trusted: whatever it writes, the result has sizes that this VM can
-/// have, counters that are not negative, and short printable texts; anything else is refused with a reason, never thrown.
+/// have, counters that are not negative, and short printable texts; anything else is refused with a reason, never thrown. What it says over
+/// time is bounded by
+/// <see cref="SampleBounds"/>.
 /// </summary>
 public static class GuestLine
 {
@@ -17,11 +20,13 @@ public static class GuestLine
     private const int MaxText = 64;
     private const int MaxDepth = 4;
 
-    /// <summary>No guest has more swap; keeps sums far from overflow.</summary>
-    private static readonly MemorySize MaxSwap = MemorySize.FromGiB(64 * 1024);
+    /// <summary>Memory blocks of Linux are from 16 MiB (POWER) to 2 GiB (large x86 guests); another figure is none.</summary>
+    private static readonly MemorySize LeastBlock = MemorySize.FromMiB(16);
+
+    private static readonly MemorySize MostBlock = MemorySize.FromGiB(64);
 
     /// <param name="limit">The most memory that this VM can have: base and all that can be plugged.</param>
-    public static GuestMessage Read(ReadOnlyMemory<byte> line, DateTimeOffset at, MemorySize limit)
+    public static GuestMessage Read(ReadOnlyMemory<byte> line, Moment at, MemorySize limit)
     {
         try
         {
@@ -40,6 +45,11 @@ public static class GuestLine
         {
             return new GuestMessage.Refused($"no JSON: '{ForeignText.Clean(line.Span, MaxText)}'");
         }
+        catch (InvalidOperationException)
+        {
+            // JSON may be parsed whose texts can't be read: bad UTF-8, and halves of surrogate pairs.
+            return new GuestMessage.Refused($"JSON with a text that is none: '{ForeignText.Clean(line.Span, MaxText)}'");
+        }
     }
 
     private static GuestMessage Hello(JsonElement root, MemorySize limit)
@@ -55,16 +65,16 @@ public static class GuestLine
             OnlinePolicy = Text(root, "onlinePolicy"),
             AutoMovableRatio = Count(root, "autoMovableRatio") is { } ratio ? (int)Math.Min(ratio, int.MaxValue) : null,
             MemmapOnMemory = Text(root, "memmapOnMemory"),
-            BlockSize = Size(root, "blockKib", limit),
+            BlockSize = Size(root, "blockKib", MostBlock) is { } block && block >= LeastBlock ? block : null,
             MemTotal = Size(root, "memTotalKib", limit),
-            SwapTotal = Size(root, "swapTotalKib", MaxSwap),
+            SwapTotal = Size(root, "swapTotalKib", MemorySize.MostThereIs),
             VirtioMem = Flag(root, "virtioMem"),
             Psi = Flag(root, "psi"),
         };
         return new GuestMessage.Hello(hello, Size(root, "lowKib", limit));
     }
 
-    private static GuestMessage Sample(JsonElement root, DateTimeOffset at, MemorySize limit)
+    private static GuestMessage Sample(JsonElement root, Moment at, MemorySize limit)
     {
         if (Size(root, "memTotalKib", limit) is not { } total
             || Size(root, "memFreeKib", total) is not { } free
@@ -85,8 +95,8 @@ public static class GuestLine
             ActiveFile = Size(root, "activeFileKib", total) ?? default,
             InactiveFile = Size(root, "inactiveFileKib", total) ?? default,
             Shmem = Size(root, "shmemKib", total) ?? default,
-            SwapTotal = Size(root, "swapTotalKib", MaxSwap) ?? default,
-            SwapFree = Size(root, "swapFreeKib", MaxSwap) ?? default,
+            SwapTotal = Size(root, "swapTotalKib", MemorySize.MostThereIs) ?? default,
+            SwapFree = Size(root, "swapFreeKib", MemorySize.MostThereIs) ?? default,
             Refaults = Count(root, "refaults") ?? 0,
             MajorFaults = Count(root, "majorFaults") ?? 0,
             SwapIns = Count(root, "swapIns") ?? 0,

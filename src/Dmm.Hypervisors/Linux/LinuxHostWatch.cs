@@ -27,12 +27,22 @@ public sealed class LinuxHostWatch(string root = "/") : IHostWatch
             throw new HypervisorException($"{file} does not tell MemTotal and MemAvailable");
         var groups = LimitedGroup.Of("self", root).ToList();
         var resident = ImmutableDictionary.CreateBuilder<VmId, MemorySize>();
+        var gone = ImmutableHashSet.CreateBuilder<VmId>();
+        var boot = BootId;
         var members = groups.Select(_ => ImmutableHashSet.CreateBuilder<VmId>()).ToList();
         foreach (var vm in vms)
         {
-            if (vm.Pid is not { } pid || IsAnother(pid, vm.PidStart) || Resident(pid) is not { } size)
+            if (vm.Pid is not { } pid)
                 continue;
-            resident[vm.Id] = size;
+            if ((vm.BootId is { } its && boot is not null && its != boot) || ProcessTable.IsGone(pid, vm.PidStart, root))
+            {
+                gone.Add(vm.Id);
+                continue;
+            }
+
+            if (ProcessMemory.Of(pid, root) is not { } memory)
+                continue;
+            resident[vm.Id] = memory.Resident;
             for (var i = 0; i < groups.Count; i++)
             {
                 if (groups[i].Holds(pid.ToString(CultureInfo.InvariantCulture), root))
@@ -43,29 +53,10 @@ public sealed class LinuxHostWatch(string root = "/") : IHostWatch
         return new(total, available)
         {
             Resident = resident.ToImmutable(),
+            Gone = gone.ToImmutable(),
             Groups = [.. groups.Select((group, i) => new GroupSight(group.Name, group.Limit, group.Available, members[i].ToImmutable()))],
             Stall = Stall(),
         };
-    }
-
-    /// <summary>The VM has ended, and its pid is in use again. Source: proc_pid_stat(5), starttime.</summary>
-    private bool IsAnother(int pid, long? start)
-    {
-        var fields = ProcFiles.Stat(Path.Combine(root, string.Create(CultureInfo.InvariantCulture, $"proc/{pid}/stat")));
-        return start is { } expected && fields.Length > 19 && long.TryParse(fields[19], NumberStyles.None, CultureInfo.InvariantCulture, out var found) && found != expected;
-    }
-
-    /// <summary>
-    /// What the process holds that is not page cache: that would be in MemAvailable already. Memory of huge pages is in the kernel's own pool. Source:
-    /// proc_pid_status(5).
-    /// </summary>
-    private MemorySize? Resident(int pid)
-    {
-        var status = ProcFiles.Lines(Path.Combine(root, string.Create(CultureInfo.InvariantCulture, $"proc/{pid}/status")));
-        return ProcFiles.Kibibytes(status, "RssAnon") is { } anonymous
-            ? anonymous + (ProcFiles.Kibibytes(status, "RssShmem") ?? default) + (ProcFiles.Kibibytes(status, "HugetlbPages") ?? default)
-                + (ProcFiles.Kibibytes(status, "VmPTE") ?? default)
-            : null;
     }
 
     private HostStall? Stall()

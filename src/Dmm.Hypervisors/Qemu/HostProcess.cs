@@ -1,9 +1,18 @@
-using System.ComponentModel;
-using System.Diagnostics;
 using System.Globalization;
 using Dmm.Hypervisors.Linux;
 
 namespace Dmm.Hypervisors.Qemu;
+
+/// <summary>What a look at a process has shown.</summary>
+public enum ProcessLook
+{
+    /// <summary>It could not be looked at, which says nothing of it.</summary>
+    Unknown,
+
+    Runs,
+
+    Gone,
+}
 
 /// <summary>
 /// A process of this host that is not this daemon's child: known by pid and start time, so that a pid that is used again is never mistaken
@@ -34,7 +43,37 @@ public sealed record HostProcess(int Pid, long Start)
         }
     }
 
-    public bool IsAlive() => Find(Pid) == this;
+    /// <summary>That it runs was seen just now. That it was not seen is not that it is gone: see <see cref="Seen"/>.</summary>
+    public bool IsAlive() => Seen() == ProcessLook.Runs;
+
+    /// <summary>
+    /// Gone only where that is shown: no process has this pid (ESRCH, which no right to look can hide), another one has it, or only the
+    /// husk is left. A file that can't be
+    /// read (no descriptor left, <c>hidepid</c>) shows nothing.
+    /// </summary>
+    public ProcessLook Seen()
+    {
+        string[] stat;
+        try
+        {
+            var text = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{Pid}/stat"));
+            stat = text[(text.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return ProcessHold.Exists(Pid) ? ProcessLook.Unknown : ProcessLook.Gone;
+        }
+
+        if (stat.Length <= 19 || !long.TryParse(stat[19], NumberStyles.None, CultureInfo.InvariantCulture, out var start))
+            return ProcessLook.Unknown;
+        return start != Start || IsOver(Pid, stat[0]) ? ProcessLook.Gone : ProcessLook.Runs;
+    }
+
+    /// <summary>It has the rights of whoever asks. Source: proc_pid_status(5), the effective user.</summary>
+    public bool IsOfThisUser() => UserOf(string.Create(CultureInfo.InvariantCulture, $"{Pid}")) is { } user && user == UserOf("self");
+
+    private static string? UserOf(string process) =>
+        Array.Find(ProcFiles.Lines($"/proc/{process}/status"), l => l.StartsWith("Uid:", StringComparison.Ordinal))?.Split('\t') is [_, _, var effective, ..] ? effective : null;
 
     public bool Has(string option, string value)
     {
@@ -52,27 +91,17 @@ public sealed record HostProcess(int Pid, long Start)
     /// <summary>Ends the process at once (SIGKILL), if it still is this one.</summary>
     public void Kill()
     {
-        if (!IsAlive())
-            return;
-        try
-        {
-            using var process = Process.GetProcessById(Pid);
-            process.Kill();
-        }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException || (e is Win32Exception && !IsAlive()))
-        {
-            // It ended between the look and the signal, which is what was wanted.
-            return;
-        }
+        using var hold = ProcessHold.Take(this);
+        hold?.Kill();
     }
 
-    /// <returns>Whether the process, and with it its memory, is gone before the deadline.</returns>
+    /// <returns>Whether the process, and with it its memory, was seen to be gone before the deadline.</returns>
     public async Task<bool> WaitForExitAsync(TimeSpan deadline, TimeProvider time, CancellationToken cancellation)
     {
-        var end = time.GetTimestamp() + (long)(deadline.TotalSeconds * time.TimestampFrequency);
-        while (IsAlive())
+        var began = time.GetTimestamp();
+        while (Seen() != ProcessLook.Gone)
         {
-            if (time.GetTimestamp() >= end)
+            if (time.GetElapsedTime(began) >= deadline)
                 return false;
             await Task.Delay(Look, time, cancellation).ConfigureAwait(false);
         }

@@ -6,6 +6,7 @@ using Dmm.Hypervisors.Qemu.Connection;
 using Dmm.Hypervisors.Qemu.Devices;
 using Dmm.Hypervisors.Qemu.Launch;
 using Dmm.Hypervisors.Qemu.Qmp;
+using Dmm.Hypervisors.Wire;
 
 namespace Dmm.Hypervisors.Qemu;
 
@@ -80,17 +81,30 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
     public Task<VmHandle?> FindAsync(VmSpec spec, CancellationToken cancellation) =>
         AloneAsync(spec, () => _launcher.FindAsync(spec, VmFolder.Of(_settings, spec.Id), cancellation));
 
+    public VmId? LaunchedAs(VmHandle handle)
+    {
+        if (handle is not { Pid: { } pid, PidStart: { } start } || !Directory.Exists(_settings.VmsDirectory))
+            return null;
+        var process = new HostProcess(pid, start);
+        return Directory.EnumerateDirectories(_settings.VmsDirectory)
+            .Select(path => VmId.TryParse(Path.GetFileName(path), out var id) && process.Has("-pidfile", VmFolder.Of(_settings, id).PidFile) ? id : (VmId?)null)
+            .FirstOrDefault(id => id is not null);
+    }
+
     public async Task<VmHandle> InspectAsync(VmId id, string socket, CancellationToken cancellation)
     {
+        // By whatever links it is named: two names of one socket are one VM.
+        socket = RealPath.Of(socket);
         var qmp = await QmpClient.ConnectAsync(socket, _settings.Qmp, _time, cancellation).ConfigureAwait(false);
         await using var release = qmp.ConfigureAwait(false);
         var devices = await QemuDevices.DiscoverAsync(qmp, cancellation).ConfigureAwait(false);
         using var memory = new QemuMemory(qmp, devices);
         var sizes = await memory.ReadAsync(cancellation).ConfigureAwait(false);
-        var process = qmp.PeerPid is { } pid ? HostProcess.Find(pid) : null;
-        var boot = process is null ? null : HostProcess.ReadBootId();
-        return new VmHandle(id, DriverName, sizes.Base, socket, process?.Pid, process?.Start, boot, Owned: false)
+        await RefuseIncomingAsync(qmp, cancellation).ConfigureAwait(false);
+        var process = (await QemuIdentity.FindAsync(qmp, _settings.Binary, devices.BootMemory, cancellation).ConfigureAwait(false)).Process;
+        return new VmHandle(id, DriverName, sizes.Base, socket, process?.Pid, process?.Start, HostProcess.ReadBootId(), Owned: false)
         {
+            Proved = process is not null,
             AgentSocket = devices.AgentSocket,
         };
     }
@@ -98,25 +112,91 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
     public IReadOnlyList<VmId> Running() => !Directory.Exists(_settings.VmsDirectory)
         ? []
         : [.. Directory.EnumerateDirectories(_settings.VmsDirectory)
-            .Select(path => VmId.TryParse(Path.GetFileName(path), out var id) && QemuLauncher.FindRunning(VmFolder.Of(_settings, id)) is not null ? id : (VmId?)null)
+            .Select(path => VmId.TryParse(Path.GetFileName(path), out var id) && _launcher.FindRunning(VmFolder.Of(_settings, id)) is not null ? id : (VmId?)null)
             .OfType<VmId>()
             .Order()];
 
     public async Task<VmHandle> TakeStockAsync(VmId id, CancellationToken cancellation)
     {
         var folder = VmFolder.Of(_settings, id);
-        if (QemuLauncher.FindRunning(folder) is not { } process)
+        if (_launcher.FindRunning(folder) is not { } process)
             throw new VmGoneException($"VM '{id}' does not run: no process was started with {folder.PidFile}");
-        var found = await InspectAsync(id, folder.Control, cancellation).ConfigureAwait(false);
-        return QemuLauncher.HandleOf(id, found.Base, folder, process);
+        var qmp = await QmpClient.ConnectAsync(folder.Control, _settings.Qmp, _time, cancellation).ConfigureAwait(false);
+        await using var release = qmp.ConfigureAwait(false);
+        using var memory = new QemuMemory(qmp, await QemuDevices.DiscoverAsync(qmp, cancellation).ConfigureAwait(false));
+        var sizes = await memory.ReadAsync(cancellation).ConfigureAwait(false);
+        return QemuLauncher.HandleOf(id, sizes.Base, folder, process);
     }
 
     public async Task<IVirtualMachine> ConnectAsync(VmHandle handle, Action<VmObservation> observe, CancellationToken cancellation)
     {
         var process = QemuConnector.ProcessOf(handle);
         var qmp = await _connector.ConnectAsync(handle, process, cancellation).ConfigureAwait(false);
-        return await QemuVirtualMachine.TakeUpAsync(handle, qmp, process, _settings, _time, observe, _log, cancellation)
-            .ConfigureAwait(false);
+        ProcessHold? hold;
+        string? doubt;
+        try
+        {
+            (process, doubt) = await _connector.IdentifyAsync(handle, process, qmp, cancellation).ConfigureAwait(false);
+            hold = process is null ? null : ProcessHold.Take(process) ?? throw new VmGoneException($"VM '{handle.Id}' no longer runs: process {process.Pid} is gone");
+        }
+        catch
+        {
+            await qmp.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+
+        var identified = handle.Owned ? handle : handle with { Pid = process?.Pid, PidStart = process?.Start, BootId = HostProcess.ReadBootId(), Proved = process is not null };
+        return await QemuVirtualMachine.TakeUpAsync(identified, qmp, hold, doubt, _settings, _time, observe, _log, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// A QEMU that hears a signal ends in good order, with its disks written, unless it is wedged: so it is asked once more before it is
+    /// killed.
+    /// </summary>
+    public async Task EndProcessAsync(VmHandle handle, CancellationToken cancellation)
+    {
+        HostProcess? process;
+        try
+        {
+            process = QemuConnector.ProcessOf(handle);
+        }
+        catch (VmGoneException)
+        {
+            return;
+        }
+
+        if (process is null)
+        {
+            throw new HypervisorException(
+                $"VM '{handle.Id}' can't be reached at {handle.Control}, and which process runs it is not known: DMM ends no process that may be another's");
+        }
+
+        using var hold = ProcessHold.Take(process);
+        hold?.Terminate();
+        if (hold is not null && await hold.WaitAsync(_settings.CommandDeadline, _settings.FlushDeadline, _time, cancellation).ConfigureAwait(false) != ProcessLook.Gone)
+        {
+            hold.Kill();
+            if (await hold.WaitAsync(_settings.ExitDeadline, _time, cancellation).ConfigureAwait(false) != ProcessLook.Gone)
+                throw new VmLingersException($"process {process.Pid} of VM '{handle.Id}' was killed and is still there after {_settings.ExitDeadline.TotalSeconds:0.#} s");
+        }
+
+        VmFolder.Of(handle)?.Remove();
+    }
+
+    /// <summary>What the devices of a VM show before it has come says nothing of what it will have.</summary>
+    private static async Task RefuseIncomingAsync(QmpClient qmp, CancellationToken cancellation)
+    {
+        try
+        {
+            var (state, why) = RunStateWatch.Read(await qmp.ExecuteAsync("query-status", null, cancellation).ConfigureAwait(false));
+            if (state == VmRunState.MigratingIn)
+                throw new HypervisorException($"{qmp.Path}: {why}; adopt it when its guest runs");
+        }
+        catch (QmpRefusedException)
+        {
+            // One that does not tell can't be asked.
+            return;
+        }
     }
 
     /// <summary>VMs run on; each connection is let go by whoever holds it.</summary>

@@ -17,14 +17,14 @@ public enum QemuAccel
 public sealed record QemuSettings
 {
     /// <summary>
+    /// <c>dmm.qemu.append</c> as it is shipped (config/reference.conf; a test holds them equal): with it users' guests boot, and so do those that are measured.
     /// Lets a small guest grow far beyond what it booted with: new memory comes online by itself, first into the kernel's zone so that
-    /// later metadata has a home, and no swiotlb eats a quarter of a 256 MiB guest. <c>init_on_alloc=0</c> makes an unplug of gigabytes a
-    /// matter of a second instead of ten; it gives up a hardening of the guest, which an operator takes back with an append of their own.
+    /// later metadata has a home, and no swiotlb eats a quarter of a 256 MiB guest.
     /// <c>no_timer_check</c> is what Linux sets for itself under KVM: without it a guest under emulation panics at boot ("IO-APIC + timer doesn't work") where its
     /// host takes the processor away in the middle of its timers' test (Documentation/admin-guide/kernel-parameters.txt).
     /// </summary>
-    public const string RecommendedAppend =
-        "console=ttyS0 quiet mitigations=off swiotlb=noforce init_on_alloc=0 no_timer_check memhp_default_state=online "
+    public const string ShippedAppend =
+        "console=ttyS0 swiotlb=noforce no_timer_check memhp_default_state=online "
         + "memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_ratio=50 memory_hotplug.memmap_on_memory=1";
 
     /// <summary>QEMU's program: a name that PATH knows, or a path.</summary>
@@ -38,7 +38,7 @@ public sealed record QemuSettings
     public QemuAccel Accel { get; init; } = QemuAccel.Auto;
 
     /// <summary>Kernel command line of a VM that brings none of its own.</summary>
-    public string DefaultAppend { get; init; } = RecommendedAppend;
+    public string DefaultAppend { get; init; } = ShippedAppend;
 
     /// <summary>
     /// Least size of a VM's virtio-mem device, so that its max can be raised later without another device. It is address space, not
@@ -59,9 +59,14 @@ public sealed record QemuSettings
 
     /// <summary>
     /// TCG's cache of translated code. Without a bound QEMU takes up to 1 GiB of host memory for each VM; a small Linux guest that boots
-    /// and works fills about 62 MiB. When it is full it is emptied, and code is translated again: a guest with much code wants more.
+    /// and works fills about 62 MiB. When it is full it is emptied, and code is translated again: a guest with much code wants more. At
+    /// least
+    /// <see cref="LeastTranslationCache"/>.
     /// </summary>
     public MemorySize TranslationCache { get; init; } = MemorySize.FromMiB(64);
+
+    /// <summary>QEMU takes as little as 1 MiB (tcg/region.c), but then a guest's boot is translated again and again.</summary>
+    public static MemorySize LeastTranslationCache => MemorySize.FromMiB(8);
 
     /// <summary>The unit of plugging. QEMU's own default on x86 is the host's huge page, which is the same.</summary>
     public MemorySize BlockSize { get; init; } = MemorySize.FromMiB(2);
@@ -77,6 +82,20 @@ public sealed record QemuSettings
 
     /// <summary>For a process to be gone once it was told to quit or was killed: memory of tens of GiB takes seconds to be freed.</summary>
     public TimeSpan ExitDeadline { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>
+    /// How long a QEMU that was told to end may go on writing what its guest's disks are owed before it is killed: to kill it then is to
+    /// lose that. One that does nothing at
+    /// its disks is killed after <see cref="CommandDeadline"/>.
+    /// </summary>
+    public TimeSpan FlushDeadline { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>
+    /// Whether guests with a user network reach beyond it. Closed, they get an address and nothing else: QEMU's user network leads every
+    /// guest to this host's loopback
+    /// (10.0.2.2) and to whatever this host reaches, with the daemon's own rights.
+    /// </summary>
+    public bool OpenUserNetwork { get; init; }
 
     /// <summary>How often a guest without an agent tells its balloon statistics; whole seconds.</summary>
     public TimeSpan StatsPeriod { get; init; } = TimeSpan.FromSeconds(1);
@@ -107,7 +126,7 @@ public sealed record QemuSettings
         : MemorySlots is < 1 or > 256 ? $"dmm.qemu.memory-slots is {MemorySlots}; it must be from 1 to 256"
         : BlockSize < MemorySize.FromMiB(1) || !long.IsPow2(BlockSize.Bytes)
             ? $"dmm.qemu.block-size is {BlockSize}; it must be a power of two from 1 MiB"
-        : TranslationCache < MemorySize.FromMiB(16) ? $"dmm.qemu.translation-cache is {TranslationCache}; it must be at least 16 MiB"
+        : TranslationCache < LeastTranslationCache ? $"dmm.qemu.tb-size is {TranslationCache}; it must be at least {LeastTranslationCache}"
         : StatsPeriod < TimeSpan.FromSeconds(1) ? $"dmm.qemu.stats-period is {StatsPeriod}; it must be at least 1 s"
         : null;
 }

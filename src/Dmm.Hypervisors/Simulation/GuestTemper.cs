@@ -21,6 +21,12 @@ public enum GuestTemper
     /// <summary>Gives nothing below <see cref="SimulatedGuest.Floor"/>, as squeezed's guests that stop at a floor.</summary>
     StopsAtFloor,
 
+    /// <summary>
+    /// Keeps a few blocks of each device for ever, as a kernel does whose own pages came to lie there; how many is the device's own, and
+    /// none of some. Everything else it does as it is told.
+    /// </summary>
+    KeepsSome,
+
     /// <summary>Never takes what is plugged (its driver has given up).</summary>
     IgnoresPlug,
 
@@ -36,7 +42,7 @@ public enum GuestTemper
     /// <summary>Every other command is not heard, and its driver stands still; asked for the same again, it may hear.</summary>
     Forgets,
 
-    /// <summary>Its agent tells nonsense: all of its memory available, or none.</summary>
+    /// <summary>Its agent tells nonsense: all of its memory available, or none, and counters over all that a number holds.</summary>
     LiesAboutUse,
 
     /// <summary>Its balloon says that it has what it was asked for, and has not: that size is the guest's own word.</summary>

@@ -1,3 +1,4 @@
+using Dmm.Core;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
@@ -22,6 +23,9 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     /// <summary>One memory block of Linux on x86.</summary>
     public static readonly MemorySize RescueDimm = MemorySize.FromMiB(128);
 
+    /// <summary>Of a guest of which nobody has said what its devices are.</summary>
+    private static readonly MemorySize Endless = MemorySize.FromGiB(1 << 20);
+
     /// <summary>What a kernel keeps for itself in every guest.</summary>
     private static readonly MemorySize Kernel = MemorySize.FromMiB(40);
 
@@ -32,27 +36,37 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     private bool _deafToPlug;
     private bool _deafToBalloon;
 
-    /// <summary>Set when a shrink is asked: what a guest that stops halfway will still owe then.</summary>
+    /// <summary>Set when the balloon is to take: what a guest that stops halfway will still owe then.</summary>
     private MemorySize _halfway;
 
-    /// <summary>What the rates allowed and was less than a block.</summary>
-    private MemorySize _plugCredit;
+    private readonly List<SimulatedDevice> _devices = [new(Endless, 1, MemorySize.FromMiB(4))];
     private TimeSpan _shown;
     private TimeSpan _gaveUp;
     private bool _deflating;
+
+    /// <summary>What it gave and its process kept, and what it held when that was last looked at.</summary>
+    private MemorySize _kept;
+    private MemorySize _before = @base;
 
     public MemorySize Base { get; private set; } = @base;
 
     /// <summary>When its VM was launched.</summary>
     public DateTimeOffset Born { get; init; }
 
-    /// <summary>As the device shows it; what the guest has accepted of it is <see cref="Accepted"/>.</summary>
-    public MemorySize Plugged { get; set; }
+    /// <summary>As the devices show it; what the guest has accepted of it is <see cref="Accepted"/>.</summary>
+    public MemorySize Plugged => DeviceVector.Plugged(Devices);
+
+    /// <summary>Its hotplug devices, in the order in which they are filled; one without an end where nobody has said otherwise.</summary>
+    public IReadOnlyList<HotplugDevice> Devices
+    {
+        get => [.. _devices.Select(d => d.State)];
+        init => Restore(value);
+    }
 
     /// <summary>What the balloon really holds back; what the guest says that it does is in <see cref="Sizes"/>.</summary>
     public MemorySize Ballooned { get; set; }
 
-    public MemorySize PluggedTarget { get; set; }
+    public MemorySize PluggedTarget => DeviceVector.Requested(Devices);
 
     public MemorySize BalloonedTarget { get; set; }
 
@@ -86,6 +100,9 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     /// <summary>It never says a word: it hangs in its boot, or has neither agent nor balloon driver.</summary>
     public bool Mute { get; set; }
 
+    /// <summary>Whether it runs, and where: one that does not neither moves nor speaks.</summary>
+    public VmRunState RunState { get; set; }
+
     /// <summary>It does not power down when it is asked to.</summary>
     public bool IgnoresPowerDown { get; set; }
 
@@ -96,11 +113,31 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     public MemorySize Limit { get; set; } = @base;
 
     /// <summary>What the hypervisor shows.</summary>
-    public VmSizes Sizes => new(
-        Base, Plugged, Temper == GuestTemper.LiesAboutBalloon ? MemorySize.Max(BalloonedTarget, Ballooned) : Ballooned, PluggedTarget, BalloonedTarget);
+    public VmSizes Sizes => new VmSizes(Base, MemorySize.Zero, BalloonShown, MemorySize.Zero, BalloonedTarget).Of(Devices);
+
+    private MemorySize BalloonShown => Temper == GuestTemper.LiesAboutBalloon ? MemorySize.Max(BalloonedTarget, Ballooned) : Ballooned;
 
     /// <summary>What it really can use of the host now, whatever it says.</summary>
     public MemorySize Held => (Base + Plugged).MinusOrZero(Ballooned);
+
+    /// <summary>
+    /// The part of what the guest lets go of that its process keeps, 0 to 1: its memory is locked, say. Back at 0 its host gets all that it never got.
+    /// </summary>
+    public double Keeps
+    {
+        get;
+        set => (field, _kept, _before) = (value, value > 0 ? _kept : MemorySize.Zero, Held);
+    }
+
+    /// <summary>What its process holds of the host for it: what it has, and what it gave and its host never got back.</summary>
+    public MemorySize OnHost
+    {
+        get
+        {
+            Keep();
+            return Held + _kept;
+        }
+    }
 
     /// <summary>What the guest's kernel has taken of what is plugged.</summary>
     public MemorySize Accepted => Temper == GuestTemper.RefusesAbove ? MemorySize.Min(Plugged, MostAccepted) : Plugged;
@@ -117,20 +154,39 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     /// <summary>Lets <paramref name="elapsed"/> go by. Returns whether a size moved.</summary>
     public bool Advance(TimeSpan elapsed)
     {
+        if (RunState != VmRunState.Running)
+            return false;
         var before = Sizes;
         var seconds = elapsed.TotalSeconds / (Temper == GuestTemper.Slow ? 50 : 1);
         MovePlugged(elapsed, seconds);
         MoveBallooned(seconds);
+        Keep();
         return before != Sizes;
     }
 
+    /// <summary>Asks for so much over all devices, as a driver spreads it.</summary>
     public void AskPlugged(MemorySize plugged)
     {
-        _halfway = Plugged.MinusOrZero(plugged).Scale(0.5);
+        AskDevices(DeviceVector.Spread(Devices, plugged));
+    }
+
+    /// <summary>Asks each device for this, as somebody may who knows nothing of what they have.</summary>
+    public void AskDevices(IReadOnlyList<MemorySize> told)
+    {
         _gaveUp = _shown = default;
         _deafToPlug = !Hears();
-        PluggedTarget = plugged;
+        for (var i = 0; i < told.Count; i++)
+            _devices[i].Ask(told[i]);
     }
+
+    /// <summary>
+    /// A further device is plugged in. Some are slower than the rest of their guest, and each has its own blocks that a guest which keeps
+    /// some never gives.
+    /// </summary>
+    public void AddDevice(MemorySize max) => _devices.Add(new(max, _chance.OneIn(3) ? 0.2 : 1, new(Block.Bytes * _chance.Between(0, 6))));
+
+    /// <summary>Its devices have become what they were told.</summary>
+    public void Arrive() => _devices.ForEach(d => d.Size = d.Requested);
 
     public void AskBallooned(MemorySize ballooned)
     {
@@ -152,16 +208,25 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     /// </summary>
     public void Reboot()
     {
-        (Plugged, Ballooned, Used) = (MemorySize.Zero, MemorySize.Zero, MemorySize.Zero);
+        (Ballooned, Used) = (MemorySize.Zero, MemorySize.Zero);
+        _devices.ForEach(d => d.Reset());
         (_deafToPlug, _deafToBalloon) = (false, false);
-        (_shown, _gaveUp, _deflating, _plugCredit) = (default, default, false, MemorySize.Zero);
+        (_shown, _gaveUp, _deflating) = (default, default, false);
+    }
+
+    /// <summary>What it takes again it takes of what its process kept.</summary>
+    private void Keep()
+    {
+        _kept = Held < _before ? _kept + (_before - Held).Scale(Keeps) : _kept.MinusOrZero(Held - _before);
+        _before = Held;
     }
 
     /// <summary>What its agent says at this moment.</summary>
-    public GuestSample Sample(DateTimeOffset at)
+    public GuestSample Sample(Moment at)
     {
-        var available = Temper != GuestTemper.LiesAboutUse ? Available : _chance.OneIn(2) ? MemTotal : MemorySize.Zero;
-        return new()
+        var lies = Temper == GuestTemper.LiesAboutUse;
+        var available = !lies ? Available : _chance.OneIn(2) ? MemTotal : MemorySize.Zero;
+        var sample = new GuestSample
         {
             At = at,
             Source = SampleSource.Agent,
@@ -171,26 +236,66 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
             Anonymous = Used,
             Reason = available < MemorySize.FromMiB(32) ? SampleReason.LowMemory : SampleReason.Periodic,
         };
+        return lies ? Lied(sample) : sample;
     }
+
+    /// <summary>Levels that this VM can have, as a driver lets them through, and counters over all that a number holds.</summary>
+    private GuestSample Lied(GuestSample honest) => honest with
+    {
+        Anonymous = Part(),
+        Unreclaimable = Part(),
+        Shmem = Part(),
+        ActiveFile = Part(),
+        InactiveFile = Part(),
+        SwapTotal = new(Count() >> 8),
+        SwapFree = new(Count() >> 8),
+        Refaults = Count(),
+        MajorFaults = Count(),
+        SwapIns = Count(),
+        SwapOuts = Count(),
+        OomKills = Count(),
+        StallSomeMicroseconds = Count(),
+        StallFullMicroseconds = Count(),
+        Reason = _chance.OneIn(4) ? SampleReason.Stall : honest.Reason,
+    };
+
+    private MemorySize Part() => MemTotal.Scale(_chance.Below(101) / 100.0);
+
+    private long Count() => _chance.Below(5) switch
+    {
+        0 => (long)(_chance.Next() >> 1),
+        1 => 1L << _chance.Below(63),
+        2 => _chance.Of([0, 1L << 51, 2_140_000_000_000_000, long.MaxValue]),
+        3 => _chance.Below(int.MaxValue),
+        _ => 0,
+    };
 
     private void MovePlugged(TimeSpan elapsed, double seconds)
     {
-        var to = PluggedTarget;
         if (_deafToPlug)
             return;
-        if (to > Plugged && (Temper == GuestTemper.IgnoresPlug || GivenUp(elapsed)))
-            return;
-        if (Temper == GuestTemper.RefusesAbove && Plugged > MostAccepted)
+        var deaf = Temper == GuestTemper.IgnoresPlug || GivenUp(elapsed);
+        if (!deaf && Temper == GuestTemper.RefusesAbove && Plugged > MostAccepted)
         {
             FallBack(elapsed);
             return;
         }
 
-        var most = to > Plugged ? to - Plugged : Givable(Plugged, to);
-        var credit = MemorySize.Min(most, (to > Plugged ? settings.PlugRate : settings.UnplugRate).Scale(seconds) + _plugCredit);
-        var room = credit.RoundDown(Block);
-        _plugCredit = room.IsZero ? credit : MemorySize.Zero;
-        Plugged = Move(Plugged, to, room, room);
+        // Who takes is never behind who gives.
+        foreach (var device in _devices.Where(d => d.Requested > d.Size && !deaf))
+            device.Move(device.Requested - device.Size, settings.PlugRate.Scale(seconds));
+        foreach (var device in _devices.Where(d => d.Requested < d.Size))
+            device.Move(Givable(device), settings.UnplugRate.Scale(seconds));
+    }
+
+    private void Restore(IReadOnlyList<HotplugDevice> devices)
+    {
+        _devices.Clear();
+        foreach (var device in devices)
+        {
+            AddDevice(device.Max);
+            (_devices[^1].Size, _devices[^1].Requested) = (device.Size, device.Requested);
+        }
     }
 
     private void MoveBallooned(double seconds)
@@ -213,7 +318,8 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
         _shown += elapsed;
         if (_shown < ShowsFor)
             return;
-        Plugged = MemorySize.Min(Plugged, MostAccepted);
+        for (var i = _devices.Count - 1; i >= 0 && Plugged > MostAccepted; i--)
+            _devices[i].Size = _devices[i].Size.MinusOrZero(Plugged - MostAccepted);
         (_shown, _gaveUp) = (default, RetriesAfter);
     }
 
@@ -224,6 +330,14 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     }
 
     private bool Hears() => Temper != GuestTemper.Forgets || _chance.OneIn(2);
+
+    /// <summary>What it gives of this device.</summary>
+    private MemorySize Givable(SimulatedDevice device) => Temper switch
+    {
+        GuestTemper.StopsHalfway => MemorySize.Min(Available, device.ToHalfway),
+        GuestTemper.KeepsSome => MemorySize.Min(Available, device.Size.MinusOrZero(device.Keeps)),
+        _ => Givable(device.Size, device.Requested),
+    };
 
     /// <summary>What it lets go of: never what it uses, and less where its temper says so.</summary>
     private MemorySize Givable(MemorySize from, MemorySize to) => Temper switch

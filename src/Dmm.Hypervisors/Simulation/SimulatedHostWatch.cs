@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Dmm.Core.Hosts;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
+using Dmm.Core.Vms;
 
 namespace Dmm.Hypervisors.Simulation;
 
@@ -21,6 +22,9 @@ public sealed class SimulatedHostWatch(SimulatedHypervisor hypervisor, MemorySiz
     /// <summary>The limit of the control group in which the daemon and all its VMs stand; null for none.</summary>
     public MemorySize? GroupLimit { get; set; }
 
+    /// <summary>VMs that run and can't be looked at.</summary>
+    public HashSet<VmId> Hidden { get; } = [];
+
     /// <summary>While set, looking fails with this.</summary>
     public string? Fault { get; set; }
 
@@ -36,7 +40,8 @@ public sealed class SimulatedHostWatch(SimulatedHypervisor hypervisor, MemorySiz
         var held = resident.Values.Aggregate(MemorySize.Zero, static (sum, size) => sum + size);
         return Task.FromResult(new HostSight(Total, Total.MinusOrZero(OthersHold + held))
         {
-            Resident = resident.Where(r => asked.Contains(r.Key)).ToImmutableDictionary(),
+            Resident = resident.Where(r => asked.Contains(r.Key) && !Hidden.Contains(r.Key)).ToImmutableDictionary(),
+            Gone = [.. vms.Select(vm => vm.Id).Where(id => !asked.Contains(id))],
             Stall = Stall,
             Groups = GroupLimit is { } limit ? [new("/simulated", limit, limit.MinusOrZero(held), [.. resident.Keys])] : [],
         });

@@ -5,6 +5,7 @@ using Dmm.Core.Hypervisors;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
+using Dmm.Files;
 
 namespace Dmm.Hypervisors.Simulation;
 
@@ -37,6 +38,9 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
     /// <summary>Guests that are launched under these names never say a word; for tests.</summary>
     public ConcurrentDictionary<VmId, bool> Mute { get; } = new();
 
+    /// <summary>VMs whose hypervisor does not answer; for tests.</summary>
+    public ConcurrentDictionary<VmId, bool> Unreachable { get; } = new();
+
     /// <summary>The next launch of this VM fails with that reason; for tests.</summary>
     public ConcurrentDictionary<VmId, string> LaunchFaults { get; } = new();
 
@@ -56,8 +60,12 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
     {
         foreach (var id in asked)
             Load(id);
-        return _guests.ToImmutableDictionary(g => g.Key, g => g.Value.Sizes.Actual.MinusOrZero(g.Value.Available) + _settings.Overhead);
+        return _guests.ToImmutableDictionary(g => g.Key, g => ResidentOf(g.Value));
     }
+
+    /// <summary>A guest whose process keeps what it gives has touched all that it has, as one whose memory is locked.</summary>
+    internal MemorySize ResidentOf(SimulatedGuest guest) =>
+        (guest.Keeps > 0 ? guest.OnHost : guest.Sizes.Actual.MinusOrZero(guest.Available)) + _settings.Overhead;
 
     /// <summary>This very VM runs, not another that was launched under its name after it.</summary>
     public bool Runs(VmHandle handle) => Load(handle.Id) is { } guest && HandleOf(handle.Id, guest).SameProcess(handle);
@@ -74,6 +82,7 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
             Used = MemorySize.FromMiB(24),
             Mute = Mute.ContainsKey(spec.Id),
             Born = _time.GetUtcNow(),
+            Devices = [Empty(_settings.PluggableMax)],
         };
         lock (_files)
         {
@@ -93,7 +102,16 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
     public Task<IVirtualMachine> ConnectAsync(VmHandle handle, Action<VmObservation> observe, CancellationToken cancellation)
     {
         var guest = Load(handle.Id) ?? throw new VmGoneException($"{handle.Id} no longer runs: {FileOf(handle.Id)} is not there");
+        if (Unreachable.ContainsKey(handle.Id))
+            throw new HypervisorException($"{handle.Id} does not answer");
         return Task.FromResult<IVirtualMachine>(new SimulatedVm(handle.Id, guest, this, _settings, _time, observe));
+    }
+
+    public Task EndProcessAsync(VmHandle handle, CancellationToken cancellation)
+    {
+        if (Runs(handle))
+            Remove(handle.Id);
+        return Task.CompletedTask;
     }
 
     public IReadOnlyList<VmId> Running() =>
@@ -134,7 +152,9 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
                 return;
             var file = FileOf(id);
             File.WriteAllText(file + ".new", JsonSerializer.Serialize(new Stored(
-                guest.Base.Bytes, guest.Plugged.Bytes, guest.Ballooned.Bytes, guest.PluggedTarget.Bytes, guest.BalloonedTarget.Bytes, guest.Used.Bytes, guest.Born)));
+                guest.Base.Bytes, guest.Plugged.Bytes, guest.Ballooned.Bytes, guest.PluggedTarget.Bytes, guest.BalloonedTarget.Bytes,
+                guest.Used.Bytes, guest.Born,
+                [.. guest.Devices.Select(d => new StoredDevice(d.Size.Bytes, d.Requested.Bytes, d.Max.Bytes))])));
             File.Move(file + ".new", file, overwrite: true);
         }
     }
@@ -156,18 +176,29 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
 
     private SimulatedGuest Read(VmId id)
     {
-        var stored = JsonSerializer.Deserialize<Stored>(File.ReadAllText(FileOf(id)))
-            ?? throw new HypervisorException($"{FileOf(id)} is empty; remove it to let go of the simulated VM");
+        Stored stored;
+        try
+        {
+            stored = JsonSerializer.Deserialize<Stored>(RegularFile.ReadText(FileOf(id))) ?? throw new JsonException("it is null");
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or JsonException)
+        {
+            throw new HypervisorException($"{FileOf(id)} can't be read ({fault.Message}); remove it to let go of the simulated VM", fault);
+        }
+
         return new(new(stored.Base), _settings, SeedOf(id))
         {
-            Plugged = new(stored.Plugged),
             Ballooned = new(stored.Ballooned),
-            PluggedTarget = new(stored.PluggedTarget),
             BalloonedTarget = new(stored.BalloonedTarget),
             Used = new(stored.Used),
             Born = stored.Born,
+            Devices = stored.Devices is { Count: > 0 } devices
+                ? [.. devices.Select(d => Empty(new(d.Max)) with { Size = new(d.Size), Requested = new(d.Requested) })]
+                : [Empty(_settings.PluggableMax) with { Size = new(stored.Plugged), Requested = new(stored.PluggedTarget) }],
         };
     }
+
+    private static HotplugDevice Empty(MemorySize max) => new(MemorySize.Zero, MemorySize.Zero, max, SimulatedGuest.Block);
 
     /// <summary>The same VM has the same chances on every machine, which string.GetHashCode would not give.</summary>
     private static ulong SeedOf(VmId id) => id.Name.Aggregate(0UL, static (hash, letter) => (hash * 31) + letter);
@@ -177,5 +208,10 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
 
     private string FileOf(VmId id) => Path.Combine(_settings.Directory, $"{id}.json");
 
-    private sealed record Stored(long Base, long Plugged, long Ballooned, long PluggedTarget, long BalloonedTarget, long Used, DateTimeOffset Born);
+    /// <param name="Devices">Null in a file from before there were several.</param>
+    private sealed record Stored(
+        long Base, long Plugged, long Ballooned, long PluggedTarget, long BalloonedTarget, long Used, DateTimeOffset Born,
+        IReadOnlyList<StoredDevice>? Devices = null);
+
+    private sealed record StoredDevice(long Size, long Requested, long Max);
 }

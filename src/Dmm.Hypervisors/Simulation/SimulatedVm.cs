@@ -1,3 +1,4 @@
+using Dmm.Core;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
@@ -15,21 +16,23 @@ internal sealed class SimulatedVm : IVirtualMachine
     private readonly TimeProvider _time;
     private readonly Action<VmObservation> _observe;
     private readonly ITimer _timer;
-    private DateTimeOffset _sampledAt;
+    private Moment _sampledAt;
     private VmSizes _toldSizes;
+    private VmRunState _toldState;
     private bool _closed;
 
     public SimulatedVm(
         VmId id, SimulatedGuest guest, SimulatedHypervisor hypervisor, SimulationSettings settings, TimeProvider time, Action<VmObservation> observe)
     {
         (_id, _guest, _hypervisor, _settings, _time, _observe) = (id, guest, hypervisor, settings, time, observe);
-        Capabilities = new(Balloon: true, settings.PluggableMax, SimulatedGuest.Block, [])
+        Capabilities = new(Balloon: true, PluggableMax, SimulatedGuest.Block, [])
         {
             ExtendableTo = settings.PluggableMax.Scale(4),
             RescueSize = SimulatedGuest.RescueDimm,
         };
-        observe(new VmObservation.Sizes(_toldSizes = guest.Sizes));
-        if (!guest.Mute)
+        observe(Told(_toldSizes = guest.Sizes));
+        observe(new VmObservation.RunState(_toldState = guest.RunState, Why(guest.RunState)));
+        if (!guest.Mute && guest.RunState == VmRunState.Running)
             observe(new VmObservation.Hello(guest.Hello));
 
         _timer = time.CreateTimer(_ => Step(), null, settings.Step, settings.Step);
@@ -43,7 +46,7 @@ internal sealed class SimulatedVm : IVirtualMachine
         {
             var sizes = _guest.Sizes;
             if (!_closed)
-                _observe(new VmObservation.Sizes(sizes));
+                _observe(Told(sizes));
             return Task.FromResult(sizes);
         }
     }
@@ -54,10 +57,14 @@ internal sealed class SimulatedVm : IVirtualMachine
 
     public Task ExtendAsync(MemorySize pluggableMax, CancellationToken cancellation)
     {
-        Capabilities = Capabilities with { PluggableMax = MemorySize.Max(Capabilities.PluggableMax, pluggableMax) };
+        if (pluggableMax > PluggableMax)
+            Ask(() => _guest.AddDevice(pluggableMax - PluggableMax));
+        Capabilities = Capabilities with { PluggableMax = PluggableMax };
         _observe(new VmObservation.Able(Capabilities));
         return Task.CompletedTask;
     }
+
+    private MemorySize PluggableMax => _guest.Devices.Aggregate(MemorySize.Zero, (sum, device) => sum + device.Max);
 
     public Task RescueAsync(CancellationToken cancellation) => Ask(_guest.Rescue);
 
@@ -86,6 +93,10 @@ internal sealed class SimulatedVm : IVirtualMachine
         return _timer.DisposeAsync();
     }
 
+    private VmObservation.Sizes Told(VmSizes sizes) => new(sizes) { Resident = _hypervisor.ResidentOf(_guest) };
+
+    private static string? Why(VmRunState state) => state == VmRunState.Running ? null : $"simulated: it is {state}";
+
     private Task Ask(Action ask)
     {
         lock (_lock)
@@ -110,6 +121,8 @@ internal sealed class SimulatedVm : IVirtualMachine
                 return;
             }
 
+            if (_guest.RunState != _toldState)
+                _observe(new VmObservation.RunState(_toldState = _guest.RunState, Why(_toldState)));
             var repeats = _guest.Repeats;
             _guest.Advance(_settings.Step);
             if (_guest.Sizes != _toldSizes)
@@ -118,12 +131,12 @@ internal sealed class SimulatedVm : IVirtualMachine
                 _toldSizes = _guest.Sizes;
                 _hypervisor.Save(_id, _guest);
                 for (var i = 0; i < repeats; i++)
-                    _observe(new VmObservation.Sizes(_toldSizes));
+                    _observe(Told(_toldSizes));
             }
 
-            var now = _time.GetUtcNow();
+            var now = Clocks.MomentOf(_time);
             var low = _guest.Available < MemorySize.FromMiB(32);
-            if (_guest.Mute || now - _sampledAt < _settings.SamplePeriod && !low && repeats == 1)
+            if (_guest.Mute || _guest.RunState != VmRunState.Running || now - _sampledAt < _settings.SamplePeriod && !low && repeats == 1)
                 return;
             _sampledAt = now;
             for (var i = 0; i < repeats; i++)

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Text;
 using Dmm.Core.Hypervisors;
+using Dmm.Files;
 
 namespace Dmm.Hypervisors.Wire;
 
@@ -22,11 +23,7 @@ public static class UnixSocket
     }
 
     /// <summary>Whether a socket stands there, rather than a file, a folder or nothing.</summary>
-    public static bool IsSocket(string path) => FileKind.ModeOf(path) is { } mode && (mode & FileKind.TypeMask) == FileKind.Socket;
-
-    /// <summary>Whether some process of this network namespace has a socket bound to this path.</summary>
-    public static bool IsBound(string path) =>
-        File.ReadLines("/proc/net/unix").Any(line => line.EndsWith(path, StringComparison.Ordinal) && line[..^path.Length].EndsWith(' '));
+    public static bool IsSocket(string path) => FileFacts.Of(path) is { Kind: FileKind.Socket };
 
     /// <exception cref="SocketUnreachableException">Nobody listens there; the message says what was found.</exception>
     public static async Task<Socket> ConnectAsync(string path, CancellationToken cancellation)

@@ -27,9 +27,9 @@ internal sealed class ActorHistory
     public ActorHistory(SimulationPlan plan, HistoryLog log)
     {
         (_plan, _dice) = (plan, new(plan.Seed));
-        _host = new(new(), _dice.Fork(), log);
+        _host = new(new(), _dice.Fork(), log, plan.OneClock);
         _operators = new(_host.World, _dice.Fork(), plan.Vms ?? 1 + _dice.Below(6));
-        _hazards = new(_host, _dice.Fork(), plan.Without);
+        _hazards = new(_host, _dice.Fork(), new(~plan.Seed), plan.Without);
     }
 
     public SimulationResult Live(CancellationToken cancellation)
@@ -63,7 +63,8 @@ internal sealed class ActorHistory
         _hazards.End();
         foreach (var vm in _host.World.Running.Values)
         {
-            vm.Guest.Temper = GuestTemper.Ideal;
+            // What a kernel has put somewhere stays there.
+            vm.Guest.Temper = vm.Guest.Temper == GuestTemper.KeepsSome ? GuestTemper.KeepsSome : GuestTemper.Ideal;
             vm.Wish = MemorySize.FromMiB(24);
         }
     }

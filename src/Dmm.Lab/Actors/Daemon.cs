@@ -52,12 +52,20 @@ internal sealed class Daemon
         var hypervisor = new LabHypervisor(world, Process);
         Process.System.EventStream.Subscribe(
             new Ear(Process, m => world.Log($"{((Happening)m).Kind} {((Happening)m).Vm} {((Happening)m).Text}")), typeof(Happening));
+        // Supervision hides it: the predictor of all VMs starts anew, or a VM's model does.
+        Process.System.EventStream.Subscribe(
+            new Ear(Process, m =>
+            {
+                if (((Akka.Event.Error)m).LogSource.Contains("/host/predictor", StringComparison.Ordinal))
+                    violated("whatever a guest says, forecasts go on", $"{m}");
+            }),
+            typeof(Akka.Event.Error));
         var (time, watch) = (new VirtualTime(Process), new LabHostWatch(world, settings.Host.Memory));
         _keeper = Process.System.ActorOf(
             HostKeeper.Props(
                 tenure => HostActor.Props(hypervisor, settings.Host, settings.Vms with { Time = time }, new DemandSettings(), settings.Admission, watch, tenure),
                 new LabJournal(journal),
-                new() { ProcessStart = world.Clock.Now, GiveUp = why => violated("the journal is sound", why), Time = time }),
+                new() { ProcessStart = world.Clock.Moment, GiveUp = why => violated("the journal is sound", why), Time = time }),
             HostKeeper.Name);
         _status = new(Process, message =>
         {

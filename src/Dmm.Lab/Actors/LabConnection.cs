@@ -18,13 +18,24 @@ internal sealed class LabConnection : IVirtualMachine
     private readonly List<(Task Answer, Action<Exception> Fail)> _underWay = [];
     private bool _closed;
 
+    /// <summary>A hypervisor does not tell what its balloon was asked for: who is connected anew knows it when it has asked.</summary>
+    private bool _balloonTold;
+
     public LabConnection(RunningVm vm, LabHypervisor hypervisor, DaemonProcess process, Action<VmObservation> observe)
     {
         (_vm, _hypervisor, _process, _observe) = (vm, hypervisor, process, observe);
         vm.Connect(this);
-        Tell(new VmObservation.Sizes(vm.Guest.Sizes));
-        Tell(new VmObservation.Hello(vm.Guest.Hello));
+        TellSizes();
+        Tell(new VmObservation.RunState(vm.Guest.RunState, Why(vm.Guest.RunState)));
+        if (!vm.Guest.Mute && vm.Guest.RunState == VmRunState.Running)
+            Tell(new VmObservation.Hello(vm.Guest.Hello));
     }
+
+    public static string? Why(VmRunState state) => state == VmRunState.Running ? null : $"it is {state}";
+
+    public VmHandle? Identity => _vm.Unsure ? _vm.Handle with { Pid = null, PidStart = null, Owned = false } : null;
+
+    public string? Doubt => _vm.Unsure ? "which process runs it is not known" : null;
 
     public VmCapabilities Capabilities => new(Balloon: true, _vm.PluggableMax, MemorySize.FromMiB(2), [])
     {
@@ -39,14 +50,21 @@ internal sealed class LabConnection : IVirtualMachine
         "readSizes",
         () =>
         {
-            var sizes = _vm.Guest.Sizes;
-            Tell(new VmObservation.Sizes(sizes));
-            return sizes;
+            TellSizes();
+            return Sizes;
         },
         cancellation);
 
     public Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation) =>
-        DoAsync("setBallooned", () => _vm.Guest.AskBallooned(ballooned), $"{ballooned}", cancellation);
+        DoAsync(
+            "setBallooned",
+            () =>
+            {
+                _vm.Guest.AskBallooned(ballooned);
+                _balloonTold = true;
+            },
+            $"{ballooned}",
+            cancellation);
 
     public Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation) =>
         DoAsync("setPlugged", () => _vm.Guest.AskPlugged(plugged), $"{plugged}", cancellation);
@@ -55,7 +73,8 @@ internal sealed class LabConnection : IVirtualMachine
         "extend",
         () =>
         {
-            _vm.PluggableMax = MemorySize.Max(_vm.PluggableMax, pluggableMax);
+            if (pluggableMax > _vm.PluggableMax)
+                _vm.Guest.AddDevice(pluggableMax - _vm.PluggableMax);
             _vm.Tell(new VmObservation.Able(Capabilities));
         },
         $"{pluggableMax}",
@@ -72,13 +91,25 @@ internal sealed class LabConnection : IVirtualMachine
         () =>
         {
             var world = _hypervisor.World;
-            if (world.PowersDown() is { } within)
+            if (_vm.Guest.RunState == VmRunState.Running && world.PowersDown() is { } within)
                 world.Clock.After(within, () => End("the guest powered down", EndCause.PoweredDown));
         },
         "",
         cancellation);
 
-    public Task EndAsync(CancellationToken cancellation) => DoAsync("end", () => End("its process was ended", EndCause.Failed), "", cancellation);
+    public Task EndAsync(CancellationToken cancellation)
+    {
+        _hypervisor.World.EndedByDaemon(_vm.Id);
+        return DoAsync("end", EndIt, "", cancellation);
+    }
+
+    /// <summary>One whose process is not known may be told to quit, and may not hear it: then nothing shows that it is gone.</summary>
+    private void EndIt()
+    {
+        if (_vm.Unsure && _hypervisor.World.Dice.Chance(0.5))
+            throw new HypervisorException($"simulated: nothing shows that {_vm.Id} is gone");
+        End("its process was ended", EndCause.Failed);
+    }
 
     public ValueTask DisposeAsync()
     {
@@ -94,6 +125,10 @@ internal sealed class LabConnection : IVirtualMachine
         else
             _underWay.Add((answer, fail));
     }
+
+    private VmSizes Sizes => _balloonTold ? _vm.Guest.Sizes : _vm.Guest.Sizes.WithBalloonUnsure();
+
+    public void TellSizes() => Tell(_vm.Sizes with { Value = Sizes });
 
     public void Tell(VmObservation fact)
     {

@@ -12,7 +12,7 @@ namespace Dmm.Lab.Actors;
 internal sealed class LabHostWatch(World world, MemorySize memory) : IHostWatch
 {
     /// <summary>What the host has beyond that: the margin that is never counted on.</summary>
-    private static readonly MemorySize Spare = MemorySize.FromMiB(512);
+    public static readonly MemorySize Spare = MemorySize.FromMiB(512);
 
     public string? BootId => world.BootId;
 
@@ -20,10 +20,15 @@ internal sealed class LabHostWatch(World world, MemorySize memory) : IHostWatch
     {
         if (world.Unseen() is { } why)
             return Task.FromException<HostSight>(new HypervisorException(why));
-        var held = world.Running.ToImmutableDictionary(vm => vm.Key, vm => vm.Value.Guest.Held + World.Overhead);
+        var held = world.Running.ToImmutableDictionary(vm => vm.Key, vm => vm.Value.Resident);
         var total = memory + Spare;
         var sum = held.Aggregate(world.OthersHold, static (sum, vm) => sum + vm.Value);
-        var known = vms.Where(vm => world.Find(vm.Id) is { } runs && runs.Handle.SameProcess(vm)).Select(vm => KeyValuePair.Create(vm.Id, held[vm.Id]));
-        return Task.FromResult(new HostSight(total, total.MinusOrZero(sum)) { Resident = known.ToImmutableDictionary() });
+        var running = vms.Where(vm => world.Find(vm.Id) is { } runs && runs.Handle.SameProcess(vm)).Select(vm => vm.Id).ToHashSet();
+        var known = running.Where(id => !world.Find(id)!.Opaque && !world.Hidden(id)).Select(id => KeyValuePair.Create(id, held[id]));
+        return Task.FromResult(new HostSight(total, total.MinusOrZero(sum))
+        {
+            Resident = known.ToImmutableDictionary(),
+            Gone = [.. vms.Select(vm => vm.Id).Where(id => !running.Contains(id))],
+        });
     }
 }

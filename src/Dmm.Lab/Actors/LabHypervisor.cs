@@ -42,13 +42,30 @@ internal sealed class LabHypervisor(World world, DaemonProcess process) : IHyper
         LabConnection? connection = null;
         try
         {
-            return await CallAsync("connect", handle.Id, () => connection = new(Of(handle.Id), this, process, observe), cancellation);
+            return await CallAsync("connect", handle.Id, () => connection = new(Reached(handle.Id), this, process, observe), cancellation);
         }
         catch (Exception) when (connection is not null)
         {
             connection.Break();
             throw;
         }
+    }
+
+    public Task EndProcessAsync(VmHandle handle, CancellationToken cancellation)
+    {
+        world.EndedByDaemon(handle.Id);
+        return CallAsync(
+            "endProcess",
+            handle.Id,
+            () =>
+            {
+                if (handle.Pid is null)
+                    throw new HypervisorException($"simulated: which process runs {handle.Id} is not known");
+                if (world.Find(handle.Id) is { } vm && vm.Handle.SameProcess(handle))
+                    world.End(handle.Id, "its process was ended");
+                return true;
+            },
+            cancellation);
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
@@ -117,6 +134,8 @@ internal sealed class LabHypervisor(World world, DaemonProcess process) : IHyper
     }
 
     internal World World => world;
+
+    private RunningVm Reached(VmId id) => Of(id) is { Unreachable: false } vm ? vm : throw new HypervisorException($"simulated: {id} does not answer");
 
     private RunningVm Of(VmId id) => world.Find(id) ?? throw new VmGoneException($"{id} no longer runs") { Cause = world.CauseOf(id) };
 }

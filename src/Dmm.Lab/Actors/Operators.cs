@@ -82,6 +82,7 @@ internal sealed class Operators(World world, Dice dice, int vms)
             Policy = new(min, MemorySize.Max(boot, min) + MemorySize.FromMiB(256 * dice.Below(6)), 1 + dice.Below(3000)),
             Priority = 100 * dice.Below(3),
             BootPolicy = dice.Chance(0.4) ? BootPolicy.Early : BootPolicy.Full,
+            BootCheck = dice.Of(Enum.GetValues<BootCheck>()),
         };
         TimeSpan? timeout = dice.Chance(0.5) ? null : dice.Seconds(0.1, 20);
         if (dice.Chance(0.2))
@@ -101,9 +102,13 @@ internal sealed class Operators(World world, Dice dice, int vms)
     {
         if (world.Find(id) is not { } vm)
             return;
+        if (!daemon.Knows(id))
+            vm.Unsure = vm.Unsure || dice.Chance(0.3);
         var ceiling = vm.Guest.Sizes.Ceiling;
         var policy = new VmPolicy(MemorySize.FromMiB(128), MemorySize.FromMiB(2048));
         daemon.Process.After(dice.Seconds(0, 0.2), () => daemon.Ask(
-            new HostProtocol.AdoptVm(vm.Handle with { Owned = false }, policy, ceiling, World.Overhead), $"adopt {id} with {ceiling}"));
+            new HostProtocol.AdoptVm(
+                vm.Handle with { Owned = false, Proved = !vm.Unsure, Pid = vm.Unsure ? null : vm.Handle.Pid, PidStart = vm.Unsure ? null : vm.Handle.PidStart },
+                policy, ceiling, World.Overhead) { Resident = vm.Opaque ? null : vm.Resident }, $"adopt {id} with {ceiling}"));
     }
 }

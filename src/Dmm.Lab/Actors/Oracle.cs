@@ -49,6 +49,19 @@ internal static class Oracle
     }
 
     /// <summary>
+    /// What processes really hold of the host fits it, whatever their guests say that they gave. What one keeps that nobody can look at is as another program's: it may lie in
+    /// the reserve and in the margin, and no further.
+    /// </summary>
+    public static string? Resident(World world, HostSettings host)
+    {
+        var opaque = world.Running.Values.Any(vm => vm.Opaque && vm.Guest.OnHost > vm.Guest.Held);
+        var sum = world.Running.Values.Aggregate(opaque ? MemorySize.Zero : host.Reserve, static (sum, vm) => sum + vm.Resident);
+        return sum <= (opaque ? host.Memory + LabHostWatch.Spare : host.Memory)
+            ? null
+            : $"processes hold {sum} of {host.Memory}: {string.Join(", ", world.Running.Values.Select(vm => $"{vm.Id} {vm.Resident} for {vm.Guest.Sizes.Actual}{(vm.Opaque ? ", unknown" : "")}"))}";
+    }
+
+    /// <summary>
     /// Once all is calm: the journal's VMs are those that run, nothing is set aside, and each VM has what it was promised, which is what the
     /// ledger claims.
     /// </summary>

@@ -13,21 +13,24 @@ internal sealed class SimulatedHost
     private int _recorded;
     private int? _dieAfter;
 
-    public SimulatedHost(DaemonSettings settings, Dice dice, HistoryLog log)
+    /// <param name="oneClock"><see cref="SimulationPlan.OneClock"/>.</param>
+    public SimulatedHost(DaemonSettings settings, Dice dice, HistoryLog log, bool oneClock = false)
     {
-        (Settings, _dice, _log) = (settings, dice, log);
+        (Settings, _dice, _log, Clock) = (settings, dice, log, new() { OneClock = oneClock });
         World = new(Clock, dice.Fork(), Say);
     }
 
     public DaemonSettings Settings { get; }
 
-    public VirtualClock Clock { get; } = new();
+    public VirtualClock Clock { get; }
 
     public World World { get; }
 
     public JournalStore Journal { get; } = new();
 
     public Wishes Wishes { get; } = new();
+
+    public Lives Lives { get; } = new();
 
     public RequestSteps RequestSteps { get; } = new();
 
@@ -100,19 +103,28 @@ internal sealed class SimulatedHost
         Clock.After(_dice.Seconds(0.1, 3), Start);
     }
 
-    private void Check()
+    /// <summary>What was written down since it was last looked at.</summary>
+    public void Note()
     {
         for (; _recorded < Journal.History.Count; _recorded++)
         {
             Oracle.Note(World, Journal.History[_recorded]);
             RequestSteps.Note(Journal.History[_recorded]);
+            if (Lives.Note(Journal.History[_recorded]) is { } wrongLife)
+                Violated("who was migrated away is not created again", wrongLife);
             if (Wishes.Note(Journal.History[_recorded]) is { } amiss)
                 Violated("a VM that is to return is not forgotten, and one that was stopped does not return", amiss);
             WrittenAt = Clock.Now;
         }
+    }
 
+    private void Check()
+    {
+        Note();
         if (!World.Broken && Oracle.Physical(World, Settings.Host) is { } overfull)
             Violated("the host's memory is not given twice", overfull);
+        if (!World.Broken && Oracle.Resident(World, Settings.Host) is { } overheld)
+            Violated("the host has what its VMs' processes hold", overheld);
         if (Daemon is null)
             return;
         if (Daemon.Process.Stray is { } stray)

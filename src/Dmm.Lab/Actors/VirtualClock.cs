@@ -1,3 +1,5 @@
+using Dmm.Core;
+
 namespace Dmm.Lab.Actors;
 
 /// <summary>
@@ -6,10 +8,25 @@ namespace Dmm.Lab.Actors;
 /// </summary>
 internal sealed class VirtualClock
 {
+    private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
     private readonly PriorityQueue<Alarm, (long Ticks, long Order)> _alarms = new();
     private long _order;
 
-    public DateTimeOffset Now { get; private set; } = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    /// <summary>True time, as nobody in the world can know it; the history goes by it.</summary>
+    public DateTimeOffset Now { get; private set; } = Start;
+
+    /// <summary>What the host's monotonic clock shows.</summary>
+    public Moment Moment => Moment.Origin + ((OneClock ? Wall : Now) - Start);
+
+    /// <inheritdoc cref="SimulationPlan.OneClock"/>
+    public bool OneClock { get; init; }
+
+    /// <summary>By how much the host's time of day is wrong.</summary>
+    public TimeSpan Off { get; set; }
+
+    /// <summary>What the host's time of day is.</summary>
+    public DateTimeOffset Wall => Now + Off;
 
     /// <summary>Has <paramref name="run"/> happen after that time, unless the alarm is taken back before.</summary>
     /// <param name="off">Asked when its time has come: true where it has been called off meanwhile.</param>

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Configuration;
 using Akka.Dispatch;
 using Akka.Event;
+using Dmm.Core;
 
 namespace Dmm.Lab.Actors;
 
@@ -13,9 +14,9 @@ internal sealed class VirtualScheduler(Config config, ILoggingAdapter log) : Sch
 {
     private readonly DaemonProcess _process = DaemonProcess.Current;
 
-    protected override DateTimeOffset TimeNow => _process.Clock.Now;
+    protected override DateTimeOffset TimeNow => _process.Clock.Wall;
 
-    public override TimeSpan MonotonicClock => TimeSpan.FromTicks(_process.Clock.Now.Ticks);
+    public override TimeSpan MonotonicClock => _process.Clock.Moment - Moment.Origin;
 
     public override TimeSpan HighResMonotonicClock => MonotonicClock;
 

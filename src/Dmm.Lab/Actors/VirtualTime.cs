@@ -1,11 +1,13 @@
+using Dmm.Core;
+
 namespace Dmm.Lab.Actors;
 
 /// <summary>A daemon's view of the virtual clock, for whatever takes a <see cref="TimeProvider"/>: its timers die with it.</summary>
 internal sealed class VirtualTime(DaemonProcess process) : TimeProvider
 {
-    public override DateTimeOffset GetUtcNow() => process.Clock.Now;
+    public override DateTimeOffset GetUtcNow() => process.Clock.Wall;
 
-    public override long GetTimestamp() => process.Clock.Now.Ticks;
+    public override long GetTimestamp() => (process.Clock.Moment - Moment.Origin).Ticks;
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 

@@ -82,14 +82,39 @@ internal sealed class World(VirtualClock clock, Dice dice, Action<string> log)
     /// <summary>Asked at each look at the host: why it can't be seen; null where it can.</summary>
     public Func<string?> Unseen { get; set; } = () => null;
 
+    /// <summary>Asked at each look of a VM that runs: whether its process can't be looked at.</summary>
+    public Func<VmId, bool> Hidden { get; set; } = _ => false;
+
+    /// <summary>Asked of each VM that starts: whether its process is never known.</summary>
+    public Func<bool> Opaque { get; set; } = () => false;
+
     /// <summary>What a guest that is started is like.</summary>
     public Func<GuestTemper> Temper { get; set; } = () => GuestTemper.Ideal;
+
+    /// <summary>What hotplug devices a VM that is started has.</summary>
+    public Func<IReadOnlyList<MemorySize>> Devices { get; set; } = () => [MemorySize.FromGiB(4)];
 
     /// <summary>How long a guest takes to power down once it is asked; null: it never does.</summary>
     public Func<TimeSpan?> PowersDown { get; set; } = () => TimeSpan.FromSeconds(0.5);
 
     /// <summary>Which boot of the host this is.</summary>
     public string BootId { get; private set; } = "boot-1";
+
+    /// <summary>Told when a daemon ends a VM's process.</summary>
+    public Action<VmId> EndedByDaemon { get; set; } = _ => { };
+
+    /// <summary>Whether a guest that is started says no word.</summary>
+    public Func<bool> Mute { get; set; } = () => false;
+
+    /// <summary>The guest stops, goes on, or is handed over; whoever holds it is told.</summary>
+    public void Turn(RunningVm vm, VmRunState state)
+    {
+        if (Find(vm.Id) != vm || vm.Guest.RunState == state)
+            return;
+        log($"world: {vm.Id} is {state}");
+        vm.Guest.RunState = state;
+        vm.Tell(new VmObservation.RunState(state, LabConnection.Why(state)));
+    }
 
     public int NextPid() => ++_pid;
 
@@ -99,8 +124,10 @@ internal sealed class World(VirtualClock clock, Dice dice, Action<string> log)
     {
         if (_running.ContainsKey(id))
             throw new HypervisorException($"{id} runs already: a second one would be started");
-        var guest = new SimulatedGuest(boot, Rates, dice.Seed()) { Used = MemorySize.FromMiB(24), Temper = Temper() };
-        var vm = new RunningVm(id, guest, this);
+        var guest = new SimulatedGuest(boot, Rates, dice.Seed()) { Used = MemorySize.FromMiB(24), Temper = Temper(), Devices = [], Mute = Mute() };
+        foreach (var device in Devices())
+            guest.AddDevice(device);
+        var vm = new RunningVm(id, guest, this) { Opaque = Opaque() };
         _running[id] = vm;
         log($"world: {id} runs with {boot}, a guest that is {guest.Temper}");
         clock.After(Tick, () => Move(vm));
@@ -155,12 +182,18 @@ internal sealed class RunningVm(VmId id, SimulatedGuest guest, World world)
 
     public SimulatedGuest Guest => guest;
 
-    public MemorySize PluggableMax { get; set; } = MemorySize.FromGiB(4);
+    public MemorySize PluggableMax => guest.Devices.Aggregate(MemorySize.Zero, (sum, device) => sum + device.Max);
 
     /// <summary>What its programs would like to hold, and how fast they get there, a second.</summary>
     public MemorySize Wish { get; set; } = MemorySize.FromMiB(24);
 
     public MemorySize WishRate { get; set; } = MemorySize.FromMiB(64);
+
+    /// <summary>Nobody can tell which process runs it: it is reached by way of another's.</summary>
+    public bool Unsure { get; set; }
+
+    /// <summary>Its hypervisor does not answer.</summary>
+    public bool Unreachable { get; set; }
 
     /// <summary>The journal says that it was let go of: it is nobody's concern.</summary>
     public bool LetGo { get; set; }
@@ -174,9 +207,17 @@ internal sealed class RunningVm(VmId id, SimulatedGuest guest, World world)
         {
             // What the balloon really holds, whatever the guest says that it does.
             var ballooned = MemorySize.Min(guest.Ballooned, guest.BalloonedTarget);
-            return (guest.Base + MemorySize.Max(guest.Plugged, guest.PluggedTarget)).MinusOrZero(ballooned);
+            return (guest.Base + guest.Sizes.PluggedMost).MinusOrZero(ballooned);
         }
     }
+
+    /// <summary>What its process holds of the host.</summary>
+    public MemorySize Resident => guest.OnHost + World.Overhead;
+
+    /// <summary>Nobody can look at its process.</summary>
+    public bool Opaque { get; init; }
+
+    public VmObservation.Sizes Sizes => new(guest.Sizes) { Resident = Opaque ? null : Resident };
 
     public VmHandle Handle { get; } = new(id, "simulation", guest.Base, "", world.NextPid(), PidStart: 0, world.BootId, Owned: true);
 
@@ -199,6 +240,8 @@ internal sealed class RunningVm(VmId id, SimulatedGuest guest, World world)
 
     public void Move(TimeSpan elapsed)
     {
+        if (guest.RunState != VmRunState.Running)
+            return;
         var rate = WishRate.Scale(elapsed.TotalSeconds);
         guest.Used = Wish > guest.Used
             ? guest.Used + MemorySize.Min(MemorySize.Min(rate, Wish - guest.Used), guest.Available)
@@ -206,16 +249,24 @@ internal sealed class RunningVm(VmId id, SimulatedGuest guest, World world)
         if (guest.Advance(elapsed))
             TellSizes();
         var low = guest.Available < LowMemory && Wish > guest.Used;
+        if (guest.Mute)
+            return;
         if (!low && world.Clock.Now - _sampledAt < SamplePeriod)
             return;
         _sampledAt = world.Clock.Now;
         for (var i = 0; i < guest.Repeats; i++)
-            Tell(new VmObservation.Sample(guest.Sample(world.Clock.Now)));
+            Tell(new VmObservation.Sample(guest.Sample(world.Clock.Moment)));
     }
 
     private void TellSizes()
     {
         for (var i = 0; i < guest.Repeats; i++)
-            Tell(new VmObservation.Sizes(guest.Sizes));
+            TellSizesOnce();
+    }
+
+    public void TellSizesOnce()
+    {
+        foreach (var connection in _connections.ToArray())
+            connection.TellSizes();
     }
 }

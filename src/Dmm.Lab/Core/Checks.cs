@@ -1,4 +1,5 @@
 using Dmm.Actors.Hosts;
+using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
@@ -50,7 +51,7 @@ internal sealed class Checks(World world)
             throw new ViolationException("a plan below min", $"{planned.Vm}: {below}");
         if (e is not PromisesChanged promised)
             return;
-        var after = before.Apply(e).Ledger;
+        var after = before.Apply(e, new(Moment.Origin, e.At)).Ledger;
         foreach (var change in promised.Changes)
         {
             var (vm, claim) = (before.Vms[change.Vm], before.Ledger.Claims[change.Vm]);
@@ -60,7 +61,7 @@ internal sealed class Checks(World world)
                 throw new ViolationException("a promise above max", $"{change}, max {vm.Policy.Max}");
             if (change.Target < vm.Promise.Target && change.Target < vm.Policy.Min)
                 throw new ViolationException("a target below min", $"{change}, min {vm.Policy.Min}");
-            if (!after.Deficit.IsZero && change.Granted > MemorySize.Max(vm.Promise.Granted, claim.Actual))
+            if (!after.Deficit.IsZero && change.Granted > MemorySize.Max(vm.Promise.Granted, claim.Size - claim.Overhead))
                 throw new ViolationException("a promise in a deficit", $"{change}, deficit {before.Ledger.Deficit}, {after.Deficit} after it");
         }
 
@@ -109,20 +110,42 @@ internal sealed class Checks(World world)
         foreach (var (id, vm) in truth.Vms)
         {
             var now = state.Vms[id];
-            if (vm with { Spec = null } != now with { Spec = null })
+            if (vm with { Spec = null, BootedAt = At(vm.BootedAt, now.BootedAt) } != now with { Spec = null } || now.BootedAt > world.Now)
                 throw new ViolationException("recovery", $"{now} instead of {vm}");
         }
 
         foreach (var (id, admission) in truth.Admissions)
         {
-            if (state.Admissions[id] != admission)
-                throw new ViolationException("recovery", $"{state.Admissions[id]} instead of {admission}");
+            var now = state.Admissions[id];
+            if (now != admission with { At = At(admission.At, now.At), Since = At(admission.Since, now.Since), Deadline = At(admission.Deadline, now.Deadline) })
+                throw new ViolationException("recovery", $"{now} instead of {admission}");
+            NotStretched(id, now.Deadline, admission.Deadline - admission.At);
         }
 
-        if (!truth.Resting.SequenceEqual(state.Resting))
+        if (!truth.Resting.Keys.SequenceEqual(state.Resting.Keys))
             throw new ViolationException("recovery", $"{string.Join(' ', state.Resting)} rest instead of {string.Join(' ', truth.Resting)}");
+        foreach (var (id, rests) in truth.Resting)
+        {
+            var now = state.Resting[id];
+            if (now != rests with { Since = At(rests.Since, now.Since), ReturnAt = At(rests.ReturnAt, now.ReturnAt) })
+                throw new ViolationException("recovery", $"{now} instead of {rests}");
+            NotStretched(id, now.ReturnAt, rests.ReturnAt - rests.Since);
+        }
+
         if (LetGoAndRunning(truth).Except(state.LetGo.Keys).FirstOrDefault() is { Name.Length: > 0 } lost)
             throw new ViolationException("recovery", $"{lost} was let go of and runs, and what it holds is taken for free");
+    }
+
+    /// <summary>Where the host's clock was set, a replay can't know when something was; that it was, it must.</summary>
+    private Moment At(Moment real, Moment replayed) => world.ClockStepped ? replayed : real;
+
+    private Moment? At(Moment? real, Moment? replayed) => world.ClockStepped && real is not null ? replayed : real;
+
+    /// <summary>However the host's clock was set, what is waited for takes no longer than it was meant to.</summary>
+    private void NotStretched(VmId id, Moment? until, TimeSpan? length)
+    {
+        if (until - world.Now > length)
+            throw new ViolationException("a deadline that is stretched", $"{id} waits {until - world.Now}, which was to be {length} at most");
     }
 
     private IEnumerable<VmId> LetGoAndRunning(HostState truth) => truth.LetGo.Where(vm => world.Runs(vm.Value)).Select(vm => vm.Key);
@@ -133,8 +156,8 @@ internal sealed class Checks(World world)
         var wild = vm.Guest.Temper is GuestTemper.GrowsByItself or GuestTemper.LiesAboutBalloon;
         if (wild || vm.Ceiling > Promised(vm.Id) || world.Daemon is not { } daemon
             || !daemon.State.Ledger.Claims.TryGetValue(vm.Id, out var claim) || claim.Actual > claim.Granted)
-            vm.DisturbedAt = world.Now;
-        else if (world.Now - vm.DisturbedAt > Rumours)
+            vm.DisturbedAt = world.Agenda.Now;
+        else if (world.Agenda.Now - vm.DisturbedAt > Rumours)
             vm.Disturbed = false;
     }
 
@@ -181,7 +204,7 @@ internal sealed class Checks(World world)
                 return $"{id} has {process.Guest.Held}, its target is {vm.Promise.Target}";
         }
 
-        return world.Now - daemon.ChangedAt < TimeSpan.FromSeconds(2) ? "promises change" : null;
+        return world.Agenda.Now - daemon.ChangedAt < TimeSpan.FromSeconds(2) ? "promises change" : null;
     }
 
     /// <summary>
@@ -214,7 +237,9 @@ internal sealed class Checks(World world)
                 throw new ViolationException("a claim of nobody", $"{id}: {claim}");
             if (claim.Granted != vm.Promise.Granted)
                 throw new ViolationException("a claim that forgets its promise", $"{id}: {claim}, promised {vm.Promise}");
-            worldly |= claim.Overhead > vm.Overhead;
+            // What it costs more shows in what its process holds before it is measured.
+            worldly |= claim.Overhead > vm.Overhead
+                || (world.ProcessOf(id) is { } dear && (dear.Cost > vm.Overhead || (dear.CostAt != default && world.Agenda.Now - dear.CostAt < Rumours)));
             if (world.ProcessOf(id) is { Disturbed: true })
                 worldly = true;
             else if (claim.Actual > claim.Granted)
@@ -274,5 +299,28 @@ internal sealed class Checks(World world)
             if (process.Ceiling > promised && !promised.IsZero)
                 throw new ViolationException("more held than promised", $"{id} can become {process.Ceiling} and was promised {promised}");
         }
+
+        HoldsHost();
+    }
+
+    /// <summary>
+    /// What processes really hold fits the host, whatever their guests say that they gave: unless the world has made one larger or dearer than promised, or the host smaller.
+    /// </summary>
+    private void HoldsHost()
+    {
+        if (world.Daemon is not { } daemon || _deficit || !world.HostLoss.IsZero)
+            return;
+        var held = daemon.State.Ledger.HostReserve;
+        foreach (var (id, process) in world.Processes)
+        {
+            if (!process.Running)
+                continue;
+            if (process.Disturbed || process.Cost > (daemon.State.Ledger.Claims.GetValueOrDefault(id)?.Overhead ?? process.Expected))
+                return;
+            held += process.Resident;
+        }
+
+        if (held > daemon.State.Ledger.HostMemory)
+            throw new ViolationException("more held than there is", $"processes hold {held} of {daemon.State.Ledger.HostMemory}, the reserve included");
     }
 }

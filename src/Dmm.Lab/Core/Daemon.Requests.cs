@@ -1,4 +1,5 @@
 using Dmm.Actors.Hosts;
+using Dmm.Core;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
@@ -14,43 +15,50 @@ internal sealed partial class Daemon
             return;
         // The admission actor's timer runs from when it is asked, whatever the journal takes.
         Deadline(spec.Id, _world.Now + timeout);
-        Record(new VmRequested(_world.Now, spec, overhead, _world.Now + timeout) { Number = HostAdmissions.NextNumber(State) }, QueuePlan);
+        Record(new VmRequested(_world.Wall, spec, overhead, _world.Wall + timeout) { Number = HostAdmissions.NextNumber(State) }, QueuePlan);
     }
 
     public void Cancel(VmId id) => GiveUp(id, AdmissionEnd.Cancelled, "cancelled by its operator");
 
-    public void Adopt(VmHandle handle, VmPolicy policy, MemorySize ceiling, MemorySize overhead)
+    public void Adopt(VmHandle handle, VmPolicy policy, MemorySize ceiling, MemorySize overhead, MemorySize resident)
     {
         // What one that was let go of holds is taken already.
-        if (!InUse(handle.Id) && ceiling + overhead <= State.Gone(handle.Id).Ledger.Free)
-            Record(new VmAdopted(_world.Now, policy, handle, ceiling, overhead), () => Spawn(handle.Id));
+        var ledger = State.Gone(handle.Id).Ledger;
+        if (InUse(handle.Id) || State.GovernedAs(handle) is not null || MemorySize.Max(ceiling + overhead, resident) > ledger.Free
+            || !Guarantees.Missing(ledger, State.Policies(), handle.Id, policy.Min, overhead).IsZero)
+            return;
+        Record(new VmAdopted(_world.Wall, policy, handle, ceiling, overhead), () =>
+        {
+            State = State with { Ledger = State.Ledger.Holds(handle.Id, resident) };
+            Spawn(handle.Id);
+        });
     }
 
     public void SetPolicy(VmId id, VmPolicy policy)
     {
         if (State.Resting.ContainsKey(id))
         {
-            Record(new PolicySet(_world.Now, id, policy), () => { });
+            Record(new PolicySet(_world.Wall, id, policy), () => { });
             return;
         }
 
-        if (!State.Vms.TryGetValue(id, out var vm) || (policy.Min > vm.Policy.Min && !MissingForMin(id, policy.Min).IsZero))
+        if (!State.Vms.TryGetValue(id, out var vm) || (policy.Min > vm.Policy.Min && !Guarantees.Missing(State.Ledger, State.Policies(), id, policy.Min, vm.Overhead).IsZero))
             return;
-        Record(new PolicySet(_world.Now, id, policy), QueuePlan);
+        Record(new PolicySet(_world.Wall, id, policy), QueuePlan);
     }
 
     public void Resize(VmId id, MemorySize? target)
     {
         if (State.Vms.TryGetValue(id, out var vm) && (target is not { } wanted || (wanted >= vm.Policy.Min && wanted <= vm.Policy.Max)))
-            Record(new OperatorTargetSet(_world.Now, id, target), QueuePlan);
+            Record(new OperatorTargetSet(_world.Wall, id, target), QueuePlan);
     }
 
     public void Stop(VmId id)
     {
         if (State.Vms.ContainsKey(id))
-            Record(new StopAsked(_world.Now, id, TimeSpan.Zero) { Kill = true }, () => ToVm(id, shell => shell.Stop()));
+            Record(new StopAsked(_world.Wall, id, TimeSpan.Zero) { Kill = true }, () => ToVm(id, shell => shell.Stop()));
         else if (State.Resting.TryGetValue(id, out var resting) && resting.ReturnAt is not null)
-            Record(HostEnds.Stays(resting, _world.Now), AwaitReturns);
+            Record(HostEnds.Stays(resting, _world.Clocks), AwaitReturns);
         else
             Cancel(id);
     }
@@ -58,16 +66,16 @@ internal sealed partial class Daemon
     public void Forget(VmId id)
     {
         if (State.Vms.TryGetValue(id, out var vm))
-            Record(new VmForgotten(_world.Now, id) { Handle = vm.Handle, Held = State.Ledger.Claims[id].Size }, () => Release(id));
+            Record(new VmForgotten(_world.Wall, id) { Handle = vm.Handle, Held = State.Ledger.Claims[id].Size }, () => Release(id));
         else if (State.Resting.ContainsKey(id))
-            Record(new VmForgotten(_world.Now, id), () => { });
+            Record(new VmForgotten(_world.Wall, id), () => { });
     }
 
     /// <summary>The look at the host: those that were let go of and do not run any more hold nothing. One at a look.</summary>
     private void LookForThoseLetGo()
     {
         if (State.LetGo.FirstOrDefault(vm => !_world.Runs(vm.Value)) is { Value: not null } gone)
-            Record(new LetGoEnded(_world.Now, gone.Key), QueuePlan);
+            Record(new LetGoEnded(_world.Wall, gone.Key), QueuePlan);
     }
 
     public void Launched(VmId id, VmHandle handle)
@@ -77,7 +85,7 @@ internal sealed partial class Daemon
         if (State.WasLetGo(id, handle))
             EndAdmission(id, AdmissionEnd.Failed, "one that was let go of runs under its name");
         else
-            Record(new VmLaunched(_world.Now, id, handle), QueuePlan);
+            Record(new VmLaunched(_world.Wall, id, handle), QueuePlan);
     }
 
     public void LaunchFailed(VmId id, string why)
@@ -90,7 +98,7 @@ internal sealed partial class Daemon
 
     private bool StepAdmissions()
     {
-        if (HostAdmissions.Next(State, _reports, _forecasts, _movers, _settings, _world.Now) is not { } step)
+        if (HostAdmissions.Next(State, _reports, _forecasts, _movers, _settings, _world.Clocks) is not { } step)
             return false;
         Record(step, () =>
         {
@@ -101,7 +109,7 @@ internal sealed partial class Daemon
         return true;
     }
 
-    private void Deadline(VmId id, DateTimeOffset when) => _world.Agenda.At(when, () => Enqueue(() => GiveUp(id, AdmissionEnd.Expired, "")));
+    private void Deadline(VmId id, Moment when) => _world.Agenda.In(when - _world.Now, () => Enqueue(() => GiveUp(id, AdmissionEnd.Expired, "")));
 
     private void GiveUp(VmId id, AdmissionEnd end, string why)
     {
@@ -114,17 +122,9 @@ internal sealed partial class Daemon
     }
 
     private void EndAdmission(VmId id, AdmissionEnd end, string why) =>
-        Record(HostEnds.EndOf(State.Admissions[id], end, why, _settings.Returns, _world.Now), () =>
+        Record(HostEnds.EndOf(State.Admissions[id], end, why, _settings.Returns, _world.Clocks), () =>
         {
             Release(id);
             AwaitReturns();
         });
-
-    private MemorySize MissingForMin(VmId id, MemorySize min)
-    {
-        var sum = State.Ledger.Fixed;
-        foreach (var (vm, record) in State.Vms)
-            sum += (vm == id ? min : record.Policy.Min) + State.Ledger.Claims[vm].Overhead;
-        return sum.MinusOrZero(State.Ledger.HostMemory);
-    }
 }

@@ -1,4 +1,5 @@
 using Dmm.Actors.Hosts;
+using Dmm.Core;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Vms;
 
@@ -11,7 +12,7 @@ internal sealed partial class Daemon
     {
         if (!State.Vms.TryGetValue(id, out var vm))
             return;
-        Record(HostEnds.Ended(vm, cause, why, _settings.Returns, _world.Now), () =>
+        Record(HostEnds.Ended(vm, cause, why, _settings.Returns, _world.Clocks), () =>
         {
             Release(id);
             AwaitReturns();
@@ -20,14 +21,14 @@ internal sealed partial class Daemon
 
     public void Start(VmId id)
     {
-        if (State.Resting.TryGetValue(id, out var resting) && HostEnds.Hindrance(State, resting, _settings) is null)
+        if (State.Resting.TryGetValue(id, out var resting) && HostEnds.Doubt(resting) is null && HostEnds.Hindrance(State, resting, _settings) is null)
             Ask(resting, 0);
     }
 
     public void SetRestart(VmId id, RestartPolicy restart)
     {
         if (State.Resting.ContainsKey(id) || State.Vms.GetValueOrDefault(id)?.Spec is not null)
-            Record(new RestartSet(_world.Now, id, restart), AwaitReturns);
+            Record(new RestartSet(_world.Wall, id, restart), AwaitReturns);
     }
 
     /// <summary>What ran before the host restarted can't run now: that is written before anything else is looked at.</summary>
@@ -39,7 +40,7 @@ internal sealed partial class Daemon
             if (vm.Handle.BootId == _world.BootId)
                 Spawn(id);
             else
-                Enqueue(() => Record(HostEnds.EndOf(State.Vms[id], EndCause.HostRestarted, "the host has restarted", _settings.Returns, _world.Now), () => Release(id)));
+                Enqueue(() => Record(HostEnds.EndOf(State.Vms[id], EndCause.HostRestarted, "the host has restarted", _settings.Returns, _world.Clocks), () => Release(id)));
         }
 
         Enqueue(AwaitReturns);
@@ -47,8 +48,8 @@ internal sealed partial class Daemon
 
     private void AwaitReturns()
     {
-        foreach (var at in State.Resting.Values.Select(vm => vm.ReturnAt).OfType<DateTimeOffset>().Distinct())
-            _world.Agenda.At(at, () => Enqueue(ReturnThoseDue));
+        foreach (var at in State.Resting.Values.Select(vm => vm.ReturnAt).OfType<Moment>().Distinct())
+            _world.Agenda.In(at - _world.Now, () => Enqueue(ReturnThoseDue));
     }
 
     /// <summary>One after the other, each an event.</summary>
@@ -63,7 +64,7 @@ internal sealed partial class Daemon
         if (!State.Resting.TryGetValue(id, out var resting) || !(resting.ReturnAt <= _world.Now))
             return;
         if (HostEnds.Hindrance(State, resting, _settings) is { } hindrance)
-            Record(HostEnds.Hindered(resting, hindrance, _settings.Returns, _world.Now), AwaitReturns);
+            Record(HostEnds.Hindered(resting, hindrance, _settings.Returns, _world.Clocks), AwaitReturns);
         else
             Ask(resting, resting.Tries);
     }
@@ -71,7 +72,7 @@ internal sealed partial class Daemon
     private void Ask(RestingVm resting, int tries)
     {
         var deadline = _world.Now + _settings.Returns.Deadline;
-        Record(HostEnds.Again(State, resting, 0, tries, deadline, _world.Now), () =>
+        Record(HostEnds.Again(State, resting, 0, tries, deadline, _world.Clocks), () =>
         {
             Deadline(resting.Spec.Id, deadline);
             QueuePlan();

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Prediction;
 using Dmm.Actors.Vms;
+using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Arbitration;
 using Dmm.Core.Demand;
@@ -26,11 +27,12 @@ internal sealed partial class Daemon
     private readonly SortedDictionary<VmId, Line> _toVm = [];
     private readonly SortedDictionary<VmId, Told> _told = [];
     private readonly Arbiter _arbiter;
-    private readonly SortedDictionary<VmId, DemandModel> _models = [];
+    private readonly DemandModels _models = new(new());
     private readonly SortedDictionary<VmId, Mover> _movers = [];
     private ImmutableDictionary<VmId, VmProtocol.Report> _reports = ImmutableDictionary<VmId, VmProtocol.Report>.Empty;
     private ImmutableDictionary<VmId, Forecast> _forecasts = ImmutableDictionary<VmId, Forecast>.Empty;
     private ImmutableArray<Wait> _waits = [];
+    private readonly HashSet<VmId> _heardOf = [];
     private Operations _operations = new();
     private long _tellings;
     private bool _tick;
@@ -43,8 +45,10 @@ internal sealed partial class Daemon
     {
         (_world, _settings) = (world, settings);
         _arbiter = new(settings.UtilityWeight);
-        State = world.Journal.Replay(new Ledger(settings.Memory, settings.Reserve));
+        State = world.Journal.Replay(new Ledger(settings.Memory, settings.Reserve), world.Clocks);
         EndThoseOfAnotherBoot();
+        // Before the first look nothing is promised.
+        State = State with { Ledger = State.Ledger.See(Seen(), _heardOf) };
         foreach (var (vm, admission) in State.Admissions)
         {
             if (admission.State == AdmissionState.Launching)
@@ -66,7 +70,7 @@ internal sealed partial class Daemon
     public IReadOnlyDictionary<VmId, VmShell> Shells => _shells;
 
     /// <summary>When a promise was last changed.</summary>
-    public DateTimeOffset ChangedAt { get; private set; }
+    public Moment ChangedAt { get; private set; }
 
     public bool Quiet => _mailbox.Count == 0 && !_persisting;
 
@@ -114,13 +118,32 @@ internal sealed partial class Daemon
             return;
         var before = State.Ledger;
         var overhead = MemorySize.Max(vm.Overhead, report.Cost?.Overhead ?? MemorySize.Zero);
-        State = State with { Ledger = before.Observe(report.Vm, standing.Actual, overhead) };
-        if (State.Ledger.Claims[report.Vm] != before.Claims[report.Vm] || report.Phase != phase || (vm.Promise.Target < vm.Promise.Granted && standing.Target == vm.Promise.Target))
+        State = State with { Ledger = before.Observe(report.Vm, standing.Actual, overhead, report.Resident, looks: true) };
+        if (report.Resident is not null)
+            _heardOf.Add(report.Vm);
+        if (State.Ledger.Claims[report.Vm].Differs(before.Claims[report.Vm]) || report.Phase != phase || (vm.Promise.Target < vm.Promise.Granted && standing.Target == vm.Promise.Target))
             QueuePlan();
         _movers[report.Vm] = _movers.GetValueOrDefault(report.Vm, new()).Observe(standing.Actual, vm.Promise.Target, report.Phase, _world.Now);
         LookAtDeficit();
         if (vm.BootedAt is null && HostEnds.HasBooted(vm, report))
-            Record(new VmBooted(_world.Now, report.Vm), () => { });
+            Record(new VmBooted(_world.Wall, report.Vm), () => { });
+        else if (HostEnds.Moved(vm, report, _world.Wall) is { } moved)
+            Record(moved, () => { });
+    }
+
+    /// <summary>What the processes of VMs hold at this moment, as far as they can be looked at.</summary>
+    private Dictionary<VmId, MemorySize> Seen() => _world.Processes.Values
+        .Where(p => p.Running && State.Vms.TryGetValue(p.Id, out var vm) && vm.Handle.SameProcess(p.Handle) && !_world.Befalls(Fault.ProcessHidden, 20))
+        .ToDictionary(p => p.Id, p => p.Resident);
+
+    private void See(Dictionary<VmId, MemorySize> seen)
+    {
+        var before = State.Ledger.Claimed;
+        State = State with { Ledger = State.Ledger.See(seen, _heardOf) };
+        _heardOf.Clear();
+        if (State.Ledger.Claimed != before)
+            QueuePlan();
+        LookAtDeficit();
     }
 
     /// <summary>The host has become smaller, or larger again.</summary>
@@ -133,12 +156,13 @@ internal sealed partial class Daemon
     }
 
     /// <summary>The predictor's part: a sample becomes a forecast, at once under pressure.</summary>
-    public void Sampled(VmId id, GuestSample sample, VmSizes sizes)
+    public void Sampled(VmId id, GuestSample sample, VmSizes sizes, MemorySize? most)
     {
-        if (!_models.TryGetValue(id, out var model))
-            _models[id] = model = new(id, new());
-        var forecast = model.Take(sample, sizes);
-        if (forecast.Urgent)
+        var taken = _models.Take(id, sample, sizes, _world.Wall, most);
+        // A daemon would lose that model alone; but no sample may make one fail.
+        if (taken.Fault is { } fault)
+            throw new ViolationException("a model failed", $"of {id}: {fault}");
+        if (taken.Forecast is { Urgent: true } forecast)
             Receive(id, () => Forecast(new([forecast], Tick: false)));
     }
 
@@ -146,8 +170,10 @@ internal sealed partial class Daemon
     {
         if (!Alive)
             return;
-        ImmutableArray<Forecast> all = [.. _models.Values.Select(m => m.Current).OfType<Forecast>()];
+        var all = _models.Current;
         Enqueue(LookForThoseLetGo);
+        var seen = Seen();
+        _world.Agenda.In(_world.Delay(Fault.MessageLate), () => Enqueue(() => See(seen)));
         Enqueue(() => Forecast(new(all, Tick: true)));
         Tick();
     });
@@ -179,12 +205,12 @@ internal sealed partial class Daemon
         _planQueued = false;
         if (StepAdmissions())
             return;
-        (var changes, _waits) = HostPlanner.Next(State, _reports, _forecasts, _told, _settings, _arbiter, _tick);
+        (var changes, _waits) = HostPlanner.Next(State, _reports, _forecasts, _told, _settings, _arbiter, _tick, _world.Now);
         _tick = false;
         if (changes.IsEmpty)
             TellTargets();
         else
-            Record(new PromisesChanged(_world.Now, changes), TellTargets);
+            Record(new PromisesChanged(_world.Wall, changes), TellTargets);
     }
 
     private void TellTargets()
@@ -214,7 +240,7 @@ internal sealed partial class Daemon
         _forecasts = _forecasts.Remove(id);
         _told.Remove(id);
         _movers.Remove(id);
-        _models.Remove(id);
+        _models.Forget(id);
         if (_shells.Remove(id, out var shell))
             shell.End();
         QueuePlan();
@@ -251,6 +277,7 @@ internal sealed partial class Daemon
         if (_persisting)
             throw new ViolationException("one event after the other", $"{e.GetType().Name} is decided while another is being written");
         _persisting = true;
+        var now = new Clocks(_world.Now, e.At);
         Checks.Decided(this, e);
         _world.Agenda.In(_world.WriteTime(), () =>
         {
@@ -262,7 +289,7 @@ internal sealed partial class Daemon
                 return;
             }
 
-            _world.Journal.Append(e);
+            _world.Journal.Append(e, now);
             _world.Written(e);
             if (_world.Befalls(Fault.CrashAfterWrite, 300))
             {
@@ -273,24 +300,24 @@ internal sealed partial class Daemon
             _world.Agenda.In(TimeSpan.FromMicroseconds(50), () =>
             {
                 if (Alive)
-                    Persisted(e, then);
+                    Persisted(e, now, then);
             });
         });
     }
 
-    private void Persisted(IHostEvent e, Action then)
+    private void Persisted(IHostEvent e, Clocks now, Action then)
     {
-        State = State.Apply(e);
+        State = State.Apply(e, now);
         _persisting = false;
         if (e is PromisesChanged)
-            ChangedAt = _world.Now;
+            ChangedAt = _world.Agenda.Now;
         _world.Log.Note($"{Describe(e)}");
         then();
         LookAtDeficit();
         if (_world.Journal.Count % SnapshotEvery == 0)
         {
             // It is saved while the journal goes on.
-            var (condensed, count) = (State.Condense(_world.Now), _world.Journal.Count);
+            var (condensed, count) = (State.Condense(_world.Clocks), _world.Journal.Count);
             _world.Agenda.In(_world.WriteTime(), () =>
             {
                 if (Alive)
@@ -313,7 +340,7 @@ internal sealed partial class Daemon
         AdmissionEnded a => $"{a.Vm} not created: {a.End}, {a.Why}",
         VmAdopted a => $"{a.Handle.Id} adopted with {a.Granted}",
         VmEnded d => $"{d.Vm} ended: {d.Why}",
-        VmRested r => $"{r.Spec.Id} rests, {r.Cause}: {r.Why}; {(r.ReturnAt is { } at ? $"returns at {at:mm:ss.fff}" : "stays so")}",
+        VmRested r => $"{r.Spec.Id} rests, {r.Cause}: {r.Why}; {(r.ReturnAt is { } at ? $"returns in {(at - r.At).TotalSeconds} s" : "stays so")}",
         VmForgotten f => $"{f.Vm} forgotten",
         LetGoEnded g => $"{g.Vm}, which was let go of, is gone",
         _ => e.ToString() ?? "",

@@ -1,4 +1,5 @@
 using Dmm.Core.Hypervisors;
+using Dmm.Core.Vms;
 
 namespace Dmm.Lab.Core;
 
@@ -10,7 +11,16 @@ internal sealed class DriverConnection(World world, SimulatedProcess vm, VmShell
 {
     private readonly Line _facts = new(world.Agenda);
 
+    /// <summary>A hypervisor does not tell what its balloon was asked for: who is connected anew knows it when it has asked.</summary>
+    private bool _balloonTold;
+
     public bool Broken { get; private set; }
+
+    private VmSizes Sizes => _balloonTold ? vm.Guest.Sizes : vm.Guest.Sizes.WithBalloonUnsure();
+
+    public void BalloonTold() => _balloonTold = true;
+
+    public void TellSizes(bool always = false) => Tell(vm.Sizes with { Value = Sizes }, always);
 
     /// <param name="always">The first facts of a connection are never lost.</param>
     public void Tell(VmObservation fact, bool always = false)
@@ -27,7 +37,7 @@ internal sealed class DriverConnection(World world, SimulatedProcess vm, VmShell
     /// <summary>A call is through: the sizes that were read for it are told, then this.</summary>
     public void Answer(Action answered)
     {
-        Tell(new VmObservation.Sizes(vm.Guest.Sizes), always: true);
+        TellSizes(always: true);
         _facts.Send(world.Delay(Fault.MessageLate), answered);
     }
 

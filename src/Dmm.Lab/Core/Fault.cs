@@ -10,6 +10,7 @@ internal enum Fault
     Stubborn,
     StopsHalfway,
     StopsAtFloor,
+    KeepsSome,
     IgnoresPlug,
     RefusesAbove,
     GrowsByItself,
@@ -26,6 +27,12 @@ internal enum Fault
 
     /// <summary>The host restarts, and the daemon with it: no VM runs any more.</summary>
     HostRestarts,
+
+    /// <summary>Somebody stops a guest, and lets it go on later.</summary>
+    Pauses,
+
+    /// <summary>A guest is handed over to another process; what is left of it ends, or the migration is given up.</summary>
+    Migrates,
 
     /// <summary>A guest starts anew in its process.</summary>
     ComesBack,
@@ -80,6 +87,15 @@ internal enum Fault
 
     /// <summary>The host has less memory, while a daemon lives or when one starts anew.</summary>
     HostShrinks,
+
+    /// <summary>A VM's process keeps what its guest gives, all of it or a part, for a while.</summary>
+    KeepsMemory,
+
+    /// <summary>A VM's process can't be looked at for a moment.</summary>
+    ProcessHidden,
+
+    /// <summary>The host's time of day is set, by seconds to a day, forward or back, whether a daemon lives or not.</summary>
+    ClockSteps,
 }
 
 internal static class Faults

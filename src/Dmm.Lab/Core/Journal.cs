@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Dmm.Actors.Hosts;
+using Dmm.Core;
 using Dmm.Core.Memory;
 
 namespace Dmm.Lab.Core;
@@ -17,11 +18,12 @@ internal sealed class Journal
     /// <summary>The fold of all events that were ever written: what was promised, with no regard to what the host has.</summary>
     public HostState Truth { get; private set; } = new(new Ledger(Boundless, MemorySize.Zero));
 
-    public void Append(IHostEvent e)
+    /// <param name="made">The clocks as of when it was decided.</param>
+    public void Append(IHostEvent e, Clocks made)
     {
         _events.Add(e);
         Count++;
-        Truth = Truth.Apply(e);
+        Truth = Truth.Apply(e, made);
     }
 
     /// <summary>Keeps <paramref name="condensed"/> in place of the events up to <paramref name="count"/>.</summary>
@@ -31,13 +33,13 @@ internal sealed class Journal
         _events.RemoveRange(0, _events.Count - (int)(Count - count));
     }
 
-    public HostState Replay(Ledger empty)
+    public HostState Replay(Ledger empty, Clocks now)
     {
         var state = new HostState(empty);
         foreach (var e in _snapshot)
-            state = state.Apply(e);
+            state = state.Apply(e, now);
         foreach (var e in _events)
-            state = state.Apply(e);
+            state = state.Apply(e, now);
         return state;
     }
 }

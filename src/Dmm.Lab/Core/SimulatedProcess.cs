@@ -1,3 +1,4 @@
+using Dmm.Core;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
@@ -12,19 +13,24 @@ internal sealed class SimulatedProcess
     /// <summary>How fast programs of a guest take what they want.</summary>
     private static readonly MemorySize TakeRate = MemorySize.FromMiB(200);
 
-    private DateTimeOffset _movedAt;
+    private Moment _movedAt;
 
-    public SimulatedProcess(VmId id, MemorySize boot, MemorySize pluggableMax, SimulationSettings settings, ulong seed, DateTimeOffset now, int pid, string bootId)
+    public SimulatedProcess(
+        VmId id, MemorySize boot, IReadOnlyList<MemorySize> devices, SimulationSettings settings, ulong seed, Moment now, int pid,
+        string bootId)
     {
         Id = id;
-        Guest = new(boot, settings, seed) { Used = MemorySize.FromMiB(16) };
+        Guest = new(boot, settings, seed) { Used = MemorySize.FromMiB(16), Devices = [] };
+        foreach (var part in devices)
+            Guest.AddDevice(part);
+        var pluggableMax = devices.Aggregate(MemorySize.Zero, (sum, part) => sum + part);
         Handle = new(id, "simulation", boot, "", pid, PidStart: 0, bootId, Owned: true);
         Capabilities = new(Balloon: true, pluggableMax, SimulatedGuest.Block, [])
         {
             ExtendableTo = pluggableMax.Scale(2),
             RescueSize = SimulatedGuest.RescueDimm,
         };
-        Cost = settings.Overhead;
+        Cost = Expected = settings.Overhead;
         _movedAt = SampledAt = BusyUntil = now;
     }
 
@@ -49,13 +55,25 @@ internal sealed class SimulatedProcess
     /// <summary>What it costs the host beside its memory.</summary>
     public MemorySize Cost { get; set; }
 
+    /// <summary>What it was expected to cost.</summary>
+    public MemorySize Expected { get; }
+
+    /// <summary>When <see cref="Cost"/> changed last.</summary>
+    public Moment CostAt { get; set; }
+
+    /// <summary>What its process holds of the host.</summary>
+    public MemorySize Resident => Guest.OnHost + Cost;
+
+    /// <summary>What a driver reads: the sizes, and behind them what the process holds.</summary>
+    public VmObservation.Sizes Sizes => new(Guest.Sizes) { Resident = Resident };
+
     /// <summary>What its programs would like to hold.</summary>
     public MemorySize Wish { get; set; }
 
     /// <summary>A call to its hypervisor may be carried out until then: nobody is connected anew before.</summary>
-    public DateTimeOffset BusyUntil { get; set; }
+    public Moment BusyUntil { get; set; }
 
-    public DateTimeOffset SampledAt { get; set; }
+    public Moment SampledAt { get; set; }
 
     /// <summary>Who hears of it now.</summary>
     public DriverConnection? Connection { get; set; }
@@ -64,7 +82,7 @@ internal sealed class SimulatedProcess
     public bool Disturbed { get; set; }
 
     /// <summary>When it was last seen to be too large.</summary>
-    public DateTimeOffset DisturbedAt { get; set; }
+    public Moment DisturbedAt { get; set; }
 
     /// <summary>The most that it can become from what its devices were told.</summary>
     public MemorySize Ceiling
@@ -72,15 +90,26 @@ internal sealed class SimulatedProcess
         get
         {
             var sizes = Guest.Sizes;
-            return (sizes.Base + MemorySize.Max(sizes.Plugged, sizes.PluggedTarget)).MinusOrZero(MemorySize.Min(Guest.Ballooned, sizes.BalloonedTarget));
+            return (sizes.Base + sizes.PluggedMost).MinusOrZero(MemorySize.Min(Guest.Ballooned, sizes.BalloonedTarget));
         }
     }
 
+    /// <summary>A further device, so that so much can be plugged.</summary>
+    public void Extend(MemorySize pluggableMax)
+    {
+        if (pluggableMax <= Capabilities.PluggableMax)
+            return;
+        Guest.AddDevice(pluggableMax - Capabilities.PluggableMax);
+        Capabilities = Capabilities with { PluggableMax = pluggableMax };
+    }
+
     /// <summary>Lets time go by in the guest. Returns whether a size moved.</summary>
-    public bool Move(DateTimeOffset now)
+    public bool Move(Moment now)
     {
         var elapsed = now - _movedAt;
         _movedAt = now;
+        if (Guest.RunState != VmRunState.Running)
+            return false;
         var moved = Guest.Advance(elapsed);
         Guest.Used = Guest.Used > Wish
             ? Wish

@@ -1,3 +1,4 @@
+using Dmm.Core;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
@@ -17,7 +18,7 @@ internal sealed class Stillness(World world)
 
     private readonly Dictionary<VmId, Stand> _stands = [];
 
-    private sealed record Stand(VmSizes Sizes, MemorySize? Target, VmShell Shell, DateTimeOffset Since);
+    private sealed record Stand(VmSizes Sizes, MemorySize? Target, VmShell Shell, Moment Since);
 
     /// <summary>Whenever the VM's guest has had its turn.</summary>
     public void Look(SimulatedProcess vm)
@@ -29,18 +30,18 @@ internal sealed class Stillness(World world)
             return;
         }
 
-        var now = new Stand(vm.Guest.Sizes, shell.Memory.Target, shell, world.Now);
+        var now = new Stand(vm.Guest.Sizes, shell.Memory.Target, shell, world.Agenda.Now);
         var last = _stands.GetValueOrDefault(vm.Id);
         if (last is null || last with { Since = now.Since } != now)
             _stands[vm.Id] = now;
         else if (now.Since - last.Since > Within)
-            throw new ViolationException("a standstill", $"{vm.Id} stands at {vm.Guest.Held} since {last.Since:mm:ss.fff}, {shell.Memory.Phase} towards {now.Target}, {vm.Guest.Available} available");
+            throw new ViolationException("a standstill", $"{vm.Id} stands at {vm.Guest.Held} since {last.Since}, {shell.Memory.Phase} towards {now.Target}, {vm.Guest.Available} available");
     }
 
     private static bool CouldMove(SimulatedProcess vm, VmShell shell)
     {
         var memory = shell.Memory;
-        if (vm.Disturbed || vm.Guest.Temper != GuestTemper.Ideal || memory.Target is not { } target || memory.Sizes is null
+        if (vm.Disturbed || vm.Guest.RunState != VmRunState.Running || vm.Guest.Temper != GuestTemper.Ideal || memory.Target is not { } target || memory.Sizes is null
             || memory.Phase is not (VmPhase.Growing or VmPhase.Shrinking or VmPhase.Stuck or VmPhase.Uncooperative))
             return false;
         var reachable = Ladder.Reachable(memory, target);

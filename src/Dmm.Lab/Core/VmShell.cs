@@ -37,12 +37,13 @@ internal sealed class VmShell
     private bool _calling;
     private bool _stopping;
     private HostCost? _cost;
+    private MemorySize? _resident;
     private GuestSample? _sample;
 
     public VmShell(World world, Daemon host, VmId id)
     {
         (_world, _host, _id) = (world, host, id);
-        _memory = new() { Profile = Settings.Profile, StartedAt = world.Now };
+        _memory = new() { Profile = Settings.Profile };
         ToHost(() => host.Started(id));
     }
 
@@ -104,13 +105,17 @@ internal sealed class VmShell
         switch (fact)
         {
             case VmObservation.Sizes sizes:
+                _resident = sizes.Resident ?? _resident;
                 Feed(new VmCommand.ObserveSizes(sizes.Value));
                 break;
             case VmObservation.Sample sample:
                 _sample = sample.Value;
                 if (_memory.Sizes is { } known)
-                    _host.Sampled(_id, sample.Value, known);
+                    _host.Sampled(_id, sample.Value, known, _memory.Possible);
                 Feed(new VmCommand.ObserveSample(sample.Value));
+                break;
+            case VmObservation.RunState run:
+                Feed(new VmCommand.ObserveRunState(run.Value, run.Why), alwaysReport: true);
                 break;
             case VmObservation.Hello hello:
                 Feed(new VmCommand.ObserveHello(hello.Value), alwaysReport: true);
@@ -138,7 +143,7 @@ internal sealed class VmShell
     {
         var number = ++_connection;
         var process = _world.ProcessOf(_id);
-        var when = process is null || process.BusyUntil < _world.Now ? _world.Now : process.BusyUntil;
+        var when = process is null || process.BusyUntil < _world.Agenda.Now ? _world.Agenda.Now : process.BusyUntil;
         _world.Agenda.At(when + _world.CallTime(), () =>
         {
             if (!Lives || number != _connection)
@@ -156,7 +161,8 @@ internal sealed class VmShell
     {
         process.Connection?.Close();
         process.Connection = new(_world, process, this, number);
-        process.Connection.Tell(new VmObservation.Sizes(process.Guest.Sizes), always: true);
+        process.Connection.TellSizes(always: true);
+        process.Connection.Tell(new VmObservation.RunState(process.Guest.RunState, $"it is {process.Guest.RunState}"));
         if (process.Hello is { } hello)
             process.Connection.Tell(new VmObservation.Hello(hello));
         process.Connection.Ready(() =>
@@ -229,6 +235,8 @@ internal sealed class VmShell
     private void Call(DriverCall call, MemorySize size)
     {
         _world.Log.Note($"{_id} decides {call} {size}, as it sees {_memory.Sizes?.Actual}, target {_memory.Target}{(_memory.Urgent ? ", urgent" : "")}, available {_memory.Available}");
+        if (call is DriverCall.Balloon or DriverCall.Plug)
+            _world.Rest.Asked(_id);
         _calls.RemoveAll(c => c.Call == call);
         _calls.Add((call, size));
         CallNext();
@@ -257,7 +265,7 @@ internal sealed class VmShell
         var fails = _world.Befalls(Fault.CallFails, 100);
         var refused = call >= DriverCall.Rescue && _world.Befalls(Fault.AdditionRefused, 3);
         var carriedOut = !refused && (!fails || _world.Chance.OneIn(2));
-        var done = _world.Now + _world.CallTime();
+        var done = _world.Agenda.Now + _world.CallTime();
         vm.BusyUntil = done > vm.BusyUntil ? done : vm.BusyUntil;
         _world.Agenda.At(done, () =>
         {
@@ -298,8 +306,11 @@ internal sealed class VmShell
             Most = _memory.Target is null ? null : Ladder.Reachable(_memory, _memory.Max),
             Sample = _sample,
             Cost = _cost,
+            Resident = _resident,
             Stopping = _stopping,
+            RunState = _memory.RunState,
         };
+        _resident = null;
         ToHost(() => _host.Reported(report));
     }
 
@@ -317,6 +328,8 @@ internal sealed class VmShell
 
     private void Ended(string why, EndCause cause)
     {
+        if (_memory.RunState.MayRunElsewhere())
+            cause = EndCause.MigratedAway;
         LetGo();
         Feed(new VmCommand.Finish(why));
         ToHost(() => _host.Ended(_id, why, cause));

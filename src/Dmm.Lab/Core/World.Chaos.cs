@@ -1,3 +1,4 @@
+using Dmm.Core;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
@@ -16,27 +17,28 @@ internal sealed partial class World
 
     private static readonly Fault[] Strokes =
     [
-        Fault.Slow, Fault.Stubborn, Fault.StopsHalfway, Fault.StopsAtFloor, Fault.IgnoresPlug, Fault.RefusesAbove, Fault.GrowsByItself,
-        Fault.Forgets, Fault.LiesAboutUse, Fault.LiesAboutBalloon, Fault.Floods, Fault.Dies, Fault.PowersDown, Fault.HostRestarts, Fault.ComesBack, Fault.OperatorsHand,
-        Fault.ConnectionLost, Fault.CostsMore, Fault.Crash, Fault.HostShrinks,
+        Fault.Slow, Fault.Stubborn, Fault.StopsHalfway, Fault.StopsAtFloor, Fault.KeepsSome, Fault.IgnoresPlug, Fault.RefusesAbove,
+        Fault.GrowsByItself, Fault.Forgets, Fault.LiesAboutUse, Fault.LiesAboutBalloon, Fault.Floods, Fault.Dies, Fault.PowersDown,
+        Fault.HostRestarts, Fault.Pauses, Fault.Migrates, Fault.ComesBack, Fault.OperatorsHand,
+        Fault.ConnectionLost, Fault.CostsMore, Fault.Crash, Fault.HostShrinks, Fault.KeepsMemory,
     ];
 
     /// <summary>Who finds no room for so long once the world behaves is to stay stopped: it would be tried again for ever.</summary>
     private static readonly TimeSpan ReturnsWithin = TimeSpan.FromMinutes(2);
 
-    private DateTimeOffset _phaseEnds;
+    private Moment _phaseEnds;
 
     private void Turmoil()
     {
         Calm = false;
-        _phaseEnds = Now + TimeSpan.FromSeconds(Chance.Between(10, 120));
-        Log.Note($"until {_phaseEnds:mm:ss} anything may happen");
+        _phaseEnds = Agenda.Now + TimeSpan.FromSeconds(Chance.Between(10, 120));
+        Log.Note($"until {_phaseEnds} anything may happen");
         Agenda.In(TimeSpan.Zero, Next);
     }
 
     private void Next()
     {
-        if (Now >= _phaseEnds)
+        if (Agenda.Now >= _phaseEnds)
         {
             BeginCalm();
             return;
@@ -55,13 +57,18 @@ internal sealed partial class World
     private void BeginCalm()
     {
         Calm = true;
-        _phaseEnds = Now + SettlesWithin;
+        _phaseEnds = Agenda.Now + SettlesWithin;
         Log.Note($"from here on the world behaves");
         _daemon?.Follow(_memory);
         foreach (var vm in _processes.Values)
         {
-            vm.Guest.Temper = GuestTemper.Ideal;
-            vm.Cost = _guests.Overhead;
+            // What a kernel has put somewhere stays there.
+            vm.Guest.Temper = vm.Guest.Temper == GuestTemper.KeepsSome ? GuestTemper.KeepsSome : GuestTemper.Ideal;
+            vm.Guest.Keeps = 0;
+            (vm.Cost, vm.CostAt) = (_guests.Overhead, Agenda.Now);
+            Turn(vm, VmRunState.Running, only: VmRunState.Paused);
+            Turn(vm, VmRunState.MigratedAway, only: VmRunState.MigratingOut);
+            QuitIfAway(vm);
             vm.Wish = MemorySize.FromMiB(Chance.Between(8, 24));
         }
 
@@ -77,13 +84,14 @@ internal sealed partial class World
         {
             Settlements++;
             Log.Note($"everything is settled");
-            Turmoil();
+            // Now and then it is left so for a while: who comes to rest is to stay at rest.
+            Agenda.In(Chance.OneIn(6) ? TimeSpan.FromSeconds(40) : TimeSpan.Zero, Turmoil);
         }
         else
         {
-            if (Now > _phaseEnds)
+            if (Agenda.Now > _phaseEnds)
                 Checks.NotSettled();
-            if (_daemon is { } daemon && Now > _phaseEnds - SettlesWithin + ReturnsWithin)
+            if (_daemon is { } daemon && Agenda.Now > _phaseEnds - SettlesWithin + ReturnsWithin)
                 StopReturning(daemon);
             AwaitLater();
         }
@@ -96,7 +104,24 @@ internal sealed partial class World
             daemon.Enqueue(() => daemon.Stop(id));
     }
 
-    private void Disturb(SimulatedProcess vm) => (vm.Disturbed, vm.DisturbedAt) = (true, Now);
+    /// <summary>The guest stops, goes on, or is handed over.</summary>
+    /// <param name="only">Nothing is done unless it is that; otherwise, unless it runs.</param>
+    private void Turn(SimulatedProcess vm, VmRunState state, VmRunState only = VmRunState.Running)
+    {
+        if (!vm.Running || vm.Guest.RunState != only)
+            return;
+        vm.Guest.RunState = state;
+        Log.Note($"{vm.Id} is {state}");
+        vm.Connection?.Tell(new VmObservation.RunState(state, $"it is {state}"));
+    }
+
+    private void QuitIfAway(SimulatedProcess vm)
+    {
+        if (vm.Running && vm.Guest.RunState == VmRunState.MigratedAway)
+            EndProcess(vm, "it was told to quit", cause: EndCause.PoweredDown);
+    }
+
+    private void Disturb(SimulatedProcess vm) => (vm.Disturbed, vm.DisturbedAt) = (true, Agenda.Now);
 
     private SimulatedProcess? AnyProcess()
     {
@@ -234,8 +259,24 @@ internal sealed partial class World
         var (ceiling, min) = (sizes.Ceiling, MemorySize.FromMiB(128));
         var max = MemorySize.Max(ceiling, MemorySize.FromMiB(1024));
         Log.Note($"operator: {process.Id} is to be governed, with {ceiling}");
-        daemon.Enqueue(() => daemon.Adopt(process.Handle, new(min, max), ceiling, _guests.Overhead));
+        var resident = process.Resident;
+        daemon.Enqueue(() => daemon.Adopt(process.Handle, new(min, max), ceiling, _guests.Overhead, resident));
     }
+
+    /// <summary>From a second to a day, the small as often as the large.</summary>
+    private void ClocksStep() => Agenda.In(TimeSpan.FromSeconds(_clocks.Between(5, 60)), () =>
+    {
+        if (!Calm && _allowed[(int)Fault.ClockSteps])
+        {
+            var by = TimeSpan.FromSeconds(Math.Pow(10, _clocks.Between(0, 49) / 10.0)) * (_clocks.OneIn(2) ? -1 : 1);
+            _off += by;
+            ClockStepped = true;
+            Befallen.Add(Fault.ClockSteps);
+            Log.Note($"the host's clock is set by {by.TotalSeconds:0.0} s, and is off by {_off.TotalSeconds:0.0} s");
+        }
+
+        ClocksStep();
+    });
 
     private void Strike()
     {
@@ -260,20 +301,36 @@ internal sealed partial class World
                 if (chance.OneIn(8))
                     Reboot();
                 return;
+            case Fault.Pauses:
+                Turn(vm, VmRunState.Paused);
+                Agenda.In(TimeSpan.FromMilliseconds(chance.Between(50, 60_000)), () => Turn(vm, VmRunState.Running, only: VmRunState.Paused));
+                return;
+            case Fault.Migrates:
+                Turn(vm, VmRunState.MigratingOut);
+                var givenUp = chance.OneIn(3);
+                Agenda.In(TimeSpan.FromMilliseconds(chance.Between(10, 3_000)), () => Turn(
+                    vm, givenUp ? VmRunState.Running : VmRunState.MigratedAway, only: VmRunState.MigratingOut));
+                if (!givenUp)
+                    Agenda.In(TimeSpan.FromMilliseconds(chance.Between(3_000, 60_000)), () => QuitIfAway(vm));
+                return;
             case Fault.ComesBack:
                 vm.Guest.Reboot();
                 Disturb(vm);
                 break;
             case Fault.OperatorsHand:
-                vm.Guest.AskPlugged(MemorySize.Min(MemorySize.FromMiB(chance.Between(0, 1000)), vm.Capabilities.PluggableMax).RoundDown(SimulatedGuest.Block));
+                vm.Guest.AskDevices(
+                    [.. vm.Guest.Devices.Select(d => MemorySize.Min(MemorySize.FromMiB(chance.Between(0, 1000)), d.Max).RoundDown(d.Block))]);
                 vm.Guest.AskBallooned(MemorySize.Min(MemorySize.FromMiB(chance.Between(0, 300)), vm.Guest.Base));
                 Disturb(vm);
                 break;
             case Fault.ConnectionLost:
                 vm.Connection?.TellLast(new VmObservation.ConnectionLost("the socket closed"));
                 break;
+            case Fault.KeepsMemory:
+                vm.Guest.Keeps = chance.Of<double>([0, 0.3, 1, 1]);
+                break;
             case Fault.CostsMore:
-                vm.Cost = _guests.Overhead + MemorySize.FromMiB(chance.Between(0, 64));
+                (vm.Cost, vm.CostAt) = (_guests.Overhead + MemorySize.FromMiB(chance.Between(0, 64)), Agenda.Now);
                 break;
             case Fault.Crash:
                 Crash("for no reason");

@@ -48,6 +48,7 @@ internal sealed partial class World
         {
             case DriverCall.Balloon:
                 vm.Guest.AskBallooned(MemorySize.Min(size, vm.Guest.Base));
+                vm.Connection?.BalloonTold();
                 break;
             case DriverCall.Plug:
                 vm.Guest.AskPlugged(MemorySize.Min(size, vm.Capabilities.PluggableMax));
@@ -56,7 +57,7 @@ internal sealed partial class World
                 vm.Guest.Rescue();
                 break;
             case DriverCall.Extend:
-                vm.Capabilities = vm.Capabilities with { PluggableMax = MemorySize.Max(size, vm.Capabilities.PluggableMax) };
+                vm.Extend(size);
                 vm.Connection?.Tell(new VmObservation.Able(vm.Capabilities), always: true);
                 break;
         }
@@ -90,11 +91,26 @@ internal sealed partial class World
         var agent = !Chance.OneIn(4);
         if (ProcessOf(id) is { Running: true })
             throw new ViolationException("two processes", $"one of {id} runs, and another is started");
-        var process = new SimulatedProcess(id, boot, pluggable, _guests, Chance.Next(), Now, ++_pid, BootId) { HasAgent = agent };
+        var process = new SimulatedProcess(id, boot, DevicesFor(pluggable), _guests, Chance.Next(), Agenda.Now, ++_pid, BootId) { HasAgent = agent };
         _processes[id] = process;
         Log.Note($"a process for {id} starts with {boot}, can be plugged {pluggable}");
         Live(process);
         return process;
+    }
+
+    /// <summary>One device, or up to three that are this much together.</summary>
+    private List<MemorySize> DevicesFor(MemorySize pluggable)
+    {
+        var parts = new List<MemorySize>();
+        for (var more = Chance.Below(3); more > 0 && pluggable > SimulatedGuest.Block; more--)
+        {
+            var part = pluggable.Scale(Chance.Between(10, 70) / 100.0).RoundUp(SimulatedGuest.Block);
+            parts.Add(part);
+            pluggable -= part;
+        }
+
+        parts.Add(pluggable);
+        return parts;
     }
 
     /// <summary>A guest moves, and tells of it.</summary>
@@ -103,22 +119,25 @@ internal sealed partial class World
         if (!vm.Running)
             return;
         var before = vm.Guest.Sizes;
-        var moved = vm.Move(Now);
+        var moved = vm.Move(Agenda.Now);
         if (moved)
             Log.Note($"{vm.Id} moves: {Describe(vm)}");
         if (vm.Disturbed)
             Checks.Calmed(vm);
         _stillness.Look(vm);
+        Rest.Look(vm);
         if (vm.Connection is { } connection)
         {
             var repeats = Math.Min(5, vm.Guest.Repeats);
             // What was not told is told by the next look.
             for (var i = 0; i < repeats && (moved || Chance.OneIn(8)); i++)
-                connection.Tell(new VmObservation.Sizes(vm.Guest.Sizes));
+                connection.TellSizes();
             var low = vm.Guest.Available < LowMemory;
-            if (low || repeats > 1 || Now - vm.SampledAt >= TimeSpan.FromSeconds(1))
+            if (vm.Guest.RunState != VmRunState.Running)
+                vm.SampledAt = Agenda.Now;
+            else if (low || repeats > 1 || Agenda.Now - vm.SampledAt >= TimeSpan.FromSeconds(1))
             {
-                vm.SampledAt = Now;
+                vm.SampledAt = Agenda.Now;
                 for (var i = 0; i < repeats; i++)
                     connection.Tell(new VmObservation.Sample(vm.Guest.Sample(Now)));
             }
@@ -127,10 +146,12 @@ internal sealed partial class World
         Live(vm);
     });
 
-    private static string Describe(SimulatedProcess vm)
+    private static string Plugged(SimulatedProcess vm) => string.Join(" + ", vm.Guest.Devices.Select(d => $"{d.Size} (→ {d.Requested})"));
+
+    public static string Describe(SimulatedProcess vm)
     {
         var s = vm.Guest.Sizes;
-        return $"{s.Base} + {s.Plugged} (→ {s.PluggedTarget}) − {s.Ballooned} (→ {s.BalloonedTarget}) = {vm.Guest.Held}, uses {vm.Guest.Used} of {vm.Wish}"
+        return $"{s.Base} + {Plugged(vm)} − {s.Ballooned} (→ {s.BalloonedTarget}) = {vm.Guest.Held}, uses {vm.Guest.Used} of {vm.Wish}"
             + (vm.Disturbed ? ", disturbed" : "");
     }
 }

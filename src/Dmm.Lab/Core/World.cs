@@ -1,4 +1,5 @@
 using Dmm.Actors.Hosts;
+using Dmm.Core;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
@@ -13,6 +14,7 @@ namespace Dmm.Lab.Core;
 /// </summary>
 internal sealed partial class World
 {
+    /// <summary>What the wall's clock shows at first.</summary>
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     /// <summary>Shorter than the settings' own, so that a history sees many of them.</summary>
@@ -34,15 +36,21 @@ internal sealed partial class World
     private readonly OperationLimits _operations;
     private readonly Stillness _stillness;
     private readonly Wishes _wishes = new();
+    private readonly Lives _lives = new();
     private readonly RequestSteps _steps = new();
+    private readonly Chance _clocks;
+    private readonly bool _oneClock;
     private readonly HashSet<(VmPhase From, VmPhase To)> _phases = [];
     private Daemon? _daemon;
+    private TimeSpan _off;
     private int _boot = 1;
 
     public World(SimulationPlan plan, HistoryLog log)
     {
         Log = log;
         Chance = new(plan.Seed);
+        // Of their own, so that a history differs by what clocks do alone. In half of them nobody sets one: there a replay must be exact.
+        (_clocks, _oneClock) = (new(~plan.Seed), plan.OneClock);
         _fate = Chance.Split();
         foreach (var fault in Faults.Without(plan.Without))
             _allowed[(int)fault] = true;
@@ -60,20 +68,34 @@ internal sealed partial class World
         };
         Checks = new(this);
         _stillness = new(this);
+        Rest = new(this);
         Log.Note($"a host of {_memory}, reserve {_reserve}, cushion {_cushion}, {_slots} VMs at most");
         StartDaemon();
         Turmoil();
+        if (_clocks.OneIn(2))
+            ClocksStep();
     }
 
-    public Agenda Agenda { get; } = new(Start);
+    public Agenda Agenda { get; } = new();
 
     public Journal Journal { get; } = new();
 
     public Checks Checks { get; }
 
+    public Rest Rest { get; }
+
     public Chance Chance { get; }
 
-    public DateTimeOffset Now => Agenda.Now;
+    /// <summary>What the host's monotonic clock shows.</summary>
+    public Moment Now => _oneClock ? Moment.Origin + (Wall - Start) : Agenda.Now;
+
+    /// <summary>What the host's time of day is.</summary>
+    public DateTimeOffset Wall => Start + (Agenda.Now - Moment.Origin) + _off;
+
+    public Clocks Clocks => new(Now, Wall);
+
+    /// <summary>The host's time of day was set in this history: what a replay makes of times in the journal can be off by that.</summary>
+    public bool ClockStepped { get; private set; }
 
     /// <summary>The daemon that lives; null between two lives.</summary>
     public Daemon? Daemon => _daemon;
@@ -153,6 +175,8 @@ internal sealed partial class World
     public void Written(IHostEvent e)
     {
         _steps.Note(e);
+        if (_lives.Note(e) is { } wrongLife)
+            throw new ViolationException("a life that may be elsewhere", wrongLife);
         if (_wishes.Note(e) is { } amiss)
             throw new ViolationException("a restart policy", amiss);
         // A VM that somebody else changed until now comes as it is.

@@ -19,10 +19,10 @@ internal sealed class HostMemory(
     private const double Rounding = 1e-6;
 
     /// <summary>
-    /// What a guest does not use is taken in stretches of so many microseconds at least: less than that above its need, it counts as at its need. Where need
-    /// falls, taking what has just become free would be a step of a byte in each microsecond.
+    /// A guest with less than this above its need counts as at its need, bytes: where need falls, taking what has just become free would be a step of a byte in each
+    /// microsecond. A size and no time: how fast a mechanism moves says nothing of what its guest uses.
     /// </summary>
-    private const double Shortest = 100;
+    private const double AtNeed = 64 << 10;
 
     private readonly List<int> _line = [];
     private long _asked;
@@ -244,7 +244,7 @@ internal sealed class HostMemory(
             end = balloon ? vm.Target : Math.Max(vm.Target, vm.Boot);
             rate = (balloon ? delays.InflateMibPerSecond : delays.UnplugMibPerSecond) * PerMicrosecond;
             var used = (long)Math.Ceiling(vm.Need);
-            if (vm.Actual - used > rate * Shortest)
+            if (vm.Actual - used > AtNeed)
                 end = Math.Max(end, used);
             else
                 rate = Math.Min(rate, delays.SwapOutMibPerSecond * PerMicrosecond);

@@ -9,8 +9,8 @@ internal static class Loss
     /// <summary>Long enough for any growth to arrive.</summary>
     private static readonly TimeSpan Ahead = TimeSpan.FromSeconds(10);
 
-    /// <summary>Memory moves at once, and need is heard at once.</summary>
-    private static readonly MechanismDelays None = new()
+    /// <summary>Memory moves at once, and need is heard at once. How fast a guest swaps out is no mechanism's doing and stays.</summary>
+    public static MechanismDelays AtOnce(MechanismDelays delays) => delays with
     {
         PlugLatencyMs = 0,
         PlugMibPerSecond = 1e9,
@@ -28,11 +28,11 @@ internal static class Loss
         var cases = new (string Ideal, TraceHost Host, MechanismDelays Delays, bool Foresees, double? Cushion)[]
         {
             ("nothing", host, delays, false, null),
-            ("delay", host, None, false, null),
+            ("delay", host, AtOnce(delays), false, null),
             ("forecast", host, delays, true, null),
             ("guarantee", hostWithoutMin, delays, false, null),
             ("cushion", host, delays, false, 0),
-            ("all", hostWithoutMin, None, true, 0),
+            ("all", hostWithoutMin, AtOnce(delays), true, 0),
         };
         var figures = new LossFigures[cases.Length + 1];
         IReadOnlyList<CauseFigures> causes = [];

@@ -1,9 +1,10 @@
 using System.Text.Json;
+using Dmm.Files;
 
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// How long each mechanism takes on real guests. The defaults are those that were measured on QEMU 7.2 (docs/lab.md has the table);
+/// How long each mechanism takes on real guests. The defaults are those that were measured on QEMU 7.2 without KVM, with guests that boot as users' do (docs/lab.md has the table);
 /// <c>--delays FILE</c> gives others, such as those that a benchmark on a machine of one's own has measured. Sizes are MiB a second, times milliseconds.
 /// </summary>
 public sealed record MechanismDelays
@@ -19,16 +20,16 @@ public sealed record MechanismDelays
 
     public double PlugLatencyMs { get; init; } = 30;
 
-    /// <summary>virtio-mem, shrinking: 4 GiB in 0.3 s.</summary>
-    public double UnplugMibPerSecond { get; init; } = 14_000;
+    /// <summary>virtio-mem, shrinking: 4 GiB in 8 to 12 s, as the guest's kernel zeroes each page that it takes out of use; 0.3 s with <c>init_on_alloc=0</c>.</summary>
+    public double UnplugMibPerSecond { get; init; } = 400;
 
     public double UnplugLatencyMs { get; init; } = 20;
 
     /// <summary>virtio-balloon, giving back to the guest: 256 MiB in 0.1 s.</summary>
     public double DeflateMibPerSecond { get; init; } = 2_500;
 
-    /// <summary>virtio-balloon, taking: 384 MiB in 0.3 s.</summary>
-    public double InflateMibPerSecond { get; init; } = 1_300;
+    /// <summary>virtio-balloon, taking: 512 MiB in 6 to 9 s, as its pages are zeroed too; 0.4 s with <c>init_on_alloc=0</c>.</summary>
+    public double InflateMibPerSecond { get; init; } = 60;
 
     public double BalloonLatencyMs { get; init; } = 10;
 
@@ -54,7 +55,7 @@ public sealed record MechanismDelays
     {
         try
         {
-            var delays = JsonSerializer.Deserialize<MechanismDelays>(File.ReadAllText(file), Json) ?? throw new JsonException("it is null");
+            var delays = JsonSerializer.Deserialize<MechanismDelays>(RegularFile.ReadText(file), Json) ?? throw new JsonException("it is null");
             return delays.Fault() is { } fault ? throw new JsonException(fault) : delays;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)

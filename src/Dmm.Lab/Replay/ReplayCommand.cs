@@ -15,6 +15,7 @@ internal static class ReplayCommand
         var holdout = new Option<string?>("--holdout") { Description = "Report on these VMs alone: a part, drawn by the seed, or names", HelpName = "PART|A,B" };
         var fit = new Option<bool>("--fit") { Description = "Choose each law's safety setting on the VMs that are not held out: least shortfall, then least slack" };
         var explain = new Option<bool>("--explain-loss") { Description = "Say where DMM's distance from perfect foresight is lost: delay, forecast, guarantee, cushion" };
+        var equal = new Option<bool>("--equal-slack") { Description = "Compare DMM with each law over its own safety setting, at no more slack than the law's" };
         var period = new Option<double?>("--period") { Description = "Seconds from plan to plan, as dmm.plan.period; peers that look less often keep their own [each law's own]", HelpName = "T" };
         period.Validators.Add(result =>
         {
@@ -22,7 +23,7 @@ internal static class ReplayCommand
                 result.AddError($"--period is '{string.Join(' ', result.Tokens)}'; it must be from 0.1 to 60 seconds");
         });
         traces.AddTo(command);
-        foreach (var option in (Option[])[period, plot, plotVms, holdout, fit, explain])
+        foreach (var option in (Option[])[period, plot, plotVms, equal, holdout, fit, explain])
             command.Options.Add(option);
         command.SetAction((parsed, cancellation) => LabCommand.Guard(parsed, screen =>
         {
@@ -31,6 +32,8 @@ internal static class ReplayCommand
             var chosen = Names(parsed.GetValue(plotVms));
             if (parsed.GetValue(fit) && parsed.GetValue(holdout) is null)
                 throw new LabException("--fit needs --holdout: what was fitted on a VM says little about it");
+            if (parsed.GetValue(equal) && !laws.Contains(EqualSlack.Own))
+                throw new LabException($"--equal-slack compares {EqualSlack.Own} with the others; --laws must name it");
             if (chosen.Length > 0 && parsed.GetValue(plot) is null)
                 throw new LabException("--plot-vms needs --plot");
             var set = traces.Read(parsed, screen, cancellation);
@@ -57,12 +60,13 @@ internal static class ReplayCommand
             }
 
             Show(screen, figures);
-            IReadOnlyList<SafetyCurve>? curves = null;
-            if (parsed.GetValue(plot) is { } file)
-            {
-                var swept = curves = Run(host, memory, null).Sweep(laws, cancellation);
-                LabScreen.Save(file, path => ReplayPlot.Save(figures, swept, record, chosen, path));
-            }
+            var file = parsed.GetValue(plot);
+            var curves = file is not null || parsed.GetValue(equal) ? Run(host, memory, null).Sweep(laws, cancellation) : null;
+            if (file is not null)
+                LabScreen.Save(file, path => ReplayPlot.Save(figures, curves!, record, chosen, path));
+            IReadOnlyList<EqualSlackFigures>? equals = null;
+            if (parsed.GetValue(equal))
+                EqualSlack.Show(screen, equals = EqualSlack.Of(curves!));
 
             LossReport? loss = null;
             if (parsed.GetValue(explain))
@@ -74,7 +78,7 @@ internal static class ReplayCommand
                 screen.Table(["what was short waited for", "shortfall"], loss.Causes.Select(c => (IReadOnlyList<string>)[c.Cause, $"{c.ShortfallRatio:0.0000 %}"]));
             }
 
-            screen.Json(traces.Json(parsed), new ReplayReport(memory.Bytes, host.Vms.Count, host.SumOfMax.Bytes, host.End / 1e6, seed, set.BadRowCount, figures) { Curves = curves, Loss = loss?.Ideals, Causes = loss?.Causes });
+            screen.Json(traces.Json(parsed), new ReplayReport(memory.Bytes, host.Vms.Count, host.SumOfMax.Bytes, host.End / 1e6, seed, set.BadRowCount, figures) { Curves = curves, EqualSlack = equals, Loss = loss?.Ideals, Causes = loss?.Causes });
 
             ReplayRun Run(TraceHost on, MemorySize with, MemoryRecord? recorded) =>
                 new(on, with, delays, seed) { Period = parsed.GetValue(period) is { } seconds ? TimeSpan.FromSeconds(seconds) : null, Progress = (law, part) => screen.Progress($"{law}: {part:P0}"), Record = recorded };
@@ -109,6 +113,9 @@ public sealed record ReplayReport(long HostMemoryBytes, int Vms, long SumOfMaxBy
 {
     /// <summary>Each law over its own safety setting; null unless they were drawn.</summary>
     public IReadOnlyList<SafetyCurve>? Curves { get; init; }
+
+    /// <summary>DMM at no more slack than each point of another law's curve; null unless that was asked.</summary>
+    public IReadOnlyList<EqualSlackFigures>? EqualSlack { get; init; }
 
     /// <summary>Where DMM's distance from perfect foresight is lost; null unless that was asked.</summary>
     public IReadOnlyList<LossFigures>? Loss { get; init; }

@@ -1,6 +1,7 @@
 using Akka.Configuration;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
+using Dmm.Files;
 using Dmm.Lab.Replay;
 
 namespace Dmm.Lab.Scenarios;
@@ -18,7 +19,11 @@ internal sealed record Scenario(MemorySize HostMemory, TimeSpan Length, IReadOnl
     {
         try
         {
-            return Parse(File.ReadAllText(file), file);
+            return Parse(RegularFile.ReadText(file), file);
+        }
+        catch (WrongFileException e)
+        {
+            throw new LabException(e.Message);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

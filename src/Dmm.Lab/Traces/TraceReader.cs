@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.IO.Compression;
 using Dmm.Core.Memory;
+using Dmm.Files;
 
 namespace Dmm.Lab.Traces;
 
@@ -45,10 +46,14 @@ public sealed class TraceReader(TraceFormat format = TraceFormat.Auto, bool stri
     {
         try
         {
-            using var raw = File.OpenRead(file);
+            using var raw = RegularFile.Open(file);
             using Stream stream = file.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(raw, CompressionMode.Decompress) : raw;
             using var reader = new StreamReader(stream);
             return ReadRows(name, file, reader, cancellation);
+        }
+        catch (WrongFileException e)
+        {
+            throw new LabException(e.Message);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

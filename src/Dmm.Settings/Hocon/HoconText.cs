@@ -1,5 +1,6 @@
 using System.Security;
 using System.Text;
+using Dmm.Files;
 
 namespace Dmm.Settings.Hocon;
 
@@ -15,7 +16,7 @@ public sealed record HoconFile(string Name, HoconSection Root);
 public static class HoconText
 {
     /// <summary>Settings and specs are a few KiB; the bound keeps a wrong file (an image, a log) from being read whole.</summary>
-    public const int MaxBytes = 1 << 20;
+    public const int MaxBytes = RegularFile.UsualMost;
 
     /// <exception cref="SettingsException">One line with file, line, column, what was found and what would be right.</exception>
     public static HoconFile Parse(string text, string name)
@@ -30,23 +31,12 @@ public static class HoconText
     {
         try
         {
-            using var file = File.OpenRead(path);
-            using var content = new MemoryStream();
-            var buffer = new byte[64 << 10];
-            int read;
-            while ((read = file.Read(buffer)) > 0)
-            {
-                content.Write(buffer, 0, read);
-                if (content.Length > MaxBytes)
-                {
-                    throw new SettingsException(
-                        $"{path} is larger than {MaxBytes >> 10} KiB; settings and specs are far smaller, so this is another file");
-                }
-
-            }
-
-            var text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(content.GetBuffer(), 0, (int)content.Length);
+            var text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(RegularFile.ReadBytes(path, MaxBytes));
             return Parse(text.TrimStart('\uFEFF'), path);
+        }
+        catch (WrongFileException e)
+        {
+            throw new SettingsException(Directory.Exists(path) ? $"{path} is a folder; a file is needed" : e.Message);
         }
         catch (DecoderFallbackException)
         {
@@ -58,8 +48,7 @@ public static class HoconText
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or SecurityException or ArgumentException)
         {
-            throw new SettingsException(
-                Directory.Exists(path) ? $"{path} is a folder; a file is needed" : $"{path} can't be read: {e.Message}");
+            throw new SettingsException($"{(path.Length == 0 ? "''" : path)} can't be read: {e.Message}");
         }
     }
 }

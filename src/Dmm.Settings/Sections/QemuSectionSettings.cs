@@ -9,6 +9,16 @@ public enum QemuAccel
     Tcg,
 }
 
+/// <summary>How far the guests' user network reaches.</summary>
+public enum UserNetwork
+{
+    /// <summary>Nowhere: neither to this host nor beyond it.</summary>
+    Restricted,
+
+    /// <summary>Wherever this host reaches, its own loopback included.</summary>
+    Open,
+}
+
 /// <summary>The section <c>dmm.qemu</c>; the driver, which knows no settings, is given its values.</summary>
 /// <param name="Binary">A name for PATH, or an absolute path.</param>
 /// <param name="Append">Kernel command line of VMs that give none.</param>
@@ -22,7 +32,9 @@ public sealed record QemuSectionSettings(
     MemorySize HotplugRoom,
     int SpareRootPorts,
     MemorySize TbSize,
+    UserNetwork UserNetwork,
     TimeSpan CommandDeadline,
+    TimeSpan FlushDeadline,
     TimeSpan LaunchDeadline,
     TimeSpan ProbeDeadline,
     TimeSpan StatsPeriod)
@@ -39,7 +51,9 @@ public sealed record QemuSectionSettings(
             reader.Size("dmm.qemu.hotplug-room", "0", "1TiB"),
             reader.Integer("dmm.qemu.spare-root-ports", 0, 16),
             reader.Size("dmm.qemu.tb-size", "8MiB", "1GiB"),
+            reader.Choice<UserNetwork>("dmm.qemu.user-network"),
             reader.Duration("dmm.qemu.command-deadline", "100ms", "5m"),
+            reader.Duration("dmm.qemu.flush-deadline", "1s", "10m"),
             reader.Duration("dmm.qemu.launch-deadline", "1s", "10m"),
             reader.Duration("dmm.qemu.probe-deadline", "1s", "2m"),
             reader.Duration("dmm.qemu.stats-period", "1s", "60s"));

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Dmm.Actors.Explaining;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Vms;
+using Dmm.Core;
 using Dmm.Core.Arbitration;
 using Dmm.Core.Demand;
 using Dmm.Core.Memory;
@@ -13,6 +14,8 @@ namespace Dmm.Actors.Tests.Explaining;
 public sealed class DecisionLogTests
 {
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    private static Clocks At(double second) => new(Moment.Origin + TimeSpan.FromSeconds(second), Start.AddSeconds(second));
 
     private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
 
@@ -28,7 +31,7 @@ public sealed class DecisionLogTests
             if (targets[i] == 0)
                 continue;
             var (target, policy) = (MiB(targets[i]), new VmPolicy(MiB(64), MiB(8192)));
-            state = state.Apply(new VmAdopted(Start, policy, new(Id(i), "simulation", MiB(256), "", null, null, null, false), target, MemorySize.Zero));
+            state = state.Apply(new VmAdopted(Start, policy, new(Id(i), "simulation", MiB(256), "", null, null, null, false), target, MemorySize.Zero), At(0));
             bids.Add(new(Id(i), policy.Min, policy.Max, policy.Shares, target, target, target, false, true));
             plan.Add(new(Id(i), target, Ruling.Keep, false));
             if (before is not null && before[i] != targets[i])
@@ -36,8 +39,8 @@ public sealed class DecisionLogTests
         }
 
         return new(
-            Start.AddSeconds(second), tick, new(changes.ToImmutable(), [], bids, plan, null, null), state, ImmutableDictionary<VmId, VmProtocol.Report>.Empty,
-            ImmutableDictionary<VmId, Forecast>.Empty, ImmutableSortedDictionary<VmId, DateTimeOffset>.Empty, new() { Memory = MiB(1_000_000) });
+            At(second), tick, new(changes.ToImmutable(), [], bids, plan, null, null), state, ImmutableDictionary<VmId, VmProtocol.Report>.Empty,
+            ImmutableDictionary<VmId, Forecast>.Empty, ImmutableSortedDictionary<VmId, Moment>.Empty, new() { Memory = MiB(1_000_000) });
     }
 
     [Fact]
@@ -48,7 +51,7 @@ public sealed class DecisionLogTests
             log.Take(Plan(i, [512]));
         Assert.Equal(1, log.Count);
         // And yet it is told as of now.
-        Assert.Equal(Start.AddSeconds(3599), log.Explain(Id(0), null, Start.AddSeconds(3600)).Decision!.At);
+        Assert.Equal(At(3599), log.Explain(Id(0), null, At(3600)).Decision!.At);
     }
 
     [Fact]
@@ -65,7 +68,7 @@ public sealed class DecisionLogTests
         }
 
         Assert.True(log.Count > 10_000, $"{log.Count} of 20,000 is little");
-        Assert.Equal(MiB(512 + (60 * 64)), log.Explain(Id(7), null, Start.AddSeconds(60)).Decision!.Promise.Granted);
+        Assert.Equal(MiB(512 + (60 * 64)), log.Explain(Id(7), null, At(60)).Decision!.Promise.Granted);
     }
 
     [Fact]
@@ -75,8 +78,8 @@ public sealed class DecisionLogTests
         log.Take(Plan(0, [512, 512]));
         for (var i = 1; i < 500; i++)
             log.Take(Plan(i, [512, 512 + i], [512, 511 + i]));
-        Assert.Equal(MiB(512), log.Explain(Id(0), Start.AddSeconds(1), Start.AddSeconds(500)).Decision!.Promise.Granted);
-        Assert.Null(log.Explain(Id(1), Start.AddSeconds(1), Start.AddSeconds(500)).Decision);
+        Assert.Equal(MiB(512), log.Explain(Id(0), Start.AddSeconds(1), At(500)).Decision!.Promise.Granted);
+        Assert.Null(log.Explain(Id(1), Start.AddSeconds(1), At(500)).Decision);
         Assert.True(log.Count <= 100);
     }
 
@@ -98,7 +101,7 @@ public sealed class DecisionLogTests
         log.Take(Plan(1_000, [200], [100]));
         log.Take(Plan(2_000, [300], [200]));
         log.Take(Plan(1_500 + 3_600, [300]));
-        var now = Start.AddSeconds(1_500 + 3_600);
+        var now = At(1_500 + 3_600);
         Assert.Equal(2, log.Count);
         Assert.Null(log.Explain(Id(0), Start.AddSeconds(500), now).Decision);
         Assert.Equal(MiB(200), log.Explain(Id(0), Start.AddSeconds(1_600), now).Decision!.Promise.Granted);
@@ -122,8 +125,8 @@ public sealed class DecisionLogTests
         log.Take(Plan(0, [512, 512]));
         log.Take(Plan(1, [512]));
         log.Take(Plan(2, [512, 1024]));
-        Assert.Null(log.Explain(Id(1), Start, Start.AddSeconds(2)).Decision);
-        Assert.Equal(Start.AddSeconds(2), log.Explain(Id(1), null, Start.AddSeconds(2)).Since);
+        Assert.Null(log.Explain(Id(1), Start, At(2)).Decision);
+        Assert.Equal(At(2), log.Explain(Id(1), null, At(2)).Since);
     }
 
     [Fact]
@@ -134,11 +137,11 @@ public sealed class DecisionLogTests
         log.Take(Plan(10, [900, 600, 500], [1000, 500, 500]));
         log.Take(Plan(700, [700, 800, 500], [900, 600, 500]));
         log.Take(Plan(710, [700, 850, 480], [700, 800, 500]));
-        var got = log.Explain(Id(1), null, Start.AddSeconds(720)).Got!;
+        var got = log.Explain(Id(1), null, At(720)).Got!;
         Assert.Equal(MiB(250), got.Total);
         Assert.Equal([new Share(Id(0), MiB(200)), new Share(null, MiB(30)), new Share(Id(2), MiB(20))], got.Shares.ToArray());
-        Assert.Equal(Start.AddSeconds(710), got.Last);
-        Assert.Equal(MiB(200), log.Explain(Id(0), null, Start.AddSeconds(720)).Gave!.Total);
+        Assert.Equal(At(710), got.Last);
+        Assert.Equal(MiB(200), log.Explain(Id(0), null, At(720)).Gave!.Total);
     }
 
     [Fact]
@@ -147,15 +150,15 @@ public sealed class DecisionLogTests
         var log = new DecisionLog(ExplainKeep.Default);
         log.Take(Plan(0, [500, 500]));
         log.Take(Plan(0.5, [600, 500], [500, 500], tick: false));
-        Assert.Equal(Start.AddSeconds(0.5), log.Explain(Id(0), null, Start.AddSeconds(1)).Decision!.At);
-        Assert.Equal(Start, log.Explain(Id(1), null, Start.AddSeconds(1)).Decision!.At);
+        Assert.Equal(At(0.5), log.Explain(Id(0), null, At(1)).Decision!.At);
+        Assert.Equal(At(0), log.Explain(Id(1), null, At(1)).Decision!.At);
     }
 
     [Fact]
     public void Each_reason_has_words()
     {
         foreach (var kind in Enum.GetValues<HoldKind>())
-            Assert.False(string.IsNullOrEmpty(ExplanationText.HoldOf(new(kind, MiB(64), "why") { Since = Start }, Start.AddSeconds(3))), $"{kind}");
+            Assert.False(string.IsNullOrEmpty(ExplanationText.HoldOf(new(kind, MiB(64), "why") { Since = At(0).Now }, At(3).Now)), $"{kind}");
     }
 
     [Theory]

@@ -16,7 +16,7 @@ public sealed class ExplainStories : HostFixture
     private readonly IActorRef _decisions;
 
     public ExplainStories(ITestOutputHelper output)
-        : base(output) => _decisions = Sys.ListenerOf<Planned>(DecisionLogActor.Props(ExplainKeep.Default), DecisionLogActor.Name);
+        : base(output) => _decisions = Sys.ListenerOf<Planned>(DecisionLogActor.Props(ExplainKeep.Default, Time), DecisionLogActor.Name);
 
     private Explanation Explain(string vm, DateTimeOffset? at = null) =>
         _decisions.Ask<Explanation>(new DecisionLogActor.Explain(VmId.Parse(vm), at), TimeSpan.FromSeconds(5)).Result;
@@ -167,7 +167,7 @@ public sealed class ExplainStories : HostFixture
         var past = Explain("vm", before);
         Assert.Equal(MiB(256), past.Decision!.Promise.Granted);
         Assert.False(Has(past, HoldKind.Operator));
-        Assert.True(past.Decision.At <= before);
+        Assert.True(past.Decision.At.Wall <= before);
         Assert.Equal(MiB(1024), Explain("vm").Decision!.Promise.Granted);
         Assert.Null(Explain("vm", before - TimeSpan.FromDays(1)).Decision);
         Assert.NotNull(Explain("vm", before - TimeSpan.FromDays(1)).Since);

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Dmm.Actors.Explaining;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Vms;
+using Dmm.Core;
 using Dmm.Core.Arbitration;
 using Dmm.Core.Demand;
 using Dmm.Core.Memory;
@@ -12,7 +13,9 @@ namespace Dmm.Actors.Tests.Explaining;
 /// <summary>Each thing that can hold a VM's memory back is told from the plan that did, made by the real planner.</summary>
 public sealed class HoldsTests
 {
-    private static readonly DateTimeOffset Now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    private static readonly Moment Now = Moment.Origin + TimeSpan.FromDays(1);
+    private static readonly DateTimeOffset Wall = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    private static readonly Clocks Clocks = new(Now, Wall);
     private static readonly VmId Vm = VmId.Parse("vm");
 
     private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
@@ -24,11 +27,11 @@ public sealed class HoldsTests
     {
         var held = MiB(500);
         var state = new HostState(new Ledger(MiB(host), MemorySize.Zero));
-        state = state.Apply(new VmAdopted(Now, new(MiB(min), MiB(2000)), new(Vm, "simulation", held, "", null, null, null, false), MiB(granted ?? 500), MemorySize.Zero));
+        state = state.Apply(new VmAdopted(Wall, new(MiB(min), MiB(2000)), new(Vm, "simulation", held, "", null, null, null, false), MiB(granted ?? 500), MemorySize.Zero), Clocks);
         state = state with { Ledger = state.Ledger.Observe(Vm, held, MemorySize.Zero) };
         if (gathering)
-            state = state.Apply(new VmRequested(Now, new() { Id = VmId.Parse("coming"), Policy = new(MiB(100), MiB(900)), Boot = MiB(900) }, MemorySize.Zero, Now.AddMinutes(1)))
-                .Apply(new AdmissionPlanned(Now, VmId.Parse("coming"), new(MiB(900), [], TimeSpan.Zero, false), false));
+            state = state.Apply(new VmRequested(Wall, new() { Id = VmId.Parse("coming"), Policy = new(MiB(100), MiB(900)), Boot = MiB(900) }, MemorySize.Zero, Wall.AddMinutes(1)), Clocks)
+                .Apply(new AdmissionPlanned(Wall, VmId.Parse("coming"), new(MiB(900), [], TimeSpan.Zero, false), false), Clocks);
         var reports = ImmutableDictionary<VmId, VmProtocol.Report>.Empty;
         if (reported)
         {
@@ -46,9 +49,9 @@ public sealed class HoldsTests
         var settings = new HostSettings { Memory = MiB(host), Cushion = MiB(cushion) };
         var plan = HostPlanner.Next(state, reports, forecasts, new Dictionary<VmId, Told>(), settings, new Arbiter(), tick: true, now: Now);
         if (!plan.Changes.IsEmpty)
-            state = state.Apply(new PromisesChanged(Now, plan.Changes));
+            state = state.Apply(new PromisesChanged(Wall, plan.Changes), Clocks);
         var planned = new Planned(
-            Now, true, plan, state, reports, forecasts, ImmutableSortedDictionary<VmId, DateTimeOffset>.Empty, settings);
+            Clocks, true, plan, state, reports, forecasts, ImmutableSortedDictionary<VmId, Moment>.Empty, settings);
         return Holds.Of(new(planned, state.Vms[Vm], plan.Bids[0], plan.Allotments[0], plan.Waits.FirstOrDefault(w => w.Vm == Vm)));
     }
 

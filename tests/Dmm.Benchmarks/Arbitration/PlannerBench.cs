@@ -3,6 +3,7 @@ using BenchmarkDotNet.Attributes;
 using Dmm.Actors.Explaining;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Vms;
+using Dmm.Core;
 using Dmm.Core.Arbitration;
 using Dmm.Core.Demand;
 using Dmm.Core.Hypervisors;
@@ -15,6 +16,7 @@ namespace Dmm.Benchmarks.Arbitration;
 public class PlannerBench
 {
     private static readonly MemorySize Overhead = MemorySize.FromMiB(32);
+    private static readonly Moment Now = Moment.Origin;
 
     private readonly Arbiter _arbiter = new();
     private readonly Dictionary<VmId, Told> _told = [];
@@ -40,19 +42,19 @@ public class PlannerBench
         var host = population.Budget + Overhead.Scale(Vms);
         _settings = new() { Memory = host, Cushion = MemorySize.FromGiB(1) };
         _state = new(new Ledger(host, MemorySize.Zero));
-        var at = DateTimeOffset.UnixEpoch;
+        var now = new Clocks(Now, DateTimeOffset.UnixEpoch);
         foreach (var bid in population.Bids)
         {
             var handle = new VmHandle(bid.Vm, "simulation", bid.Min, "", null, null, null, Owned: true);
-            _state = _state.Apply(new VmAdopted(at, new(bid.Min, bid.Max, bid.Shares), handle, bid.Held, Overhead));
+            _state = _state.Apply(new VmAdopted(now.Wall, new(bid.Min, bid.Max, bid.Shares), handle, bid.Held, Overhead), now);
             _state = _state with { Ledger = _state.Ledger.Observe(bid.Vm, bid.Held, Overhead) };
             _reports = _reports.SetItem(bid.Vm, new(bid.Vm, VmPhase.Settled, null, new(bid.Held, default, default, default, default), new(bid.Held, bid.Held, bid.Held)));
             _forecasts = _forecasts.SetItem(
-                bid.Vm, new(bid.Vm, bid.Need, bid.Want, bid.ShrinkTo, bid.Urgent, at) { Need = bid.Need, Harm = bid.Harm, Used = bid.TakenTo });
+                bid.Vm, new(bid.Vm, bid.Need, bid.Want, bid.ShrinkTo, bid.Urgent, Now) { Need = bid.Need, Harm = bid.Harm, Used = bid.TakenTo });
         }
 
         Next();
-        _planned = new(at, true, Plan(), _state, _reports, _forecasts, ImmutableSortedDictionary<VmId, DateTimeOffset>.Empty, _settings);
+        _planned = new(now, true, Plan(), _state, _reports, _forecasts, ImmutableSortedDictionary<VmId, Moment>.Empty, _settings);
     }
 
     [Benchmark]
@@ -66,5 +68,5 @@ public class PlannerBench
         return _log.Count;
     }
 
-    private HostPlan Plan() => HostPlanner.Next(_state, _reports, _forecasts, _told, _settings, _arbiter, tick: true);
+    private HostPlan Plan() => HostPlanner.Next(_state, _reports, _forecasts, _told, _settings, _arbiter, tick: true, Now);
 }

@@ -14,7 +14,8 @@ internal sealed class BenchGuest : IAsyncDisposable
 
     private BenchGuest(GuestPlan plan, LoadClient load) => (Plan, Load) = (plan, load);
 
-    public static string Append => $"{QemuSettings.RecommendedAppend} {Swap}";
+    /// <summary>As users' guests boot, and with swap.</summary>
+    public static string Append => $"{QemuSettings.ShippedAppend} {Swap}";
 
     public GuestPlan Plan { get; }
 

@@ -41,7 +41,10 @@ internal sealed class MeasuredGuest : IAsyncDisposable
     /// <summary>Milliseconds since the guest was asked for.</summary>
     public double Now => _clock.Elapsed.TotalMilliseconds;
 
-    /// <param name="append">Beside the driver's own kernel command line.</param>
+    /// <summary>The kernel command line of a guest that is measured: the shipped one, so that figures are those of users' guests, and what is asked for beside it.</summary>
+    public static string Append(string more) => $"{QemuSettings.ShippedAppend} {more}".TrimEnd();
+
+    /// <param name="append">Beside the shipped kernel command line.</param>
     public static async Task<MeasuredGuest> LaunchAsync(MemorySize boot, MemorySize max, string append, CancellationToken cancellation)
     {
         var image = await GuestImage.EnsureAsync(_ => { }, cancellation);
@@ -53,7 +56,7 @@ internal sealed class MeasuredGuest : IAsyncDisposable
                 Id = VmId.Parse("measured"),
                 Policy = new(MemorySize.FromMiB(128), max),
                 Boot = boot,
-                Medium = new BootMedium.KernelBoot(image.Kernel, image.Initrd, $"{QemuSettings.RecommendedAppend} {append}"),
+                Medium = new BootMedium.KernelBoot(image.Kernel, image.Initrd, Append(append)),
                 Channels = [new(LoadClient.Port, guest._folder.In("load"))],
             });
             return guest;

@@ -43,11 +43,12 @@ internal sealed record MechanismMeasures(
 }
 
 /// <summary>What <c>mechanisms.json</c> holds.</summary>
+/// <param name="Append">The kernel command line that the guests booted with.</param>
 internal sealed record MechanismsReport(
-    QemuMachine Machine, int Rounds, LineFit Plug, LineFit Unplug, LineFit Inflate, LineFit Deflate, Distribution HearingMs, Distribution BurstHeardMs,
+    QemuMachine Machine, string Append, int Rounds, LineFit Plug, LineFit Unplug, LineFit Inflate, LineFit Deflate, Distribution HearingMs, Distribution BurstHeardMs,
     Distribution ConfirmMs, Distribution SampleAfterMoveMs, MechanismMeasures Raw)
 {
-    public static MechanismsReport Of(QemuMachine machine, int rounds, MechanismMeasures raw) => new(
-        machine, rounds, LineFit.Of(raw.Plug), LineFit.Of(raw.Unplug), LineFit.Of(raw.Inflate), LineFit.Of(raw.Deflate), Distribution.Of(raw.HearingMs),
+    public static MechanismsReport Of(QemuMachine machine, string append, int rounds, MechanismMeasures raw) => new(
+        machine, append, rounds, LineFit.Of(raw.Plug), LineFit.Of(raw.Unplug), LineFit.Of(raw.Inflate), LineFit.Of(raw.Deflate), Distribution.Of(raw.HearingMs),
         Distribution.Of(raw.BurstHeardMs), Distribution.Of(raw.ConfirmMs), Distribution.Of(raw.SampleAfterMoveMs), raw);
 }

@@ -19,17 +19,18 @@ internal static class MechanismsPart
             if (result.GetValueOrDefault<int>() is < 1 or > 1000)
                 result.AddError("--rounds must be from 1 to 1000");
         });
-        var command = new Command("mechanisms", "Delays of plug, unplug, balloon and hearing on a real guest, for the lab") { rounds, output };
+        var append = new Option<string>("--append") { Description = "Kernel options beside the shipped ones, such as init_on_alloc=0", DefaultValueFactory = _ => "" };
+        var command = new Command("mechanisms", "Delays of plug, unplug, balloon and hearing on a real guest, for the lab") { rounds, append, output };
         command.SetAction((parsed, cancellation) => PartRun.GuardAsync(
-            "mechanisms", say => RunAsync(parsed.GetValue(rounds), parsed.GetValue(output)!, say, cancellation), cancellation));
+            "mechanisms", say => RunAsync(parsed.GetValue(rounds), parsed.GetValue(append)!, parsed.GetValue(output)!, say, cancellation), cancellation));
         return command;
     }
 
-    private static async Task RunAsync(int rounds, string output, Say say, CancellationToken cancellation)
+    private static async Task RunAsync(int rounds, string append, string output, Say say, CancellationToken cancellation)
     {
         var machine = await QemuMachine.LookAsync(cancellation);
-        var measures = await new MechanismsRun(rounds, say, cancellation).RunAsync();
-        var report = MechanismsReport.Of(machine, rounds, measures);
+        var measures = await new MechanismsRun(rounds, append, say, cancellation).RunAsync();
+        var report = MechanismsReport.Of(machine, MeasuredGuest.Append(append), rounds, measures);
         var file = ReportFile.Write(output, "mechanisms.json", report);
         var delays = ReportFile.Write(output, DelaysFile, measures.ForTheLab());
         say.Line($"plug {report.Plug.LatencyMs} ms + {report.Plug.MibPerSecond} MiB/s, unplug {report.Unplug.LatencyMs} ms + {report.Unplug.MibPerSecond} MiB/s");

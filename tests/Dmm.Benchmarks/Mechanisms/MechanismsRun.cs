@@ -5,7 +5,8 @@ using Dmm.Core.Memory;
 namespace Dmm.Benchmarks.Mechanisms;
 
 /// <summary>Moves a real guest's memory up and down by the driver and takes the time of everything that the lab has a delay for.</summary>
-internal sealed class MechanismsRun(int rounds, Say say, CancellationToken cancellation)
+/// <param name="append">Kernel options beside those that users' guests boot with.</param>
+internal sealed class MechanismsRun(int rounds, string append, Say say, CancellationToken cancellation)
 {
     private static readonly int[] PlugMib = [128, 512, 1024, 2048, 4096];
     private static readonly int[] BalloonMib = [32, 128, 256, 512];
@@ -25,7 +26,7 @@ internal sealed class MechanismsRun(int rounds, Say say, CancellationToken cance
     public async Task<MechanismMeasures> RunAsync()
     {
         say.Line($"boots a guest of 1 GiB");
-        await using (var guest = await MeasuredGuest.LaunchAsync(MemorySize.FromMiB(1024), MemorySize.FromGiB(16), "", cancellation))
+        await using (var guest = await MeasuredGuest.LaunchAsync(MemorySize.FromMiB(1024), MemorySize.FromGiB(16), append, cancellation))
         {
             for (var round = 1; round <= rounds; round++)
             {
@@ -41,7 +42,7 @@ internal sealed class MechanismsRun(int rounds, Say say, CancellationToken cance
         }
 
         say.Line($"boots a guest of 256 MiB, whose need is to be heard");
-        await using (var guest = await MeasuredGuest.LaunchAsync(MemorySize.FromMiB(256), MemorySize.FromGiB(2), "dmm.zram=256M", cancellation))
+        await using (var guest = await MeasuredGuest.LaunchAsync(MemorySize.FromMiB(256), MemorySize.FromGiB(2), $"dmm.zram=256M {append}", cancellation))
         {
             for (var round = 1; round <= 2 * rounds; round++)
                 await HearAsync(guest);

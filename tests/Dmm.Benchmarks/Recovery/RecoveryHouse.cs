@@ -6,6 +6,7 @@ using System.Text.Json;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Serialization;
 using Dmm.Contracts;
+using Dmm.Core;
 using Dmm.Core.Arbitration;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
@@ -127,17 +128,17 @@ internal sealed class RecoveryHouse : IDisposable
         JournalFile.MakeTables(connection);
         JournalFile.Append(connection, journal);
         var snapshotAt = journal.Count / SnapshotEvery * SnapshotEvery;
-        var covered = journal.Take(snapshotAt).Aggregate(new HostState(new Ledger(state.Ledger.HostMemory, state.Ledger.HostReserve)), (s, e) => s.Apply(e));
+        var covered = journal.Take(snapshotAt).Aggregate(new HostState(new Ledger(state.Ledger.HostMemory, state.Ledger.HostReserve)), (s, e) => s.Apply(e, new(Moment.Origin, at)));
         connection.Run(
             "insert into snapshot (persistence_id, sequence_number, created, snapshot, manifest, serializer_id) values ($stream, $sequence, $created, $snapshot, $manifest, $serializer)",
-            ("$stream", JournalFile.Stream), ("$sequence", snapshotAt), ("$created", at.UtcTicks), ("$snapshot", HostEventJson.Write(new HostSnapshot(covered.Condense(at)))),
+            ("$stream", JournalFile.Stream), ("$sequence", snapshotAt), ("$created", at.UtcTicks), ("$snapshot", HostEventJson.Write(new HostSnapshot(covered.Condense(new(Moment.Origin, at))))),
             ("$manifest", HostEventJson.SnapshotManifest), ("$serializer", HostEventSerializer.Id));
         return state;
 
         void Add(IHostEvent e)
         {
             journal.Add(e);
-            state = state.Apply(e);
+            state = state.Apply(e, new(Moment.Origin, at));
         }
     }
 

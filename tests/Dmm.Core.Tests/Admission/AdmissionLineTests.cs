@@ -62,7 +62,7 @@ public sealed class AdmissionLineTests
         var room = Assert.IsType<QueueMove.Plan>(Line(Idle, 500, large).Next(Noon)).Room;
         // The peer gives no more than the large one needs.
         Peer[] scarce = [Peer("a", held: 2048, want: 1400, need: 1400, min: 1400)];
-        var next = Line(scarce, 500, large.Planned(room, true, Noon), Asked("small", 128, 2)).Next(Noon.AddSeconds(0.1));
+        var next = Line(scarce, 500, large.Planned(room, true, Noon), Asked("small", 128, 2)).Next(Noon + TimeSpan.FromSeconds(0.1));
         Assert.False(next is QueueMove.Reserve, $"{next}");
     }
 
@@ -95,8 +95,8 @@ public sealed class AdmissionLineTests
 
         var a = Peer("a", held: 2000, want: 256, mover: Stuck(1));
         Peer[] now = [a with { Bid = a.Bid with { Movable = false } }, Peer("b", held: 1500, want: 256)];
-        Assert.Null(Line(now, 148, asked.Planned(room, true, Noon)).Next(Noon.AddSeconds(0.1)));
-        var anew = Assert.IsType<QueueMove.Plan>(Line(now, 148, asked.Planned(room, true, Noon)).Next(Noon.AddSeconds(5)));
+        Assert.Null(Line(now, 148, asked.Planned(room, true, Noon)).Next(Noon + TimeSpan.FromSeconds(0.1)));
+        var anew = Assert.IsType<QueueMove.Plan>(Line(now, 148, asked.Planned(room, true, Noon)).Next(Noon + TimeSpan.FromSeconds(5)));
         Assert.Equal("b", Assert.Single(anew.Room.From).Vm.Name);
     }
 
@@ -108,9 +108,9 @@ public sealed class AdmissionLineTests
         Assert.False(room.Late);
 
         Peer[] slow = [Peer("a", held: 2000, want: 256, mover: Moved(48, 24, times: 6))];
-        var told = Assert.IsType<QueueMove.Plan>(Line(slow, 148, asked.Planned(room, true, Noon)).Next(Noon.AddSeconds(5)));
+        var told = Assert.IsType<QueueMove.Plan>(Line(slow, 148, asked.Planned(room, true, Noon)).Next(Noon + TimeSpan.FromSeconds(5)));
         Assert.True(told.Room.Late);
-        Assert.Null(Line(slow, 148, asked.Planned(told.Room, true, Noon.AddSeconds(5))).Next(Noon.AddSeconds(6)));
+        Assert.Null(Line(slow, 148, asked.Planned(told.Room, true, Noon + TimeSpan.FromSeconds(5))).Next(Noon + TimeSpan.FromSeconds(6)));
     }
 
     [Fact]

@@ -79,7 +79,7 @@ public sealed class AdmissionProperties
         private readonly SortedDictionary<VmId, Guest> _guests = [];
         private readonly Dictionary<VmId, AdmissionRecord> _admissions = [];
         private Ledger _ledger = new(MiB(6000), MiB(100));
-        private DateTimeOffset _now = Noon;
+        private Moment _now = Noon;
         private int _asked;
         private int _ended;
 
@@ -163,7 +163,7 @@ public sealed class AdmissionProperties
             };
             if (AdmissionRules.Never(spec, Overhead, MemorySize.Zero, Room(), MemorySize.Zero) is not null)
                 return;
-            _admissions[id] = new(spec, Overhead, _now, _now.AddSeconds(ask.Seconds), null) { Number = ++_asked };
+            _admissions[id] = new(spec, Overhead, _now, _now + TimeSpan.FromSeconds(ask.Seconds), null) { Number = ++_asked };
         }
 
         private void Take(QueueMove move)
@@ -215,7 +215,7 @@ public sealed class AdmissionProperties
 
         private void Pass()
         {
-            _now = _now.AddSeconds(0.1);
+            _now = _now + TimeSpan.FromSeconds(0.1);
             foreach (var late in _admissions.Values.Where(a => a.Deadline <= _now && AdmissionLife.After(a.State, AdmissionStep.Expire) is not null).ToList())
                 End(late.Spec.Id, AdmissionStep.Expire);
             foreach (var guest in _guests.Values)
@@ -291,7 +291,7 @@ public sealed class AdmissionProperties
 
         public Temper Temper { get; set; }
 
-        public void Move(MemorySize goal, DateTimeOffset now)
+        public void Move(MemorySize goal, Moment now)
         {
             var floor = MemorySize.Max(goal, MemorySize.Min(Held, Used));
             var step = Temper switch { Temper.Ideal => MiB(40), Temper.Slow => MiB(1), _ => MemorySize.Zero };

@@ -21,14 +21,14 @@ public sealed class MoverTests
     {
         var mover = Stuck(1);
         Assert.Equal(Mover.UnknownTrust / 2, mover.Trust, 3);
-        mover = mover.Observe(MiB(500), MiB(500), VmPhase.Settled, Noon.AddSeconds(9));
+        mover = mover.Observe(MiB(500), MiB(500), VmPhase.Settled, Noon + TimeSpan.FromSeconds(9));
         Assert.True(mover.Trust > 0.55);
     }
 
     [Fact]
     public void A_shrink_that_crawls_is_seen_before_it_ends()
     {
-        var mover = new Mover().Observe(MiB(1000), MiB(500), VmPhase.Shrinking, Noon).Observe(MiB(990), MiB(500), VmPhase.Shrinking, Noon.AddSeconds(10));
+        var mover = new Mover().Observe(MiB(1000), MiB(500), VmPhase.Shrinking, Noon).Observe(MiB(990), MiB(500), VmPhase.Shrinking, Noon + TimeSpan.FromSeconds(10));
         Assert.Equal(1.0, mover.Pace.Mebibytes, 3);
         Assert.InRange(mover.TimeFor(MiB(490)).TotalSeconds, 480, 500);
     }
@@ -36,7 +36,7 @@ public sealed class MoverTests
     [Fact]
     public void Small_change_says_nothing_of_a_rate()
     {
-        var mover = new Mover().Observe(MiB(1008), MiB(1000), VmPhase.Shrinking, Noon).Observe(MiB(1000), MiB(1000), VmPhase.Settled, Noon.AddSeconds(60));
+        var mover = new Mover().Observe(MiB(1008), MiB(1000), VmPhase.Shrinking, Noon).Observe(MiB(1000), MiB(1000), VmPhase.Settled, Noon + TimeSpan.FromSeconds(60));
         Assert.Equal((Mover.UnknownRate, Mover.UnknownTrust), (mover.Rate, mover.Trust));
     }
 }

@@ -7,7 +7,7 @@ namespace Dmm.Core.Tests.Admission;
 /// <summary>Hosts, peers and requests in few words; sizes in MiB.</summary>
 internal static class Requests
 {
-    public static readonly DateTimeOffset Noon = new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
+    public static readonly Moment Noon = Moment.Origin + TimeSpan.FromDays(1);
 
     public static readonly MemorySize Step = MiB(16);
 
@@ -26,7 +26,7 @@ internal static class Requests
     public static AdmissionRecord Asked(string name, long boot, long number, long min = 128, int priority = VmSpec.DefaultPriority, bool early = false, double seconds = 60) =>
         new(
             new() { Id = VmId.Parse(name), Policy = new(MiB(min), MiB(100_000)), Boot = MiB(boot), Priority = priority, BootPolicy = early ? BootPolicy.Early : BootPolicy.Full },
-            MiB(32), Noon, Noon.AddSeconds(seconds), null)
+            MiB(32), Noon, Noon + TimeSpan.FromSeconds(seconds), null)
         { Number = number };
 
     /// <summary>A ledger with these VMs, and this much free.</summary>
@@ -54,7 +54,7 @@ internal static class Requests
         for (var i = 0; i < times; i++)
         {
             mover = mover.Observe(MiB(mib + 1000), MiB(1000), VmPhase.Shrinking, now);
-            now = now.AddSeconds(seconds);
+            now = now + TimeSpan.FromSeconds(seconds);
             mover = mover.Observe(MiB(1000), MiB(1000), VmPhase.Settled, now);
         }
 
@@ -67,7 +67,7 @@ internal static class Requests
         for (var i = 0; i < times; i++)
         {
             mover = mover.Observe(MiB(1000), MiB(500), VmPhase.Shrinking, Noon);
-            mover = mover.Observe(MiB(1000), MiB(500), VmPhase.Stuck, Noon.AddSeconds(5));
+            mover = mover.Observe(MiB(1000), MiB(500), VmPhase.Stuck, Noon + TimeSpan.FromSeconds(5));
         }
 
         return mover;

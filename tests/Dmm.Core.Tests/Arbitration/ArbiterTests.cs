@@ -160,4 +160,30 @@ public sealed class ArbiterTests
             var idle = Enumerable.Range(0, bids.Length).Any(i => plan[i].Target > bids[i].Want.Clamp(bids[i].Min, bids[i].Max));
             Assert.False(cut && idle);
         });
+
+    [Fact]
+    public void Where_more_is_wanted_than_there_is_nothing_is_left_over_but_parts_of_steps() =>
+        Gen.Select(Bids, Gen.Double[0, 1], Gen.Int[0, 500], Gen.Int[0, 32], Gen.Select(Gen.Int[0, 9], Gen.Double[0, 1], Gen.Double[0, 1.2], Gen.Int[0, 9]).Array[20]).Sample((all, tightness, cushion, step, more) =>
+        {
+            // Some use all that they want, some can't be moved or are hurt, some can give nothing, some are at their min.
+            Bid[] bids = [.. all.Select((bid, i) => (bid, more: more[i])).Select(b => b.bid with
+            {
+                Held = b.more.Item4 == 0 ? b.bid.Min : b.bid.Held,
+                Want = b.more.Item4 == 1 ? MemorySize.Zero : b.bid.Want,
+                ShrinkTo = b.more.Item4 == 1 ? MemorySize.Zero : b.bid.ShrinkTo,
+                Need = b.bid.Want.Scale(b.more.Item2),
+                TakenTo = b.bid.Held.Scale(b.more.Item3),
+                Harm = b.more.Item4 > 6 ? b.more.Item2 : 0,
+                Movable = b.more.Item1 > 0,
+            })];
+            MemorySize Sum(Func<Bid, MemorySize> of) => bids.Aggregate(MemorySize.Zero, (sum, bid) => sum + of(bid));
+            var wanted = Sum(bid => bid.Movable ? MemorySize.Max(bid.Want, MemorySize.Min(bid.TakenTo, bid.Held)).Clamp(bid.Min, bid.Max) : bid.Held);
+            var least = Sum(bid => bid.Movable ? MemorySize.Min(bid.TakenTo, bid.Held).Clamp(bid.Min, bid.Max) : bid.Held);
+            if (wanted <= least)
+                return;
+            // Somewhere between what nobody can be taken below and what is wanted.
+            var budget = least + (wanted - least).Scale(tightness * 0.999);
+            var given = new Arbiter().Decide(bids, budget, MiB(cushion), MiB(step)).ToArray().Aggregate(MemorySize.Zero, (sum, a) => sum + a.Target);
+            Assert.InRange(given.Bytes, budget.Bytes - (bids.Length * ((step << 20) + 1L)), budget.Bytes);
+        });
 }

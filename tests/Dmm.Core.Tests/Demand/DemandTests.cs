@@ -6,7 +6,7 @@ namespace Dmm.Core.Tests.Demand;
 
 public sealed class DemandTests
 {
-    private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    private static readonly Moment Start = Moment.Origin + TimeSpan.FromDays(1);
 
     private static MemorySize MiB(double mib) => MemorySize.FromBytes(mib * (1 << 20));
 
@@ -14,7 +14,7 @@ public sealed class DemandTests
 
     private static GuestSample Sample(double second, double available, SampleReason reason = SampleReason.Periodic, double total = 1000, double held = 0) => new()
     {
-        At = Start.AddSeconds(second),
+        At = Start + TimeSpan.FromSeconds(second),
         Source = SampleSource.Agent,
         MemTotal = MiB(total),
         MemFree = MiB(available),
@@ -145,8 +145,8 @@ public sealed class DemandTests
         var sample = Sample(0, 700) with { ActiveFile = MiB(200), InactiveFile = MiB(200) };
         for (var i = 0; i <= 3600; i += 60)
         {
-            heard.Take(sample with { At = Start.AddSeconds(i) }, Sizes(MiB(1000)));
-            unheard.Take(sample with { At = Start.AddSeconds(i), Source = SampleSource.BalloonStatistics }, Sizes(MiB(1000)));
+            heard.Take(sample with { At = Start + TimeSpan.FromSeconds(i) }, Sizes(MiB(1000)));
+            unheard.Take(sample with { At = Start + TimeSpan.FromSeconds(i), Source = SampleSource.BalloonStatistics }, Sizes(MiB(1000)));
         }
 
         // An hour without a refault: the agent's guest is known not to use its cache. Of the other nobody knows.
@@ -239,7 +239,7 @@ public sealed class DemandTests
         Assert.InRange(histogram.Quantile(0.9).Bytes, MiB(100).Bytes, MiB(106).Bytes);
         Assert.InRange(histogram.Quantile(0.99).Bytes, MiB(1000).Bytes, MiB(1060).Bytes);
         // An hour later, 60 half-lives, one second of use weighs more than all that was before.
-        histogram.Add(MiB(50), 1, Start.AddHours(1));
+        histogram.Add(MiB(50), 1, Start + TimeSpan.FromHours(1));
         Assert.InRange(histogram.Quantile(0.99).Bytes, MiB(50).Bytes, MiB(53).Bytes);
     }
 }

@@ -15,7 +15,7 @@ public sealed class LearningTests
 
     private static GuestSample Sample(double second, double total, double available, double stalledMs = 0, double activeFile = 0, long refaults = 0) => new()
     {
-        At = Start.AddSeconds(second),
+        At = Moment.Origin + TimeSpan.FromSeconds(second),
         Source = SampleSource.Agent,
         MemTotal = MiB(total),
         MemFree = MiB(available),

@@ -9,7 +9,7 @@ namespace Dmm.Core.Tests.Hosts;
 
 public sealed class HostOutlookTests
 {
-    private static readonly DateTimeOffset Start = DateTimeOffset.UnixEpoch.AddDays(1);
+    private static readonly Moment Start = Moment.Origin + TimeSpan.FromDays(1);
     private static readonly VmId A = VmId.Parse("a");
     private static readonly VmId B = VmId.Parse("b");
 
@@ -78,6 +78,65 @@ public sealed class HostOutlookTests
         Assert.Equal(MiB(500 + 1500 + 1000 - 100 + 1000), Count(Sight(5600) with { Groups = [all with { Available = MiB(1000), Members = [A] }] }));
     }
 
+    /// <summary>
+    /// What is free to be promised is there, whatever the VMs' processes hold, and whoever of them can't be looked at or is gone: the more one holds beyond its claim, the less
+    /// there is for others.
+    /// </summary>
+    [Fact]
+    public void No_more_is_free_than_is_available_less_the_margin_whatever_processes_hold()
+    {
+        var vm = Gen.Select(Gen.Int[0, 4000], Gen.Int[0, 4000], Gen.Int[0, 9], Gen.Int[0, 5000]);
+        Gen.Select(vm.Array[0, 4], Gen.Int[0, 8000], Gen.Int[0, 8000], Gen.Bool, Gen.Int[0, 900]).Sample((vms, available, left, grouped, reserved) =>
+        {
+            var ledger = new Ledger(Rules.Memory, MiB(500)).Keep(VmId.Parse("c"), MiB(reserved));
+            var resident = ImmutableDictionary<VmId, MemorySize>.Empty;
+            List<VmId> gone = [];
+            foreach (var (i, (claim, holds, fate, last)) in vms.Index())
+            {
+                var id = VmId.Parse($"vm{i}");
+                ledger = ledger.TakeIn(id, new(MiB(claim), MiB(claim), MiB(64)) { Resident = fate < 5 ? MemorySize.Zero : MiB(last) });
+                if (fate == 1)
+                    ledger = ledger.LetGoOf(id, MiB(claim));
+                if (fate == 2)
+                    gone.Add(id);
+                else if (fate != 3)
+                    resident = resident.Add(id, MiB(holds));
+            }
+
+            var sight = new HostSight(MiB(8000), MiB(available)) { Resident = resident, Gone = [.. gone] };
+            if (grouped)
+                sight = sight with { Groups = [new("/dmm", MiB(6000), MiB(left), [.. resident.Keys.Where(id => id.Name != "vm0")])] };
+            // With what the ledger makes of the look, and without.
+            foreach (var seen in (Ledger[])[ledger, ledger.See(resident, ImmutableHashSet<VmId>.Empty)])
+            {
+                var free = seen.Follow(new HostOutlook(Rules.Memory).Take(sight, seen, Rules, Start).Memory).Free;
+                var most = grouped ? MemorySize.Min(MiB(available), MiB(left)) : MiB(available);
+                Assert.True(free <= most.MinusOrZero(Rules.Margin), $"{free} are free, {most} available");
+            }
+        }, iter: 5_000);
+    }
+
+    [Fact]
+    public void One_process_that_can_not_be_read_counts_as_it_was_seen_last_and_makes_no_deficit()
+    {
+        // The host is full: all that is not the VMs' is what the host itself uses.
+        var full = Book.Grant(A, MiB(4900))!.Grant(B, MiB(2400))!.Holds(A, MiB(4950)).Holds(B, MiB(2450));
+        var sight = Sight(available: 200, a: 4950, b: 2450);
+        Assert.Equal(MiB(8000), Count(sight, full));
+        Assert.Equal(MiB(8000), Count(sight with { Resident = sight.Resident.Remove(A) }, full));
+
+        // Also where it was never seen.
+        Assert.True(full.Holds(A, MemorySize.Zero).Follow(Count(sight with { Resident = sight.Resident.Remove(A) }, full.Holds(A, MemorySize.Zero))).Deficit.IsZero);
+    }
+
+    [Fact]
+    public void What_a_vm_holds_beyond_its_claim_is_there_for_nobody_else()
+    {
+        // a claims 2000 of them and holds 5000; what is available is 500.
+        var free = Book.Follow(Count(Sight(available: 500, a: 5000, b: 1000))).Free;
+        Assert.Equal(MiB(400), free);
+    }
+
     [Fact]
     public void Down_at_once_up_when_it_has_stayed_and_never_above_the_setting() =>
         Gen.Int[0, 8000].Array[1, 200].Sample(available =>
@@ -88,7 +147,7 @@ public sealed class HostOutlookTests
             {
                 var sight = Sight(available[second]);
                 var before = outlook.Memory;
-                outlook = outlook.Take(sight, Book, Rules, Start.AddSeconds(second));
+                outlook = outlook.Take(sight, Book, Rules, Start + TimeSpan.FromSeconds(second));
                 seen.Add(Count(sight));
                 Assert.True(outlook.Memory <= seen[^1], "counted on what is not there");
                 Assert.True(outlook.Memory <= Rules.Memory);
@@ -107,17 +166,17 @@ public sealed class HostOutlookTests
         List<long> cushions = [];
         for (var second = 0; second < 40; second++)
         {
-            outlook = outlook.Take(Sight(5600) with { Stall = new(0.2, 0) }, Book, Rules, Start.AddSeconds(second));
+            outlook = outlook.Take(Sight(5600) with { Stall = new(0.2, 0) }, Book, Rules, Start + TimeSpan.FromSeconds(second));
             cushions.Add(outlook.Cushion(Rules).Bytes >> 20);
         }
 
         Assert.Equal([400, 800, 1000], cushions.Distinct());
         Assert.Equal("20 % of the last 10 s stalled for memory", outlook.Pressure!.Replace('\u00a0', ' ').Replace("20%", "20 %"));
         for (var second = 40; second < 70; second++)
-            outlook = outlook.Take(Sight(5600), Book, Rules, Start.AddSeconds(second));
+            outlook = outlook.Take(Sight(5600), Book, Rules, Start + TimeSpan.FromSeconds(second));
         Assert.Equal(MiB(800), outlook.Cushion(Rules));
         for (var second = 70; second < 200; second++)
-            outlook = outlook.Take(Sight(5600), Book, Rules, Start.AddSeconds(second));
+            outlook = outlook.Take(Sight(5600), Book, Rules, Start + TimeSpan.FromSeconds(second));
         Assert.Equal(MiB(200), outlook.Cushion(Rules));
     }
 

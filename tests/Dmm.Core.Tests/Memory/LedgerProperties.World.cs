@@ -200,7 +200,7 @@ public sealed partial class LedgerProperties
                 _onTheirWay[vm] = messages = [];
             messages.Enqueue((_promises[vm].Target, _number));
             if (_standings.TryGetValue(vm, out var standing))
-                _standings[vm] = standing.Unanswered;
+                _standings[vm] = standing.Unanswered();
         }
 
         private void Reported(VmId vm, Standing standing, int number)

@@ -6,7 +6,7 @@ namespace Dmm.Core.Tests.Memory;
 
 public sealed class OperationProperties
 {
-    private static readonly DateTimeOffset Start = DateTimeOffset.UnixEpoch;
+    private static readonly Moment Start = Moment.Origin + TimeSpan.FromDays(1);
     private static readonly OperationLimits Limits = new(Balloon: 2, Hotplug: 3);
 
     private static readonly Gen<OperationWish> Wishes = Gen.Select(
@@ -102,7 +102,7 @@ public sealed class OperationProperties
     }
 
     /// <summary>Seconds of a host: operations end as the history says (−1: two seconds after they began), and whoever wishes goes on wishing until he moves.</summary>
-    private static void Run((OperationWish[] New, int Arrived)[] history, Action<Dictionary<VmId, OperationWish>, Operations, DateTimeOffset> check)
+    private static void Run((OperationWish[] New, int Arrived)[] history, Action<Dictionary<VmId, OperationWish>, Operations, Moment> check)
     {
         var operations = new Operations();
         var wishes = new Dictionary<VmId, OperationWish>();
@@ -113,7 +113,7 @@ public sealed class OperationProperties
             var underWay = operations.InFlight.Where(o => arrived == -1 ? second - began[o.Vm] < 2 : (arrived >> (int.Parse(o.Vm.Name[(o.Vm.Name.LastIndexOf('v') + 1)..]) % 15) & 1) == 0).ToList();
             foreach (var wish in fresh.Where(w => underWay.All(o => o.Vm != w.Vm)))
                 wishes.TryAdd(wish.Vm, wish);
-            var now = Start.AddSeconds(second);
+            var now = Start + TimeSpan.FromSeconds(second);
             (var begin, operations) = operations.Decide(underWay, wishes.Values, Limits, now);
             foreach (var vm in begin)
             {

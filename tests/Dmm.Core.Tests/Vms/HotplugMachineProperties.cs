@@ -13,13 +13,21 @@ namespace Dmm.Core.Tests.Vms;
 /// </summary>
 public sealed class HotplugMachineProperties
 {
-    private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    private static readonly Moment Start = Moment.Origin + TimeSpan.FromDays(1);
     private static readonly MemorySize Base = MemorySize.FromMiB(256);
 
     /// <summary>Mechanisms in numbers, none of which the machine knows by name.</summary>
     private static readonly Mechanism[] Mechanisms =
     [
         new("virtio-mem and a balloon", new(), new(Balloon: true, MemorySize.FromGiB(8), MemorySize.FromMiB(2), [])),
+        new("three virtio-mem devices and a balloon", new(), new(Balloon: true, MemorySize.FromMiB(4864), MemorySize.FromMiB(2), []))
+        {
+            Parts = [MemorySize.FromMiB(256), MemorySize.FromMiB(512), MemorySize.FromMiB(4096)],
+        },
+        new("two virtio-mem devices alone", new() { Spark = MemorySize.Zero }, new(Balloon: false, MemorySize.FromMiB(4864), MemorySize.FromMiB(4), []))
+        {
+            Parts = [MemorySize.FromMiB(768), MemorySize.FromMiB(4096)],
+        },
         new("DIMMs and a balloon", new(), new(Balloon: true, MemorySize.FromGiB(8), MemorySize.FromMiB(512), []) { BalloonTakesPlugged = true }),
         new("DIMMs alone", new() { Spark = MemorySize.Zero }, new(Balloon: false, MemorySize.FromGiB(8), MemorySize.FromMiB(256), [])),
         new("a balloon alone", new(), new(Balloon: true, MemorySize.Zero, MemorySize.FromMiB(2), [])),
@@ -37,6 +45,9 @@ public sealed class HotplugMachineProperties
 
     private sealed record Mechanism(string Name, MechanismProfile Profile, VmCapabilities Devices)
     {
+        /// <summary>The devices that its plugged memory is made of.</summary>
+        public MemorySize[] Parts { get; init; } = [Devices.PluggableMax];
+
         public override string ToString() => Name;
     }
 
@@ -80,6 +91,9 @@ public sealed class HotplugMachineProperties
     [Fact]
     public void It_arrives_when_the_guest_obeys() => ArrivesOver(60);
 
+    [Fact]
+    public void It_comes_to_rest_though_devices_keep_some_for_ever() => RestsOver(60);
+
     /// <summary>Found by chance: seen from halfway, one DIMM fewer was nearer to the same target, and then one more, without end.</summary>
     [Fact]
     public void It_arrives_between_two_DIMMs_though_each_answer_is_a_movement_late() => ArrivesOver(60, "8q44GvKSlL63");
@@ -91,6 +105,41 @@ public sealed class HotplugMachineProperties
     [Fact]
     [Trait(Category.Name, Category.Long)]
     public void It_arrives_after_many_histories() => ArrivesOver(800);
+
+    [Fact]
+    [Trait(Category.Name, Category.Long)]
+    public void It_comes_to_rest_after_many_histories() => RestsOver(800);
+
+    /// <summary>
+    /// Two minutes after its last target nothing is asked of it for a minute, or, where it still owes something, no more than a back-off's
+    /// tries.
+    /// </summary>
+    private static void RestsOver(long histories) =>
+        Gen.Select(AnyMechanism, Ops.Array[0, 40], Gen.Int[64, 2048], Gen.Int[0, 6].Array[3]).Sample(
+            (mechanism, history, mib, keeps) =>
+            {
+                var guest = new Guest(mechanism) { Keeps = keeps };
+                foreach (var op in history)
+                    guest.Do(op);
+                guest.Do(new Op.Use(0));
+                guest.Do(new Op.Target(mib * 2, false));
+                var asked = 0L;
+                for (var i = 0; i < 360; i++)
+                {
+                    asked = i < 240 ? guest.Asks : asked;
+                    guest.Do(new Op.Call(false, true));
+                    guest.Do(new Op.Call(false, true));
+                    guest.Do(new Op.Time(500, 100));
+                }
+
+                var most = guest.State.Phase == VmPhase.Settled ? 0 : 4;
+                Assert.True(
+                    guest.Asks - asked <= most,
+                    $"{guest.State.Phase} at {guest.Actual} of {guest.State.Target}, and asked {guest.Asks - asked} times in a minute: {guest.State.Why}");
+                if (mechanism.Devices.Balloon)
+                    Assert.Equal(VmPhase.Settled, guest.State.Phase);
+            },
+            iter: histories);
 
     private static void NeverAsksForMoreOver(long histories) =>
         Gen.Select(AnyMechanism, Ops.Array[1, 80]).Sample(
@@ -130,7 +179,7 @@ public sealed class HotplugMachineProperties
     {
         private static readonly MemorySize Kernel = MemorySize.FromMiB(30);
         private readonly Queue<VmEvent> _calls = [];
-        private DateTimeOffset _now = Start;
+        private Moment _now = Start;
         private VmSizes _sizes = new(Base, MemorySize.Zero, MemorySize.Zero, MemorySize.Zero, MemorySize.Zero);
         private MemorySize _used;
         private VmCommand.SetTarget _told = new(Base, MemorySize.FromGiB(4), false);
@@ -139,15 +188,26 @@ public sealed class HotplugMachineProperties
         private MemorySize _granted = Base;
 
         private readonly Mechanism _mechanism;
+        private readonly HotplugDevice[] _parts;
+
+        /// <summary>Whoever holds the VM has told its balloon something: what it was told before nobody says.</summary>
+        private bool _balloonTold;
 
         public Guest(Mechanism mechanism)
         {
             _mechanism = mechanism;
+            _parts = [.. mechanism.Parts.Select(max => new HotplugDevice(MemorySize.Zero, MemorySize.Zero, max, mechanism.Devices.BlockSize))];
             State = Fresh();
             Connect();
         }
 
         public VmMemory State { get; private set; }
+
+        /// <summary>How many blocks each device keeps for ever, once it has had them.</summary>
+        public int[] Keeps { get; init; } = [0, 0, 0];
+
+        /// <summary>How often its devices were asked for something.</summary>
+        public long Asks { get; private set; }
 
         public MemorySize Actual => _sizes.Actual;
 
@@ -157,7 +217,10 @@ public sealed class HotplugMachineProperties
 
         /// <summary>The most that it can become from what its devices were really told.</summary>
         private MemorySize Ceiling =>
-            (Base + MemorySize.Max(_sizes.Plugged, _sizes.PluggedTarget)).MinusOrZero(MemorySize.Min(_sizes.Ballooned, _sizes.BalloonedTarget));
+            (Base + DeviceVector.Most(_parts)).MinusOrZero(MemorySize.Min(_sizes.Ballooned, _sizes.BalloonedTarget));
+
+        /// <summary>As a driver tells it.</summary>
+        private VmSizes Seen => _balloonTold ? _sizes : _sizes.WithBalloonUnsure();
 
         public void Do(Op op)
         {
@@ -174,7 +237,7 @@ public sealed class HotplugMachineProperties
                     break;
                 case Op.Time t:
                     Move(t.Milliseconds, t.MovePerCent);
-                    Feed(new VmCommand.ObserveSizes(_sizes));
+                    Feed(new VmCommand.ObserveSizes(Seen));
                     _now += State.Profile.SampleLatency;
                     Sample();
                     Feed(new VmCommand.Look());
@@ -196,7 +259,7 @@ public sealed class HotplugMachineProperties
                     Connect();
                     break;
                 case Op.Repeat:
-                    Feed(new VmCommand.ObserveSizes(_sizes));
+                    Feed(new VmCommand.ObserveSizes(Seen));
                     Sample();
                     break;
             }
@@ -207,13 +270,14 @@ public sealed class HotplugMachineProperties
                 _granted = MemorySize.Max(_told.Target, MemorySize.Min(_granted, MemorySize.Max(State.Actual, State.Ceiling)));
         }
 
-        private VmMemory Fresh() => new() { Profile = _mechanism.Profile, StartedAt = _now };
+        private VmMemory Fresh() => new() { Profile = _mechanism.Profile };
 
         private VmCapabilities Devices => _mechanism.Devices;
 
         private void Connect()
         {
-            Feed(new VmCommand.ObserveSizes(_sizes));
+            _balloonTold = !Devices.Balloon;
+            Feed(new VmCommand.ObserveSizes(Seen));
             Feed(_told);
             Feed(new VmCommand.Connect(Devices));
             Sample();
@@ -224,12 +288,19 @@ public sealed class HotplugMachineProperties
             var ask = _calls.Dequeue();
             if (!call.Fails || call.CarriedOut)
             {
-                _sizes = ask switch
+                switch (ask)
                 {
-                    VmEvent.PlugAsked plug => _sizes with { PluggedTarget = plug.Plugged },
-                    VmEvent.BalloonAsked balloon => _sizes with { BalloonedTarget = balloon.Ballooned },
-                    _ => _sizes,
-                };
+                    case VmEvent.PlugAsked plug:
+                        var told = DeviceVector.Spread(_parts, plug.Plugged);
+                        for (var i = 0; i < told.Length; i++)
+                            _parts[i] = _parts[i] with { Requested = told[i] };
+                        _sizes = _sizes.Of(_parts);
+                        break;
+                    case VmEvent.BalloonAsked balloon:
+                        _sizes = _sizes with { BalloonedTarget = balloon.Ballooned };
+                        _balloonTold = true;
+                        break;
+                }
             }
 
             if (call.Fails)
@@ -241,7 +312,7 @@ public sealed class HotplugMachineProperties
                 return;
             }
 
-            Feed(new VmCommand.ObserveSizes(_sizes));
+            Feed(new VmCommand.ObserveSizes(Seen));
         }
 
         private void Sample() => Feed(new VmCommand.ObserveSample(new()
@@ -268,9 +339,11 @@ public sealed class HotplugMachineProperties
                                 || ask.Plugged == _sizes.PluggedTarget, $"{_sizes.Plugged.MinusOrZero(ask.Plugged)} taken of {Available}");
                         }
 
+                        Asks++;
                         _calls.Enqueue(e);
                         break;
                     case VmEvent.BalloonAsked:
+                        Asks++;
                         _calls.Enqueue(e);
                         break;
                 }
@@ -280,15 +353,27 @@ public sealed class HotplugMachineProperties
         private void Move(int milliseconds, int perCent)
         {
             _now += TimeSpan.FromMilliseconds(milliseconds);
-            var plugged = Toward(_sizes.Plugged, _sizes.PluggedTarget, perCent).RoundDown(Devices.BlockSize);
+            for (var i = 0; i < _parts.Length; i++)
+            {
+                var size = Toward(_parts[i].Size, _parts[i].Requested, perCent).RoundDown(Devices.BlockSize);
+                // It never gives what it uses.
+                if (size < _parts[i].Size)
+                    size = MemorySize.Max(size, Least(i).RoundUp(Devices.BlockSize));
+                _parts[i] = _parts[i] with { Size = size };
+                _sizes = _sizes.Of(_parts);
+            }
+
             var ballooned = Toward(_sizes.Ballooned, _sizes.BalloonedTarget, perCent);
-            // It never gives what it uses.
-            if (plugged < _sizes.Plugged)
-                plugged = MemorySize.Max(plugged, _sizes.Plugged.MinusOrZero(Available).RoundUp(Devices.BlockSize));
-            _sizes = _sizes with { Plugged = plugged };
             if (ballooned > _sizes.Ballooned)
                 ballooned = MemorySize.Min(ballooned, _sizes.Ballooned + Available);
             _sizes = _sizes with { Ballooned = ballooned };
+        }
+
+        /// <summary>Down to here the guest gives of this device at once.</summary>
+        private MemorySize Least(int device)
+        {
+            var (size, kept) = (_parts[device].Size, new MemorySize(Devices.BlockSize.Bytes * Keeps[device]));
+            return MemorySize.Max(size.MinusOrZero(Available), MemorySize.Min(size, kept));
         }
 
         private static MemorySize Toward(MemorySize from, MemorySize to, int perCent) => new(from.Bytes + ((to.Bytes - from.Bytes) * perCent / 100));

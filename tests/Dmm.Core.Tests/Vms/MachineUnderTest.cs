@@ -7,14 +7,14 @@ namespace Dmm.Core.Tests.Vms;
 /// <summary>The state machine with a clock, devices and a guest that do nothing by themselves: a story tells what they do.</summary>
 internal sealed class MachineUnderTest
 {
-    private DateTimeOffset _now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    private Moment _now = Moment.Origin + TimeSpan.FromDays(1);
     private VmSizes _sizes;
 
     public MachineUnderTest(long baseMiB = 256, VmCapabilities? can = null, GuestHello? hello = null)
     {
         Can = can ?? new(Balloon: true, MemorySize.FromGiB(8), MemorySize.FromMiB(2), []);
         _sizes = new(MiB(baseMiB), default, default, default, default);
-        State = new() { Profile = new(), StartedAt = _now };
+        State = new() { Profile = new() };
         Feed(new VmCommand.Connect(Can));
         Feed(new VmCommand.ObserveSizes(_sizes));
         if (hello is not null)

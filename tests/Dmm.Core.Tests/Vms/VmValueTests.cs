@@ -28,6 +28,8 @@ public sealed class VmValueTests
         Assert.Null(new VmPolicy(MemorySize.FromMiB(1), MemorySize.FromMiB(1)).Fault());
         Assert.Equal("max 1 MiB is below min 2 MiB; max must be at least min", new VmPolicy(MemorySize.FromMiB(2), MemorySize.FromMiB(1)).Fault());
         Assert.Equal("shares is 0; it must be from 1 to 1000000", new VmPolicy(MemorySize.FromMiB(1), MemorySize.FromMiB(1), 0).Fault());
+        Assert.Equal(
+            "max is 2048 TiB; it can be at most 1024 TiB", new VmPolicy(MemorySize.FromMiB(1), MemorySize.FromGiB(2 << 20)).Fault());
         Assert.NotNull(new VmPolicy(MemorySize.Zero, MemorySize.FromMiB(1)).Fault());
     }
 

@@ -1,5 +1,6 @@
 using System.Text;
 using CsCheck;
+using Dmm.Core;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Guest;
@@ -9,7 +10,7 @@ namespace Dmm.Hypervisors.Tests.Guest;
 public sealed class GuestLineTests
 {
     private static readonly MemorySize Limit = MemorySize.FromGiB(2);
-    private static readonly DateTimeOffset Now = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
+    private static readonly Moment Now = Moment.Origin + TimeSpan.FromDays(1);
 
     [Fact]
     public void A_sample_is_read_whole()

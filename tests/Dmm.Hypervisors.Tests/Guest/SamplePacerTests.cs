@@ -1,3 +1,4 @@
+using Dmm.Core;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Guest;
@@ -118,7 +119,7 @@ public sealed class SamplePacerTests : IDisposable
 
     private void Offer(long number, SampleReason reason = SampleReason.Periodic) => _pacer.Offer(new GuestSample
     {
-        At = _time.GetUtcNow(),
+        At = Clocks.MomentOf(_time),
         Source = SampleSource.Agent,
         MemTotal = MemorySize.FromMiB(256),
         MemFree = MemorySize.Zero,

@@ -41,21 +41,93 @@ public sealed class LinuxHostWatchTests : IDisposable
     }
 
     [Fact]
-    public async Task A_process_that_is_gone_and_a_kernel_without_psi_are_left_out()
+    public async Task A_process_that_is_gone_is_said_to_be_gone_and_a_kernel_without_psi_tells_of_no_stall()
     {
-        var sight = await LookAsync(Handle(4712), Handle(null));
+        var sight = await LookAsync(Handle(4712));
 
         Assert.Empty(sight.Resident);
+        Assert.Equal([Web], sight.Gone);
         Assert.Null(sight.Stall);
     }
 
     [Fact]
     public async Task A_process_that_has_a_vms_pid_after_it_is_not_the_vm()
     {
-        Write("proc/4711/stat", "4711 (of a (strange) name) S 1 4711 4711 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 123456 0 0\n");
+        Write("proc/4711/stat", Stat("S", 123456));
 
-        Assert.Empty((await LookAsync(Handle(4711) with { PidStart = 999 })).Resident);
-        Assert.Single((await LookAsync(Handle(4711) with { PidStart = 123456 })).Resident);
+        var sight = await LookAsync(Handle(4711) with { PidStart = 999 });
+        Assert.Empty(sight.Resident);
+        Assert.Equal([Web], sight.Gone);
+        sight = await LookAsync(Handle(4711) with { PidStart = 123456 });
+        Assert.Single(sight.Resident);
+        Assert.Empty(sight.Gone);
+    }
+
+    /// <summary>Nothing is known of it: its process is not known, its files can't be read, it shows nothing at this moment, or it stands in another process's place.</summary>
+    [Theory]
+    [InlineData("no pid")]
+    [InlineData("no right to read")]
+    [InlineData("nothing in its status")]
+    [InlineData("a first thread that has ended")]
+    public async Task A_process_that_can_not_be_looked_at_is_neither_there_nor_gone(string how)
+    {
+        Write("proc/4711/stat", Stat("S", 1));
+        var vm = Handle(4711) with { PidStart = 1 };
+        switch (how)
+        {
+            case "no pid":
+                vm = Handle(null);
+                break;
+            case "no right to read":
+                File.Delete(Path.Combine(_root, "proc/4711/stat"));
+                File.Delete(Path.Combine(_root, "proc/4711/status"));
+                break;
+            case "nothing in its status":
+                Write("proc/4711/status", "Name:\tqemu\nState:\tS (sleeping)\n");
+                break;
+            case "a first thread that has ended":
+                Write("proc/4711/stat", Stat("Z", 1));
+                Write("proc/4711/status", "Name:\tqemu\nState:\tZ (zombie)\n");
+                Directory.CreateDirectory(Path.Combine(_root, "proc/4711/task/4711"));
+                Directory.CreateDirectory(Path.Combine(_root, "proc/4711/task/4712"));
+                break;
+        }
+
+        var sight = await LookAsync(vm);
+        Assert.Empty(sight.Resident);
+        Assert.Empty(sight.Gone);
+    }
+
+    [Fact]
+    public async Task A_husk_and_a_process_of_another_boot_are_gone()
+    {
+        Write("proc/4711/stat", Stat("Z", 1));
+        Write("proc/4711/status", "Name:\tqemu\nState:\tZ (zombie)\n");
+        Directory.CreateDirectory(Path.Combine(_root, "proc/4711/task/4711"));
+        Assert.Equal([Web], (await LookAsync(Handle(4711) with { PidStart = 1 })).Gone);
+
+        Write("proc/4711/stat", Stat("S", 1));
+        Write("proc/sys/kernel/random/boot_id", "b\n");
+        Assert.Equal([Web], (await LookAsync(Handle(4711) with { PidStart = 1, BootId = "a" })).Gone);
+        Assert.Empty((await LookAsync(Handle(4711) with { PidStart = 1, BootId = "b" })).Gone);
+    }
+
+    [Fact]
+    public async Task Huge_pages_are_the_vms_own()
+    {
+        Write("proc/4711/status", "Name:\tqemu\nRssAnon:\t 1024 kB\nHugetlbPages:\t 524288 kB\n");
+        Assert.Equal(MemorySize.FromMiB(513), (await LookAsync(Handle(4711))).Resident[Web]);
+    }
+
+    [Fact]
+    public async Task A_process_that_has_just_ended_is_gone_on_this_host()
+    {
+        using var process = System.Diagnostics.Process.Start("sleep", "60");
+        var vm = Handle(process.Id);
+        Assert.Empty((await new LinuxHostWatch().LookAsync([vm], CancellationToken.None)).Gone);
+        process.Kill();
+        await process.WaitForExitAsync();
+        Assert.Equal([Web], (await new LinuxHostWatch().LookAsync([vm], CancellationToken.None)).Gone);
     }
 
     [Theory]
@@ -108,6 +180,8 @@ public sealed class LinuxHostWatchTests : IDisposable
     }
 
     private Task<HostSight> LookAsync(params VmHandle[] vms) => new LinuxHostWatch(_root).LookAsync(vms, CancellationToken.None);
+
+    private static string Stat(string state, long start) => $"4711 (of a (strange) name) {state} 1 4711 4711 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 {start} 0 0\n";
 
     private static VmHandle Handle(int? pid) => new(Web, "qemu", MemorySize.FromMiB(256), "", pid, null, null, true);
 

@@ -38,6 +38,22 @@ public sealed class AccelChoiceTests : IDisposable
     }
 
     [Fact]
+    public async Task Where_something_else_stands_than_an_answer_it_stays_and_the_probe_counts()
+    {
+        using (var made = System.Diagnostics.Process.Start("mkfifo", Memory))
+            await made.WaitForExitAsync();
+        var choice = Choice("exit 85");
+        Assert.Null(choice.Known);
+
+        var answer = await choice.DecideAsync(default).InTime();
+
+        Assert.NotEqual(QemuAccel.Auto, answer.Accel);
+        Assert.Equal(answer, choice.Known);
+        Assert.Equal(Dmm.Files.FileKind.Pipe, Dmm.Files.FileFacts.At(Memory)?.Kind);
+        Assert.Equal(["accel.json", "qemu"], Directory.EnumerateFileSystemEntries(_folder.Path).Select(Path.GetFileName).Order());
+    }
+
+    [Fact]
     public void An_answer_holds_for_one_boot_and_one_program_of_the_host()
     {
         var choice = Choice("exit 1");

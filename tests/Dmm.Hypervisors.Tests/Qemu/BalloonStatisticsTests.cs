@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Dmm.Core;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Qemu.Connection;
@@ -11,7 +12,7 @@ public sealed class BalloonStatisticsTests
     private const string NotTold = "18446744073709551615";
 
     private static GuestSample? Read(string more) => BalloonStatistics.Read(
-        JsonDocument.Parse($$"""{"stat-total-memory": 1000000, "stat-free-memory": 20000{{more}}}""").RootElement, DateTimeOffset.UnixEpoch, new(2_000_000));
+        JsonDocument.Parse($$"""{"stat-total-memory": 1000000, "stat-free-memory": 20000{{more}}}""").RootElement, Moment.Origin, new(2_000_000));
 
     [Fact]
     public void What_is_available_is_the_kernels_own_word_and_half_of_the_cache_is_taken_for_used()
@@ -42,5 +43,5 @@ public sealed class BalloonStatisticsTests
 
     [Fact]
     public void A_guest_that_does_not_tell_even_its_total_is_not_heard() =>
-        Assert.Null(BalloonStatistics.Read(JsonDocument.Parse("""{"stat-free-memory": 1}""").RootElement, DateTimeOffset.UnixEpoch, new(1)));
+        Assert.Null(BalloonStatistics.Read(JsonDocument.Parse("""{"stat-free-memory": 1}""").RootElement, Moment.Origin, new(1)));
 }

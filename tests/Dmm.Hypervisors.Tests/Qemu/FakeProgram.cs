@@ -9,6 +9,7 @@ internal static class FakeProgram
     /// </summary>
     public static string Write(TestFolder folder, string body)
     {
+        var shell = body.Contains("daemon", StringComparison.Ordinal) ? Shell(folder) : "bash";
         var path = folder.File(
             "qemu",
             $$"""
@@ -16,12 +17,21 @@ internal static class FakeProgram
             while [ "$1" != "-pidfile" ] && [ $# -gt 0 ]; do shift; done
             PIDFILE="$2"
             daemon() {
-                setsid bash -c 'echo $$ > "$2"; exec 0<&- 1>&- 2>&-; while :; do sleep 0.1; done' fake -pidfile "$PIDFILE" &
+                setsid {{shell}} -c 'echo $$ > "$2"; exec 0<&- 1>&- 2>&-; while :; do sleep 0.1; done' fake -pidfile "$PIDFILE" &
                 while [ ! -s "$PIDFILE" ]; do sleep 0.01; done
             }
             {{body}}
             """);
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return path;
+    }
+
+    /// <summary>A shell whose program's file is called as QEMU's is, so that it is taken for one.</summary>
+    public static string Shell(TestFolder folder)
+    {
+        var path = folder.In("qemu-system-fake");
+        if (!File.Exists(path))
+            File.Copy("/bin/bash", path);
         return path;
     }
 }

@@ -42,6 +42,15 @@ internal sealed class FakeQemu : IAsyncDisposable
 
     public List<Device> Added { get; } = [];
 
+    /// <summary>What query-status answers; null: this QEMU refuses it.</summary>
+    public string? Status { get; set; } = "running";
+
+    /// <summary>Where gpa2hva says that the guest's memory stands; null: it refuses.</summary>
+    public ulong? MemoryAddress { get; init; }
+
+    /// <summary>The threads that it names as its virtual CPUs.</summary>
+    public int[] Threads { get; init; } = [];
+
     /// <summary>Answers nothing any more.</summary>
     public bool Frozen { get; set; }
 
@@ -73,7 +82,12 @@ internal sealed class FakeQemu : IAsyncDisposable
         public long Requested { get; set; }
 
         public long Plugged { get; set; }
+
+        public long Block { get; init; } = 2 * Mib;
     }
+
+    /// <summary>The most that all virtio-mem devices could have become together, at any moment since it was set to zero.</summary>
+    public long Most { get; set; }
 
     /// <summary>A guest has given a DIMM back.</summary>
     public async Task TakeAwayAsync(string id)
@@ -138,6 +152,10 @@ internal sealed class FakeQemu : IAsyncDisposable
         "qom-set" => SetAsync(peer, command),
         "query-chardev" => peer.ReturnAsync(
             command.Id, $$"""[{"label": "c", "frontend-open": false, "filename": "disconnected:unix:{{AgentSocket}},server=on"}]"""),
+        "query-status" when Status is { } status => peer.ReturnAsync(
+            command.Id, $$"""{"status": "{{status}}", "running": {{(status == "running" ? "true" : "false")}}, "singlestep": false}"""),
+        "human-monitor-command" when MemoryAddress is { } address => peer.ReturnAsync(command.Id, $"\"Host virtual address for 0x0 (pc.ram) is 0x{address:x}\\r\\n\""),
+        "query-cpus-fast" => peer.ReturnAsync(command.Id, $"[{string.Join(", ", Threads.Select((tid, i) => $$"""{"cpu-index": {{i}}, "thread-id": {{tid}}}"""))}]"),
         "balloon" or "system_powerdown" => peer.ReturnAsync(command.Id),
         "quit" => QuitAsync(peer, command),
         _ => peer.RefuseAsync(command.Id, "CommandNotFound", $"The command {command.Name} has not been found"),
@@ -186,6 +204,7 @@ internal sealed class FakeQemu : IAsyncDisposable
                 added.Requested = size;
             else
                 RequestedBytes = size;
+            Most = Math.Max(Most, Math.Max(PluggedBytes, RequestedBytes) + Added.Sum(d => Math.Max(d.Plugged, d.Requested)));
         }
 
         return peer.ReturnAsync(command.Id);
@@ -224,7 +243,7 @@ internal sealed class FakeQemu : IAsyncDisposable
             """
         : $$$"""
             {"type": "virtio-mem", "data": {"id": "{{{device.Id}}}", "memdev": "/objects/{{{device.Memory}}}", "memaddr": {{{AddressOf(index)}}},
-             "block-size": 2097152, "size": {{{device.Plugged}}}, "max-size": {{{Objects[device.Memory]}}}, "requested-size": {{{device.Requested}}}}}
+             "block-size": {{{device.Block}}}, "size": {{{device.Plugged}}}, "max-size": {{{Objects[device.Memory]}}}, "requested-size": {{{device.Requested}}}}}
             """;
 
     private static long AddressOf(int index) => (1L << 36) + (index * (1L << 33));

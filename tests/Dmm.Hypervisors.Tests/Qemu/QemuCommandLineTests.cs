@@ -39,7 +39,7 @@ public sealed class QemuCommandLineTests
                 "-chardev", "socket,id=agent,path=/var/lib/dmm/vms/one/agent.sock,server=on,wait=off",
                 "-device", "virtserialport,id=agent-port,bus=channels.0,chardev=agent,name=org.dmm.guest.0",
                 "-device", "pcie-root-port,id=spare0,chassis=1,slot=1", "-device", "pcie-root-port,id=spare1,chassis=2,slot=2",
-                "-kernel", "/boot/vmlinuz", "-append", QemuSettings.RecommendedAppend, "-initrd", "/boot/initrd",
+                "-kernel", "/boot/vmlinuz", "-append", QemuSettings.ShippedAppend, "-initrd", "/boot/initrd",
                 "-daemonize", "-pidfile", "/var/lib/dmm/vms/one/qemu.pid",
             ],
             Build(Spec));
@@ -89,7 +89,15 @@ public sealed class QemuCommandLineTests
     public void There_is_a_network_only_where_it_is_asked_for()
     {
         Assert.DoesNotContain("-netdev", Build(Spec));
-        Assert.Contains("user,id=net0", Build(Spec with { Network = VmNetwork.User }));
+        Assert.Contains("-netdev", Build(Spec with { Network = VmNetwork.User }));
+    }
+
+    [Fact]
+    public void A_guest_reaches_neither_its_host_nor_the_outside_unless_that_is_opened()
+    {
+        var spec = Spec with { Network = VmNetwork.User };
+        Assert.Contains("user,id=net0,restrict=on", Build(spec));
+        Assert.Contains("user,id=net0", Build(spec, Settings with { OpenUserNetwork = true }));
     }
 
     [Fact]

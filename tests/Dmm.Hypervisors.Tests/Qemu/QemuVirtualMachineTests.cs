@@ -1,4 +1,5 @@
 using Dmm.Core.Hypervisors;
+using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Qemu;
@@ -31,12 +32,12 @@ public sealed class QemuVirtualMachineTests : IDisposable
 
         var first = Assert.IsType<VmObservation.Sizes>(_observed.All[0]);
         Assert.Equal(
-            new VmSizes(Boot, MemorySize.FromMiB(512), MemorySize.FromMiB(56), MemorySize.FromMiB(512), MemorySize.FromMiB(56)),
+            new VmSizes(Boot, MemorySize.FromMiB(512), MemorySize.FromMiB(56), MemorySize.FromMiB(512), MemorySize.Zero) { BalloonUnsure = true },
             first.Value);
         Assert.True(vm.Capabilities.Balloon);
         Assert.Equal(MemorySize.FromGiB(16), vm.Capabilities.PluggableMax);
         Assert.Equal(MemorySize.FromMiB(2), vm.Capabilities.BlockSize);
-        Assert.Contains("org.dmm.guest.0", Assert.Single(vm.Capabilities.Lacks), StringComparison.Ordinal);
+        Assert.Contains("org.dmm.guest.0", Assert.Single(vm.Capabilities.Lacks, l => l != vm.Doubt), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -50,7 +51,7 @@ public sealed class QemuVirtualMachineTests : IDisposable
             (MemorySize.Zero, MemorySize.Zero, MemorySize.Zero),
             (vm.Capabilities.PluggableMax, vm.Capabilities.ExtendableTo, vm.Capabilities.RescueSize));
         Assert.Collection(
-            vm.Capabilities.Lacks,
+            vm.Capabilities.Lacks.Where(l => l != vm.Doubt),
             l => Assert.Contains("virtio-mem device", l, StringComparison.Ordinal),
             l => Assert.Contains("-m size=…,slots=32,maxmem=512G", l, StringComparison.Ordinal),
             l => Assert.Contains("virtio-balloon", l, StringComparison.Ordinal),
@@ -154,6 +155,20 @@ public sealed class QemuVirtualMachineTests : IDisposable
     }
 
     [Fact]
+    public async Task What_the_balloon_was_told_before_is_known_to_nobody_until_it_is_told_anew()
+    {
+        await using var qemu = new FakeQemu(Socket) { BalloonActualBytes = 200 * FakeQemu.Mib };
+        await using var vm = await ConnectAsync(qemu);
+        var sizes = await vm.ReadSizesAsync(default).InTime();
+        Assert.Equal((true, Boot), (sizes.BalloonUnsure, sizes.Ceiling));
+
+        var stock = await vm.TakeStockAsync(default).InTime();
+
+        Assert.Equal((false, MemorySize.FromMiB(200)), (stock.BalloonUnsure, stock.Ceiling));
+        Assert.Contains($"balloon {{\"value\":{200 * FakeQemu.Mib}}}", qemu.Heard);
+    }
+
+    [Fact]
     public async Task The_same_plug_target_is_asked_again_because_that_wakes_the_guests_driver()
     {
         await using var qemu = new FakeQemu(Socket);
@@ -197,6 +212,7 @@ public sealed class QemuVirtualMachineTests : IDisposable
         await using var vm = await ConnectAsync(qemu);
         Assert.Contains(qemu.Heard, h => h.Contains("guest-stats-polling-interval", StringComparison.Ordinal));
 
+        await LooksAsync(qemu, 2);
         qemu.GuestStatistics = """
             {"stats": {"stat-total-memory": 230000000, "stat-free-memory": 100000000, "stat-available-memory": 18446744073709551615,
              "stat-major-faults": 7, "stat-swap-in": 8192, "stat-swap-out": -1}, "last-update": 1795504657}
@@ -222,25 +238,50 @@ public sealed class QemuVirtualMachineTests : IDisposable
     }
 
     [Fact]
-    public async Task What_a_guest_told_its_balloon_before_it_restarted_is_not_taken_for_new()
+    public async Task What_a_guest_told_its_balloon_before_anybody_looked_is_not_taken_for_new()
     {
-        var before = _time.GetUtcNow().ToUnixTimeSeconds() - 10;
+        // Whatever the host's clock shows: it may have been set since.
+        var before = _time.GetUtcNow().ToUnixTimeSeconds();
         await using var qemu = new FakeQemu(Socket)
         {
             GuestStatistics = $$$"""{"stats": {"stat-total-memory": 1, "stat-free-memory": 1}, "last-update": {{{before}}}}""",
         };
         await using var vm = await ConnectAsync(qemu);
 
-        var looks = qemu.Count("qom-get");
-        await Eventually.UntilAsync(
+        await LooksAsync(qemu, 3);
+
+        Assert.Empty(_observed.Of<VmObservation.Sample>());
+    }
+
+    /// <summary>QEMU stamps with the host's time of day, which may be set forward or back by any time.</summary>
+    [Theory]
+    [InlineData(-7_200)]
+    [InlineData(7_200)]
+    [InlineData(-2_000_000_000)]
+    public async Task What_a_guest_tells_its_balloon_is_new_whatever_the_hosts_time_of_day_is(long off)
+    {
+        await using var qemu = new FakeQemu(Socket);
+        await using var vm = await ConnectAsync(qemu);
+        await LooksAsync(qemu, 2);
+        for (var told = 1; told <= 3; told++)
+        {
+            var stamp = _time.GetUtcNow().ToUnixTimeSeconds() + off + told;
+            qemu.GuestStatistics = $$$"""{"stats": {"stat-total-memory": 230000000, "stat-free-memory": 100000000}, "last-update": {{{stamp}}}}""";
+            await LooksAsync(qemu, 2);
+            Assert.Equal(told, _observed.Of<VmObservation.Sample>().Count);
+        }
+    }
+
+    private Task LooksAsync(FakeQemu qemu, int count)
+    {
+        var before = qemu.Count("qom-get");
+        return Eventually.UntilAsync(
             () =>
             {
                 Tick();
-                return qemu.Count("qom-get") > looks + 2;
+                return qemu.Count("qom-get") > before + count;
             },
             "further looks");
-
-        Assert.Empty(_observed.Of<VmObservation.Sample>());
     }
 
     [Theory]
@@ -259,6 +300,78 @@ public sealed class QemuVirtualMachineTests : IDisposable
         var ended = await _observed.FirstAsync<VmObservation.Ended>();
         Assert.Contains(expected, ended.Why, StringComparison.Ordinal);
         Assert.Same(ended, _observed.All[^1]);
+    }
+
+    [Fact]
+    public async Task Whether_its_guest_runs_is_told_before_the_VM_is_in_hand_and_when_it_changes()
+    {
+        await using var qemu = new FakeQemu(Socket) { Status = "paused" };
+        await using var vm = await ConnectAsync(qemu);
+        Assert.Contains("somebody has stopped it", Assert.Single(_observed.Of<VmObservation.RunState>()).Why, StringComparison.Ordinal);
+
+        qemu.Status = "running";
+        await qemu.TellAsync("RESUME");
+        await _observed.FirstAsync<VmObservation.RunState>(r => r is { Value: VmRunState.Running, Why: null });
+        qemu.Status = "io-error";
+        await qemu.TellAsync("STOP");
+        await _observed.FirstAsync<VmObservation.RunState>(r => r.Value == VmRunState.Paused && r.Why!.Contains("io-error", StringComparison.Ordinal));
+        Assert.Equal(3, _observed.Of<VmObservation.RunState>().Count);
+    }
+
+    [Fact]
+    public async Task A_migration_is_seen_to_its_end_though_QEMU_tells_no_event_of_that()
+    {
+        await using var qemu = new FakeQemu(Socket);
+        await using var vm = await ConnectAsync(qemu);
+
+        qemu.Status = "finish-migrate";
+        await qemu.TellAsync("STOP");
+        await _observed.FirstAsync<VmObservation.RunState>(r => r.Value == VmRunState.MigratingOut);
+        qemu.Status = "postmigrate";
+        await _observed.FirstAsync<VmObservation.RunState>(r => r.Value == VmRunState.MigratedAway, Tick);
+        await vm.EndAsync(default).InTime();
+
+        var ended = await _observed.FirstAsync<VmObservation.Ended>();
+        Assert.Equal(EndCause.MigratedAway, ended.Cause);
+    }
+
+    [Fact]
+    public async Task One_that_is_stopped_and_gone_before_anybody_could_ask_why_may_have_been_migrated()
+    {
+        await using var qemu = new FakeQemu(Socket);
+        await using var vm = await ConnectAsync(qemu);
+
+        qemu.Frozen = true;
+        await qemu.TellAsync("STOP");
+        await qemu.TellAsync("SHUTDOWN", """{"guest": false, "reason": "host-qmp-quit"}""");
+        File.Delete(Socket);
+        qemu.HangUp();
+
+        Assert.Equal(EndCause.MigratedAway, (await _observed.FirstAsync<VmObservation.Ended>()).Cause);
+    }
+
+    [Fact]
+    public async Task A_guest_that_powered_down_in_a_process_that_stays_is_not_the_reason_of_a_later_end()
+    {
+        await using var qemu = new FakeQemu(Socket);
+        await using var vm = await ConnectAsync(qemu);
+
+        qemu.Status = "shutdown";
+        await qemu.TellAsync("SHUTDOWN", """{"guest": true, "reason": "guest-shutdown"}""");
+        await _observed.FirstAsync<VmObservation.RunState>(r => r.Value == VmRunState.Halted);
+        var looks = qemu.Count("query-status");
+        await Eventually.UntilAsync(
+            () =>
+            {
+                Tick();
+                return qemu.Count("query-status") > looks + 3;
+            },
+            "further looks");
+        File.Delete(Socket);
+        qemu.HangUp();
+
+        await _observed.FirstAsync<VmObservation.ConnectionLost>(meanwhile: Tick);
+        Assert.Empty(_observed.Of<VmObservation.Ended>());
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using Dmm.Core.Lifecycle;
+using Dmm.Core.Vms;
 using Dmm.Hypervisors.Qemu.Connection;
 using Dmm.Hypervisors.Qemu.Launch;
 
@@ -26,5 +27,11 @@ public sealed class QemuWordsTests
     [InlineData("host-signal", EndCause.Failed)]
     [InlineData("guest-panic", EndCause.Failed)]
     [InlineData(null, EndCause.Failed)]
-    public void An_end_was_meant_or_it_was_not(string? reason, EndCause cause) => Assert.Equal(cause, EndReason.CauseOf(reason));
+    public void An_end_was_meant_or_it_was_not(string? reason, EndCause cause)
+    {
+        Assert.Equal(cause, EndReason.CauseOf(reason, VmRunState.Running));
+        Assert.Equal(cause, EndReason.CauseOf(reason, VmRunState.Paused));
+        Assert.Equal(EndCause.MigratedAway, EndReason.CauseOf(reason, VmRunState.MigratedAway));
+        Assert.Equal(EndCause.MigratedAway, EndReason.CauseOf(reason, VmRunState.MigratingOut));
+    }
 }

@@ -226,6 +226,11 @@ public sealed class QmpClientTests : IDisposable
     [InlineData("""{"return": {}}""", "no message of QMP")]
     [InlineData("""{"error": {"class": "GenericError", "desc": "JSON parse error"}}""", "could not read a command: JSON parse error")]
     [InlineData(FakeQmpServer.Greeting, "greeted twice")]
+    [InlineData("""{"event": "\ud800"}""", "a text that is none")]
+    [InlineData("""{"\ud800": {}}""", "a text that is none")]
+    [InlineData("""{"id": 2, "error": {"class": "\udc00", "desc": 1}}""", "a text that is none")]
+    [InlineData("""{"return": {}, "id": 1e99}""", "no message of QMP")]
+    [InlineData("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "no JSON")]
     public async Task A_surprise_ends_the_connection_with_what_was_found(string surprise, string expected)
     {
         await using var server = Serve(async peer =>

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Dmm.Core.Laws;
 using Dmm.Lab.Traces;
 
 namespace Dmm.Lab.Tests.Replay;
@@ -45,6 +46,22 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Laws_are_compared_at_no_more_slack_than_each_leaves()
+    {
+        var (code, output, error) = await Run("replay", "--traces", _folder.Path, "--host-memory", "60%", "--laws", "dmm,hyperv", "--equal-slack", "--json", "-");
+        Assert.True(code == 0, error);
+        var report = JsonNode.Parse(output[output.IndexOf('{')..])!;
+        var own = report["curves"]!.AsArray().Single(c => (string)c!["law"]! == "dmm")!["points"]!.AsArray();
+        var points = report["equalSlack"]!.AsArray();
+        Assert.Equal(LawCatalog.Get("hyperv").Safety!.Values.Length, points.Count);
+        foreach (var point in points)
+        {
+            var noMore = own.Where(p => (double)p!["slackRatio"]! <= (double)point!["slackRatio"]!).ToList();
+            Assert.Equal(noMore.Count == 0 ? null : noMore.Min(p => (double)p!["shortfallRatio"]!), (double?)point!["ownShortfallRatio"]);
+        }
+    }
+
+    [Fact]
     public async Task What_is_made_ideal_brings_dmm_nearer_to_perfect_foresight()
     {
         var (code, output, error) = await Run("replay", "--traces", _folder.Path, "--host-memory", "60%", "--laws", "dmm", "--explain-loss", "--json", "-");
@@ -84,6 +101,7 @@ public sealed class CommandTests : IDisposable
     [InlineData("nothing lies between", "--from", "2030-01-01T00:00Z")]
     [InlineData("/nowhere.json:", "--delays", "/nowhere.json")]
     [InlineData("--fit needs --holdout", "--fit")]
+    [InlineData("--laws must name it", "--laws", "hyperv", "--equal-slack")]
     [InlineData("either --traces", "--recorded", "x")]
     [InlineData("--vms is 0; it must be at least 1", "--vms", "0")]
     public async Task What_is_wrong_is_one_line_that_says_what_would_be_right(string message, params string[] options)

@@ -76,6 +76,22 @@ public sealed class ReplayEngineTests
         Assert.Equal(19, engine.Vms[0].ShortSeconds, 6);
     }
 
+    [Theory]
+    [InlineData(1_000, 0.9)]
+    [InlineData(1_000_000, 0.001)]
+    [InlineData(1_000_000_000, 0.001)]
+    public void What_a_guest_does_not_use_is_taken_as_fast_as_the_mechanism_can_however_fast_that_is(double rate, double seconds)
+    {
+        // 1000 MiB of which 100 are used: 900 are taken from 11 on.
+        var delays = Plain with { UnplugMibPerSecond = rate };
+        var engine = new ReplayEngine(
+            1000 * Mib, [Vm("a", 100, 1000, (0, 1000), (1, 100))], new ScriptedLaw(10, (now, _, _) => now.TotalSeconds < 10 ? null : 100), delays, 30 * Second, seed: 1);
+        var arrived = long.MaxValue;
+        engine.Watcher = () => arrived = engine.Vms[0].Actual <= 100 * Mib ? Math.Min(arrived, engine.Now) : arrived;
+        engine.Run();
+        Assert.InRange(arrived, 11 * Second, (long)((11 + seconds) * Second) + 10);
+    }
+
     [Fact]
     public void A_growth_waits_for_the_peers_shrink_to_be_confirmed()
     {

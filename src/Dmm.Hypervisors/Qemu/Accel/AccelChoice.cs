@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Dmm.Files;
 using Dmm.Hypervisors.Qemu.Launch;
 using Dmm.Hypervisors.Wire;
 
@@ -128,7 +129,7 @@ public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time
         try
         {
             return File.Exists(Memory)
-                && JsonSerializer.Deserialize<Remembered>(File.ReadAllText(Memory), Json) is { } remembered
+                && JsonSerializer.Deserialize<Remembered>(RegularFile.ReadText(Memory), Json) is { } remembered
                 && remembered.BootId == HostProcess.ReadBootId() && remembered.Binary == settings.Binary
                 && Enum.TryParse<QemuAccel>(remembered.Accel, ignoreCase: true, out var accel) && accel != QemuAccel.Auto
                     ? new(accel, remembered.Why)
@@ -136,7 +137,7 @@ public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time
         }
         catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {
-            log($"{Memory} can't be read and will be written anew: {e.Message}");
+            log($"{Memory} can't be read, so KVM is tried again: {e.Message}");
             return null;
         }
     }
@@ -149,7 +150,7 @@ public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time
             Directory.CreateDirectory(settings.StateDirectory);
             var accel = answer.Accel == QemuAccel.Kvm ? "kvm" : "tcg";
             var remembered = new Remembered(HostProcess.ReadBootId(), settings.Binary, accel, answer.Why);
-            File.WriteAllText(Memory, JsonSerializer.Serialize(remembered, Json));
+            RegularFile.Replace(Memory, JsonSerializer.Serialize(remembered, Json));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Dmm.Core;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Qemu.Qmp;
@@ -8,22 +9,21 @@ namespace Dmm.Hypervisors.Qemu.Connection;
 
 /// <summary>
 /// What a guest without an agent tells through its balloon driver, in whole seconds: sizes, faults and swap traffic. Every figure comes
-/// from the guest and is bounded as the agent's are. Source: QEMU, docs/interop/virtio-balloon-stats; VIRTIO 1.2, 5.5.6.3.
+/// from the guest and is bounded as the agent's are (<see cref="SampleBounds"/>); answers that make no sense tell nothing. Source: QEMU,
+/// docs/interop/virtio-balloon-stats; VIRTIO 1.2, 5.5.6.3.
 /// </summary>
 public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimeProvider time)
 {
     private const int PageSize = 4096;
 
-    /// <summary>
-    /// QEMU keeps the last telling, also through a restart of the guest: what is older than three periods and this says nothing of now.
-    /// </summary>
+    /// <summary>What may be older than three periods and this says nothing of now.</summary>
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(1);
-
-    /// <summary>The last second of the year 9999, which is what the base library can hold.</summary>
-    private const long MaxUnixSeconds = 253_402_300_799;
 
     private TimeSpan _maxAge;
     private long _lastUpdate;
+    private SampleBounds? _bounds;
+    private long? _boundAt;
+    private Moment _lookedAt;
 
     /// <summary>Asks the guest to tell its statistics every <paramref name="period"/> from now on.</summary>
     public Task EnableAsync(TimeSpan period, CancellationToken cancellation)
@@ -35,22 +35,31 @@ public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimePro
             cancellation);
     }
 
+    /// <remarks>
+    /// QEMU keeps the last telling, also through a restart of the guest, and stamps it with the host's time of day, which may have been set since: how old it is, the stamp
+    /// does not say. One that was not there at the last look, not long ago, has come in between.
+    /// </remarks>
     /// <returns>Null while the guest has told nothing new.</returns>
     public async Task<GuestSample?> ReadNewAsync(MemorySize limit, CancellationToken cancellation)
     {
         var answer = await qmp.ExecuteAsync(
             "qom-get", new JsonObject { ["path"] = balloonPath, ["property"] = "guest-stats" }, cancellation).ConfigureAwait(false);
-        var update = answer.TryGetProperty("last-update", out var stamp) && stamp.TryGetInt64(out var seconds) ? seconds : 0;
-        if (update == 0 || update == _lastUpdate)
+        // Seconds by the host's time of day, which may have been set to before 1970.
+        var stamp = QmpJson.MemberOf(answer, "last-update");
+        var update = stamp.ValueKind == JsonValueKind.Number && stamp.TryGetInt64(out var seconds) ? seconds : 0;
+        var now = Clocks.MomentOf(time);
+        var isNew = update != 0 && update != _lastUpdate && now - _lookedAt <= _maxAge;
+        (_lastUpdate, _lookedAt) = (update, now);
+        if (!isNew || Read(QmpJson.MemberOf(answer, "stats"), now, limit) is not { } sample)
             return null;
-        _lastUpdate = update;
-        if (time.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(update, 0, MaxUnixSeconds)) > _maxAge)
-            return null;
-        return Read(QmpJson.Member(answer, "stats"), time.GetUtcNow(), limit);
+        _bounds ??= new SampleBounds(limit);
+        var elapsed = _boundAt is { } last ? time.GetElapsedTime(last) : TimeSpan.Zero;
+        _boundAt = time.GetTimestamp();
+        return _bounds.Bound(sample, elapsed);
     }
 
     /// <returns>Null where the guest's driver does not tell even total and free memory.</returns>
-    public static GuestSample? Read(JsonElement stats, DateTimeOffset at, MemorySize limit)
+    public static GuestSample? Read(JsonElement stats, Moment at, MemorySize limit)
     {
         if (Size("stat-total-memory", limit) is not { } total || Size("stat-free-memory", total) is not { } free)
             return null;
@@ -78,11 +87,6 @@ public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimePro
         MemorySize? Size(string name, MemorySize most) =>
             Count(name) is { } bytes ? MemorySize.Min(new(bytes), most) : null;
 
-        // QEMU shows a figure that the guest has not told as 2^64 − 1.
-        long? Count(string name) =>
-            stats.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number
-            && value.TryGetInt64(out var number) && number >= 0
-                ? number
-                : null;
+        long? Count(string name) => QmpJson.CountOrNull(stats, name);
     }
 }

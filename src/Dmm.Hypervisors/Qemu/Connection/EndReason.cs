@@ -1,4 +1,5 @@
 using Dmm.Core.Lifecycle;
+using Dmm.Core.Vms;
 
 namespace Dmm.Hypervisors.Qemu.Connection;
 
@@ -18,6 +19,12 @@ internal static class EndReason
         _ => $"QEMU ended ({cause})",
     };
 
-    /// <summary>Whether somebody meant it: the guest by powering down, a person by telling QEMU to quit. A signal comes from whoever ends the host's processes.</summary>
-    public static EndCause CauseOf(string? cause) => cause is "guest-shutdown" or "host-qmp-quit" ? EndCause.PoweredDown : EndCause.Failed;
+    /// <summary>
+    /// Whether somebody meant it: the guest by powering down, a person by telling QEMU to quit. A signal comes from whoever ends the
+    /// host's processes. Whatever ended a
+    /// QEMU whose guest was handed over, that guest has not ended.
+    /// </summary>
+    /// <param name="last">What its run state was at its end.</param>
+    public static EndCause CauseOf(string? cause, VmRunState last) => last.MayRunElsewhere() ? EndCause.MigratedAway
+        : cause is "guest-shutdown" or "host-qmp-quit" ? EndCause.PoweredDown : EndCause.Failed;
 }

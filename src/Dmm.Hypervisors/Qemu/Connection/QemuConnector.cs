@@ -15,18 +15,45 @@ internal sealed class QemuConnector(QemuSettings settings, TimeProvider time)
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestRetry = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>The process that the handle means; null where the handle knows none.</summary>
+    /// <summary>
+    /// The process that the handle means; null where the handle knows none, or names one that was never proved to be the VM's.
+    /// </summary>
     /// <exception cref="VmGoneException">It no longer runs; what it left is removed.</exception>
     public static HostProcess? ProcessOf(VmHandle handle)
     {
-        if (handle is not { Pid: { } pid, PidStart: { } start })
+        if (handle.BootId is { } boot && boot != HostProcess.ReadBootId())
+            throw Gone(handle, EndCause.HostRestarted, null);
+        if (!handle.IsKnown() || handle is not { Pid: { } pid, PidStart: { } start })
             return null;
         var process = new HostProcess(pid, start);
-        var thisBoot = handle.BootId == HostProcess.ReadBootId();
-        if (thisBoot && process.IsAlive())
-            return process;
-        throw Gone(handle, thisBoot ? null : EndCause.HostRestarted, null);
+        return process.Seen() != ProcessLook.Gone ? process : throw Gone(handle, null, null);
     }
+
+    /// <summary>
+    /// Which process runs the VM at the other end. A VM that DMM launched is the process that it launched. Of another's VM nothing that
+    /// was known before counts until it is
+    /// proved to be so still.
+    /// </summary>
+    /// <exception cref="HypervisorException">Another process answers there than the handle means.</exception>
+    public async Task<(HostProcess? Process, string? Doubt)> IdentifyAsync(VmHandle handle, HostProcess? known, QmpClient qmp, CancellationToken cancellation)
+    {
+        if (handle.Owned && known is not null)
+            return (known, null);
+        var summary = await qmp.ExecuteAsync("query-memory-size-summary", null, cancellation).ConfigureAwait(false);
+        var found = await QemuIdentity.FindAsync(qmp, settings.Binary, QmpJson.Size(summary, "base-memory"), cancellation).ConfigureAwait(false);
+        if (known is not null && found.Process != known)
+        {
+            throw new HypervisorException(
+                $"{handle.Control}: {(found.Process is { } other ? $"process {other.Pid}" : found.Listener)} listens there now, not process {known.Pid} of VM '{handle.Id}'");
+        }
+
+        return (found.Process, found.Process is null ? Doubt(found) : null);
+    }
+
+    /// <summary>What follows from it.</summary>
+    public static string Doubt(QemuIdentity identity) =>
+        $"which process runs it is not known ({identity.Doubt}): what it costs its host is expected, not measured, DMM ends no process for it, and its claim stands until "
+        + "its end is shown";
 
     /// <summary>A QEMU that ends in good order takes its pid file away; one that is killed or crashes leaves it.</summary>
     private static VmGoneException Gone(VmHandle handle, EndCause? known, Exception? inner)
@@ -53,13 +80,9 @@ internal sealed class QemuConnector(QemuSettings settings, TimeProvider time)
             {
                 return await OnceAsync(handle, process, cancellation).ConfigureAwait(false);
             }
-            catch (HypervisorException e) when (process?.IsAlive() == false)
+            catch (HypervisorException e) when (process?.Seen() == ProcessLook.Gone)
             {
                 throw Gone(handle, null, e);
-            }
-            catch (SocketUnreachableException e) when (process is null && e.NobodyListens)
-            {
-                throw new VmGoneException($"VM '{handle.Id}' no longer runs: {e.Message}", e);
             }
             catch (HypervisorException e) when (MayPass(e) && time.GetElapsedTime(began) < settings.CommandDeadline)
             {
@@ -74,7 +97,8 @@ internal sealed class QemuConnector(QemuSettings settings, TimeProvider time)
     private async Task<QmpClient> OnceAsync(VmHandle handle, HostProcess? process, CancellationToken cancellation)
     {
         var qmp = await QmpClient.ConnectAsync(handle.Control, settings.Qmp, time, cancellation).ConfigureAwait(false);
-        if (process is null || qmp.PeerPid is not { } peer || peer == process.Pid)
+        // Whoever launched an adopted VM may have others listen for it.
+        if (process is null || !handle.Owned || qmp.PeerPid is not { } peer || peer == process.Pid)
             return qmp;
         await qmp.DisposeAsync().ConfigureAwait(false);
         throw new HypervisorException($"{handle.Control}: process {peer} listens there now, not process {process.Pid} of VM '{handle.Id}'");

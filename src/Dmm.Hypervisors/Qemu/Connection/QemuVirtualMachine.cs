@@ -3,6 +3,7 @@ using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Guest;
+using Dmm.Hypervisors.Linux;
 using Dmm.Hypervisors.Qemu.Devices;
 using Dmm.Hypervisors.Qemu.Launch;
 using Dmm.Hypervisors.Qemu.Qmp;
@@ -20,18 +21,23 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     /// <summary>A broken connection and the end of the process behind it are not seen in the same instant.</summary>
     private static readonly TimeSpan SignsOfDeath = TimeSpan.FromSeconds(1);
 
+    /// <summary>How often it is looked whether the process is still there.</summary>
+    private static readonly TimeSpan ProcessPeriod = TimeSpan.FromSeconds(1);
+
     /// <summary>An agent may be up before its guest's drivers are: that one is missing is believed when it is still so after this.</summary>
     private static readonly TimeSpan DriverPatience = TimeSpan.FromSeconds(3);
 
     private readonly VmHandle _handle;
     private readonly QmpClient _qmp;
-    private readonly HostProcess? _process;
+    private readonly ProcessHold? _process;
+    private readonly string? _doubt;
     private readonly QemuSettings _settings;
     private readonly TimeProvider _time;
     private readonly Action<string> _log;
     private readonly ObservationSink _sink;
     private readonly QemuMemory _memory;
     private readonly SizeWatch _sizes;
+    private readonly RunStateWatch _runState;
     private readonly QemuCost? _cost;
     private readonly BalloonStatistics? _statistics;
     private readonly GuestChannel? _agent;
@@ -43,18 +49,23 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     private volatile GuestHello? _hello;
     private Task _loops = Task.CompletedTask;
     private volatile string? _brokenWhy;
+    private readonly string? _keeps;
+    private MemorySize _hugeMost;
     private bool _folderCleared;
+    private volatile bool _seenGone;
 
     private QemuVirtualMachine(
-        VmHandle handle, QmpClient qmp, HostProcess? process, QemuMemory memory, VmSizes sizes, QemuSettings settings, TimeProvider time,
+        VmHandle handle, QmpClient qmp, ProcessHold? process, string? doubt, QemuMemory memory, VmSizes sizes, QemuSettings settings, TimeProvider time,
         ObservationSink sink, Action<string> log)
     {
-        (_handle, _qmp, _process, _memory, _settings, _time, _sink, _log) = (handle, qmp, process, memory, settings, time, sink, log);
-        _capabilities = memory.Capabilities;
+        (_handle, _qmp, _process, _doubt, _memory, _settings, _time, _sink, _log) = (handle, qmp, process, doubt, memory, settings, time, sink, log);
+        _keeps = KeptMemory.Why(process is null ? null : ProcessMemory.Of(process.Process.Pid), memory.Devices.PassedThrough, memory.Devices.BootMemory);
+        _capabilities = CapabilitiesNow;
         _met = new Nudge(time);
         _limit = MemorySize.Max(sizes.Base + Capabilities.PluggableMax, memory.Devices.BootMemory + memory.Devices.Room.All);
         _sizes = new SizeWatch(memory, settings, time, TellSizes);
-        _cost = process is null ? null : new QemuCost(qmp, memory.Devices.BootMemory, process.Pid);
+        _cost = process is null ? null : new QemuCost(qmp, memory.Devices.BootMemory, process.Process.Pid);
+        _runState = new RunStateWatch(qmp, time, (state, why) => _sink.Tell(new VmObservation.RunState(state, why)));
         _statistics = Capabilities.Balloon ? new BalloonStatistics(qmp, memory.Devices.BalloonPath!, time) : null;
         if ((memory.Devices.AgentSocket ?? handle.AgentSocket) is { } socket)
             _agent = new GuestChannel(socket, _limit, settings.AgentSilence, time, TellOfGuest, log, settings.LowMemory);
@@ -62,9 +73,16 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
 
     public VmCapabilities Capabilities => _capabilities;
 
-    /// <summary>Takes <paramref name="qmp"/> over, also when it fails.</summary>
+    public VmHandle Identity => _handle;
+
+    public string? Doubt => _doubt;
+
+    private VmCapabilities CapabilitiesNow => KeptMemory.Of(_memory.Capabilities, _keeps) is var can && _doubt is { } doubt ? can with { Lacks = [doubt, .. can.Lacks] } : can;
+
+    /// <summary>Takes <paramref name="qmp"/> and <paramref name="process"/> over, also when it fails.</summary>
+    /// <param name="process">The process that runs it; null where that is not known, and then <paramref name="doubt"/> says why.</param>
     public static async Task<QemuVirtualMachine> TakeUpAsync(
-        VmHandle handle, QmpClient qmp, HostProcess? process, QemuSettings settings, TimeProvider time, Action<VmObservation> observe,
+        VmHandle handle, QmpClient qmp, ProcessHold? process, string? doubt, QemuSettings settings, TimeProvider time, Action<VmObservation> observe,
         Action<string> log, CancellationToken cancellation)
     {
         try
@@ -72,12 +90,13 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
             var memory = new QemuMemory(qmp, await QemuDevices.DiscoverAsync(qmp, cancellation).ConfigureAwait(false));
             memory.FindLeftOver();
             var sizes = await memory.ReadAsync(cancellation).ConfigureAwait(false);
-            var vm = new QemuVirtualMachine(handle, qmp, process, memory, sizes, settings, time, new ObservationSink(observe, log), log);
+            var vm = new QemuVirtualMachine(handle, qmp, process, doubt, memory, sizes, settings, time, new ObservationSink(observe, log), log);
             await vm.StartAsync(sizes, cancellation).ConfigureAwait(false);
             return vm;
         }
         catch
         {
+            process?.Dispose();
             await qmp.DisposeAsync().ConfigureAwait(false);
             throw;
         }
@@ -88,8 +107,9 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     public Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation) =>
         SetAsync(() => _memory.SetBalloonedAsync(ballooned, cancellation));
 
+    /// <summary>It may turn out that somebody else has added a device, or taken one away.</summary>
     public Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation) =>
-        SetAsync(() => _memory.SetPluggedAsync(plugged, cancellation));
+        ChangeAsync(() => _memory.SetPluggedAsync(plugged, cancellation));
 
     public Task ExtendAsync(MemorySize pluggableMax, CancellationToken cancellation) =>
         ChangeAsync(() => _memory.ExtendAsync(pluggableMax, cancellation));
@@ -105,12 +125,13 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     {
         if (!await QuitsAsync(cancellation).ConfigureAwait(false))
         {
-            _process?.Kill();
-            if (!await IsGoneAsync(_settings.ExitDeadline, cancellation).ConfigureAwait(false))
+            if (_process is null)
+                throw new HypervisorException($"VM '{_handle.Id}' was told to quit, and nothing shows that it is gone: {_doubt}");
+            _process.Kill();
+            if (await _process.WaitAsync(_settings.ExitDeadline, _time, cancellation).ConfigureAwait(false) != ProcessLook.Gone)
             {
                 throw new VmLingersException(
-                    $"VM '{_handle.Id}' was told to quit, then killed, and {Whereabouts} is still there "
-                    + $"after {Seconds(_settings.ExitDeadline)}");
+                    $"VM '{_handle.Id}' was told to quit, then killed, and process {_process.Process.Pid} is still there after {Seconds(_settings.ExitDeadline)}");
             }
         }
 
@@ -129,6 +150,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         if (_agent is not null)
             await _agent.DisposeAsync().ConfigureAwait(false);
         _memory.Dispose();
+        _process?.Dispose();
     }
 
     /// <summary>Once only: the folder may belong to the next VM of this name as soon as this one's end is known.</summary>
@@ -138,26 +160,39 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
             VmFolder.Of(_handle)?.Remove();
     }
 
-    private string Whereabouts => _process is null ? _qmp.Path : $"process {_process.Pid}";
-
     private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.#} s");
 
     private async Task StartAsync(VmSizes sizes, CancellationToken cancellation)
     {
         if (_statistics is not null)
             await _statistics.EnableAsync(_settings.StatsPeriod, cancellation).ConfigureAwait(false);
-        _sink.Tell(new VmObservation.Sizes(sizes));
+        _sink.Tell(new VmObservation.Sizes(sizes) { Resident = Resident() });
+        var tellsState = await _runState.ReadAsync(cancellation).ConfigureAwait(false);
         _agent?.Start();
         _loops = Task.WhenAll(
-            Task.Run(FollowEventsAsync, CancellationToken.None),
+            Task.Run(FollowToTheEndAsync, CancellationToken.None),
             Task.Run(() => LoopAsync("sizes", () => _sizes.RunAsync(sizes, _stop.Token)), CancellationToken.None),
+            Task.Run(() => LoopAsync("run state", () => tellsState ? _runState.RunAsync(_stop.Token) : Task.CompletedTask), CancellationToken.None),
+            Task.Run(() => LoopAsync("process", FollowProcessAsync), CancellationToken.None),
             Task.Run(() => LoopAsync("guest", FollowGuestAsync), CancellationToken.None),
             Task.Run(() => LoopAsync("balloon statistics", FollowStatisticsAsync), CancellationToken.None));
     }
 
+    /// <summary>
+    /// What the process holds, read behind the sizes: QEMU gives pages back before it shows that it has. A huge page that it gave back is in the kernel's pool, and no
+    /// other VM's.
+    /// </summary>
+    private MemorySize? Resident()
+    {
+        if (_process is null || ProcessMemory.Of(_process.Process.Pid) is not { } memory)
+            return null;
+        _hugeMost = MemorySize.Max(_hugeMost, memory.Huge);
+        return memory.Pages + _hugeMost;
+    }
+
     private void TellSizes(VmSizes sizes, bool moved)
     {
-        _sink.Tell(new VmObservation.Sizes(sizes));
+        _sink.Tell(new VmObservation.Sizes(sizes) { Resident = Resident() });
 
         // What the guest can spare now, rather than at its agent's next turn.
         if (moved)
@@ -222,7 +257,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     {
         lock (_abilities)
         {
-            var now = _memory.Capabilities;
+            var now = CapabilitiesNow;
             if (now == _capabilities with { Lacks = now.Lacks } && now.Lacks.SequenceEqual(_capabilities.Lacks))
                 return;
             _capabilities = now;
@@ -237,20 +272,26 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         {
             return await call().ConfigureAwait(false);
         }
-        catch (QmpClosedException e) when (_process?.IsAlive() == false)
+        catch (QmpClosedException e) when (_process?.Look() == ProcessLook.Gone)
         {
             throw new VmGoneException($"VM '{_handle.Id}' no longer runs: {e.Message}", e);
         }
     }
 
+    /// <summary>However the events end, what that means for the VM is told.</summary>
+    private async Task FollowToTheEndAsync()
+    {
+        await LoopAsync("events", FollowEventsAsync).ConfigureAwait(false);
+        if (!_stop.IsCancellationRequested)
+            await LoopAsync("end", () => ConcludeAsync()).ConfigureAwait(false);
+    }
+
     private async Task FollowEventsAsync()
     {
-        string? cause = null;
         var dropped = 0L;
         await foreach (var e in _qmp.Events.ReadAllAsync().ConfigureAwait(false))
         {
-            if (e.Name == "SHUTDOWN")
-                cause = e.Data.TryGetProperty("reason", out var reason) ? reason.ToString() : "reason unknown";
+            _runState.Hear(e);
             _memory.Hear(e);
             if (e.Name is "MEMORY_DEVICE_SIZE_CHANGE" or "BALLOON_CHANGE" or "RESET" or "RESUME" or "DEVICE_DELETED" or "ACPI_DEVICE_OST")
                 _sizes.Look();
@@ -259,24 +300,39 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
                 dropped = _qmp.DroppedEvents;
                 _log($"VM '{_handle.Id}': QEMU sent more events than could be read, {dropped} so far were dropped; sizes are read instead");
                 _sizes.Look();
+                _runState.Look();
             }
         }
+    }
 
-        if (!_stop.IsCancellationRequested)
-            await LoopAsync("end", () => ConcludeAsync(cause)).ConfigureAwait(false);
+    /// <summary>Whatever stands between may hold the connection open when QEMU is gone.</summary>
+    private async Task FollowProcessAsync()
+    {
+        while (_process is not null)
+        {
+            await Task.Delay(ProcessPeriod, _time, _stop.Token).ConfigureAwait(false);
+            if (_process.Look() == ProcessLook.Gone)
+            {
+                await _qmp.DisposeAsync().ConfigureAwait(false);
+                return;
+            }
+        }
     }
 
     /// <summary>The connection is over: finds out whether the VM is, too.</summary>
-    private async Task ConcludeAsync(string? cause)
+    private async Task ConcludeAsync()
     {
+        var cause = _runState.ShutdownCause;
         if (await IsGoneAsync(cause is null ? SignsOfDeath : _settings.ExitDeadline, _stop.Token).ConfigureAwait(false))
         {
+            _seenGone = true;
             ClearFolder();
-            _sink.TellLast(new VmObservation.Ended(EndReason.Describe(cause), EndReason.CauseOf(cause)));
+            _sink.TellLast(new VmObservation.Ended(EndReason.Describe(cause), EndReason.CauseOf(cause, _runState.Last)));
         }
         else
         {
-            _sink.TellLast(new VmObservation.ConnectionLost(_brokenWhy ?? await _qmp.Closed.ConfigureAwait(false)));
+            var why = _brokenWhy ?? await _qmp.Closed.ConfigureAwait(false);
+            _sink.TellLast(new VmObservation.ConnectionLost(_doubt is null ? why : $"{why}; {_doubt}"));
         }
 
         await _stop.CancelAsync().ConfigureAwait(false);
@@ -284,14 +340,18 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
             await _agent.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Where the process is not known, a VM is gone when its connection has ended and nobody listens at its socket.</summary>
+    /// <summary>
+    /// Whether the VM is known to be gone. Where its process is not known, that is so only where QEMU itself said that it ends, its
+    /// connection has ended, and nobody listens
+    /// at its socket any more: each of these alone is true of a proxy that dies.
+    /// </summary>
     private async Task<bool> IsGoneAsync(TimeSpan deadline, CancellationToken cancellation)
     {
         if (_process is not null)
-            return await _process.WaitForExitAsync(deadline, _time, cancellation).ConfigureAwait(false);
+            return await _process.WaitAsync(deadline, _time, cancellation).ConfigureAwait(false) == ProcessLook.Gone;
         await ((Task)_qmp.Closed).WaitAsync(deadline, _time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancellation.ThrowIfCancellationRequested();
-        if (!_qmp.Closed.IsCompleted)
+        if (!_qmp.Closed.IsCompleted || _runState.ShutdownCause is null)
             return false;
         try
         {
@@ -304,9 +364,10 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         }
     }
 
+    /// <summary>QEMU writes what its guest's disks are owed before it ends: as long as it is at that it is let.</summary>
     private async Task<bool> QuitsAsync(CancellationToken cancellation)
     {
-        var patience = _settings.CommandDeadline;
+        var (idle, most) = (_settings.CommandDeadline, _settings.FlushDeadline);
         try
         {
             await _qmp.ExecuteAsync("quit", null, cancellation).ConfigureAwait(false);
@@ -314,10 +375,16 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         catch (HypervisorException e)
         {
             _log($"VM '{_handle.Id}': quit: {e.Message}");
-            patience = SignsOfDeath;
+            // It may have been at its end already.
+            (idle, most) = e is QmpClosedException ? (idle, most) : (SignsOfDeath, SignsOfDeath);
         }
 
-        return await IsGoneAsync(patience, cancellation).ConfigureAwait(false);
+        if (_process is not null)
+            return await _process.WaitAsync(idle, most, _time, cancellation).ConfigureAwait(false) == ProcessLook.Gone;
+        // Whatever QEMU said at its end is heard before it is judged.
+        await _loops.WaitAsync(idle, _time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellation.ThrowIfCancellationRequested();
+        return _seenGone;
     }
 
     /// <summary>Only while no agent speaks: what it says is newer and more.</summary>
@@ -364,7 +431,12 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         }
         catch (Exception e)
         {
-            _brokenWhy = e is HypervisorException ? e.Message : $"following the VM's {what} failed: {e}";
+            // Where it was thrown is for the log; why is for people.
+            if (e is not HypervisorException)
+                _log($"VM '{_handle.Id}': following its {what} failed: {e}");
+            _brokenWhy = e is HypervisorException
+                ? e.Message
+                : $"following the VM's {what} failed: {ForeignText.CleanLines(e.Message, 200)}";
             await _qmp.DisposeAsync().ConfigureAwait(false);
         }
     }

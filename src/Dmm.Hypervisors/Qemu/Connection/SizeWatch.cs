@@ -37,7 +37,7 @@ internal sealed class SizeWatch(QemuMemory memory, QemuSettings settings, TimePr
         var timeouts = 0;
         while (true)
         {
-            var onItsWay = last.Plugged != last.PluggedTarget || last.Ballooned != last.BalloonedTarget;
+            var onItsWay = last.Plugged != last.PluggedTarget || !last.Overlap.IsZero || last.Ballooned != last.BalloonedTarget;
             var fast = onItsWay && time.GetElapsedTime(moved) < settings.FastPollPatience;
             await _nudge.WaitAsync(fast ? settings.FastPoll : settings.SlowPoll, cancellation).ConfigureAwait(false);
             try

@@ -33,6 +33,21 @@ internal sealed record DimmPlan(ImmutableArray<string> Stay, ImmutableArray<stri
     }
 
     /// <summary>
+    /// How many DIMMs are nearest to <paramref name="amount"/> from where they are: as many more as fit into it; of those that are there,
+    /// none that a part of it stands in is asked back. What they are as it is leads to their number.
+    /// </summary>
+    /// <param name="present">
+    /// Their sizes, oldest first: a VM may have some of another size than <paramref name="size"/>, that of those which are added.
+    /// </param>
+    public static int CountFor(IReadOnlyList<MemorySize> present, MemorySize amount, MemorySize size)
+    {
+        var (count, left) = (0, amount);
+        while (count < present.Count && !left.IsZero)
+            left = left.MinusOrZero(present[count++]);
+        return count + (int)(left.Bytes / size.Bytes);
+    }
+
+    /// <summary>
     /// The size of a VM's DIMMs: the least power of two times 128 MiB (or times the guest's memory block where that is larger) with which the
     /// slots reach 12 times its boot memory, or all that maxmem allows where that is less.
     /// </summary>

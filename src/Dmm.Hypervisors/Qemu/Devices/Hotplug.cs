@@ -58,6 +58,10 @@ public sealed record Hotplug(QemuDevices Devices, bool GuestLacksVirtioMem, Memo
         _ => MemorySize.Zero,
     };
 
+    /// <summary>The unit in which one device or another can be resized: what is plugged is a multiple of it.</summary>
+    public MemorySize LeastBlock => Devices.VirtioMem.Select(d => d.Block).Concat(OwnDimms.Select(d => d.Size)).Append(BlockSize)
+        .Where(block => !block.IsZero).DefaultIfEmpty(MemorySize.FromMiB(1)).Min();
+
     public MemorySize ExtendableTo => Kind == HotplugKind.VirtioMem ? PluggableMax + ExtensionRoom : PluggableMax;
 
     /// <summary>

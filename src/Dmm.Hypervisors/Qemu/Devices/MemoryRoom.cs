@@ -42,7 +42,7 @@ public sealed record MemoryRoom(MemorySize All, int Slots, MemorySize Used, int 
         var all = machine.TryGetProperty("max-size", out _)
             ? QmpJson.Size(machine, "max-size").MinusOrZero(QmpJson.Size(machine, "size"))
             : MemorySize.Zero;
-        var most = machine.TryGetProperty("slots", out var told) && told.TryGetInt32(out var number) ? number : 0;
+        var most = (int)Math.Min(QmpJson.CountOrNull(machine, "slots") ?? 0, int.MaxValue);
         return new(all, most, used, slots);
     }
 }

@@ -43,6 +43,21 @@ internal static partial class ProcessMaps
         return covered >= ranges.Aggregate(0UL, (sum, range) => sum + (range.End - range.Start)) ? total : null;
     }
 
+    /// <summary>How much is mapped without a gap from an address on, for reading and writing, of the lines of <c>maps</c>.</summary>
+    public static MemorySize MappedFrom(ulong address, IEnumerable<string> maps)
+    {
+        var reached = address;
+        foreach (var line in maps)
+        {
+            if (Mapping().Match(line) is not { Success: true } mapping || !mapping.ValueSpan[^6..].StartsWith(" rw", StringComparison.Ordinal))
+                continue;
+            if (Address(mapping.Groups[1]) <= reached && Address(mapping.Groups[2]) is var end && end > reached)
+                reached = end;
+        }
+
+        return new((long)Math.Min(reached - address, long.MaxValue));
+    }
+
     /// <summary>The process's page tables, of the lines of <c>status</c>.</summary>
     public static MemorySize PageTables(IEnumerable<string> status) =>
         status.FirstOrDefault(l => l.StartsWith("VmPTE:", StringComparison.Ordinal)) is { } line ? Kibibytes(line) : MemorySize.Zero;

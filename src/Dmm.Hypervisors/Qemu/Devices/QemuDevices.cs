@@ -39,6 +39,9 @@ public sealed record QemuDevices(
     /// <summary>Ids of the devices that have one.</summary>
     public ImmutableArray<string> DeviceIds { get; init; } = [];
 
+    /// <summary>Devices of the host that were passed through and access the guest's memory themselves, by their type: QEMU lets nothing go of it then.</summary>
+    public ImmutableArray<string> PassedThrough { get; init; } = [];
+
     /// <summary>Ids of QEMU's objects, those that hold the devices' memory among them.</summary>
     public ImmutableArray<string> ObjectIds { get; init; } = [];
 
@@ -51,11 +54,14 @@ public sealed record QemuDevices(
         var virtioMem = ImmutableArray.CreateBuilder<VirtioMemDevice>();
         var sparePorts = ImmutableArray.CreateBuilder<string>();
         var ids = ImmutableArray.CreateBuilder<string>();
+        var passedThrough = ImmutableArray.CreateBuilder<string>();
         foreach (var (path, type) in await ListDevicesAsync(qmp, cancellation).ConfigureAwait(false))
         {
             var id = path.StartsWith(Named + "/", StringComparison.Ordinal) ? path[(Named.Length + 1)..] : null;
             if (id is not null)
                 ids.Add(id);
+            if (type.StartsWith("vfio-", StringComparison.Ordinal) || type.StartsWith("vhost-vdpa-", StringComparison.Ordinal))
+                passedThrough.Add(type);
             if (type.StartsWith("virtio-balloon", StringComparison.Ordinal))
             {
                 balloon ??= path;
@@ -91,6 +97,7 @@ public sealed record QemuDevices(
             Room = await ReadRoomAsync(qmp, devices, cancellation).ConfigureAwait(false),
             SparePorts = sparePorts.ToImmutable(),
             DeviceIds = ids.ToImmutable(),
+            PassedThrough = passedThrough.ToImmutable(),
             ObjectIds = [.. (await ListAsync(qmp, "/objects", cancellation).ConfigureAwait(false)).Select(o => o.Name)],
         };
     }

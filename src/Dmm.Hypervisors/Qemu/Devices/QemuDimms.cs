@@ -38,9 +38,14 @@ internal sealed class QemuDimms(QmpClient qmp)
     }
 
     /// <param name="states">What QEMU has now.</param>
-    public async Task SetCountAsync(ImmutableArray<MemoryDeviceState> states, int wanted, MemorySize size, CancellationToken cancellation)
+    /// <param name="amount">What the DIMMs are to be together.</param>
+    /// <param name="size">Of those that are added.</param>
+    public async Task PlugAsync(ImmutableArray<MemoryDeviceState> states, MemorySize amount, MemorySize size, CancellationToken cancellation)
     {
-        string[] present = [.. states.Where(d => d.IsDimm && DeviceId.Is(d.Id, DeviceId.Dimm)).Select(d => d.Id).OrderBy(id => DeviceId.Number(id, DeviceId.Dimm))];
+        var dimms = states.Where(d => d.IsDimm && DeviceId.Is(d.Id, DeviceId.Dimm));
+        MemoryDeviceState[] own = [.. dimms.OrderBy(d => DeviceId.Number(d.Id, DeviceId.Dimm))];
+        string[] present = [.. own.Select(d => d.Id)];
+        var wanted = DimmPlan.CountFor([.. own.Select(d => d.Size)], amount, size);
         DimmPlan plan;
         await DropLeftOverAsync().ConfigureAwait(false);
         lock (_gate)
@@ -67,7 +72,8 @@ internal sealed class QemuDimms(QmpClient qmp)
     {
         switch (e.Name)
         {
-            case "ACPI_DEVICE_OST" when e.Data.TryGetProperty("info", out var info) && QmpJson.TextOrEmpty(info, "device") is { Length: > 0 } id
+            case "ACPI_DEVICE_OST" when QmpJson.MemberOf(e.Data, "info") is var info
+                && QmpJson.TextOrEmpty(info, "device") is { Length: > 0 } id
                 && IntOf(info, "source") == Ejection:
                 lock (_gate)
                 {
@@ -141,5 +147,5 @@ internal sealed class QemuDimms(QmpClient qmp)
     }
 
     private static int? IntOf(JsonElement element, string name) =>
-        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) ? number : null;
+        QmpJson.MemberOf(element, name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt32(out var number) ? number : null;
 }

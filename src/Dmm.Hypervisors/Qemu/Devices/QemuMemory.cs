@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
@@ -18,6 +19,12 @@ public sealed class QemuMemory : IDisposable
     private readonly Lock _gate = new();
     private Hotplug _hotplug;
     private MemorySize? _balloonedTarget;
+
+    /// <summary>
+    /// The amount that was asked for last, and what the devices were told for it, together: not the same where it can't be made of their
+    /// blocks.
+    /// </summary>
+    private (MemorySize Amount, MemorySize Told)? _asked;
 
     public QemuMemory(QmpClient qmp, QemuDevices devices)
     {
@@ -66,15 +73,18 @@ public sealed class QemuMemory : IDisposable
     public Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation) => AloneAsync(
         async () =>
         {
+            var states = await ReadStatesAsync(cancellation).ConfigureAwait(false);
             var hotplug = Hotplug;
-            if (plugged > hotplug.PluggableMax)
-                throw new HypervisorException($"{_qmp.Path}: {plugged} can't be plugged; this VM takes at most {hotplug.PluggableMax}");
-            if (!plugged.IsZero && plugged.Bytes % hotplug.BlockSize.Bytes != 0)
+            // What there is can stay as it is, whatever it is made of.
+            var most = MemorySize.Max(hotplug.PluggableMax, DeviceVector.Plugged(HotplugDevices(states)));
+            if (plugged > most)
+                throw new HypervisorException($"{_qmp.Path}: {plugged} can't be plugged; this VM takes at most {most}");
+            if (!plugged.IsZero && plugged.Bytes % hotplug.LeastBlock.Bytes != 0)
                 throw new HypervisorException($"{_qmp.Path}: {plugged} can't be plugged; it must be a multiple of {hotplug.BlockSize}");
             if (hotplug.Kind == HotplugKind.Dimm)
-                await PlugDimmsAsync(plugged, hotplug.BlockSize, cancellation).ConfigureAwait(false);
+                await PlugDimmsAsync(states, plugged, hotplug.BlockSize, cancellation).ConfigureAwait(false);
             else
-                await TellVirtioMemAsync(plugged, cancellation).ConfigureAwait(false);
+                await TellVirtioMemAsync(states, plugged, cancellation).ConfigureAwait(false);
         },
         cancellation);
 
@@ -151,7 +161,7 @@ public sealed class QemuMemory : IDisposable
 
                 // What was asked of devices that the guest can't use would be added to what is asked of DIMMs.
                 if (before.Kind == HotplugKind.VirtioMem && Hotplug.Kind != HotplugKind.VirtioMem)
-                    await TellVirtioMemAsync(MemorySize.Zero, cancellation).ConfigureAwait(false);
+                    await TellVirtioMemAsync(Devices.States, MemorySize.Zero, cancellation).ConfigureAwait(false);
             },
             cancellation).ConfigureAwait(false);
         return changed;
@@ -165,29 +175,57 @@ public sealed class QemuMemory : IDisposable
     private async Task<(VmSizes Sizes, MemorySize Balloonable)> LookAsync(CancellationToken cancellation)
     {
         await _dimms.DropLeftOverAsync().ConfigureAwait(false);
-        var states = MemoryDeviceState.ParseAll(await _qmp.ExecuteAsync("query-memory-devices", null, cancellation).ConfigureAwait(false));
-        var boot = Devices.BootMemory;
-        var (balloonable, plugged, requested) = (boot, MemorySize.Zero, MemorySize.Zero);
-        foreach (var state in states)
+        var states = await QueryAsync(cancellation).ConfigureAwait(false);
+        var (boot, balloonable) = (Devices.BootMemory, Devices.BootMemory);
+        foreach (var state in states.Where(d => d.IsDimm))
         {
-            if (state.IsDimm)
-                balloonable += state.Size;
-            if (state.IsDimm && !DeviceId.Is(state.Id, DeviceId.Dimm))
-            {
+            balloonable += state.Size;
+            if (!IsOwn(state))
                 boot += state.Size;
-            }
-            else
-            {
-                plugged += state.Size;
-                requested += state.IsDimm ? MemorySize.Zero : state.Requested;
-            }
         }
 
-        requested += _dimms.Requested(states.Where(d => d.IsDimm && DeviceId.Is(d.Id, DeviceId.Dimm)));
-
+        var devices = HotplugDevices(states);
+        var told = DeviceVector.Requested(devices);
         var ballooned = await ReadBalloonAsync(balloonable, cancellation).ConfigureAwait(false);
         lock (_gate)
-            return (new(boot, plugged, ballooned, requested, _balloonedTarget ?? ballooned), balloonable);
+        {
+            var sizes = new VmSizes(boot, MemorySize.Zero, ballooned, MemorySize.Zero, _balloonedTarget ?? ballooned);
+            // QEMU does not tell what the balloon was asked for: an earlier daemon, or another manager, may have had it give all that it
+            // holds.
+            if (_balloonedTarget is null && Devices.BalloonPath is not null && BalloonFault is null)
+                sizes = sizes.WithBalloonUnsure();
+            return (sizes.Of(devices, _asked is { } asked && asked.Told == told ? asked.Amount : null), balloonable);
+        }
+    }
+
+    /// <summary>A DIMM that DMM plugs and unplugs; others count as base.</summary>
+    private static bool IsOwn(MemoryDeviceState state) => state.IsDimm && DeviceId.Is(state.Id, DeviceId.Dimm);
+
+    /// <summary>All that is plugged, by device: each virtio-mem device, and DMM's DIMMs together.</summary>
+    private HotplugDevice[] HotplugDevices(ImmutableArray<MemoryDeviceState> states)
+    {
+        MemoryDeviceState[] dimms = [.. states.Where(IsOwn)];
+        var size = dimms.Aggregate(MemorySize.Zero, (sum, d) => sum + d.Size);
+        return
+        [
+            .. states.Where(d => d.IsVirtioMem).Select(Of),
+            new(size, _dimms.Requested(dimms), size, size),
+        ];
+    }
+
+    private static HotplugDevice Of(MemoryDeviceState state) => new(state.Size, state.Requested, state.Max, state.Block);
+
+    private async Task<ImmutableArray<MemoryDeviceState>> QueryAsync(CancellationToken cancellation) =>
+        MemoryDeviceState.ParseAll(await _qmp.ExecuteAsync("query-memory-devices", null, cancellation).ConfigureAwait(false));
+
+    /// <summary>What the memory devices are now; where somebody else has added or removed one, all is looked at again.</summary>
+    private async Task<ImmutableArray<MemoryDeviceState>> ReadStatesAsync(CancellationToken cancellation)
+    {
+        var states = await QueryAsync(cancellation).ConfigureAwait(false);
+        if (Devices.VirtioMem.Select(d => d.Address).ToHashSet().SetEquals(states.Where(d => d.IsVirtioMem).Select(d => d.Address)))
+            return states;
+        await LookAgainAsync(cancellation).ConfigureAwait(false);
+        return Devices.States;
     }
 
     private async Task LookAgainAsync(CancellationToken cancellation)
@@ -197,29 +235,35 @@ public sealed class QemuMemory : IDisposable
             _hotplug = _hotplug with { Devices = devices };
     }
 
-    private async Task PlugDimmsAsync(MemorySize plugged, MemorySize size, CancellationToken cancellation)
+    /// <summary>The virtio-mem devices of a VM that is plugged by DIMMs keep what they have and were told: one kind at a time.</summary>
+    private async Task PlugDimmsAsync(
+        ImmutableArray<MemoryDeviceState> states, MemorySize plugged, MemorySize size, CancellationToken cancellation)
     {
-        var states = MemoryDeviceState.ParseAll(await _qmp.ExecuteAsync("query-memory-devices", null, cancellation).ConfigureAwait(false));
-        await _dimms.SetCountAsync(states, (int)(plugged.Bytes / size.Bytes), size, cancellation).ConfigureAwait(false);
+        var others = states.Where(d => d.IsVirtioMem).Aggregate(MemorySize.Zero, (sum, d) => sum + MemorySize.Max(d.Size, d.Requested));
+        await _dimms.PlugAsync(states, plugged.MinusOrZero(others), size, cancellation).ConfigureAwait(false);
 
         // Whether DIMMs are there decides how the VM is plugged, and with which size.
         await LookAgainAsync(cancellation).ConfigureAwait(false);
+        lock (_gate)
+            _asked = (plugged, DeviceVector.Requested(HotplugDevices(Hotplug.Devices.States)));
     }
 
     /// <summary>
-    /// Spreads the amount over the devices in their order and tells each of them, also where it is told the same again: that wakes a
-    /// guest's driver that gave up.
+    /// Spreads the amount over the devices (<see cref="DeviceVector"/>) and tells each of them, also where it is told the same again: that
+    /// wakes a guest's driver that gave up.
     /// </summary>
-    private async Task TellVirtioMemAsync(MemorySize plugged, CancellationToken cancellation)
+    private async Task TellVirtioMemAsync(ImmutableArray<MemoryDeviceState> states, MemorySize plugged, CancellationToken cancellation)
     {
-        var left = plugged;
-        foreach (var device in Devices.VirtioMem)
+        var known = Devices.VirtioMem;
+        HotplugDevice[] devices = [.. known.Select(d => Of(states.First(s => s.IsVirtioMem && s.Address == d.Address)))];
+        var told = DeviceVector.Spread(devices, plugged);
+        lock (_gate)
+            _asked = (plugged, told.Aggregate(MemorySize.Zero, (sum, part) => sum + part));
+        foreach (var i in DeviceVector.InOrder(devices, told))
         {
-            var part = MemorySize.Min(left, device.Max);
-            left -= part;
             await _qmp.ExecuteAsync(
                 "qom-set",
-                new JsonObject { ["path"] = device.Path, ["property"] = "requested-size", ["value"] = part.Bytes },
+                new JsonObject { ["path"] = known[i].Path, ["property"] = "requested-size", ["value"] = told[i].Bytes },
                 cancellation).ConfigureAwait(false);
         }
     }

@@ -20,7 +20,7 @@ public static class QemuCommandLine
         Machine(arguments, spec, settings, accel, maxMemory);
         Memory(arguments, spec, settings);
         Sockets(arguments, spec, folder);
-        Network(arguments, spec.Network);
+        Network(arguments, spec.Network, settings);
         for (var port = 0; port < settings.SpareRootPorts; port++)
             Add(arguments, "-device", $"pcie-root-port,id=spare{port},chassis={port + 1},slot={port + 1}");
         Boot(arguments, spec.Medium ?? throw new HypervisorException($"VM '{spec.Id}' has neither a kernel nor a disk"), settings);
@@ -67,10 +67,12 @@ public static class QemuCommandLine
             Channel(arguments, $"channel{i}", spec.Channels[i].Name, spec.Channels[i].Socket);
     }
 
-    private static void Network(List<string> arguments, VmNetwork network)
+    private static void Network(List<string> arguments, VmNetwork network, QemuSettings settings)
     {
-        if (network == VmNetwork.User)
-            Add(arguments, "-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0,romfile=");
+        if (network != VmNetwork.User)
+            return;
+        Add(arguments, "-netdev", settings.OpenUserNetwork ? "user,id=net0" : "user,id=net0,restrict=on");
+        Add(arguments, "-device", "virtio-net-pci,netdev=net0,romfile=");
     }
 
     private static void Boot(List<string> arguments, BootMedium medium, QemuSettings settings)

@@ -4,6 +4,7 @@ using System.Globalization;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
+using Dmm.Hypervisors.Qemu.Connection;
 using Dmm.Hypervisors.Wire;
 
 namespace Dmm.Hypervisors.Qemu.Launch;
@@ -68,14 +69,17 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
     }
 
     /// <summary>The QEMU that was started for this folder; null where none runs.</summary>
-    public static HostProcess? FindRunning(VmFolder folder)
+    public HostProcess? FindRunning(VmFolder folder)
     {
         if (!Directory.Exists(folder.Path))
             return null;
-        if (folder.ReadPid() is { } pid && HostProcess.Find(pid) is { } process && process.Has("-pidfile", folder.PidFile))
+        if (folder.ReadPid() is { } pid && HostProcess.Find(pid) is { } process && process.Has("-pidfile", folder.PidFile) && IsOurs(process))
             return process;
-        return HostProcess.With("-pidfile", folder.PidFile).FirstOrDefault();
+        return HostProcess.With("-pidfile", folder.PidFile).FirstOrDefault(IsOurs);
     }
+
+    /// <summary>Anybody may have any words in their arguments: what DMM launched runs as the same user, and is QEMU.</summary>
+    private bool IsOurs(HostProcess process) => process.IsOfThisUser() && QemuIdentity.IsQemu(process.Pid, settings.Binary);
 
     public static VmHandle HandleOf(VmId id, MemorySize boot, VmFolder folder, HostProcess process) =>
         new(

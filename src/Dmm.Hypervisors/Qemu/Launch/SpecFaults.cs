@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
+using Dmm.Files;
 using Dmm.Hypervisors.Qemu.Devices;
 using Dmm.Hypervisors.Wire;
 
@@ -45,7 +46,7 @@ public static partial class SpecFaults
             return $"{what} '{path}' is a folder; it must be a file";
         if (!System.IO.File.Exists(path))
             return $"{what} '{path}' does not exist";
-        var kind = (FileKind.ModeOf(path) ?? 0) & FileKind.TypeMask;
+        var kind = FileFacts.Of(path)?.Kind;
         if (kind != FileKind.Regular && (kind != FileKind.BlockDevice || access == FileAccess.Read))
             return $"{what} '{path}' is {(access == FileAccess.Read ? "no file" : "neither a file nor a block device")}";
         try
@@ -78,7 +79,7 @@ public static partial class SpecFaults
                 return $"channel '{channel.Name}': {fault}";
             if (!sockets.Add(channel.Socket))
                 return $"channel '{channel.Name}': socket '{channel.Socket}' is used twice in this VM";
-            if (SocketPlace(channel.Socket) is { } place)
+            if (SocketFault(channel.Socket) is { } place)
                 return $"channel '{channel.Name}': {place}";
         }
 
@@ -86,14 +87,17 @@ public static partial class SpecFaults
     }
 
     /// <summary>QEMU deletes whatever stands at a socket's path before it listens, so DMM looks first.</summary>
-    private static string? SocketPlace(string path)
+    private static string? SocketFault(string path)
     {
         var folder = Path.GetDirectoryName(path);
         if (!Directory.Exists(folder))
             return $"the folder of socket '{path}' does not exist";
-        if (Directory.Exists(path) || (System.IO.File.Exists(path) && !UnixSocket.IsSocket(path)))
-            return $"'{path}' exists and is no socket; it would be overwritten";
-        return UnixSocket.IsBound(path) ? $"socket '{path}' is in use by another process" : null;
+        return SocketPlace.Judge(path) switch
+        {
+            { Usable: true } => null,
+            { State: SocketPlaceState.Occupied } place => $"'{path}' exists and is no socket ({place.Why}); it would be overwritten",
+            _ => $"socket '{path}' is in use by another process",
+        };
     }
 
     private static string? Program(string binary)

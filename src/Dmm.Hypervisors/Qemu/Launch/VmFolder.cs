@@ -1,6 +1,6 @@
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Vms;
-using Dmm.Hypervisors.Wire;
+using Dmm.Files;
 
 namespace Dmm.Hypervisors.Qemu.Launch;
 
@@ -32,10 +32,13 @@ public sealed record VmFolder(string Path)
     public static VmFolder? Of(VmHandle handle) =>
         handle.Owned && System.IO.Path.GetDirectoryName(handle.Control) is { Length: > 0 } path ? new(path) : null;
 
-    /// <summary>Makes the folder, readable by its owner alone, and notes the sockets that QEMU will make elsewhere.</summary>
+    /// <summary>
+    /// Makes the folder, readable by its owner alone also where it was there already, and notes the sockets that QEMU will make elsewhere.
+    /// </summary>
     public void Create(IEnumerable<VmChannel> channels)
     {
         Directory.CreateDirectory(Path, OwnerOnly);
+        File.SetUnixFileMode(Path, OwnerOnly);
         File.WriteAllLines(ChannelList, channels.Select(c => c.Socket));
     }
 
@@ -44,9 +47,9 @@ public sealed record VmFolder(string Path)
     {
         try
         {
-            return int.TryParse(File.ReadAllText(PidFile), out var pid) && pid > 0 ? pid : null;
+            return int.TryParse(RegularFile.ReadText(PidFile), out var pid) && pid > 0 ? pid : null;
         }
-        catch (IOException)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             return null;
         }
@@ -63,12 +66,10 @@ public sealed record VmFolder(string Path)
     {
         if (!Directory.Exists(Path))
             return;
-        foreach (var socket in File.Exists(ChannelList) ? File.ReadAllLines(ChannelList) : [])
-        {
-            if (UnixSocket.IsSocket(socket))
-                File.Delete(socket);
-        }
-
+        // A socket elsewhere may be another's by now: only what nobody answers goes.
+        var list = File.Exists(ChannelList) ? RegularFile.ReadText(ChannelList) : "";
+        foreach (var socket in list.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            SocketPlace.Clear(socket);
         foreach (var file in Own)
             File.Delete(file);
         if (!Directory.EnumerateFileSystemEntries(Path).Any())

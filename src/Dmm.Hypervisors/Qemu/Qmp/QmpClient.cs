@@ -196,7 +196,8 @@ public sealed class QmpClient : IAsyncDisposable
                 {
                     WireLineKind.End when _greeting.Task.IsCompleted => "QEMU closed the connection",
                     WireLineKind.End => "closed without a QMP greeting; this is no QMP socket",
-                    WireLineKind.TooLong => $"sent a line longer than {_options.MaxLineLength} bytes; this is no QMP server that DMM knows",
+                    WireLineKind.TooLong or WireLineKind.Skipped =>
+                        $"sent a line longer than {_options.MaxLineLength} bytes; this is no QMP server that DMM knows",
                     _ => Take(QmpMessage.Parse(line.Text)) ?? "",
                 };
             }
@@ -209,6 +210,11 @@ public sealed class QmpClient : IAsyncDisposable
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
             why = $"the connection broke: {e.Message}";
+        }
+        catch (Exception e)
+        {
+            // A reader that ends without a word leaves a connection that nobody knows to be dead.
+            why = $"what QEMU sent could not be read: {ForeignText.CleanLines(e.Message, 200)}";
         }
 
         End($"{Path}: {why}");

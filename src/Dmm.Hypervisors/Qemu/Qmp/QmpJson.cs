@@ -29,15 +29,34 @@ internal static class QmpJson
 
     /// <exception cref="HypervisorException">There is no such text.</exception>
     public static string Text(JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
-            ? value.GetString()!
-            : throw Lacks(element, name, "a text");
+        TextOrNull(element, name) ?? throw Lacks(element, name, "a text");
 
     /// <summary>A text that QEMU may leave out.</summary>
     public static string TextOrEmpty(JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
-            ? value.GetString()!
-            : "";
+        TextOrNull(element, name) ?? "";
+
+    /// <summary>A count, zero or more; null where there is none, as where a guest has not told it (QEMU shows 2^64 − 1 then).</summary>
+    public static long? CountOrNull(JsonElement element, string name) =>
+        MemberOf(element, name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var number) && number >= 0
+            ? number
+            : null;
+
+    /// <summary>Undefined where there is no such member, or <paramref name="element"/> is no object: then asking it throws.</summary>
+    public static JsonElement MemberOf(JsonElement element, string name) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) ? value : default;
+
+    private static string? TextOrNull(JsonElement element, string name)
+    {
+        try
+        {
+            return MemberOf(element, name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            // Bad UTF-8, or half of a surrogate pair.
+            return null;
+        }
+    }
 
     private static HypervisorException Lacks(JsonElement element, string name, string what) =>
         new($"QEMU's answer lacks {what} named '{name}': {Excerpt(element)}");

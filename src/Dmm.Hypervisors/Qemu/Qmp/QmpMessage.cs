@@ -29,17 +29,24 @@ public abstract record QmpMessage
 
     public static QmpMessage Parse(byte[] line)
     {
-        JsonElement root;
         try
         {
             using var document = JsonDocument.Parse(line);
-            root = document.RootElement.Clone();
+            return Read(document.RootElement.Clone(), line);
         }
         catch (JsonException)
         {
             return new Surprise($"no JSON: '{Excerpt(line)}'");
         }
+        catch (InvalidOperationException)
+        {
+            // JSON may be parsed whose texts can't be read: bad UTF-8, and halves of surrogate pairs.
+            return new Surprise($"JSON with a text that is none: '{Excerpt(line)}'");
+        }
+    }
 
+    private static QmpMessage Read(JsonElement root, byte[] line)
+    {
         if (root.ValueKind != JsonValueKind.Object)
             return Unknown(line);
         if (root.TryGetProperty("QMP", out var greeting))

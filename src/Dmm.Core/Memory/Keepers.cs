@@ -1,0 +1,40 @@
+using System.Collections.Immutable;
+using Dmm.Core.Vms;
+
+namespace Dmm.Core.Memory;
+
+/// <summary>
+/// Who gives nothing back to its host: the guest says that it has less, and its process holds what it held (its memory is locked, a passed-through device uses it, it is of
+/// huge pages, its balloon's driver lies, or the guest started anew). It is claimed from the first moment on; said when it has lasted for some looks, since pages may take a
+/// moment to go back. Pure.
+/// </summary>
+public sealed record Keepers
+{
+    /// <summary>Looks at the host in a row.</summary>
+    private const int Lasting = 3;
+
+    private ImmutableSortedDictionary<VmId, int> Looks { get; init; } = ImmutableSortedDictionary<VmId, int>.Empty;
+
+    /// <summary>After a look at the host: who is to be named from now on, and who no more.</summary>
+    public (Keepers Next, ImmutableArray<VmId> Began, ImmutableArray<VmId> Ended) Look(Ledger ledger)
+    {
+        var looks = ImmutableSortedDictionary.CreateBuilder<VmId, int>();
+        foreach (var (vm, claim) in ledger.Claims)
+        {
+            if (!claim.Kept.IsZero)
+                looks[vm] = Math.Min(Lasting, Looks.GetValueOrDefault(vm)) + 1;
+        }
+
+        return (
+            new() { Looks = looks.ToImmutable() },
+            [.. looks.Where(l => l.Value == Lasting).Select(l => l.Key)],
+            [.. Looks.Where(l => l.Value >= Lasting && !looks.ContainsKey(l.Key) && ledger.Claims.ContainsKey(l.Key)).Select(l => l.Key)]);
+    }
+
+    /// <summary>For people: what such a VM claims, and why.</summary>
+    public static string Text(Claim claim) =>
+        $"it gives nothing back to the host: its process holds {claim.Kept} more than it has and was granted; all that is claimed, promised to nobody else, and not counted on";
+
+    /// <summary>The line of <c>dmm vm show</c>; null for one that keeps nothing.</summary>
+    public static string? Warning(Claim claim) => claim.Kept.IsZero ? null : Text(claim)["it ".Length..];
+}

@@ -1,0 +1,35 @@
+using Akka.Actor;
+
+namespace Dmm.Daemon.Api;
+
+/// <summary>What watches the daemon from outside asks: is the process there, can it promise, how much of what.</summary>
+public static class Probes
+{
+    public static void MapProbes(this IEndpointRouteBuilder routes, Func<HostGateway> gateway)
+    {
+        routes.MapGet("/alive", () => Results.Text("alive\n"));
+        routes.MapGet("/ready", async (CancellationToken c) => await ReadyAsync(gateway(), c));
+        routes
+            .MapGet("/metrics", async (HttpContext http, CancellationToken c) =>
+                await Metrics.WriteAsync(await gateway().StatusAsync(c), http.Response, c))
+            .AddEndpointFilter(Answers.Guard);
+    }
+
+    private static async Task<IResult> ReadyAsync(HostGateway gateway, CancellationToken cancellation)
+    {
+        try
+        {
+            return await gateway.HealthAsync(cancellation) is { Problem: { } problem } health
+                ? Results.Text(health.Writable ? $"ready, but {problem}\n" : problem + "\n", statusCode: health.Writable ? 200 : 503)
+                : Results.Text("ready\n");
+        }
+        catch (UnavailableException fault)
+        {
+            return Results.Text(fault.Message + "\n", statusCode: 503);
+        }
+        catch (AskTimeoutException)
+        {
+            return Results.Text("the host's keeper does not answer\n", statusCode: 503);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+using Dmm.Settings;
+
+namespace Dmm.Daemon.Hosting;
+
+/// <summary>
+/// Whatever keeps dmmd from starting or from going on is told in a line, or in a line each, with the exit code that is documented; never
+/// with a stack.
+/// </summary>
+public static class StartGuard
+{
+    public static async Task<int> RunAsync(Func<Task<int>> run, TextWriter error)
+    {
+        try
+        {
+            // On a thread of its own: a start that hangs in the kernel (a dead network disk) must not keep dmmd from being ended.
+            return await Task.Run(run);
+        }
+        catch (SettingsException fault)
+        {
+            Say(error, fault.Faults);
+            return ExitCodes.Usage;
+        }
+        catch (StartException fault)
+        {
+            Say(error, fault.Message);
+            return fault.ExitCode;
+        }
+        catch (Exception fault)
+        {
+            Say(error, StartException.InOneLine(fault));
+            return ExitCodes.Failed;
+        }
+    }
+
+    /// <summary>A line each; where nobody can be told, the exit code still tells.</summary>
+    public static void Say(TextWriter error, params IEnumerable<string> lines)
+    {
+        try
+        {
+            foreach (var line in lines)
+                error.WriteLine($"dmmd: {line.ReplaceLineEndings(" ")}");
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // Standard error is full or closed.
+        }
+    }
+}

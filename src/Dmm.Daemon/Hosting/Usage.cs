@@ -1,0 +1,33 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+
+namespace Dmm.Daemon.Hosting;
+
+/// <summary>What is wrong with dmmd's command line, in the words of a person.</summary>
+public static class Usage
+{
+    /// <returns>A line each; none where nothing is wrong.</returns>
+    public static IReadOnlyList<string> FaultsOf(ParseResult parsed)
+    {
+        if (parsed.Errors.Count == 0)
+            return [];
+        var verbs = string.Join(", ", parsed.CommandResult.Command.Subcommands.Select(c => c.Name));
+        if (parsed.UnmatchedTokens is [var token, ..])
+        {
+            var shown = token.Length > 60 ? token[..60] + "…" : token;
+            return [$"unknown argument '{shown}'{(verbs.Length > 0 ? $"; there are {verbs}" : "")} (--help says more)"];
+        }
+
+        if (parsed.CommandResult.Command is not RootCommand && verbs.Length > 0)
+            return [$"a verb is missing; there are {verbs} (--help says more)"];
+        return [.. parsed.Errors.Select(Say).Distinct()];
+    }
+
+    private static string Say(ParseError error) => error.SymbolResult switch
+    {
+        OptionResult { IdentifierTokenCount: > 1 } option => $"{option.Option.Name} is given more than once",
+        OptionResult { Tokens.Count: 0 } option => $"{option.Option.Name} needs a value",
+        ArgumentResult { Tokens.Count: 0, Parent: OptionResult { Option: { } option } } => $"{option.Name} needs a value",
+        _ => string.Join(' ', error.Message.Split(default(char[]), StringSplitOptions.RemoveEmptyEntries)),
+    };
+}

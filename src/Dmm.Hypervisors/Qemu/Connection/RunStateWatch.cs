@@ -1,0 +1,145 @@
+using System.Text.Json;
+using Dmm.Core.Vms;
+using Dmm.Hypervisors.Qemu.Qmp;
+
+namespace Dmm.Hypervisors.Qemu.Connection;
+
+/// <summary>
+/// Tells whether the guest runs, and why it does not. QEMU's events only say when to look; what it does between two of them (a migration
+/// is finished behind a STOP, without
+/// a word to those who did not ask for it) is seen by looking again while the guest does not run. Source: QEMU, qapi/run-state.json
+/// (RunState).
+/// </summary>
+internal sealed class RunStateWatch(QmpClient qmp, TimeProvider time, Action<VmRunState, string?> tell)
+{
+    private static readonly TimeSpan WhileRunning = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan WhileHeld = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan WhileHandedOver = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Who ends answers nothing any more after this.</summary>
+    private static readonly TimeSpan Ending = TimeSpan.FromSeconds(1);
+
+    private readonly Nudge _nudge = new(time);
+    private (VmRunState State, string? Why)? _told;
+    private int _stops;
+    private int _stopsSeen;
+    private volatile Shutdown? _shutdown;
+
+    /// <summary>The reason of a SHUTDOWN that QEMU spoke of and did not survive; null where there was none.</summary>
+    public string? ShutdownCause => _shutdown?.Cause;
+
+    /// <summary>
+    /// What it was at its end. One that was stopped and gone before anybody could ask why may have been handed over: that is taken for
+    /// so, since to have it twice on one disk
+    /// is worse than not to have it.
+    /// </summary>
+    public VmRunState Last => Volatile.Read(ref _stops) != Volatile.Read(ref _stopsSeen) ? VmRunState.MigratingOut : _told?.State ?? VmRunState.Running;
+
+    public void Hear(QmpEvent e)
+    {
+        switch (e.Name)
+        {
+            case "SHUTDOWN":
+                var cause = QmpJson.TextOrEmpty(e.Data, "reason");
+                _shutdown = new(cause.Length > 0 ? cause : "reason unknown", time.GetTimestamp());
+                break;
+            case "STOP":
+                Interlocked.Increment(ref _stops);
+                break;
+            case "RESUME":
+                Volatile.Write(ref _stopsSeen, Volatile.Read(ref _stops));
+                break;
+            case "SUSPEND" or "SUSPEND_DISK" or "WAKEUP" or "RESET" or "MIGRATION" or "GUEST_PANICKED" or "GUEST_CRASHLOADED" or "WATCHDOG" or "BLOCK_IO_ERROR":
+                break;
+            default:
+                return;
+        }
+
+        _nudge.Set();
+    }
+
+    /// <summary>Events were lost: look at once.</summary>
+    public void Look() => _nudge.Set();
+
+    /// <summary>Looks until the connection ends.</summary>
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var pause = _told?.State switch
+            {
+                null or VmRunState.Running => WhileRunning,
+                VmRunState.MigratingOut => WhileHandedOver,
+                _ => WhileHeld,
+            };
+            await _nudge.WaitAsync(_shutdown is null || pause < WhileHeld ? pause : WhileHeld, cancellation).ConfigureAwait(false);
+            try
+            {
+                if (!await ReadAsync(cancellation).ConfigureAwait(false))
+                    return;
+            }
+            catch (QmpTimeoutException)
+            {
+                // Whether QEMU is lost is for the loop over the sizes to say.
+                continue;
+            }
+        }
+    }
+
+    /// <returns>False where this QEMU does not tell.</returns>
+    public async Task<bool> ReadAsync(CancellationToken cancellation)
+    {
+        var asked = time.GetTimestamp();
+        var shutdown = _shutdown;
+        // A STOP that comes while this is under way is not answered for by it.
+        var stops = Volatile.Read(ref _stops);
+        JsonElement answer;
+        try
+        {
+            answer = await qmp.ExecuteAsync("query-status", null, cancellation).ConfigureAwait(false);
+        }
+        catch (QmpRefusedException)
+        {
+            return false;
+        }
+
+        Volatile.Write(ref _stopsSeen, stops);
+
+        // It was told to stay when its guest has powered down (-no-shutdown).
+        if (shutdown is not null && time.GetElapsedTime(shutdown.At, asked) >= Ending)
+            Interlocked.CompareExchange(ref _shutdown, null, shutdown);
+        var now = Read(answer);
+        if (_told == now)
+            return true;
+        _told = now;
+        tell(now.State, now.Why);
+        return true;
+    }
+
+    public static (VmRunState State, string? Why) Read(JsonElement answer)
+    {
+        var status = QmpJson.TextOrEmpty(answer, "status");
+        var runs = QmpJson.MemberOf(answer, "running").ValueKind == JsonValueKind.True;
+        return status switch
+        {
+            "running" => (VmRunState.Running, null),
+            "paused" => (VmRunState.Paused, "it is paused: somebody has stopped it, and 'cont' at its monitor lets it go on"),
+            "prelaunch" => (VmRunState.Paused, "it has not been started yet: 'cont' at its monitor does that (prelaunch)"),
+            "debug" => (VmRunState.Paused, "it is paused: a debugger holds it (debug)"),
+            "io-error" => (VmRunState.Paused, "it is paused: its disk has failed, and it waits until that is mended (io-error)"),
+            "watchdog" => (VmRunState.Paused, "it is paused: its watchdog has stopped it (watchdog)"),
+            "save-vm" or "restore-vm" => (VmRunState.Paused, $"it is paused while a snapshot is saved or restored ({status})"),
+            "suspended" => (VmRunState.Paused, "its guest sleeps (suspended)"),
+            "inmigrate" => (VmRunState.MigratingIn, "it waits for its guest to be migrated in: what its devices show means nothing yet (inmigrate)"),
+            "finish-migrate" => (VmRunState.MigratingOut, "its guest is being handed over to another process (finish-migrate)"),
+            "postmigrate" => (VmRunState.MigratedAway, "it was migrated away: its guest runs elsewhere, or lies in a file; this process is what is left (postmigrate)"),
+            "shutdown" => (VmRunState.Halted, "its guest has powered down, and its process was told to stay (shutdown)"),
+            "guest-panicked" => (VmRunState.Halted, "its guest's kernel has panicked (guest-panicked)"),
+            "internal-error" => (VmRunState.Halted, "its hypervisor met an error that it can't go on from (internal-error)"),
+            _ when runs => (VmRunState.Running, null),
+            _ => (VmRunState.Paused, $"it does not run ({(status.Length > 0 ? status : "QEMU does not say why")})"),
+        };
+    }
+
+    private sealed record Shutdown(string Cause, long At);
+}

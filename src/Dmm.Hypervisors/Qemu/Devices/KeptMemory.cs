@@ -1,0 +1,27 @@
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Memory;
+using Dmm.Hypervisors.Linux;
+
+namespace Dmm.Hypervisors.Qemu.Devices;
+
+/// <summary>
+/// Why what a VM's balloon takes never comes back to the host, where that can be seen beforehand. Then it is not counted on: the guest would be squeezed for nothing.
+/// Source: QEMU, docs/system/devices and <c>ram_block_discard_range</c>, <c>virtio_balloon_inhibited</c>.
+/// </summary>
+internal static class KeptMemory
+{
+    /// <param name="process">What the VM's process holds; null where nobody can look.</param>
+    /// <param name="passedThrough">As <see cref="QemuDevices.PassedThrough"/>.</param>
+    public static string? Why(ProcessMemory? process, IReadOnlyList<string> passedThrough, MemorySize boot) =>
+        passedThrough.Count > 0 ? $"a passed-through device ({passedThrough[0]}) accesses its memory"
+        : process is null ? null
+        : !process.Huge.IsZero ? $"{process.Huge} of its memory are huge pages, which go back to their pool"
+        : process.Locked >= boot.Scale(0.5) ? $"{process.Locked} of its memory are locked"
+        : null;
+
+    public static VmCapabilities Of(VmCapabilities able, string? why) => why is null || !able.Balloon ? able : able with
+    {
+        Keeps = why,
+        Lacks = [.. able.Lacks, $"its balloon gives nothing back to the host: {why}; nobody counts on it to give memory"],
+    };
+}

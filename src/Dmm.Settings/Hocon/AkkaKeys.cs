@@ -1,0 +1,40 @@
+namespace Dmm.Settings.Hocon;
+
+/// <summary>
+/// What a file may not ask of Akka. Who may write to the daemon's Unix socket is said by its permissions; a port of Akka's knows no such
+/// lock, and whoever reaches it can end
+/// any actor. So nothing that opens one, or that could load what opens one, is passed on.
+/// </summary>
+internal static class AkkaKeys
+{
+    private const string Provider = "akka.actor.provider";
+
+    private const string Why = "this release runs one node alone, and Akka's own port has no lock";
+
+    private static readonly string[] Local = ["local", "Akka.Actor.LocalActorRefProvider", "Akka.Actor.LocalActorRefProvider, Akka"];
+
+    /// <summary>Sections and lists that have no meaning for one node alone, or that name code to load.</summary>
+    private static readonly string[] Closed = ["akka.remote", "akka.cluster", "akka.extensions", "akka.management", "akka.discovery"];
+
+    /// <returns>A line each, without the file's name.</returns>
+    public static IEnumerable<string> Refused(HoconSection root)
+    {
+        foreach (var (path, node) in root.Leaves())
+        {
+            if (IsWithin(path, Provider) && !IsLocal(path, node))
+                yield return $"{node.Place}: {path} is {node.Shown}; it must be local: {Why}";
+            else if (Closed.FirstOrDefault(closed => IsWithin(path, closed)) is { } closed)
+                yield return $"{node.Place}: {path} can't be set, as all of {closed}: {Why}; leave it away";
+        }
+    }
+
+    private static bool IsLocal(string path, HoconNode node) =>
+        path == Provider && node is HoconScalar { IsNull: false } given && Local.Contains(given.Text);
+
+    /// <summary>Akka's parser looks keys up by their path, however a file splits it into sections and quotes.</summary>
+    private static bool IsWithin(string path, string key)
+    {
+        var plain = string.Join('.', path.Replace("\"", "", StringComparison.Ordinal).Split('.', StringSplitOptions.TrimEntries));
+        return plain == key || plain.StartsWith(key + ".", StringComparison.Ordinal);
+    }
+}

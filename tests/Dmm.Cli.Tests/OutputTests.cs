@@ -1,0 +1,134 @@
+using System.Diagnostics;
+
+namespace Dmm.Cli.Tests;
+
+/// <summary>
+/// Where the command writes can be full, closed or gone: what was asked for is printed, or the exit code says that it was not.
+/// </summary>
+public sealed class OutputTests
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
+
+    [Theory]
+    [InlineData("vm list", ">/dev/full", "dmm: standard output can't be written: No space left on device\n")]
+    [InlineData("vm list --json", ">/dev/full", "dmm: standard output can't be written: No space left on device\n")]
+    [InlineData("events --follow", ">/dev/full", "dmm: standard output can't be written: No space left on device\n")]
+    [InlineData("--help", ">/dev/full", "dmm: standard output can't be written: No space left on device\n")]
+    [InlineData("lab simulate --steps 10", ">/dev/full", "dmm: standard output can't be written: No space left on device\n")]
+    [InlineData("lab simulate --steps 10000 --print", ">/dev/full", "dmm: standard output can't be written: No space left on device\n")]
+    [InlineData("vm list", ">&-", "dmm: standard output is closed, so that nothing can be printed\n")]
+    [InlineData("vm list", "<&- >&-", "dmm: standard output is closed, so that nothing can be printed\n")]
+    [InlineData("vm list", ">/dev/full 2>/dev/full", "")]
+    [InlineData("vm list", ">&- 2>&-", "")]
+    public async Task What_can_not_be_printed_has_failed(string arguments, string redirections, string error)
+    {
+        await using var daemon = await DaemonAsync();
+        Assert.Equal((ExitCode.Failed, error), await RunAsync(daemon, redirections, arguments.Split(' ')));
+    }
+
+    [Theory]
+    [InlineData("2>/dev/full")]
+    [InlineData("2>&-")]
+    [InlineData("2>/dev/full >/dev/full")]
+    public async Task What_is_wrong_keeps_its_exit_code_where_nobody_can_be_told(string redirections)
+    {
+        await using var daemon = await DaemonAsync();
+        Assert.Equal((ExitCode.Usage, ""), await RunAsync(daemon, redirections, "vm", "bogus"));
+        Assert.Equal((ExitCode.Failed, ""), await RunAsync(daemon, redirections, "vm", "show", "nope", "--json"));
+    }
+
+    [Theory]
+    [InlineData("vm list | true")]
+    [InlineData("lab simulate --steps 20000 --print | head -n 1 >/dev/null")]
+    public async Task A_reader_that_has_had_enough_is_no_fault(string pipe)
+    {
+        await using var daemon = await DaemonAsync();
+        var parts = pipe.Split(" | ");
+        Assert.Equal((0, ""), await RunAsync(daemon, "", parts[0].Split(' '), $"| {parts[1]}"));
+    }
+
+    [Theory]
+    [InlineData("lab", "campaign", "--core-steps", "10", "--actor-steps", "0", "--report", "/dev/full")]
+    [InlineData("lab", "campaign", "--core-steps", "10", "--actor-steps", "0", "--report", "/proc/nowhere/sum.json")]
+    [InlineData("lab", "run", "SCENARIO", "--laws", "static", "--json", "/dev/full")]
+    [InlineData("lab", "replay", "--traces", "TRACE", "--host-memory", "2GiB", "--laws", "static", "--json", "/dev/full")]
+    [InlineData("lab", "replay", "--traces", "TRACE", "--host-memory", "2GiB", "--laws", "static", "--plot", "/dev/full")]
+    public async Task A_result_that_can_not_be_written_down_has_failed(params string[] args)
+    {
+        var folder = Directory.CreateTempSubdirectory("dmm-lab-").FullName;
+        var (scenario, trace) = (Path.Combine(folder, "one.conf"), Path.Combine(folder, "vm.csv"));
+        File.WriteAllText(scenario, "memory = 2GiB, length = 60s, vms { a { max = 1GiB, need = [\"0s 200MiB\"] } }");
+        File.WriteAllText(trace, "timestamp_s,provisioned_kib,used_kib\n0,1048576,200000\n300,1048576,300000\n600,1048576,200000\n");
+
+        var result = await Command.RunAloneAsync([.. args.Select(a => a.Replace("SCENARIO", scenario, StringComparison.Ordinal).Replace("TRACE", trace, StringComparison.Ordinal))]);
+
+        Assert.Equal(ExitCode.Failed, result.ExitCode);
+        Assert.Matches("^dmm: [^\n]* can't be written: [^\n]*\n$", result.Error.ReplaceLineEndings("\n"));
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Theory]
+    [InlineData("lab", "run", "PIPE")]
+    [InlineData("lab", "run", "/dev/zero")]
+    [InlineData("lab", "run", "/")]
+    [InlineData("lab", "run", "SCENARIO", "--delays", "PIPE")]
+    [InlineData("lab", "run", "SCENARIO", "--delays", "/dev/zero")]
+    [InlineData("lab", "replay", "--host-memory", "2GiB", "--traces", "PIPE")]
+    [InlineData("lab", "replay", "--host-memory", "2GiB", "--traces", "/dev/zero")]
+    [InlineData("vm", "create", "--spec", "PIPE")]
+    [InlineData("vm", "create", "--spec", "/dev/zero")]
+    [InlineData("vm", "create", "--spec", "/")]
+    public async Task What_is_no_regular_file_is_refused_and_neither_waited_for_nor_read_without_end(params string[] args)
+    {
+        var folder = Directory.CreateTempSubdirectory("dmm-lab-").FullName;
+        var (scenario, pipe) = (Path.Combine(folder, "one.conf"), Path.Combine(folder, "pipe.csv"));
+        File.WriteAllText(scenario, "memory = 2GiB, length = 60s, vms { a { max = 1GiB, need = [\"0s 200MiB\"] } }");
+        using (var made = Process.Start("mkfifo", pipe))
+            await made.WaitForExitAsync();
+
+        var result = await Command.RunAloneAsync([.. args.Select(a => a.Replace("SCENARIO", scenario, StringComparison.Ordinal).Replace("PIPE", pipe, StringComparison.Ordinal))]);
+
+        Assert.Equal(ExitCode.Usage, result.ExitCode);
+        Assert.Matches("^dmm: [^\n]* is (a named pipe|a device|a folder); a (regular )?file is needed[^\n]*\n$", result.Error.ReplaceLineEndings("\n"));
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task An_answer_that_lacks_what_must_be_in_it_is_a_line()
+    {
+        await using var daemon = (await FakeDaemon.StartAsync()).On("PATCH /api/v1/vms/a", new object());
+        var result = await Command.RunAsync(daemon, "vm", "set", "a", "--shares", "3");
+        Assert.Equal(ExitCode.Failed, result.ExitCode);
+        Assert.Matches("^dmm: [^\n]*\n$", result.Error.ReplaceLineEndings("\n"));
+    }
+
+    private static async Task<FakeDaemon> DaemonAsync() => (await FakeDaemon.StartAsync())
+        .On("GET /api/v1/vms", new[] { Samples.Vm })
+        .On("GET /api/v1/events/stream", async context =>
+        {
+            context.Response.ContentType = "text/event-stream";
+            var text = $"data: {{\"sequence\":1,\"at\":\"{DateTimeOffset.UtcNow:O}\",\"kind\":\"told\",\"text\":\"one\"}}\n\n";
+            await context.Response.Body.WriteAsync(System.Text.Encoding.UTF8.GetBytes(text));
+            await context.Response.Body.FlushAsync();
+        });
+
+    /// <summary>Runs it in a shell; of a pipe the exit code is the command's, not its reader's.</summary>
+    private static async Task<(int Code, string Error)> RunAsync(FakeDaemon daemon, string redirections, string[] args, string pipe = "")
+    {
+        // What the shell itself says of an end by a signal would be among the errors.
+        var script = pipe.Length == 0 ? $"exec \"$0\" \"$@\" {redirections}" : $"set -o pipefail; \"$0\" \"$@\" {redirections} {pipe}";
+        var start = new ProcessStartInfo("bash", ["-c", script, Environment.ProcessPath!, Path.Combine(AppContext.BaseDirectory, "dmm.dll"), .. args])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["DMM_SOCKET"] = daemon.Socket;
+        using var process = Process.Start(start)!;
+        var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.WaitForExitAsync().WaitAsync(Deadline);
+        await output;
+        return (process.ExitCode, await error);
+    }
+
+    private static Task<(int Code, string Error)> RunAsync(FakeDaemon daemon, string redirections, params string[] args) => RunAsync(daemon, redirections, args, "");
+}

@@ -1,0 +1,170 @@
+using CsCheck;
+using Dmm.Core.Laws;
+
+namespace Dmm.Core.Tests.Laws;
+
+/// <summary>
+/// Where more is wanted than there is, all of it is given to somebody, but for what the law's own rule keeps free. What a law leaves over beyond that makes a peer look
+/// worse than it is, and nothing that looks at bounds alone sees it. Over random guests: at their min, at their max, alone, equal in shares, in need of nothing.
+/// </summary>
+public sealed class NothingIsLeftOver
+{
+    private const long MiB = 1 << 20;
+    private const long Cushion = 64 * MiB;
+    private const long Unit = 1024 * MiB;
+
+    /// <summary>By each law's own rule (docs/control-laws.md): the least and the most that may be free once it has had its say as often as it needs.</summary>
+    private static readonly Dictionary<string, Func<World, (double Least, double Most)>> KeptFree = new()
+    {
+        // The cushion, which is there for urgent growth; fair shares move in whole steps of 16 MiB.
+        ["dmm"] = static world => (0, (0.05 * world.Memory) + (world.Here * 16 * MiB)),
+        // Who comes later holds what is left.
+        ["static"] = static _ => (0, 0),
+        // A fifth of the host; 10 MiB around that are left alone. Where shares differ or guests stand at a bound it may stop short of that, or swing without end, as its
+        // original does on the same figures: by no more than 100 MiB a guest up, and down.
+        ["proxmox"] = static world => Around(0.2 * world.Memory, (10 * MiB) + (200 * MiB * world.Here)),
+        // Below a fifth of the host guests shrink, above it they grow, by 5 % of their size each.
+        ["mom"] = static world => (0, (0.2 * world.Memory) + (0.05 * world.Held) + 1),
+        ["squeezed"] = static world => (Cushion, Cushion + world.Here),
+        ["hyperv"] = static world => (0, world.Here),
+        ["esx"] = static world => ((0.06 * world.Memory) - 1, (0.06 * world.Memory) + world.Here + 1),
+        // All of a growth or nothing of it: what is left is less than the least growth of those that have to swap. They grow by 20 % or 100 MiB, and 15 % and a bucket of
+        // 5 % above; nobody is to have less than 250 MiB.
+        ["vpa"] = static world => (0, world.Short.Select(guest => Math.Min(guest.Max - guest.Actual, Math.Max(250 * MiB, (0.45 * guest.Actual) + (125 * MiB)))).DefaultIfEmpty(world.Memory).Min()),
+        // Whole compute units.
+        ["neon"] = static _ => (0, Unit),
+    };
+
+    private static (double Least, double Most) Around(double middle, double by) => (middle - by, middle + by);
+
+    private static readonly Gen<LawGuest> Guest = Gen.Select(
+        Gen.Int[1, 400],
+        Gen.OneOf(Gen.Int[0, 4000], Gen.Const(0)),
+        Gen.OneOf(Gen.Int[1, 3000], Gen.Const(1000)),
+        Gen.OneOf(Gen.Double[0, 1], Gen.Const(0.0), Gen.Const(1.0)),
+        Gen.OneOf(Gen.Double[0, 1.2], Gen.Const(0.0), Gen.Const(2.0)),
+        (min, range, shares, at, use) => new LawGuest
+        {
+            Present = true,
+            Min = min * MiB,
+            Boot = (min + range) * MiB,
+            Max = (min + range) * MiB,
+            Shares = shares,
+            Actual = (min * MiB) + (long)(range * at * MiB),
+            Used = (long)((min + range) * use * MiB),
+        });
+
+    private static readonly Gen<(LawGuest[] Guests, double Tightness, double Cached)> Hosts = Gen.Select(
+        Gen.OneOf(Guest.Array[2, 12], Guest.Array[1], Guest.Array[2, 12].Select(guests => guests.Select(guest => guest with { Shares = 1000 }).ToArray())),
+        Gen.Double[0.01, 0.99],
+        Gen.Double[0, 1],
+        (guests, tightness, cached) => (guests, tightness, cached));
+
+    public static TheoryData<string> Names => [.. LawCatalog.All.Select(law => law.Name)];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Where_more_is_wanted_than_there_is_all_is_given_but_for_what_the_rule_keeps_free(string name) => Hosts.Sample(
+        host =>
+        {
+            var world = new World(LawCatalog.Create(name), host.Guests, host.Tightness, host.Cached);
+            if (!world.IsContended)
+                return;
+            world.Settle();
+            var (least, most) = KeptFree[name](world);
+            Assert.True(
+                world.Free >= Math.Min(least, world.Memory - world.Mins) && (world.Free <= most || world.NobodyCanGrow),
+                $"{world.Free / (double)MiB:0.###} MiB are free, by its rule from {least / MiB:0.###} to {most / MiB:0.###}: {world}");
+        },
+        iter: name == "dmm" ? 100 : 500);
+
+    /// <summary>A host whose guests do at once what they are told, and need the same all the time.</summary>
+    private sealed class World
+    {
+        private readonly ILaw _law;
+        private readonly LawGuest[] _guests;
+        private readonly long[] _targets;
+        private readonly double _cached;
+        private TimeSpan _now;
+
+        /// <param name="tightness">Where between the sum of mins and what guests need the host's memory lies, 0 to 1.</param>
+        /// <param name="cached">The part of idle memory that is cache.</param>
+        public World(ILaw law, LawGuest[] guests, double tightness, double cached)
+        {
+            (_law, _cached) = (law, cached);
+            _guests = [.. guests];
+            Memory = Mins + (long)((Needs - Mins) * tightness);
+            var fits = Math.Min(1, (Memory - Mins) / Math.Max(1.0, Held - Mins));
+            for (var i = 0; i < _guests.Length; i++)
+                _guests[i].Actual = _guests[i].Min + (long)((_guests[i].Actual - _guests[i].Min) * fits);
+            _targets = [.. _guests.Select(guest => guest.Actual)];
+            for (var i = 0; i < _guests.Length; i++)
+                Use(i);
+        }
+
+        public long Memory { get; }
+
+        public int Here => _guests.Length;
+
+        public long Held => _guests.Sum(guest => guest.Actual);
+
+        public long Free => Memory - Held;
+
+        public long Mins => _guests.Sum(guest => guest.Min);
+
+        /// <summary>What guests need, within what they may have.</summary>
+        public long Needs => _guests.Sum(guest => Math.Clamp(guest.Used, guest.Min, guest.Max));
+
+        public bool IsContended => Needs > Memory;
+
+        public IEnumerable<LawGuest> Short => _guests.Where(guest => guest.Swapped > 0 && guest.Actual < guest.Max);
+
+        public bool NobodyCanGrow => _guests.All(guest => guest.Actual >= guest.Max);
+
+        /// <summary>Until it has looked so often that nothing moves any more.</summary>
+        public void Settle()
+        {
+            var period = _law.Period > TimeSpan.Zero ? _law.Period : TimeSpan.FromSeconds(1);
+            Look(LawEvents.Population);
+            for (var look = 0; look < 1500; look++)
+            {
+                _now += period;
+                Look(LawEvents.None);
+            }
+        }
+
+        public override string ToString() =>
+            $"of {Memory / MiB} MiB; {string.Join("; ", _guests.Select((guest, i) => $"{guest.Actual / MiB} → {_targets[i] / MiB} of {guest.Min / MiB} to {guest.Max / MiB}, uses {guest.Used / MiB}, shares {guest.Shares}"))}";
+
+        private void Look(LawEvents why)
+        {
+            _law.Decide(_now, why, new(Memory, Held), _guests, _targets);
+            for (var i = 0; i < _guests.Length; i++)
+            {
+                Assert.InRange(_targets[i], _guests[i].Min, _guests[i].Max);
+                if (_targets[i] < _guests[i].Actual)
+                    Become(i, _targets[i]);
+            }
+
+            // Some laws do not look whether the host has what they promise.
+            for (var i = 0; i < _guests.Length; i++)
+                Become(i, Math.Min(_targets[i], _guests[i].Actual + Math.Max(0, Free)));
+        }
+
+        private void Become(int i, long size)
+        {
+            _guests[i].Actual = size;
+            Use(i);
+        }
+
+        private void Use(int i)
+        {
+            ref var guest = ref _guests[i];
+            guest.Swapped = Math.Max(0, guest.Used - guest.Actual);
+            guest.Stalled = guest.Swapped > 0 ? 1 : 0;
+            var idle = Math.Max(0, guest.Actual - guest.Used);
+            guest.Cache = (long)(idle * _cached);
+            guest.Free = idle - guest.Cache;
+        }
+    }
+}

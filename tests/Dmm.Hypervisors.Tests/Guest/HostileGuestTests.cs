@@ -1,0 +1,168 @@
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text;
+using CsCheck;
+using Dmm.Core.Hypervisors;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+using Dmm.Hypervisors.Guest;
+using Dmm.Hypervisors.Tests.Qemu;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Dmm.Hypervisors.Tests.Guest;
+
+/// <summary>A guest may write whatever it likes into its channel: the channel stays in hand, and the next good line is heard.</summary>
+public sealed class HostileGuestTests : IDisposable
+{
+    private static readonly MemorySize Limit = MemorySize.FromGiB(1);
+
+    /// <summary>Pieces of which odd JSON is made; each alone is something that some reader of JSON trips over.</summary>
+    private static readonly string[] Pieces =
+    [
+        "\"t\"", "\"sample\"", "\"hello\"", "\"\\ud800\"", "\"\\udc00\\ud800\"", "\"\\u0000\"", "\"\\u00\"", "{", "}", "[", "]", ":", ",",
+        "null", "true", "1e999", "-0", "0.1", "1E400",
+        "18446744073709551615", "9223372036854775808", "-9223372036854775809", "\"memTotalKib\"", "\"memFreeKib\"", "\"memAvailableKib\"",
+        "\"refaults\"", "\"why\"", "\"kernel\"", "\"protocol\"",
+        "\u00ff", "\u00c3(", "\u00ed\u00a0\u0080", "\u00f8\u0088\u0080\u0080\u0080", "\0", "\u001b[2J", "\u00ef\u00bb\u00bf",
+        " ", "//", "{\"t\":", "{\"\\ud800\":1,\"t\":", "{\"t\":\"sample\",\"why\":",
+        "{\"t\":\"hello\",\"protocol\":1,\"kernel\":",
+        "{\"t\":\"sample\",\"memTotalKib\":1,\"memFreeKib\":1,\"memAvailableKib\":1,\"refaults\":",
+    ];
+
+    private static readonly Gen<string> Odd = Gen.Frequency(
+        (4, Gen.Int[0, Pieces.Length - 1].Select(static i => Pieces[i]).Array[1, 12].Select(string.Concat)),
+        (2, Gen.Int[0, Pieces.Length - 1].Select(static i => Pieces[i]).Array[1, 2].Select(static p => "{\"t\":" + string.Concat(p) + "}")),
+        (1, Gen.Byte.Array[0, 300].Select(static bytes => Encoding.Latin1.GetString(bytes))),
+        (1, Gen.Int[1, 2000].Select(static depth => new string('[', depth))),
+        (1, Gen.Int[1, 500].Select(static depth => string.Concat(Enumerable.Repeat("{\"t\":", depth)))));
+
+    private readonly TestFolder _folder = new();
+    private readonly FakeTimeProvider _time = new();
+    private readonly Observed _observed = new();
+    private readonly List<string> _log = [];
+    private readonly GuestChannel _channel;
+    private readonly Socket _listener;
+
+    public HostileGuestTests()
+    {
+        _channel = new GuestChannel(_folder.In("agent"), Limit, TimeSpan.FromSeconds(5), _time, _observed.Take, _log.Add);
+        _listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        _listener.Bind(new UnixDomainSocketEndPoint(_folder.In("agent")));
+        _listener.Listen();
+    }
+
+    public void Dispose()
+    {
+        Assert.True(_channel.DisposeAsync().AsTask().Wait(Eventually.Deadline), "the channel did not end");
+        _listener.Dispose();
+        _folder.Dispose();
+    }
+
+    /// <summary>JSON that can be parsed, of which the text can't be read; each stopped the reader for good.</summary>
+    [Theory]
+    [InlineData("""{"t":"\ud800"}""")]
+    [InlineData("""{"t":"\udc00\ud800"}""")]
+    [InlineData("{\"t\":\"\u00ff\u00fe\"}")]
+    [InlineData("{\"t\":\"\u00ed\u00a0\u0080\"}")]
+    [InlineData("""{"\ud800":1}""")]
+    [InlineData("""{"t":"hello","protocol":1,"kernel":"\ud800"}""")]
+    [InlineData("""{"t":"sample","memTotalKib":1,"memFreeKib":1,"memAvailableKib":1,"why":"\ud800"}""")]
+    [InlineData("""{"t":"sample","\ud800":1,"memTotalKib":1}""")]
+    public async Task A_text_that_is_none_is_a_bad_line_and_the_next_is_heard(string line)
+    {
+        using var guest = await ConnectedAsync();
+        await SayAsync(guest, line + "\n" + Sample(100));
+
+        Assert.Equal(MemorySize.FromKiB(100), (await _observed.FirstAsync<VmObservation.Sample>()).Value.MemFree);
+        Assert.Equal(1, _channel.Refused);
+        Assert.DoesNotContain(Assert.Single(_log), static c => c is not ('…' or (>= ' ' and <= '~')));
+    }
+
+    [Fact]
+    public void No_json_however_odd_makes_the_reader_throw() => Odd.Sample(
+        static line => GuestLine.Read(Encoding.Latin1.GetBytes(line), default, Limit) is not null, iter: 20_000);
+
+    [Fact]
+    public async Task Whatever_a_guest_writes_the_next_good_line_is_heard()
+    {
+        using var guest = await ConnectedAsync();
+        var heard = 0;
+        foreach (var garbage in Odd.Array[1, 20].Array[25].Single())
+        {
+            await SayAsync(guest, string.Concat(garbage.Select(static line => line.Replace('\n', ' ') + "\n")) + Sample(1000 + ++heard));
+            var free = MemorySize.FromKiB(1000 + heard);
+            await _observed.FirstAsync<VmObservation.Sample>(
+                s => s.Value.MemFree == free, () => _time.Advance(TimeSpan.FromMilliseconds(20)));
+        }
+    }
+
+    [Fact]
+    public async Task Counters_rise_by_no_more_than_can_be()
+    {
+        using var guest = await ConnectedAsync();
+        await SayAsync(guest, Counted(0));
+        await _observed.FirstAsync<VmObservation.Sample>();
+        _time.Advance(TimeSpan.FromSeconds(1));
+        await SayAsync(guest, Counted(1L << 51));
+        var sample = await _observed.FirstAsync<VmObservation.Sample>(static s => s.Value.Refaults > 0);
+        Assert.InRange(sample.Value.Refaults, 1, SampleBounds.PagesPerSecond * 11);
+        Assert.InRange(sample.Value.StallSomeMicroseconds, 1, SampleBounds.StallPerSecond * 11);
+
+        static string Counted(long n) =>
+            """{"t":"sample","memTotalKib":200000,"memFreeKib":1,"memAvailableKib":1""" +
+            $$""","refaults":{{n}},"stallSomeUs":{{n}},"stallFullUs":{{n}}}""" + "\n";
+    }
+
+    [Fact]
+    public async Task A_guest_that_introduces_itself_without_end_is_heard_once_a_second_and_its_last_word_counts()
+    {
+        using var guest = await ConnectedAsync();
+        for (var i = 1; i <= 100; i++)
+            await SayAsync(guest, $$"""{"t":"hello","protocol":1,"kernel":"k{{i}}"}""" + "\n");
+        await SayAsync(guest, Sample(7));
+        await _observed.FirstAsync<VmObservation.Sample>();
+        var atOnce = _observed.Of<VmObservation.Hello>().Count;
+        Assert.InRange(atOnce, 1, HelloPacer.Burst);
+
+        for (var i = 0; i < 100; i++)
+            _time.Advance(TimeSpan.FromMilliseconds(20));
+
+        await _observed.FirstAsync<VmObservation.Hello>(static h => h.Value.Kernel == "k100");
+        Assert.InRange(_observed.Of<VmObservation.Hello>().Count, atOnce + 1, atOnce + 2);
+        Assert.False(_observed.Overlapped);
+    }
+
+    /// <summary>A line without end is read no faster than lines are: it costs this process no more than they do.</summary>
+    [Fact]
+    public async Task A_line_without_end_is_read_no_faster_than_lines()
+    {
+        using var guest = await ConnectedAsync();
+        const int Size = 4 << 20;
+        var all = SayAsync(guest, new string('x', Size) + "\n" + Sample(5));
+        await _observed.FirstAsync<VmObservation.Sample>(
+            static s => s.Value.MemFree == MemorySize.FromKiB(5), () => _time.Advance(TimeSpan.FromMilliseconds(10)));
+        await all;
+        Assert.Equal(1, _channel.Refused);
+        var least = Size / (double)(GuestChannel.MaxLinesPerSecond * GuestLine.MaxLength);
+        var took = _time.GetUtcNow() - _time.Start;
+        Assert.True(took >= TimeSpan.FromSeconds(least - 1), $"{Size} bytes were read in {took}");
+    }
+
+    private static string Sample(long free) =>
+        string.Create(
+            CultureInfo.InvariantCulture, $$"""{"t":"sample","memTotalKib":200000,"memFreeKib":{{free}},"memAvailableKib":{{free}}}""")
+        + "\n";
+
+    private static async Task SayAsync(Socket guest, string text)
+    {
+        ReadOnlyMemory<byte> left = Encoding.Latin1.GetBytes(text);
+        while (!left.IsEmpty)
+            left = left[await guest.SendAsync(left).AsTask().InTime()..];
+    }
+
+    private async Task<Socket> ConnectedAsync()
+    {
+        _channel.Start();
+        return await _listener.AcceptAsync().InTime();
+    }
+}

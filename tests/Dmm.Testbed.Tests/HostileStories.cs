@@ -1,0 +1,62 @@
+using Dmm.Core.Memory;
+using static Dmm.Testbed.Tests.RealHost;
+
+namespace Dmm.Testbed.Tests;
+
+/// <summary>A guest whose agent is its own: whatever it writes, its neighbours are seen to and grow as ever.</summary>
+public sealed class HostileStories
+{
+    /// <summary>
+    /// Figures whose difference overflows, or nearly so; texts that are none; another kernel each time; a line without end now and then.
+    /// Twenty rounds a second.
+    /// </summary>
+    private const string Liar = """
+        levels='"memTotalKib":200000,"memFreeKib":100000,"memAvailableKib":100000'
+        sample() { say '{"t":"sample","why":"'$2'",'$levels',"refaults":'$1',"stallSomeUs":'$1',"swapIns":'$1'}'; }
+        n=0
+        while :; do
+          n=$((n + 1))
+          say '{"t":"hello","protocol":1,"agent":"its own","kernel":"k'$n'"}'
+          sample 0 periodic
+          sample 2251799813685248 stall
+          sample 0 low
+          sample 2140000000000000 periodic
+          sample 9223372036854775807 stall
+          say '{"t":"\ud800"}'
+          printf '{"t":"\377\376"}\n' >&3
+          [ $((n % 200)) -ne 0 ] || /bin/busybox head -c 3000000 /dev/zero >&3
+          /bin/busybox usleep 50000
+        done
+        """;
+
+    [Fact]
+    public async Task Beside_a_guest_that_lies_without_measure_an_honest_one_grows_as_ever()
+    {
+        await using var host = await StartAsync(memoryMiB: 1400);
+        var initrd = await ForeignAgent.InAsync(host.Image, host.Daemon.Folder.In("liar.cpio.gz"), Liar, host.Late);
+        var honest = await host.CreateAsync(host.Request("honest"));
+        await host.Client.CreateAsync(host.Request("liar", max: 512) with { Initrd = initrd }, host.Late);
+        await host.UntilAsync("liar", "it lies", static v => v.Guest?.Kernel is ['k', _, _, ..]);
+
+        var held = MemorySize.FromMiB(420);
+        await honest.Load.HoldAsync(held, Pace, host.Late);
+        await honest.Load.WaitForAsync("it holds more than it booted with", r => r.Held == held, Deadline, host.Late);
+        Assert.Equal((0, 0), (honest.Load.Last!.OomKills, honest.Load.Deaths));
+
+        // Forecasts go on: what is foreseen of the honest one is of now, and follows what it does.
+        await honest.Load.FreeAsync(host.Late);
+        await host.UntilAsync("honest", "it is seen to need less", v => v.WorkingSetBytes < MiB(250));
+
+        var events = await host.Client.EventsAsync(host.Late);
+        Assert.DoesNotContain(events, e => e.Kind is "modelFailed" or "actorRestarted");
+        Assert.Contains(events, e => e is { Kind: "vmLaunched", Vm: "honest" });
+        var hellos = events.Where(e => e is { Kind: "agentHello", Vm: "liar" }).ToList();
+        Assert.NotEmpty(hellos);
+        Assert.All(hellos, e => Assert.All(e.Text, c => Assert.InRange(c, ' ', '~')));
+        // The liar is bounded by its own max, and can still be told what to be.
+        var liar = await host.Client.VmAsync("liar", host.Late);
+        Assert.InRange(liar.GrantedBytes, 1, liar.MaxBytes);
+        Assert.True(liar.DemandBytes > 0, "nothing is known of it");
+        Assert.Equal(0, (await host.Client.HostAsync(host.Late)).DeficitBytes);
+    }
+}
