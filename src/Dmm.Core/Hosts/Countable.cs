@@ -56,10 +56,13 @@ public sealed record Countable(MemorySize Memory, string? Why)
 
         // Never more than it claims: what it takes beyond that, by whosever hand, is as another program's, and no peer can be promised it. One that could not be looked at
         // counts with what was seen last, or else with its claim, which it may have taken: what is counted on in all stays within what the host has. So one process that
-        // can't be read makes no deficit.
-        MemorySize Held(VmId vm, MemorySize most, MemorySize last = default) => sight.Gone.Contains(vm)
-            ? MemorySize.Zero
-            : MemorySize.Min(sight.Resident.TryGetValue(vm, out var size) ? size : last.IsZero ? most : last, most);
+        // can't be read makes no deficit. One that was not asked for was being launched when the look began, and counts as such: with all of its claim. What itself
+        // has told since is older or newer than the look, nobody knows which, and a guest that boots takes memory fast.
+        MemorySize Held(VmId vm, MemorySize most, MemorySize last = default) =>
+            sight.Gone.Contains(vm) ? MemorySize.Zero
+            : sight.Resident.TryGetValue(vm, out var size) ? MemorySize.Min(size, most)
+            : sight.Hidden.Contains(vm) && !last.IsZero ? MemorySize.Min(last, most)
+            : most;
     }
 
     private Countable Or(MemorySize other, Func<string> why) => other < Memory ? new(other, why()) : this;

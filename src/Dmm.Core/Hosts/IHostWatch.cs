@@ -31,13 +31,16 @@ public interface IHostWatch
 public sealed record HostSight(MemorySize Total, MemorySize Available)
 {
     /// <summary>
-    /// What VMs that run have in their hands and is not in <see cref="Available"/>. One that stands neither here nor in <see cref="Gone"/> could not be looked at:
-    /// nothing is known of it, and nothing of it ends.
+    /// What VMs that run have in their hands and is not in <see cref="Available"/>. One that stands neither here nor in <see cref="Gone"/> or
+    /// <see cref="Hidden"/> was not asked for: it was not there yet when the look began.
     /// </summary>
     public ImmutableDictionary<VmId, MemorySize> Resident { get; init; } = ImmutableDictionary<VmId, MemorySize>.Empty;
 
     /// <summary>VMs that were seen to be gone: there is no such process, or another has its pid, or only its husk is left.</summary>
     public ImmutableHashSet<VmId> Gone { get; init; } = [];
+
+    /// <summary>VMs that could not be looked at: nothing is known of them, and nothing of them ends.</summary>
+    public ImmutableHashSet<VmId> Hidden { get; init; } = [];
 
     /// <summary>Limited control groups in which this daemon stands, and with it the VMs that it launches.</summary>
     public ImmutableArray<GroupSight> Groups { get; init; } = [];

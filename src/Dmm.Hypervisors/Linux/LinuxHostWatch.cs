@@ -28,12 +28,17 @@ public sealed class LinuxHostWatch(string root = "/") : IHostWatch
         var groups = LimitedGroup.Of("self", root).ToList();
         var resident = ImmutableDictionary.CreateBuilder<VmId, MemorySize>();
         var gone = ImmutableHashSet.CreateBuilder<VmId>();
+        var hidden = ImmutableHashSet.CreateBuilder<VmId>();
         var boot = BootId;
         var members = groups.Select(_ => ImmutableHashSet.CreateBuilder<VmId>()).ToList();
         foreach (var vm in vms)
         {
             if (vm.Pid is not { } pid)
+            {
+                hidden.Add(vm.Id);
                 continue;
+            }
+
             if ((vm.BootId is { } its && boot is not null && its != boot) || ProcessTable.IsGone(pid, vm.PidStart, root))
             {
                 gone.Add(vm.Id);
@@ -41,7 +46,11 @@ public sealed class LinuxHostWatch(string root = "/") : IHostWatch
             }
 
             if (ProcessMemory.Of(pid, root) is not { } memory)
+            {
+                hidden.Add(vm.Id);
                 continue;
+            }
+
             resident[vm.Id] = memory.Resident;
             for (var i = 0; i < groups.Count; i++)
             {
@@ -54,6 +63,7 @@ public sealed class LinuxHostWatch(string root = "/") : IHostWatch
         {
             Resident = resident.ToImmutable(),
             Gone = gone.ToImmutable(),
+            Hidden = hidden.ToImmutable(),
             Groups = [.. groups.Select((group, i) => new GroupSight(group.Name, group.Limit, group.Available, members[i].ToImmutable()))],
             Stall = Stall(),
         };

@@ -38,12 +38,14 @@ public sealed class SimulatedHostWatch(SimulatedHypervisor hypervisor, MemorySiz
         var resident = hypervisor.Resident(vms.Select(vm => vm.Id));
         var asked = vms.Where(vm => hypervisor.Runs(vm)).Select(vm => vm.Id).ToHashSet();
         var held = resident.Values.Aggregate(MemorySize.Zero, static (sum, size) => sum + size);
+        var known = resident.Where(r => asked.Contains(r.Key) && !Hidden.Contains(r.Key)).ToImmutableDictionary();
         return Task.FromResult(new HostSight(Total, Total.MinusOrZero(OthersHold + held))
         {
-            Resident = resident.Where(r => asked.Contains(r.Key) && !Hidden.Contains(r.Key)).ToImmutableDictionary(),
+            Resident = known,
             Gone = [.. vms.Select(vm => vm.Id).Where(id => !asked.Contains(id))],
+            Hidden = [.. asked.Where(id => !known.ContainsKey(id))],
             Stall = Stall,
-            Groups = GroupLimit is { } limit ? [new("/simulated", limit, limit.MinusOrZero(held), [.. resident.Keys])] : [],
+            Groups = GroupLimit is { } limit ? [new("/simulated", limit, limit.MinusOrZero(held), [.. known.Keys])] : [],
         });
     }
 }

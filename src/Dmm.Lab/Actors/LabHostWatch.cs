@@ -24,11 +24,12 @@ internal sealed class LabHostWatch(World world, MemorySize memory) : IHostWatch
         var total = memory + Spare;
         var sum = held.Aggregate(world.OthersHold, static (sum, vm) => sum + vm.Value);
         var running = vms.Where(vm => world.Find(vm.Id) is { } runs && runs.Handle.SameProcess(vm)).Select(vm => vm.Id).ToHashSet();
-        var known = running.Where(id => !world.Find(id)!.Opaque && !world.Hidden(id)).Select(id => KeyValuePair.Create(id, held[id]));
+        var hidden = running.Where(id => world.Find(id)!.Opaque || world.Hidden(id)).ToImmutableHashSet();
         return Task.FromResult(new HostSight(total, total.MinusOrZero(sum))
         {
-            Resident = known.ToImmutableDictionary(),
+            Resident = running.Except(hidden).ToImmutableDictionary(id => id, id => held[id]),
             Gone = [.. vms.Select(vm => vm.Id).Where(id => !running.Contains(id))],
+            Hidden = hidden,
         });
     }
 }

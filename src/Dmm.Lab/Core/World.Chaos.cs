@@ -54,12 +54,19 @@ internal sealed partial class World
         Agenda.In(TimeSpan.FromMilliseconds(Chance.Between(50, 1_500)), Next);
     }
 
+    /// <summary>The host's eye tells its actor, which hears it in its turn: not in the middle of a write.</summary>
+    private void HostHas(MemorySize memory)
+    {
+        if (_daemon is { } daemon)
+            daemon.Enqueue(() => daemon.Follow(memory));
+    }
+
     private void BeginCalm()
     {
         Calm = true;
         _phaseEnds = Agenda.Now + SettlesWithin;
         Log.Note($"from here on the world behaves");
-        _daemon?.Follow(_memory);
+        HostHas(_memory);
         foreach (var vm in _processes.Values)
         {
             // What a kernel has put somewhere stays there.
@@ -338,7 +345,7 @@ internal sealed partial class World
             case Fault.HostShrinks:
                 var memory = chance.OneIn(2) ? _memory : MemorySize.Max(_memory.Scale(0.8), Checks.LeastMemory(_reserve));
                 Log.Note($"the host has {memory}");
-                _daemon?.Follow(memory);
+                HostHas(memory);
                 return;
             default:
                 var temper = Faults.TemperOf(fault)!.Value;
