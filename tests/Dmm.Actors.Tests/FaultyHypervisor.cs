@@ -9,6 +9,9 @@ internal sealed class FaultyHypervisor(IHypervisor inner) : PassingHypervisor(in
 {
     public VmId? FailNextCallOf { get; set; }
 
+    /// <summary>What becomes of that call in the place of a throw at once.</summary>
+    public Task? Instead { get; set; }
+
     public int Faults { get; private set; }
 
     /// <summary>The process of this VM can't be ended, neither by its launch nor later.</summary>
@@ -42,26 +45,26 @@ internal sealed class FaultyHypervisor(IHypervisor inner) : PassingHypervisor(in
         throw new VmLingersException($"process 4711 of VM '{id}' was killed and is still there");
     }
 
-    private void MayFail(VmId id)
+    private Task MayFailAsync(VmId id)
     {
         if (FailNextCallOf != id)
-            return;
+            return Task.CompletedTask;
         FailNextCallOf = null;
         Faults++;
-        throw new InvalidOperationException("the driver has a bug");
+        return Instead ?? throw new InvalidOperationException("the driver has a bug");
     }
 
     private sealed class Vm(FaultyHypervisor owner, VmId id, IVirtualMachine inner) : PassingVm(inner)
     {
-        public override Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation)
+        public override async Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation)
         {
-            owner.MayFail(id);
-            return base.SetBalloonedAsync(ballooned, cancellation);
+            await owner.MayFailAsync(id);
+            await base.SetBalloonedAsync(ballooned, cancellation);
         }
 
         public override async Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation)
         {
-            owner.MayFail(id);
+            await owner.MayFailAsync(id);
             await base.SetPluggedAsync(plugged, cancellation);
             owner.Plugged?.Invoke(id);
         }

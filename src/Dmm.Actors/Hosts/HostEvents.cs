@@ -56,9 +56,8 @@ public sealed record VmLaunched(DateTimeOffset At, VmId Vm, VmHandle Handle) : I
 public sealed record VmBooted(DateTimeOffset At, VmId Vm) : IHostEvent;
 
 /// <summary>
-/// Which process runs it was found out anew: by the handle it is reached from here on. Without a process it is not known which one does
-/// (somebody else listens at its
-/// socket for it).
+/// Which process runs it was found out anew: by the handle it is reached from here on. Without a process it is not known which one does (somebody
+/// else listens at its socket for it).
 /// </summary>
 public sealed record VmIdentified(DateTimeOffset At, VmId Vm, VmHandle Handle) : IHostEvent;
 

@@ -8,9 +8,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Actors.Prediction;
 
 /// <summary>
-/// One estimator and forecaster a VM. Emits all forecasts in one batch each tick, and a single VM's at once when its guest is about to
-/// stall. Holds nothing that samples would not bring back. A model that fails is its VM's affair alone (<see cref="DemandModels"/>): the
-/// host is told that nothing
+/// One estimator and forecaster a VM. Emits all forecasts in one batch each tick, and a single VM's at once when its guest is about to stall. Holds
+/// nothing that samples would not bring back. A model that fails is its VM's affair alone (<see cref="DemandModels"/>): the host is told that nothing
 /// is known of that VM, and neither the others nor the tick notice.
 /// </summary>
 public sealed class PredictorActor : ReceiveActor, IWithTimers

@@ -121,6 +121,7 @@ public sealed partial class VmActor
         _connection++;
         _calls = _calls.Clear();
         _calling = false;
+        _unheeded = null;
         _stopping &= _ending;
         if (_attempt?.GiveUp() is { } vm)
             Forget(vm.DisposeAsync());

@@ -26,6 +26,9 @@ public sealed partial class VmActor
     private bool _ending;
     private int _endings;
 
+    /// <summary>A call that failed while the VM was being ended, which is what it may have failed for.</summary>
+    private Exception? _unheeded;
+
     private bool HasSpoken => _hello is not null || _sample is not null;
 
     /// <summary>
@@ -39,6 +42,8 @@ public sealed partial class VmActor
         if (_gaveUp is not null || _ending)
             return;
         Timers.Cancel(EndTimer);
+        if (!order.AtOnce)
+            EndNoMore();
         _endWhy = null;
         if (_vm is null)
         {
@@ -102,7 +107,8 @@ public sealed partial class VmActor
         Timers.Cancel(StopTimer);
         Timers.Cancel(AskTimer);
         Timers.Cancel(EndTimer);
-        (_stopping, _endWhy, _notEnded) = (false, null, null);
+        EndNoMore();
+        (_stopping, _notEnded) = (false, null);
         Report();
     }
 
@@ -134,9 +140,8 @@ public sealed partial class VmActor
     }
 
     /// <summary>
-    /// A guest that is not heard of for long after its start is spoken of, once in each life of this actor. Only in its first boot, and
-    /// only where its spec asks for that,
-    /// is a VM ended for it.
+    /// A guest that is not heard of for long after its start is spoken of, once in each life of this actor. Only in its first boot, and only where
+    /// its spec asks for that, is a VM ended for it.
     /// </summary>
     private void WatchBoot()
     {
@@ -160,6 +165,16 @@ public sealed partial class VmActor
         _gaveUp = words;
         EndNow(words);
     }
+
+    /// <summary>It goes on all the same: a call that failed meanwhile counts as what it was, and all is asked anew.</summary>
+    private void EndNoMore()
+    {
+        _endWhy = null;
+        if (_unheeded is { } cause)
+            throw Fault(cause);
+    }
+
+    private DriverFaultException Fault(Exception cause) => new($"{_id}: {cause.Message}", cause);
 
     private void EndNow(string why)
     {
@@ -192,7 +207,7 @@ public sealed partial class VmActor
         // Its operator wants something else meanwhile.
         if (_gaveUp is null && _part?.Stop is not { Kill: true })
         {
-            _endWhy = null;
+            EndNoMore();
             if (_part?.Stop is { } order)
                 Stop(order);
             return;

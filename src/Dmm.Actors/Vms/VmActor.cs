@@ -68,8 +68,9 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
         Receive<AdditionRefused>(refused => refused.Connection == _connection, refused => CallEnded(new VmCommand.Refuse(refused.Addition, refused.Why)));
         Receive<AdditionRefused>(_ => { });
         // A call that was under way when the VM ended, or is being ended, failed for that: its connection tells of the end as its last word.
-        Receive<Faulted>(f => f.Connection == _connection && _vm is not null && (_endWhy is not null || f.Cause is VmGoneException), _ => { });
-        Receive<Faulted>(f => f.Connection == _connection, f => throw new DriverFaultException($"{_id}: {f.Cause.Message}", f.Cause));
+        Receive<Faulted>(f => f.Connection == _connection && _vm is not null && f.Cause is VmGoneException, _ => { });
+        Receive<Faulted>(f => f.Connection == _connection && _vm is not null && _endWhy is not null, f => _unheeded = f.Cause);
+        Receive<Faulted>(f => f.Connection == _connection, f => throw Fault(f.Cause));
         Receive<Faulted>(_ => { });
         Receive<CostMeasured>(m => _cost = m.Cost ?? _cost);
         Receive<Reconnect>(_ => Connect());
