@@ -1,11 +1,9 @@
-using System.Globalization;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Guest;
 using Dmm.Hypervisors.Linux;
 using Dmm.Hypervisors.Qemu.Devices;
-using Dmm.Hypervisors.Qemu.Launch;
 using Dmm.Hypervisors.Qemu.Qmp;
 using Dmm.Hypervisors.Wire;
 
@@ -18,12 +16,6 @@ namespace Dmm.Hypervisors.Qemu.Connection;
 /// </summary>
 internal sealed class QemuVirtualMachine : IVirtualMachine
 {
-    /// <summary>A broken connection and the end of the process behind it are not seen in the same instant.</summary>
-    private static readonly TimeSpan SignsOfDeath = TimeSpan.FromSeconds(1);
-
-    /// <summary>How often it is looked whether the process is still there.</summary>
-    private static readonly TimeSpan ProcessPeriod = TimeSpan.FromSeconds(1);
-
     /// <summary>An agent may be up before its guest's drivers are: that one is missing is believed when it is still so after this.</summary>
     private static readonly TimeSpan DriverPatience = TimeSpan.FromSeconds(3);
 
@@ -38,6 +30,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     private readonly QemuMemory _memory;
     private readonly SizeWatch _sizes;
     private readonly RunStateWatch _runState;
+    private readonly QemuEnd _end;
     private readonly QemuCost? _cost;
     private readonly BalloonStatistics? _statistics;
     private readonly GuestChannel? _agent;
@@ -51,8 +44,6 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     private volatile string? _brokenWhy;
     private readonly string? _keeps;
     private MemorySize _hugeMost;
-    private bool _folderCleared;
-    private volatile bool _seenGone;
 
     private QemuVirtualMachine(
         VmHandle handle, QmpClient qmp, ProcessHold? process, string? doubt, QemuMemory memory, VmSizes sizes, QemuSettings settings, TimeProvider time,
@@ -66,6 +57,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         _sizes = new SizeWatch(memory, settings, time, TellSizes);
         _cost = process is null ? null : new QemuCost(qmp, memory.Devices.BootMemory, process.Process.Pid);
         _runState = new RunStateWatch(qmp, time, (state, why) => _sink.Tell(new VmObservation.RunState(state, why)));
+        _end = new QemuEnd(handle, qmp, process, doubt, _runState, settings, time, log);
         _statistics = Capabilities.Balloon ? new BalloonStatistics(qmp, memory.Devices.BalloonPath!, time) : null;
         if ((memory.Devices.AgentSocket ?? handle.AgentSocket) is { } socket)
             _agent = new GuestChannel(socket, _limit, settings.AgentSilence, time, TellOfGuest, log, settings.LowMemory);
@@ -102,7 +94,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         }
     }
 
-    public Task<VmSizes> ReadSizesAsync(CancellationToken cancellation) => OfLiveVmAsync(() => _sizes.ReadAsync(cancellation));
+    public Task<VmSizes> ReadSizesAsync(CancellationToken cancellation) => _end.OfLiveVmAsync(() => _sizes.ReadAsync(cancellation));
 
     public Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation) =>
         SetAsync(() => _memory.SetBalloonedAsync(ballooned, cancellation));
@@ -117,28 +109,11 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     public Task RescueAsync(CancellationToken cancellation) => ChangeAsync(() => _memory.RescueAsync(cancellation));
 
     public async Task<HostCost?> MeasureAsync(CancellationToken cancellation) =>
-        _cost is null ? null : await OfLiveVmAsync(() => _cost.MeasureAsync(cancellation)).ConfigureAwait(false);
+        _cost is null ? null : await _end.OfLiveVmAsync(() => _cost.MeasureAsync(cancellation)).ConfigureAwait(false);
 
-    public Task PowerDownAsync(CancellationToken cancellation) => OfLiveVmAsync(() => _qmp.ExecuteAsync("system_powerdown", null, cancellation));
+    public Task PowerDownAsync(CancellationToken cancellation) => _end.OfLiveVmAsync(() => _qmp.ExecuteAsync("system_powerdown", null, cancellation));
 
-    public async Task EndAsync(CancellationToken cancellation)
-    {
-        if (!await QuitsAsync(cancellation).ConfigureAwait(false))
-        {
-            if (_process is null)
-                throw new HypervisorException($"VM '{_handle.Id}' was told to quit, and nothing shows that it is gone: {_doubt}");
-            _process.Kill();
-            if (await _process.WaitAsync(_settings.ExitDeadline, _time, cancellation).ConfigureAwait(false) != ProcessLook.Gone)
-            {
-                throw new VmLingersException(
-                    $"VM '{_handle.Id}' was told to quit, then killed, and process {_process.Process.Pid} is still there after {Seconds(_settings.ExitDeadline)}");
-            }
-        }
-
-        // The loops end with the connection; they clear the folder before they tell of the end.
-        await _loops.WaitAsync(_settings.ExitDeadline, _time, cancellation).ConfigureAwait(false);
-        ClearFolder();
-    }
+    public Task EndAsync(CancellationToken cancellation) => _end.EndAsync(_loops, cancellation);
 
     public async ValueTask DisposeAsync()
     {
@@ -153,15 +128,6 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         _process?.Dispose();
     }
 
-    /// <summary>Once only: the folder may belong to the next VM of this name as soon as this one's end is known.</summary>
-    private void ClearFolder()
-    {
-        if (!Interlocked.Exchange(ref _folderCleared, true))
-            VmFolder.Of(_handle)?.Remove();
-    }
-
-    private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.#} s");
-
     private async Task StartAsync(VmSizes sizes, CancellationToken cancellation)
     {
         if (_statistics is not null)
@@ -173,7 +139,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
             Task.Run(FollowToTheEndAsync, CancellationToken.None),
             Task.Run(() => LoopAsync("sizes", () => _sizes.RunAsync(sizes, _stop.Token)), CancellationToken.None),
             Task.Run(() => LoopAsync("run state", () => tellsState ? _runState.RunAsync(_stop.Token) : Task.CompletedTask), CancellationToken.None),
-            Task.Run(() => LoopAsync("process", FollowProcessAsync), CancellationToken.None),
+            Task.Run(() => LoopAsync("process", () => _end.WatchProcessAsync(_stop.Token)), CancellationToken.None),
             Task.Run(() => LoopAsync("guest", FollowGuestAsync), CancellationToken.None),
             Task.Run(() => LoopAsync("balloon statistics", FollowStatisticsAsync), CancellationToken.None));
     }
@@ -232,7 +198,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
 
     private async Task SetAsync(Func<Task> set)
     {
-        await OfLiveVmAsync(async () =>
+        await _end.OfLiveVmAsync(async () =>
         {
             await set().ConfigureAwait(false);
             return true;
@@ -265,25 +231,12 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         }
     }
 
-    /// <summary>A call that fails because the VM has ended says so.</summary>
-    private async Task<T> OfLiveVmAsync<T>(Func<Task<T>> call)
-    {
-        try
-        {
-            return await call().ConfigureAwait(false);
-        }
-        catch (QmpClosedException e) when (_process?.Look() == ProcessLook.Gone)
-        {
-            throw new VmGoneException($"VM '{_handle.Id}' no longer runs: {e.Message}", e);
-        }
-    }
-
-    /// <summary>However the events end, what that means for the VM is told.</summary>
+    /// <summary>However the events end, it is found out whether the VM has ended with them.</summary>
     private async Task FollowToTheEndAsync()
     {
         await LoopAsync("events", FollowEventsAsync).ConfigureAwait(false);
         if (!_stop.IsCancellationRequested)
-            await LoopAsync("end", () => ConcludeAsync()).ConfigureAwait(false);
+            await LoopAsync("end", ConcludeAsync).ConfigureAwait(false);
     }
 
     private async Task FollowEventsAsync()
@@ -305,86 +258,13 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         }
     }
 
-    /// <summary>Whatever stands between may hold the connection open when QEMU is gone.</summary>
-    private async Task FollowProcessAsync()
-    {
-        while (_process is not null)
-        {
-            await Task.Delay(ProcessPeriod, _time, _stop.Token).ConfigureAwait(false);
-            if (_process.Look() == ProcessLook.Gone)
-            {
-                await _qmp.DisposeAsync().ConfigureAwait(false);
-                return;
-            }
-        }
-    }
-
-    /// <summary>The connection is over: finds out whether the VM is, too.</summary>
+    /// <summary>The connection is over: what that means for the VM is told.</summary>
     private async Task ConcludeAsync()
     {
-        var cause = _runState.ShutdownCause;
-        if (await IsGoneAsync(cause is null ? SignsOfDeath : _settings.ExitDeadline, _stop.Token).ConfigureAwait(false))
-        {
-            _seenGone = true;
-            ClearFolder();
-            _sink.TellLast(new VmObservation.Ended(EndReason.Describe(cause), EndReason.CauseOf(cause, _runState.Last)));
-        }
-        else
-        {
-            var why = _brokenWhy ?? await _qmp.Closed.ConfigureAwait(false);
-            _sink.TellLast(new VmObservation.ConnectionLost(_doubt is null ? why : $"{why}; {_doubt}"));
-        }
-
+        _sink.TellLast(await _end.ConcludeAsync(() => _brokenWhy, _stop.Token).ConfigureAwait(false));
         await _stop.CancelAsync().ConfigureAwait(false);
         if (_agent is not null)
             await _agent.DisposeAsync().ConfigureAwait(false);
-    }
-
-    /// <summary>
-    /// Whether the VM is known to be gone. Where its process is not known, that is so only where QEMU itself said that it ends, its
-    /// connection has ended, and nobody listens
-    /// at its socket any more: each of these alone is true of a proxy that dies.
-    /// </summary>
-    private async Task<bool> IsGoneAsync(TimeSpan deadline, CancellationToken cancellation)
-    {
-        if (_process is not null)
-            return await _process.WaitAsync(deadline, _time, cancellation).ConfigureAwait(false) == ProcessLook.Gone;
-        await ((Task)_qmp.Closed).WaitAsync(deadline, _time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        cancellation.ThrowIfCancellationRequested();
-        if (!_qmp.Closed.IsCompleted || _runState.ShutdownCause is null)
-            return false;
-        try
-        {
-            using var socket = await UnixSocket.ConnectAsync(_handle.Control, cancellation).ConfigureAwait(false);
-            return false;
-        }
-        catch (SocketUnreachableException e)
-        {
-            return e.NobodyListens;
-        }
-    }
-
-    /// <summary>QEMU writes what its guest's disks are owed before it ends: as long as it is at that it is let.</summary>
-    private async Task<bool> QuitsAsync(CancellationToken cancellation)
-    {
-        var (idle, most) = (_settings.CommandDeadline, _settings.FlushDeadline);
-        try
-        {
-            await _qmp.ExecuteAsync("quit", null, cancellation).ConfigureAwait(false);
-        }
-        catch (HypervisorException e)
-        {
-            _log($"VM '{_handle.Id}': quit: {e.Message}");
-            // It may have been at its end already.
-            (idle, most) = e is QmpClosedException ? (idle, most) : (SignsOfDeath, SignsOfDeath);
-        }
-
-        if (_process is not null)
-            return await _process.WaitAsync(idle, most, _time, cancellation).ConfigureAwait(false) == ProcessLook.Gone;
-        // Whatever QEMU said at its end is heard before it is judged.
-        await _loops.WaitAsync(idle, _time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        cancellation.ThrowIfCancellationRequested();
-        return _seenGone;
     }
 
     /// <summary>Only while no agent speaks: what it says is newer and more.</summary>
