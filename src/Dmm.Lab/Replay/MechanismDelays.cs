@@ -4,8 +4,9 @@ using Dmm.Files;
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// How long each mechanism takes on real guests. The defaults are those that were measured on QEMU 7.2 without KVM, with guests that boot as users' do (docs/lab.md has the table);
-/// <c>--delays FILE</c> gives others, such as those that a benchmark on a machine of one's own has measured. Sizes are MiB a second, times milliseconds.
+/// How long each mechanism takes on real guests. The defaults are what <c>make bench PART=mechanisms</c> measured on a quiet machine, with QEMU 7.2 without KVM and
+/// guests that boot as users' do (docs/results.md), rounded; <c>--delays FILE</c> gives others, such as those that a benchmark on a machine of one's own has
+/// measured. Sizes are MiB a second, times milliseconds.
 /// </summary>
 public sealed record MechanismDelays
 {
@@ -15,23 +16,23 @@ public sealed record MechanismDelays
         ReadCommentHandling = JsonCommentHandling.Skip,
     };
 
-    /// <summary>virtio-mem, growing: +2 GiB in 0.05 to 0.2 s, 16 GiB in 0.6 to 2.3 s.</summary>
-    public double PlugMibPerSecond { get; init; } = 11_000;
+    /// <summary>virtio-mem, growing: 4 GiB in 0.26 s.</summary>
+    public double PlugMibPerSecond { get; init; } = 19_000;
 
-    public double PlugLatencyMs { get; init; } = 30;
+    public double PlugLatencyMs { get; init; } = 50;
 
-    /// <summary>virtio-mem, shrinking: 4 GiB in 8 to 12 s, as the guest's kernel zeroes each page that it takes out of use; 0.3 s with <c>init_on_alloc=0</c>.</summary>
-    public double UnplugMibPerSecond { get; init; } = 400;
+    /// <summary>virtio-mem, shrinking: 4 GiB in 7.4 s, as the guest's kernel zeroes each page that it takes out of use; 0.3 s with <c>init_on_alloc=0</c>.</summary>
+    public double UnplugMibPerSecond { get; init; } = 560;
 
-    public double UnplugLatencyMs { get; init; } = 20;
+    public double UnplugLatencyMs { get; init; } = 100;
 
-    /// <summary>virtio-balloon, giving back to the guest: 256 MiB in 0.1 s.</summary>
-    public double DeflateMibPerSecond { get; init; } = 2_500;
+    /// <summary>virtio-balloon, giving back to the guest: 512 MiB in 0.4 s.</summary>
+    public double DeflateMibPerSecond { get; init; } = 1_200;
 
-    /// <summary>virtio-balloon, taking: 512 MiB in 6 to 9 s, as its pages are zeroed too; 0.4 s with <c>init_on_alloc=0</c>.</summary>
-    public double InflateMibPerSecond { get; init; } = 60;
+    /// <summary>virtio-balloon, taking: 512 MiB in 3.5 s, as its pages are zeroed too; 0.4 s with <c>init_on_alloc=0</c>.</summary>
+    public double InflateMibPerSecond { get; init; } = 145;
 
-    public double BalloonLatencyMs { get; init; } = 10;
+    public double BalloonLatencyMs { get; init; } = 60;
 
     /// <summary>A guest that is taken below its need swaps out first, no faster than this.</summary>
     public double SwapOutMibPerSecond { get; init; } = 200;
@@ -40,7 +41,7 @@ public sealed record MechanismDelays
     public double CacheFillMibPerSecond { get; init; } = 100;
 
     /// <summary>From a guest's need to the law that hears it: drawn between the two for each.</summary>
-    public double HearingLeastMs { get; init; } = 50;
+    public double HearingLeastMs { get; init; } = 20;
 
     public double HearingMostMs { get; init; } = 100;
 
@@ -48,7 +49,7 @@ public sealed record MechanismDelays
     public double LowMemoryMib { get; init; } = 64;
 
     /// <summary>A long shrink is confirmed this often on its way.</summary>
-    public double ConfirmMs { get; init; } = 250;
+    public double ConfirmMs { get; init; } = 155;
 
     /// <exception cref="LabException">The file can't be read, or is not what it should be.</exception>
     public static MechanismDelays Read(string file)
