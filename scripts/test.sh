@@ -13,7 +13,7 @@ broken_parts=()
 rm -rf "$results"
 mkdir -p "$results"
 # Those that take longest begin first, so that none is left alone at the end.
-projects=(Daemon Core Lab Actors Cli Hypervisors Settings Demo Benchmarks)
+projects=(Actors Daemon Core Lab Cli Hypervisors Settings Demo Benchmarks)
 # They wait for timers now and then: one more than there are processors keeps these busy.
 at_once=$(($(nproc) + 1))
 

@@ -10,6 +10,7 @@ public sealed class OutputTests
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
 
     [Theory]
+    [Trait(Category.Name, Category.Long)]
     [InlineData("vm list", ">/dev/full", "dmm: standard output can't be written: No space left on device\n")]
     [InlineData("vm list --json", ">/dev/full", "dmm: standard output can't be written: No space left on device\n")]
     [InlineData("events --follow", ">/dev/full", "dmm: standard output can't be written: No space left on device\n")]
@@ -27,6 +28,7 @@ public sealed class OutputTests
     }
 
     [Theory]
+    [Trait(Category.Name, Category.Long)]
     [InlineData("2>/dev/full")]
     [InlineData("2>&-")]
     [InlineData("2>/dev/full >/dev/full")]
@@ -38,6 +40,7 @@ public sealed class OutputTests
     }
 
     [Theory]
+    [Trait(Category.Name, Category.Long)]
     [InlineData("vm list | true")]
     [InlineData("lab simulate --steps 20000 --print | head -n 1 >/dev/null")]
     public async Task A_reader_that_has_had_enough_is_no_fault(string pipe)

@@ -27,6 +27,7 @@ public sealed class ProgramTests : IDisposable
     }
 
     [Fact]
+    [Trait(Category.Name, Category.Long)]
     public async Task With_a_port_it_listens_there_too_and_nowhere_else()
     {
         var port = TcpTests.FreePort();
@@ -39,6 +40,7 @@ public sealed class ProgramTests : IDisposable
     }
 
     [Theory]
+    [Trait(Category.Name, Category.Long)]
     [InlineData("extra", "unknown argument 'extra'; there are journal (--help says more)")]
     [InlineData("--bogus", "unknown argument '--bogus'; there are journal (--help says more)")]
     [InlineData("--config", "--config needs a value")]
@@ -52,6 +54,7 @@ public sealed class ProgramTests : IDisposable
         Assert.Equal((ExitCodes.Usage, "", $"dmmd: {line}\n"), await _dmmd.RunAsync(arguments.Split(' ')));
 
     [Theory]
+    [Trait(Category.Name, Category.Long)]
     [InlineData("socket-group = nosuchgroup", "", "dmm.socket-group is 'nosuchgroup'; there is no such group on this host (getent group lists those that there are)")]
     [InlineData("qemu.tb-size = 7MiB", "", "dmm.qemu.tb-size in CONF is '7MiB'; it must be a size from 8MiB to 1GiB")]
     [InlineData("", "akka.loglevel = LOUD", "Akka does not start with the settings in section akka: ArgumentException: Unknown LogLevel: \"LOUD\"")]
@@ -71,6 +74,7 @@ public sealed class ProgramTests : IDisposable
     }
 
     [Theory]
+    [Trait(Category.Name, Category.Long)]
     [InlineData(Thing.Regular, ExitCodes.Usage, "is a regular file")]
     [InlineData(Thing.Folder, ExitCodes.Usage, "is a folder")]
     [InlineData(Thing.LiveSocket, ExitCodes.Failed, "is in use")]
@@ -116,6 +120,7 @@ public sealed class ProgramTests : IDisposable
     }
 
     [Fact]
+    [Trait(Category.Name, Category.Long)]
     public async Task Without_standard_output_and_error_it_runs_and_writes_into_no_file_of_its_own()
     {
         var dmmd = _dmmd.StartBy(["sh", "-c", "exec \"$0\" \"$@\" <&- >&- 2>&-"], "--config", _dmmd.Settings());
@@ -126,6 +131,7 @@ public sealed class ProgramTests : IDisposable
     }
 
     [Theory]
+    [Trait(Category.Name, Category.Long)]
     [InlineData("2>/dev/full")]
     [InlineData("2>&-")]
     public async Task Where_nobody_can_be_told_the_exit_code_still_tells(string redirection)

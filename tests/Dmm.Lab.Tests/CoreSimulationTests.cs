@@ -76,6 +76,7 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
     }
 
     [Fact]
+    [Trait(Category.Name, Category.Long)]
     public void A_seed_is_one_history_to_the_letter()
     {
         var first = History(2026);
@@ -97,6 +98,7 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
 
     /// <summary>What made DMM take intervals from the host's time of day would be found: shrinks stand still for as long as it was set back.</summary>
     [Fact]
+    [Trait(Category.Name, Category.Long)]
     public void A_daemon_that_goes_by_the_hosts_time_of_day_is_found_out()
     {
         SimulationResult Of(ulong seed, bool oneClock) => new CoreSimulation().Run(new() { Seed = seed, Steps = 20_000, OneClock = oneClock }, HistoryLog.Nothing, CancellationToken.None);

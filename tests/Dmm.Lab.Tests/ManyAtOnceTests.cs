@@ -17,7 +17,7 @@ public sealed class ManyAtOnceTests(ITestOutputHelper output)
     private static VmId Id(int n) => VmId.Parse($"vm{n:0000}");
 
     [Fact]
-    public void Those_that_there_is_room_for_run_the_rest_wait_or_are_refused_and_follow_as_others_end() => AskForMany(asked: 100, fitting: 30);
+    public void Those_that_there_is_room_for_run_the_rest_wait_or_are_refused_and_follow_as_others_end() => AskForMany(asked: 40, fitting: 12);
 
     [Fact]
     [Trait(Category.Name, Category.Long)]

@@ -5,11 +5,11 @@ namespace Dmm.Core.Demand;
 
 /// <summary>
 /// One VM's estimator and forecaster, a chain of small ones. Working set = actual − MemAvailable (what the kernel says can't be had without
-/// swapping), the page cache that is really used (<see cref="CacheNeed"/>) and what is missed of what is swapped out (<see cref="SwapNeed"/>); level by the last
-/// sample, trend by an exponential average of the rate of growth, headroom from the forecast's own error. A shrink leaves the high quantile of past use, what this hour needed before (<see cref="Seasons"/>), and
-/// what an earlier shrink showed to be missed (<see cref="ShrinkFloor"/>). Pure but for its own memory: time comes with the samples. No
-/// sample makes it throw, and
-/// nothing that it says is more than the VM can have, whatever its guest says.
+/// swapping), the page cache that is really used (<see cref="CacheNeed"/>) and what is missed of what is swapped out (<see cref="SwapNeed"/>); level
+/// by the last sample, trend by an exponential average of the rate of growth, headroom from the forecast's own error. A shrink leaves the high
+/// quantile of past use, what this hour needed before (<see cref="Seasons"/>), and what an earlier shrink showed to be missed (<see
+/// cref="ShrinkFloor"/>). Pure but for its own memory: time comes with the samples. No sample makes it throw, and nothing that it says is more than
+/// the VM can have, whatever its guest says.
 /// </summary>
 public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
 {

@@ -66,9 +66,8 @@ public interface IVirtualMachine : IAsyncDisposable
     VmCapabilities Capabilities { get; }
 
     /// <summary>
-    /// The handle that it was taken up by, with the process that was found to run it, or with none where it could not be told which does;
-    /// null where nothing new was
-    /// learned.
+    /// The handle that it was taken up by, with the process that was found to run it, or with none where it could not be told which does; null where
+    /// nothing new was learned.
     /// </summary>
     VmHandle? Identity => null;
 
@@ -151,8 +150,7 @@ public sealed record VmHandle(
     VmId Id, string Hypervisor, MemorySize Base, string Control, int? Pid, long? PidStart, string? BootId, bool Owned)
 {
     /// <summary>
-    /// The process was found to hold this VM's memory. Of one that is neither proved so nor owned (an earlier release took whoever
-    /// listened at the
+    /// The process was found to hold this VM's memory. Of one that is neither proved so nor owned (an earlier release took whoever listened at the
     /// socket for it) nothing is believed: neither its end, nor that it may be ended.
     /// </summary>
     public bool Proved { get; init; }

@@ -4,10 +4,9 @@ using Dmm.Core.Memory;
 namespace Dmm.Core.Vms;
 
 /// <summary>
-/// What may be asked of a VM's balloon and hotplug device now. Up: deflate, then plug; both at once when urgent. Down: unplug, then
-/// inflate; where an unplug is stuck the balloon takes the rest. Three rules hold in every state:
-/// what is asked never adds up to more than the target; nothing is taken beyond what the guest said, after its last movement, that it can spare;
-/// and no more is plugged at once than the guest can pay page metadata for.
+/// What may be asked of a VM's balloon and hotplug device now. Up: deflate, then plug; both at once when urgent. Down: unplug, then inflate; where an
+/// unplug is stuck the balloon takes the rest. Three rules hold in every state: what is asked never adds up to more than the target; nothing is taken
+/// beyond what the guest said, after its last movement, that it can spare; and no more is plugged at once than the guest can pay page metadata for.
 /// </summary>
 public static class Ladder
 {

@@ -9,8 +9,7 @@ using Dmm.Daemon.Hosting;
 namespace Dmm.Daemon.Api;
 
 /// <summary>The HTTP side's way to the actors, through the host's keeper, which answers at once where the host's actor can't. Every
-/// question has a deadline,
-/// and ends at once when an actor has ended that could have answered.</summary>
+/// question has a deadline, and ends at once when an actor has ended that could have answered.</summary>
 public sealed class HostGateway(IActorRef keeper, IActorRef events, IActorRef decisions, Vitals vitals)
 {
     /// <summary>Beyond the longest wait for the journal's lock that is usual: a change is answered when it is written down.</summary>

@@ -4,8 +4,7 @@ namespace Dmm.Hypervisors.Guest;
 
 /// <summary>
 /// Lets a guest's hellos through at a bounded rate: a few at once, as when an agent starts and is told its settings, then one in <see
-/// cref="Interval"/>. Of those
-/// that come meanwhile the newest is kept and delivered then: who the guest is in the end is always known.
+/// cref="Interval"/>. Of those that come meanwhile the newest is kept and delivered then: who the guest is in the end is always known.
 /// </summary>
 public sealed class HelloPacer : IAsyncDisposable
 {

@@ -84,9 +84,8 @@ public sealed record QemuSettings
     public TimeSpan ExitDeadline { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>
-    /// How long a QEMU that was told to end may go on writing what its guest's disks are owed before it is killed: to kill it then is to
-    /// lose that. One that does nothing at
-    /// its disks is killed after <see cref="CommandDeadline"/>.
+    /// How long a QEMU that was told to end may go on writing what its guest's disks are owed before it is killed: to kill it then is to lose that.
+    /// One that does nothing at its disks is killed after <see cref="CommandDeadline"/>.
     /// </summary>
     public TimeSpan FlushDeadline { get; init; } = TimeSpan.FromMinutes(2);
 

@@ -41,12 +41,18 @@ public sealed class KeptMemoryProperties
         (1, Gen.Const((Op)new Op.Crash()))).Array[1, 80];
 
     [Fact]
-    public void What_processes_hold_fits_the_host_whatever_their_guests_say() => Histories.Sample(history =>
+    public void What_processes_hold_fits_the_host_whatever_their_guests_say() => Histories.Sample(Live, iter: 300);
+
+    [Fact]
+    [Trait(Category.Name, Category.Long)]
+    public void So_it_does_over_many_histories() => Histories.Sample(Live, iter: 3_000);
+
+    private static void Live(Op[] history)
     {
         var world = new World();
         foreach (var op in history)
             world.Do(op);
-    }, iter: 2_000);
+    }
 
     private sealed class World
     {
