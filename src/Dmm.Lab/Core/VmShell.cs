@@ -77,6 +77,8 @@ internal sealed class VmShell
         if (!Lives)
             return;
         _heard = t.Number;
+        if (t.Target != _memory.Target)
+            _world.Rest.Told(_id);
         Feed(new VmCommand.SetTarget(t.Target, t.Max, t.Urgent, t.Min), alwaysReport: true);
     }
 
