@@ -54,7 +54,7 @@ internal static class Oracle
     /// </summary>
     public static string? Resident(World world, HostSettings host)
     {
-        var opaque = world.Running.Values.Any(vm => vm.Opaque && vm.Guest.OnHost > vm.Guest.Held);
+        var opaque = world.KeepsUnseen;
         var sum = world.Running.Values.Aggregate(opaque ? MemorySize.Zero : host.Reserve, static (sum, vm) => sum + vm.Resident);
         return sum <= (opaque ? host.Memory + LabHostWatch.Spare : host.Memory)
             ? null

@@ -133,6 +133,8 @@ internal sealed class SimulatedHost
         Settle();
         if (Daemon?.Status is not { } status)
             return;
+        // What one keeps that nobody can look at is as another program's.
+        World.Crowded |= World.KeepsUnseen;
         if (Oracle.Books(status.State, World.Broken || World.Crowded) is { } wrong)
             Violated("the books agree", wrong);
         // While the host writes it answers later: what it said before is of another moment than what runs.

@@ -76,6 +76,9 @@ internal sealed class World(VirtualClock clock, Dice dice, Action<string> log)
     /// </summary>
     public bool Crowded { get; set; }
 
+    /// <summary>A process that nobody can look at holds more than its guest has.</summary>
+    public bool KeepsUnseen => Running.Values.Any(static vm => vm.Opaque && vm.Guest.OnHost > vm.Guest.Held);
+
     /// <summary>What programs that are no VMs hold of the memory that the ledger counts on.</summary>
     public MemorySize OthersHold { get; set; }
 

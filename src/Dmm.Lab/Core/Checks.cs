@@ -240,6 +240,8 @@ internal sealed class Checks(World world)
             // What it costs more shows in what its process holds before it is measured.
             worldly |= claim.Overhead > vm.Overhead
                 || (world.ProcessOf(id) is { } dear && (dear.Cost > vm.Overhead || (dear.CostAt != default && world.Agenda.Now - dear.CostAt < Rumours)));
+            // Nobody could know what it keeps.
+            worldly |= !claim.Kept.IsZero && world.Daemon?.FirstSeen.TryGetValue(id, out var since) == true && world.Agenda.Now - since < Rumours;
             if (world.ProcessOf(id) is { Disturbed: true })
                 worldly = true;
             else if (claim.Actual > claim.Granted)
@@ -315,7 +317,12 @@ internal sealed class Checks(World world)
         {
             if (!process.Running)
                 continue;
-            if (process.Disturbed || process.Cost > (daemon.State.Ledger.Claims.GetValueOrDefault(id)?.Overhead ?? process.Expected))
+            var claim = daemon.State.Ledger.Claims.GetValueOrDefault(id);
+            if (process.Disturbed || process.Cost > (claim?.Overhead ?? process.Expected))
+                return;
+            // What it costs more, or keeps unseen, is claimed from the next look on.
+            if (claim is not null && process.Resident > claim.Size
+                && (claim.Resident.IsZero || (process.CostAt != default && world.Agenda.Now - process.CostAt < Rumours)))
                 return;
             held += process.Resident;
         }

@@ -33,6 +33,7 @@ internal sealed partial class Daemon
     private ImmutableDictionary<VmId, Forecast> _forecasts = ImmutableDictionary<VmId, Forecast>.Empty;
     private ImmutableArray<Wait> _waits = [];
     private readonly HashSet<VmId> _heardOf = [];
+    private readonly SortedDictionary<VmId, Moment> _firstSeen = [];
     private Operations _operations = new();
     private long _tellings;
     private bool _tick;
@@ -62,6 +63,12 @@ internal sealed partial class Daemon
     }
 
     public bool Alive { get; private set; } = true;
+
+    /// <summary>
+    /// Since when it is known what the process of a VM holds, which nobody could look at when this daemon began. A real one's first look would have shown in
+    /// what is available that somebody keeps something.
+    /// </summary>
+    public IReadOnlyDictionary<VmId, Moment> FirstSeen => _firstSeen;
 
     public HostState State { get; private set; }
 
@@ -117,6 +124,8 @@ internal sealed partial class Daemon
         if (report.Standing is not { } standing)
             return;
         var before = State.Ledger;
+        if (report.Resident is not null)
+            SeeFirst(report.Vm);
         var overhead = MemorySize.Max(vm.Overhead, report.Cost?.Overhead ?? MemorySize.Zero);
         State = State with { Ledger = before.Observe(report.Vm, standing.Actual, overhead, report.Resident, looks: true) };
         if (report.Resident is not null)
@@ -136,9 +145,17 @@ internal sealed partial class Daemon
         .Where(p => p.Running && State.Vms.TryGetValue(p.Id, out var vm) && vm.Handle.SameProcess(p.Handle) && !_world.Befalls(Fault.ProcessHidden, 20))
         .ToDictionary(p => p.Id, p => p.Resident);
 
+    private void SeeFirst(VmId id)
+    {
+        if (State.Ledger.Claims.GetValueOrDefault(id) is { Resident.IsZero: true })
+            _firstSeen[id] = _world.Now;
+    }
+
     private void See(Dictionary<VmId, MemorySize> seen)
     {
         var before = State.Ledger.Claimed;
+        foreach (var id in seen.Keys)
+            SeeFirst(id);
         State = State with { Ledger = State.Ledger.See(seen, _heardOf) };
         _heardOf.Clear();
         if (State.Ledger.Claimed != before)

@@ -42,7 +42,7 @@ public sealed class AdvantageTests
 
     /// <summary>
     /// With memory enough for all, so that what is left with the guests is the law's own choice. The aim is half of any peer's.
-    /// Here leaps are drawn, so that no history foretells them: 47 to 62 % of what the nearest point of a peer's curve falls short by. Whoever leaves more idle than is used needs no law.
+    /// Here leaps are drawn, so that no history foretells them; on recorded VMs it is 39 % at most (docs/results.md). Whoever leaves more idle than is used needs no law.
     /// </summary>
     [Fact]
     [Trait(Category.Name, Category.Long)]
