@@ -109,6 +109,7 @@ internal sealed class Operators(World world, Dice dice, int vms)
         daemon.Process.After(dice.Seconds(0, 0.2), () => daemon.Ask(
             new HostProtocol.AdoptVm(
                 vm.Handle with { Owned = false, Proved = !vm.Unsure, Pid = vm.Unsure ? null : vm.Handle.Pid, PidStart = vm.Unsure ? null : vm.Handle.PidStart },
-                policy, ceiling, World.Overhead) { Resident = vm.Opaque ? null : vm.Resident }, $"adopt {id} with {ceiling}"));
+                policy, ceiling, World.Overhead)
+            { Resident = vm.Opaque ? null : vm.Resident }, $"adopt {id} with {ceiling}"));
     }
 }

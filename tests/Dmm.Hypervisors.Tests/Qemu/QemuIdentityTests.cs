@@ -215,7 +215,8 @@ public sealed class QemuIdentityTests : IDisposable
         using var wedged = new StandIn(_folder);
         Signal("STOP", wedged.Process);
         var handle = new VmHandle(
-            VmId.Parse("wedged"), "qemu", Boot, Socket, wedged.Process.Pid, wedged.Process.Start, HostProcess.ReadBootId(), Owned: false) { Proved = true };
+            VmId.Parse("wedged"), "qemu", Boot, Socket, wedged.Process.Pid, wedged.Process.Start, HostProcess.ReadBootId(), Owned: false)
+        { Proved = true };
         _patience = TimeSpan.FromMilliseconds(200);
 
         await Hypervisor().EndProcessAsync(handle, default).InTime();
