@@ -7,7 +7,7 @@ namespace Dmm.Cli.Output;
 /// Standard output that tells when its reader has gone: .NET's own console stream swallows that, and <c>dmm events --follow | head</c>
 /// would stay for ever; and when it can't be written for another reason: what was asked for is lost then.
 /// </summary>
-internal sealed class StandardOutput : Stream
+internal sealed class StandardOutput : WriteOnlyStream
 {
     private const int FileDescriptor = 1;
 
@@ -24,20 +24,6 @@ internal sealed class StandardOutput : Stream
 
         // A FileStream keeps its own place in a file, which is wrong where several programs write to one; a file has no reader to lose.
         _to = raw.CanSeek ? Console.OpenStandardOutput() : raw;
-    }
-
-    public override bool CanRead => false;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => true;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
     }
 
     public override void Write(byte[] buffer, int offset, int count)
@@ -61,10 +47,4 @@ internal sealed class StandardOutput : Stream
     }
 
     public override void Flush() => _to?.Flush();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 }

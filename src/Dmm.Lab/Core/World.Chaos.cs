@@ -237,7 +237,8 @@ internal sealed partial class World
         var max = boot + MemorySize.FromMiB(Chance.OneIn(4) ? 0 : Chance.Between(1, 3000));
         // Some change their mind, or are out of time, before anything was done: each state of a request is left early now and then.
         var hasty = Chance.OneIn(4);
-        var timeout = hasty && Chance.OneIn(2) ? TimeSpan.FromMilliseconds(Chance.Between(1, 30)) : TimeSpan.FromSeconds(Chance.Between(5, 60));
+        var brief = hasty && Chance.OneIn(2);
+        var timeout = brief ? TimeSpan.FromMilliseconds(Chance.Between(1, 30)) : TimeSpan.FromSeconds(Chance.Between(5, 60));
         var early = Chance.OneIn(3);
         var spec = new VmSpec
         {
@@ -250,7 +251,7 @@ internal sealed partial class World
         };
         Log.Note($"operator: a VM {id} is wanted, min {min}, boot {boot}{(early ? " or early with less" : "")}, max {max}, priority {spec.Priority}, restart {spec.Restart}, within {timeout.TotalSeconds} s");
         daemon.Enqueue(() => daemon.Create(spec, _guests.Overhead, timeout));
-        if (!hasty)
+        if (!hasty || brief)
             return;
         Agenda.In(TimeSpan.FromMilliseconds(Chance.Between(1, 30)), () =>
         {
