@@ -1,6 +1,5 @@
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Lifecycle;
-using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
 namespace Dmm.Hypervisors.Tests.Qemu;

@@ -1,5 +1,4 @@
 using Dmm.Core.Hypervisors;
-using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
