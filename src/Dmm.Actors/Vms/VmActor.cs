@@ -155,8 +155,10 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
         switch (fact)
         {
             case VmObservation.Sizes sizes:
-                _resident = sizes.Resident ?? _resident;
+                _resident = sizes.Resident;
                 Feed(new VmCommand.ObserveSizes(sizes.Value));
+                // Where there was nothing to tell it is not told later either, when it may be long past.
+                _resident = null;
                 break;
             case VmObservation.Sample sample:
                 _sample = sample.Value;

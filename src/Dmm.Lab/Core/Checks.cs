@@ -282,7 +282,11 @@ internal sealed class Checks(World world)
             throw new ViolationException("let go of and promised to others", $"{loose} may be held by VMs that were let go of and run; the ledger says {ledger.Loose}");
         var sum = claimed + reserved + ledger.Loose + ledger.HostReserve;
         if (sum > ledger.HostMemory && !worldly && !_deficit)
-            throw new ViolationException("the invariant", $"{sum} promised of {ledger.HostMemory}, by no doing of the world");
+        {
+            var claims = string.Join("; ", ledger.Claims.Select(c => $"{c.Key} {c.Value}, holds {world.ProcessOf(c.Key)?.Resident}"));
+            throw new ViolationException("the invariant", $"{sum} promised of {ledger.HostMemory}, by no doing of the world: {claims}");
+        }
+
         _deficit = sum > ledger.HostMemory;
         world.HostLoss = MemorySize.Min(world.HostLoss, ledger.Deficit);
     }

@@ -41,6 +41,7 @@ internal sealed partial class Daemon
     private bool _planQueued;
     private bool _persisting;
     private bool _pumping;
+    private bool _looking;
 
     public Daemon(World world, HostSettings settings)
     {
@@ -145,6 +146,20 @@ internal sealed partial class Daemon
         .Where(p => p.Running && State.Vms.TryGetValue(p.Id, out var vm) && vm.Handle.SameProcess(p.Handle) && !_world.Befalls(Fault.ProcessHidden, 20))
         .ToDictionary(p => p.Id, p => p.Resident);
 
+    /// <summary>One look at a time, as the host's eye has it: at most one is on its way that is older than what a VM has told meanwhile.</summary>
+    private void Look()
+    {
+        if (_looking)
+            return;
+        _looking = true;
+        var seen = Seen();
+        _world.Agenda.In(_world.Delay(Fault.MessageLate), () =>
+        {
+            _looking = false;
+            Enqueue(() => See(seen));
+        });
+    }
+
     private void SeeFirst(VmId id)
     {
         if (State.Ledger.Claims.GetValueOrDefault(id) is { Resident.IsZero: true })
@@ -189,8 +204,7 @@ internal sealed partial class Daemon
             return;
         var all = _models.Current;
         Enqueue(LookForThoseLetGo);
-        var seen = Seen();
-        _world.Agenda.In(_world.Delay(Fault.MessageLate), () => Enqueue(() => See(seen)));
+        Look();
         Enqueue(() => Forecast(new(all, Tick: true)));
         Tick();
     });
