@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Dmm.Actors.Hosts;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
@@ -277,7 +278,7 @@ public sealed class WorldStories(ITestOutputHelper output) : WatchedHostFixture(
     /// <summary>VMs whose processes stand in limited control groups.</summary>
     private sealed class LimitedHypervisor(IHypervisor inner) : PassingHypervisor(inner)
     {
-        public Dictionary<VmId, MemorySize> Limits { get; } = [];
+        public ConcurrentDictionary<VmId, MemorySize> Limits { get; } = [];
 
         protected override IVirtualMachine Of(VmId id, IVirtualMachine vm) => new Vm(vm, Limits.TryGetValue(id, out var limit) ? limit : null);
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net.Sockets;
 using System.Text;
 using Dmm.Core.Hypervisors;
@@ -15,12 +16,12 @@ public sealed class GuestChannelTests : IDisposable
     private readonly TestFolder _folder = new();
     private readonly FakeTimeProvider _time = new();
     private readonly Observed _observed = new();
-    private readonly List<string> _log = [];
+    private readonly ConcurrentQueue<string> _log = [];
     private readonly GuestChannel _channel;
     private Socket? _listener;
 
     public GuestChannelTests() => _channel = new GuestChannel(
-        _folder.In("agent"), MemorySize.FromGiB(1), TimeSpan.FromSeconds(5), _time, _observed.Take, _log.Add, MemorySize.FromMiB(48));
+        _folder.In("agent"), MemorySize.FromGiB(1), TimeSpan.FromSeconds(5), _time, _observed.Take, _log.Enqueue, MemorySize.FromMiB(48));
 
     public void Dispose()
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
@@ -39,13 +40,13 @@ public sealed class HostileGuestTests : IDisposable
     private readonly TestFolder _folder = new();
     private readonly FakeTimeProvider _time = new();
     private readonly Observed _observed = new();
-    private readonly List<string> _log = [];
+    private readonly ConcurrentQueue<string> _log = [];
     private readonly GuestChannel _channel;
     private readonly Socket _listener;
 
     public HostileGuestTests()
     {
-        _channel = new GuestChannel(_folder.In("agent"), Limit, TimeSpan.FromSeconds(5), _time, _observed.Take, _log.Add);
+        _channel = new GuestChannel(_folder.In("agent"), Limit, TimeSpan.FromSeconds(5), _time, _observed.Take, _log.Enqueue);
         _listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         _listener.Bind(new UnixDomainSocketEndPoint(_folder.In("agent")));
         _listener.Listen();

@@ -115,7 +115,7 @@ public sealed class DimmTests : IDisposable
         }
 
         // One DIMM goes while nobody looks: its memory stays with QEMU.
-        qemu.Added.RemoveAll(d => d.Id == "dimm2");
+        qemu.Remove("dimm2");
         await using var again = await ConnectAsync(qemu);
 
         Assert.Equal((256, 256), await PluggedAsync(again));

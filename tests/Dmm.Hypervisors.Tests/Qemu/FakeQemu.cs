@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
@@ -7,7 +8,8 @@ namespace Dmm.Hypervisors.Tests.Qemu;
 
 /// <summary>
 /// The part of QEMU that the driver speaks with: a machine with a virtio-mem device and a balloon whose guest does what a test says. The
-/// devices have no ids that DMM would give, as in a VM that somebody else started.
+/// devices have no ids that DMM would give, as in a VM that somebody else started. The driver is still speaking with it while a test looks at
+/// it: what it shows is a copy.
 /// </summary>
 internal sealed class FakeQemu : IAsyncDisposable
 {
@@ -15,6 +17,8 @@ internal sealed class FakeQemu : IAsyncDisposable
 
     private readonly FakeQmpServer _server;
     private readonly Lock _gate = new();
+    private readonly List<Device> _added = [];
+    private readonly List<string> _heard = [];
     private FakeQmpServer.Connection? _peer;
     private TaskCompletionSource _hangUp = new();
 
@@ -38,9 +42,16 @@ internal sealed class FakeQemu : IAsyncDisposable
     public string? DeviceRefusal { get; set; }
 
     /// <summary>Objects, with their sizes, and the devices that were added, in the order in which they came.</summary>
-    public Dictionary<string, long> Objects { get; } = new() { ["x"] = 16L * 1024 * Mib };
+    public ConcurrentDictionary<string, long> Objects { get; } = new() { ["x"] = 16L * 1024 * Mib };
 
-    public List<Device> Added { get; } = [];
+    public IReadOnlyList<Device> Added
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _added];
+        }
+    }
 
     /// <summary>What query-status answers; null: this QEMU refuses it.</summary>
     public string? Status { get; set; } = "running";
@@ -70,7 +81,14 @@ internal sealed class FakeQemu : IAsyncDisposable
     public string GuestStatistics { get; set; } = """{"stats": {}, "last-update": 0}""";
 
     /// <summary>Each command with its arguments, in the order in which they came.</summary>
-    public List<string> Heard { get; } = [];
+    public IReadOnlyList<string> Heard
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _heard];
+        }
+    }
 
     public int Connections => _server.Connections;
 
@@ -89,11 +107,24 @@ internal sealed class FakeQemu : IAsyncDisposable
     /// <summary>The most that all virtio-mem devices could have become together, at any moment since it was set to zero.</summary>
     public long Most { get; set; }
 
+    /// <summary>Somebody has added a device.</summary>
+    public void Add(Device device)
+    {
+        lock (_gate)
+            _added.Add(device);
+    }
+
+    /// <summary>A device is gone, and nobody is told.</summary>
+    public void Remove(string id)
+    {
+        lock (_gate)
+            _added.RemoveAll(d => d.Id == id);
+    }
+
     /// <summary>A guest has given a DIMM back.</summary>
     public async Task TakeAwayAsync(string id)
     {
-        lock (_gate)
-            Added.RemoveAll(d => d.Id == id);
+        Remove(id);
         await TellAsync("DEVICE_DELETED", $$"""{"device": "{{id}}", "path": "/machine/peripheral/{{id}}"}""");
         await TellAsync("ACPI_DEVICE_OST", """{"info": {"source": 3, "status": 0, "slot": "0", "slot-type": "DIMM"}}""");
     }
@@ -102,11 +133,7 @@ internal sealed class FakeQemu : IAsyncDisposable
     public Task AnswerEjectionAsync(string id, int status) => TellAsync(
         "ACPI_DEVICE_OST", $$$"""{"info": {"device": "{{{id}}}", "source": 3, "status": {{{status}}}, "slot": "0", "slot-type": "DIMM"}}""");
 
-    public int Count(string command)
-    {
-        lock (_gate)
-            return Heard.Count(h => h.StartsWith(command, StringComparison.Ordinal));
-    }
+    public int Count(string command) => Heard.Count(h => h.StartsWith(command, StringComparison.Ordinal));
 
     public Task TellAsync(string name, string data = "{}") => _peer!.TellAsync(name, data);
 
@@ -126,13 +153,20 @@ internal sealed class FakeQemu : IAsyncDisposable
             if (await Task.WhenAny(reading, hangUp) == hangUp)
                 return;
             var command = await reading;
+            Task? answer = null;
             lock (_gate)
-                Heard.Add($"{command.Name} {command.Arguments}".TrimEnd());
-            if (!Frozen)
-                await AnswerAsync(peer, command);
+            {
+                _heard.Add($"{command.Name} {command.Arguments}".TrimEnd());
+                if (!Frozen)
+                    answer = AnswerAsync(peer, command);
+            }
+
+            if (answer is not null)
+                await answer;
         }
     }
 
+    /// <summary>Under the gate: what an answer shows and does is one step.</summary>
     private Task AnswerAsync(FakeQmpServer.Connection peer, FakeQmpServer.Command command) => command.Name switch
     {
         "query-memory-size-summary" => peer.ReturnAsync(command.Id, $$"""{"base-memory": {{BootBytes}}, "plugged-memory": 0}"""),
@@ -146,7 +180,7 @@ internal sealed class FakeQemu : IAsyncDisposable
         "object-del" => DeleteObjectAsync(peer, command),
         "device_add" when DeviceRefusal is { } words => peer.RefuseAsync(command.Id, "GenericError", words),
         "device_add" => AddDeviceAsync(peer, command),
-        "device_del" => Added.Exists(d => d.Id == IdIn(command))
+        "device_del" => _added.Exists(d => d.Id == IdIn(command))
             ? peer.ReturnAsync(command.Id)
             : peer.RefuseAsync(command.Id, "DeviceNotFound", $"Device '{IdIn(command)}' not found"),
         "qom-set" => SetAsync(peer, command),
@@ -165,32 +199,25 @@ internal sealed class FakeQemu : IAsyncDisposable
 
     private Task AddObjectAsync(FakeQmpServer.Connection peer, FakeQmpServer.Command command)
     {
-        lock (_gate)
-        {
-            return Objects.TryAdd(IdIn(command), command.Arguments.GetProperty("size").GetInt64())
-                ? peer.ReturnAsync(command.Id)
-                : peer.RefuseAsync(command.Id, "GenericError", $"attempt to add duplicate property '{IdIn(command)}' to object (type 'container')");
-        }
+        return Objects.TryAdd(IdIn(command), command.Arguments.GetProperty("size").GetInt64())
+            ? peer.ReturnAsync(command.Id)
+            : peer.RefuseAsync(command.Id, "GenericError", $"attempt to add duplicate property '{IdIn(command)}' to object (type 'container')");
     }
 
     private Task DeleteObjectAsync(FakeQmpServer.Connection peer, FakeQmpServer.Command command)
     {
-        lock (_gate)
-        {
-            if (Added.Exists(d => d.Memory == IdIn(command)))
-                return peer.RefuseAsync(command.Id, "GenericError", $"object '{IdIn(command)}' is in use, can not be deleted");
-            return Objects.Remove(IdIn(command))
-                ? peer.ReturnAsync(command.Id)
-                : peer.RefuseAsync(command.Id, "GenericError", $"object '{IdIn(command)}' not found");
-        }
+        if (_added.Exists(d => d.Memory == IdIn(command)))
+            return peer.RefuseAsync(command.Id, "GenericError", $"object '{IdIn(command)}' is in use, can not be deleted");
+        return Objects.TryRemove(IdIn(command), out _)
+            ? peer.ReturnAsync(command.Id)
+            : peer.RefuseAsync(command.Id, "GenericError", $"object '{IdIn(command)}' not found");
     }
 
     private Task AddDeviceAsync(FakeQmpServer.Connection peer, FakeQmpServer.Command command)
     {
         var its = command.Arguments;
         var bus = its.TryGetProperty("bus", out var port) ? port.GetString() : null;
-        lock (_gate)
-            Added.Add(new(IdIn(command), its.GetProperty("driver").GetString()!, its.GetProperty("memdev").GetString()!, bus));
+        _added.Add(new(IdIn(command), its.GetProperty("driver").GetString()!, its.GetProperty("memdev").GetString()!, bus));
         return peer.ReturnAsync(command.Id);
     }
 
@@ -200,11 +227,11 @@ internal sealed class FakeQemu : IAsyncDisposable
         if (command.Arguments.GetProperty("property").GetString() == "requested-size")
         {
             var size = command.Arguments.GetProperty("value").GetInt64();
-            if (Added.Find(d => path.EndsWith("/" + d.Id, StringComparison.Ordinal)) is { } added)
+            if (_added.Find(d => path.EndsWith("/" + d.Id, StringComparison.Ordinal)) is { } added)
                 added.Requested = size;
             else
                 RequestedBytes = size;
-            Most = Math.Max(Most, Math.Max(PluggedBytes, RequestedBytes) + Added.Sum(d => Math.Max(d.Plugged, d.Requested)));
+            Most = Math.Max(Most, Math.Max(PluggedBytes, RequestedBytes) + _added.Sum(d => Math.Max(d.Plugged, d.Requested)));
         }
 
         return peer.ReturnAsync(command.Id);
@@ -231,8 +258,7 @@ internal sealed class FakeQemu : IAsyncDisposable
 
         if (DimmBytes > 0)
             devices.Add($$$"""{"type": "dimm", "data": {"addr": 21474836480, "size": {{{DimmBytes}}}, "slot": 0, "hotplugged": true}}""");
-        lock (_gate)
-            devices.AddRange(Added.Select(Describe));
+        devices.AddRange(_added.Select(Describe));
         return $"[{string.Join(',', devices)}]".ReplaceLineEndings(" ");
     }
 
@@ -248,23 +274,17 @@ internal sealed class FakeQemu : IAsyncDisposable
 
     private static long AddressOf(int index) => (1L << 36) + (index * (1L << 33));
 
-    private string Children(string path)
+    private string Children(string path) => path switch
     {
-        lock (_gate)
-        {
-            return path switch
-            {
-                "/objects" => Listed(Objects.Keys.Select(id => (id, "child<memory-backend-ram>"))),
-                "/machine/peripheral" => Listed(
-                    [
-                        .. Enumerable.Range(0, SparePorts).Select(n => ($"spare{n}", "child<pcie-root-port>")),
-                        .. Added.Select(d => (d.Id, $"child<{d.Driver}>")),
-                    ]),
-                "/machine/peripheral-anon" => Listed(Anonymous()),
-                _ => Listed(Added.Where(d => path == $"/machine/peripheral/{d.Bus}/{d.Bus}").Select(d => ("child[0]", $"link<{d.Driver}>"))),
-            };
-        }
-    }
+        "/objects" => Listed(Objects.Keys.Select(id => (id, "child<memory-backend-ram>"))),
+        "/machine/peripheral" => Listed(
+            [
+                .. Enumerable.Range(0, SparePorts).Select(n => ($"spare{n}", "child<pcie-root-port>")),
+                .. _added.Select(d => (d.Id, $"child<{d.Driver}>")),
+            ]),
+        "/machine/peripheral-anon" => Listed(Anonymous()),
+        _ => Listed(_added.Where(d => path == $"/machine/peripheral/{d.Bus}/{d.Bus}").Select(d => ("child[0]", $"link<{d.Driver}>"))),
+    };
 
     private IEnumerable<(string Name, string Type)> Anonymous()
     {
@@ -283,7 +303,7 @@ internal sealed class FakeQemu : IAsyncDisposable
     private string Property(string path, string name) => name switch
     {
         "memory" => $$"""{"size": {{BootBytes}}, "slots": {{Slots}}, "max-size": {{MaxBytes}}}""",
-        "memaddr" when Added.FindIndex(d => path.EndsWith("/" + d.Id, StringComparison.Ordinal)) is >= 0 and var index => $"{AddressOf(index)}",
+        "memaddr" when _added.FindIndex(d => path.EndsWith("/" + d.Id, StringComparison.Ordinal)) is >= 0 and var index => $"{AddressOf(index)}",
         "memaddr" => "4294967296",
         "guest-stats" => GuestStatistics,
         "name" => "\"org.dmm.guest.0\"",

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net.Sockets;
 using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
@@ -10,7 +11,7 @@ namespace Dmm.Hypervisors.Tests.Qemu;
 public sealed class QemuLauncherTests : IDisposable
 {
     private readonly TestFolder _folder = new();
-    private readonly List<string> _log = [];
+    private readonly ConcurrentQueue<string> _log = [];
 
     /// <summary>Ends what a test has left, by the pid that it wrote itself.</summary>
     public void Dispose()
@@ -186,5 +187,5 @@ public sealed class QemuLauncherTests : IDisposable
             LaunchDeadline = deadline ?? Eventually.Deadline,
         },
         TimeProvider.System,
-        _log.Add);
+        _log.Enqueue);
 }

@@ -106,7 +106,7 @@ public sealed class SeveralDevicesTests : IDisposable
         await using var qemu = New(Device(512));
         await using var vm = await ConnectAsync(qemu);
         qemu.Objects["vm9-memory"] = 1024 * FakeQemu.Mib;
-        qemu.Added.Add(new("vm9", "virtio-mem-pci", "vm9-memory", null) { Plugged = 128 * FakeQemu.Mib, Requested = 128 * FakeQemu.Mib });
+        qemu.Add(new("vm9", "virtio-mem-pci", "vm9-memory", null) { Plugged = 128 * FakeQemu.Mib, Requested = 128 * FakeQemu.Mib });
 
         await vm.SetPluggedAsync(MiB(600), default).InTime();
 
@@ -119,7 +119,7 @@ public sealed class SeveralDevicesTests : IDisposable
     {
         await using var qemu = New(Device(188));
         qemu.Objects["dimm0-memory"] = 512 * FakeQemu.Mib;
-        qemu.Added.Add(new("dimm0", "pc-dimm", "dimm0-memory", null));
+        qemu.Add(new("dimm0", "pc-dimm", "dimm0-memory", null));
         await using var vm = await ConnectAsync(qemu);
         Assert.Equal(MiB(512), vm.Capabilities.BlockSize);
 
@@ -140,7 +140,7 @@ public sealed class SeveralDevicesTests : IDisposable
         foreach (var (device, i) in devices.Select((d, i) => (d, i)))
         {
             qemu.Objects[$"vm{i}-memory"] = 1024 * FakeQemu.Mib;
-            qemu.Added.Add(device with { Id = $"vm{i}", Memory = $"vm{i}-memory" });
+            qemu.Add(device with { Id = $"vm{i}", Memory = $"vm{i}-memory" });
         }
 
         return qemu;
