@@ -5,11 +5,13 @@ internal static class FakeProgram
 {
     /// <summary>
     /// Writes a program with this body. <c>$PIDFILE</c> is where QEMU would write its pid; <c>daemon</c> starts, as QEMU does, a process
-    /// of a session of its own with the same arguments, and writes its pid there.
+    /// of a session of its own with the same arguments, and writes its pid there. That one starts no process: a child is its double, arguments
+    /// and all, until it has become another program.
     /// </summary>
     public static string Write(TestFolder folder, string body)
     {
         var shell = body.Contains("daemon", StringComparison.Ordinal) ? Shell(folder) : "bash";
+        var forever = folder.In("forever");
         var path = folder.File(
             "qemu",
             $$"""
@@ -17,8 +19,10 @@ internal static class FakeProgram
             while [ "$1" != "-pidfile" ] && [ $# -gt 0 ]; do shift; done
             PIDFILE="$2"
             daemon() {
-                setsid {{shell}} -c 'echo $$ > "$2"; exec 0<&- 1>&- 2>&-; while :; do sleep 0.1; done' fake -pidfile "$PIDFILE" &
-                while [ ! -s "$PIDFILE" ]; do sleep 0.01; done
+                [ -p "{{forever}}" ] || mkfifo "{{forever}}"
+                setsid {{shell}} -c 'echo $$ > "$2"; exec 0<> "{{forever}}" 1>&- 2>&-; read' fake -pidfile "$PIDFILE" &
+                while [ ! -s "$PIDFILE" ]; do read -t 0.01 <> "{{forever}}"; done
+                return 0
             }
             {{body}}
             """);

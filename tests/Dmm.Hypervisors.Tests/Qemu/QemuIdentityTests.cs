@@ -264,12 +264,19 @@ public sealed class QemuIdentityTests : IDisposable
     {
         var folder = new VmFolder(_folder.In("vms/one"));
         folder.Create([]);
-        using var impostor = Process.Start("/bin/bash", ["-c", "sleep 600; :", "-pidfile", folder.PidFile]);
-        File.WriteAllText(folder.PidFile, $"{impostor.Id}\n");
+        using var impostor = Process.Start(new ProcessStartInfo("/bin/bash", ["-c", "read", "-pidfile", folder.PidFile]) { RedirectStandardInput = true })!;
+        try
+        {
+            File.WriteAllText(folder.PidFile, $"{impostor.Id}\n");
 
-        Assert.Empty(Hypervisor().Running());
-        Assert.Single(HostProcess.With("-pidfile", folder.PidFile));
-        impostor.Kill(entireProcessTree: true);
+            Assert.Empty(Hypervisor().Running());
+            Assert.Single(HostProcess.With("-pidfile", folder.PidFile));
+        }
+        finally
+        {
+            impostor.Kill();
+        }
+
         await impostor.WaitForExitAsync();
     }
 

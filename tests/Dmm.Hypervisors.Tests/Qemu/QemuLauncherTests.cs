@@ -63,7 +63,7 @@ public sealed class QemuLauncherTests : IDisposable
     [Fact]
     public async Task A_QEMU_that_never_sets_itself_up_is_ended_at_the_deadline_with_its_daemon()
     {
-        var qemu = Hypervisor("daemon; sleep 600", TimeSpan.FromSeconds(1));
+        var qemu = Hypervisor("daemon; exec sleep 600", TimeSpan.FromSeconds(1));
 
         var e = await Assert.ThrowsAsync<HypervisorException>(() => qemu.LaunchAsync(Spec, default).InTime());
 
@@ -75,7 +75,7 @@ public sealed class QemuLauncherTests : IDisposable
     [Fact]
     public async Task A_launch_that_is_given_up_leaves_nothing()
     {
-        var qemu = Hypervisor("daemon; sleep 600");
+        var qemu = Hypervisor("daemon; exec sleep 600");
         using var cancel = new CancellationTokenSource();
 
         var launching = qemu.LaunchAsync(Spec, cancel.Token);
@@ -130,7 +130,7 @@ public sealed class QemuLauncherTests : IDisposable
     [Fact]
     public async Task Two_launches_of_one_name_at_once_do_not_meet()
     {
-        var qemu = Hypervisor("daemon; sleep 600");
+        var qemu = Hypervisor("daemon; exec sleep 600");
         using var cancel = new CancellationTokenSource();
         var first = qemu.LaunchAsync(Spec, cancel.Token);
 
