@@ -81,13 +81,4 @@ public sealed class CallFaultStories(ITestOutputHelper output) : HostFixture(out
         Host.Tell(new HostProtocol.StopVm(Vm, new(grace, kill)), TestActor);
         ExpectMsg<HostProtocol.Done>();
     }
-
-    private void Go(TimeSpan time)
-    {
-        for (var left = time; left > TimeSpan.Zero; left -= TimeSpan.FromMilliseconds(250))
-        {
-            Clock.Advance(TimeSpan.FromMilliseconds(250));
-            Look();
-        }
-    }
 }

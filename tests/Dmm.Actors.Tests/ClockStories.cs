@@ -211,13 +211,4 @@ public sealed class ClockStories : HostFixture
         Host.Tell(new HostProtocol.ResizeVm(Vm, MiB(mib)), TestActor);
         ExpectMsg<HostProtocol.Done>();
     }
-
-    private void Go(TimeSpan time)
-    {
-        for (var left = time; left > TimeSpan.Zero; left -= TimeSpan.FromMilliseconds(250))
-        {
-            Clock.Advance(TimeSpan.FromMilliseconds(250));
-            Look();
-        }
-    }
 }

@@ -119,19 +119,36 @@ public abstract class HostFixture : TestKit
     /// <summary>The host's answer comes behind all that it was told before; the invariant must hold in every one of them.</summary>
     protected HostProtocol.Status Look()
     {
-        // Twice round: what the clock set off in the VMs' actors and in the host's eye, where it has one, has reached the host, and what the host then
-        // told them has been done.
+        // Twice round: what the clock set off in the VMs' actors, in the predictor, which they tell, and in the host's eye, where it has one, has reached the
+        // host, and what the host then told them has been done.
         for (var round = 0; round < 2; round++)
         {
-            Sys.ActorSelection("/user/host/eye").Ask<ActorIdentity>(new Identify("eye"), TimeSpan.FromSeconds(10)).Wait();
+            Pass("eye");
             var vms = Host.Ask<HostProtocol.Status>(new HostProtocol.GetStatus(), TimeSpan.FromSeconds(10)).Result.State;
             foreach (var vm in vms.Vms.Keys.Concat(vms.Admissions.Keys))
-                Sys.ActorSelection($"/user/host/vm-{vm}/machine").Ask<ActorIdentity>(new Identify(vm), TimeSpan.FromSeconds(10)).Wait();
+                Pass($"vm-{vm}/machine");
+            Pass("predictor");
+            Pass("admission");
         }
 
         var status = Host.Ask<HostProtocol.Status>(new HostProtocol.GetStatus(), TimeSpan.FromSeconds(10)).Result;
         Assert.True(WorldMayBreakIt || status.State.Ledger.Deficit.IsZero, $"claims exceed the host by {status.State.Ledger.Deficit}");
         return status;
+    }
+
+    /// <summary>An actor below the host's has done what it was told so far, or there is none of that name.</summary>
+    private void Pass(string name) =>
+        Sys.ActorSelection($"/user/host/{name}").Ask<ActorIdentity>(new Identify(name), TimeSpan.FromSeconds(10)).Wait();
+
+    /// <summary>Lets virtual time go by.</summary>
+    protected void Go(TimeSpan time)
+    {
+        var step = TimeSpan.FromMilliseconds(250);
+        for (var left = time; left > TimeSpan.Zero; left -= step)
+        {
+            Clock.Advance(step);
+            Look();
+        }
     }
 
     protected HostProtocol.Status UntilRuns(params string[] names) => Until(

@@ -130,13 +130,4 @@ public sealed class MigrationStories(ITestOutputHelper output) : HostFixture(out
         Assert.IsType<HostProtocol.Done>(Create(Spec("vm", 128, 256, 512) with { Restart = restart }));
         UntilRuns("vm");
     }
-
-    private void Go(TimeSpan time)
-    {
-        for (var left = time; left > TimeSpan.Zero; left -= TimeSpan.FromMilliseconds(500))
-        {
-            Clock.Advance(TimeSpan.FromMilliseconds(500));
-            Look();
-        }
-    }
 }
