@@ -114,10 +114,7 @@ internal sealed class KillRun(RealHost host, int seed)
 
         foreach (var (name, guest) in _guests)
         {
-            var vm = await host.UntilAsync(name, "it arrives when it is left alone", v => v is { State: "settled" } && Math.Abs(v.ActualBytes - MiB(384)) <= MiB(2));
-            var sight = await guest.Eye.LookAsync(host.Late);
-            Assert.InRange(sight.Actual.Bytes - vm.ActualBytes, -MiB(2), MiB(2));
-            Assert.InRange(vm.GrantedBytes - sight.Actual.Bytes, -MiB(2), MiB(2));
+            await host.UntilAgreedAsync(guest, "it arrives when it is left alone, and its grant follows", v => RealHost.Arrived(v, 384));
             await guest.Load.ReportAsync(host.Late);
             Assert.Equal(0, guest.Load.Last!.OomKills);
         }

@@ -87,6 +87,10 @@ public sealed class RealHost : IAsyncDisposable
 
     public Task<VmView> UntilAsync(string name, string what, Func<VmView, bool> condition) => Client.WaitForVmAsync(name, what, condition, Deadline, Late);
 
+    /// <summary>It stands at that size, and its grant has followed: a promise is lowered only after the guest's giving is confirmed.</summary>
+    public static bool Arrived(VmView vm, long mib) =>
+        vm is { State: "settled" } && Math.Abs(vm.ActualBytes - MiB(mib)) <= MiB(2) && Math.Abs(vm.GrantedBytes - vm.ActualBytes) <= MiB(2);
+
     /// <summary>
     /// As <see cref="UntilAsync"/>, at a moment at which QEMU shows the size that the daemon tells of: one that has settled may still lay its spark by, so that
     /// two looks at it differ.
