@@ -155,10 +155,18 @@ public abstract class HostFixture : TestKit
         $"{string.Join(", ", names)} settled",
         s => names.All(n => s.Reports.TryGetValue(VmId.Parse(n), out var r) && r.Phase == VmPhase.Settled));
 
-    /// <summary>Of whom nothing is known, nothing is taken.</summary>
-    protected HostProtocol.Status UntilForeseen(params string[] names) => Until(
-        $"{string.Join(", ", names)} settled, and what they need is known",
-        s => names.All(n => s.Reports.TryGetValue(VmId.Parse(n), out var r) && r.Phase == VmPhase.Settled && s.Forecasts.ContainsKey(VmId.Parse(n))));
+    /// <summary>
+    /// Of whom nothing is known, nothing is taken. What is foreseen from a guest's first words differs from what is a second later, and whether its
+    /// first sample comes before a tick of the same moment or after it is chance: so it has spoken several times.
+    /// </summary>
+    protected HostProtocol.Status UntilForeseen(params string[] names)
+    {
+        Until(
+            $"{string.Join(", ", names)} settled, and what they need is known",
+            s => names.All(n => s.Reports.TryGetValue(VmId.Parse(n), out var r) && r.Phase == VmPhase.Settled && s.Forecasts.ContainsKey(VmId.Parse(n))));
+        Go(TimeSpan.FromSeconds(3));
+        return Look();
+    }
 
     protected SimulatedGuest Guest(string name) => Hypervisor.Guest(VmId.Parse(name)) ?? throw new InvalidOperationException($"{name} does not run");
 
