@@ -41,9 +41,10 @@ internal sealed class FakeQemu : IAsyncDisposable
     /// <summary>What device_add is refused with.</summary>
     public string? DeviceRefusal { get; set; }
 
-    /// <summary>Objects, with their sizes, and the devices that were added, in the order in which they came.</summary>
+    /// <summary>Objects, with their sizes.</summary>
     public ConcurrentDictionary<string, long> Objects { get; } = new() { ["x"] = 16L * 1024 * Mib };
 
+    /// <summary>The devices that were added, in the order in which they came.</summary>
     public IReadOnlyList<Device> Added
     {
         get
