@@ -35,14 +35,18 @@ public static class DeviceVector
     /// move towards it, the same amount leads to the same again. A part of a block is left out: of an amount that is not made of whole
     /// blocks less is taken and less is given.
     /// </summary>
-    public static ImmutableArray<MemorySize> Spread(IReadOnlyList<HotplugDevice> devices, MemorySize amount)
+    /// <param name="turn">
+    /// How often the same was asked for in vain before (<see cref="DeviceTurn"/>): so many devices from the end are passed over, and come after the first. What
+    /// they were to give is called off.
+    /// </param>
+    public static ImmutableArray<MemorySize> Spread(IReadOnlyList<HotplugDevice> devices, MemorySize amount, int turn = 0)
     {
         var told = devices.Select(d => d.Size).ToArray();
         var plugged = Plugged(devices);
         if (amount >= plugged)
             Grow(devices, told, amount - plugged, amount.MinusOrZero(Most(devices)));
         else
-            Shrink(devices, told, plugged - amount);
+            Shrink(devices, told, plugged - amount, turn);
         return [.. told];
     }
 
@@ -75,10 +79,11 @@ public static class DeviceVector
         }
     }
 
-    private static void Shrink(IReadOnlyList<HotplugDevice> devices, MemorySize[] told, MemorySize left)
+    private static void Shrink(IReadOnlyList<HotplugDevice> devices, MemorySize[] told, MemorySize left, int turn)
     {
-        for (var i = told.Length - 1; i >= 0; i--)
+        for (var step = 0; step < told.Length; step++)
         {
+            var i = told.Length - 1 - ((step + turn) % told.Length);
             var part = MemorySize.Min(left, told[i]).RoundDown(devices[i].Block);
             told[i] -= part;
             left -= part;

@@ -214,6 +214,8 @@ public static class Ladder
     {
         var poke = now >= state.NextTryAt && now - state.MovedAt >= state.Profile.PokeAfter
             && Distance(state.Given, reachable) > state.Profile.Tolerance;
+        // What the balloon is to take from now on instead of blocks that don't come is not asked of another device as well.
+        var instead = plug < sizes.Plugged && balloon > sizes.BalloonedTarget;
         // One call follows the other: what takes comes before what gives, or between them the devices would allow more than the target.
         var plugFirst = plug < sizes.PluggedTarget;
         if (plugFirst)
@@ -227,7 +229,7 @@ public static class Ladder
         // The same amount told anew calls off what one device is to take while another has yet to give it.
         if (plug != sizes.PluggedTarget || !sizes.Overlap.IsZero)
             yield return new VmEvent.PlugAsked(plug, Again: false, now);
-        else if (poke && (plug != sizes.Plugged || !state.Unaccepted.IsZero))
+        else if (poke && !instead && (plug != sizes.Plugged || !state.Unaccepted.IsZero))
             yield return new VmEvent.PlugAsked(plug, Again: true, now);
     }
 

@@ -40,6 +40,7 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     private MemorySize _halfway;
 
     private readonly List<SimulatedDevice> _devices = [new(Endless, 1, MemorySize.FromMiB(4))];
+    private readonly DeviceTurn _turn = new();
     private TimeSpan _shown;
     private TimeSpan _gaveUp;
     private bool _deflating;
@@ -167,7 +168,7 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     /// <summary>Asks for so much over all devices, as a driver spreads it.</summary>
     public void AskPlugged(MemorySize plugged)
     {
-        AskDevices(DeviceVector.Spread(Devices, plugged));
+        AskDevices(_turn.Spread(Devices, plugged));
     }
 
     /// <summary>Asks each device for this, as somebody may who knows nothing of what they have.</summary>

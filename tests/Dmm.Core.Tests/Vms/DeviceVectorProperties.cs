@@ -102,6 +102,29 @@ public sealed class DeviceVectorProperties
         Assert.Equal(amount, DeviceVector.Most(moving.Devices));
     });
 
+    /// <summary>Whatever each of them keeps for good: asked for the same again and again, they give what all but that can make.</summary>
+    [Fact]
+    public void What_one_keeps_another_gives_in_its_turn() => Sample(Gen.Select(AnyDevices, Gen.Int[0, 60], Gen.Int[0, 200].Array[5]), (any, units, keeps) =>
+    {
+        var block = any.Max(d => d.Block);
+        HotplugDevice[] devices = [.. any.Select(d => d with { Size = d.Size.RoundDown(block), Requested = d.Size.RoundDown(block), Block = block })];
+        MemorySize[] kept = [.. devices.Select((d, i) => MemorySize.Min(d.Size, new(block.Bytes * (keeps[i] % 4))))];
+        var (amount, before) = (MemorySize.FromMiB(128 * units), DeviceVector.Plugged(devices));
+        if (amount > before)
+            return;
+        var turn = new DeviceTurn();
+        for (var round = 0; round < (devices.Length + 1) * (devices.Length + 1); round++)
+        {
+            var told = turn.Spread(devices, amount);
+            for (var i = 0; i < devices.Length; i++)
+                devices[i] = devices[i] with { Requested = told[i], Size = MemorySize.Max(told[i], MemorySize.Min(devices[i].Size, kept[i])) };
+            Assert.True(DeviceVector.Plugged(devices) >= amount, $"{string.Join(' ', devices)}: less than {amount}");
+        }
+
+        var most = MemorySize.Max(amount, kept.Aggregate(MemorySize.Zero, (sum, k) => sum + k));
+        Assert.Equal(most, DeviceVector.Plugged(devices));
+    });
+
     [Fact]
     public void A_larger_amount_is_never_less_and_with_like_blocks_for_no_device() => Sample(Gen.Select(AnyDevices, AnyMib, AnyMib), (devices, a, b) =>
     {

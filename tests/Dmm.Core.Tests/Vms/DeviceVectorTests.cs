@@ -39,6 +39,21 @@ public sealed class DeviceVectorTests
         Assert.Equal(told, Told([.. devices.Split(' ').Select(d => d.Split(':')).Select(d => InBlocks(MiB(d[0]), MiB(d[1])))], amount));
 
     [Fact]
+    public void Asked_for_the_same_again_in_vain_the_next_device_is_asked_and_the_first_asked_is_left_alone()
+    {
+        var turn = new DeviceTurn();
+        string Told(string devices, long amount) => string.Join(' ', turn.Spread(Of(devices, 1024, 2), MiB($"{amount}")).Select(part => part.Bytes >> 20));
+        Assert.Equal("186 0 0", Told("186/186 10/10 8/8", 186));
+        // The last is passed over, and comes after all others.
+        Assert.Equal("178 0 8", Told("186/186 10/0 8/0", 186));
+        Assert.Equal("168 10 8", Told("186/178 10/0 8/8", 186));
+        Assert.Equal("186 0 0", Told("186/168 10/10 8/8", 186));
+        // One has moved, or another amount is asked for: that is not in vain.
+        Assert.Equal("186 0 0", Told("186/186 10/0 6/0", 186));
+        Assert.Equal("184 0 0", Told("186/186 10/0 6/0", 184));
+    }
+
+    [Fact]
     public void Who_is_to_have_less_is_told_first()
     {
         var devices = Of("100/300 50/50 80/0", 1024, 2);

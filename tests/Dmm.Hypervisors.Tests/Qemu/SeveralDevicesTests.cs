@@ -44,6 +44,19 @@ public sealed class SeveralDevicesTests : IDisposable
     }
 
     [Fact]
+    public async Task What_one_keeps_is_asked_of_another_when_it_is_asked_for_again_in_vain()
+    {
+        await using var qemu = New(Device(188), Device(4));
+        await using var vm = await ConnectAsync(qemu);
+
+        await vm.SetPluggedAsync(MiB(188), default).InTime();
+        Assert.Equal([188, 0], Requested(qemu));
+        await vm.SetPluggedAsync(MiB(188), default).InTime();
+        Assert.Equal([184, 4], Requested(qemu));
+        Assert.Equal(192, qemu.Most / FakeQemu.Mib);
+    }
+
+    [Fact]
     public async Task What_may_be_held_twice_is_told_and_ends_when_they_are_told_anew()
     {
         // As an earlier daemon or another manager left them.

@@ -17,6 +17,9 @@ public sealed class QemuMemory : IDisposable
     private readonly QemuDimms _dimms;
     private readonly SemaphoreSlim _changing = new(1, 1);
     private readonly Lock _gate = new();
+
+    /// <summary>Used by one change at a time.</summary>
+    private readonly DeviceTurn _turn = new();
     private Hotplug _hotplug;
     private MemorySize? _balloonedTarget;
 
@@ -249,14 +252,14 @@ public sealed class QemuMemory : IDisposable
     }
 
     /// <summary>
-    /// Spreads the amount over the devices (<see cref="DeviceVector"/>) and tells each of them, also where it is told the same again: that
+    /// Spreads the amount over the devices (<see cref="DeviceTurn"/>) and tells each of them, also where it is told the same again: that
     /// wakes a guest's driver that gave up.
     /// </summary>
     private async Task TellVirtioMemAsync(ImmutableArray<MemoryDeviceState> states, MemorySize plugged, CancellationToken cancellation)
     {
         var known = Devices.VirtioMem;
         HotplugDevice[] devices = [.. known.Select(d => Of(states.First(s => s.IsVirtioMem && s.Address == d.Address)))];
-        var told = DeviceVector.Spread(devices, plugged);
+        var told = _turn.Spread(devices, plugged);
         lock (_gate)
             _asked = (plugged, told.Aggregate(MemorySize.Zero, (sum, part) => sum + part));
         foreach (var i in DeviceVector.InOrder(devices, told))
