@@ -21,7 +21,7 @@ public sealed class NothingIsLeftOver
         // Who comes later holds what is left.
         ["static"] = static _ => (0, 0),
         // A fifth of the host; 10 MiB around that are left alone. Where shares differ or guests stand at a bound it may stop short of that, or swing without end, as its
-        // original does on the same figures: by no more than 100 MiB a guest up, and down.
+        // original does on the same figures: by no more than 100 MiB a guest up, and down; where one is full, by more (OneIsFull).
         ["proxmox"] = static world => Around(0.2 * world.Memory, (10 * MiB) + (200 * MiB * world.Here)),
         // Below a fifth of the host guests shrink, above it they grow, by 5 % of their size each.
         ["mom"] = static world => (0, (0.2 * world.Memory) + (0.05 * world.Held) + 1),
@@ -72,6 +72,13 @@ public sealed class NothingIsLeftOver
     [Trait(Category.Name, Category.Long)]
     public void So_it_is_on_many_hosts(string name) => Hosts.Sample(host => IsGiven(name, host), iter: name == "dmm" ? 100 : 500);
 
+    /// <summary>
+    /// Found by chance, one host of some 10,000. By the original's own loop a full guest counts with its shares and can't use its part: others are then at their part
+    /// though much is left, or each round calls off what the round before gave.
+    /// </summary>
+    [Fact]
+    public void Proxmox_may_end_far_from_its_goal_where_a_guest_is_full() => Hosts.Sample(host => IsGiven("proxmox", host), seed: "b5yaBBFy71F1", iter: 1);
+
     private static void IsGiven(string name, (LawGuest[] Guests, double Tightness, double Cached) host)
     {
         var world = new World(LawCatalog.Create(name), host.Guests, host.Tightness, host.Cached);
@@ -79,6 +86,8 @@ public sealed class NothingIsLeftOver
             return;
         world.Settle();
         var (least, most) = KeptFree[name](world);
+        if (name == "proxmox" && world.Free > most && world.OneIsFull())
+            return;
         Assert.True(
             world.Free >= Math.Min(least, world.Memory - world.Mins) && (world.Free <= most || world.NobodyCanGrow),
             $"{world.Free / (double)MiB:0.###} MiB are free, by its rule from {least / MiB:0.###} to {most / MiB:0.###}: {world}");
@@ -137,6 +146,17 @@ public sealed class NothingIsLeftOver
                 _now += period;
                 Look(LawEvents.None);
             }
+        }
+
+        /// <summary>A guest stands at its max, at this look or at the next.</summary>
+        public bool OneIsFull()
+        {
+            bool IsFull() => _guests.Any(guest => guest.Actual == guest.Max);
+            if (IsFull())
+                return true;
+            _now += _law.Period;
+            Look(LawEvents.None);
+            return IsFull();
         }
 
         public override string ToString() =>
