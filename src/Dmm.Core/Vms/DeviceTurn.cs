@@ -4,9 +4,9 @@ using Dmm.Core.Memory;
 namespace Dmm.Core.Vms;
 
 /// <summary>
-/// Whose turn it is to give. A device may keep for good what it was asked back (its guest's kernel put a few pages there), while others could
-/// give as much: where the same is asked for again and none has moved since, the next device is asked first. Kept by whoever tells the devices, and by one
-/// caller at a time.
+/// Whose turn it is to give. A device may keep for good what it was asked back (its guest's kernel put a few pages there), while others
+/// could give as much: where the same is asked for again and none has moved since, the next device is asked first. Kept by whoever tells
+/// the devices, and used by one caller at a time.
 /// </summary>
 public sealed class DeviceTurn
 {

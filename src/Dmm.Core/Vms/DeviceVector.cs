@@ -36,8 +36,8 @@ public static class DeviceVector
     /// blocks less is taken and less is given.
     /// </summary>
     /// <param name="turn">
-    /// How often the same was asked for in vain before (<see cref="DeviceTurn"/>): so many devices from the end are passed over, and come after the first. What
-    /// they were to give is called off.
+    /// How often the same was asked for in vain before (<see cref="DeviceTurn"/>): so many devices from the end are passed over, and come
+    /// after the first. What they were to give is called off.
     /// </param>
     public static ImmutableArray<MemorySize> Spread(IReadOnlyList<HotplugDevice> devices, MemorySize amount, int turn = 0)
     {
