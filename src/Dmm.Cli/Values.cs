@@ -1,8 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
-using Dmm.Core.Memory;
-using Dmm.Core.Vms;
+using Dmm.Core;
 using Dmm.Settings;
 
 namespace Dmm.Cli;

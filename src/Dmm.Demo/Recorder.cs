@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
+using Dmm.Core;
+using Dmm.Core.Ports;
 using Dmm.Demo.Reporting;
 using Dmm.Demo.Screens;
 using Dmm.Testbed;

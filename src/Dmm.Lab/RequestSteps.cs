@@ -1,9 +1,8 @@
-using Dmm.Actors.Hosts;
 using Dmm.Core;
 using Dmm.Core.Admission;
+using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
-using Dmm.Core.Vms;
 
 namespace Dmm.Lab;
 

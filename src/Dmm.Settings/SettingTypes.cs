@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
-using Dmm.Core.Memory;
+using Dmm.Core;
 
 namespace Dmm.Settings;
 

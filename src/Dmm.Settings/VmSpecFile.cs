@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Settings.Hocon;
 
 namespace Dmm.Settings;

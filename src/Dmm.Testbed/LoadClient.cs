@@ -2,7 +2,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Hypervisors.Wire;
 
 namespace Dmm.Testbed;

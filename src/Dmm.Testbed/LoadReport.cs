@@ -1,5 +1,5 @@
 using System.Text.Json.Serialization;
-using Dmm.Core.Memory;
+using Dmm.Core;
 
 namespace Dmm.Testbed;
 

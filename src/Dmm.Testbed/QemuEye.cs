@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Hypervisors.Qemu.Devices;
 using Dmm.Hypervisors.Qemu.Qmp;
 

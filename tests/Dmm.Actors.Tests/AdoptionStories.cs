@@ -1,6 +1,5 @@
-using Dmm.Actors.Hosts;
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
+using Dmm.Core;
+using Dmm.Core.Hosts;
 using Dmm.Core.Vms;
 using Xunit.Abstractions;
 

@@ -1,7 +1,7 @@
-using Dmm.Actors.Hosts;
-using Dmm.Core.Hypervisors;
+using Dmm.Core;
+using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
-using Dmm.Core.Vms;
+using Dmm.Core.Ports;
 using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;

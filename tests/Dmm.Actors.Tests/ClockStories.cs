@@ -1,7 +1,9 @@
 using Akka.Actor;
 using Dmm.Actors.Events;
 using Dmm.Actors.Explaining;
-using Dmm.Actors.Hosts;
+using Dmm.Core;
+using Dmm.Core.Explaining;
+using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Vms;
 using Xunit.Abstractions;

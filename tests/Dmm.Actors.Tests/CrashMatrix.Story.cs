@@ -1,9 +1,9 @@
 using System.Text;
 using Dmm.Actors.Admission;
-using Dmm.Actors.Hosts;
+using Dmm.Core;
 using Dmm.Core.Admission;
+using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
-using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
 using Dmm.Lab;
@@ -189,7 +189,7 @@ public sealed partial class CrashMatrix
 
         private void Break(VmId id)
         {
-            Real(id).Tell(new Dmm.Core.Hypervisors.VmObservation.ConnectionLost("simulated: it broke"));
+            Real(id).Tell(new Dmm.Core.Ports.VmObservation.ConnectionLost("simulated: it broke"));
             Real(id).Break();
         }
 

@@ -1,5 +1,5 @@
 using Dmm.Actors.Serialization;
-using Dmm.Core.Hypervisors;
+using Dmm.Core.Ports;
 
 namespace Dmm.Actors.Tests;
 
@@ -20,7 +20,7 @@ public sealed partial class CrashMatrix
     /// Written by no actor: it stands at the head of a journal that was written anew as a whole, in one transaction, while no host's actor lives (tests of
     /// the daemon's journals show that).
     /// </summary>
-    private static readonly Type[] Heads = [typeof(Hosts.JournalBegun)];
+    private static readonly Type[] Heads = [typeof(Core.Hosts.JournalBegun)];
 
     public static TheoryData<string> Events => [.. HostEventJson.Manifests.Values.Except(Heads).Select(type => type.Name).Order(StringComparer.Ordinal)];
 

@@ -1,8 +1,9 @@
 using System.Collections.Immutable;
 using Akka.Persistence;
 using Akka.Persistence.Journal;
-using Dmm.Actors.Hosts;
-using Dmm.Actors.Journals;
+using Dmm.Core.Hosts;
+using Dmm.Core.Journals;
+using Dmm.Core.Ports;
 
 namespace Dmm.Actors.Tests;
 

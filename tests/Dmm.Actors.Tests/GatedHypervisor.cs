@@ -1,6 +1,5 @@
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
-using Dmm.Core.Vms;
+using Dmm.Core;
+using Dmm.Core.Ports;
 
 namespace Dmm.Actors.Tests;
 

@@ -1,8 +1,9 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Persistence;
-using Dmm.Actors.Hosts;
-using Dmm.Core.Vms;
+using Dmm.Core;
+using Dmm.Core.Hosts;
+using Dmm.Core.Journals;
 using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;

@@ -7,10 +7,12 @@ using Dmm.Actors.Events;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Journals;
 using Dmm.Actors.Vms;
+using Dmm.Core;
+using Dmm.Core.Admission;
 using Dmm.Core.Demand;
+using Dmm.Core.Events;
 using Dmm.Core.Hosts;
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
 using Xunit.Abstractions;
@@ -32,8 +34,8 @@ public abstract class HostFixture : TestKit
           actor {
             serializers.dmm = "Dmm.Actors.Serialization.HostEventSerializer, Dmm.Actors"
             serialization-bindings {
-              "Dmm.Actors.Hosts.IHostEvent, Dmm.Actors" = dmm
-              "Dmm.Actors.Hosts.HostSnapshot, Dmm.Actors" = dmm
+              "Dmm.Core.Hosts.IHostEvent, Dmm.Core" = dmm
+              "Dmm.Core.Hosts.HostSnapshot, Dmm.Core" = dmm
             }
           }
         }

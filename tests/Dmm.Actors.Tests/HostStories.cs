@@ -1,5 +1,5 @@
-using Dmm.Actors.Hosts;
-using Dmm.Core.Memory;
+using Dmm.Core;
+using Dmm.Core.Hosts;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
 using Xunit.Abstractions;

@@ -1,5 +1,6 @@
-using Dmm.Actors.Hosts;
-using Dmm.Core.Hypervisors;
+using Dmm.Core;
+using Dmm.Core.Hosts;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Xunit.Abstractions;
 

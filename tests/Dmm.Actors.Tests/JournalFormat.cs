@@ -1,14 +1,13 @@
 using System.Text;
 using Akka.Actor;
 using Akka.TestKit.Xunit2;
-using Dmm.Actors.Hosts;
 using Dmm.Actors.Serialization;
 using Dmm.Core;
 using Dmm.Core.Admission;
-using Dmm.Core.Arbitration;
-using Dmm.Core.Hypervisors;
+using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
+using Dmm.Core.Planning;
 using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Tests;

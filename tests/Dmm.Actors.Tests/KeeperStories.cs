@@ -3,6 +3,8 @@ using Dmm.Actors.Admission;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Journals;
 using Dmm.Core;
+using Dmm.Core.Hosts;
+using Dmm.Core.Journals;
 using Dmm.Core.Vms;
 using Xunit.Abstractions;
 

@@ -1,4 +1,5 @@
-using Dmm.Core.Hypervisors;
+using Dmm.Core;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Tests;

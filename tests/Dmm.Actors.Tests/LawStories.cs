@@ -1,6 +1,5 @@
-using Dmm.Actors.Hosts;
-using Dmm.Core.Memory;
-using Dmm.Core.Vms;
+using Dmm.Core;
+using Dmm.Core.Hosts;
 using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;

@@ -1,5 +1,5 @@
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
+using Dmm.Core;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Tests;

@@ -1,4 +1,5 @@
-using Dmm.Actors.Hosts;
+using Dmm.Core;
+using Dmm.Core.Hosts;
 using Dmm.Core.Vms;
 using Xunit.Abstractions;
 

@@ -1,6 +1,6 @@
-using Dmm.Actors.Hosts;
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
+using Dmm.Core;
+using Dmm.Core.Hosts;
+using Dmm.Core.Ports;
 using Dmm.Hypervisors.Simulation;
 using Xunit.Abstractions;
 

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
-using Dmm.Actors.Hosts;
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
+using Dmm.Core;
+using Dmm.Core.Hosts;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
 using Xunit.Abstractions;

@@ -1,5 +1,5 @@
 using Dmm.Benchmarks.Density;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Lab.Density;
 using Dmm.Lab.Traces;
 

@@ -2,8 +2,8 @@ using System.Text.Json;
 using Dmm.Benchmarks.Figures;
 using Dmm.Benchmarks.Houses;
 using Dmm.Benchmarks.Live;
+using Dmm.Core;
 using Dmm.Core.Laws;
-using Dmm.Core.Memory;
 using Dmm.Testbed;
 
 namespace Dmm.Benchmarks.Tests;

@@ -1,6 +1,6 @@
 using Akka.Actor;
-using Dmm.Actors.Hosts;
 using Dmm.Actors.Serialization;
+using Dmm.Core.Hosts;
 using Dmm.Daemon.Hosting;
 using Dmm.Daemon.Journals;
 using Dmm.Settings;

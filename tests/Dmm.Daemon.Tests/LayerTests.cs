@@ -35,6 +35,27 @@ public sealed class LayerTests
         Assert.NotEmpty(Types().That().ResideInNamespaceMatching(Core).GetObjects(House));
     }
 
+    /// <summary>A folder of Core can be read, and moved, without those that use it. The root stands below all of them.</summary>
+    [Fact]
+    public void The_folders_of_Core_form_no_circle()
+    {
+        var uses = House.Types
+            .Where(type => Folder(type) is not null)
+            .SelectMany(type => type.Dependencies.Select(d => (From: Folder(type)!, To: Folder(d.Target), By: type.FullName)))
+            .Where(use => use.To is not null && use.To != use.From)
+            .ToLookup(use => use.From);
+
+        // Whoever uses none of those that are left goes first; where nobody can, the rest is a circle.
+        var left = uses.SelectMany(use => use).SelectMany(use => new[] { use.From, use.To! }).ToHashSet();
+        while (left.RemoveWhere(folder => !uses[folder].Any(use => left.Contains(use.To!))) > 0)
+        {
+        }
+
+        Assert.Empty(left.SelectMany(folder => uses[folder]).Where(use => left.Contains(use.To!)).Select(use => $"{use.By} uses {use.To}").Distinct().Order(StringComparer.Ordinal));
+
+        static string? Folder(IType type) => type.Namespace?.FullName is { } space && space.StartsWith("Dmm.Core.", StringComparison.Ordinal) ? space : null;
+    }
+
     /// <summary>One type reads the clocks that are handed to it, so that all parts read them alike.</summary>
     [Fact]
     public void Core_knows_no_clock_no_io_and_no_chance() =>
@@ -43,20 +64,33 @@ public sealed class LayerTests
                 .Or().HaveFullNameMatching(@"^System\.(TimeProvider|Random|Diagnostics\.Stopwatch|Environment|Console|Threading\.(Thread|Timer|PeriodicTimer))$")));
 
     /// <summary>
-    /// What is decided is decided by the monotonic clock. In Core the wall's is known to <c>Clocks</c>, which turns one into the other, and to what tells the hours of the day
-    /// apart; an interval of two of its times is taken nowhere else.
+    /// What is decided is decided by the monotonic clock. In Core the wall's is known to <c>Clocks</c>, which turns one into the other, to what tells the
+    /// hours of the day apart, and to the journal's events and the texts for people; an interval of two of its times is taken nowhere else.
     /// </summary>
     [Fact]
-    public void Core_knows_the_walls_time_only_where_hours_of_the_day_are_told_apart() =>
+    public void Core_knows_the_walls_time_only_for_hours_of_the_day_for_the_journal_and_for_people() =>
         Assert.Equal(
             [
-                "Dmm.Core.Clocks", "Dmm.Core.Demand.DemandModel", "Dmm.Core.Demand.DemandModels", "Dmm.Core.Demand.IDemandModel",
+                "Dmm.Core.Admission.AdmissionWords", "Dmm.Core.Clocks", "Dmm.Core.Demand.DemandModel", "Dmm.Core.Demand.DemandModels", "Dmm.Core.Demand.IDemandModel",
                 "Dmm.Core.Demand.Seasons", "Dmm.Core.Laws.DmmLaw",
             ],
             House.Types
-                .Where(type => type.Assembly.Name.StartsWith("Dmm.Core", StringComparison.Ordinal))
+                .Where(type => Regex.IsMatch(type.FullName, @"^Dmm\.Core\.(?!(Events|Explaining|Hosts|Journals)\.)"))
                 .Where(type => type.Dependencies.Any(d => d.Target.FullName is "System.DateTimeOffset" or "System.DateTime"))
                 .Select(type => type.FullName.Split('+', '/')[0])
+                .Distinct()
+                .Order(StringComparer.Ordinal));
+
+    /// <summary>The history's own times go forward with the monotonic clock; a person asks for events and decisions by the wall's.</summary>
+    [Fact]
+    public void Core_reckons_in_the_walls_time_only_where_it_turns_one_clock_into_the_other() =>
+        Assert.Equal(
+            [
+                "Dmm.Core.Clocks", "Dmm.Core.Demand.Seasons", "Dmm.Core.Events.EventBook", "Dmm.Core.Explaining.DecisionLog", "Dmm.Core.Explaining.ExplanationText",
+                "Dmm.Core.Journals.History",
+            ],
+            Calls("Dmm.Core", @"^System\.(DateTimeOffset|DateTime)$", @"^(op_|Subtract|Add[A-Z(]|CompareTo)")
+                .Select(caller => caller.Split('+', '/')[0])
                 .Distinct()
                 .Order(StringComparer.Ordinal));
 

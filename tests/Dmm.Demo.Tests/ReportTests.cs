@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Demo.Reporting;
 using Dmm.Testbed;
 

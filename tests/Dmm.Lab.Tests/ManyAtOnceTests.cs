@@ -1,7 +1,7 @@
 using Dmm.Actors.Admission;
-using Dmm.Actors.Hosts;
+using Dmm.Core;
 using Dmm.Core.Admission;
-using Dmm.Core.Memory;
+using Dmm.Core.Hosts;
 using Dmm.Core.Vms;
 using Dmm.Lab.Actors;
 using Xunit.Abstractions;

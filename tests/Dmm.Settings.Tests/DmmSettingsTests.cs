@@ -1,5 +1,5 @@
 using System.Net;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Settings.Hocon;
 
 namespace Dmm.Settings.Tests;

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Hypervisors.Qemu;
 using Xunit.Abstractions;
 using static Dmm.Testbed.Tests.RealHost;

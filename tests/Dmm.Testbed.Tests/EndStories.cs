@@ -1,4 +1,4 @@
-using Dmm.Core.Memory;
+using Dmm.Core;
 using static Dmm.Testbed.Tests.RealHost;
 
 namespace Dmm.Testbed.Tests;

@@ -1,5 +1,5 @@
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
+using Dmm.Core;
+using Dmm.Core.Ports;
 using static Dmm.Testbed.Tests.BareGuest;
 
 namespace Dmm.Testbed.Tests;

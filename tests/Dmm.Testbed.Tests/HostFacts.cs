@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Dmm.Core.Hypervisors;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using static Dmm.Testbed.Tests.BareGuest;
 

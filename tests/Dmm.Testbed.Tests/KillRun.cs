@@ -1,5 +1,5 @@
 using Dmm.Contracts;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using static Dmm.Testbed.Tests.RealHost;
 
 namespace Dmm.Testbed.Tests;

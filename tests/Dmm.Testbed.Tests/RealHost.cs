@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Dmm.Contracts;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Hypervisors.Qemu;
 
 // Much of a story is waiting for one emulated processor: two at a time, whatever the machine has.

@@ -1,7 +1,7 @@
 using Akka.Actor;
-using Dmm.Actors.Hosts;
 using Dmm.Core;
-using Dmm.Core.Vms;
+using Dmm.Core.Admission;
+using Dmm.Core.Hosts;
 
 namespace Dmm.Actors.Admission;
 

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
-using Dmm.Actors.Hosts;
 using Dmm.Core;
-using Dmm.Core.Memory;
+using Dmm.Core.Hosts;
 using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Admission;
@@ -30,17 +29,4 @@ public static class AdmissionProtocol
 
     /// <summary>An operator wants it no more. Answered by <c>HostProtocol.Done</c> or <c>HostProtocol.Refused</c>.</summary>
     public sealed record Cancel(VmId Vm);
-}
-
-public sealed record AdmissionSettings
-{
-    /// <summary>How long a VM waits for its memory unless its request says otherwise.</summary>
-    public TimeSpan Deadline { get; init; } = TimeSpan.FromSeconds(60);
-
-    /// <summary>How many VMs may wait.</summary>
-    public int Queue { get; init; } = 64;
-
-    /// <summary>Why no more may wait; null where one more may.</summary>
-    public string? Full(int waiting) =>
-        waiting >= Queue ? $"{waiting} VMs wait to be created already, as many as dmm.admission.queue allows; try again later" : null;
 }

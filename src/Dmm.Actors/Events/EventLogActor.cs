@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Threading.Channels;
 using Akka.Actor;
 using Dmm.Core;
+using Dmm.Core.Events;
 
 namespace Dmm.Actors.Events;
 

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Dmm.Core;
-using Dmm.Core.Vms;
+using Dmm.Core.Explaining;
+using Dmm.Core.Hosts;
 
 namespace Dmm.Actors.Explaining;
 

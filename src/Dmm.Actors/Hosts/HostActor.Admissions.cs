@@ -1,8 +1,8 @@
 using Akka.Actor;
 using Dmm.Actors.Admission;
-using Dmm.Actors.Vms;
+using Dmm.Core;
 using Dmm.Core.Admission;
-using Dmm.Core.Memory;
+using Dmm.Core.Hosts;
 using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Hosts;

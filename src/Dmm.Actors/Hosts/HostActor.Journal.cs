@@ -5,9 +5,10 @@ using Akka.Persistence;
 using Dmm.Actors.Admission;
 using Dmm.Actors.Journals;
 using Dmm.Actors.Prediction;
-using Dmm.Actors.Vms;
 using Dmm.Core;
 using Dmm.Core.Admission;
+using Dmm.Core.Hosts;
+using Dmm.Core.Journals;
 using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Hosts;

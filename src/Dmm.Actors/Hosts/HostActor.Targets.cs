@@ -1,7 +1,8 @@
 using System.Collections.Immutable;
 using Akka.Actor;
-using Dmm.Core.Memory;
-using Dmm.Core.Vms;
+using Dmm.Core;
+using Dmm.Core.Hosts;
+using Dmm.Core.Planning;
 
 namespace Dmm.Actors.Hosts;
 

@@ -1,9 +1,10 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Event;
+using Dmm.Core;
 using Dmm.Core.Hosts;
-using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Hosts;

@@ -1,7 +1,8 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using Dmm.Core.Hosts;
-using Dmm.Core.Hypervisors;
+using Dmm.Core.Ports;
+using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Hosts;
 

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using Dmm.Core.Hosts;
-using Dmm.Core.Hypervisors;
+using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Hosts;
 

@@ -1,9 +1,12 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Event;
-using Dmm.Actors.Events;
 using Dmm.Actors.Journals;
 using Dmm.Core;
+using Dmm.Core.Events;
+using Dmm.Core.Hosts;
+using Dmm.Core.Journals;
+using Dmm.Core.Ports;
 
 namespace Dmm.Actors.Hosts;
 

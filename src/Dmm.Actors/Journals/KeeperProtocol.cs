@@ -1,5 +1,6 @@
 using Akka.Actor;
-using Dmm.Actors.Hosts;
+using Dmm.Core.Hosts;
+using Dmm.Core.Journals;
 
 namespace Dmm.Actors.Journals;
 

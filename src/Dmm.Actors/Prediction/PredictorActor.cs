@@ -1,9 +1,8 @@
 using Akka.Actor;
 using Akka.Event;
-using Dmm.Actors.Events;
 using Dmm.Core;
 using Dmm.Core.Demand;
-using Dmm.Core.Vms;
+using Dmm.Core.Events;
 
 namespace Dmm.Actors.Prediction;
 

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
+using Dmm.Core;
 using Dmm.Core.Demand;
-using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Prediction;

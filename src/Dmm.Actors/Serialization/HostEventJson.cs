@@ -2,7 +2,8 @@ using System.Collections.Immutable;
 using System.Runtime.Serialization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Dmm.Actors.Hosts;
+using Dmm.Core.Hosts;
+using Dmm.Core.Journals;
 
 namespace Dmm.Actors.Serialization;
 

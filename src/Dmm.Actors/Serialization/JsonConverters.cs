@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Serialization;

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Event;
-using Dmm.Core.Hypervisors;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Vms;

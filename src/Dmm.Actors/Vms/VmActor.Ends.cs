@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Vms;
 

@@ -1,12 +1,12 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Event;
-using Dmm.Actors.Events;
 using Dmm.Actors.Prediction;
 using Dmm.Core;
-using Dmm.Core.Hypervisors;
+using Dmm.Core.Events;
+using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
-using Dmm.Core.Memory;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Vms;

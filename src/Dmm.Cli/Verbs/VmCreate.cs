@@ -2,8 +2,7 @@ using System.CommandLine;
 using Dmm.Cli.Daemon;
 using Dmm.Cli.Output;
 using Dmm.Contracts;
-using Dmm.Core.Memory;
-using Dmm.Core.Vms;
+using Dmm.Core;
 using Dmm.Settings;
 
 namespace Dmm.Cli.Verbs;

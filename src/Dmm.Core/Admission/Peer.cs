@@ -1,5 +1,4 @@
-using Dmm.Core.Arbitration;
-using Dmm.Core.Memory;
+using Dmm.Core.Planning;
 
 namespace Dmm.Core.Admission;
 

@@ -1,5 +1,3 @@
-using Dmm.Core.Memory;
-
 namespace Dmm.Core.Demand;
 
 /// <summary>How demand is told from samples. The reasons for the defaults are in config/reference.conf.</summary>

@@ -1,6 +1,3 @@
-using Dmm.Core.Memory;
-using Dmm.Core.Vms;
-
 namespace Dmm.Core.Demand;
 
 /// <summary>What a VM is expected to need.</summary>

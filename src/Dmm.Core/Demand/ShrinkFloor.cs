@@ -1,5 +1,3 @@
-using Dmm.Core.Memory;
-
 namespace Dmm.Core.Demand;
 
 /// <summary>

@@ -1,6 +1,5 @@
-using Dmm.Core.Arbitration;
 using Dmm.Core.Demand;
-using Dmm.Core.Memory;
+using Dmm.Core.Planning;
 using Dmm.Core.Vms;
 
 namespace Dmm.Core.Laws;

@@ -1,4 +1,4 @@
-using Dmm.Core.Arbitration;
+using Dmm.Core.Planning;
 
 namespace Dmm.Core.Laws;
 

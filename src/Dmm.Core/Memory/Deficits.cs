@@ -1,5 +1,3 @@
-using Dmm.Core.Vms;
-
 namespace Dmm.Core.Memory;
 
 /// <summary>Why the invariant does not hold, in words with figures: only the world can have broken it.</summary>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Dmm.Core.Vms;
 
 namespace Dmm.Core.Memory;
 

@@ -1,5 +1,3 @@
-using Dmm.Core.Memory;
-
 namespace Dmm.Core.Vms;
 
 /// <summary>Where a sample comes from; what it lacks follows from that.</summary>

@@ -1,6 +1,3 @@
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
-
 namespace Dmm.Core.Vms;
 
 /// <summary>

@@ -1,6 +1,4 @@
-using Dmm.Core.Hypervisors;
 using Dmm.Core.Lifecycle;
-using Dmm.Core.Memory;
 
 namespace Dmm.Core.Vms;
 

@@ -1,5 +1,3 @@
-using Dmm.Core.Memory;
-
 namespace Dmm.Core.Vms;
 
 /// <summary>What an operator promises and allows a VM: the bounds of its memory and its weight when memory is short.</summary>

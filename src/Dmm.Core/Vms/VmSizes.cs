@@ -1,5 +1,3 @@
-using Dmm.Core.Memory;
-
 namespace Dmm.Core.Vms;
 
 /// <summary>A VM's memory as its hypervisor reports it: what <i>is</i>, and what its devices were last told to become.</summary>

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Dmm.Core.Lifecycle;
-using Dmm.Core.Memory;
 
 namespace Dmm.Core.Vms;
 

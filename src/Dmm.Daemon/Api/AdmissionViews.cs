@@ -1,8 +1,7 @@
-using Dmm.Actors.Hosts;
 using Dmm.Contracts;
 using Dmm.Core;
 using Dmm.Core.Admission;
-using Dmm.Core.Memory;
+using Dmm.Core.Hosts;
 
 namespace Dmm.Daemon.Api;
 

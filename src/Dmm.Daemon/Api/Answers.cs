@@ -1,8 +1,8 @@
 using System.Text.Json;
 using Akka.Actor;
-using Dmm.Actors.Hosts;
 using Dmm.Contracts;
-using Dmm.Core.Hypervisors;
+using Dmm.Core.Hosts;
+using Dmm.Core.Ports;
 
 namespace Dmm.Daemon.Api;
 

@@ -4,11 +4,13 @@ using System.Threading.Channels;
 using Akka.Actor;
 using Dmm.Actors.Admission;
 using Dmm.Actors.Events;
-using Dmm.Actors.Hosts;
 using Dmm.Contracts;
 using Dmm.Core;
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
+using Dmm.Core.Admission;
+using Dmm.Core.Events;
+using Dmm.Core.Hosts;
+using Dmm.Core.Ports;
+using Dmm.Core.Vms;
 
 namespace Dmm.Daemon.Api;
 

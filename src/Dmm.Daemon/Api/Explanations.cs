@@ -1,11 +1,10 @@
 using System.Text.Json;
-using Dmm.Actors.Explaining;
-using Dmm.Actors.Hosts;
 using Dmm.Contracts;
 using Dmm.Core;
 using Dmm.Core.Demand;
-using Dmm.Core.Memory;
-using Dmm.Core.Vms;
+using Dmm.Core.Explaining;
+using Dmm.Core.Hosts;
+using Dmm.Core.Planning;
 using Dmm.Daemon.Journals;
 using Microsoft.Data.Sqlite;
 

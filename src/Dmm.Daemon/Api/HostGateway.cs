@@ -1,9 +1,11 @@
 using Akka.Actor;
 using Dmm.Actors.Events;
 using Dmm.Actors.Explaining;
-using Dmm.Actors.Hosts;
 using Dmm.Actors.Journals;
-using Dmm.Core.Vms;
+using Dmm.Core;
+using Dmm.Core.Explaining;
+using Dmm.Core.Hosts;
+using Dmm.Core.Journals;
 using Dmm.Daemon.Hosting;
 
 namespace Dmm.Daemon.Api;

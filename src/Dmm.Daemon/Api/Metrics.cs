@@ -1,5 +1,6 @@
-using Dmm.Actors.Hosts;
-using Dmm.Core.Memory;
+using Dmm.Core;
+using Dmm.Core.Hosts;
+using Dmm.Core.Planning;
 using Dmm.Core.Vms;
 using Prometheus;
 

@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
 using Dmm.Contracts;
-using Dmm.Core.Hypervisors;
+using Dmm.Core;
 using Dmm.Core.Lifecycle;
-using Dmm.Core.Memory;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 
 namespace Dmm.Daemon.Api;

@@ -1,12 +1,11 @@
-using Dmm.Actors.Events;
-using Dmm.Actors.Hosts;
-using Dmm.Actors.Vms;
 using Dmm.Contracts;
 using Dmm.Core;
 using Dmm.Core.Admission;
+using Dmm.Core.Events;
 using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
+using Dmm.Core.Planning;
 using Dmm.Core.Vms;
 
 namespace Dmm.Daemon.Api;

@@ -1,17 +1,16 @@
 using System.Globalization;
 using Akka.Configuration;
-using Dmm.Actors.Hosts;
 using Dmm.Actors.Serialization;
 using Dmm.Actors.Vms;
 using Dmm.Core.Hosts;
-using Dmm.Core.Hypervisors;
 using Dmm.Core.Laws;
+using Dmm.Core.Ports;
 using Dmm.Daemon.Journals;
 using Dmm.Hypervisors.Linux;
 using Dmm.Hypervisors.Qemu;
 using Dmm.Hypervisors.Simulation;
 using Dmm.Settings;
-using DmmHostSettings = Dmm.Actors.Hosts.HostSettings;
+using DmmHostSettings = Dmm.Core.Hosts.HostSettings;
 
 namespace Dmm.Daemon.Hosting;
 

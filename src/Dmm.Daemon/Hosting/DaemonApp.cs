@@ -4,7 +4,9 @@ using Dmm.Actors.Events;
 using Dmm.Actors.Explaining;
 using Dmm.Actors.Hosts;
 using Dmm.Core;
-using Dmm.Core.Hypervisors;
+using Dmm.Core.Events;
+using Dmm.Core.Hosts;
+using Dmm.Core.Ports;
 using Dmm.Daemon.Api;
 using Dmm.Daemon.Journals;
 using Dmm.Settings;
@@ -113,7 +115,7 @@ public static class DaemonApp
         var hypervisor = services.GetRequiredService<IHypervisor>();
         var ending = services.GetRequiredService<Ending>();
         var (host, vms, demand) = (ActorSettings.HostOf(settings), ActorSettings.VmsOf(settings), ActorSettings.DemandOf(settings));
-        var admission = new Actors.Admission.AdmissionSettings { Deadline = settings.Admission.Deadline, Queue = settings.Admission.Queue };
+        var admission = new Core.Admission.AdmissionSettings { Deadline = settings.Admission.Deadline, Queue = settings.Admission.Queue };
         var watch = ActorSettings.WatchOf(settings, hypervisor);
         registry.Register<HostKeeper>(system.ActorOf(
             HostKeeper.Props(

@@ -75,7 +75,7 @@ public sealed class StartException : Exception
         }
 
         var text = string.Join(' ', fault.Message.Split(default(char[]), StringSplitOptions.RemoveEmptyEntries));
-        return fault is IOException or UnauthorizedAccessException or Core.Hypervisors.HypervisorException
+        return fault is IOException or UnauthorizedAccessException or Core.Ports.HypervisorException
             ? text
             : $"{fault.GetType().Name}: {text}";
     }

@@ -1,5 +1,5 @@
-using Dmm.Actors.Hosts;
 using Dmm.Core;
+using Dmm.Core.Hosts;
 using Microsoft.Data.Sqlite;
 
 namespace Dmm.Daemon.Journals;

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Dmm.Core;
-using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
+using Dmm.Core.Ports;
 using Dmm.Daemon.Hosting;
 using Dmm.Settings;
 
@@ -49,5 +49,5 @@ public static class JournalCommand
         }
     }
 
-    private static Actors.Hosts.HostState Empty(DmmSettings settings) => new(new Ledger(settings.Host.Governed(), settings.Host.Reserve));
+    private static Core.Hosts.HostState Empty(DmmSettings settings) => new(new Ledger(settings.Host.Governed(), settings.Host.Reserve));
 }

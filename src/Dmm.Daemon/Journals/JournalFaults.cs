@@ -1,6 +1,6 @@
 using System.Runtime.Serialization;
 using Akka.Pattern;
-using Dmm.Actors.Journals;
+using Dmm.Core.Journals;
 using Microsoft.Data.Sqlite;
 
 namespace Dmm.Daemon.Journals;

@@ -1,5 +1,5 @@
-using Dmm.Actors.Hosts;
 using Dmm.Actors.Serialization;
+using Dmm.Core.Hosts;
 using Dmm.Files;
 using Microsoft.Data.Sqlite;
 

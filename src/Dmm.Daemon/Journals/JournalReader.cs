@@ -1,6 +1,6 @@
 using System.Runtime.Serialization;
-using Dmm.Actors.Hosts;
 using Dmm.Actors.Serialization;
+using Dmm.Core.Hosts;
 using Microsoft.Data.Sqlite;
 
 namespace Dmm.Daemon.Journals;

@@ -1,8 +1,7 @@
-using Dmm.Actors.Hosts;
 using Dmm.Core;
-using Dmm.Core.Hypervisors;
+using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
-using Dmm.Core.Memory;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Microsoft.Data.Sqlite;
 

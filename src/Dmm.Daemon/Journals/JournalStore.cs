@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
-using Dmm.Actors.Hosts;
-using Dmm.Actors.Journals;
+using Dmm.Core.Hosts;
+using Dmm.Core.Journals;
+using Dmm.Core.Ports;
 using Dmm.Daemon.Hosting;
 using Dmm.Files;
 using Microsoft.Data.Sqlite;

@@ -1,6 +1,6 @@
-using Dmm.Actors.Hosts;
 using Dmm.Actors.Serialization;
-using Dmm.Core.Vms;
+using Dmm.Core;
+using Dmm.Core.Hosts;
 
 namespace Dmm.Daemon.Journals;
 

@@ -1,8 +1,7 @@
 using System.Globalization;
 using System.Net.Sockets;
 using Dmm.Core;
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Wire;
 

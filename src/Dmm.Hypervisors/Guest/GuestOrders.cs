@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using Dmm.Core.Memory;
+using Dmm.Core;
 
 namespace Dmm.Hypervisors.Guest;
 

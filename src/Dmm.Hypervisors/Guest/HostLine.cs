@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using Dmm.Core.Memory;
+using Dmm.Core;
 
 namespace Dmm.Hypervisors.Guest;
 

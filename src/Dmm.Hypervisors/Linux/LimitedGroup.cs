@@ -1,5 +1,5 @@
 using System.Globalization;
-using Dmm.Core.Memory;
+using Dmm.Core;
 
 namespace Dmm.Hypervisors.Linux;
 

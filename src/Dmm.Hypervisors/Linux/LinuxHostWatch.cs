@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using Dmm.Core;
 using Dmm.Core.Hosts;
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 
 namespace Dmm.Hypervisors.Linux;

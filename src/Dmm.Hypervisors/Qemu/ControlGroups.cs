@@ -1,5 +1,5 @@
 using System.Globalization;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Hypervisors.Linux;
 
 namespace Dmm.Hypervisors.Qemu;

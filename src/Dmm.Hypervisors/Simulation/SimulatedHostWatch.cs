@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
+using Dmm.Core;
 using Dmm.Core.Hosts;
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 
 namespace Dmm.Hypervisors.Simulation;

@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Text.Json;
-using Dmm.Core.Hypervisors;
+using Dmm.Core;
 using Dmm.Core.Lifecycle;
-using Dmm.Core.Memory;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Dmm.Files;
 

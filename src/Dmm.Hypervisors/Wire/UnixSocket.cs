@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
-using Dmm.Core.Hypervisors;
+using Dmm.Core.Ports;
 using Dmm.Files;
 
 namespace Dmm.Hypervisors.Wire;

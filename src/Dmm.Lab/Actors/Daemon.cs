@@ -1,12 +1,12 @@
 using Akka.Actor;
-using Dmm.Actors.Admission;
-using Dmm.Actors.Events;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Journals;
 using Dmm.Actors.Vms;
+using Dmm.Core;
+using Dmm.Core.Admission;
 using Dmm.Core.Demand;
-using Dmm.Core.Memory;
-using Dmm.Core.Vms;
+using Dmm.Core.Events;
+using Dmm.Core.Hosts;
 
 namespace Dmm.Lab.Actors;
 

@@ -1,5 +1,5 @@
+using Dmm.Core;
 using Dmm.Core.Lifecycle;
-using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
 
@@ -275,7 +275,7 @@ internal sealed class Hazards
         _host.World.Log($"world: the connections to {vm.Id} break");
         vm.Unreachable = Befalls("unreachable", 0.3);
         _host.World.Clock.After(_dice.Seconds(1, 60), () => vm.Unreachable = false);
-        vm.Tell(new Dmm.Core.Hypervisors.VmObservation.ConnectionLost("simulated: it broke"));
+        vm.Tell(new Dmm.Core.Ports.VmObservation.ConnectionLost("simulated: it broke"));
         vm.Break();
     }
 }

@@ -1,7 +1,7 @@
 using Akka.Actor;
 using Akka.Persistence;
-using Dmm.Actors.Hosts;
 using Dmm.Actors.Serialization;
+using Dmm.Core.Hosts;
 
 namespace Dmm.Lab.Actors;
 

@@ -1,6 +1,6 @@
-using Dmm.Core.Hypervisors;
+using Dmm.Core;
 using Dmm.Core.Lifecycle;
-using Dmm.Core.Memory;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
 

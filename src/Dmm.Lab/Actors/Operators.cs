@@ -1,7 +1,7 @@
 using Dmm.Actors.Admission;
-using Dmm.Actors.Hosts;
+using Dmm.Core;
+using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
-using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
 namespace Dmm.Lab.Actors;

@@ -1,6 +1,6 @@
-using Dmm.Actors.Hosts;
+using Dmm.Core;
 using Dmm.Core.Admission;
-using Dmm.Core.Memory;
+using Dmm.Core.Hosts;
 using Dmm.Core.Vms;
 
 namespace Dmm.Lab.Actors;

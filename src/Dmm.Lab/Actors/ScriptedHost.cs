@@ -1,4 +1,4 @@
-using Dmm.Actors.Hosts;
+using Dmm.Core.Hosts;
 
 namespace Dmm.Lab.Actors;
 

@@ -1,6 +1,6 @@
-using Dmm.Actors.Hosts;
 using Dmm.Core;
 using Dmm.Core.Admission;
+using Dmm.Core.Hosts;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;

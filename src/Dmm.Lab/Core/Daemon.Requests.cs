@@ -1,6 +1,5 @@
-using Dmm.Actors.Hosts;
 using Dmm.Core;
-using Dmm.Core.Hypervisors;
+using Dmm.Core.Hosts;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 

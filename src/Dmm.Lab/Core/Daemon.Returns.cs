@@ -1,7 +1,6 @@
-using Dmm.Actors.Hosts;
 using Dmm.Core;
+using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
-using Dmm.Core.Vms;
 
 namespace Dmm.Lab.Core;
 

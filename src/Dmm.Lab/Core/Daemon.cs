@@ -1,12 +1,12 @@
 using System.Collections.Immutable;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Prediction;
-using Dmm.Actors.Vms;
 using Dmm.Core;
 using Dmm.Core.Admission;
-using Dmm.Core.Arbitration;
 using Dmm.Core.Demand;
+using Dmm.Core.Hosts;
 using Dmm.Core.Memory;
+using Dmm.Core.Planning;
 using Dmm.Core.Vms;
 
 namespace Dmm.Lab.Core;

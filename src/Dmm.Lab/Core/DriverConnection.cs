@@ -1,4 +1,4 @@
-using Dmm.Core.Hypervisors;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 
 namespace Dmm.Lab.Core;

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
-using Dmm.Actors.Hosts;
 using Dmm.Core;
+using Dmm.Core.Hosts;
 using Dmm.Core.Memory;
 
 namespace Dmm.Lab.Core;

@@ -1,7 +1,8 @@
 using Dmm.Actors.Vms;
-using Dmm.Core.Hypervisors;
+using Dmm.Core;
+using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
-using Dmm.Core.Memory;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 
 namespace Dmm.Lab.Core;

@@ -1,8 +1,7 @@
-using Dmm.Actors.Hosts;
 using Dmm.Core;
-using Dmm.Core.Hypervisors;
+using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
-using Dmm.Core.Memory;
+using Dmm.Core.Planning;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Hypervisors.Simulation;
 using Dmm.Lab.Replay;
 

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Dmm.Core.Memory;
+using Dmm.Core;
 
 namespace Dmm.Lab.Replay;
 

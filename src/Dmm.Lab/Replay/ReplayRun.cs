@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
+using Dmm.Core;
 using Dmm.Core.Laws;
-using Dmm.Core.Memory;
 
 namespace Dmm.Lab.Replay;
 

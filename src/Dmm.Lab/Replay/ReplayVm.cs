@@ -1,4 +1,4 @@
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Lab.Traces;
 
 namespace Dmm.Lab.Replay;

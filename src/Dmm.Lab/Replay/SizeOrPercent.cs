@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using Dmm.Core.Memory;
+using Dmm.Core;
 
 namespace Dmm.Lab.Replay;
 

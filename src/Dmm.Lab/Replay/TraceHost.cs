@@ -1,5 +1,5 @@
+using Dmm.Core;
 using Dmm.Core.Laws;
-using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Lab.Traces;
 

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Lab.Traces;
 
 namespace Dmm.Lab.Replay;

@@ -1,5 +1,5 @@
 using Akka.Configuration;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Core.Vms;
 using Dmm.Files;
 using Dmm.Lab.Replay;

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.IO.Compression;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Files;
 
 namespace Dmm.Lab.Traces;

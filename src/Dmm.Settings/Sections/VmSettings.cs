@@ -1,4 +1,4 @@
-using Dmm.Core.Memory;
+using Dmm.Core;
 
 namespace Dmm.Settings;
 

@@ -1,10 +1,10 @@
 using Akka.Actor;
 using Dmm.Actors.Events;
 using Dmm.Actors.Explaining;
-using Dmm.Actors.Hosts;
-using Dmm.Core.Arbitration;
-using Dmm.Core.Memory;
-using Dmm.Core.Vms;
+using Dmm.Core;
+using Dmm.Core.Explaining;
+using Dmm.Core.Hosts;
+using Dmm.Core.Planning;
 using Dmm.Hypervisors.Simulation;
 using Xunit.Abstractions;
 

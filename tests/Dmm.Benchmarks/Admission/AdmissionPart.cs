@@ -3,7 +3,7 @@ using System.Diagnostics;
 using Dmm.Benchmarks.Figures;
 using Dmm.Benchmarks.Houses;
 using Dmm.Contracts;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Testbed;
 
 namespace Dmm.Benchmarks.Admission;

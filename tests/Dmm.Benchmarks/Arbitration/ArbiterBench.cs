@@ -1,6 +1,6 @@
 using BenchmarkDotNet.Attributes;
-using Dmm.Core.Arbitration;
-using Dmm.Core.Memory;
+using Dmm.Core;
+using Dmm.Core.Planning;
 
 namespace Dmm.Benchmarks.Arbitration;
 

@@ -1,13 +1,11 @@
 using System.Collections.Immutable;
 using BenchmarkDotNet.Attributes;
-using Dmm.Actors.Explaining;
-using Dmm.Actors.Hosts;
-using Dmm.Actors.Vms;
 using Dmm.Core;
-using Dmm.Core.Arbitration;
 using Dmm.Core.Demand;
-using Dmm.Core.Hypervisors;
+using Dmm.Core.Explaining;
+using Dmm.Core.Hosts;
 using Dmm.Core.Memory;
+using Dmm.Core.Planning;
 using Dmm.Core.Vms;
 
 namespace Dmm.Benchmarks.Arbitration;

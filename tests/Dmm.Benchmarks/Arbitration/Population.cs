@@ -1,6 +1,5 @@
-using Dmm.Core.Arbitration;
-using Dmm.Core.Memory;
-using Dmm.Core.Vms;
+using Dmm.Core;
+using Dmm.Core.Planning;
 
 namespace Dmm.Benchmarks.Arbitration;
 

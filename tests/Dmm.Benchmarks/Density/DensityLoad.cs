@@ -1,5 +1,5 @@
 using Dmm.Benchmarks.Houses;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Lab.Traces;
 
 namespace Dmm.Benchmarks.Density;

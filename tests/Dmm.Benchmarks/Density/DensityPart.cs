@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Dmm.Benchmarks.Figures;
 using Dmm.Benchmarks.Houses;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Lab.Density;
 
 namespace Dmm.Benchmarks.Density;

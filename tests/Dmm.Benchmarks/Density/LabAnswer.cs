@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Lab.Density;
 using Dmm.Lab.Traces;
 using Dmm.Testbed;

@@ -1,4 +1,4 @@
-using Dmm.Core.Hypervisors;
+using Dmm.Core.Ports;
 using Dmm.Testbed;
 
 namespace Dmm.Benchmarks.Figures;

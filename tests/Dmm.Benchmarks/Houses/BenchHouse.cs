@@ -1,5 +1,5 @@
 using Dmm.Contracts;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Testbed;
 
 namespace Dmm.Benchmarks.Houses;

@@ -1,7 +1,7 @@
 using Dmm.Benchmarks.Figures;
 using Dmm.Benchmarks.Houses;
 using Dmm.Benchmarks.Mechanisms;
-using Dmm.Core.Memory;
+using Dmm.Core;
 
 namespace Dmm.Benchmarks.Live;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
+using Dmm.Core;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Qemu;
 using Dmm.Testbed;

@@ -1,6 +1,6 @@
 using Dmm.Benchmarks.Figures;
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
+using Dmm.Core;
+using Dmm.Core.Ports;
 
 namespace Dmm.Benchmarks.Mechanisms;
 

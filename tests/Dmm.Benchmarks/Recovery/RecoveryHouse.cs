@@ -3,12 +3,12 @@ using System.Globalization;
 using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text.Json;
-using Dmm.Actors.Hosts;
 using Dmm.Actors.Serialization;
 using Dmm.Contracts;
 using Dmm.Core;
-using Dmm.Core.Arbitration;
+using Dmm.Core.Hosts;
 using Dmm.Core.Memory;
+using Dmm.Core.Planning;
 using Dmm.Core.Vms;
 using Dmm.Daemon.Journals;
 

@@ -1,6 +1,4 @@
 using Dmm.Core.Admission;
-using Dmm.Core.Memory;
-using Dmm.Core.Vms;
 using static Dmm.Core.Tests.Admission.Requests;
 
 namespace Dmm.Core.Tests.Admission;

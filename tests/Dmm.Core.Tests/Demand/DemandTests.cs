@@ -1,5 +1,4 @@
 using Dmm.Core.Demand;
-using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Demand;

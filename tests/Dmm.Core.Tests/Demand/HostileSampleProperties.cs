@@ -1,7 +1,6 @@
 using CsCheck;
-using Dmm.Core.Arbitration;
 using Dmm.Core.Demand;
-using Dmm.Core.Memory;
+using Dmm.Core.Planning;
 using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Demand;

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using CsCheck;
 using Dmm.Core.Hosts;
-using Dmm.Core.Hypervisors;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using CsCheck;
-using Dmm.Core.Arbitration;
 using Dmm.Core.Memory;
+using Dmm.Core.Planning;
 using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Memory;

@@ -1,6 +1,5 @@
 using CsCheck;
 using Dmm.Core.Memory;
-using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Memory;
 

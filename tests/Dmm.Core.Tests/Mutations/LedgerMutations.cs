@@ -21,7 +21,7 @@ namespace Dmm.Core.Tests.Mutations;
 public sealed class LedgerMutations
 {
     private const string Ledger = "Memory/Ledger.cs";
-    private const string Granting = "Memory/Granting.cs";
+    private const string Granting = "Planning/Granting.cs";
     private const long Histories = 250;
 
     /// <summary>A mutant that is found ends with the first history that finds it.</summary>

@@ -21,7 +21,7 @@ internal sealed class Mutant : AssemblyLoadContext
         global using System.Net.Http;
         global using System.Threading;
         global using System.Threading.Tasks;
-        namespace Dmm.Core.Vms
+        namespace Dmm.Core
         {
             public readonly partial record struct VmId
             {

@@ -1,4 +1,3 @@
-using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Vms;

@@ -1,5 +1,3 @@
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Vms;

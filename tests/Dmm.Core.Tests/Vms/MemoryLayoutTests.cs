@@ -1,6 +1,4 @@
 using CsCheck;
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Vms;

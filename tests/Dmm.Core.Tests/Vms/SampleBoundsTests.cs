@@ -1,5 +1,4 @@
 using CsCheck;
-using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Vms;

@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using System.Net.Sockets;
 using System.Text;
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
+using Dmm.Core;
+using Dmm.Core.Ports;
 using Dmm.Hypervisors.Guest;
 using Dmm.Hypervisors.Tests.Qemu;
 using Microsoft.Extensions.Time.Testing;

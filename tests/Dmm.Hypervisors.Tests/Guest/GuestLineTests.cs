@@ -1,7 +1,6 @@
 using System.Text;
 using CsCheck;
 using Dmm.Core;
-using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Guest;
 

@@ -1,5 +1,5 @@
 using System.Text;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Guest;
 using Microsoft.Extensions.Time.Testing;

@@ -1,5 +1,4 @@
 using Dmm.Core;
-using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Guest;
 using Dmm.Hypervisors.Tests.Qemu;

@@ -1,6 +1,6 @@
+using Dmm.Core;
 using Dmm.Core.Hosts;
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Linux;
 

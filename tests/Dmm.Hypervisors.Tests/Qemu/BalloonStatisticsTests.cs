@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Dmm.Core;
-using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Qemu.Connection;
 

@@ -1,4 +1,4 @@
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Hypervisors.Qemu;
 using Dmm.Hypervisors.Qemu.Devices;
 

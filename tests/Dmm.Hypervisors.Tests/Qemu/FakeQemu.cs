@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Core.Vms;
 
 namespace Dmm.Hypervisors.Tests.Qemu;

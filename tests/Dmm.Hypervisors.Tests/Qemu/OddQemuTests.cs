@@ -1,7 +1,7 @@
 using System.Text.Json;
 using CsCheck;
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
+using Dmm.Core;
+using Dmm.Core.Ports;
 using Dmm.Hypervisors.Qemu;
 using Dmm.Hypervisors.Qemu.Connection;
 using Microsoft.Extensions.Time.Testing;

@@ -1,5 +1,5 @@
-using Dmm.Core.Hypervisors;
 using Dmm.Core.Lifecycle;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 
 namespace Dmm.Hypervisors.Tests.Qemu;

@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using Dmm.Core.Hypervisors;
+using Dmm.Core;
 using Dmm.Core.Lifecycle;
-using Dmm.Core.Memory;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Qemu;
 using Dmm.Hypervisors.Qemu.Launch;

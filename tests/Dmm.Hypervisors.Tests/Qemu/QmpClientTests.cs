@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Dmm.Core.Hypervisors;
+using Dmm.Core.Ports;
 using Dmm.Hypervisors.Qemu.Qmp;
 using Dmm.Hypervisors.Wire;
 using Microsoft.Extensions.Time.Testing;

@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Qemu;
 using Dmm.Hypervisors.Qemu.Launch;

@@ -1,4 +1,4 @@
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
 using Dmm.Hypervisors.Tests.Qemu;

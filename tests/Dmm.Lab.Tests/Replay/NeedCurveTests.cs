@@ -1,4 +1,4 @@
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Lab.Traces;
 using static Dmm.Lab.Tests.Replay.Shared;
 

@@ -1,5 +1,5 @@
+using Dmm.Core;
 using Dmm.Core.Laws;
-using Dmm.Core.Memory;
 using Dmm.Lab.Replay;
 using static Dmm.Lab.Tests.Replay.Shared;
 

@@ -1,4 +1,4 @@
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Lab.Replay;
 using Dmm.Lab.Scenarios;
 using Dmm.Lab.Traces;

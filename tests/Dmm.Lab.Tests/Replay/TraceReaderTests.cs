@@ -1,5 +1,5 @@
 using System.IO.Compression;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Lab.Traces;
 
 namespace Dmm.Lab.Tests.Replay;

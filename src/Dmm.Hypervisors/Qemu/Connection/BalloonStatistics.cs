@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Dmm.Core;
-using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Qemu.Qmp;
 

@@ -1,5 +1,6 @@
-using Dmm.Core.Hypervisors;
 using Dmm.Core.Lifecycle;
+using Dmm.Core.Ports;
+using Dmm.Core.Vms;
 using Dmm.Hypervisors.Qemu.Launch;
 using Dmm.Hypervisors.Qemu.Qmp;
 using Dmm.Hypervisors.Wire;

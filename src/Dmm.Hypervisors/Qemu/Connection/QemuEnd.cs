@@ -1,5 +1,6 @@
 using System.Globalization;
-using Dmm.Core.Hypervisors;
+using Dmm.Core.Ports;
+using Dmm.Core.Vms;
 using Dmm.Hypervisors.Qemu.Launch;
 using Dmm.Hypervisors.Qemu.Qmp;
 using Dmm.Hypervisors.Wire;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Hypervisors.Linux;
 using Dmm.Hypervisors.Qemu.Devices;
 using Dmm.Hypervisors.Qemu.Qmp;

@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using Dmm.Core.Memory;
+using Dmm.Core;
 
 namespace Dmm.Hypervisors.Qemu.Devices;
 

@@ -1,5 +1,5 @@
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
+using Dmm.Core;
+using Dmm.Core.Vms;
 using Dmm.Hypervisors.Qemu.Launch;
 
 namespace Dmm.Hypervisors.Qemu.Devices;

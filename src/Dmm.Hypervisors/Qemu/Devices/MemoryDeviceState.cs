@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Hypervisors.Qemu.Qmp;
 
 namespace Dmm.Hypervisors.Qemu.Devices;

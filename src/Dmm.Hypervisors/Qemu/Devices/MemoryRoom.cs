@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Hypervisors.Qemu.Qmp;
 
 namespace Dmm.Hypervisors.Qemu.Devices;

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Dmm.Core.Memory;
+using Dmm.Core;
 
 namespace Dmm.Hypervisors.Qemu.Devices;
 

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Hypervisors.Qemu.Qmp;
 
 namespace Dmm.Hypervisors.Qemu.Devices;

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Core.Vms;
 
 namespace Dmm.Hypervisors.Qemu.Launch;

@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using Dmm.Core.Memory;
+using Dmm.Core;
 using Dmm.Core.Vms;
 using Dmm.Files;
 using Dmm.Hypervisors.Qemu.Devices;

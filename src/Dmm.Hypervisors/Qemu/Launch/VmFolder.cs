@@ -1,4 +1,4 @@
-using Dmm.Core.Hypervisors;
+using Dmm.Core;
 using Dmm.Core.Vms;
 using Dmm.Files;
 

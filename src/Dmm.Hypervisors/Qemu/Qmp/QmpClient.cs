@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
-using Dmm.Core.Hypervisors;
+using Dmm.Core.Ports;
 using Dmm.Hypervisors.Wire;
 
 namespace Dmm.Hypervisors.Qemu.Qmp;

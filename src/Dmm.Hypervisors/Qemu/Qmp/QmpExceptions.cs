@@ -1,4 +1,4 @@
-using Dmm.Core.Hypervisors;
+using Dmm.Core.Ports;
 
 namespace Dmm.Hypervisors.Qemu.Qmp;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
-using Dmm.Core.Hypervisors;
-using Dmm.Core.Memory;
+using Dmm.Core;
+using Dmm.Core.Ports;
 using Dmm.Hypervisors.Wire;
 
 namespace Dmm.Hypervisors.Qemu.Qmp;

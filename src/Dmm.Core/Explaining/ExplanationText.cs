@@ -1,0 +1,180 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Dmm.Core.Demand;
+using Dmm.Core.Planning;
+using Dmm.Core.Vms;
+
+namespace Dmm.Core.Explaining;
+
+/// <summary>A line for people: what it is about, and what there is to say.</summary>
+public readonly record struct ExplanationLine(string Topic, string Text);
+
+/// <summary>An explanation in a few lines for an operator. Ages, not times of day: who reads them may be in another zone than the host.</summary>
+public static class ExplanationText
+{
+    private const string Problem = "problem";
+    private const string HeldBack = "held back";
+    private const string Note = "note";
+
+    /// <summary>In bytes a second.</summary>
+    private const double LeastTrend = 1 << 20;
+
+    /// <summary>Less than two blocks of a device are left out: they tell people nothing.</summary>
+    private static readonly MemorySize LeastMove = MemorySize.FromMiB(4);
+
+    public static ImmutableArray<ExplanationLine> Of(Explanation explanation)
+    {
+        if (explanation.Decision is not { } decision)
+            return [];
+        var holds = decision.Holds.Select(hold => new ExplanationLine(TopicOf(hold.Kind), HoldOf(hold, explanation.At.Now))).ToLookup(line => line.Topic);
+        var lines = ImmutableArray.CreateBuilder<ExplanationLine>();
+        lines.Add(new("memory", Memory(decision)));
+        lines.AddRange(holds[Problem]);
+        lines.Add(new("guest", Guest(decision, explanation.At.Now)));
+        if (decision.Forecast is { } forecast)
+        {
+            lines.Add(new("wants", Wants(forecast)));
+            lines.Add(new("can spare", Spares(decision.Actual, forecast)));
+        }
+
+        lines.Add(new("rule", RuleOf(decision)));
+        lines.AddRange(holds[HeldBack]);
+        if (explanation.Got is { } got && got.Total >= LeastMove)
+            lines.Add(new("got", MovesOf(got, explanation, " from ")));
+        if (explanation.Gave is { } gave && gave.Total >= LeastMove)
+            lines.Add(new("gave", MovesOf(gave, explanation, " to ")));
+        lines.Add(new("policy", $"min {decision.Policy.Min}, max {decision.Policy.Max}, shares {decision.Policy.Shares}"));
+        lines.AddRange(holds[Note]);
+        return lines.ToImmutable();
+    }
+
+    /// <summary>What the journal still tells of a time that is not remembered any more.</summary>
+    public static ImmutableArray<ExplanationLine> Of(DateTimeOffset decidedAt, PromiseChange change, ImmutableArray<Payment> payments, Explanation e)
+    {
+        var lines = ImmutableArray.CreateBuilder<ExplanationLine>();
+        lines.Add(new("memory", $"promised {change.Granted}{(change.Target == change.Granted ? "" : $", told to become {change.Target}")}, {Age(e.At.Wall - decidedAt)} before"));
+        lines.Add(new("rule", RuleOf(new() { At = new(e.At.MomentOf(decidedAt), decidedAt), Policy = new(change.Target, change.Target), Promise = new(change.Granted, change.Target), Planned = change.Target, Ruling = change.Ruling, Urgent = change.Urgent })));
+        Add("got", payments.Where(p => p.To == e.Vm).Select(p => $"{p.Size} from {p.From?.Name ?? "free memory"}"));
+        Add("gave", payments.Where(p => p.From == e.Vm).Select(p => $"{p.Size} to {p.To?.Name ?? "free memory"}"));
+        lines.Add(new("note", "from the journal: what its guest had said, what was foreseen and what was held back is not known any more"));
+        return lines.ToImmutable();
+
+        void Add(string topic, IEnumerable<string> parts)
+        {
+            var text = string.Join(", ", parts);
+            if (text.Length > 0)
+                lines.Add(new(topic, text));
+        }
+    }
+
+    private static string Memory(Decision d)
+    {
+        var wants = d.OperatorTarget is null && d.Forecast is { } forecast && forecast.Demand > d.Actual ? $" of the {forecast.Demand} that it wants" : "";
+        var told = d.Promise.Target == d.Promise.Granted
+            ? d.Actual == d.Promise.Granted ? "as promised" : $"promised {d.Promise.Granted}"
+            : $"promised {d.Promise.Granted}, told to become {d.Promise.Target}";
+        return $"{d.Actual}{wants}; {told}; {d.Phase?.ToString().ToLowerInvariant() ?? "not heard of yet"}";
+    }
+
+    private static string Guest(Decision d, Moment asked)
+    {
+        if (d.Guest is not { } said)
+            return "has said nothing of itself: neither its agent nor its balloon speaks";
+        var swapped = said.Swapped.IsZero ? "" : $", {said.Swapped} swapped out";
+        var stall = d.Forecast is { Harm: >= 0.0005 } f ? string.Create(CultureInfo.InvariantCulture, $", stalled for memory {f.Harm * 100:0.#} % of the time") : "";
+        return $"{said.Available} available of {said.Total}{swapped}{stall}, as its {(said.Source == SampleSource.Agent ? "agent" : "balloon")} said {Age(asked - said.At)} before";
+    }
+
+    private static string Wants(Forecast f)
+    {
+        var ahead = f.Need.MinusOrZero(f.WorkingSet);
+        var trend = Math.Abs(f.BytesPerSecond) < LeastTrend ? "steady"
+            : $"{(f.BytesPerSecond > 0 ? "growing" : "shrinking")} {MemorySize.FromBytes(Math.Abs(f.BytesPerSecond))} a second";
+        return $"{f.Demand}: working set {f.WorkingSet} ({trend}){(ahead.IsZero ? "" : $" + {ahead} to come")} + headroom {f.Headroom}"
+            + $"{(f.HeadroomBound.Length == 0 ? "" : $" ({f.HeadroomBound})")}{(f.Urgent ? "; it is about to stall" : "")}";
+    }
+
+    private static string Spares(MemorySize actual, Forecast f) => actual > f.ShrinkTo
+        ? $"{actual - f.ShrinkTo}, down to {f.ShrinkTo} ({f.Bound})"
+        : f.ShrinkTo > f.Demand ? $"nothing: it is not expected to do well with less than {f.ShrinkTo} ({f.Bound})" : "nothing";
+
+    /// <summary>The rule that bound.</summary>
+    private static string RuleOf(Decision d) => d.OperatorTarget is { } own
+        ? $"operator: {own} was set by hand"
+        : d.Ruling switch
+        {
+            Ruling.Keep when d.Holds.Any(h => h.Kind is HoldKind.DeadBand) => $"keep: it is near enough to what it needs, and stays at {d.Planned}",
+            Ruling.Keep => "keep: it has what it needs; what it does not need stays with it until others do",
+            Ruling.Immovable => "immovable: nothing is asked of it, and nobody counts on its memory",
+            Ruling.Demand when d.Urgent => $"demand, urgent: {d.Planned} at once",
+            Ruling.Demand => $"demand: it may have {d.Planned}",
+            Ruling.GivesSlack => $"gives slack: down to {d.Planned}, which it is not expected to miss, since others need memory",
+            Ruling.GivesPast => $"gives what it used lately and does not use now: down to {d.Planned}, since others need memory",
+            Ruling.FairShare => $"fair share: there is not enough for all; {d.Planned} is its part by shares, working sets first, or what its guest can't give",
+            Ruling.Limited => $"limited: {d.Planned} is all that its control group allows",
+            Ruling.Policy => $"policy: {d.Planned} by the law that dmm.policy names",
+            _ => d.Ruling.ToString(),
+        };
+
+    private static string TopicOf(HoldKind kind) => kind switch
+    {
+        HoldKind.Stuck or HoldKind.Uncooperative or HoldKind.Lost or HoldKind.Deficit => Problem,
+        HoldKind.Operator or HoldKind.Policy => Note,
+        _ => HeldBack,
+    };
+
+    public static string HoldOf(Hold h, Moment asked) => h.Kind switch
+    {
+        HoldKind.Operator => "DMM decides again after 'dmm vm resize NAME auto'",
+        HoldKind.Policy => $"dmm.policy = {h.Word}: not DMM's own law",
+        HoldKind.Unheard => "it has not reported yet: it keeps what the journal promised it",
+        HoldKind.Booting => "it boots: nothing is asked of it until its guest speaks",
+        HoldKind.Stopping => "it is being stopped: nothing is asked of it any more",
+        HoldKind.Stuck => $"stuck{Because(h)}; it is asked again and again",
+        HoldKind.Uncooperative => $"uncooperative{Because(h)}; its claim stays whole and nobody waits for it until it moves",
+        HoldKind.Paused => $"its guest does not run{Because(h)}; nothing is asked of it, and it keeps what it holds",
+        HoldKind.Lost => $"its hypervisor can't be reached{Because(h)}; it keeps what it holds",
+        HoldKind.Unforeseen => "nobody says what its guest needs: it stays as it is",
+        HoldKind.Deficit => $"the host lacks {h.Size} for what is claimed already: nothing is granted until it fits ('dmm host show')",
+        HoldKind.Peers => $"{h.Size} comes from {FromWhom(h)}",
+        HoldKind.Gathering => $"free memory is gathered for {h.Word}, a VM to come",
+        HoldKind.Turn => $"it is to become {h.Size} and has waited {Age(asked - (h.Since ?? asked))} for its turn: enough other VMs move (dmm.plan.balloon-operations, hotplug-operations)",
+        HoldKind.Shortage => $"{h.Size} less than it wants: others lack memory, too",
+        HoldKind.Cushion => $"{h.Size}: it would eat the host's cushion, which is for guests about to stall",
+        HoldKind.Max => $"what is beyond its max {h.Size}: 'dmm vm set NAME --max' raises it",
+        HoldKind.Reach => $"what is beyond {h.Size}: its devices or its guest reach no further{(h.Word is { } word ? $" ({word})" : "")}",
+        HoldKind.ControlGroup => $"what is beyond {h.Size}: its control group's limit would have it killed (memory.max)",
+        HoldKind.Min => $"nothing is taken below its min {h.Size}",
+        HoldKind.DeadBand => $"{h.Size}: too little to be worth a resize (dmm.plan.step, dead-band)",
+        HoldKind.Slowly => $"it gives {h.Size} slowly while nobody is in need (dmm.plan.shrink-rate)",
+        HoldKind.Unconfirmed => $"{h.Size} that it was told to give is not back yet: its claim stays whole until then",
+        _ => throw new ArgumentOutOfRangeException(nameof(h), h.Kind, "has no words"),
+    };
+
+    private static string Because(Hold hold) => hold.Word is { } why ? $": {why}" : "";
+
+    private static string FromWhom(Hold h)
+    {
+        var given = h.From.Aggregate(MemorySize.Zero, static (sum, g) => sum + g.Size);
+        var from = h.From.Select(g => $"{g.Vm} ({g.Size})");
+        return string.Join(", ", h.Size > given ? from.Append($"nobody yet ({h.Size - given})") : from);
+    }
+
+    private static string MovesOf(Moves moves, Explanation e, string to) =>
+        $"{moves.Total}{to}{string.Join(", ", moves.Shares.Select(s => moves.Shares.Length == 1 ? NameOf(s) : $"{NameOf(s)} ({s.Size})"))} "
+        + $"in the last {Age(e.While)}, the last of it {Age(e.At.Now - moves.Last.Now)} before";
+
+    private static string NameOf(Share share) => share.Peer?.Name ?? "free memory";
+
+    /// <summary>In the largest units that tell enough.</summary>
+    public static string Age(TimeSpan age) => Text(age < TimeSpan.Zero ? TimeSpan.Zero : age).ToString(CultureInfo.InvariantCulture);
+
+    private static FormattableString Text(TimeSpan age) => age switch
+    {
+        { TotalSeconds: < 10 } => $"{age.TotalSeconds:0.0} s",
+        { TotalSeconds: < 120 } => $"{age.TotalSeconds:0} s",
+        { TotalMinutes: < 120 } => $"{age.TotalMinutes:0} min",
+        { TotalHours: < 48 } => $"{age.TotalHours:0} h",
+        _ => $"{age.TotalDays:0} d",
+    };
+}

@@ -1,0 +1,278 @@
+using System.Collections.Immutable;
+using Dmm.Core.Admission;
+using Dmm.Core.Lifecycle;
+using Dmm.Core.Memory;
+using Dmm.Core.Planning;
+using Dmm.Core.Vms;
+
+namespace Dmm.Core.Hosts;
+
+/// <summary>A VM as the journal knows it.</summary>
+/// <param name="Spec">What it was launched from; null for an adopted VM.</param>
+/// <param name="Overhead">As it was expected; the ledger's claim holds what was measured since, where that is more.</param>
+public sealed record VmRecord(
+    VmPolicy Policy, VmHandle Handle, Promise Promise, MemorySize Overhead, VmSpec? Spec, MemorySize? OperatorTarget, StopOrder? Stop)
+{
+    /// <summary>What it asked to boot with, while it has less because it started early: it grows to that.</summary>
+    public MemorySize? Owed { get; init; }
+
+    /// <summary>When its guest was first heard of in this life; null before.</summary>
+    public Moment? BootedAt { get; init; }
+
+    /// <summary>It was heard of in an earlier life.</summary>
+    public bool BootedBefore { get; init; }
+
+    public bool EverBooted => BootedBefore || BootedAt is not null;
+
+    /// <summary>Its guest was handed over, or is being: it may run elsewhere.</summary>
+    public bool MigratedAway { get; init; }
+
+    /// <summary>It was stopped by an operator, whether it has powered down yet or not: when it ends, it stays so.</summary>
+    public bool Unwanted { get; init; }
+
+    /// <summary>Returns since it last ran well; null where this is its first life.</summary>
+    public int? Tries { get; init; }
+
+    /// <summary>The least that its image can be booted with; zero where that is not known.</summary>
+    public MemorySize ImageNeeds { get; init; }
+}
+
+/// <summary>A VM that does not run and is remembered.</summary>
+/// <param name="ReturnAt">When it is asked for again; null: when an operator starts it.</param>
+/// <param name="Tries">Returns since it last ran well, the next one included.</param>
+public sealed record RestingVm(VmSpec Spec, MemorySize Overhead, EndCause Cause, string Why, Moment Since, Moment? ReturnAt, int Tries)
+{
+    /// <summary>The least that its image can be booted with; zero where that is not known.</summary>
+    public MemorySize ImageNeeds { get; init; }
+
+    /// <summary>In none of its lives was its guest heard of.</summary>
+    public bool NeverBooted { get; init; }
+}
+
+/// <summary>The fold of the journal, with the ledger in it. The ledger also holds what VMs report, which is never persisted.</summary>
+public sealed record HostState(Ledger Ledger)
+{
+    public ImmutableSortedDictionary<VmId, VmRecord> Vms { get; init; } = ImmutableSortedDictionary<VmId, VmRecord>.Empty;
+
+    public ImmutableSortedDictionary<VmId, AdmissionRecord> Admissions { get; init; } = ImmutableSortedDictionary<VmId, AdmissionRecord>.Empty;
+
+    /// <summary>VMs that do not run and are remembered; no memory is theirs.</summary>
+    public ImmutableSortedDictionary<VmId, RestingVm> Resting { get; init; } = ImmutableSortedDictionary<VmId, RestingVm>.Empty;
+
+    /// <summary>
+    /// VMs that were let go of, and that nobody has seen to be gone: what they may take stands in the ledger. Events tell who was let go of, a look at the host who of
+    /// them is gone (<see cref="Gone"/>), which is never persisted.
+    /// </summary>
+    public ImmutableSortedDictionary<VmId, VmHandle> LetGo { get; init; } = ImmutableSortedDictionary<VmId, VmHandle>.Empty;
+
+    /// <param name="now">
+    /// The clocks by which the event's time of day is told: as of when it was made, where it was made just now, and else, at replay, as they are now. Deadlines and ages are
+    /// held by the monotonic clock from here on.
+    /// </param>
+    public HostState Apply(IHostEvent e, Clocks now) => e switch
+    {
+        JournalBegun => this,
+        VmRequested r => this with
+        {
+            Admissions = Admissions.SetItem(
+                r.Spec.Id, new(r.Spec, r.Overhead, now.MomentOf(r.At), now.MomentOf(r.Deadline, r.At), null) { Number = r.Number, ImageNeeds = r.ImageNeeds, Tries = r.Tries, NeverBooted = r.NeverBooted }),
+            Resting = Resting.Remove(r.Spec.Id),
+        },
+        AdmissionPlanned p => WithAdmission(p.Vm, a => a.Planned(p.Plan, p.Asked, now.MomentOf(p.At))),
+        AdmissionWaits w => WithAdmission(w.Vm, a => a.Waits(w.Cause, w.Why, now.MomentOf(w.At))),
+        MemoryReserved m => SetAside(m.Vm, m.Boot, m.Size, now.MomentOf(m.At)),
+        LaunchBegun b => (Admissions[b.Vm].State == AdmissionState.Reserved ? this : SetAside(b.Vm, b.Reserved - Admissions[b.Vm].Overhead, b.Reserved, now.MomentOf(b.At)))
+            .WithAdmission(b.Vm, a => a.LaunchBegun(now.MomentOf(b.At))),
+        VmLaunched l => Launched(l),
+        AdmissionEnded a => Without(a.Vm),
+        VmAdopted a => Adopted(a, now.MomentOf(a.At)),
+        VmBooted b => With(b.Vm, vm => vm with { BootedAt = now.MomentOf(b.At) }),
+        VmIdentified i => With(i.Vm, vm => vm with { Handle = i.Handle }),
+        VmMigratedAway m => With(m.Vm, vm => vm with { MigratedAway = true }),
+        VmMigrationUndone m => With(m.Vm, vm => vm with { MigratedAway = false }),
+        PolicySet p => With(p.Vm, vm => vm with { Policy = p.Policy }, spec => spec.Under(p.Policy)),
+        RestartSet r => With(r.Vm, vm => vm with { Spec = vm.Spec is { } spec ? spec with { Restart = r.Restart } : null }, spec => spec with { Restart = r.Restart })
+            .StayingIf(r.Vm, r.Restart == RestartPolicy.Never),
+        OperatorTargetSet t => With(t.Vm, vm => vm with { OperatorTarget = t.Target }),
+        PromisesChanged p => Changed(p),
+        StopAsked s => With(s.Vm, vm => vm with { Stop = new(s.Grace, s.Kill), Unwanted = true }),
+        StopGivenUp g => With(g.Vm, vm => vm with { Stop = null }),
+        StopWithdrawn w => With(w.Vm, vm => vm with { Stop = null, Unwanted = false }),
+        VmEnded d => Without(d.Vm),
+        VmRested r => Rested(r, now),
+        VmForgotten f => Forgotten(f),
+        LetGoEnded g => Gone(g.Vm),
+        _ => throw new ArgumentOutOfRangeException(nameof(e), e, "not an event of the host"),
+    };
+
+    /// <summary>The shortest history that leads to this state: the form in which it is kept in a snapshot.</summary>
+    /// <param name="clocks">Times are written down by the wall's clock as it goes now, whatever it was when they came.</param>
+    public ImmutableArray<IHostEvent> Condense(Clocks clocks)
+    {
+        var now = clocks.Wall;
+        var events = ImmutableArray.CreateBuilder<IHostEvent>();
+        foreach (var (id, handle) in LetGo)
+            events.Add(new VmForgotten(now, id) { Handle = handle, Held = Ledger.LetGo[id] });
+        foreach (var (id, vm) in Vms)
+        {
+            if (vm.Spec is { } spec)
+            {
+                events.Add(new VmRequested(now, spec with { Policy = vm.Policy }, vm.Overhead, now) { Tries = vm.Tries, ImageNeeds = vm.ImageNeeds, NeverBooted = vm.Tries is not null && !vm.BootedBefore });
+                events.Add(new LaunchBegun(now, id, vm.Handle.Base + vm.Overhead));
+                events.Add(new VmLaunched(now, id, vm.Handle));
+                if (vm.BootedAt is { } booted)
+                    events.Add(new VmBooted(clocks.WallOf(booted), id));
+                // It started early and has had since what it asked: so it is owed nothing.
+                if (vm.Owed is null && vm.Handle.Base < spec.Boot)
+                    events.Add(new PromisesChanged(now, [new(id, spec.Boot, spec.Boot, false, default)]));
+            }
+            else
+            {
+                events.Add(new VmAdopted(clocks.WallOf(vm.BootedAt) ?? now, vm.Policy, vm.Handle, vm.Promise.Granted, vm.Overhead));
+            }
+
+            events.Add(new PromisesChanged(now, [new(id, vm.Promise.Granted, vm.Promise.Target, false, default)]));
+            if (vm.OperatorTarget is { } target)
+                events.Add(new OperatorTargetSet(now, id, target));
+            if (vm.MigratedAway)
+                events.Add(new VmMigratedAway(now, id));
+            if (vm.Stop is { } stop)
+                events.Add(new StopAsked(now, id, stop.Grace) { Kill = stop.Kill });
+            else if (vm.Unwanted)
+                events.AddRange(new StopAsked(now, id, TimeSpan.Zero), new StopGivenUp(now, id, ""));
+        }
+
+        foreach (var vm in Resting.Values)
+            events.Add(new VmRested(clocks.WallOf(vm.Since), vm.Spec, vm.Overhead, vm.Cause, vm.Why, clocks.WallOf(vm.ReturnAt), vm.Tries) { ImageNeeds = vm.ImageNeeds, NeverBooted = vm.NeverBooted });
+
+        // Behind the VMs: what is asked of them stands in their promises.
+        foreach (var admission in AdmissionLine.InOrder(Admissions.Values))
+            events.AddRange(Condense(admission, clocks));
+        return events.ToImmutable();
+    }
+
+    /// <summary>The policies of the VMs that run.</summary>
+    public Dictionary<VmId, VmPolicy> Policies() => Vms.ToDictionary(vm => vm.Key, vm => vm.Value.Policy);
+
+    /// <summary>One that was let go of does not run any more.</summary>
+    public HostState Gone(VmId id) => LetGo.ContainsKey(id) ? this with { LetGo = LetGo.Remove(id), Ledger = Ledger.Gone(id) } : this;
+
+    /// <summary>What the launch of <paramref name="id"/> found running is the one that was let go of under this name, which is not to be taken for it.</summary>
+    public bool WasLetGo(VmId id, VmHandle handle) => LetGo.TryGetValue(id, out var loose) && loose.SameProcess(handle);
+
+    /// <summary>Under which name a process was let go of that is to be governed again; null where it was not.</summary>
+    public VmId? LetGoAs(VmHandle handle) => LetGo.Where(vm => vm.Value.SameProcess(handle)).Select(vm => (VmId?)vm.Key).FirstOrDefault();
+
+    /// <summary>Under which name a process is governed; null where it is not.</summary>
+    public VmId? GovernedAs(VmHandle handle) => Vms.Where(vm => vm.Value.Handle.SameProcess(handle)).Select(vm => (VmId?)vm.Key).FirstOrDefault();
+
+    private static IEnumerable<IHostEvent> Condense(AdmissionRecord a, Clocks clocks)
+    {
+        var (id, since) = (a.Spec.Id, clocks.WallOf(a.Since));
+        yield return new VmRequested(clocks.WallOf(a.At), a.Spec, a.Overhead, clocks.WallOf(a.Deadline)) { Number = a.Number, ImageNeeds = a.ImageNeeds, Tries = a.Tries, NeverBooted = a.NeverBooted };
+        if (a.Plan is { } plan)
+            yield return new AdmissionPlanned(since, id, plan, a.State == AdmissionState.Shrinking);
+        if (a.Cause is { } cause)
+            yield return new AdmissionWaits(since, id, cause, a.Why ?? "");
+        if (a.Reserved is { } reserved)
+            yield return new MemoryReserved(since, id, a.Boot ?? a.Spec.Boot, reserved);
+        if (a.State == AdmissionState.Launching)
+            yield return new LaunchBegun(since, id, a.Reserved!.Value);
+    }
+
+    private HostState SetAside(VmId vm, MemorySize boot, MemorySize size, Moment at) => WithAdmission(vm, a => a.SetAside(boot, size, at)) with
+    {
+        // Decided against the same ledger, so that it fits; only at recovery it may not, and the promise stands all the same.
+        Ledger = Ledger.Keep(vm, size),
+    };
+
+    private HostState Launched(VmLaunched l)
+    {
+        var admission = Admissions[l.Vm];
+        var boot = admission.Boot ?? admission.Spec.Boot;
+        var owed = boot < admission.Spec.Boot ? admission.Spec.Boot : (MemorySize?)null;
+        var before = Gone(l.Vm);
+        return before with
+        {
+            Admissions = Admissions.Remove(l.Vm),
+            Vms = Vms.SetItem(l.Vm, new(admission.Spec.Policy, l.Handle, new(boot, boot), admission.Overhead, admission.Spec, null, null)
+            {
+                Owed = owed,
+                Tries = admission.Tries,
+                BootedBefore = admission.Tries is not null && !admission.NeverBooted,
+                ImageNeeds = admission.ImageNeeds,
+            }),
+            Ledger = before.Ledger.Convert(l.Vm, new(MemorySize.Zero, boot, admission.Overhead)),
+        };
+    }
+
+    private HostState Adopted(VmAdopted a, Moment at)
+    {
+        var id = a.Handle.Id;
+        var before = LetGoAs(a.Handle) is { } name ? Gone(name).Gone(id) : Gone(id);
+        return before with
+        {
+            Vms = Vms.SetItem(id, new(a.Policy, a.Handle, new(a.Granted, a.Granted), a.Overhead, null, null, null) { BootedAt = at }),
+            Ledger = before.Ledger.TakeIn(id, new(MemorySize.Zero, a.Granted, a.Overhead)),
+        };
+    }
+
+    private HostState Rested(VmRested r, Clocks now)
+    {
+        var returns = r.ReturnAt is { } at ? now.MomentOf(at, r.At) : (Moment?)null;
+        return Without(r.Spec.Id) with
+        {
+            Resting = Resting.SetItem(r.Spec.Id, new(r.Spec, r.Overhead, r.Cause, r.Why, now.MomentOf(r.At), returns, r.Tries) { ImageNeeds = r.ImageNeeds, NeverBooted = r.NeverBooted }),
+        };
+    }
+
+    private HostState Forgotten(VmForgotten f)
+    {
+        var (handle, held) = (f.Handle ?? Vms.GetValueOrDefault(f.Vm)?.Handle, f.Held ?? Ledger.Claims.GetValueOrDefault(f.Vm)?.Size);
+        var without = Without(f.Vm);
+        return handle is null || held is not { } size ? without
+            : without with { LetGo = LetGo.SetItem(f.Vm, handle), Ledger = without.Ledger.LetGoOf(f.Vm, size) };
+    }
+
+    private HostState Changed(PromisesChanged p)
+    {
+        var (vms, ledger) = (Vms, Ledger);
+        foreach (var change in p.Changes)
+        {
+            if (!vms.TryGetValue(change.Vm, out var vm))
+                continue;
+            vms = vms.SetItem(change.Vm, vm with { Promise = new(change.Granted, change.Target), Owed = vm.Owed <= change.Granted ? null : vm.Owed });
+            // Decided against the same ledger, so this does not refuse; only a host that has shrunk since then can, and the promise stands.
+            ledger = ledger.Grant(change.Vm, change.Granted) ?? ledger.TakeIn(change.Vm, ledger.Claims[change.Vm] with { Granted = change.Granted });
+        }
+
+        var asked = Admissions.Where(a => a.Value is { State: AdmissionState.Planned, Plan: { From.IsEmpty: false } plan } && plan.From.All(part => Told(part, vms)));
+        return this with { Vms = vms, Ledger = ledger, Admissions = Admissions.SetItems(asked.Select(a => KeyValuePair.Create(a.Key, a.Value.PeersAsked()))) };
+    }
+
+    /// <summary>It was told to give its part, or is not there any more.</summary>
+    private static bool Told(Contribution part, ImmutableSortedDictionary<VmId, VmRecord> vms) =>
+        !vms.TryGetValue(part.Vm, out var vm) || vm.Promise.Target <= part.To;
+
+    private HostState WithAdmission(VmId id, Func<AdmissionRecord, AdmissionRecord> change) =>
+        this with { Admissions = Admissions.SetItem(id, change(Admissions[id])) };
+
+    /// <param name="ofSpec">The same for one that does not run and is remembered.</param>
+    private HostState With(VmId id, Func<VmRecord, VmRecord> change, Func<VmSpec, VmSpec>? ofSpec = null) =>
+        Vms.TryGetValue(id, out var vm) ? this with { Vms = Vms.SetItem(id, change(vm)) }
+        : ofSpec is not null && Resting.TryGetValue(id, out var resting) ? this with { Resting = Resting.SetItem(id, resting with { Spec = ofSpec(resting.Spec) }) }
+        : this;
+
+    /// <summary>One that waits for its return does so no more.</summary>
+    private HostState StayingIf(VmId id, bool stays) =>
+        stays && Resting.TryGetValue(id, out var resting) ? this with { Resting = Resting.SetItem(id, resting with { ReturnAt = null }) } : this;
+
+    /// <summary>Nothing of it is left: neither a claim, nor what was set aside, nor its memory.</summary>
+    private HostState Without(VmId id) => this with
+    {
+        Vms = Vms.Remove(id),
+        Admissions = Admissions.Remove(id),
+        Resting = Resting.Remove(id),
+        Ledger = Ledger.EndReservation(id).Release(id),
+    };
+}

@@ -1,0 +1,81 @@
+namespace Dmm.Core.Journals;
+
+public enum JournalCondition
+{
+    /// <summary>It is being read; the host is not governed yet.</summary>
+    Starting,
+    Well,
+
+    /// <summary>Writes come through, and take long.</summary>
+    Slow,
+
+    /// <summary>A write has not come through for <see cref="JournalHealth.Patience"/>: nothing can be promised until it does, or fails.</summary>
+    Stalled,
+
+    /// <summary>It can't be written or read; it is tried again and again.</summary>
+    Broken,
+}
+
+/// <summary>
+/// How the host's journal is, and why. Pure: the keeper tells it what it saw, and asks it what may be promised. A person is told of a change
+/// of condition once, not of every slow write.
+/// </summary>
+public sealed record JournalHealth(JournalCondition Condition, Clocks Since, string? Why)
+{
+    /// <summary>A write takes half a millisecond, with a busy disk some tens: beyond this people want to know.</summary>
+    public static readonly TimeSpan SlowWrite = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>So long a write may take before who asks is told that it stalls, instead of waiting with it. A write a second is slow, not stalled.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
+    /// <summary>A journal is called well again when no write was slow for this long.</summary>
+    public static readonly TimeSpan Calm = TimeSpan.FromSeconds(10);
+
+    /// <summary>When a write was slow last.</summary>
+    public Moment? SlowAt { get; private init; }
+
+    /// <summary>Whether a change can be written down now, and so be promised.</summary>
+    public bool Writable => Condition is JournalCondition.Well or JournalCondition.Slow;
+
+    /// <summary>One line for people; null where all is well.</summary>
+    public string? Problem => Condition switch
+    {
+        JournalCondition.Well => null,
+        JournalCondition.Starting => "the daemon is starting: it reads its journal",
+        JournalCondition.Slow => $"the journal is slow since {Since.Wall:HH:mm:ss}: {Why}",
+        JournalCondition.Stalled => $"the journal stalls since {Since.Wall:HH:mm:ss}: {Why}; nothing new is promised until it is over, the VMs keep their memory",
+        _ => $"the journal can't be used since {Since.Wall:HH:mm:ss}: {Why}; nothing new is promised until it is mended, the VMs keep their memory",
+    };
+
+    public static JournalHealth Starting(Clocks now) => new(JournalCondition.Starting, now, null);
+
+    /// <summary>It was read, or read again, to its end.</summary>
+    public JournalHealth Read(Clocks now) => Condition is JournalCondition.Slow ? this : new(JournalCondition.Well, now, null);
+
+    /// <summary>A write came through.</summary>
+    public JournalHealth Written(Clocks now, TimeSpan took)
+    {
+        if (took >= SlowWrite)
+        {
+            var why = $"the last slow write took {took.TotalSeconds:0.0} s";
+            return this with { Condition = JournalCondition.Slow, Since = Condition == JournalCondition.Slow ? Since : now, Why = why, SlowAt = now.Now };
+        }
+
+        var calm = SlowAt is null || now.Now - SlowAt >= Calm;
+        return Condition == JournalCondition.Well ? this
+            : calm ? new(JournalCondition.Well, now, null)
+            : this with { Condition = JournalCondition.Slow, Since = Condition == JournalCondition.Slow ? Since : now };
+    }
+
+    /// <summary>Time goes by; what was slow is forgotten also where nothing more is written.</summary>
+    /// <param name="writing">When the oldest write began that is still under way.</param>
+    public JournalHealth Look(Clocks now, Clocks? writing) =>
+        Writable && writing is { } began && now.Now - began.Now >= Patience
+            ? new(JournalCondition.Stalled, began, "a write does not come through; does somebody hold the file's lock, or is the disk slow?") { SlowAt = now.Now }
+            : Condition == JournalCondition.Slow && writing is null && now.Now - SlowAt >= Calm ? new(JournalCondition.Well, now, null)
+            : this;
+
+    /// <summary>A write or a read failed, or the file is not what it was.</summary>
+    public JournalHealth Broke(Clocks now, string why) =>
+        new(JournalCondition.Broken, Condition == JournalCondition.Broken ? Since : now, why) { SlowAt = SlowAt };
+}

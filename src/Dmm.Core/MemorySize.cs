@@ -1,0 +1,143 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+
+namespace Dmm.Core;
+
+/// <summary>
+/// An amount of memory, never negative. A size never travels as a bare number: units are lost that way, and with them hosts. Sums are checked, since
+/// a ledger that wraps is worse than one that stops: what goes into them must be bounded where it comes in. A subtraction that would go below zero
+/// throws, unless it is asked for by name (<see cref="MinusOrZero"/>). What turns one figure into another (<see cref="FromBytes"/>,
+/// <see cref="Scale"/>, <see cref="RoundUp"/>) saturates: guests have a hand in those, and none may stop the rest.
+/// </summary>
+public readonly record struct MemorySize : IComparable<MemorySize>
+{
+    private const long Kibi = 1L << 10;
+    private const long Mebi = 1L << 20;
+    private const long Gibi = 1L << 30;
+    private const long Tebi = 1L << 40;
+
+    private static readonly (string Suffix, long Unit)[] Units =
+    [
+        ("kib", Kibi), ("mib", Mebi), ("gib", Gibi), ("tib", Tebi),
+        ("kb", 1_000), ("mb", 1_000_000), ("gb", 1_000_000_000), ("tb", 1_000_000_000_000),
+        ("k", Kibi), ("m", Mebi), ("g", Gibi), ("t", Tebi), ("b", 1),
+    ];
+
+    /// <param name="bytes">Zero or more.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="bytes"/> is negative.</exception>
+    public MemorySize(long bytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        Bytes = bytes;
+    }
+
+    public static MemorySize Zero => default;
+
+    /// <summary>
+    /// 1 PiB: no machine has more, and thousands of sums of it are far from an overflow. Whatever a guest or a person says is cut to it, or refused,
+    /// before anybody adds it up.
+    /// </summary>
+    public static MemorySize MostThereIs => new(Tebi << 10);
+
+    public long Bytes { get; }
+
+    public bool IsZero => Bytes == 0;
+
+    public double Mebibytes => Bytes / (double)Mebi;
+
+    public static MemorySize FromKiB(long kib) => new(checked(kib * Kibi));
+
+    public static MemorySize FromMiB(long mib) => new(checked(mib * Mebi));
+
+    public static MemorySize FromGiB(long gib) => new(checked(gib * Gibi));
+
+    /// <summary>The nearest whole number of bytes at or below <paramref name="bytes"/>; negative and NaN become zero.</summary>
+    public static MemorySize FromBytes(double bytes) =>
+        !(bytes > 0) ? Zero : bytes >= long.MaxValue ? new(long.MaxValue) : new((long)bytes);
+
+    public static MemorySize operator +(MemorySize a, MemorySize b) => new(checked(a.Bytes + b.Bytes));
+
+    /// <exception cref="OverflowException">The result would be negative.</exception>
+    public static MemorySize operator -(MemorySize a, MemorySize b) =>
+        a.Bytes >= b.Bytes ? new(a.Bytes - b.Bytes) : throw new OverflowException($"{a} − {b} is below zero");
+
+    public static bool operator <(MemorySize a, MemorySize b) => a.Bytes < b.Bytes;
+
+    public static bool operator >(MemorySize a, MemorySize b) => a.Bytes > b.Bytes;
+
+    public static bool operator <=(MemorySize a, MemorySize b) => a.Bytes <= b.Bytes;
+
+    public static bool operator >=(MemorySize a, MemorySize b) => a.Bytes >= b.Bytes;
+
+    public static MemorySize Min(MemorySize a, MemorySize b) => a.Bytes <= b.Bytes ? a : b;
+
+    public static MemorySize Max(MemorySize a, MemorySize b) => a.Bytes >= b.Bytes ? a : b;
+
+    /// <summary><c>this − other</c>, or zero where that would be negative.</summary>
+    public MemorySize MinusOrZero(MemorySize other) => Bytes > other.Bytes ? new(Bytes - other.Bytes) : Zero;
+
+    public MemorySize Clamp(MemorySize low, MemorySize high) => Max(low, Min(this, high));
+
+    /// <summary>This size times <paramref name="factor"/> (zero or more), rounded down to whole bytes.</summary>
+    public MemorySize Scale(double factor) => FromBytes(Bytes * factor);
+
+    /// <summary>The largest multiple of <paramref name="block"/> (more than zero) that is not above this size.</summary>
+    public MemorySize RoundDown(MemorySize block) => new(Bytes / block.Bytes * block.Bytes);
+
+    /// <summary>
+    /// The smallest multiple of <paramref name="block"/> (more than zero) that is not below this size; where that is more than a number
+    /// holds, the largest there is.
+    /// </summary>
+    public MemorySize RoundUp(MemorySize block)
+    {
+        var down = RoundDown(block);
+        return down == this || down.Bytes > long.MaxValue - block.Bytes ? down : new(down.Bytes + block.Bytes);
+    }
+
+    public int CompareTo(MemorySize other) => Bytes.CompareTo(other.Bytes);
+
+    /// <summary>
+    /// Reads a size as people write it: a decimal number and a unit. <c>K M G T</c> and <c>KiB MiB GiB TiB</c> are powers of 1024,
+    /// <c>KB MB GB TB</c> powers of 1000 (as virsh reads them), no unit or <c>B</c> is bytes; case does not matter.
+    /// </summary>
+    /// <exception cref="FormatException">The text is no size; the message says what was found and what would be right.</exception>
+    public static MemorySize Parse(string text) =>
+        TryParse(text, out var size)
+            ? size
+            : throw new FormatException($"'{text}' is not a memory size; write a number and a unit, such as 256M, 1.5GiB or 1073741824");
+
+    public static bool TryParse([NotNullWhen(true)] string? text, out MemorySize size)
+    {
+        size = default;
+        var number = text?.Trim() ?? "";
+        var unit = 1L;
+        foreach (var (suffix, factor) in Units)
+        {
+            if (number.EndsWith(suffix, StringComparison.OrdinalIgnoreCase))
+            {
+                number = number[..^suffix.Length].TrimEnd();
+                unit = factor;
+                break;
+            }
+        }
+
+        if (!decimal.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) || value > long.MaxValue / unit)
+            return false;
+        size = new((long)(value * unit));
+        return true;
+    }
+
+    /// <summary>For people: three significant figures and a binary unit, such as <c>1.5 GiB</c>.</summary>
+    public override string ToString()
+    {
+        var (value, unit) = Bytes switch
+        {
+            >= Tebi => (Bytes / (double)Tebi, "TiB"),
+            >= Gibi => (Bytes / (double)Gibi, "GiB"),
+            >= Mebi => (Bytes / (double)Mebi, "MiB"),
+            >= Kibi => (Bytes / (double)Kibi, "KiB"),
+            _ => (Bytes, "B"),
+        };
+        return string.Create(CultureInfo.InvariantCulture, $"{value:0.##} {unit}");
+    }
+}
