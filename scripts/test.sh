@@ -10,6 +10,9 @@ what=${1:-all}
 results=artifacts/test
 passed=0 failed=0 skipped=0
 broken_parts=()
+# Of stories on real guests alone: so many that failed and passed when they were run once more are forgiven in one run.
+forgiven_most=2
+flaky_names=()
 rm -rf "$results"
 mkdir -p "$results"
 # Those that take longest begin first, so that none is left alone at the end.
@@ -25,8 +28,9 @@ count() { # passed failed skipped
 failures() {
   local trx part
   for trx in "$results"/*.trx; do
-    [ -e "$trx" ] && awk '
-      /<UnitTestResult / { name = ""; if (/outcome="Failed"/) { name = $0; sub(/.*testName="/, "", name); sub(/" .*/, "", name); print "failed: " name } }
+    [[ -e $trx && $trx != *.again.trx ]] && FORGIVEN=$(printf '%s\n' "${flaky_names[@]}") awk '
+      BEGIN { split(ENVIRON["FORGIVEN"], names, "\n"); for (i in names) if (names[i] != "") skip[names[i]] = 1 }
+      /<UnitTestResult / { name = ""; if (/outcome="Failed"/) { name = $0; sub(/.*testName="/, "", name); sub(/" .*/, "", name); gsub(/&quot;/, "\"", name); if (name in skip) name = ""; else print "failed: " name } }
       name && /<Message>/ { sub(/.*<Message>/, ""); said = 1 }
       name && said && said <= 8 && NF { line = $0; sub(/<\/Message>.*/, "", line); print "    " substr(line, 1, 300); said++ }
       /<\/Message>/ { said = 0 }' "$trx"
@@ -110,6 +114,28 @@ count_dotnet() { # name status
   sed -n '/outcome="NotExecuted"/,/<\/UnitTestResult>/s/.*<Message>\(.*\)<\/Message>.*/skipped: \1/p' "$trx"
 }
 
+# Stories on emulated guests can fail for reasons of the machine: what failed is run once more, alone, at the end. Nothing else is ever run twice.
+run_failed_again() { # part
+  local first="$results/$1.trx" again="$results/$1.again.trx" filter lines
+  [ -s "$first" ] && [ -n "$(scripts/flaky.sh failed "$first")" ] || return
+  filter=$(scripts/flaky.sh failed "$first" | sed 's/(.*//; s/^/FullyQualifiedName=/' | sort -u | paste -sd '|')
+  begin count_nothing "$1.again" dotnet_tests "$1" "$1.again" "$filter"
+  reap_all
+  [ -s "$again" ] || return
+  mapfile -t lines < <(scripts/flaky.sh again "$first" "$again" "$results/flaky.json")
+  [ "${#lines[@]}" -gt 0 ] || return
+  printf '%s\n' "${lines[@]}"
+  if [ "${#lines[@]}" -gt "$forgiven_most" ]; then
+    echo "${#lines[@]} stories failed and passed when they were run once more: more than $forgiven_most are not forgiven"
+    return
+  fi
+
+  mapfile -t flaky_names < <(printf '%s\n' "${lines[@]}" | sed 's/^flaky: //; s/ (first failure: .*//')
+  passed=$((passed + ${#lines[@]})) failed=$((failed - ${#lines[@]}))
+}
+
+count_nothing() { :; }
+
 counter() { # file name
   sed -n "s/.*<Counters [^>]*\b$2=\"\([0-9]*\)\".*/\1/p" "$1" | head -n 1
 }
@@ -133,6 +159,7 @@ if [ "$what" = all ]; then
   if scripts/build.sh && native/testbed/build-guest-image.sh; then
     begin count_dotnet Dmm.Testbed.Tests dotnet_tests Dmm.Testbed.Tests Dmm.Testbed.Tests 'Category!=Long|Category=Long'
     reap_all
+    run_failed_again Dmm.Testbed.Tests
   else
     broken "what the tests with real guests need could not be built"
   fi

@@ -1,5 +1,4 @@
 using System.Text;
-using Dmm.Actors.Admission;
 using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Hosts;

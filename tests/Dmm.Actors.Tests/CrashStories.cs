@@ -1,5 +1,5 @@
-using Dmm.Actors.Admission;
 using Dmm.Core;
+using Dmm.Core.Hosts;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
 using Dmm.Lab;

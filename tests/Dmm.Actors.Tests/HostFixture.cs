@@ -2,7 +2,6 @@ using Akka.Actor;
 using Akka.Configuration;
 using Akka.TestKit;
 using Akka.TestKit.Xunit2;
-using Dmm.Actors.Admission;
 using Dmm.Actors.Events;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Journals;

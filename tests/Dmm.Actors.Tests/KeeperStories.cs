@@ -1,5 +1,4 @@
 using Akka.Actor;
-using Dmm.Actors.Admission;
 using Dmm.Actors.Hosts;
 using Dmm.Actors.Journals;
 using Dmm.Core;

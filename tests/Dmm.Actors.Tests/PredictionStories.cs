@@ -6,6 +6,7 @@ using Dmm.Actors.Prediction;
 using Dmm.Core;
 using Dmm.Core.Demand;
 using Dmm.Core.Events;
+using Dmm.Core.Hosts;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
 using Xunit.Abstractions;

@@ -1,4 +1,3 @@
-using Dmm.Actors.Admission;
 using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Hosts;

@@ -25,7 +25,7 @@ public sealed class AdmissionActor : ReceiveActor, IWithTimers
         (_host, _settings, _time) = (host, settings, time);
         Receive<AdmissionProtocol.CreateVm>(Create);
         Receive<HostProtocol.RequestRecorded>(Recorded);
-        Receive<RecordRefused>(refused =>
+        Receive<AdmissionProtocol.RecordRefused>(refused =>
         {
             Timers.Cancel(refused.Vm);
             if (_asked.Remove(refused.Vm, out var asked))
@@ -50,9 +50,6 @@ public sealed class AdmissionActor : ReceiveActor, IWithTimers
     public ITimerScheduler Timers { get; set; } = null!;
 
     public static Props Props(IActorRef host, AdmissionSettings settings, TimeProvider time) => Akka.Actor.Props.Create(() => new AdmissionActor(host, settings, time));
-
-    /// <summary>The host's refusal of <see cref="HostProtocol.RecordRequest"/>, with the name that it is about.</summary>
-    public sealed record RecordRefused(VmId Vm, HostProtocol.Refused Refusal);
 
     /// <summary>Who still waits for an answer gets one: the journal that their wish was to be written into has failed.</summary>
     protected override void PostStop()

@@ -3,54 +3,59 @@ using Akka.Actor;
 using Akka.Event;
 using Akka.Pattern;
 using Akka.Persistence;
+using Dmm.Actors.Admission;
 using Dmm.Actors.Journals;
 using Dmm.Actors.Prediction;
 using Dmm.Actors.Vms;
 using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Demand;
-using Dmm.Core.Events;
 using Dmm.Core.Hosts;
-using Dmm.Core.Laws;
+using Dmm.Core.Journals;
 using Dmm.Core.Memory;
-using Dmm.Core.Planning;
 using Dmm.Core.Ports;
-using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Hosts;
 
 /// <summary>
-/// Owns the ledger: what each VM of this host was promised. The only actor that writes the host's journal, one stream in one order, so that
-/// one replay brings the ledger back before any VM's actor is up. Decides by pure functions (<see cref="HostPlanner"/>,
-/// <see cref="HostAdmissions"/>) and never talks to a hypervisor: what is, the VMs' actors report.
+/// Owns the ledger: what each VM of this host was promised. The only actor that writes the host's journal, one stream in one order, so that one
+/// replay brings the ledger back before any VM's actor is up. It decides nothing: <see cref="HostMachine"/> does, this one recovers, persists and
+/// performs. It never talks to a hypervisor: what is, the VMs' actors report. A journal that fails ends it; <see cref="HostKeeper"/> starts the next.
 /// </summary>
-public sealed partial class HostActor : ReceivePersistentActor
+public sealed class HostActor : ReceivePersistentActor
 {
     public const string Name = "host";
+
+    /// <summary>Between two batches whatever else waits has its turn.</summary>
+    private const int SpawnBatch = 25;
 
     private readonly IHypervisor _hypervisor;
     private readonly HostSettings _settings;
     private readonly VmActorSettings _vmSettings;
     private readonly DemandSettings _demandSettings;
     private readonly AdmissionSettings _admissionSettings;
+    private readonly IHostWatch? _watch;
     private readonly HostTenure _tenure;
+    private readonly HostMachine _machine;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly Dictionary<VmId, IActorRef> _children = [];
-    private readonly HashSet<VmId> _startedOnce = [];
+    private readonly LinkedList<VmId> _toSpawn = [];
 
-    /// <summary>VMs whose launch was decided in this life and not asked for yet: nothing of theirs can run.</summary>
-    private readonly HashSet<VmId> _fresh = [];
-    private readonly Arbiter _arbiter;
-    private readonly LawPlanner? _law;
+    /// <summary>The whole replay goes by one reading of the clocks, so that no step in its middle tears its times apart.</summary>
+    private readonly Clocks _began;
 
-    private HostState _state;
-    private ImmutableDictionary<VmId, VmProtocol.Report> _reports = ImmutableDictionary<VmId, VmProtocol.Report>.Empty;
-    private ImmutableDictionary<VmId, Forecast> _forecasts = ImmutableDictionary<VmId, Forecast>.Empty;
+    private Host _host;
     private IActorRef _predictor = ActorRefs.Nobody;
     private IActorRef _admission = ActorRefs.Nobody;
+    private IActorRef _eye = ActorRefs.Nobody;
+    private ICancelable? _nextReturn;
+    private ImmutableArray<HistoryMark> _marks = [];
+    private DateTimeOffset _historyBegan;
+    private Exception? _journalFault;
+    private long _replayed;
+    private long _snapshotAt;
     private int _spawned;
-    private bool _planQueued;
-    private bool _tick;
+    private bool _takenUp;
 
     public HostActor(
         IHypervisor hypervisor, HostSettings settings, VmActorSettings vmSettings, DemandSettings demandSettings, AdmissionSettings admissionSettings,
@@ -59,39 +64,146 @@ public sealed partial class HostActor : ReceivePersistentActor
         (_hypervisor, _settings, _vmSettings, _demandSettings, _admissionSettings, _watch, _tenure) =
             (hypervisor, settings, vmSettings, demandSettings, admissionSettings, watch, tenure);
         _began = Clocks;
-        _arbiter = new(settings.UtilityWeight);
-        _law = settings.Law is { } law ? new(LawCatalog.Create(law)) : null;
-        _state = new(new Ledger(settings.Memory, settings.Reserve));
-        Command<VmProtocol.Started>(Started);
-        Command<VmProtocol.Report>(Reported);
-        Command<VmProtocol.Ended>(Ended);
-        Command<VmProtocol.Launched>(Launched);
-        Command<VmProtocol.LaunchFailed>(LaunchFailed);
-        Command<PredictorProtocol.Forecasts>(Forecast);
-        Command<PredictorProtocol.Lost>(lost => { _forecasts = _forecasts.Remove(lost.Vm); });
-        Command<PlanSoon>(_ => PlanSoonCame());
-        OperatorCommands();
-        LifecycleCommands();
-        AdmissionCommands();
-        WorldCommands();
+        _machine = new(settings, admissionSettings, vmSettings.Profile);
+        _host = new(new HostState(new Ledger(settings.Memory, settings.Reserve)), settings, watch is not null);
+        Command<IHostCommand>(Decide);
+        Command<HostProtocol.GetStatus>(_ => Sender.Tell(_host.Status()));
+        Command<AdmissionProtocol.CreateVm>(create => _admission.Forward(create));
+        Command<SpawnNext>(_ => SpawnSome());
         JournalCommands();
     }
 
     public override string PersistenceId => "host";
 
-    /// <summary>What is decided by.</summary>
-    private Moment Now => Clocks.Now;
-
-    /// <summary>For the journal and for people.</summary>
-    private DateTimeOffset Wall => Clocks.Wall;
-
     private Clocks Clocks => Clocks.Read(_vmSettings.Time);
+
+    private DateTimeOffset HistoryNow => _historyBegan + (Clocks.Now - _began.Now);
 
     /// <param name="watch">Null: the host is taken to have what the settings say.</param>
     public static Props Props(
         IHypervisor hypervisor, HostSettings settings, VmActorSettings vms, DemandSettings demand, AdmissionSettings admission, IHostWatch? watch = null,
         HostTenure? tenure = null) =>
         Akka.Actor.Props.Create(() => new HostActor(hypervisor, settings, vms, demand, admission, watch, tenure ?? HostTenure.None));
+
+    protected override void PostStop()
+    {
+        _nextReturn?.Cancel();
+        _tenure.Keeper.Tell(new KeeperProtocol.Left(_takenUp ? _host.Status() : null, LastSequenceNr, _journalFault));
+    }
+
+    protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr)
+    {
+        _journalFault = cause;
+        _log.Error("the journal can't be written ({0}: {1}): nothing new is promised, the VMs keep their memory", @event.GetType().Name, cause.Message);
+    }
+
+    /// <summary>An event that can't be put into words is a fault of this program: its number is used up, so that the actor must be read back from what stands.</summary>
+    protected override void OnPersistRejected(Exception cause, object @event, long sequenceNr)
+    {
+        _log.Error(cause, "the journal refuses an event {0}; the host's actor starts anew from what stands in it", @event.GetType().Name);
+        _journalFault = cause;
+        Context.Stop(Self);
+    }
+
+    protected override void OnRecoveryFailure(Exception reason, object? message = null) => _journalFault = message is null || reason is JournalContentException
+        ? reason
+        : new JournalContentException($"event {LastSequenceNr} ({message.GetType().Name}) does not follow from those before it: {reason.Message}", reason);
+
+    private void Decide(IHostCommand command)
+    {
+        var (asker, decision) = (Sender, _machine.Decide(_host, command, Clocks));
+        if (decision.Events.IsEmpty)
+        {
+            _host = decision.Host;
+            Perform(decision, asker);
+            return;
+        }
+
+        // Until they are written nothing else is decided: Akka.Persistence keeps what comes meanwhile.
+        _tenure.Keeper.Tell(new KeeperProtocol.Writing(_host.Status()));
+        var left = decision.Events.Length;
+        PersistAll(decision.Events, _ =>
+        {
+            if (--left > 0)
+                return;
+            _tenure.Keeper.Tell(new KeeperProtocol.Written());
+            _host = decision.Host;
+            Perform(decision, asker);
+            if (LastSequenceNr / _settings.SnapshotEvery > _snapshotAt / _settings.SnapshotEvery)
+                TakeSnapshot();
+        });
+    }
+
+    private void Perform(HostDecision decision, IActorRef asker)
+    {
+        foreach (var effect in decision.Effects)
+            Perform(effect, asker);
+    }
+
+    private void Perform(HostEffect effect, IActorRef asker)
+    {
+        switch (effect)
+        {
+            case HostEffect.Reply reply:
+                asker.Tell(reply.Answer);
+                break;
+            case HostEffect.TellVm tell:
+                if (_children.TryGetValue(tell.Vm, out var child))
+                    child.Tell(tell.Message);
+                break;
+            case HostEffect.StartVms start:
+                foreach (var vm in start.Vms)
+                    _toSpawn.AddLast(vm);
+                SpawnSome();
+                break;
+            case HostEffect.DropVm drop:
+                Drop(drop.Vm);
+                break;
+            case HostEffect.TellAdmission tell:
+                _admission.Tell(tell.Message, tell.Forward ? asker : Self);
+                break;
+            case HostEffect.WatchVms watch:
+                if (_eye.IsNobody())
+                    _eye = Context.ActorOf(HostEyeActor.Props(Self, _watch!, _settings.WatchPeriod, watch.Vms), "eye");
+                else
+                    _eye.Tell(new HostEyeProtocol.Watch(watch.Vms));
+                break;
+            case HostEffect.PlanSoon:
+                Self.Tell(new HostCommand.Plan());
+                break;
+            case HostEffect.WakeForReturns wake:
+                Wake(wake.At);
+                break;
+            case HostEffect.InControl control:
+                _tenure.Keeper.Tell(new KeeperProtocol.InControl(control.Vms));
+                break;
+            case HostEffect.AllHeard:
+                _tenure.Keeper.Tell(new KeeperProtocol.AllActors());
+                break;
+            case HostEffect.Notify notify:
+                if (notify.Warn)
+                    _log.Warning("{0}", notify.What.Text);
+                Context.System.EventStream.Publish(notify.What);
+                break;
+            case HostEffect.Explain explain:
+                Context.System.EventStream.Publish(explain.Plan);
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(effect), effect, "not an effect of the host");
+        }
+    }
+
+    private void SpawnSome()
+    {
+        for (var i = 0; i < SpawnBatch && _toSpawn.First is { Value: var vm }; i++)
+        {
+            _toSpawn.RemoveFirst();
+            Spawn(vm);
+        }
+
+        if (_toSpawn.Count > 0)
+            Self.Tell(new SpawnNext());
+    }
 
     private void Spawn(VmId vm)
     {
@@ -102,114 +214,84 @@ public sealed partial class HostActor : ReceivePersistentActor
             BackoffSupervisor.Props(Backoff.OnFailure(machine, "machine", _vmSettings.RestartMin, _vmSettings.RestartMax, _vmSettings.RestartSpread, -1)), name);
     }
 
-    private void Started(VmProtocol.Started started)
+    private void Drop(VmId vm)
     {
-        if (!_startedOnce.Add(started.Vm))
-            Happened(new(Wall, "actorRestarted", started.Vm, "the VM's actor starts anew after a fault of its driver; the VM runs on"));
-        // Its target it is told by and by, as there is a place for it: after a restart of the daemon all VMs start at once.
-        _told.Remove(started.Vm);
-        if (_state.Vms.TryGetValue(started.Vm, out var vm))
-            Sender.Tell(new VmProtocol.Assume(vm.Spec, vm.Handle, vm.Policy, null, vm.Stop, MayRun: true)
-            {
-                Booted = vm.BootedAt is not null,
-                EverBooted = vm.EverBooted,
-                Asked = vm.Spec?.Boot,
-            });
-        else if (_state.Admissions.TryGetValue(started.Vm, out var admission))
-            Sender.Tell(new VmProtocol.Assume(admission.Spec with { Boot = admission.Boot ?? admission.Spec.Boot }, null, admission.Spec.Policy, null, null, MayRun: !_fresh.Remove(started.Vm))
-            {
-                EverBooted = admission.Tries is not null && !admission.NeverBooted,
-                Asked = admission.Spec.Boot,
-            });
-    }
-
-    private void Reported(VmProtocol.Report report)
-    {
-        if (!_state.Vms.TryGetValue(report.Vm, out var vm))
-            return;
-        var phase = _reports.TryGetValue(report.Vm, out var last) ? last.Phase : (VmPhase?)null;
-        _reports = _reports.SetItem(report.Vm, report);
-        Heard(report);
-        if (report.Standing is not { } standing)
-            return;
-        var before = _state.Ledger;
-
-        // A young VM costs less than it will: what is expected stays set aside, or others would be promised it and the claim outgrow the host later.
-        var overhead = MemorySize.Max(vm.Overhead, report.Cost?.Overhead ?? MemorySize.Zero);
-        _state = _state with { Ledger = before.Observe(report.Vm, standing.Actual, overhead, report.Resident, looks: _watch is not null) };
-        if (report.Resident is not null)
-            _heardOf.Add(report.Vm);
-        if (_state.Ledger.Claims[report.Vm].Differs(before.Claims[report.Vm]) || report.Phase != phase || (vm.Promise.Target < vm.Promise.Granted && standing.Target == vm.Promise.Target))
-            QueuePlan();
-        SayDeficit();
-        _movers[report.Vm] = _movers.GetValueOrDefault(report.Vm, new()).Observe(standing.Actual, vm.Promise.Target, report.Phase, Now);
-        if (vm.BootedAt is null && HostEnds.HasBooted(vm, report))
-            Record(new VmBooted(Wall, report.Vm), _ => { });
-        if (HostEnds.Moved(vm, report, Wall) is { } moved)
-            Record(moved, _ => { });
-    }
-
-    private void Release(VmId vm)
-    {
-        _reports = _reports.Remove(vm);
-        _forecasts = _forecasts.Remove(vm);
-        _told.Remove(vm);
-        _movers.Remove(vm);
-        _startedOnce.Remove(vm);
-        _unheard.Remove(vm);
+        _toSpawn.Remove(vm);
         _predictor.Tell(new PredictorProtocol.Forget(vm));
         if (_children.Remove(vm, out var child))
             Context.Stop(child);
-        QueuePlan();
     }
 
-    private void Forecast(PredictorProtocol.Forecasts forecasts)
+    private void Wake(Moment? at)
     {
-        // Pressure is heard only where the law hears it: a peer's that looks every 10 s is not helped by DMM's agent.
-        var heard = _law?.HearsPressure ?? true;
-        foreach (var forecast in forecasts.Items)
-        {
-            if (_state.Vms.ContainsKey(forecast.Vm))
-                _forecasts = _forecasts.SetItem(forecast.Vm, heard ? forecast : forecast with { Urgent = false });
-        }
-
-        // Whoever else is in need and has said so meanwhile is served by the same plan: a storm of calls is no storm of plans.
-        _tick |= forecasts.Tick;
-        QueuePlan();
-    }
-
-    /// <summary>Several reasons to plan that come together lead to one plan.</summary>
-    private void QueuePlan()
-    {
-        if (!_planQueued)
-            Self.Tell(new PlanSoon());
-        _planQueued = true;
-    }
-
-    private void Plan()
-    {
-        _planQueued = false;
-        if (!HasLooked || StepAdmissions())
+        _nextReturn?.Cancel();
+        _nextReturn = null;
+        if (at is not { } then)
             return;
-        var (plan, tick) = (HostPlanner.Next(_state, _reports, _forecasts, _told, SettingsNow, _arbiter, _tick, Now, _law), _tick);
-        (_waits, _tick) = (plan.Waits, false);
-        if (plan.Changes.IsEmpty)
-            Planned(plan, tick);
+        var wait = then - Clocks.Now;
+        if (wait <= TimeSpan.Zero)
+            Self.Tell(new HostCommand.ReturnsDue());
         else
-            Record(new PromisesChanged(Wall, plan.Changes), _ => Planned(plan, tick));
+            _nextReturn = Context.System.Scheduler.ScheduleTellOnceCancelable(wait, Self, new HostCommand.ReturnsDue(), Self);
     }
 
-    private void Planned(HostPlan plan, bool tick)
+    private void JournalCommands()
     {
-        TellTargets();
-        Context.System.EventStream.Publish(new Planned(Clocks, tick, plan, _state, _reports, _forecasts, _operations.Held, SettingsNow));
+        Recover<IHostEvent>(Replay);
+        Recover<SnapshotOffer>(Replay);
+        Recover<RecoveryCompleted>(_ => TakeUp());
+        Command<SaveSnapshotSuccess>(Saved);
+        Command<SaveSnapshotFailure>(failure => _log.Warning("the snapshot of the host's journal could not be saved, so that replay will be longer: {0}", failure.Cause.Message));
+        Command<DeleteMessagesSuccess>(_ => { });
+        Command<DeleteMessagesFailure>(failure => _log.Warning("old events could not be deleted, the next snapshot tries again: {0}", failure.Cause.Message));
+        Command<DeleteSnapshotsSuccess>(_ => { });
+        Command<DeleteSnapshotsFailure>(failure => _log.Warning("old snapshots could not be deleted, the next one tries again: {0}", failure.Cause.Message));
     }
 
-    private void Happened(Happening? happening)
+    private void Replay(SnapshotOffer offer)
     {
-        if (happening is not null)
-            Context.System.EventStream.Publish(happening);
+        var snapshot = (HostSnapshot)offer.Snapshot;
+        _host = _host with { State = snapshot.Events.Aggregate(_host.State, (state, e) => state.Apply(e, _began)) };
+        (_marks, _replayed, _snapshotAt) = (snapshot.Marks, offer.Metadata.SequenceNr, offer.Metadata.SequenceNr);
     }
 
-    private sealed record PlanSoon;
+    private void Replay(IHostEvent e)
+    {
+        // A promise that is missing may have been given twice: better no ledger than a wrong one.
+        if (LastSequenceNr != _replayed + 1)
+            throw new JournalContentException($"event {_replayed + 1} is missing: {LastSequenceNr} comes after {_replayed}");
+        _replayed = LastSequenceNr;
+        _host = _host with { State = _host.State.Apply(e, _began) };
+        if (LastSequenceNr > _tenure.ToldUpTo && HostHappenings.Of(e) is { } happened)
+            Context.System.EventStream.Publish(happened);
+    }
+
+    private void TakeUp()
+    {
+        _historyBegan = History.Start(_marks, _began.Wall, _settings.History);
+        _predictor = Context.ActorOf(PredictorActor.Props(Self, _demandSettings, _settings.PlanPeriod, _vmSettings.Time), "predictor");
+        _admission = Context.ActorOf(AdmissionActor.Props(Self, _admissionSettings, _vmSettings.Time), "admission");
+        _takenUp = true;
+        _tenure.Keeper.Tell(new KeeperProtocol.Replayed(_host.Status()));
+        Decide(new HostCommand.TakeUp(_watch?.BootId));
+    }
+
+    private void TakeSnapshot()
+    {
+        _snapshotAt = LastSequenceNr;
+        _marks = History.Note(_marks, new(LastSequenceNr, HistoryNow), _settings.History);
+        SaveSnapshot(new HostSnapshot(_host.State.Condense(Clocks)) { Marks = _marks });
+    }
+
+    /// <summary>Only what the saved snapshot makes needless goes, and of that only what is old enough.</summary>
+    private void Saved(SaveSnapshotSuccess saved)
+    {
+        DeleteSnapshots(new SnapshotSelectionCriteria(saved.Metadata.SequenceNr - 1));
+        if (History.Delete(_marks, saved.Metadata.SequenceNr, HistoryNow, _settings.History) is not { } delete)
+            return;
+        DeleteMessages(delete.UpTo);
+        _marks = delete.Left;
+    }
+
+    private sealed record SpawnNext;
 }

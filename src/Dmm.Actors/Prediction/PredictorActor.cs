@@ -3,6 +3,7 @@ using Akka.Event;
 using Dmm.Core;
 using Dmm.Core.Demand;
 using Dmm.Core.Events;
+using Dmm.Core.Hosts;
 
 namespace Dmm.Actors.Prediction;
 

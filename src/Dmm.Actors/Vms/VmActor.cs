@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Event;
-using Dmm.Actors.Prediction;
 using Dmm.Core;
 using Dmm.Core.Events;
 using Dmm.Core.Hosts;

@@ -95,11 +95,10 @@ public static class HostEnds
     }
 
     /// <summary>The VM is asked for, in the queue with all others.</summary>
-    /// <param name="place">How many are asked for before it in the same moment.</param>
-    public static VmRequested Again(HostState state, RestingVm resting, int place, int tries, Moment deadline, Clocks now) =>
+    public static VmRequested Again(HostState state, RestingVm resting, int tries, Moment deadline, Clocks now) =>
         new(now.Wall, resting.Spec, resting.Overhead, now.WallOf(deadline))
         {
-            Number = HostAdmissions.NextNumber(state) + place,
+            Number = HostAdmissions.NextNumber(state),
             ImageNeeds = resting.ImageNeeds,
             Tries = tries,
             NeverBooted = resting.NeverBooted,

@@ -14,7 +14,7 @@ public static class HostProtocol
     // From operators; answered by Done or Refused.
 
     /// <param name="Ceiling">The most that its devices let it become as they stand (<see cref="VmSizes.Ceiling"/>), which it is granted.</param>
-    public sealed record AdoptVm(VmHandle Handle, VmPolicy Policy, MemorySize Ceiling, MemorySize Overhead)
+    public sealed record AdoptVm(VmHandle Handle, VmPolicy Policy, MemorySize Ceiling, MemorySize Overhead) : IHostCommand
     {
         /// <summary>What its process holds of the host; null where nobody could look.</summary>
         public MemorySize? Resident { get; init; }
@@ -27,25 +27,27 @@ public static class HostProtocol
     }
 
     /// <summary>What is null stays.</summary>
-    public sealed record SetPolicy(VmId Vm, MemorySize? Min, MemorySize? Max, int? Shares)
+    public sealed record SetPolicy(VmId Vm, MemorySize? Min, MemorySize? Max, int? Shares) : IHostCommand
     {
         public RestartPolicy? Restart { get; init; }
+
+        public VmPolicy Of(VmPolicy before) => before with { Min = Min ?? before.Min, Max = Max ?? before.Max, Shares = Shares ?? before.Shares };
     }
 
     /// <summary>Null: DMM decides again.</summary>
-    public sealed record ResizeVm(VmId Vm, MemorySize? Target);
+    public sealed record ResizeVm(VmId Vm, MemorySize? Target) : IHostCommand;
 
-    public sealed record StopVm(VmId Vm, StopOrder Order);
+    public sealed record StopVm(VmId Vm, StopOrder Order) : IHostCommand;
 
     /// <summary>A VM that was stopped, or waits for its return, is asked for now; one that is to stop goes on.</summary>
     /// <param name="Timeout">How long it may wait for its memory; null: as long as any new VM.</param>
-    public sealed record StartVm(VmId Vm, TimeSpan? Timeout)
+    public sealed record StartVm(VmId Vm, TimeSpan? Timeout) : IHostCommand
     {
         /// <summary>Also one that was migrated away: whoever asks knows that it runs nowhere else.</summary>
         public bool Force { get; init; }
     }
 
-    public sealed record ForgetVm(VmId Vm);
+    public sealed record ForgetVm(VmId Vm) : IHostCommand;
 
     public sealed record Done(VmId Vm, string Text, ImmutableArray<string> Notes);
 
@@ -63,7 +65,7 @@ public static class HostProtocol
     public sealed record Refused(RefusalKind Kind, string Why);
 
     /// <summary>What would become of a VM that was asked for now. Answered by <see cref="Foreseen"/> or <see cref="Refused"/>; nothing is written.</summary>
-    public sealed record ForeseeVm(VmSpec Spec, MemorySize Overhead, MemorySize ImageNeeds, TimeSpan? Timeout);
+    public sealed record ForeseeVm(VmSpec Spec, MemorySize Overhead, MemorySize ImageNeeds, TimeSpan? Timeout) : IHostCommand;
 
     /// <param name="Boot">What it would boot with, where it would start at once.</param>
     /// <param name="Plan">Who would give for it.</param>
@@ -110,12 +112,12 @@ public static class HostProtocol
     // From the admission actor.
 
     /// <summary>Write down that this VM is wanted. Answered by <see cref="RequestRecorded"/> or <see cref="Refused"/>.</summary>
-    public sealed record RecordRequest(VmSpec Spec, MemorySize Overhead, MemorySize ImageNeeds, Moment Deadline);
+    public sealed record RecordRequest(VmSpec Spec, MemorySize Overhead, MemorySize ImageNeeds, Moment Deadline) : IHostCommand;
 
     public sealed record RequestRecorded(VmId Vm);
 
     /// <summary>It is not wanted any more, or its time is up. Answered by <see cref="NotGivenUp"/> where it is too late for that.</summary>
-    public sealed record GiveUp(VmId Vm, AdmissionEnd End, string Why);
+    public sealed record GiveUp(VmId Vm, AdmissionEnd End, string Why) : IHostCommand;
 
     public sealed record NotGivenUp(VmId Vm, string Why);
 }

@@ -9,7 +9,7 @@ namespace Dmm.Core.Hosts;
 public static class VmProtocol
 {
     /// <summary>To the host: this VM's actor has started (anew) and waits for its part.</summary>
-    public sealed record Started(VmId Vm);
+    public sealed record Started(VmId Vm) : IHostCommand;
 
     /// <summary>To the VM: its part of the journal. Without a handle it is to be launched from the spec.</summary>
     /// <param name="MayRun">Without a handle: its launch may have begun before, so that it may run already.</param>
@@ -25,9 +25,9 @@ public static class VmProtocol
         public MemorySize? Asked { get; init; }
     }
 
-    public sealed record Launched(VmId Vm, VmHandle Handle);
+    public sealed record Launched(VmId Vm, VmHandle Handle) : IHostCommand;
 
-    public sealed record LaunchFailed(VmId Vm, string Why);
+    public sealed record LaunchFailed(VmId Vm, string Why) : IHostCommand;
 
     /// <summary>To the VM: become this. Urgent: at once, by all means.</summary>
     public sealed record SetTarget(MemorySize Target, MemorySize Min, MemorySize Max, bool Urgent)
@@ -42,16 +42,16 @@ public static class VmProtocol
     public sealed record GoOn;
 
     /// <summary>To the host: the guest has not powered down in time, and was not to be ended: it runs on.</summary>
-    public sealed record StopGivenUp(VmId Vm, string Why);
+    public sealed record StopGivenUp(VmId Vm, string Why) : IHostCommand;
 
     /// <summary>To the host: which process runs it was found out, or is not known any more.</summary>
-    public sealed record Identified(VmId Vm, VmHandle Handle);
+    public sealed record Identified(VmId Vm, VmHandle Handle) : IHostCommand;
 
     /// <summary>To the host: the VM is gone and its memory is back.</summary>
-    public sealed record Ended(VmId Vm, string Why, EndCause Cause);
+    public sealed record Ended(VmId Vm, string Why, EndCause Cause) : IHostCommand;
 
     /// <summary>To the host, whenever it changes: all that it needs to know of a VM.</summary>
-    public sealed record Report(VmId Vm, VmPhase Phase, string? Why, VmSizes? Sizes, Standing? Standing)
+    public sealed record Report(VmId Vm, VmPhase Phase, string? Why, VmSizes? Sizes, Standing? Standing) : IHostCommand
     {
         /// <summary>
         /// The number of the <see cref="SetTarget"/> that this actor heard last; 0 for none. A report that was under way meanwhile answers for none that came

@@ -1,4 +1,3 @@
-using Dmm.Actors.Admission;
 using Dmm.Core;
 using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;

@@ -40,9 +40,9 @@ internal sealed class Checks(World world)
     }
 
     /// <summary>Before a change of promises is written.</summary>
-    public static void Decided(Daemon daemon, IHostEvent e)
+    /// <param name="before">With all that was decided before it.</param>
+    public static void Decided(HostState before, IHostEvent e)
     {
-        var before = daemon.State;
         if (e is MemoryReserved set)
             Provided(before, set);
         if (e is VmRequested asked)

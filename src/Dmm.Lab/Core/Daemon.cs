@@ -1,65 +1,43 @@
 using System.Collections.Immutable;
-using Dmm.Actors.Hosts;
-using Dmm.Actors.Prediction;
 using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Demand;
 using Dmm.Core.Hosts;
 using Dmm.Core.Memory;
-using Dmm.Core.Planning;
 using Dmm.Core.Vms;
 
 namespace Dmm.Lab.Core;
 
 /// <summary>
-/// One life of the daemon: the host's actor as <see cref="HostActor"/> is, without Akka, and the shells of its VMs. One message at a time; while
-/// an event is being written, nothing else is looked at.
+/// One life of the daemon around the very machine that the real one runs (<see cref="HostMachine"/>): mailbox, delays, the journal's writes and
+/// crashes. It decides nothing. One message at a time; while a decision is being written, nothing else is looked at.
 /// </summary>
 internal sealed partial class Daemon
 {
     private const int SnapshotEvery = 50;
 
     private readonly World _world;
-    private readonly HostSettings _settings;
-    private readonly Queue<Action> _mailbox = [];
+    private readonly HostMachine _machine;
+    private readonly Queue<IHostCommand> _mailbox = [];
     private readonly SortedDictionary<VmId, VmShell> _shells = [];
     private readonly SortedDictionary<VmId, Line> _toHost = [];
     private readonly SortedDictionary<VmId, Line> _toVm = [];
-    private readonly SortedDictionary<VmId, Told> _told = [];
-    private readonly Arbiter _arbiter;
-    private readonly DemandModels _models = new(new());
-    private readonly SortedDictionary<VmId, Mover> _movers = [];
-    private ImmutableDictionary<VmId, VmProtocol.Report> _reports = ImmutableDictionary<VmId, VmProtocol.Report>.Empty;
-    private ImmutableDictionary<VmId, Forecast> _forecasts = ImmutableDictionary<VmId, Forecast>.Empty;
-    private ImmutableArray<Wait> _waits = [];
-    private readonly HashSet<VmId> _heardOf = [];
+    private readonly SortedDictionary<VmId, Moment> _deadlines = [];
     private readonly SortedDictionary<VmId, Moment> _firstSeen = [];
-    private Operations _operations = new();
-    private long _tellings;
-    private bool _tick;
-    private bool _inDeficit;
-    private bool _planQueued;
+    private readonly DemandModels _models = new(new());
+    private Host _host;
+    private ImmutableArray<VmHandle> _watched;
     private bool _persisting;
     private bool _pumping;
     private bool _looking;
+    private long _wake;
 
     public Daemon(World world, HostSettings settings)
     {
-        (_world, _settings) = (world, settings);
-        _arbiter = new(settings.UtilityWeight);
-        State = world.Journal.Replay(new Ledger(settings.Memory, settings.Reserve), world.Clocks);
-        EndThoseOfAnotherBoot();
-        // Before the first look nothing is promised.
-        State = State with { Ledger = State.Ledger.See(Seen(), _heardOf) };
-        foreach (var (vm, admission) in State.Admissions)
-        {
-            if (admission.State == AdmissionState.Launching)
-                Spawn(vm);
-            else if (admission.Reserved is null)
-                Deadline(vm, admission.Deadline);
-        }
-
-        QueuePlan();
+        _world = world;
+        _machine = new(settings, new AdmissionSettings(), new MechanismProfile());
+        _host = new(world.Journal.Replay(new Ledger(settings.Memory, settings.Reserve), world.Clocks), settings, Watches: true);
+        Enqueue(new HostCommand.TakeUp(world.BootId));
         Tick();
     }
 
@@ -71,9 +49,7 @@ internal sealed partial class Daemon
     /// </summary>
     public IReadOnlyDictionary<VmId, Moment> FirstSeen => _firstSeen;
 
-    public HostState State { get; private set; }
-
-    public ImmutableDictionary<VmId, VmProtocol.Report> Reports => _reports;
+    public HostState State => _host.State;
 
     public IReadOnlyDictionary<VmId, VmShell> Shells => _shells;
 
@@ -89,14 +65,14 @@ internal sealed partial class Daemon
             shell.End();
     }
 
-    /// <summary>A message to the host's actor, on its way.</summary>
-    public void Receive(VmId from, Action handle) => LineOf(_toHost, from).Send(_world.Delay(Fault.MessageLate), () => Enqueue(handle));
+    /// <summary>A message of a VM's actor to the host's, on its way.</summary>
+    public void Receive(VmId from, IHostCommand command) => LineOf(_toHost, from).Send(_world.Delay(Fault.MessageLate), () => Enqueue(command));
 
-    public void Enqueue(Action handle)
+    public void Enqueue(IHostCommand command)
     {
         if (!Alive)
             return;
-        _mailbox.Enqueue(handle);
+        _mailbox.Enqueue(command);
         Pump();
     }
 
@@ -104,87 +80,6 @@ internal sealed partial class Daemon
     {
         if (Alive && _shells.GetValueOrDefault(id) == failed)
             _shells[id] = new(_world, this, id);
-    }
-
-    public void Started(VmId id)
-    {
-        _told.Remove(id);
-        var part = State.Vms.TryGetValue(id, out var vm) ? new VmProtocol.Assume(vm.Spec, vm.Handle, vm.Policy, null, vm.Stop, MayRun: true)
-            : State.Admissions.TryGetValue(id, out var admission) ? new(admission.Spec with { Boot = admission.Boot ?? admission.Spec.Boot }, null, admission.Spec.Policy, null, null, MayRun: true)
-            : null;
-        if (part is not null)
-            ToVm(id, shell => shell.Assume(part));
-    }
-
-    public void Reported(VmProtocol.Report report)
-    {
-        if (!State.Vms.TryGetValue(report.Vm, out var vm))
-            return;
-        var phase = _reports.TryGetValue(report.Vm, out var last) ? last.Phase : (VmPhase?)null;
-        _reports = _reports.SetItem(report.Vm, report);
-        if (report.Standing is not { } standing)
-            return;
-        var before = State.Ledger;
-        if (report.Resident is not null)
-            SeeFirst(report.Vm);
-        var overhead = MemorySize.Max(vm.Overhead, report.Cost?.Overhead ?? MemorySize.Zero);
-        State = State with { Ledger = before.Observe(report.Vm, standing.Actual, overhead, report.Resident, looks: true) };
-        if (report.Resident is not null)
-            _heardOf.Add(report.Vm);
-        if (State.Ledger.Claims[report.Vm].Differs(before.Claims[report.Vm]) || report.Phase != phase || (vm.Promise.Target < vm.Promise.Granted && standing.Target == vm.Promise.Target))
-            QueuePlan();
-        _movers[report.Vm] = _movers.GetValueOrDefault(report.Vm, new()).Observe(standing.Actual, vm.Promise.Target, report.Phase, _world.Now);
-        LookAtDeficit();
-        if (vm.BootedAt is null && HostEnds.HasBooted(vm, report))
-            Record(new VmBooted(_world.Wall, report.Vm), () => { });
-        else if (HostEnds.Moved(vm, report, _world.Wall) is { } moved)
-            Record(moved, () => { });
-    }
-
-    /// <summary>What the processes of VMs hold at this moment, as far as they can be looked at.</summary>
-    private Dictionary<VmId, MemorySize> Seen() => _world.Processes.Values
-        .Where(p => p.Running && State.Vms.TryGetValue(p.Id, out var vm) && vm.Handle.SameProcess(p.Handle) && !_world.Befalls(Fault.ProcessHidden, 20))
-        .ToDictionary(p => p.Id, p => p.Resident);
-
-    /// <summary>One look at a time, as the host's eye has it: at most one is on its way that is older than what a VM has told meanwhile.</summary>
-    private void Look()
-    {
-        if (_looking)
-            return;
-        _looking = true;
-        var seen = Seen();
-        _world.Agenda.In(_world.Delay(Fault.MessageLate), () =>
-        {
-            _looking = false;
-            Enqueue(() => See(seen));
-        });
-    }
-
-    private void SeeFirst(VmId id)
-    {
-        if (State.Ledger.Claims.GetValueOrDefault(id) is { Resident.IsZero: true })
-            _firstSeen[id] = _world.Now;
-    }
-
-    private void See(Dictionary<VmId, MemorySize> seen)
-    {
-        var before = State.Ledger.Claimed;
-        foreach (var id in seen.Keys)
-            SeeFirst(id);
-        State = State with { Ledger = State.Ledger.See(seen, _heardOf) };
-        _heardOf.Clear();
-        if (State.Ledger.Claimed != before)
-            QueuePlan();
-        LookAtDeficit();
-    }
-
-    /// <summary>The host has become smaller, or larger again.</summary>
-    public void Follow(MemorySize memory)
-    {
-        State = State with { Ledger = State.Ledger.Follow(memory) };
-        _world.HostLoss = State.Ledger.Deficit;
-        LookAtDeficit();
-        QueuePlan();
     }
 
     /// <summary>The predictor's part: a sample becomes a forecast, at once under pressure.</summary>
@@ -195,95 +90,32 @@ internal sealed partial class Daemon
         if (taken.Fault is { } fault)
             throw new ViolationException("a model failed", $"of {id}: {fault}");
         if (taken.Forecast is { Urgent: true } forecast)
-            Receive(id, () => Forecast(new([forecast], Tick: false)));
+            Receive(id, new PredictorProtocol.Forecasts([forecast], Tick: false));
     }
 
-    private void Tick() => _world.Agenda.In(_settings.PlanPeriod, () =>
+    private void Tick() => _world.Agenda.In(_machine.Settings.PlanPeriod, () =>
     {
         if (!Alive)
             return;
-        var all = _models.Current;
-        Enqueue(LookForThoseLetGo);
         Look();
-        Enqueue(() => Forecast(new(all, Tick: true)));
+        Enqueue(new PredictorProtocol.Forecasts(_models.Current, Tick: true));
         Tick();
     });
 
-    private void Forecast(PredictorProtocol.Forecasts forecasts)
+    /// <summary>One look at a time, as the host's monitor has it: at most one is on its way that is older than what a VM has told meanwhile.</summary>
+    private void Look()
     {
-        foreach (var forecast in forecasts.Items)
-        {
-            if (State.Vms.ContainsKey(forecast.Vm))
-                _forecasts = _forecasts.SetItem(forecast.Vm, forecast);
-        }
-
-        _tick |= forecasts.Tick;
-        if (forecasts.Tick)
-            QueuePlan();
-        else
-            Plan();
-    }
-
-    private void QueuePlan()
-    {
-        if (!_planQueued)
-            Enqueue(Plan);
-        _planQueued = true;
-    }
-
-    private void Plan()
-    {
-        _planQueued = false;
-        if (StepAdmissions())
+        // Before the journal is taken up nobody knows whom to look at.
+        if (_looking || _watched.IsDefault)
             return;
-        (var changes, _waits) = HostPlanner.Next(State, _reports, _forecasts, _told, _settings, _arbiter, _tick, _world.Now);
-        _tick = false;
-        if (changes.IsEmpty)
-            TellTargets();
-        else
-            Record(new PromisesChanged(_world.Wall, changes), TellTargets);
-    }
-
-    private void TellTargets()
-    {
-        (var tell, _operations) = HostDispatch.Next(State, _reports, _forecasts, _told, _operations, _waits, _settings, _world.Now);
-        foreach (var (id, message) in tell)
+        _looking = true;
+        var (looked, sight) = (_watched, _world.Sight(_watched));
+        _world.Agenda.In(_world.Delay(Fault.MessageLate), () =>
         {
-            _told[id] = new(message, ++_tellings);
-            var numbered = message with { Number = _tellings };
-            ToVm(id, shell => shell.SetTarget(numbered));
-        }
+            _looking = false;
+            Enqueue(new HostEyeProtocol.Saw(sight, looked));
+        });
     }
-
-    private void LookAtDeficit()
-    {
-        var deficit = !State.Ledger.Deficit.IsZero;
-        if (deficit && !_inDeficit)
-            QueuePlan();
-        _inDeficit = deficit;
-    }
-
-    private void Spawn(VmId id) => _shells[id] = new(_world, this, id);
-
-    private void Release(VmId id)
-    {
-        _reports = _reports.Remove(id);
-        _forecasts = _forecasts.Remove(id);
-        _told.Remove(id);
-        _movers.Remove(id);
-        _models.Forget(id);
-        if (_shells.Remove(id, out var shell))
-            shell.End();
-        QueuePlan();
-    }
-
-    private void ToVm(VmId id, Action<VmShell> handle) => LineOf(_toVm, id).Send(_world.Delay(Fault.MessageLate), () =>
-    {
-        if (Alive && _shells.TryGetValue(id, out var shell))
-            handle(shell);
-    });
-
-    private Line LineOf(SortedDictionary<VmId, Line> lines, VmId id) => lines.TryGetValue(id, out var line) ? line : lines[id] = new(_world.Agenda);
 
     /// <summary>One message is one step.</summary>
     private void Pump()
@@ -297,58 +129,88 @@ internal sealed partial class Daemon
             // What was being looked at may have put down a message before it began to write.
             if (!Alive || _persisting)
                 return;
-            _mailbox.Dequeue()();
+            Decide(_mailbox.Dequeue());
             Pump();
         });
     }
 
-    /// <summary>Writes an event, and acts on it once it is written; the daemon may die before, after, and in between.</summary>
-    private void Record(IHostEvent e, Action then)
+    private void Decide(IHostCommand command)
     {
-        if (_persisting)
-            throw new ViolationException("one event after the other", $"{e.GetType().Name} is decided while another is being written");
+        SeeFirst(command);
+        var (before, made) = (_host, _world.Clocks);
+        var decision = _machine.Decide(_host, command, made);
+        if (decision.Events.IsEmpty)
+        {
+            _host = decision.Host;
+            Follow(before);
+            Perform(decision, command);
+        }
+        else
+        {
+            Write(decision, command, made);
+        }
+    }
+
+    /// <summary>Writes a decision, and acts on it once it is written; the daemon may die before, after, and in between.</summary>
+    private void Write(HostDecision decision, IHostCommand command, Clocks made)
+    {
         _persisting = true;
-        var now = new Clocks(_world.Now, e.At);
-        Checks.Decided(this, e);
+        var state = State;
+        foreach (var e in decision.Events)
+        {
+            Checks.Decided(state, e);
+            state = state.Apply(e, new(made.Now, e.At));
+        }
+
         _world.Agenda.In(_world.WriteTime(), () =>
         {
             if (!Alive)
                 return;
+            var what = decision.Events[0].GetType().Name;
             if (_world.Befalls(Fault.CrashBeforeWrite, 300))
             {
-                _world.Crash($"before {e.GetType().Name} was written");
+                _world.Crash($"before {what} was written");
                 return;
             }
 
-            _world.Journal.Append(e, now);
-            _world.Written(e);
+            foreach (var e in decision.Events)
+            {
+                _world.Journal.Append(e, new(made.Now, e.At));
+                _world.Written(e);
+            }
+
             if (_world.Befalls(Fault.CrashAfterWrite, 300))
             {
-                _world.Crash($"after {e.GetType().Name} was written");
+                _world.Crash($"after {what} was written");
                 return;
             }
 
             _world.Agenda.In(TimeSpan.FromMicroseconds(50), () =>
             {
                 if (Alive)
-                    Persisted(e, now, then);
+                    Written(decision, command);
             });
         });
     }
 
-    private void Persisted(IHostEvent e, Clocks now, Action then)
+    private void Written(HostDecision decision, IHostCommand command)
     {
-        State = State.Apply(e, now);
-        _persisting = false;
-        if (e is PromisesChanged)
-            ChangedAt = _world.Agenda.Now;
-        _world.Log.Note($"{Describe(e)}");
-        then();
-        LookAtDeficit();
-        if (_world.Journal.Count % SnapshotEvery == 0)
+        var before = _host;
+        (_host, _persisting) = (decision.Host, false);
+        foreach (var e in decision.Events)
+        {
+            if (e is PromisesChanged)
+                ChangedAt = _world.Agenda.Now;
+            _world.Log.Note($"{Describe(e)}");
+        }
+
+        Follow(before);
+        Perform(decision, command);
+        var count = _world.Journal.Count;
+        if (count / SnapshotEvery > (count - decision.Events.Length) / SnapshotEvery)
         {
             // It is saved while the journal goes on.
-            var (condensed, count) = (State.Condense(_world.Clocks), _world.Journal.Count);
+            var condensed = State.Condense(_world.Clocks);
             _world.Agenda.In(_world.WriteTime(), () =>
             {
                 if (Alive)
@@ -358,6 +220,36 @@ internal sealed partial class Daemon
 
         Pump();
     }
+
+    /// <summary>The host has become smaller, or larger again: what its claims exceed it by then is the world's doing.</summary>
+    private void Follow(Host before)
+    {
+        if (before.State.Ledger.HostMemory != State.Ledger.HostMemory)
+            _world.HostLoss = State.Ledger.Deficit;
+    }
+
+    private void SeeFirst(IHostCommand command)
+    {
+        ImmutableArray<VmId> seen = command switch
+        {
+            VmProtocol.Report { Resident: not null } report => [report.Vm],
+            HostEyeProtocol.Saw saw => [.. saw.Sight.Resident.Keys],
+            _ => [],
+        };
+        foreach (var id in seen)
+        {
+            if (State.Ledger.Claims.GetValueOrDefault(id) is { Resident.IsZero: true })
+                _firstSeen[id] = _world.Now;
+        }
+    }
+
+    private void ToVm(VmId id, Action<VmShell> handle) => LineOf(_toVm, id).Send(_world.Delay(Fault.MessageLate), () =>
+    {
+        if (Alive && _shells.TryGetValue(id, out var shell))
+            handle(shell);
+    });
+
+    private Line LineOf(SortedDictionary<VmId, Line> lines, VmId id) => lines.TryGetValue(id, out var line) ? line : lines[id] = new(_world.Agenda);
 
     private static string Describe(IHostEvent e) => e switch
     {

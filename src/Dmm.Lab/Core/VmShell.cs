@@ -45,7 +45,7 @@ internal sealed class VmShell
     {
         (_world, _host, _id) = (world, host, id);
         _memory = new() { Profile = Settings.Profile };
-        ToHost(() => host.Started(id));
+        ToHost(new VmProtocol.Started(id));
     }
 
     public bool Alive { get; private set; } = true;
@@ -70,7 +70,7 @@ internal sealed class VmShell
         if (part.Handle is not null)
             Connect();
         else
-            _world.Launch(part.Spec!, () => Lives, Launched, why => ToHost(() => _host.LaunchFailed(_id, why)));
+            _world.Launch(part.Spec!, () => Lives, Launched, why => ToHost(new VmProtocol.LaunchFailed(_id, why)));
     }
 
     public void SetTarget(VmProtocol.SetTarget t)
@@ -140,7 +140,7 @@ internal sealed class VmShell
     private void Launched(SimulatedProcess process)
     {
         _part = _part! with { Handle = process.Handle };
-        ToHost(() => _host.Launched(_id, process.Handle));
+        ToHost(new VmProtocol.Launched(_id, process.Handle));
         Connect();
     }
 
@@ -316,7 +316,7 @@ internal sealed class VmShell
             RunState = _memory.RunState,
         };
         _resident = null;
-        ToHost(() => _host.Reported(report));
+        ToHost(report);
     }
 
     private void Lose(string why)
@@ -337,7 +337,7 @@ internal sealed class VmShell
             cause = EndCause.MigratedAway;
         LetGo();
         Feed(new VmCommand.Finish(why));
-        ToHost(() => _host.Ended(_id, why, cause));
+        ToHost(new VmProtocol.Ended(_id, why, cause));
     }
 
     private void LetGo()
@@ -355,5 +355,5 @@ internal sealed class VmShell
         return wait < Settings.RestartMax ? wait : Settings.RestartMax;
     }
 
-    private void ToHost(Action handle) => _host.Receive(_id, handle);
+    private void ToHost(IHostCommand command) => _host.Receive(_id, command);
 }

@@ -1,4 +1,5 @@
 using Dmm.Core;
+using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
@@ -53,19 +54,12 @@ internal sealed partial class World
         Agenda.In(TimeSpan.FromMilliseconds(Chance.Between(50, 1_500)), Next);
     }
 
-    /// <summary>The host's eye tells its actor, which hears it in its turn: not in the middle of a write.</summary>
-    private void HostHas(MemorySize memory)
-    {
-        if (_daemon is { } daemon)
-            daemon.Enqueue(() => daemon.Follow(memory));
-    }
-
     private void BeginCalm()
     {
         Calm = true;
         _phaseEnds = Agenda.Now + SettlesWithin;
         Log.Note($"from here on the world behaves");
-        HostHas(_memory);
+        _has = _memory;
         foreach (var vm in _processes.Values)
         {
             // What a kernel has put somewhere stays there.
@@ -107,8 +101,10 @@ internal sealed partial class World
     {
         foreach (var id in daemon.State.Resting.Where(vm => vm.Value.ReturnAt is not null).Select(vm => vm.Key)
             .Concat(daemon.State.Admissions.Where(a => a.Value.Tries is not null).Select(a => a.Key)))
-            daemon.Enqueue(() => daemon.Stop(id));
+            daemon.Enqueue(AtOnce(id));
     }
+
+    private static HostProtocol.StopVm AtOnce(VmId id) => new(id, new(TimeSpan.Zero, Kill: true));
 
     /// <summary>The guest stops, goes on, or is handed over.</summary>
     /// <param name="only">Nothing is done unless it is that; otherwise, unless it runs.</param>
@@ -161,7 +157,7 @@ internal sealed partial class World
             case 8 when known:
                 var restart = Chance.Of<RestartPolicy>(Policies);
                 Log.Note($"operator: {id} restart {restart}");
-                daemon.Enqueue(() => daemon.SetRestart(id, restart));
+                daemon.Enqueue(new HostProtocol.SetPolicy(id, null, null, null) { Restart = restart });
                 break;
             case 0 or 1 or 2 when !known:
                 if (process is { Running: true })
@@ -174,27 +170,27 @@ internal sealed partial class World
                 var most = process.Guest.Base + process.Capabilities.ExtendableTo;
                 var max = MemorySize.Max(min, MemorySize.Min(most, MemorySize.FromMiB(Chance.Between(256, 3000))));
                 Log.Note($"operator: {id} min {min}, max {max}");
-                daemon.Enqueue(() => daemon.SetPolicy(id, new(min, max, Chance.Between(1, 4000))));
+                daemon.Enqueue(new HostProtocol.SetPolicy(id, min, max, Chance.Between(1, 4000)));
                 break;
             case 4 when known:
                 var target = MemorySize.Min(vm!.Policy.Max, vm.Policy.Min + MemorySize.FromMiB(Chance.Between(0, 1000)));
                 Log.Note($"operator: {id} resized to {target}");
-                daemon.Enqueue(() => daemon.Resize(id, target));
+                daemon.Enqueue(new HostProtocol.ResizeVm(id, target));
                 break;
             case 5 when known:
-                daemon.Enqueue(() => daemon.Resize(id, null));
+                daemon.Enqueue(new HostProtocol.ResizeVm(id, null));
                 break;
             case 6 when known && Chance.OneIn(3):
                 Log.Note($"operator: {id} is to stop");
-                daemon.Enqueue(() => daemon.Stop(id));
+                daemon.Enqueue(AtOnce(id));
                 break;
             case 7 when known && Chance.OneIn(4):
                 Log.Note($"operator: {id} is let go of");
-                daemon.Enqueue(() => daemon.Forget(id));
+                daemon.Enqueue(new HostProtocol.ForgetVm(id));
                 break;
             case 6 when daemon.State.Admissions.ContainsKey(id):
                 Log.Note($"operator: {id} is not wanted any more");
-                daemon.Enqueue(() => daemon.Stop(id));
+                daemon.Enqueue(AtOnce(id));
                 break;
         }
     }
@@ -205,26 +201,26 @@ internal sealed partial class World
         {
             case 0 or 1:
                 Log.Note($"operator: {id} is to start");
-                daemon.Enqueue(() => daemon.Start(id));
+                daemon.Enqueue(new HostProtocol.StartVm(id, Returning.Deadline));
                 break;
             case 2:
                 Log.Note($"operator: {id} is to stay stopped");
-                daemon.Enqueue(() => daemon.Stop(id));
+                daemon.Enqueue(AtOnce(id));
                 break;
             case 3:
                 var min = MemorySize.FromMiB(Chance.Between(128, 256));
                 var policy = new VmPolicy(min, MemorySize.Max(min, MemorySize.FromMiB(Chance.Between(256, 3000))), Chance.Between(1, 4000));
                 Log.Note($"operator: {id}, which rests, {policy}");
-                daemon.Enqueue(() => daemon.SetPolicy(id, policy));
+                daemon.Enqueue(new HostProtocol.SetPolicy(id, policy.Min, policy.Max, policy.Shares));
                 break;
             case 4:
                 var restart = Chance.Of<RestartPolicy>(Policies);
                 Log.Note($"operator: {id}, which rests, restart {restart}");
-                daemon.Enqueue(() => daemon.SetRestart(id, restart));
+                daemon.Enqueue(new HostProtocol.SetPolicy(id, null, null, null) { Restart = restart });
                 break;
             case 5 when Chance.OneIn(3):
                 Log.Note($"operator: {id}, which rests, is forgotten");
-                daemon.Enqueue(() => daemon.Forget(id));
+                daemon.Enqueue(new HostProtocol.ForgetVm(id));
                 break;
         }
     }
@@ -249,13 +245,13 @@ internal sealed partial class World
             Restart = Chance.Of<RestartPolicy>(Policies),
         };
         Log.Note($"operator: a VM {id} is wanted, min {min}, boot {boot}{(early ? " or early with less" : "")}, max {max}, priority {spec.Priority}, restart {spec.Restart}, within {timeout.TotalSeconds} s");
-        daemon.Enqueue(() => daemon.Create(spec, _guests.Overhead, timeout));
+        daemon.Enqueue(new HostProtocol.RecordRequest(spec, _guests.Overhead, MemorySize.Zero, Now + timeout));
         if (!hasty || brief)
             return;
         Agenda.In(TimeSpan.FromMilliseconds(Chance.Between(1, 30)), () =>
         {
             Log.Note($"operator: {id} is not wanted any more already");
-            daemon.Enqueue(() => daemon.Cancel(id));
+            daemon.Enqueue(new HostProtocol.GiveUp(id, AdmissionEnd.Cancelled, "cancelled by its operator"));
         });
     }
 
@@ -267,7 +263,7 @@ internal sealed partial class World
         var max = MemorySize.Max(ceiling, MemorySize.FromMiB(1024));
         Log.Note($"operator: {process.Id} is to be governed, with {ceiling}");
         var resident = process.Resident;
-        daemon.Enqueue(() => daemon.Adopt(process.Handle, new(min, max), ceiling, _guests.Overhead, resident));
+        daemon.Enqueue(new HostProtocol.AdoptVm(process.Handle, new(min, max), ceiling, _guests.Overhead) { Resident = resident });
     }
 
     /// <summary>From a second to a day, the small as often as the large.</summary>
@@ -345,7 +341,7 @@ internal sealed partial class World
             case Fault.HostShrinks:
                 var memory = chance.OneIn(2) ? _memory : MemorySize.Max(_memory.Scale(0.8), Checks.LeastMemory(_reserve));
                 Log.Note($"the host has {memory}");
-                HostHas(memory);
+                _has = memory;
                 return;
             default:
                 var temper = Faults.TemperOf(fault)!.Value;

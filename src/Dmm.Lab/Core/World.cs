@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Dmm.Core;
 using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
@@ -41,6 +42,7 @@ internal sealed partial class World
     private readonly bool _oneClock;
     private readonly HashSet<(VmPhase From, VmPhase To)> _phases = [];
     private Daemon? _daemon;
+    private MemorySize _has;
     private TimeSpan _off;
     private int _boot = 1;
 
@@ -135,6 +137,22 @@ internal sealed partial class World
     /// <summary>This very process runs, not another under its name.</summary>
     public bool Runs(VmHandle handle) => ProcessOf(handle.Id) is { Running: true } process && process.Handle.SameProcess(handle);
 
+    /// <summary>
+    /// The host as its monitor sees it. What is available is left out of account here: the simulation of the actors has other programs, and memory that a
+    /// process holds beyond its claim.
+    /// </summary>
+    public HostSight Sight(ImmutableArray<VmHandle> watched)
+    {
+        var running = watched.Where(Runs).Select(vm => vm.Id).ToImmutableHashSet();
+        var hidden = running.Where(_ => Befalls(Fault.ProcessHidden, 20)).ToImmutableHashSet();
+        return new(_has, MemorySize.FromGiB(1 << 20))
+        {
+            Resident = running.Except(hidden).ToImmutableDictionary(id => id, id => _processes[id].Resident),
+            Gone = [.. watched.Select(vm => vm.Id).Where(id => !running.Contains(id))],
+            Hidden = hidden,
+        };
+    }
+
     /// <summary>Whether a fault befalls what is being done now; once in so many times while faults are allowed.</summary>
     public bool Befalls(Fault fault, int onceIn)
     {
@@ -185,12 +203,10 @@ internal sealed partial class World
 
     private void StartDaemon()
     {
-        var memory = _memory;
-        if (Befalls(Fault.HostShrinks, 4))
-            memory = MemorySize.Max(_memory.Scale(0.8), Checks.LeastMemory(_reserve));
-        _daemon = new(this, new() { Memory = memory, Reserve = _reserve, Cushion = _cushion, Operations = _operations, GatherAtOnce = 3, LaunchesAtOnce = 4, Returns = Returning });
+        _has = Befalls(Fault.HostShrinks, 4) ? MemorySize.Max(_memory.Scale(0.8), Checks.LeastMemory(_reserve)) : _memory;
+        _daemon = new(this, new() { Memory = _memory, CalmAfter = TimeSpan.Zero, Reserve = _reserve, Cushion = _cushion, Operations = _operations, GatherAtOnce = 3, LaunchesAtOnce = 4, Returns = Returning });
         HostLoss = _daemon.State.Ledger.Deficit;
-        Log.Note($"a daemon starts, with {memory}: {_daemon.State.Vms.Count} VMs and {_daemon.State.Admissions.Count} admissions from the journal");
+        Log.Note($"a daemon starts on a host of {_has}: {_daemon.State.Vms.Count} VMs and {_daemon.State.Admissions.Count} admissions from the journal");
         Checks.Recovered(_daemon);
     }
 }

@@ -1,8 +1,7 @@
 using System.Collections.Immutable;
-using Dmm.Core.Hosts;
 using Dmm.Core.Vms;
 
-namespace Dmm.Actors.Hosts;
+namespace Dmm.Core.Hosts;
 
 /// <summary>What the host's actor and its eye tell each other.</summary>
 public static class HostEyeProtocol
@@ -12,8 +11,8 @@ public static class HostEyeProtocol
 
     /// <summary>To the host: this is what there is.</summary>
     /// <param name="Vms">That were looked for.</param>
-    public sealed record Saw(HostSight Sight, ImmutableArray<VmHandle> Vms);
+    public sealed record Saw(HostSight Sight, ImmutableArray<VmHandle> Vms) : IHostCommand;
 
     /// <summary>To the host: nothing can be seen; what was seen last stands.</summary>
-    public sealed record Blind(string Why);
+    public sealed record Blind(string Why) : IHostCommand;
 }

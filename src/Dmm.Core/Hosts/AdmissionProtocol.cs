@@ -1,9 +1,7 @@
 using System.Collections.Immutable;
-using Dmm.Core;
-using Dmm.Core.Hosts;
 using Dmm.Core.Vms;
 
-namespace Dmm.Actors.Admission;
+namespace Dmm.Core.Hosts;
 
 public static class AdmissionProtocol
 {
@@ -13,6 +11,9 @@ public static class AdmissionProtocol
         /// <summary>The least that its image can be booted with; zero where that is not known.</summary>
         public MemorySize ImageNeeds { get; init; }
     }
+
+    /// <summary>The host's refusal of <see cref="HostProtocol.RecordRequest"/>, with the name that it is about.</summary>
+    public sealed record RecordRefused(VmId Vm, HostProtocol.Refused Refusal);
 
     /// <summary>From the host at its start: what the journal says is wanted still, in the order in which it was asked for.</summary>
     public sealed record Restore(ImmutableArray<Wanted> Queue);

@@ -1,9 +1,8 @@
 using System.Collections.Immutable;
-using Dmm.Core;
 using Dmm.Core.Demand;
 using Dmm.Core.Vms;
 
-namespace Dmm.Actors.Prediction;
+namespace Dmm.Core.Hosts;
 
 public static class PredictorProtocol
 {
@@ -14,8 +13,8 @@ public static class PredictorProtocol
     public sealed record Forget(VmId Vm);
 
     /// <summary>To the host: what was foreseen of this VM counts no more, its model has failed.</summary>
-    public sealed record Lost(VmId Vm);
+    public sealed record Lost(VmId Vm) : IHostCommand;
 
     /// <summary>To the host: all VMs' forecasts at a tick, or one VM's at once under pressure.</summary>
-    public sealed record Forecasts(ImmutableArray<Forecast> Items, bool Tick);
+    public sealed record Forecasts(ImmutableArray<Forecast> Items, bool Tick) : IHostCommand;
 }

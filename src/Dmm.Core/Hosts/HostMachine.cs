@@ -1,0 +1,32 @@
+using Dmm.Core.Admission;
+using Dmm.Core.Laws;
+using Dmm.Core.Planning;
+using Dmm.Core.Vms;
+
+namespace Dmm.Core.Hosts;
+
+/// <summary>
+/// The host's machine: <c>Decide(host, command, now) → (host', events, effects)</c>. It knows no actor, no clock and no hypervisor; the daemon and the
+/// simulations drive the very same one. What it keeps beside <see cref="Host"/> is whose turn it was in the arbiter, and what a peer's law has learnt.
+/// One command at a time; the events of a decision must be written before the next command is decided.
+/// </summary>
+public sealed class HostMachine(HostSettings settings, AdmissionSettings admission, MechanismProfile profile)
+{
+    public HostSettings Settings { get; } = settings;
+
+    public AdmissionSettings Admission { get; } = admission;
+
+    /// <summary>What is expected of the guests' mechanisms where a VM has not said better.</summary>
+    public MechanismProfile Profile { get; } = profile;
+
+    internal Arbiter Arbiter { get; } = new(settings.UtilityWeight);
+
+    internal LawPlanner? Law { get; } = settings.Law is { } law ? new(LawCatalog.Create(law)) : null;
+
+    public HostDecision Decide(Host host, IHostCommand command, Clocks now)
+    {
+        var turn = new HostTurn(this, host, now);
+        turn.Take(command);
+        return turn.End();
+    }
+}

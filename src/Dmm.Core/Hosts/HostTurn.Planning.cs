@@ -1,0 +1,156 @@
+using Dmm.Core.Admission;
+using Dmm.Core.Vms;
+
+namespace Dmm.Core.Hosts;
+
+/// <summary>From what VMs report and what is foreseen to what is promised, and told.</summary>
+internal sealed partial class HostTurn
+{
+    /// <summary>The ledger governs from replay and one look at the host: VMs that have not reported keep what the journal promised them.</summary>
+    private void TakeUp(HostCommand.TakeUp takeUp)
+    {
+        var (vms, admissions) = (State.Vms.Count, State.Admissions.Count);
+        if (takeUp.BootId is { } boot)
+            EndThoseOfAnotherBoot(boot);
+        var launching = State.Admissions.Where(a => a.Value.State == AdmissionState.Launching).Select(a => a.Key);
+        Host = Host with { ToStart = [.. State.Vms.Keys, .. launching], Unheard = [.. State.Vms.Keys] };
+        Do(new HostEffect.TellAdmission(new AdmissionProtocol.Restore(
+            [.. State.Admissions.Values.OrderBy(a => a.Number).Select(a => new AdmissionProtocol.Wanted(a.Spec.Id, a.Deadline, a.Reserved is not null))])));
+        if (Host.Watches)
+        {
+            Host = Host with { Watched = Host.WhoRuns() };
+            Do(new HostEffect.WatchVms(Host.Watched));
+        }
+
+        if (vms > 0)
+            Notify("recovered", null, $"{vms} VMs and {admissions} admissions from the journal");
+        QueuePlan();
+    }
+
+    private void Started(VmProtocol.Started started)
+    {
+        var id = started.Vm;
+        if (Host.StartedOnce.Contains(id))
+            Notify("actorRestarted", id, "the VM's actor starts anew after a fault of its driver; the VM runs on");
+        // It is told its target as soon as there is a place for it: after a restart of the daemon all VMs start at once.
+        var fresh = Host.Fresh.Contains(id);
+        Host = Host with { StartedOnce = Host.StartedOnce.Add(id), Told = Host.Told.Remove(id) };
+        if (State.Vms.TryGetValue(id, out var vm))
+        {
+            Reply(new VmProtocol.Assume(vm.Spec, vm.Handle, vm.Policy, null, vm.Stop, MayRun: true)
+            {
+                Booted = vm.BootedAt is not null,
+                EverBooted = vm.EverBooted,
+                Asked = vm.Spec?.Boot,
+            });
+        }
+        else if (State.Admissions.TryGetValue(id, out var admission))
+        {
+            Host = Host with { Fresh = Host.Fresh.Remove(id) };
+            var spec = admission.Spec with { Boot = admission.Boot ?? admission.Spec.Boot };
+            Reply(new VmProtocol.Assume(spec, null, admission.Spec.Policy, null, null, MayRun: !fresh)
+            {
+                EverBooted = admission.Tries is not null && !admission.NeverBooted,
+                Asked = admission.Spec.Boot,
+            });
+        }
+    }
+
+    private void Reported(VmProtocol.Report report)
+    {
+        var id = report.Vm;
+        if (!State.Vms.TryGetValue(id, out var vm))
+            return;
+        var phase = Host.Reports.TryGetValue(id, out var last) ? last.Phase : (VmPhase?)null;
+        Host = Host with { Reports = Host.Reports.SetItem(id, report) };
+        if (report.Standing is not null || report.Phase == VmPhase.Lost)
+        {
+            Host = Host with { Unheard = Host.Unheard.Remove(id) };
+            SayAllHeard();
+        }
+
+        if (report.Standing is not { } standing)
+            return;
+
+        // A young VM costs less than it will: what is expected stays set aside, or others would be promised it and the claim outgrow the host later.
+        var overhead = MemorySize.Max(vm.Overhead, report.Cost?.Overhead ?? MemorySize.Zero);
+        var (before, ledger) = (State.Ledger, State.Ledger.Observe(id, standing.Actual, overhead, report.Resident, looks: Host.Watches));
+        Host = Host with
+        {
+            State = State with { Ledger = ledger },
+            HeardOf = report.Resident is null ? Host.HeardOf : Host.HeardOf.Add(id),
+            Movers = Host.Movers.SetItem(id, Host.Movers.GetValueOrDefault(id, new()).Observe(standing.Actual, vm.Promise.Target, report.Phase, Now)),
+        };
+        var confirmed = vm.Promise.Target < vm.Promise.Granted && standing.Target == vm.Promise.Target;
+        if (ledger.Claims[id].Differs(before.Claims[id]) || report.Phase != phase || confirmed)
+            QueuePlan();
+        if (vm.BootedAt is null && HostEnds.HasBooted(vm, report))
+            Record(new VmBooted(Wall, id));
+        if (HostEnds.Moved(vm, report, Wall) is { } moved)
+            Record(moved);
+    }
+
+    private void Forecast(PredictorProtocol.Forecasts forecasts)
+    {
+        // Pressure is heard only where the law hears it: a peer's that looks every 10 s is not helped by DMM's agent.
+        var heard = machine.Law?.HearsPressure ?? true;
+        var known = forecasts.Items.Where(f => State.Vms.ContainsKey(f.Vm));
+        Host = Host with
+        {
+            Forecasts = Host.Forecasts.SetItems(known.Select(f => KeyValuePair.Create(f.Vm, heard ? f : f with { Urgent = false }))),
+            Tick = Host.Tick || forecasts.Tick,
+        };
+
+        // Whoever else is in need and has said so meanwhile is served by the same plan: a storm of calls is no storm of plans.
+        QueuePlan();
+    }
+
+    private void PlanNow()
+    {
+        Host = Host with { PlanQueued = false };
+        if (!Host.HasLooked)
+            return;
+        if (!StepAdmissions())
+            Plan();
+        if (Host.InControl)
+            return;
+        Do(new HostEffect.InControl(State.Vms.Count));
+        if (!Host.ToStart.IsEmpty)
+            Do(new HostEffect.StartVms(Host.ToStart));
+        Host = Host with { InControl = true, ToStart = [] };
+        SayAllHeard();
+        AwaitReturns();
+    }
+
+    private void Plan()
+    {
+        var (settings, tick) = (Host.SettingsNow, Host.Tick);
+        var plan = HostPlanner.Next(State, Host.Reports, Host.Forecasts, Host.Told, settings, machine.Arbiter, tick, Now, machine.Law);
+        Host = Host with { Waits = plan.Waits, Tick = false };
+        if (!plan.Changes.IsEmpty)
+            Record(new PromisesChanged(Wall, plan.Changes));
+        TellTargets();
+        Do(new HostEffect.Explain(new(now, tick, plan, State, Host.Reports, Host.Forecasts, Host.Operations.Held, settings)));
+    }
+
+    private void TellTargets()
+    {
+        var (tell, operations) = HostDispatch.Next(State, Host.Reports, Host.Forecasts, Host.Told, Host.Operations, Host.Waits, Settings, Now);
+        var (told, number) = (Host.Told.ToBuilder(), Host.Tellings);
+        foreach (var (id, message) in tell)
+        {
+            told[id] = new(message, ++number);
+            Do(new HostEffect.TellVm(id, message with { Number = number }));
+        }
+
+        Host = Host with { Operations = operations, Told = told.ToImmutable(), Tellings = number };
+    }
+
+    private void SayAllHeard()
+    {
+        if (!Host.Unheard.IsEmpty || !Host.InControl || Host.AllHeard)
+            return;
+        Host = Host with { AllHeard = true };
+        Do(new HostEffect.AllHeard());
+    }
+}

@@ -1,0 +1,114 @@
+using System.Collections.Immutable;
+using Dmm.Core.Events;
+
+namespace Dmm.Core.Hosts;
+
+/// <summary>One decision of <see cref="HostMachine"/> while it is made: the host as it becomes, what is to be written, and what is to be done then.</summary>
+internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks now)
+{
+    private readonly ImmutableArray<IHostEvent>.Builder _events = ImmutableArray.CreateBuilder<IHostEvent>();
+    private readonly ImmutableArray<HostEffect>.Builder _effects = ImmutableArray.CreateBuilder<HostEffect>();
+
+    private readonly HostState _before = host.State;
+
+    public Host Host { get; private set; } = host;
+
+    private HostState State => Host.State;
+
+    private HostSettings Settings => machine.Settings;
+
+    /// <summary>What is decided by; <see cref="Wall"/> is for the journal and for people.</summary>
+    private Moment Now => now.Now;
+
+    private DateTimeOffset Wall => now.Wall;
+
+    public void Take(IHostCommand command)
+    {
+        switch (command)
+        {
+            case HostProtocol.AdoptVm adopt: Adopt(adopt); break;
+            case HostProtocol.SetPolicy set: SetPolicy(set); break;
+            case HostProtocol.ResizeVm resize: Resize(resize); break;
+            case HostProtocol.StopVm stop: Stop(stop); break;
+            case HostProtocol.StartVm start: Start(start); break;
+            case HostProtocol.ForgetVm forget: Forget(forget); break;
+            case HostProtocol.ForeseeVm asked: Foresee(asked); break;
+            case HostProtocol.RecordRequest request: RecordRequest(request); break;
+            case HostProtocol.GiveUp giveUp: GiveUp(giveUp); break;
+            case VmProtocol.Started started: Started(started); break;
+            case VmProtocol.Report report: Reported(report); break;
+            case VmProtocol.Launched launched: Launched(launched); break;
+            case VmProtocol.LaunchFailed failed: LaunchFailed(failed); break;
+            case VmProtocol.Ended ended: Ended(ended); break;
+            case VmProtocol.StopGivenUp given: StopGivenUp(given); break;
+            case VmProtocol.Identified found: Identified(found); break;
+            case PredictorProtocol.Forecasts forecasts: Forecast(forecasts); break;
+            case PredictorProtocol.Lost lost: Host = Host with { Forecasts = Host.Forecasts.Remove(lost.Vm) }; break;
+            case HostEyeProtocol.Saw saw: Saw(saw); break;
+            case HostEyeProtocol.Blind blind: Blind(blind); break;
+            case HostCommand.TakeUp takeUp: TakeUp(takeUp); break;
+            case HostCommand.Plan: PlanNow(); break;
+            case HostCommand.ReturnsDue: ReturnThoseDue(); break;
+            default: throw new ArgumentOutOfRangeException(nameof(command), command, "not a command of the host");
+        }
+    }
+
+    public HostDecision End()
+    {
+        SayDeficit();
+        WatchWhoRuns();
+        return new(Host, _events.ToImmutable(), _effects.ToImmutable());
+    }
+
+    /// <summary>Something is to be written down: from here on it counts as having happened.</summary>
+    private void Record(IHostEvent e)
+    {
+        _events.Add(e);
+        Host = Host with { State = State.Apply(e, new(now.Now, e.At)) };
+        Notify(HostHappenings.Of(e));
+    }
+
+    private void Do(HostEffect effect) => _effects.Add(effect);
+
+    private void Reply(object answer) => Do(new HostEffect.Reply(answer));
+
+    private void Done(VmId vm, string text, ImmutableArray<string> notes = default) => Reply(new HostProtocol.Done(vm, text, notes.IsDefault ? [] : notes));
+
+    private void Refuse(HostProtocol.RefusalKind kind, string why) => Reply(new HostProtocol.Refused(kind, why));
+
+    private void Notify(Happening? what, bool warn = false)
+    {
+        if (what is not null)
+            Do(new HostEffect.Notify(what, warn));
+    }
+
+    private void Notify(string kind, VmId? vm, string text, MemorySize? from = null, MemorySize? to = null, bool warn = false) =>
+        Notify(new Happening(Wall, kind, vm, text, from, to), warn);
+
+    /// <summary>Several reasons to plan that come together lead to one plan.</summary>
+    private void QueuePlan()
+    {
+        if (Host.PlanQueued)
+            return;
+        Host = Host with { PlanQueued = true };
+        Do(new HostEffect.PlanSoon());
+    }
+
+    /// <summary>Nothing of a VM is left with the host's actor.</summary>
+    private void Release(VmId vm)
+    {
+        Host = Host with
+        {
+            Reports = Host.Reports.Remove(vm),
+            Forecasts = Host.Forecasts.Remove(vm),
+            Told = Host.Told.Remove(vm),
+            Movers = Host.Movers.Remove(vm),
+            StartedOnce = Host.StartedOnce.Remove(vm),
+            Unheard = Host.Unheard.Remove(vm),
+            ToStart = Host.ToStart.Remove(vm),
+        };
+        Do(new HostEffect.DropVm(vm));
+        SayAllHeard();
+        QueuePlan();
+    }
+}

@@ -1,0 +1,111 @@
+using System.Collections.Immutable;
+using Dmm.Core.Admission;
+using Dmm.Core.Events;
+using Dmm.Core.Hosts;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+
+namespace Dmm.Core.Tests.Hosts;
+
+/// <summary>
+/// A host's machine without actor, journal and hypervisor. What it asks to be told again is told at once; VMs do what they are told when a test says
+/// so.
+/// </summary>
+internal sealed class HostUnderTest
+{
+    private readonly HostMachine _machine;
+    private readonly Queue<IHostCommand> _mailbox = [];
+
+    public HostUnderTest(long memoryMiB = 4096, HostSettings? settings = null, AdmissionSettings? admission = null, bool watches = false)
+    {
+        settings ??= new() { Memory = MiB(memoryMiB) };
+        _machine = new(settings, admission ?? new(), new());
+        Host = new(new(new Ledger(settings.Memory, settings.Reserve)), settings, watches);
+        Say(new HostCommand.TakeUp(null));
+    }
+
+    public static DateTimeOffset Began { get; } = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    public Host Host { get; private set; }
+
+    public TimeSpan Time { get; set; }
+
+    public Clocks Now => new(Moment.Origin + TimeSpan.FromDays(1) + Time, Began + Time);
+
+    /// <summary>All that was written down.</summary>
+    public List<IHostEvent> Journal { get; } = [];
+
+    public List<HostEffect> Effects { get; } = [];
+
+    public IEnumerable<Happening> Notices => Effects.OfType<HostEffect.Notify>().Select(n => n.What);
+
+    public static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
+
+    public static VmId Id(string vm) => VmId.Parse(vm);
+
+    public static VmSpec Spec(string vm, long min = 128, long boot = 256, long max = 1024) => new() { Id = Id(vm), Policy = new(MiB(min), MiB(max)), Boot = MiB(boot) };
+
+    public static VmHandle Handle(string vm, int? pid = 100, bool owned = true, long boot = 256) =>
+        new(Id(vm), "simulation", MiB(boot), $"/run/{vm}", pid, pid is null ? null : 1, "this", owned);
+
+    /// <summary>Says something to the host, and all that follows by itself.</summary>
+    /// <returns>The answer to it; null where there was none.</returns>
+    public object? Say(IHostCommand command)
+    {
+        var answer = Decide(command);
+        while (_mailbox.TryDequeue(out var next))
+            Decide(next);
+        return answer;
+    }
+
+    /// <summary>A VM is asked for, gets its memory and runs.</summary>
+    public void Run(VmSpec spec, int pid = 100)
+    {
+        Request(spec);
+        Launch(spec.Id.Name, pid);
+    }
+
+    public object? Request(VmSpec spec) => Say(new HostProtocol.RecordRequest(spec, MemorySize.Zero, MemorySize.Zero, Now.Now + TimeSpan.FromMinutes(1)));
+
+    public void Launch(string vm, int pid = 100)
+    {
+        var boot = Host.State.Admissions[Id(vm)].Boot ?? Host.State.Admissions[Id(vm)].Spec.Boot;
+        Say(new VmProtocol.Started(Id(vm)));
+        Say(new VmProtocol.Launched(Id(vm), Handle(vm, pid) with { Base = boot }));
+        Report(vm, boot.Bytes >> 20);
+    }
+
+    public object? Adopt(string vm, long ceiling = 512, long min = 128, long max = 1024, int pid = 300) =>
+        Say(new HostProtocol.AdoptVm(Handle(vm, pid, owned: false), new(MiB(min), MiB(max)), MiB(ceiling), MemorySize.Zero));
+
+    /// <summary>A VM tells that it stands at that size, and has done what it was told last.</summary>
+    public void Report(string vm, long mib, VmPhase phase = VmPhase.Settled, long device = 8192)
+    {
+        var (size, boot) = (MiB(mib), Host.State.Vms[Id(vm)].Handle.Base);
+        var plugged = size.MinusOrZero(boot);
+        var sizes = new VmSizes(boot, plugged, plugged, boot.MinusOrZero(size), boot.MinusOrZero(size));
+        var target = Host.Told.GetValueOrDefault(Id(vm))?.Message.Target;
+        Say(new VmProtocol.Report(Id(vm), phase, null, sizes, new(size, size, target))
+        {
+            Heard = Host.Told.GetValueOrDefault(Id(vm))?.Number ?? 0,
+            Capabilities = new(true, MiB(device), MiB(2), []),
+        });
+    }
+
+    private object? Decide(IHostCommand command)
+    {
+        var before = Host;
+        var decision = _machine.Decide(Host, command, Now);
+        Host = decision.Host;
+        Journal.AddRange(decision.Events);
+        Effects.AddRange(decision.Effects);
+        if (decision.Effects.OfType<HostEffect.PlanSoon>().Any())
+            _mailbox.Enqueue(new HostCommand.Plan());
+
+        // What is persisted changes by events alone.
+        Assert.Equal(Persisted(decision.Events.Aggregate(before.State, (state, e) => state.Apply(e, new(Now.Now, e.At)))), Persisted(Host.State));
+        return decision.Effects.OfType<HostEffect.Reply>().Select(r => r.Answer).SingleOrDefault();
+
+        ImmutableArray<string> Persisted(HostState state) => [.. state.Condense(Now).Select(e => e.ToString()!)];
+    }
+}
