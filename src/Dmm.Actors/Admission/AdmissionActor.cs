@@ -6,44 +6,26 @@ using Dmm.Core.Hosts;
 namespace Dmm.Actors.Admission;
 
 /// <summary>
-/// Who asked for a new VM, and until when its memory must be there. It bounds the queue, rings the deadlines and answers; what is done for whom is decided by
-/// <see cref="Core.Admission.AdmissionLine"/> and written by the host, which hands the queue back after a restart.
+/// The line of VMs to come: whose turn it is, who shrinks by how much for whom, deadlines. <see cref="AdmissionMachine"/> decides; this one hands what it
+/// asks for to the host, which alone grants, rings its deadline and answers. It holds nothing that the host's picture would not bring back.
 /// </summary>
 public sealed class AdmissionActor : ReceiveActor, IWithTimers
 {
-    private readonly IActorRef _host;
-    private readonly AdmissionSettings _settings;
-    private readonly TimeProvider _time;
-    private readonly Dictionary<VmId, (IActorRef Asker, AdmissionProtocol.CreateVm Request)> _asked = [];
-    private readonly Dictionary<VmId, IActorRef> _cancelling = [];
+    private const string Deadline = "deadline";
 
-    /// <summary>Those that wait, and those whose memory is set aside.</summary>
-    private readonly Dictionary<VmId, bool> _provided = [];
+    private readonly IActorRef _host;
+    private readonly AdmissionMachine _machine;
+    private readonly TimeProvider _time;
+    private Admissions _line = new();
 
     public AdmissionActor(IActorRef host, AdmissionSettings settings, TimeProvider time)
     {
-        (_host, _settings, _time) = (host, settings, time);
-        Receive<AdmissionProtocol.CreateVm>(Create);
-        Receive<HostProtocol.RequestRecorded>(Recorded);
-        Receive<AdmissionProtocol.RecordRefused>(refused =>
+        (_host, _machine, _time) = (host, new(settings), time);
+        Receive<IAdmissionCommand>(command =>
         {
-            Timers.Cancel(refused.Vm);
-            if (_asked.Remove(refused.Vm, out var asked))
-                asked.Asker.Tell(refused.Refusal);
-        });
-        Receive<AdmissionProtocol.Restore>(Restore);
-        Receive<AdmissionProtocol.Provided>(provided =>
-        {
-            _provided[provided.Vm] = true;
-            Timers.Cancel(provided.Vm);
-        });
-        Receive<AdmissionProtocol.Finished>(Finished);
-        Receive<DeadlinePassed>(late => _host.Tell(new HostProtocol.GiveUp(late.Vm, AdmissionEnd.Expired, "")));
-        Receive<AdmissionProtocol.Cancel>(Cancel);
-        Receive<HostProtocol.NotGivenUp>(not =>
-        {
-            if (_cancelling.Remove(not.Vm, out var asker))
-                asker.Tell(new HostProtocol.Refused(HostProtocol.RefusalKind.Conflict, $"{not.Vm}: {not.Why}; stop it once it runs"));
+            (_line, var effects) = _machine.Decide(_line, command, Sender, Clocks.Read(_time));
+            foreach (var effect in effects)
+                Perform(effect);
         });
     }
 
@@ -54,79 +36,29 @@ public sealed class AdmissionActor : ReceiveActor, IWithTimers
     /// <summary>Who still waits for an answer gets one: the journal that their wish was to be written into has failed.</summary>
     protected override void PostStop()
     {
-        foreach (var (vm, asker) in _asked.Select(a => (a.Key, a.Value.Asker)).Concat(_cancelling.Select(c => (c.Key, c.Value))))
-            asker.Tell(new HostProtocol.Refused(HostProtocol.RefusalKind.Unavailable, $"{vm} could not be written down; 'dmm host show' says why, try again later"));
+        foreach (var (vm, asker) in _line.Asked.Select(a => (a.Key, a.Value.Asker)).Concat(_line.Cancelling.Select(c => (c.Key, c.Value))))
+            ((IActorRef)asker).Tell(new HostProtocol.Refused(HostProtocol.RefusalKind.Unavailable, $"{vm} could not be written down; 'dmm host show' says why, try again later"));
     }
 
-    private void Create(AdmissionProtocol.CreateVm request)
+    private void Perform(AdmissionEffect effect)
     {
-        var vm = request.Spec.Id;
-        if (_provided.ContainsKey(vm) || _asked.ContainsKey(vm))
+        switch (effect)
         {
-            Sender.Tell(new HostProtocol.Refused(HostProtocol.RefusalKind.Conflict, $"{vm} is being created already; use another name"));
-            return;
-        }
-
-        var waiting = _provided.Values.Count(provided => !provided) + _asked.Count;
-        if (_settings.Full(waiting) is { } full)
-        {
-            Sender.Tell(new HostProtocol.Refused(HostProtocol.RefusalKind.Refused, full));
-            return;
-        }
-
-        var timeout = request.Timeout ?? _settings.Deadline;
-        _asked[vm] = (Sender, request);
-        Timers.StartSingleTimer(vm, new DeadlinePassed(vm), timeout);
-        _host.Tell(new HostProtocol.RecordRequest(request.Spec, request.Overhead, request.ImageNeeds, Clocks.MomentOf(_time) + timeout));
-    }
-
-    private void Recorded(HostProtocol.RequestRecorded recorded)
-    {
-        if (_asked.Remove(recorded.Vm, out var asked))
-            asked.Asker.Tell(new HostProtocol.Done(recorded.Vm, "accepted: it starts as soon as its memory is free", asked.Request.Notes));
-        _provided[recorded.Vm] = false;
-        if (!Timers.IsTimerActive(recorded.Vm))
-            Self.Tell(new DeadlinePassed(recorded.Vm));
-    }
-
-    private void Restore(AdmissionProtocol.Restore restore)
-    {
-        foreach (var wanted in restore.Queue)
-        {
-            _provided[wanted.Vm] = wanted.Provided;
-            if (wanted.Provided)
-                continue;
-            var left = wanted.Deadline - Clocks.MomentOf(_time);
-            Timers.StartSingleTimer(wanted.Vm, new DeadlinePassed(wanted.Vm), left > TimeSpan.Zero ? left : TimeSpan.Zero);
+            case AdmissionEffect.Reply reply:
+                ((IActorRef)reply.Asker).Tell(reply.Answer);
+                break;
+            case AdmissionEffect.AskHost ask:
+                _host.Tell(ask.Command);
+                break;
+            case AdmissionEffect.WakeAt { At: { } at }:
+                var wait = at - Clocks.MomentOf(_time);
+                Timers.StartSingleTimer(Deadline, new AdmissionProtocol.DeadlineCame(), wait > TimeSpan.Zero ? wait : TimeSpan.Zero);
+                break;
+            case AdmissionEffect.WakeAt:
+                Timers.Cancel(Deadline);
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(effect), effect, "not an effect of the line of VMs to come");
         }
     }
-
-    private void Cancel(AdmissionProtocol.Cancel cancel)
-    {
-        if (!_provided.ContainsKey(cancel.Vm))
-        {
-            Sender.Tell(new HostProtocol.Refused(HostProtocol.RefusalKind.NotFound, $"there is no VM {cancel.Vm} on this host"));
-        }
-        else if (!_cancelling.TryAdd(cancel.Vm, Sender))
-        {
-            Sender.Tell(new HostProtocol.Refused(HostProtocol.RefusalKind.Conflict, $"{cancel.Vm} is being cancelled already"));
-        }
-        else
-        {
-            _host.Tell(new HostProtocol.GiveUp(cancel.Vm, AdmissionEnd.Cancelled, "cancelled by its operator"));
-        }
-    }
-
-    private void Finished(AdmissionProtocol.Finished finished)
-    {
-        Timers.Cancel(finished.Vm);
-        _provided.Remove(finished.Vm);
-        if (!_cancelling.Remove(finished.Vm, out var asker))
-            return;
-        asker.Tell(finished.End == AdmissionEnd.Cancelled
-            ? new HostProtocol.Done(finished.Vm, "no longer wanted", [])
-            : new HostProtocol.Refused(HostProtocol.RefusalKind.Conflict, finished.End is { } end ? $"{finished.Vm} has {end.ToString().ToLowerInvariant()} meanwhile" : $"{finished.Vm} runs; stop it"));
-    }
-
-    private sealed record DeadlinePassed(VmId Vm);
 }

@@ -74,6 +74,9 @@ public sealed record Host(HostState State, HostSettings Settings, bool Watches)
     /// <summary>The period of planning is over: whoever gives slowly is asked for the next step.</summary>
     public bool Tick { get; init; }
 
+    /// <summary>Grows with each change of VMs, requests, or what is free: steps of requests are taken on the state that they were decided on.</summary>
+    public long Version { get; init; }
+
     /// <summary>The first plan was made.</summary>
     public bool InControl { get; init; }
 

@@ -10,21 +10,20 @@ namespace Dmm.Core.Hosts;
 /// <summary>From what the host's actor knows to the next step of a request, and back: what plans for new VMs mean for those that run. Pure.</summary>
 public static class HostAdmissions
 {
-    /// <summary>The next step of the queue as an event; null where nothing is to be done.</summary>
-    public static IHostEvent? Next(
-        HostState state,
-        ImmutableDictionary<VmId, VmProtocol.Report> reports,
-        ImmutableDictionary<VmId, Forecast> forecasts,
-        IReadOnlyDictionary<VmId, Mover> movers,
-        HostSettings settings,
-        Clocks now) => state.Admissions.IsEmpty ? null : QueueOf(state, reports, forecasts, movers, settings, now.Now).Next(now.Now) switch
-        {
-            QueueMove.Plan plan => new AdmissionPlanned(now.Wall, plan.Vm, plan.Room, false),
-            QueueMove.Wait wait => new AdmissionWaits(now.Wall, wait.Vm, wait.Cause, wait.Why),
-            QueueMove.Reserve reserve => new MemoryReserved(now.Wall, reserve.Vm, reserve.Boot, reserve.Size),
-            QueueMove.Launch launch => new LaunchBegun(now.Wall, launch.Vm, state.Admissions[launch.Vm].Reserved!.Value),
-            _ => null,
-        };
+    /// <summary>The next step of the queue; null where nothing is to be done.</summary>
+    /// <param name="state">The host's state with the steps that were decided before this one.</param>
+    /// <param name="host">What else is known of the host.</param>
+    public static QueueMove? Next(HostState state, Host host, Moment now) => state.Admissions.IsEmpty ? null : QueueOf(state, host, now).Next(now);
+
+    /// <summary>A step as it is written down.</summary>
+    public static IHostEvent EventOf(QueueMove step, HostState state, DateTimeOffset at) => step switch
+    {
+        QueueMove.Plan plan => new AdmissionPlanned(at, plan.Vm, plan.Room, false),
+        QueueMove.Wait wait => new AdmissionWaits(at, wait.Vm, wait.Cause, wait.Why),
+        QueueMove.Reserve reserve => new MemoryReserved(at, reserve.Vm, reserve.Boot, reserve.Size),
+        QueueMove.Launch launch => new LaunchBegun(at, launch.Vm, state.Admissions[launch.Vm].Reserved!.Value),
+        _ => throw new ArgumentOutOfRangeException(nameof(step), step, "not a step of a request"),
+    };
 
     /// <summary>The number of the next request.</summary>
     public static long NextNumber(HostState state) => state.Admissions.IsEmpty ? 1 : state.Admissions.Values.Max(a => a.Number) + 1;
@@ -59,21 +58,13 @@ public static class HostAdmissions
         : MemorySize.Zero;
 
     /// <summary>What would become of a request that came now. Nothing is written.</summary>
-    public static HostProtocol.Foreseen Foresee(
-        HostState state,
-        ImmutableDictionary<VmId, VmProtocol.Report> reports,
-        ImmutableDictionary<VmId, Forecast> forecasts,
-        IReadOnlyDictionary<VmId, Mover> movers,
-        HostSettings settings,
-        HostProtocol.ForeseeVm asked,
-        TimeSpan timeout,
-        Moment now)
+    public static HostProtocol.Foreseen Foresee(Host host, HostProtocol.ForeseeVm asked, TimeSpan timeout, Moment now)
     {
-        var spec = asked.Spec;
+        var (spec, state) = (asked.Spec, host.State);
         if (Never(state, spec, asked.Overhead, asked.ImageNeeds) is { } never)
             return new(spec.Id, Prospect.Refused, never, null, null);
         var record = new AdmissionRecord(spec, asked.Overhead, now, now + timeout, null) { Number = NextNumber(state), ImageNeeds = asked.ImageNeeds };
-        return QueueOf(state, reports, forecasts, movers, settings, now).Foresee(record, now) switch
+        return QueueOf(state, host, now).Foresee(record, now) switch
         {
             QueueMove.Reserve reserve when reserve.Boot < spec.Boot =>
                 new(spec.Id, Prospect.Starts, $"it would start at once with {reserve.Boot} and grow to {spec.Boot}", reserve.Boot, null),
@@ -126,16 +117,11 @@ public static class HostAdmissions
 
     private static MemorySize Room(HostState state) => AdmissionRules.Room(state.Ledger, state.Policies());
 
-    private static AdmissionLine QueueOf(
-        HostState state,
-        ImmutableDictionary<VmId, VmProtocol.Report> reports,
-        ImmutableDictionary<VmId, Forecast> forecasts,
-        IReadOnlyDictionary<VmId, Mover> movers,
-        HostSettings settings,
-        Moment now)
+    private static AdmissionLine QueueOf(HostState state, Host host, Moment now)
     {
-        var peers = HostPlanner.Bids(state, reports, forecasts, settings, now)
-            .Select(bid => PeerOf(bid, reports.GetValueOrDefault(bid.Vm), movers.GetValueOrDefault(bid.Vm)))
+        var settings = host.SettingsNow;
+        var peers = HostPlanner.Bids(state, host.Reports, host.Forecasts, settings, now)
+            .Select(bid => PeerOf(bid, host.Reports.GetValueOrDefault(bid.Vm), host.Movers.GetValueOrDefault(bid.Vm)))
             .ToList();
         return new(state.Ledger, state.Admissions.Values, peers, Room(state), settings.Queue, settings.Law is not null);
     }

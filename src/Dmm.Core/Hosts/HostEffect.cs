@@ -28,7 +28,7 @@ public abstract record HostEffect
 
     /// <summary>Tells the line of VMs to come.</summary>
     /// <param name="Forward">The answer goes to whoever gave the command.</param>
-    public sealed record TellAdmission(object Message, bool Forward = false) : HostEffect;
+    public sealed record TellAdmission(IAdmissionCommand Message, bool Forward = false) : HostEffect;
 
     /// <summary>These are the processes to be looked at from now on.</summary>
     public sealed record WatchVms(ImmutableArray<VmHandle> Vms) : HostEffect;

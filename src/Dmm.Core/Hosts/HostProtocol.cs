@@ -109,15 +109,15 @@ public static class HostProtocol
         public TimeSpan? AllActors { get; init; }
     }
 
-    // From the admission actor.
+    // From the line of VMs to come.
 
-    /// <summary>Write down that this VM is wanted. Answered by <see cref="RequestRecorded"/> or <see cref="Refused"/>.</summary>
+    /// <summary>Write down that this VM is wanted. Answered by <see cref="AdmissionProtocol.Recorded"/> or <see cref="AdmissionProtocol.RecordRefused"/>.</summary>
     public sealed record RecordRequest(VmSpec Spec, MemorySize Overhead, MemorySize ImageNeeds, Moment Deadline) : IHostCommand;
 
-    public sealed record RequestRecorded(VmId Vm);
+    /// <summary>Write these steps down and act on them, if the host is still as it was when they were decided.</summary>
+    /// <param name="Version">The <see cref="Host.Version"/> that they were decided on. Where the host has changed since, it tells of itself anew instead.</param>
+    public sealed record TakeSteps(ImmutableArray<QueueMove> Steps, long Version) : IHostCommand;
 
-    /// <summary>It is not wanted any more, or its time is up. Answered by <see cref="NotGivenUp"/> where it is too late for that.</summary>
+    /// <summary>It is not wanted any more, or its time is up. Answered by <see cref="AdmissionProtocol.NotGivenUp"/> where it is too late for that.</summary>
     public sealed record GiveUp(VmId Vm, AdmissionEnd End, string Why) : IHostCommand;
-
-    public sealed record NotGivenUp(VmId Vm, string Why);
 }

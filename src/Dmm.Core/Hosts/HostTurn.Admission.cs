@@ -21,39 +21,28 @@ internal sealed partial class HostTurn
             Number = HostAdmissions.NextNumber(State),
             ImageNeeds = request.ImageNeeds,
         });
-        Reply(new HostProtocol.RequestRecorded(id));
-        QueuePlan();
+        Reply(new AdmissionProtocol.Recorded(id));
+        TellLine();
     }
 
-    private void Foresee(HostProtocol.ForeseeVm asked)
+    /// <summary>The line decides who is next and who gives for it; what is granted is granted here, and only on the state that it was decided on.</summary>
+    private void TakeSteps(HostProtocol.TakeSteps take)
     {
-        var full = machine.Admission.Full(State.Admissions.Values.Count(a => a.State.Seeks()));
-        if (HostRefusals.OfDryRun(State, asked.Spec, full, Settings) is { } refused)
-        {
-            Reply(refused);
+        TellLine();
+        if (take.Version != Host.Version)
             return;
-        }
-
-        Reply(HostAdmissions.Foresee(
-            State, Host.Reports, Host.Forecasts, Host.Movers, Host.SettingsNow, asked, asked.Timeout ?? machine.Admission.Deadline, Now));
-    }
-
-    /// <summary>The queue's next step, one at a time; after it the next plan looks for more.</summary>
-    private bool StepAdmissions()
-    {
-        if (HostAdmissions.Next(State, Host.Reports, Host.Forecasts, Host.Movers, Host.SettingsNow, now) is not { } step)
-            return false;
-        Record(step);
-        if (step is MemoryReserved reserved)
-            Do(new HostEffect.TellAdmission(new AdmissionProtocol.Provided(reserved.Vm)));
-        if (step is LaunchBegun { Vm: var id })
+        foreach (var step in take.Steps)
         {
-            Host = Host with { Fresh = Host.Fresh.Add(id) };
-            Do(new HostEffect.StartVms([id]));
+            if (step is QueueMove.Reserve { Size: var size } && size > State.Ledger.Free)
+                throw new InvalidOperationException($"{step} was decided on the ledger of this moment, which has {State.Ledger.Free} free");
+            Record(HostAdmissions.EventOf(step, State, Wall));
+            if (step is not QueueMove.Launch)
+                continue;
+            Host = Host with { Fresh = Host.Fresh.Add(step.Vm) };
+            Do(new HostEffect.StartVms([step.Vm]));
         }
 
         QueuePlan();
-        return true;
     }
 
     private void Launched(VmProtocol.Launched launched)
@@ -87,9 +76,9 @@ internal sealed partial class HostTurn
     private void GiveUp(HostProtocol.GiveUp giveUp)
     {
         if (!State.Admissions.TryGetValue(giveUp.Vm, out var admission))
-            Reply(new HostProtocol.NotGivenUp(giveUp.Vm, "it is not being created any more"));
-        else if (HostAdmissions.EndOf(admission, giveUp.End) is null)
-            Reply(new HostProtocol.NotGivenUp(giveUp.Vm, $"it is {admission.State.ToString().ToLowerInvariant()}"));
+            Reply(new AdmissionProtocol.NotGivenUp(giveUp.Vm, "it is not being created any more"));
+        else if (HostAdmissions.EndOf(admission, giveUp.End) is null || (giveUp.End == AdmissionEnd.Expired && admission.Deadline > Now))
+            Reply(new AdmissionProtocol.NotGivenUp(giveUp.Vm, $"it is {admission.State.ToString().ToLowerInvariant()}"));
         else
             EndAdmission(giveUp.Vm, giveUp.End, giveUp.End == AdmissionEnd.Expired ? HostAdmissions.WhyExpired(admission, State) : giveUp.Why);
     }
@@ -100,5 +89,6 @@ internal sealed partial class HostTurn
         Do(new HostEffect.TellAdmission(new AdmissionProtocol.Finished(vm, end)));
         Release(vm);
         AwaitReturns();
+        TellLine();
     }
 }

@@ -48,9 +48,8 @@ internal sealed partial class HostTurn
     private void Ask(RestingVm resting, int tries, Moment deadline)
     {
         Record(HostEnds.Again(State, resting, tries, deadline, now));
-        Do(new HostEffect.TellAdmission(new AdmissionProtocol.Restore([new(resting.Spec.Id, deadline, Provided: false)])));
         AwaitReturns();
-        QueuePlan();
+        TellLine();
     }
 
     /// <summary>Asks to be woken when the next one is due; before the ledger governs nobody returns.</summary>

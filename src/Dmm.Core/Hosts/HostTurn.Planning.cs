@@ -14,8 +14,6 @@ internal sealed partial class HostTurn
             EndThoseOfAnotherBoot(boot);
         var launching = State.Admissions.Where(a => a.Value.State == AdmissionState.Launching).Select(a => a.Key);
         Host = Host with { ToStart = [.. State.Vms.Keys, .. launching], Unheard = [.. State.Vms.Keys] };
-        Do(new HostEffect.TellAdmission(new AdmissionProtocol.Restore(
-            [.. State.Admissions.Values.OrderBy(a => a.Number).Select(a => new AdmissionProtocol.Wanted(a.Spec.Id, a.Deadline, a.Reserved is not null))])));
         if (Host.Watches)
         {
             Host = Host with { Watched = Host.WhoRuns() };
@@ -110,8 +108,9 @@ internal sealed partial class HostTurn
         Host = Host with { PlanQueued = false };
         if (!Host.HasLooked)
             return;
-        if (!StepAdmissions())
-            Plan();
+        Plan();
+        if (!State.Admissions.IsEmpty)
+            TellLine();
         if (Host.InControl)
             return;
         Do(new HostEffect.InControl(State.Vms.Count));

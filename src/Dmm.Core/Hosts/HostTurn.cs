@@ -10,6 +10,7 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
     private readonly ImmutableArray<HostEffect>.Builder _effects = ImmutableArray.CreateBuilder<HostEffect>();
 
     private readonly HostState _before = host.State;
+    private bool _tellsLine;
 
     public Host Host { get; private set; } = host;
 
@@ -32,8 +33,9 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
             case HostProtocol.StopVm stop: Stop(stop); break;
             case HostProtocol.StartVm start: Start(start); break;
             case HostProtocol.ForgetVm forget: Forget(forget); break;
-            case HostProtocol.ForeseeVm asked: Foresee(asked); break;
+            case HostProtocol.ForeseeVm asked: Do(new HostEffect.TellAdmission(new AdmissionProtocol.DryRun(asked, Host), Forward: true)); break;
             case HostProtocol.RecordRequest request: RecordRequest(request); break;
+            case HostProtocol.TakeSteps steps: TakeSteps(steps); break;
             case HostProtocol.GiveUp giveUp: GiveUp(giveUp); break;
             case VmProtocol.Started started: Started(started); break;
             case VmProtocol.Report report: Reported(report); break;
@@ -57,6 +59,11 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
     {
         SayDeficit();
         WatchWhoRuns();
+        if (!ReferenceEquals(State.Vms, _before.Vms) || !ReferenceEquals(State.Admissions, _before.Admissions) || State.Ledger.Free != _before.Ledger.Free)
+            Host = Host with { Version = Host.Version + 1 };
+        // Before the first look nothing is promised.
+        if (_tellsLine && Host.HasLooked)
+            Do(new HostEffect.TellAdmission(new AdmissionProtocol.HostIs(Host)));
         return new(Host, _events.ToImmutable(), _effects.ToImmutable());
     }
 
@@ -93,6 +100,9 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
         Host = Host with { PlanQueued = true };
         Do(new HostEffect.PlanSoon());
     }
+
+    /// <summary>The line of VMs to come is told how the host is once this is written.</summary>
+    private void TellLine() => _tellsLine = true;
 
     /// <summary>Nothing of a VM is left with the host's actor.</summary>
     private void Release(VmId vm)

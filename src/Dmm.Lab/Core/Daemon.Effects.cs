@@ -3,7 +3,7 @@ using Dmm.Core.Hosts;
 
 namespace Dmm.Lab.Core;
 
-/// <summary>What the host's actor does once a decision is written, and, in a few lines, what the admission actor does: it rings deadlines.</summary>
+/// <summary>What the actors of the host and of the line of VMs to come do around their machines.</summary>
 internal sealed partial class Daemon
 {
     private void Perform(HostDecision decision, IHostCommand command)
@@ -19,8 +19,8 @@ internal sealed partial class Daemon
             case HostEffect.Reply { Answer: VmProtocol.Assume part } when command is VmProtocol.Started started:
                 ToVm(started.Vm, shell => shell.Assume(part));
                 break;
-            case HostEffect.Reply { Answer: HostProtocol.RequestRecorded recorded } when command is HostProtocol.RecordRequest request:
-                Await(recorded.Vm, request.Deadline);
+            case HostEffect.Reply { Answer: IAdmissionCommand answer }:
+                ToLine(answer);
                 break;
             case HostEffect.Reply { Answer: HostProtocol.Refused refused }:
                 _world.Log.Note($"refused: {refused.Why}");
@@ -41,7 +41,7 @@ internal sealed partial class Daemon
                     shell.End();
                 break;
             case HostEffect.TellAdmission tell:
-                TellAdmission(tell.Message);
+                ToLine(tell.Message);
                 break;
             case HostEffect.WatchVms watch:
                 // The first look follows at once.
@@ -59,33 +59,30 @@ internal sealed partial class Daemon
         }
     }
 
-    private void TellAdmission(object message)
+    /// <summary>A message to the line of VMs to come, on its way; messages of one sender stay in their order.</summary>
+    public void ToLine(IAdmissionCommand command) => _toLine.Send(_world.Delay(Fault.MessageLate), () =>
     {
-        switch (message)
+        if (!Alive)
+            return;
+        (_line, var effects) = _admission.Decide(_line, command, _world, _world.Clocks);
+        foreach (var effect in effects)
         {
-            case AdmissionProtocol.Restore restore:
-                foreach (var wanted in restore.Queue.Where(wanted => !wanted.Provided))
-                    Await(wanted.Vm, wanted.Deadline);
-                break;
-            case AdmissionProtocol.Provided provided:
-                _deadlines.Remove(provided.Vm);
-                break;
-            case AdmissionProtocol.Finished finished:
-                _deadlines.Remove(finished.Vm);
-                break;
-            case AdmissionProtocol.Cancel cancel:
-                Enqueue(new HostProtocol.GiveUp(cancel.Vm, AdmissionEnd.Cancelled, "cancelled by its operator"));
-                break;
+            if (effect is AdmissionEffect.AskHost ask)
+                _fromLine.Send(_world.Delay(Fault.MessageLate), () => Enqueue(ask.Command));
+            else if (effect is AdmissionEffect.WakeAt wake)
+                WakeLine(wake.At);
         }
-    }
+    });
 
-    private void Await(VmId id, Moment deadline)
+    private void WakeLine(Moment? at)
     {
-        _deadlines[id] = deadline;
-        _world.Agenda.In(deadline > _world.Now ? deadline - _world.Now : TimeSpan.Zero, () =>
+        var number = ++_wakeLine;
+        if (at is not { } then)
+            return;
+        _world.Agenda.In(then > _world.Now ? then - _world.Now : TimeSpan.Zero, () =>
         {
-            if (_deadlines.GetValueOrDefault(id) == deadline && _deadlines.Remove(id))
-                Enqueue(new HostProtocol.GiveUp(id, AdmissionEnd.Expired, ""));
+            if (number == _wakeLine)
+                ToLine(new AdmissionProtocol.DeadlineCame());
         });
     }
 

@@ -22,20 +22,25 @@ internal sealed partial class Daemon
     private readonly SortedDictionary<VmId, VmShell> _shells = [];
     private readonly SortedDictionary<VmId, Line> _toHost = [];
     private readonly SortedDictionary<VmId, Line> _toVm = [];
-    private readonly SortedDictionary<VmId, Moment> _deadlines = [];
+    private readonly AdmissionMachine _admission;
+    private readonly Line _toLine;
+    private readonly Line _fromLine;
     private readonly SortedDictionary<VmId, Moment> _firstSeen = [];
     private readonly DemandModels _models = new(new());
     private Host _host;
+    private Admissions _line = new();
     private ImmutableArray<VmHandle> _watched;
     private bool _persisting;
     private bool _pumping;
     private bool _looking;
     private long _wake;
+    private long _wakeLine;
 
     public Daemon(World world, HostSettings settings)
     {
         _world = world;
         _machine = new(settings, new AdmissionSettings(), new MechanismProfile());
+        (_admission, _toLine, _fromLine) = (new(new AdmissionSettings()), new(world.Agenda), new(world.Agenda));
         _host = new(world.Journal.Replay(new Ledger(settings.Memory, settings.Reserve), world.Clocks), settings, Watches: true);
         Enqueue(new HostCommand.TakeUp(world.BootId));
         Tick();

@@ -245,13 +245,13 @@ internal sealed partial class World
             Restart = Chance.Of<RestartPolicy>(Policies),
         };
         Log.Note($"operator: a VM {id} is wanted, min {min}, boot {boot}{(early ? " or early with less" : "")}, max {max}, priority {spec.Priority}, restart {spec.Restart}, within {timeout.TotalSeconds} s");
-        daemon.Enqueue(new HostProtocol.RecordRequest(spec, _guests.Overhead, MemorySize.Zero, Now + timeout));
+        daemon.ToLine(new AdmissionProtocol.CreateVm(spec, _guests.Overhead, timeout, []));
         if (!hasty || brief)
             return;
         Agenda.In(TimeSpan.FromMilliseconds(Chance.Between(1, 30)), () =>
         {
             Log.Note($"operator: {id} is not wanted any more already");
-            daemon.Enqueue(new HostProtocol.GiveUp(id, AdmissionEnd.Cancelled, "cancelled by its operator"));
+            daemon.ToLine(new AdmissionProtocol.Cancel(id));
         });
     }
 

@@ -8,18 +8,20 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Tests.Hosts;
 
 /// <summary>
-/// A host's machine without actor, journal and hypervisor. What it asks to be told again is told at once; VMs do what they are told when a test says
-/// so.
+/// A host's machine, and that of its line of VMs to come, without actors, journal and hypervisor. What they tell each other, and ask to be told again, is
+/// told at once; VMs do what they are told when a test says so.
 /// </summary>
 internal sealed class HostUnderTest
 {
     private readonly HostMachine _machine;
+    private readonly AdmissionMachine _admission;
     private readonly Queue<IHostCommand> _mailbox = [];
+    private Admissions _line = new();
 
     public HostUnderTest(long memoryMiB = 4096, HostSettings? settings = null, AdmissionSettings? admission = null, bool watches = false)
     {
         settings ??= new() { Memory = MiB(memoryMiB) };
-        _machine = new(settings, admission ?? new(), new());
+        (_machine, _admission) = (new(settings, admission ?? new(), new()), new(admission ?? new()));
         Host = new(new(new Ledger(settings.Memory, settings.Reserve)), settings, watches);
         Say(new HostCommand.TakeUp(null));
     }
@@ -104,7 +106,16 @@ internal sealed class HostUnderTest
 
         // What is persisted changes by events alone.
         Assert.Equal(Persisted(decision.Events.Aggregate(before.State, (state, e) => state.Apply(e, new(Now.Now, e.At)))), Persisted(Host.State));
-        return decision.Effects.OfType<HostEffect.Reply>().Select(r => r.Answer).SingleOrDefault();
+        var answer = decision.Effects.OfType<HostEffect.Reply>().Select(r => r.Answer).SingleOrDefault();
+        foreach (var tell in decision.Effects.OfType<HostEffect.TellAdmission>())
+        {
+            (_line, var effects) = _admission.Decide(_line, tell.Message, this, Now);
+            foreach (var ask in effects.OfType<AdmissionEffect.AskHost>())
+                _mailbox.Enqueue(ask.Command);
+            answer ??= effects.OfType<AdmissionEffect.Reply>().Select(r => r.Answer).SingleOrDefault();
+        }
+
+        return answer;
 
         ImmutableArray<string> Persisted(HostState state) => [.. state.Condense(Now).Select(e => e.ToString()!)];
     }
