@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Dmm.Core.Admission;
-using Dmm.Core.Vms;
 
 namespace Dmm.Core.Hosts;
 

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Dmm.Core.Admission;
-using Dmm.Core.Demand;
 using Dmm.Core.Memory;
 using Dmm.Core.Planning;
 using Dmm.Core.Vms;

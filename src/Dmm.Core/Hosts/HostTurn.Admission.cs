@@ -22,7 +22,6 @@ internal sealed partial class HostTurn
             ImageNeeds = request.ImageNeeds,
         });
         Reply(new AdmissionProtocol.Recorded(id));
-        TellLine();
     }
 
     /// <summary>The line decides who is next and who gives for it; what is granted is granted here, and only on the state that it was decided on.</summary>
@@ -89,6 +88,5 @@ internal sealed partial class HostTurn
         Do(new HostEffect.TellAdmission(new AdmissionProtocol.Finished(vm, end)));
         Release(vm);
         AwaitReturns();
-        TellLine();
     }
 }

@@ -49,7 +49,6 @@ internal sealed partial class HostTurn
     {
         Record(HostEnds.Again(State, resting, tries, deadline, now));
         AwaitReturns();
-        TellLine();
     }
 
     /// <summary>Asks to be woken when the next one is due; before the ledger governs nobody returns.</summary>

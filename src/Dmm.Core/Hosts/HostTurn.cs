@@ -62,7 +62,7 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
         if (!ReferenceEquals(State.Vms, _before.Vms) || !ReferenceEquals(State.Admissions, _before.Admissions) || State.Ledger.Free != _before.Ledger.Free)
             Host = Host with { Version = Host.Version + 1 };
         // Before the first look nothing is promised.
-        if (_tellsLine && Host.HasLooked)
+        if (Host.HasLooked && (_tellsLine || !ReferenceEquals(State.Admissions, _before.Admissions)))
             Do(new HostEffect.TellAdmission(new AdmissionProtocol.HostIs(Host)));
         return new(Host, _events.ToImmutable(), _effects.ToImmutable());
     }
@@ -101,7 +101,7 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
         Do(new HostEffect.PlanSoon());
     }
 
-    /// <summary>The line of VMs to come is told how the host is once this is written.</summary>
+    /// <summary>The line of VMs to come is told how the host is once this is written, though no request has changed.</summary>
     private void TellLine() => _tellsLine = true;
 
     /// <summary>Nothing of a VM is left with the host's actor.</summary>

@@ -31,7 +31,7 @@ internal sealed class JournalStore
 
     public long Highest { get; private set; }
 
-    /// <summary>Asked before each write: what becomes of it, and after how long. May end the daemon, which is death before the write.</summary>
+    /// <summary>Asked of each event before its write: what becomes of it, and after how long. May end the daemon, which is death before the write.</summary>
     public Func<IHostEvent, (WriteFate Fate, TimeSpan Delay)> Fate { get; set; } = _ => (WriteFate.Written, TimeSpan.Zero);
 
     /// <summary>Told of each event that was written, before its writer is. May end the daemon, which is death after the write.</summary>
@@ -100,10 +100,16 @@ internal sealed class JournalActor : ReceiveActor, IWithTimers
         _busy = _waiting.TryDequeue(out var write);
         if (!_busy)
             return;
-        var first = Persistents(write!).Select(p => p.Payload).OfType<IHostEvent>().First();
-        var (fate, delay) = Store.Fate(first);
-        if (!_process.Alive)
-            return;
+        var (fate, delay) = (WriteFate.Written, TimeSpan.Zero);
+        foreach (var e in Persistents(write!).Select(p => p.Payload).OfType<IHostEvent>())
+        {
+            var (its, late) = Store.Fate(e);
+            if (!_process.Alive)
+                return;
+            fate = its == WriteFate.Written ? fate : its;
+            delay = late > delay ? late : delay;
+        }
+
         if (delay > TimeSpan.Zero)
             Timers.StartSingleTimer("disk", new Go(write!, fate), delay);
         else
@@ -112,9 +118,12 @@ internal sealed class JournalActor : ReceiveActor, IWithTimers
 
     private void Write(WriteMessages write, WriteFate fate)
     {
-        foreach (var p in Persistents(write).Where(_ => fate != WriteFate.Failed))
-        {
+        // All of a write, or nothing of it, as a transaction has it.
+        var written = fate == WriteFate.Failed ? [] : Persistents(write).ToList();
+        foreach (var p in written)
             Store.Append(p.SequenceNr, p.Payload, _serializer);
+        foreach (var p in written)
+        {
             Store.Written((IHostEvent)p.Payload);
             if (!_process.Alive)
                 return;

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using Dmm.Core.Admission;
 using Dmm.Core.Hosts;
-using Dmm.Core.Memory;
 using static Dmm.Core.Tests.Hosts.HostUnderTest;
 
 namespace Dmm.Core.Tests.Hosts;
@@ -48,8 +47,8 @@ public sealed class AdmissionMachineTests
     public void Each_deadline_of_those_that_seek_is_rung_and_no_other()
     {
         var host = Full();
-        host.Request(Spec("late"));
-        host.Say(new HostProtocol.RecordRequest(Spec("later"), MemorySize.Zero, MemorySize.Zero, host.Now.Now + TimeSpan.FromMinutes(5)));
+        host.Request(Spec("late", boot: 200));
+        host.Say(new HostProtocol.RecordRequest(Spec("later", boot: 200), MemorySize.Zero, MemorySize.Zero, host.Now.Now + TimeSpan.FromMinutes(5)));
 
         var first = Wake(Say(new AdmissionProtocol.HostIs(host.Host), now: host.Now));
         Assert.Equal(host.Now.Now + TimeSpan.FromMinutes(1), first);
@@ -66,7 +65,7 @@ public sealed class AdmissionMachineTests
     public void The_host_ends_none_before_its_deadline()
     {
         var host = Full();
-        host.Request(Spec("waits"));
+        host.Request(Spec("waits", boot: 200));
 
         Assert.IsType<AdmissionProtocol.NotGivenUp>(host.Say(new HostProtocol.GiveUp(Id("waits"), AdmissionEnd.Expired, "")));
         host.Time = TimeSpan.FromMinutes(1);

@@ -1,4 +1,3 @@
-using Dmm.Core.Admission;
 using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Vms;
@@ -35,8 +34,8 @@ public sealed class HostRefusalTests
         { "a process that is governed", Adoption("again", pid: 100), HostProtocol.RefusalKind.Conflict, "process 100 is governed as web already" },
         { "a name in use", Adoption("web", pid: 302), HostProtocol.RefusalKind.Conflict, "there is a VM web on this host already" },
         { "another under a forgotten name", Adoption("loose", pid: 303), HostProtocol.RefusalKind.Conflict, "and is another one; use another name" },
-        { "more than is free", Adoption("huge", ceiling: 4000, pid: 304), HostProtocol.RefusalKind.Refused, "huge can become 3.9 GiB" },
-        { "a min that is not there", Adoption("needy", min: 3900, max: 4000, pid: 305), HostProtocol.RefusalKind.Refused, "min 3.8 GiB can't be guaranteed" },
+        { "more than is free", Adoption("huge", ceiling: 4000, pid: 304), HostProtocol.RefusalKind.Refused, "huge can become 3.91 GiB" },
+        { "a min that is not there", Adoption("needy", min: 3900, max: 4000, pid: 305), HostProtocol.RefusalKind.Refused, "min 3.81 GiB can't be guaranteed" },
         { "bounds that cross", Set("web", min: 2000), HostProtocol.RefusalKind.Refused, "web: " },
         { "a restart policy of theirs", Set("theirs", restart: RestartPolicy.Always), HostProtocol.RefusalKind.Refused, "somebody else started it" },
         { "beyond its devices", Set("web", max: 8500), HostProtocol.RefusalKind.Refused, "web: " },
@@ -83,9 +82,9 @@ public sealed class HostRefusalTests
     {
         var host = new HostUnderTest(memoryMiB: 1024, admission: new() { Queue = 1 });
         host.Run(Spec("all", min: 800, boot: 900, max: 1000));
-        host.Request(Spec("waits"));
+        host.Request(Spec("waits", boot: 200));
 
-        Assert.Contains("dmm.admission.queue", Assert.IsType<HostProtocol.Refused>(host.Say(DryRun(Spec("next")))).Why, StringComparison.Ordinal);
+        Assert.Contains("dmm.admission.queue", Assert.IsType<HostProtocol.Refused>(host.Say(DryRun(Spec("next", boot: 200)))).Why, StringComparison.Ordinal);
     }
 
     private static HostProtocol.RecordRequest Request(VmSpec spec) => new(spec, MemorySize.Zero, MemorySize.Zero, Moment.Origin + TimeSpan.FromDays(2));

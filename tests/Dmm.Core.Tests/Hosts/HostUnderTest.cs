@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Dmm.Core.Admission;
 using Dmm.Core.Events;
 using Dmm.Core.Hosts;
@@ -117,6 +116,6 @@ internal sealed class HostUnderTest
 
         return answer;
 
-        ImmutableArray<string> Persisted(HostState state) => [.. state.Condense(Now).Select(e => e.ToString()!)];
+        string Persisted(HostState state) => string.Join('\n', state.Condense(Now));
     }
 }
