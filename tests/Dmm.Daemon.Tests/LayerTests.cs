@@ -87,7 +87,7 @@ public sealed class LayerTests
         Assert.Equal(
             [
                 "Dmm.Core.Clocks", "Dmm.Core.Demand.Seasons", "Dmm.Core.Events.EventBook", "Dmm.Core.Explaining.DecisionLog", "Dmm.Core.Explaining.ExplanationText",
-                "Dmm.Core.Journals.History",
+                "Dmm.Core.Journals.History", "Dmm.Core.Laws.DmmLaw",
             ],
             Calls("Dmm.Core", @"^System\.(DateTimeOffset|DateTime)$", @"^(op_|Subtract|Add[A-Z(]|CompareTo)")
                 .Select(caller => caller.Split('+', '/')[0])

@@ -2,7 +2,6 @@ using System.Net;
 using System.Text.Json;
 using System.Threading.Channels;
 using Akka.Actor;
-using Dmm.Actors.Admission;
 using Dmm.Actors.Events;
 using Dmm.Contracts;
 using Dmm.Core;
