@@ -33,6 +33,8 @@ public sealed class AdmissionActor : ReceiveActor, IWithTimers
 
     public static Props Props(IActorRef host, AdmissionSettings settings, TimeProvider time) => Akka.Actor.Props.Create(() => new AdmissionActor(host, settings, time));
 
+    protected override void PreStart() => _host.Tell(new HostProtocol.LineStarted());
+
     /// <summary>Who still waits for an answer gets one: the journal that their wish was to be written into has failed.</summary>
     protected override void PostStop()
     {

@@ -94,8 +94,8 @@ public sealed class AdmissionMachine(AdmissionSettings settings)
             state = state.Apply(HostAdmissions.EventOf(step, state, now.Wall), now);
         }
 
-        if (steps.Count > 0)
-            effects.Add(new AdmissionEffect.AskHost(new HostProtocol.TakeSteps(steps.ToImmutable(), host.Version)));
+        // Also where there is none: the host sends its next picture when it has heard of this one.
+        effects.Add(new AdmissionEffect.AskHost(new HostProtocol.TakeSteps(steps.ToImmutable(), host.Version)));
         return Expire(line, now, effects);
     }
 

@@ -77,6 +77,12 @@ public sealed record Host(HostState State, HostSettings Settings, bool Watches)
     /// <summary>Grows with each change of VMs, requests, or what is free: steps of requests are taken on the state that they were decided on.</summary>
     public long Version { get; init; }
 
+    /// <summary>The line of VMs to come has a picture that it has not answered: another would only queue up behind it.</summary>
+    public bool LineLooks { get; init; }
+
+    /// <summary>Something has changed since that picture.</summary>
+    public bool LineDue { get; init; }
+
     /// <summary>The first plan was made.</summary>
     public bool InControl { get; init; }
 

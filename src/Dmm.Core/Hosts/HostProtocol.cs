@@ -114,7 +114,10 @@ public static class HostProtocol
     /// <summary>Write down that this VM is wanted. Answered by <see cref="AdmissionProtocol.Recorded"/> or <see cref="AdmissionProtocol.RecordRefused"/>.</summary>
     public sealed record RecordRequest(VmSpec Spec, MemorySize Overhead, MemorySize ImageNeeds, Moment Deadline) : IHostCommand;
 
-    /// <summary>Write these steps down and act on them, if the host is still as it was when they were decided.</summary>
+    /// <summary>The line of VMs to come begins, or begins anew, and knows nothing.</summary>
+    public sealed record LineStarted : IHostCommand;
+
+    /// <summary>The answer to a picture (<see cref="AdmissionProtocol.HostIs"/>), also where nothing is to be done. Write these steps down and act on them, if the host is still as it was when they were decided.</summary>
     /// <param name="Version">The <see cref="Host.Version"/> that they were decided on. Where the host has changed since, it tells of itself anew instead.</param>
     public sealed record TakeSteps(ImmutableArray<QueueMove> Steps, long Version) : IHostCommand;
 

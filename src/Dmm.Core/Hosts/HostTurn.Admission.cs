@@ -24,12 +24,25 @@ internal sealed partial class HostTurn
         Reply(new AdmissionProtocol.Recorded(id));
     }
 
+    /// <summary>It knows nothing, and answers no picture that its last incarnation had.</summary>
+    private void LineStarted()
+    {
+        Host = Host with { LineLooks = false };
+        TellLine();
+    }
+
     /// <summary>The line decides who is next and who gives for it; what is granted is granted here, and only on the state that it was decided on.</summary>
     private void TakeSteps(HostProtocol.TakeSteps take)
     {
-        TellLine();
-        if (take.Version != Host.Version)
+        Host = Host with { LineLooks = false };
+        if (take.Steps.IsEmpty)
             return;
+        if (take.Version != Host.Version)
+        {
+            TellLine();
+            return;
+        }
+
         foreach (var step in take.Steps)
         {
             if (step is QueueMove.Reserve { Size: var size } && size > State.Ledger.Free)

@@ -35,6 +35,7 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
             case HostProtocol.ForgetVm forget: Forget(forget); break;
             case HostProtocol.ForeseeVm asked: Do(new HostEffect.TellAdmission(new AdmissionProtocol.DryRun(asked, Host), Forward: true)); break;
             case HostProtocol.RecordRequest request: RecordRequest(request); break;
+            case HostProtocol.LineStarted: LineStarted(); break;
             case HostProtocol.TakeSteps steps: TakeSteps(steps); break;
             case HostProtocol.GiveUp giveUp: GiveUp(giveUp); break;
             case VmProtocol.Started started: Started(started); break;
@@ -61,9 +62,7 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
         WatchWhoRuns();
         if (!ReferenceEquals(State.Vms, _before.Vms) || !ReferenceEquals(State.Admissions, _before.Admissions) || State.Ledger.Free != _before.Ledger.Free)
             Host = Host with { Version = Host.Version + 1 };
-        // Before the first look nothing is promised.
-        if (Host.HasLooked && (_tellsLine || !ReferenceEquals(State.Admissions, _before.Admissions)))
-            Do(new HostEffect.TellAdmission(new AdmissionProtocol.HostIs(Host)));
+        ShowLine();
         return new(Host, _events.ToImmutable(), _effects.ToImmutable());
     }
 
@@ -99,6 +98,20 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
             return;
         Host = Host with { PlanQueued = true };
         Do(new HostEffect.PlanSoon());
+    }
+
+    /// <summary>One picture at a time: a storm of requests is no storm of looks at the queue. Before the first look at the host nothing is promised.</summary>
+    private void ShowLine()
+    {
+        var due = Host.LineDue || _tellsLine || !ReferenceEquals(State.Admissions, _before.Admissions);
+        if (!due || Host.LineLooks || !Host.HasLooked)
+        {
+            Host = Host with { LineDue = due };
+            return;
+        }
+
+        Host = Host with { LineLooks = true, LineDue = false };
+        Do(new HostEffect.TellAdmission(new AdmissionProtocol.HostIs(Host)));
     }
 
     /// <summary>The line of VMs to come is told how the host is once this is written, though no request has changed.</summary>
