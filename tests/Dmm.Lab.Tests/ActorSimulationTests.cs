@@ -39,7 +39,7 @@ public sealed class ActorSimulationTests(ITestOutputHelper output)
     public void A_daemon_that_goes_by_the_hosts_time_of_day_is_found_out()
     {
         SimulationResult Of(ulong seed, bool oneClock) => new ActorSimulation().Run(new() { Seed = seed, Steps = 80_000, OneClock = oneClock }, HistoryLog.Nothing, CancellationToken.None);
-        var found = Enumerable.Range(1, 8).Select(seed => Of((ulong)seed, true)).FirstOrDefault(result => result.Violation is not null);
+        var found = Enumerable.Range(9, 8).Select(seed => Of((ulong)seed, true)).FirstOrDefault(result => result.Violation is not null);
         Assert.NotNull(found);
         output.WriteLine($"seed {found.Seed}: {found.Violation}");
         Assert.Contains("clock-step", found.Faults);
