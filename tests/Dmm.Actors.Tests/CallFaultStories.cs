@@ -61,6 +61,45 @@ public sealed class CallFaultStories(ITestOutputHelper output) : HostFixture(out
 
         Until("it grows", _ => Guest("vm").Sizes.Actual > MiB(280));
 
+        Assert.DoesNotContain("actorRestarted", EventKinds());
+    }
+
+    [Fact]
+    public void One_that_the_hypervisor_refuses_is_said_and_asked_again_and_the_vm_stays_in_hand()
+    {
+        var faulty = WithACallUnderWay();
+        _call.SetException(new HypervisorException("QEMU would not: no memory"));
+        Until("it is said", _ => EventKinds().Contains("refused"));
+
+        Until("it grows", _ => Guest("vm").Sizes.Actual > MiB(280));
+
+        var kinds = EventKinds();
+        Assert.Single(kinds, kind => kind == "refused");
+        Assert.DoesNotContain("actorRestarted", kinds);
+        Assert.DoesNotContain("lost", kinds);
+        Assert.Equal(1, faulty.Connections);
+    }
+
+    [Fact]
+    public void One_that_is_never_answered_loses_its_connection_and_another_is_made()
+    {
+        var faulty = WithACallUnderWay();
+
+        Until("the connection is given up", _ => EventKinds().Contains("lost"), TimeSpan.FromMinutes(1));
+        Until("it grows", _ => Guest("vm").Sizes.Actual > MiB(280));
+
+        Assert.DoesNotContain("actorRestarted", EventKinds());
+        Assert.Equal(2, faulty.Connections);
+    }
+
+    [Fact]
+    public void One_in_which_the_driver_has_a_bug_ends_the_incarnation_alone()
+    {
+        WithACallUnderWay();
+        _call.SetException(new InvalidOperationException("the driver has a bug"));
+
+        Until("it grows", _ => Guest("vm").Sizes.Actual > MiB(280));
+
         Assert.Single(EventKinds(), kind => kind == "actorRestarted");
     }
 

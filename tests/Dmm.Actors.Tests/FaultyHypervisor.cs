@@ -23,6 +23,15 @@ internal sealed class FaultyHypervisor(IHypervisor inner) : PassingHypervisor(in
     /// <summary>Called when hotplug of a VM was told a size.</summary>
     public Action<VmId>? Plugged { get; set; }
 
+    /// <summary>How often a VM was taken up.</summary>
+    public int Connections { get; private set; }
+
+    public override Task<IVirtualMachine> ConnectAsync(VmHandle handle, Action<VmObservation> observe, CancellationToken cancellation)
+    {
+        Connections++;
+        return base.ConnectAsync(handle, observe, cancellation);
+    }
+
     public override Task<VmHandle> LaunchAsync(VmSpec spec, CancellationToken cancellation)
     {
         MayLinger(spec.Id);

@@ -40,6 +40,7 @@ public sealed class HostActor : ReceivePersistentActor
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly Dictionary<VmId, IActorRef> _children = [];
     private readonly LinkedList<VmId> _toSpawn = [];
+    private readonly HostInbox<IActorRef> _inbox = new();
 
     /// <summary>The whole replay goes by one reading of the clocks, so that no step in its middle tears its times apart.</summary>
     private readonly Clocks _began;
@@ -56,6 +57,7 @@ public sealed class HostActor : ReceivePersistentActor
     private long _snapshotAt;
     private int _spawned;
     private bool _takenUp;
+    private bool _takes;
 
     public HostActor(
         IHypervisor hypervisor, HostSettings settings, VmActorSettings vmSettings, DemandSettings demandSettings, AdmissionSettings admissionSettings,
@@ -66,8 +68,14 @@ public sealed class HostActor : ReceivePersistentActor
         _began = Clocks;
         _machine = new(settings, admissionSettings, vmSettings.Profile);
         _host = new(new HostState(new Ledger(settings.Memory, settings.Reserve)), settings, watch is not null);
-        Command<IHostCommand>(Decide);
-        Command<HostProtocol.GetStatus>(_ => Sender.Tell(_host.Status()));
+        Command<IHostCommand>(command => Take(command, Sender));
+        Command<TakeNext>(_ =>
+        {
+            _takes = false;
+            if (_inbox.TryTake(out var command, out var asker))
+                Decide(command, asker);
+            TakeSoon();
+        });
         Command<AdmissionProtocol.CreateVm>(create => _admission.Forward(create));
         Command<SpawnNext>(_ => SpawnSome());
         JournalCommands();
@@ -109,9 +117,24 @@ public sealed class HostActor : ReceivePersistentActor
         ? reason
         : new JournalContentException($"event {LastSequenceNr} ({message.GetType().Name}) does not follow from those before it: {reason.Message}", reason);
 
-    private void Decide(IHostCommand command)
+    private void Take(IHostCommand command, IActorRef asker)
     {
-        var (asker, decision) = (Sender, _machine.Decide(_host, command, Clocks));
+        _inbox.Put(command, asker);
+        TakeSoon();
+    }
+
+    /// <summary>Behind all that lies in the mailbox by now, so that the inbox can put it in its order.</summary>
+    private void TakeSoon()
+    {
+        if (_takes || _inbox.Count == 0)
+            return;
+        _takes = true;
+        Self.Tell(new TakeNext());
+    }
+
+    private void Decide(IHostCommand command, IActorRef asker)
+    {
+        var decision = _machine.Decide(_host, command, Clocks);
         if (decision.Events.IsEmpty)
         {
             _host = decision.Host;
@@ -169,7 +192,7 @@ public sealed class HostActor : ReceivePersistentActor
                     _eye.Tell(new HostEyeProtocol.Watch(watch.Vms));
                 break;
             case HostEffect.PlanSoon:
-                Self.Tell(new HostCommand.Plan());
+                Take(new HostCommand.Plan(), Self);
                 break;
             case HostEffect.WakeForReturns wake:
                 Wake(wake.At);
@@ -211,7 +234,9 @@ public sealed class HostActor : ReceivePersistentActor
         var name = Context.Child($"vm-{vm}").IsNobody() ? $"vm-{vm}" : $"vm-{vm}~{++_spawned}";
         var machine = VmActor.Props(vm, Self, _predictor, _hypervisor, _vmSettings);
         _children[vm] = Context.ActorOf(
-            BackoffSupervisor.Props(Backoff.OnFailure(machine, "machine", _vmSettings.RestartMin, _vmSettings.RestartMax, _vmSettings.RestartSpread, -1)), name);
+            BackoffSupervisor.Props(Backoff.OnFailure(machine, "machine", _vmSettings.RestartMin, _vmSettings.RestartMax, _vmSettings.RestartSpread, -1)
+                .WithAutoReset(_vmSettings.CalmAfter)),
+            name);
     }
 
     private void Drop(VmId vm)
@@ -273,7 +298,7 @@ public sealed class HostActor : ReceivePersistentActor
         _admission = Context.ActorOf(AdmissionActor.Props(Self, _admissionSettings, _vmSettings.Time), "admission");
         _takenUp = true;
         _tenure.Keeper.Tell(new KeeperProtocol.Replayed(_host.Status()));
-        Decide(new HostCommand.TakeUp(_watch?.BootId));
+        Decide(new HostCommand.TakeUp(_watch?.BootId), Self);
     }
 
     private void TakeSnapshot()
@@ -294,4 +319,6 @@ public sealed class HostActor : ReceivePersistentActor
     }
 
     private sealed record SpawnNext;
+
+    private sealed record TakeNext;
 }

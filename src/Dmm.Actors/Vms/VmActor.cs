@@ -1,95 +1,56 @@
-using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Event;
 using Dmm.Core;
-using Dmm.Core.Events;
 using Dmm.Core.Hosts;
-using Dmm.Core.Lifecycle;
+using Dmm.Core.Machines;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Vms;
 
 /// <summary>
-/// Owns one VM: its connection to the hypervisor and its memory's state. Everything it decides is decided by
-/// <see cref="HotplugMachine"/>; the actor carries that out, one call to the driver at a time, and tells the host what is. A fault of the
-/// driver ends this actor's incarnation alone: its supervisor starts it anew, with back-off, and the VM runs on all the while.
+/// Owns one VM: its connection to the hypervisor and its state. It decides nothing: <see cref="VmMachine"/> does, this one carries that out. What a
+/// hypervisor refuses, or does not answer, is a fact for the machine; a driver that throws anything else has a fault, which ends this incarnation alone: its
+/// supervisor starts it anew, with back-off, and the VM runs on all the while.
 /// </summary>
-public sealed partial class VmActor : ReceiveActor, IWithTimers
+public sealed class VmActor : ReceiveActor, IWithTimers
 {
-    private readonly VmId _id;
     private readonly IActorRef _host;
     private readonly IActorRef _predictor;
     private readonly IHypervisor _hypervisor;
     private readonly VmActorSettings _settings;
+    private readonly VmMachine _machine;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly CancellationTokenSource _life = new();
 
-    private VmProtocol.Assume? _part;
-    private VmMemory _memory;
-    private IVirtualMachine? _vm;
+    private Vm _vm;
+    private IVirtualMachine? _connected;
+    private ConnectionAttempt? _attempt;
+
+    /// <summary>What an earlier connection says is of no use any more.</summary>
     private int _connection;
-    private int _attempts;
-    private long _heard;
-    private bool _stopping;
-    private GuestHello? _hello;
-    private GuestSample? _sample;
-    private HostCost? _cost;
-    private MemorySize? _resident;
 
     public VmActor(VmId id, IActorRef host, IActorRef predictor, IHypervisor hypervisor, VmActorSettings settings)
     {
-        (_id, _host, _predictor, _hypervisor, _settings) = (id, host, predictor, hypervisor, settings);
-        _memory = new() { Profile = settings.Profile };
-        Receive<VmProtocol.Assume>(Assume);
-        Receive<VmProtocol.SetTarget>(t =>
+        (_host, _predictor, _hypervisor, _settings, _machine) = (host, predictor, hypervisor, settings, new(settings));
+        _vm = _machine.New(id);
+        Receive<IVmMessage>(Decide);
+        Receive<Made>(made => made.Connection == _connection, made =>
         {
-            _heard = t.Number;
-            Feed(new VmCommand.SetTarget(t.Target, t.Max, t.Urgent, t.Min), alwaysReport: true);
+            _connected = made.Vm;
+            Decide(new VmFact.Connected(made.Vm.Capabilities, made.Vm.Identity));
         });
-        Receive<VmProtocol.Stop>(stop => Stop(stop.Order));
-        Receive<VmProtocol.GoOn>(_ => GoOn());
-        Receive<StopDeadline>(_ => StopIsLate());
-        Receive<Asked>(_ => { });
-        Receive<ProcessEnded>(_ => End("its process was ended", EndCause.Failed));
-        Receive<NotEnded>(NotEnded_);
-        Receive<EndAgain>(_ => TryToEnd());
-        Receive<AskOnceMore>(_ => AskToPowerDown());
-        Receive<LaunchNow>(l => Launch(l.Spec, mayRun: false));
-        Receive<Launched>(l => TakeUp(l.Handle));
-        Receive<LaunchFailed>(f => _host.Tell(new VmProtocol.LaunchFailed(_id, f.Why)));
-        Receive<Connected>(Connected_);
-        Receive<ConnectFailed>(ConnectFailed_);
-        Receive<Observed>(o => o.Connection == _connection, o => Observe(o.Fact));
-        Receive<Observed>(_ => { });
-        Receive<CallDone>(done => done.Connection == _connection, _ => CallEnded(new VmCommand.Look()));
-        Receive<CallDone>(_ => { });
-        Receive<AdditionRefused>(refused => refused.Connection == _connection, refused => CallEnded(new VmCommand.Refuse(refused.Addition, refused.Why)));
-        Receive<AdditionRefused>(_ => { });
-        // A call that was under way when the VM ended, or is being ended, failed for that: its connection tells of the end as its last word.
-        Receive<Faulted>(f => f.Connection == _connection && _vm is not null && f.Cause is VmGoneException, _ => { });
-        Receive<Faulted>(f => f.Connection == _connection && _vm is not null && _endWhy is not null, f => _unheeded = f.Cause);
-        Receive<Faulted>(f => f.Connection == _connection, f => throw Fault(f.Cause));
-        Receive<Faulted>(_ => { });
-        Receive<CostMeasured>(m => _cost = m.Cost ?? _cost);
-        Receive<Reconnect>(_ => Connect());
-        Receive<Look>(_ => Feed(new VmCommand.Look()));
-        Receive<ReportNow>(_ => Report());
-        Receive<MeasureCost>(_ => Measure());
+        Receive<Of>(of => of.Fact is not null && of.Connection == _connection, of => Decide(of.Fact!));
+        Receive<Faulted>(fault => fault.Connection == _connection, fault => throw new DriverFaultException($"{_vm.Id}: {fault.Cause.Message}", fault.Cause));
+        ReceiveAny(_ => { });
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    /// <summary>What is decided by.</summary>
-    private Moment Now => Clocks.MomentOf(_settings.Time);
-
-    /// <summary>For people.</summary>
-    private DateTimeOffset Wall => Clocks.Read(_settings.Time).Wall;
-
     public static Props Props(VmId id, IActorRef host, IActorRef predictor, IHypervisor hypervisor, VmActorSettings settings) =>
         Akka.Actor.Props.Create(() => new VmActor(id, host, predictor, hypervisor, settings));
 
-    protected override void PreStart() => _host.Tell(new VmProtocol.Started(_id));
+    protected override void PreStart() => _host.Tell(new VmProtocol.Started(_vm.Id));
 
     protected override void PostStop()
     {
@@ -98,203 +59,190 @@ public sealed partial class VmActor : ReceiveActor, IWithTimers
         LetGo();
     }
 
-    private void Assume(VmProtocol.Assume part)
+    private void Decide(IVmMessage message)
     {
-        _part = part;
-        if (part.Promise is { } promise)
-            Feed(new VmCommand.SetTarget(promise.Target, part.Policy.Max, false, part.Policy.Min));
-        if (part.Handle is not null)
-            Connect();
-        else
-            Launch(part.Spec!, part.MayRun);
+        var decision = _machine.Decide(_vm, message, Clocks.Read(_settings.Time));
+        _vm = decision.Vm;
+        foreach (var effect in decision.Effects)
+            Perform(effect);
     }
 
-    private void TakeUp(VmHandle handle)
+    private void Perform(VmEffect effect)
     {
-        _part = _part! with { Handle = handle };
-        _host.Tell(new VmProtocol.Launched(_id, handle));
-        Connect();
-    }
-
-    private void Connected_(Connected c)
-    {
-        if (c.Connection != _connection)
-            return;
-        (_vm, _attempts) = (c.Vm, 0);
-        if (c.Vm.Identity is { } identity && identity != _part!.Handle)
+        switch (effect)
         {
-            _part = _part with { Handle = identity };
-            _host.Tell(new VmProtocol.Identified(_id, identity));
-        }
-
-        Feed(new VmCommand.Connect(c.Vm.Capabilities), alwaysReport: true);
-        Timers.StartPeriodicTimer("look", new Look(), _settings.LookPeriod);
-        Timers.StartPeriodicTimer("report", new ReportNow(), _settings.ReportPeriod);
-        Timers.StartPeriodicTimer("overhead", new MeasureCost(), TimeSpan.Zero, _settings.OverheadPeriod);
-        if (_part!.Stop is { } order)
-            Stop(order);
-        CallNext();
-    }
-
-    private void ConnectFailed_(ConnectFailed f)
-    {
-        if (f.Connection != _connection)
-            return;
-        if (f.Cause is VmGoneException gone)
-        {
-            End(f.Cause.Message, gone.Cause);
-            return;
-        }
-
-        Lose(f.Cause.Message);
-    }
-
-    private void Observe(VmObservation fact)
-    {
-        switch (fact)
-        {
-            case VmObservation.Sizes sizes:
-                _resident = sizes.Resident;
-                Feed(new VmCommand.ObserveSizes(sizes.Value));
-                // Where there was nothing to tell it is not told later either, when it may be long past.
-                _resident = null;
+            case VmEffect.TellHost tell:
+                _host.Tell(tell.Message);
                 break;
-            case VmObservation.Sample sample:
-                _sample = sample.Value;
-                if (_memory.Sizes is { } known)
-                    _predictor.Tell(new PredictorProtocol.Sampled(_id, sample.Value, known, _memory.Possible));
-                Feed(new VmCommand.ObserveSample(sample.Value));
+            case VmEffect.TellPredictor tell:
+                _predictor.Tell(tell.Sample);
                 break;
-            case VmObservation.RunState run:
-                Feed(new VmCommand.ObserveRunState(run.Value, run.Why), alwaysReport: true);
+            case VmEffect.Find find:
+                Ask(
+                    _settings.LaunchDeadline,
+                    c => _hypervisor.FindAsync(find.Spec, c),
+                    found => found is null ? new VmFact.NotRunning() : new VmFact.Launched(found),
+                    static cause => new VmFact.LaunchUnknown(Say(cause)));
                 break;
-            case VmObservation.Hello hello:
-                // It introduces itself again and again; only who it is makes a difference here.
-                if (_hello?.Kernel != hello.Value.Kernel || _hello?.AgentVersion != hello.Value.AgentVersion)
-                    Happened("agentHello", $"the guest's agent {hello.Value.AgentVersion} speaks, kernel {hello.Value.Kernel}");
-                _hello = hello.Value;
-                Feed(new VmCommand.ObserveHello(hello.Value), alwaysReport: true);
+            case VmEffect.Launch launch:
+                Ask(
+                    _settings.LaunchDeadline,
+                    c => _hypervisor.LaunchAsync(launch.Spec, c),
+                    static handle => new VmFact.Launched(handle),
+                    static cause => cause is VmLingersException ? new VmFact.LaunchUnknown(Say(cause)) : new VmFact.LaunchFailed(Say(cause)));
                 break;
-            case VmObservation.Able able:
-                Happened("able", $"it can be plugged up to {able.Value.PluggableMax} from now on", to: able.Value.PluggableMax);
-                Feed(new VmCommand.Connect(able.Value), alwaysReport: true);
+            case VmEffect.Connect connect:
+                Connect(connect.Handle);
                 break;
-            case VmObservation.AgentSilent silent:
-                Happened("agentSilent", silent.Why);
-                Report();
+            case VmEffect.LetGo:
+                LetGo();
                 break;
-            case VmObservation.ConnectionLost lost:
-                Lose(lost.Why);
+            case VmEffect.Carry carry:
+                Carry(carry.Call);
                 break;
-            case VmObservation.Ended ended:
-                End(ended.Why, ended.Cause);
+            case VmEffect.AskToPowerDown when _connected is { } vm:
+                Ask(
+                    _settings.CallDeadline,
+                    c => Done(vm.PowerDownAsync(c)),
+                    static _ => null,
+                    static cause => cause is VmGoneException ? null : new VmFact.NotAskedToPowerDown(Say(cause)),
+                    ofConnection: true);
                 break;
+            case VmEffect.EndProcess end:
+                var connected = _connected;
+                Ask(
+                    _settings.EndDeadline,
+                    c => Done(connected is not null ? connected.EndAsync(c) : _hypervisor.EndProcessAsync(end.Handle, c)),
+                    _ => new VmFact.ProcessEnded(),
+                    cause => new VmFact.NotEnded(Say(cause)));
+                break;
+            case VmEffect.Measure when _connected is { } vm:
+                Ask(_settings.CallDeadline, vm.MeasureAsync, cost => new VmFact.Measured(cost), _ => new VmFact.Measured(null));
+                break;
+            case VmEffect.AskToPowerDown or VmEffect.Measure:
+                break;
+            case VmEffect.WakeIn wake:
+                Timers.StartSingleTimer(wake.Timer, new VmFact.Rang(wake.Timer), wake.Wait);
+                break;
+            case VmEffect.Silence silence:
+                Timers.Cancel(silence.Timer);
+                break;
+            case VmEffect.Notify notify:
+                Context.System.EventStream.Publish(notify.What);
+                break;
+            case VmEffect.Warn warn:
+                _log.Warning("{0}", warn.Text);
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(effect), effect, "not an effect of a VM's machine");
         }
     }
 
-    private void Feed(VmCommand command, bool alwaysReport = false)
-    {
-        WatchBoot();
-        var before = _memory;
-        foreach (var e in HotplugMachine.Decide(_memory with { Busy = Busy }, command, Now))
-        {
-            _memory = HotplugMachine.Apply(_memory, e);
-            Act(e);
-        }
-
-        if (alwaysReport || before.Phase != _memory.Phase || before.Sizes != _memory.Sizes)
-            Report();
-    }
-
-    private void Act(VmEvent e)
-    {
-        switch (e)
-        {
-            case VmEvent.BalloonAsked ask:
-                Call("balloon", (vm, cancellation) => vm.SetBalloonedAsync(ask.Ballooned, cancellation));
-                break;
-            case VmEvent.PlugAsked ask:
-                Call("hotplug", (vm, cancellation) => vm.SetPluggedAsync(ask.Plugged, cancellation));
-                break;
-            case VmEvent.RescueAsked rescue:
-                Happened("rescued", $"its guest has {_memory.Available} left and can't be plugged: it gets a rescue DIMM of {rescue.Base - _memory.Sizes!.Base}");
-                Add(Addition.RescueDimm, (vm, cancellation) => vm.RescueAsync(cancellation));
-                break;
-            case VmEvent.ExtensionAsked extension:
-                Happened("extended", $"its max {_memory.Max} is beyond its devices: another is added, up to {extension.PluggableMax}");
-                Add(Addition.Device, (vm, cancellation) => vm.ExtendAsync(extension.PluggableMax, cancellation));
-                break;
-            case VmEvent.Refused refused:
-                Happened("refused", $"{(refused.Addition == Addition.Device ? "a further hotplug device" : "a rescue DIMM")} was refused: {refused.Why}");
-                break;
-            case VmEvent.PhaseEntered entered:
-                var text = entered.Why is null ? $"{entered.Phase} at {_memory.Actual}" : $"{entered.Phase} at {_memory.Actual}: {entered.Why}";
-                Happened(KindOf(entered.Phase), text, to: _memory.Target);
-                break;
-        }
-    }
-
-    private void Report()
-    {
-        // What has been decided but not yet carried out is not confirmed: no target is answered for until the calls are through.
-        var answered = Busy ? null : _memory.Target;
-        _host.Tell(new VmProtocol.Report(
-            _id, _memory.Phase, _stopping ? _stopWhy : _memory.Why ?? (_silent is not null && !HasSpoken ? "nothing was heard of its guest yet" : null), _memory.Sizes, _memory.Sizes is null ? null : new(_memory.Actual, _memory.Ceiling, answered))
-        {
-            Heard = _heard,
-            Capabilities = _memory.Capabilities,
-            Most = _memory.Target is null ? null : Ladder.Reachable(_memory, _memory.Max),
-            Hello = _hello,
-            Sample = _sample,
-            Cost = _cost,
-            Resident = _resident,
-            Warnings = Warnings(),
-            Stopping = _stopping,
-            RunState = _memory.RunState,
-        });
-        // Told once: it is of the moment of those sizes, and the host looks itself from time to time.
-        _resident = null;
-    }
-
-    private ImmutableArray<string> Warnings() =>
-    [
-        .. _silent is { } silent && !HasSpoken ? [silent] : ImmutableArray<string>.Empty,
-        .. _memory.Capabilities?.Lacks ?? [],
-        .. _hello is { } hello ? GuestGrowth.Limits(hello, _memory.Sizes?.Base, _memory.Profile) : [],
-        .. _memory.ExtendFault is { } fault ? [$"a further hotplug device was refused: {fault}"] : ImmutableArray<string>.Empty,
-    ];
-
-    private void Lose(string why)
+    private void Connect(VmHandle handle)
     {
         LetGo();
-        if (_memory.Phase != VmPhase.Lost)
-            _log.Warning("{0} can't be reached: {1}", _id, why);
-        Feed(new VmCommand.Lose(why), alwaysReport: true);
-        StopOneThatIsLost();
-        Timers.StartSingleTimer("reconnect", new Reconnect(), BackOff(ref _attempts));
+        var (connection, attempt, self, hypervisor) = (_connection, new ConnectionAttempt(), Self, _hypervisor);
+        _attempt = attempt;
+        Run(_settings.CallDeadline, async cancellation =>
+        {
+            var vm = await hypervisor.ConnectAsync(handle, fact => self.Tell(new Of(connection, new VmFact.Observed(fact))), cancellation);
+            if (attempt.Keep(vm))
+                return vm;
+            await vm.DisposeAsync();
+            throw new OperationCanceledException("the connection was given up before it was made");
+        }).PipeTo(
+            Self,
+            success: vm => new Made(connection, vm),
+            failure: cause => new Of(connection, new VmFact.NotConnected(cause is VmGoneException ? cause.Message : Say(cause), (cause as VmGoneException)?.Cause)));
     }
 
-    private void End(string why, EndCause cause)
+    private void Carry(VmCall call)
     {
-        // Its connection and whoever ended it both tell.
-        if (_memory.Phase == VmPhase.Stopped)
+        if (_connected is not { } vm)
             return;
-        // That it was ended for not booting stands above what its hypervisor says of its end; that it may run elsewhere above all.
-        (why, cause) = _memory.RunState.MayRunElsewhere() ? (why, EndCause.MigratedAway) : _gaveUp is { } because ? (because, EndCause.NeverBooted) : (why, cause);
-        LetGo();
-        Timers.CancelAll();
-        Feed(new VmCommand.Finish(why));
-        _host.Tell(new VmProtocol.Ended(_id, why, cause));
+        var connection = _connection;
+        Run(_settings.CallDeadline, async cancellation =>
+        {
+            string? refused = null;
+            try
+            {
+                await CarryAsync(vm, call, cancellation).WaitAsync(cancellation);
+            }
+            catch (HypervisorException cause) when (cause is not VmGoneException)
+            {
+                refused = cause.Message;
+            }
+
+            // What the devices were told bounds them from now on, but they may have moved until now: only sizes read afterwards bound the VM.
+            // They come as an observation, ahead of this call's end and behind all that was read before.
+            await vm.ReadSizesAsync(cancellation).WaitAsync(cancellation);
+            return refused;
+        }).PipeTo(
+            Self,
+            success: refused => new Of(connection, refused is null ? new VmFact.CallDone() : new VmFact.CallRefused(refused)),
+            failure: cause => cause switch
+            {
+                // Its connection tells of the end as its last word.
+                VmGoneException => new Of(connection, null),
+                HypervisorException or OperationCanceledException => new Of(connection, new VmFact.CallLost(Say(cause))),
+                _ => new Faulted(connection, cause),
+            });
     }
 
-    private TimeSpan BackOff(ref int attempts)
+    private static Task CarryAsync(IVirtualMachine vm, VmCall call, CancellationToken cancellation) => call.Kind switch
     {
-        var wait = _settings.RestartMin * Math.Pow(2, Math.Min(attempts++, 16));
-        return wait < _settings.RestartMax ? wait : _settings.RestartMax;
+        VmCallKind.Balloon => vm.SetBalloonedAsync(call.Size, cancellation),
+        VmCallKind.Plug => vm.SetPluggedAsync(call.Size, cancellation),
+        VmCallKind.Rescue => vm.RescueAsync(cancellation),
+        VmCallKind.Extend => vm.ExtendAsync(call.Size, cancellation),
+        _ => throw new ArgumentOutOfRangeException(nameof(call), call, "not a call to a driver"),
+    };
+
+    private void LetGo()
+    {
+        _connection++;
+        if (_attempt?.GiveUp() is { } vm)
+            Forget(vm.DisposeAsync());
+        (_attempt, _connected) = (null, null);
     }
 
-    private void Happened(string kind, string text, MemorySize? from = null, MemorySize? to = null) =>
-        Context.System.EventStream.Publish(new Happening(Wall, kind, _id, text, from, to));
+    /// <param name="ofConnection">The answer is of use only as long as this connection stands.</param>
+    private void Ask<T>(
+        TimeSpan deadline, Func<CancellationToken, Task<T>> work, Func<T, IVmMessage?> success, Func<Exception, IVmMessage?> failure, bool ofConnection = false)
+    {
+        var connection = _connection;
+        object Tell(IVmMessage? fact) => ofConnection || fact is null ? new Of(connection, fact) : fact;
+        Run(deadline, work).PipeTo(Self, success: done => Tell(success(done)), failure: cause => Tell(failure(cause)));
+    }
 
-    private static string KindOf(VmPhase phase) => char.ToLowerInvariant(phase.ToString()[0]) + phase.ToString()[1..];
+    private static async Task<bool> Done(Task work)
+    {
+        await work;
+        return true;
+    }
+
+    private async Task<T> Run<T>(TimeSpan deadline, Func<CancellationToken, Task<T>> work)
+    {
+        using var timeout = new CancellationTokenSource(deadline, _settings.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _life.Token);
+        return await work(either.Token);
+    }
+
+    /// <summary>Letting go of a connection can't fail in a way that anybody could act upon; that it failed is logged.</summary>
+    private void Forget(ValueTask disposal)
+    {
+        var log = _log;
+        disposal.AsTask().ContinueWith(
+            done => log.Warning(done.Exception, "a connection did not close cleanly"),
+            CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+    }
+
+    private static string Say(Exception cause) => cause is OperationCanceledException ? "it took too long" : cause.GetBaseException().Message;
+
+    private sealed record Made(int Connection, IVirtualMachine Vm);
+
+    /// <summary>A fact of a connection; null: nothing is to be said.</summary>
+    private sealed record Of(int Connection, IVmMessage? Fact);
+
+    private sealed record Faulted(int Connection, Exception Cause);
 }

@@ -1,25 +1,10 @@
-using Dmm.Core.Vms;
+using Dmm.Core.Machines;
 
 namespace Dmm.Actors.Vms;
 
 /// <summary>Settings of every VM's actor.</summary>
-public sealed record VmActorSettings
+public sealed record VmActorSettings : VmSettings
 {
-    public MechanismProfile Profile { get; init; } = new();
-
-    /// <summary>How often the state machine looks at the time while an operation is under way.</summary>
-    public TimeSpan LookPeriod { get; init; } = TimeSpan.FromMilliseconds(250);
-
-    /// <summary>How often a VM's sample and overhead are reported when nothing else changes.</summary>
-    public TimeSpan ReportPeriod { get; init; } = TimeSpan.FromSeconds(1);
-
-    public TimeSpan OverheadPeriod { get; init; } = TimeSpan.FromSeconds(10);
-
-    /// <summary>First and longest wait before a broken connection, or a failed actor, is tried again; it doubles in between.</summary>
-    public TimeSpan RestartMin { get; init; } = TimeSpan.FromMilliseconds(200);
-
-    public TimeSpan RestartMax { get; init; } = TimeSpan.FromSeconds(30);
-
     /// <summary>
     /// How far a restart's wait is spread by chance, as a part of it: VMs that failed together, as when their host was short of something, do not
     /// come back in one moment. 0 for none.

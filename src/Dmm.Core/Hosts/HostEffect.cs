@@ -18,7 +18,7 @@ public abstract record HostEffect
     public sealed record Reply(object Answer) : HostEffect;
 
     /// <summary>Tells a VM's actor, where there is one: <see cref="VmProtocol.SetTarget"/>, <see cref="VmProtocol.Stop"/> or <see cref="VmProtocol.GoOn"/>.</summary>
-    public sealed record TellVm(VmId Vm, object Message) : HostEffect;
+    public sealed record TellVm(VmId Vm, IVmMessage Message) : HostEffect;
 
     /// <summary>Starts the actors of VMs, in this order. So many of them as a restarted host has are started a few at a time.</summary>
     public sealed record StartVms(ImmutableArray<VmId> Vms) : HostEffect;

@@ -72,7 +72,7 @@ public static class HostProtocol
     public sealed record Foreseen(VmId Vm, Prospect Prospect, string Text, MemorySize? Boot, RoomPlan? Plan);
 
     /// <summary>Answered by <see cref="Status"/>.</summary>
-    public sealed record GetStatus;
+    public sealed record GetStatus : IHostCommand;
 
     /// <summary>A picture of the host as its actor knows it at this moment.</summary>
     public sealed record Status(

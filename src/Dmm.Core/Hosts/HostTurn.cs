@@ -27,6 +27,7 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
     {
         switch (command)
         {
+            case HostProtocol.GetStatus: Reply(Host.Status()); break;
             case HostProtocol.AdoptVm adopt: Adopt(adopt); break;
             case HostProtocol.SetPolicy set: SetPolicy(set); break;
             case HostProtocol.ResizeVm resize: Resize(resize); break;

@@ -5,6 +5,9 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Hosts;
 
+/// <summary>What can be said to a VM's machine: by the host (<see cref="VmProtocol"/>), and by whoever holds the VM.</summary>
+public interface IVmMessage;
+
 /// <summary>What the host and a VM's actor tell each other.</summary>
 public static class VmProtocol
 {
@@ -13,7 +16,7 @@ public static class VmProtocol
 
     /// <summary>To the VM: its part of the journal. Without a handle it is to be launched from the spec.</summary>
     /// <param name="MayRun">Without a handle: its launch may have begun before, so that it may run already.</param>
-    public sealed record Assume(VmSpec? Spec, VmHandle? Handle, VmPolicy Policy, Promise? Promise, StopOrder? Stop, bool MayRun)
+    public sealed record Assume(VmSpec? Spec, VmHandle? Handle, VmPolicy Policy, Promise? Promise, StopOrder? Stop, bool MayRun) : IVmMessage
     {
         /// <summary>It was heard of since it was launched, or somebody else started it: it is never given up for not booting.</summary>
         public bool Booted { get; init; }
@@ -30,16 +33,19 @@ public static class VmProtocol
     public sealed record LaunchFailed(VmId Vm, string Why) : IHostCommand;
 
     /// <summary>To the VM: become this. Urgent: at once, by all means.</summary>
-    public sealed record SetTarget(MemorySize Target, MemorySize Min, MemorySize Max, bool Urgent)
+    public sealed record SetTarget(MemorySize Target, MemorySize Min, MemorySize Max, bool Urgent) : IVmMessage
     {
         /// <summary>Which of all that the host has told this is; no two have the same. The VM's reports name it.</summary>
         public long Number { get; init; }
     }
 
-    public sealed record Stop(StopOrder Order);
+    /// <summary>To the VM: the host's actor has started anew and knows what the journal knows. What it may not have heard is to be told again.</summary>
+    public sealed record HostIsBack : IVmMessage;
+
+    public sealed record Stop(StopOrder Order) : IVmMessage;
 
     /// <summary>To the VM: it is not to stop any more.</summary>
-    public sealed record GoOn;
+    public sealed record GoOn : IVmMessage;
 
     /// <summary>To the host: the guest has not powered down in time, and was not to be ended: it runs on.</summary>
     public sealed record StopGivenUp(VmId Vm, string Why) : IHostCommand;

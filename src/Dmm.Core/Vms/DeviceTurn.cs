@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Dmm.Core.Memory;
 
 namespace Dmm.Core.Vms;
 

@@ -42,6 +42,12 @@ public static class HotplugMachine
             case VmCommand.ObserveRunState r when r.State != state.RunState || r.Why != state.RunWhy:
                 Emit(new VmEvent.RunStateSeen(r.State, r.Why, now));
                 break;
+            case VmCommand.TurnDown t:
+                Emit(new VmEvent.TurnedDown(t.Device, t.Why, t.Why == RefusalOf(state, t.Device)?.Why, now));
+                break;
+            case VmCommand.Carried c when RefusalOf(state, c.Device) is not null:
+                Emit(new VmEvent.Heeded(c.Device));
+                break;
             case VmCommand.Refuse r:
                 Emit(new VmEvent.Refused(r.Addition, r.Why, now));
                 break;
@@ -69,7 +75,10 @@ public static class HotplugMachine
 
         // What is asked next is decided by what the devices will have been told by then.
         foreach (var ask in next.Busy ? [] : Ladder.Asks(next, now))
-            Emit(ask);
+        {
+            if (!IsHeldBack(next, ask, now))
+                Emit(ask);
+        }
 
         var (phase, why) = PhaseOf(next, now);
         if (phase != next.Phase || why != next.Why)
@@ -92,6 +101,8 @@ public static class HotplugMachine
             Tries = 0,
             NextTryAt = t.At,
             Trial = null,
+            BalloonRefusal = t.Urgent ? state.BalloonRefusal?.DueAt(t.At) : state.BalloonRefusal,
+            PlugRefusal = t.Urgent ? state.PlugRefusal?.DueAt(t.At) : state.PlugRefusal,
         },
         VmEvent.SizesSeen { Moved: true } s => GivenTime(state, Moved(state, s), s.At),
         VmEvent.SizesSeen s => GivenTime(state, state with { Sizes = s.Sizes }, s.At),
@@ -117,10 +128,25 @@ public static class HotplugMachine
         },
         VmEvent.RescueAsked r => state with { RescuedBase = r.Base, RescueAt = r.At },
         VmEvent.ExtensionAsked x => state with { ExtendTries = state.ExtendTries + 1, NextExtendAt = x.At + BackOff(state, state.ExtendTries) },
+        VmEvent.TurnedDown t => WithRefusal(state, t.Device, new(t.Why, (RefusalOf(state, t.Device)?.Times ?? 0) + 1, t.At + BackOff(state, RefusalOf(state, t.Device)?.Times ?? 0))),
+        VmEvent.Heeded h => WithRefusal(state, h.Device, null),
         VmEvent.Refused { Addition: Addition.RescueDimm } => state with { RescuedBase = MemorySize.Zero },
         VmEvent.Refused r => state with { ExtendFault = r.Why },
         VmEvent.PhaseEntered p => Entered(state, p),
         _ => throw new ArgumentOutOfRangeException(nameof(e), e, "not an event of the hotplug machine"),
+    };
+
+    private static Refusal? RefusalOf(VmMemory state, SizedDevice device) => device == SizedDevice.Balloon ? state.BalloonRefusal : state.PlugRefusal;
+
+    private static VmMemory WithRefusal(VmMemory state, SizedDevice device, Refusal? refusal) =>
+        device == SizedDevice.Balloon ? state with { BalloonRefusal = refusal } : state with { PlugRefusal = refusal };
+
+    /// <summary>Its hypervisor would not do the like the last time. Each of what is asked together is safe by itself, so the rest need not wait for it.</summary>
+    private static bool IsHeldBack(VmMemory state, VmEvent ask, Moment now) => ask switch
+    {
+        VmEvent.BalloonAsked => now < state.BalloonRefusal?.NextAt,
+        VmEvent.PlugAsked => now < state.PlugRefusal?.NextAt,
+        _ => false,
     };
 
     private static VmMemory Equipped(VmMemory state, VmEvent.Connected connected)
@@ -135,6 +161,8 @@ public static class HotplugMachine
             Listened = state.RunState == VmRunState.Running ? state.Listened.Started(connected.At) : state.Listened,
             ExtendTries = extended ? 0 : state.ExtendTries,
             ExtendFault = extended ? null : state.ExtendFault,
+            BalloonRefusal = null,
+            PlugRefusal = null,
         };
     }
 
@@ -250,9 +278,11 @@ public static class HotplugMachine
             return (VmPhase.Settled, reachable == target ? null : Bounds(state, target));
         }
 
-        if (still < state.Profile.StuckAfter)
+        var refused = (state.BalloonRefusal ?? state.PlugRefusal)?.Why;
+        if (still < state.Profile.StuckAfter && refused is null)
             return (shrinking ? VmPhase.Shrinking : VmPhase.Growing, null);
-        var why = !state.Unaccepted.IsZero && !shrinking ? $"{state.Unaccepted} shown by its device and not accepted by the guest"
+        var why = refused is not null ? $"its hypervisor would not resize it: {refused}"
+            : !state.Unaccepted.IsZero && !shrinking ? $"{state.Unaccepted} shown by its device and not accepted by the guest"
             : !shrinking ? $"{distance} asked for and not taken by the guest"
             : state.Available is null ? "nobody tells what the guest can spare: nothing is taken"
             : state.Available <= state.Profile.Margin ? $"the guest has {state.Available} available and needs it"

@@ -121,6 +121,11 @@ public sealed record VmMemory
 
     public string? ExtendFault { get; init; }
 
+    /// <summary>The hypervisor would not tell this device what it was asked last; null while it does.</summary>
+    public Refusal? BalloonRefusal { get; init; }
+
+    public Refusal? PlugRefusal { get; init; }
+
     /// <summary>The most that the VM can become, by its devices or by its operator's word; null before anything is known of it.</summary>
     public MemorySize? Possible => Sizes is not { } s ? null
         : MemorySize.Max(MemorySize.Max(Max, Ceiling), s.Base + MemorySize.Max(s.Plugged, Capabilities?.ExtendableTo ?? MemorySize.Zero));
@@ -172,6 +177,21 @@ public sealed record VmMemory
 /// <summary>A growth that falls back to <paramref name="Plugged"/> was no progress: what it was judged by before stands again.</summary>
 public sealed record Trial(MemorySize Plugged, Moment StillSince, int Tries);
 
+/// <summary>What a VM's size is made by.</summary>
+public enum SizedDevice
+{
+    Balloon,
+    Hotplug,
+}
+
+/// <summary>A hypervisor that would not tell a device what it was asked.</summary>
+/// <param name="Times">How often in a row.</param>
+/// <param name="NextAt">When it is asked again.</param>
+public sealed record Refusal(string Why, int Times, Moment NextAt)
+{
+    public Refusal DueAt(Moment at) => this with { NextAt = at };
+}
+
 /// <summary>What a hypervisor may refuse to add.</summary>
 public enum Addition
 {
@@ -200,6 +220,12 @@ public abstract record VmCommand
     public sealed record ObserveSample(GuestSample Sample) : VmCommand;
 
     public sealed record ObserveRunState(VmRunState State, string? Why) : VmCommand;
+
+    /// <summary>The hypervisor would not tell a device what it was asked; what it did all the same has been seen.</summary>
+    public sealed record TurnDown(SizedDevice Device, string Why) : VmCommand;
+
+    /// <summary>What was asked has been carried out.</summary>
+    public sealed record Carried(SizedDevice Device) : VmCommand;
 
     /// <summary>The hypervisor would not add what was asked for.</summary>
     public sealed record Refuse(Addition Addition, string Why) : VmCommand;
@@ -244,6 +270,12 @@ public abstract record VmEvent
 
     /// <param name="PluggableMax">What can be plugged at least, once the further device is there.</param>
     public sealed record ExtensionAsked(MemorySize PluggableMax, Moment At) : VmEvent;
+
+    /// <param name="Repeated">It said just that the last time.</param>
+    public sealed record TurnedDown(SizedDevice Device, string Why, bool Repeated, Moment At) : VmEvent;
+
+    /// <summary>The hypervisor does again what it is asked.</summary>
+    public sealed record Heeded(SizedDevice Device) : VmEvent;
 
     public sealed record Refused(Addition Addition, string Why, Moment At) : VmEvent;
 

@@ -17,7 +17,7 @@ internal sealed partial class Daemon
         switch (effect)
         {
             case HostEffect.Reply { Answer: VmProtocol.Assume part } when command is VmProtocol.Started started:
-                ToVm(started.Vm, shell => shell.Assume(part));
+                ToVm(started.Vm, shell => shell.Take(part));
                 break;
             case HostEffect.Reply { Answer: IAdmissionCommand answer }:
                 ToLine(answer);
@@ -25,11 +25,8 @@ internal sealed partial class Daemon
             case HostEffect.Reply { Answer: HostProtocol.Refused refused }:
                 _world.Log.Note($"refused: {refused.Why}");
                 break;
-            case HostEffect.TellVm { Message: VmProtocol.SetTarget target } tell:
-                ToVm(tell.Vm, shell => shell.SetTarget(target));
-                break;
-            case HostEffect.TellVm { Message: VmProtocol.Stop } tell:
-                ToVm(tell.Vm, shell => shell.Stop());
+            case HostEffect.TellVm tell:
+                ToVm(tell.Vm, shell => shell.Take(tell.Message));
                 break;
             case HostEffect.StartVms start:
                 foreach (var id in start.Vms)

@@ -18,7 +18,7 @@ internal sealed partial class Daemon
 
     private readonly World _world;
     private readonly HostMachine _machine;
-    private readonly Queue<IHostCommand> _mailbox = [];
+    private readonly HostInbox<World> _mailbox = new();
     private readonly SortedDictionary<VmId, VmShell> _shells = [];
     private readonly SortedDictionary<VmId, Line> _toHost = [];
     private readonly SortedDictionary<VmId, Line> _toVm = [];
@@ -77,7 +77,7 @@ internal sealed partial class Daemon
     {
         if (!Alive)
             return;
-        _mailbox.Enqueue(command);
+        _mailbox.Put(command, _world);
         Pump();
     }
 
@@ -134,7 +134,8 @@ internal sealed partial class Daemon
             // What was being looked at may have put down a message before it began to write.
             if (!Alive || _persisting)
                 return;
-            Decide(_mailbox.Dequeue());
+            if (_mailbox.TryTake(out var command, out _))
+                Decide(command);
             Pump();
         });
     }

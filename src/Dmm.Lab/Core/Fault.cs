@@ -43,13 +43,13 @@ internal enum Fault
     /// <summary>The control connection breaks; the VM runs on.</summary>
     ConnectionLost,
 
-    /// <summary>A call to the driver fails, carried out or not; the VM's actor starts anew.</summary>
+    /// <summary>A call to the driver fails, carried out or not: its connection is of no use any more, or the VM's actor starts anew.</summary>
     CallFails,
 
     /// <summary>A call to the driver takes up to a second.</summary>
     CallLate,
 
-    /// <summary>The hypervisor has no slot left for a further device or a rescue DIMM.</summary>
+    /// <summary>The hypervisor has no slot left for a further device or a rescue DIMM; now and then it would not resize at all.</summary>
     AdditionRefused,
 
     /// <summary>A launch fails.</summary>

@@ -1,56 +1,38 @@
-using Dmm.Actors.Vms;
 using Dmm.Core;
 using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
+using Dmm.Core.Machines;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
+using Dmm.Hypervisors.Simulation;
 
 namespace Dmm.Lab.Core;
 
-/// <summary>What is asked of a driver.</summary>
-internal enum DriverCall
-{
-    Balloon,
-    Plug,
-    Rescue,
-    Extend,
-}
-
 /// <summary>
-/// One incarnation of a VM's actor, as <see cref="VmActor"/> is, without Akka: what it decides is decided by <see cref="HotplugMachine"/>; calls
-/// to the driver go out one at a time; what is, is told to the host.
+/// One incarnation of a VM's actor around the very machine that the real one runs (<see cref="VmMachine"/>): mailbox, delays, and a driver whose calls
+/// fail. It decides nothing.
 /// </summary>
 internal sealed class VmShell
 {
-    private static readonly VmActorSettings Settings = new();
-    private static readonly TimeSpan LookPeriod = TimeSpan.FromMilliseconds(500);
+    private static readonly VmMachine Machine = new(new VmSettings { LookPeriod = TimeSpan.FromMilliseconds(500) });
 
     private readonly World _world;
     private readonly Daemon _host;
-    private readonly VmId _id;
-    private readonly List<(DriverCall Call, MemorySize Size)> _calls = [];
-    private VmProtocol.Assume? _part;
-    private VmMemory _memory;
-    private SimulatedProcess? _vm;
-    private long _heard;
+    private readonly Dictionary<VmTimer, long> _timers = [];
+    private Vm _vm;
+    private SimulatedProcess? _connected;
     private int _connection;
-    private int _attempts;
-    private bool _calling;
-    private bool _stopping;
-    private HostCost? _cost;
-    private MemorySize? _resident;
-    private GuestSample? _sample;
+    private long _timer;
 
     public VmShell(World world, Daemon host, VmId id)
     {
-        (_world, _host, _id) = (world, host, id);
-        _memory = new() { Profile = Settings.Profile };
+        (_world, _host, _vm) = (world, host, Machine.New(id));
         ToHost(new VmProtocol.Started(id));
     }
 
     public bool Alive { get; private set; } = true;
 
-    public VmMemory Memory => _memory;
+    public VmMemory Memory => _vm.Memory;
 
     private bool Lives => Alive && _host.Alive;
 
@@ -60,103 +42,102 @@ internal sealed class VmShell
         LetGo();
     }
 
-    public void Assume(VmProtocol.Assume part)
+    public void Take(IVmMessage message)
     {
         if (!Lives)
             return;
-        _part = part;
-        if (part.Promise is { } promise)
-            Feed(new VmCommand.SetTarget(promise.Target, part.Policy.Max, false, part.Policy.Min));
-        if (part.Handle is not null)
-            Connect();
-        else
-            _world.Launch(part.Spec!, () => Lives, Launched, why => ToHost(new VmProtocol.LaunchFailed(_id, why)));
-    }
-
-    public void SetTarget(VmProtocol.SetTarget t)
-    {
-        if (!Lives)
-            return;
-        _heard = t.Number;
-        if (t.Target != _memory.Target)
-            _world.Rest.Told(_id);
-        Feed(new VmCommand.SetTarget(t.Target, t.Max, t.Urgent, t.Min), alwaysReport: true);
-    }
-
-    public void Stop()
-    {
-        if (!Lives)
-            return;
-        _part = _part is null ? null : _part with { Stop = new(TimeSpan.Zero, Kill: true) };
-        if (_vm is not { } vm || _stopping)
-            return;
-        _stopping = true;
-        Report();
-        var connection = _connection;
-        _world.Agenda.In(_world.CallTime(), () =>
+        var before = Memory;
+        if (message is VmProtocol.SetTarget t && t.Target != before.Target)
+            _world.Rest.Told(_vm.Id);
+        var decision = Machine.Decide(_vm, message, _world.Clocks);
+        _vm = decision.Vm;
+        if (before.Phase != Memory.Phase)
         {
-            if (vm.Running)
-                _world.EndProcess(vm, "stopped by its operator", tell: false, EndCause.Stopped);
-            Observed(connection, new VmObservation.Ended("stopped by its operator", EndCause.Stopped));
-        });
+            _world.Entered(before.Phase, Memory.Phase);
+            _world.Log.Note($"{_vm.Id} {Memory.Phase} at {Memory.Actual}, target {Memory.Target}: {Memory.Why}");
+        }
+
+        foreach (var effect in decision.Effects)
+            Perform(effect);
     }
 
-    public void Observed(int connection, VmObservation fact)
+    public void Observed(int connection, VmObservation fact) => OfConnection(connection, new VmFact.Observed(fact));
+
+    private void OfConnection(int connection, IVmMessage fact)
     {
-        if (!Lives || connection != _connection)
-            return;
-        switch (fact)
+        if (connection == _connection)
+            Take(fact);
+    }
+
+    private void Perform(VmEffect effect)
+    {
+        switch (effect)
         {
-            case VmObservation.Sizes sizes:
-                _resident = sizes.Resident;
-                Feed(new VmCommand.ObserveSizes(sizes.Value));
-                // Where there was nothing to tell it is not told later either, when it may be long past.
-                _resident = null;
+            case VmEffect.TellHost tell:
+                ToHost(tell.Message);
                 break;
-            case VmObservation.Sample sample:
-                _sample = sample.Value;
-                if (_memory.Sizes is { } known)
-                    _host.Sampled(_id, sample.Value, known, _memory.Possible);
-                Feed(new VmCommand.ObserveSample(sample.Value));
+            case VmEffect.TellPredictor { Sample: var sample }:
+                _host.Sampled(sample.Vm, sample.Sample, sample.Sizes, sample.Most);
                 break;
-            case VmObservation.RunState run:
-                Feed(new VmCommand.ObserveRunState(run.Value, run.Why), alwaysReport: true);
+            case VmEffect.Find find:
+                _world.Find(find.Spec, found => Take(found is null ? new VmFact.NotRunning() : new VmFact.Launched(found.Handle)), why => Take(new VmFact.LaunchUnknown(why)));
                 break;
-            case VmObservation.Hello hello:
-                Feed(new VmCommand.ObserveHello(hello.Value), alwaysReport: true);
+            case VmEffect.Launch launch:
+                _world.Launch(launch.Spec, () => Lives, process => Take(new VmFact.Launched(process.Handle)), why => Take(new VmFact.LaunchFailed(why)));
                 break;
-            case VmObservation.Able able:
-                Feed(new VmCommand.Connect(able.Value), alwaysReport: true);
+            case VmEffect.Connect:
+                Connect();
                 break;
-            case VmObservation.ConnectionLost lost:
-                Lose(lost.Why);
+            case VmEffect.LetGo:
+                LetGo();
                 break;
-            case VmObservation.Ended ended:
-                Ended(ended.Why, ended.Cause);
+            case VmEffect.Carry carry:
+                Carry(carry.Call);
+                break;
+            case VmEffect.AskToPowerDown:
+                AskToPowerDown();
+                break;
+            case VmEffect.EndProcess:
+                EndProcess();
+                break;
+            case VmEffect.Measure when _connected is { } vm:
+                _world.Agenda.In(_world.CallTime(), () => Take(new VmFact.Measured(vm.Running ? new(vm.Cost, vm.Guest.Held + vm.Cost, null) : null)));
+                break;
+            case VmEffect.WakeIn wake:
+                WakeIn(wake.Timer, wake.Wait);
+                break;
+            case VmEffect.Silence silence:
+                _timers.Remove(silence.Timer);
                 break;
         }
     }
 
-    private void Launched(SimulatedProcess process)
+    private void WakeIn(VmTimer timer, TimeSpan wait)
     {
-        _part = _part! with { Handle = process.Handle };
-        ToHost(new VmProtocol.Launched(_id, process.Handle));
-        Connect();
+        var number = _timers[timer] = ++_timer;
+        _world.Agenda.In(wait, () =>
+        {
+            if (!_timers.TryGetValue(timer, out var last) || last != number)
+                return;
+            _timers.Remove(timer);
+            Take(new VmFact.Rang(timer));
+        });
     }
 
     private void Connect()
     {
-        var number = ++_connection;
-        var process = _world.ProcessOf(_id);
+        LetGo();
+        var number = _connection;
+        var process = _world.ProcessOf(_vm.Id);
         var when = process is null || process.BusyUntil < _world.Agenda.Now ? _world.Agenda.Now : process.BusyUntil;
         _world.Agenda.At(when + _world.CallTime(), () =>
         {
             if (!Lives || number != _connection)
                 return;
             if (process is not { Running: true })
-                Ended("it no longer runs", process?.Cause ?? EndCause.Failed);
+                Take(new VmFact.NotConnected("it no longer runs", process?.Cause ?? EndCause.Failed));
             else if (_world.Befalls(Fault.ConnectionLost, 30))
-                Lose("it could not be connected");
+                Take(new VmFact.NotConnected("it could not be connected", null));
             else
                 Connected(number, process);
         });
@@ -174,186 +155,92 @@ internal sealed class VmShell
         {
             if (!Lives || number != _connection)
                 return;
-            (_vm, _attempts) = (process, 0);
-            Feed(new VmCommand.Connect(process.Capabilities), alwaysReport: true);
-            Every(LookPeriod, number, () => Feed(new VmCommand.Look()));
-            Every(Settings.ReportPeriod, number, Report);
-            Measure();
-            Every(Settings.OverheadPeriod, number, Measure);
-            if (_part!.Stop is not null)
-                Stop();
-            CallNext();
+            _connected = process;
+            Take(new VmFact.Connected(process.Capabilities, null));
         });
     }
 
-    private void Every(TimeSpan period, int connection, Action act) => _world.Agenda.In(period, () =>
+    /// <summary>It is carried out or not, and heard of or not: refused, lost with its connection, or by a fault of the driver.</summary>
+    private void Carry(VmCall call)
     {
-        if (!Lives || connection != _connection)
+        if (_connected is not { } vm)
             return;
-        act();
-        Every(period, connection, act);
-    });
-
-    private void Measure()
-    {
-        if (_vm is { Running: true } vm)
-            _cost = new(vm.Cost, vm.Guest.Held + vm.Cost, null);
-    }
-
-    private void Feed(VmCommand command, bool alwaysReport = false)
-    {
-        var before = _memory;
-        foreach (var e in HotplugMachine.Decide(_memory with { Busy = Busy }, command, _world.Now))
-        {
-            _memory = HotplugMachine.Apply(_memory, e);
-            Act(e);
-        }
-
-        if (before.Phase != _memory.Phase)
-            _world.Entered(before.Phase, _memory.Phase);
-        if (alwaysReport || before.Phase != _memory.Phase || before.Sizes != _memory.Sizes)
-            Report();
-    }
-
-    private void Act(VmEvent e)
-    {
-        switch (e)
-        {
-            case VmEvent.BalloonAsked ask:
-                Call(DriverCall.Balloon, ask.Ballooned);
-                break;
-            case VmEvent.PlugAsked ask:
-                Call(DriverCall.Plug, ask.Plugged);
-                break;
-            case VmEvent.RescueAsked:
-                Call(DriverCall.Rescue, MemorySize.Zero);
-                break;
-            case VmEvent.ExtensionAsked ask:
-                Call(DriverCall.Extend, ask.PluggableMax);
-                break;
-            case VmEvent.PhaseEntered entered:
-                _world.Log.Note($"{_id} {entered.Phase} at {_memory.Actual}, target {_memory.Target}: {entered.Why}");
-                break;
-        }
-    }
-
-    private void Call(DriverCall call, MemorySize size)
-    {
-        _world.Log.Note($"{_id} decides {call} {size}, as it sees {_memory.Sizes?.Actual}, target {_memory.Target}{(_memory.Urgent ? ", urgent" : "")}, available {_memory.Available}");
-        if (call is DriverCall.Balloon or DriverCall.Plug)
-            _world.Rest.Asked(_id);
-        _calls.RemoveAll(c => c.Call == call);
-        _calls.Add((call, size));
-        CallNext();
-    }
-
-    private bool Busy => _calling || _calls.Count > 0;
-
-    private void CallEnded(VmCommand what)
-    {
-        _calling = false;
-        Feed(what);
-        if (Busy)
-            CallNext();
-        else
-            Report();
-    }
-
-    private void CallNext()
-    {
-        if (_vm is not { } vm || _calling || _calls.Count == 0)
-            return;
-        var (call, size) = _calls[0];
-        _calls.RemoveAt(0);
-        _calling = true;
+        _world.Log.Note($"{_vm.Id} is asked {call.Kind} {call.Size}, seen at {Memory.Sizes?.Actual}, target {Memory.Target}{(Memory.Urgent ? ", urgent" : "")}, available {Memory.Available}");
+        if (call.Kind is VmCallKind.Balloon or VmCallKind.Plug)
+            _world.Rest.Asked(_vm.Id);
         var connection = _connection;
         var fails = _world.Befalls(Fault.CallFails, 100);
-        var refused = call >= DriverCall.Rescue && _world.Befalls(Fault.AdditionRefused, 3);
+        var refused = _world.Befalls(Fault.AdditionRefused, call.Kind >= VmCallKind.Rescue ? 3 : 60);
         var carriedOut = !refused && (!fails || _world.Chance.OneIn(2));
         var done = _world.Agenda.Now + _world.CallTime();
         vm.BusyUntil = done > vm.BusyUntil ? done : vm.BusyUntil;
         _world.Agenda.At(done, () =>
         {
             if (carriedOut && vm.Running)
-                _world.CarryOut(vm, call, size);
-            if (fails || !vm.Running)
-            {
-                _world.Agenda.In(_world.Delay(Fault.MessageLate), () => Fail(connection));
+                _world.CarryOut(vm, call);
+            // Its connection tells of the end as its last word.
+            if (!vm.Running)
                 return;
-            }
-
-            vm.Connection?.Answer(() =>
-            {
-                if (Lives && connection == _connection)
-                    CallEnded(refused ? new VmCommand.Refuse(call == DriverCall.Rescue ? Addition.RescueDimm : Addition.Device, "no slot is left") : new VmCommand.Look());
-            });
+            if (fails)
+                _world.Agenda.In(_world.Delay(Fault.MessageLate), () => Fail(connection));
+            else
+                vm.Connection?.Answer(() => OfConnection(connection, refused ? new VmFact.CallRefused("no slot is left") : new VmFact.CallDone()));
         });
     }
 
-    /// <summary>The driver failed: this incarnation ends, and the supervisor makes another after a while.</summary>
+    /// <summary>The connection is lost with the call; or the driver has a fault, and this incarnation ends: the supervisor makes another after a while.</summary>
     private void Fail(int connection)
     {
         if (!Lives || connection != _connection)
             return;
-        _world.Log.Note($"{_id} its actor starts anew: a call failed");
+        if (_world.Chance.OneIn(2))
+        {
+            Take(new VmFact.CallLost("it took too long"));
+            return;
+        }
+
+        _world.Log.Note($"{_vm.Id} its actor starts anew: a call failed");
         End();
-        _world.Agenda.In(Settings.RestartMin, () => _host.Restart(_id, this));
+        _world.Agenda.In(Machine.Settings.RestartMin, () => _host.Restart(_vm.Id, this));
     }
 
-    private void Report()
+    private void AskToPowerDown()
     {
-        var answered = Busy ? null : _memory.Target;
-        var report = new VmProtocol.Report(
-            _id, _memory.Phase, _memory.Why, _memory.Sizes, _memory.Sizes is null ? null : new(_memory.Actual, _memory.Ceiling, answered))
-        {
-            Heard = _heard,
-            Capabilities = _memory.Capabilities,
-            Most = _memory.Target is null ? null : Ladder.Reachable(_memory, _memory.Max),
-            Sample = _sample,
-            Cost = _cost,
-            Resident = _resident,
-            Stopping = _stopping,
-            RunState = _memory.RunState,
-        };
-        _resident = null;
-        ToHost(report);
-    }
-
-    private void Lose(string why)
-    {
-        LetGo();
-        Feed(new VmCommand.Lose(why), alwaysReport: true);
+        if (_connected is not { } vm)
+            return;
         var connection = _connection;
-        _world.Agenda.In(BackOff(), () =>
+        _world.Agenda.In(_world.CallTime(), () =>
         {
-            if (Lives && connection == _connection)
-                Connect();
+            if (_world.Befalls(Fault.CallFails, 10))
+                OfConnection(connection, new VmFact.NotAskedToPowerDown("it took too long"));
+            else if (vm is { Running: true, Guest: { RunState: VmRunState.Running, Temper: not GuestTemper.Stubborn } })
+                _world.Agenda.In(TimeSpan.FromMilliseconds(_world.Chance.Between(100, 5_000)), () => _world.PowerDown(vm));
         });
     }
 
-    private void Ended(string why, EndCause cause)
+    private void EndProcess()
     {
-        if (_memory.RunState.MayRunElsewhere())
-            cause = EndCause.MigratedAway;
-        LetGo();
-        Feed(new VmCommand.Finish(why));
-        ToHost(new VmProtocol.Ended(_id, why, cause));
+        var vm = _world.ProcessOf(_vm.Id);
+        _world.Agenda.In(_world.CallTime(), () =>
+        {
+            if (vm is { Running: true } && _world.Befalls(Fault.CallFails, 10))
+            {
+                Take(new VmFact.NotEnded("its process is still there"));
+                return;
+            }
+
+            if (vm is { Running: true })
+                _world.EndProcess(vm, "it is ended", tell: false, EndCause.Stopped);
+            Take(new VmFact.ProcessEnded());
+        });
     }
 
     private void LetGo()
     {
         _connection++;
-        _calls.Clear();
-        (_calling, _stopping) = (false, false);
-        _vm?.Connection?.Close();
-        _vm = null;
+        _connected?.Connection?.Close();
+        _connected = null;
     }
 
-    private TimeSpan BackOff()
-    {
-        var wait = Settings.RestartMin * Math.Pow(2, Math.Min(_attempts++, 16));
-        return wait < Settings.RestartMax ? wait : Settings.RestartMax;
-    }
-
-    private void ToHost(IHostCommand command) => _host.Receive(_id, command);
+    private void ToHost(IHostCommand command) => _host.Receive(_vm.Id, command);
 }

@@ -1,5 +1,6 @@
 using Dmm.Core;
 using Dmm.Core.Lifecycle;
+using Dmm.Core.Machines;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
@@ -13,17 +14,19 @@ internal sealed partial class World
 
     private int _pid;
 
-    /// <summary>Launches a VM, or finds the one that was launched before.</summary>
+    /// <summary>Looks for a VM that was launched before.</summary>
+    public void Find(VmSpec spec, Action<SimulatedProcess?> found, Action<string> unknown) => Agenda.In(CallTime(), () =>
+    {
+        if (Befalls(Fault.CallFails, 20))
+            unknown("its folder can't be read");
+        else
+            found(ProcessOf(spec.Id) is { Running: true } running ? running : null);
+    });
+
     public void Launch(VmSpec spec, Func<bool> alive, Action<SimulatedProcess> launched, Action<string> failed) => Agenda.In(CallTime(), () =>
     {
         if (!alive())
             return;
-        if (ProcessOf(spec.Id) is { Running: true } found)
-        {
-            Agenda.In(CallTime(), () => launched(found));
-            return;
-        }
-
         Agenda.In(TimeSpan.FromMilliseconds(Chance.Between(100, 2_000)), () =>
         {
             if (!alive())
@@ -42,29 +45,35 @@ internal sealed partial class World
         });
     });
 
-    public void CarryOut(SimulatedProcess vm, DriverCall call, MemorySize size)
+    public void CarryOut(SimulatedProcess vm, VmCall call)
     {
-        switch (call)
+        switch (call.Kind)
         {
-            case DriverCall.Balloon:
-                vm.Guest.AskBallooned(MemorySize.Min(size, vm.Guest.Base));
+            case VmCallKind.Balloon:
+                vm.Guest.AskBallooned(MemorySize.Min(call.Size, vm.Guest.Base));
                 vm.Connection?.BalloonTold();
                 break;
-            case DriverCall.Plug:
-                vm.Guest.AskPlugged(MemorySize.Min(size, vm.Capabilities.PluggableMax));
+            case VmCallKind.Plug:
+                vm.Guest.AskPlugged(MemorySize.Min(call.Size, vm.Capabilities.PluggableMax));
                 break;
-            case DriverCall.Rescue:
+            case VmCallKind.Rescue:
                 vm.Guest.Rescue();
                 break;
-            case DriverCall.Extend:
-                vm.Extend(size);
+            case VmCallKind.Extend:
+                vm.Extend(call.Size);
                 vm.Connection?.Tell(new VmObservation.Able(vm.Capabilities), always: true);
                 break;
         }
 
-        Log.Note($"{vm.Id} {call} {size}: {Describe(vm)}");
+        Log.Note($"{vm.Id} {call.Kind} {call.Size}: {Describe(vm)}");
         if (Befalls(Fault.CrashAfterCall, 500))
-            Crash($"after {call} of {vm.Id} was carried out");
+            Crash($"after {call.Kind} of {vm.Id} was carried out");
+    }
+
+    public void PowerDown(SimulatedProcess vm)
+    {
+        if (vm.Running)
+            EndProcess(vm, "its guest powered down", cause: EndCause.PoweredDown);
     }
 
     /// <param name="tell">Its driver sees it end.</param>

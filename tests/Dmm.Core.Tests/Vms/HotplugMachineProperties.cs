@@ -66,6 +66,9 @@ public sealed class HotplugMachineProperties
         /// <summary>The next of the calls that wait is carried out; or it fails, and may have been carried out all the same.</summary>
         public sealed record Call(bool Fails, bool CarriedOut) : Op;
 
+        /// <summary>The hypervisor would not carry out the next of the calls that wait.</summary>
+        public sealed record Refuse : Op;
+
         /// <summary>The connection breaks, calls that wait are never made, and another is made.</summary>
         public sealed record Reconnect : Op;
 
@@ -73,7 +76,8 @@ public sealed class HotplugMachineProperties
         public sealed record Crash : Op;
     }
 
-    private static readonly Gen<Op> Ops = Gen.Frequency(
+    private static readonly (int Often, IGen<Op> Op)[] Kinds =
+    [
         (2, Gen.Select(Gen.Int[64, 2048], Gen.Bool, (m, u) => (Op)new Op.Target(m * 2, u))),
         (2, Gen.Int[0, 1500].Select(m => (Op)new Op.Use(m))),
         (8, Gen.Select(Gen.Int[1, 1500], Gen.Int[0, 100], (t, p) => (Op)new Op.Time(t, p))),
@@ -81,7 +85,13 @@ public sealed class HotplugMachineProperties
         (8, Gen.Select(Gen.Int[0, 9], Gen.Bool, (f, c) => (Op)new Op.Call(f == 0, c))),
         (1, Gen.Const((Op)new Op.Reconnect())),
         (1, Gen.Const((Op)new Op.Crash())),
-        (1, Gen.Const((Op)new Op.Repeat())));
+        (1, Gen.Const((Op)new Op.Repeat())),
+    ];
+
+    /// <summary>What kept seeds were found with: another one would make other histories of them.</summary>
+    private static readonly Gen<Op> Kept = Gen.Frequency(Kinds);
+
+    private static readonly Gen<Op> Ops = Gen.Frequency([.. Kinds, (1, Gen.Const((Op)new Op.Refuse()))]);
 
     [Fact]
     public void It_never_asks_for_more_than_the_target_nor_for_what_the_guest_needs() => NeverAsksForMoreOver(600);
@@ -120,7 +130,7 @@ public sealed class HotplugMachineProperties
     /// tries.
     /// </summary>
     private static void RestsOver(long histories, string? seed = null) =>
-        Gen.Select(AnyMechanism, Ops.Array[0, 40], Gen.Int[64, 2048], Gen.Int[0, 6].Array[3]).Sample(
+        Gen.Select(AnyMechanism, (seed is null ? Ops : Kept).Array[0, 40], Gen.Int[64, 2048], Gen.Int[0, 6].Array[3]).Sample(
             (mechanism, history, mib, keeps) =>
             {
                 var guest = new Guest(mechanism) { Keeps = keeps };
@@ -161,7 +171,7 @@ public sealed class HotplugMachineProperties
             iter: histories);
 
     private static void ArrivesOver(long histories, string? seed = null) =>
-        Gen.Select(AnyMechanism, Ops.Array[0, 40], Gen.Int[64, 2048]).Sample(
+        Gen.Select(AnyMechanism, (seed is null ? Ops : Kept).Array[0, 40], Gen.Int[64, 2048]).Sample(
             (mechanism, history, mib) =>
             {
                 var guest = new Guest(mechanism);
@@ -224,6 +234,9 @@ public sealed class HotplugMachineProperties
         /// <summary>Each device is down to what it keeps for ever.</summary>
         public bool GivesNoMore => _parts.Select((part, i) => part.Size.Bytes <= part.Block.Bytes * Keeps[i]).All(kept => kept);
 
+        /// <summary>How often in a row something was refused: waits that grow are not to outlast the story.</summary>
+        private int Refusals => Math.Max(State.BalloonRefusal?.Times ?? 0, State.PlugRefusal?.Times ?? 0);
+
         private bool Busy => _calls.Count > 0;
 
         private MemorySize Available => Actual.MinusOrZero(_used + Kernel);
@@ -260,6 +273,11 @@ public sealed class HotplugMachineProperties
                     break;
                 case Op.Call c when Busy:
                     CarryOut(c);
+                    break;
+                case Op.Refuse when Busy && Refusals < 3:
+                    var device = _calls.Dequeue() is VmEvent.BalloonAsked ? SizedDevice.Balloon : SizedDevice.Hotplug;
+                    Feed(new VmCommand.ObserveSizes(Seen));
+                    Feed(new VmCommand.TurnDown(device, "no"));
                     break;
                 case Op.Reconnect:
                     _calls.Clear();
@@ -299,6 +317,7 @@ public sealed class HotplugMachineProperties
         private void CarryOut(Op.Call call)
         {
             var ask = _calls.Dequeue();
+            var device = ask is VmEvent.BalloonAsked ? SizedDevice.Balloon : SizedDevice.Hotplug;
             if (!call.Fails || call.CarriedOut)
             {
                 switch (ask)
@@ -326,6 +345,7 @@ public sealed class HotplugMachineProperties
             }
 
             Feed(new VmCommand.ObserveSizes(Seen));
+            Feed(new VmCommand.Carried(device));
         }
 
         private void Sample() => Feed(new VmCommand.ObserveSample(new()

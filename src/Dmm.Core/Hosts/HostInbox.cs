@@ -1,0 +1,112 @@
+namespace Dmm.Core.Hosts;
+
+/// <summary>
+/// What waits to be decided by the host's machine. A guest in need, and the plan that follows, come before the line of VMs to come; of one VM's reports only
+/// the newest is of use; what one sender says stays in its order. Bounded by the number of VMs and askers, whatever guests do. Not for several threads at once.
+/// </summary>
+/// <typeparam name="TAsker">Who is answered.</typeparam>
+public sealed class HostInbox<TAsker>
+{
+    /// <summary>So many of one rank are taken in a row while others wait behind it.</summary>
+    public const int InARow = 16;
+
+    private readonly LinkedList<(IHostCommand Command, TAsker Asker)>[] _ranks = [new(), new(), new()];
+    private readonly Dictionary<VmId, LinkedListNode<(IHostCommand Command, TAsker Asker)>> _reports = [];
+    private readonly Dictionary<VmId, LinkedListNode<(IHostCommand Command, TAsker Asker)>> _urgent = [];
+    private int _rank;
+    private int _taken;
+
+    private enum Rank
+    {
+        Pressure,
+        Usual,
+        Line,
+    }
+
+    public int Count => _ranks.Sum(static rank => rank.Count);
+
+    public void Put(IHostCommand command, TAsker asker)
+    {
+        var rank = _ranks[(int)RankOf(command)];
+        switch (command)
+        {
+            case VmProtocol.Report report:
+                // Where something else of that VM has come since, both stay: one was said before it, the other after.
+                if (_reports.TryGetValue(report.Vm, out var older))
+                {
+                    // What its process held is told once, and is of the moment of those sizes.
+                    var before = (VmProtocol.Report)older.Value.Command;
+                    older.Value = (report.Resident is null && report.Sizes == before.Sizes ? report with { Resident = before.Resident } : report, asker);
+                    return;
+                }
+
+                _reports[report.Vm] = rank.AddLast((command, asker));
+                break;
+            case PredictorProtocol.Forecasts { Tick: false, Items: [var only] }:
+                if (_urgent.TryGetValue(only.Vm, out var earlier))
+                {
+                    earlier.Value = (command, asker);
+                    return;
+                }
+
+                _urgent[only.Vm] = rank.AddLast((command, asker));
+                break;
+            default:
+                if (OfVm(command) is { } vm)
+                    _reports.Remove(vm);
+                rank.AddLast((command, asker));
+                break;
+        }
+    }
+
+    public bool TryTake(out IHostCommand command, out TAsker asker)
+    {
+        (command, asker) = (null!, default!);
+        if (Next() is not { } rank)
+            return false;
+        _taken = rank == _rank ? _taken + 1 : 1;
+        _rank = rank;
+        var node = _ranks[rank].First!;
+        _ranks[rank].RemoveFirst();
+        (command, asker) = node.Value;
+        if (command is VmProtocol.Report report && _reports.GetValueOrDefault(report.Vm) == node)
+            _reports.Remove(report.Vm);
+        else if (command is PredictorProtocol.Forecasts { Tick: false, Items: [var only] } && _urgent.GetValueOrDefault(only.Vm) == node)
+            _urgent.Remove(only.Vm);
+        return true;
+    }
+
+    /// <summary>The first rank in which something waits; after so many of it in a row, the next one.</summary>
+    private int? Next()
+    {
+        int? first = null;
+        for (var rank = 0; rank < _ranks.Length; rank++)
+        {
+            if (_ranks[rank].Count == 0)
+                continue;
+            if (rank != _rank || _taken < InARow)
+                return rank;
+            first ??= rank;
+        }
+
+        return first;
+    }
+
+    private static Rank RankOf(IHostCommand command) => command switch
+    {
+        PredictorProtocol.Forecasts or PredictorProtocol.Lost or HostCommand.Plan => Rank.Pressure,
+        HostProtocol.TakeSteps or HostProtocol.RecordRequest or HostProtocol.GiveUp or HostProtocol.LineStarted => Rank.Line,
+        _ => Rank.Usual,
+    };
+
+    private static VmId? OfVm(IHostCommand command) => command switch
+    {
+        VmProtocol.Started started => started.Vm,
+        VmProtocol.Launched launched => launched.Vm,
+        VmProtocol.LaunchFailed failed => failed.Vm,
+        VmProtocol.Ended ended => ended.Vm,
+        VmProtocol.StopGivenUp given => given.Vm,
+        VmProtocol.Identified found => found.Vm,
+        _ => null,
+    };
+}

@@ -1,0 +1,104 @@
+using Dmm.Core.Demand;
+using Dmm.Core.Hosts;
+using Dmm.Core.Lifecycle;
+using Dmm.Core.Vms;
+
+namespace Dmm.Core.Tests.Hosts;
+
+public sealed class HostInboxTests
+{
+    private static readonly IHostCommand Steps = new HostProtocol.TakeSteps([], 1);
+    private static readonly IHostCommand Plan = new HostCommand.Plan();
+
+    private readonly HostInbox<int> _inbox = new();
+
+    [Fact]
+    public void A_guest_in_need_and_the_plan_that_follows_come_before_the_line()
+    {
+        Put(Steps, new HostProtocol.StartVm(Id("c"), null), Urgent("a", 512), Plan);
+        Assert.Equal([Urgent("a", 512), Plan, new HostProtocol.StartVm(Id("c"), null), Steps], TakeAll());
+    }
+
+    [Fact]
+    public void Who_is_in_need_again_and_again_does_not_keep_others_out()
+    {
+        for (var i = 0; i < 100; i++)
+            Put(Plan);
+        Put(Steps, new HostProtocol.StartVm(Id("c"), null));
+        var all = TakeAll();
+        Assert.InRange(all.IndexOf(Steps), 0, (2 * HostInbox<int>.InARow) + 1);
+        Assert.Equal(102, all.Count);
+    }
+
+    [Fact]
+    public void Of_one_vms_reports_the_newest_counts_and_each_keeps_its_place_among_what_else_that_vm_says()
+    {
+        var launched = new VmProtocol.Launched(Id("a"), new(Id("a"), "simulation", MiB(1), "", 1, 0, "", Owned: true));
+        Put(Report("a", 1), Report("b", 1), Report("a", 2), launched, Report("a", 3), Report("a", 4), new VmProtocol.Ended(Id("a"), "", EndCause.Failed));
+        Assert.Equal(
+            [Report("a", 2), Report("b", 1), launched, Report("a", 4), new VmProtocol.Ended(Id("a"), "", EndCause.Failed)],
+            TakeAll());
+        Put(Report("a", 5), Report("a", 6));
+        Assert.Equal([Report("a", 6)], TakeAll());
+    }
+
+    [Fact]
+    public void What_a_process_held_stays_with_the_sizes_that_it_was_read_with()
+    {
+        Put(Report("a", 1) with { Resident = MiB(7) }, Report("a", 1) with { Heard = 9 });
+        Assert.Equal([Report("a", 1) with { Heard = 9, Resident = MiB(7) }], TakeAll());
+        Put(Report("a", 1) with { Resident = MiB(7) }, Report("a", 2));
+        Assert.Equal([Report("a", 2)], TakeAll());
+    }
+
+    [Fact]
+    public void Of_one_vms_cries_the_newest_counts()
+    {
+        Put(Urgent("a", 300), Urgent("b", 300), Urgent("a", 400));
+        Assert.Equal([Urgent("a", 400), Urgent("b", 300)], TakeAll());
+        Put(Urgent("a", 500));
+        Assert.Equal([Urgent("a", 500)], TakeAll());
+    }
+
+    [Fact]
+    public void Each_answer_goes_to_who_asked()
+    {
+        _inbox.Put(Steps, 1);
+        _inbox.Put(Plan, 2);
+        Assert.True(_inbox.TryTake(out var first, out var asker) && first == Plan && asker == 2);
+        Assert.True(_inbox.TryTake(out var second, out asker) && second == Steps && asker == 1);
+        Assert.False(_inbox.TryTake(out _, out _));
+    }
+
+    private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
+
+    private static VmId Id(string id) => VmId.Parse(id);
+
+    private static readonly Dictionary<(string Vm, long Demand), PredictorProtocol.Forecasts> Cries = [];
+
+    /// <summary>The same again for the same figures, so that it is equal to itself.</summary>
+    private static PredictorProtocol.Forecasts Urgent(string vm, long demand)
+    {
+        if (!Cries.TryGetValue((vm, demand), out var cry))
+            Cries[(vm, demand)] = cry = new([new Forecast(Id(vm), MiB(1), MiB(demand), MiB(1), Urgent: true, Moment.Origin)], Tick: false);
+        return cry;
+    }
+
+    private static VmProtocol.Report Report(string vm, long mib) =>
+        new(Id(vm), VmPhase.Settled, null, new(MiB(mib), default, default, default, default), null);
+
+    private void Put(params IHostCommand[] commands)
+    {
+        foreach (var command in commands)
+            _inbox.Put(command, 0);
+    }
+
+    private List<IHostCommand> TakeAll()
+    {
+        var all = new List<IHostCommand>();
+        while (_inbox.TryTake(out var command, out _))
+            all.Add(command);
+        Assert.Equal(0, _inbox.Count);
+        return all;
+    }
+}

@@ -1,0 +1,241 @@
+using Dmm.Core.Hosts;
+using Dmm.Core.Lifecycle;
+using Dmm.Core.Machines;
+using Dmm.Core.Ports;
+using Dmm.Core.Vms;
+using static Dmm.Core.Tests.Machines.VmUnderTest;
+
+namespace Dmm.Core.Tests.Machines;
+
+/// <summary>What a VM's machine decides beside its memory: calls, connections, its boot and its end.</summary>
+public sealed class VmMachineTests
+{
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+
+    [Fact]
+    public void One_call_goes_out_at_a_time_and_a_newer_wish_takes_the_place_of_one_that_waits()
+    {
+        var vm = Settled();
+        vm.Target(512);
+        var first = Assert.Single(vm.Calls);
+        vm.Target(700, number: 2);
+        vm.Target(900, number: 3);
+        Assert.Equal([first], vm.Calls);
+        // While a call is under way nothing is answered for.
+        Assert.Null(vm.Reported.Standing!.Target);
+        while (vm.Vm.UnderWay is not null)
+            vm.CarryOut();
+        Assert.InRange(vm.Calls.Count(), 2, 3);
+        Assert.Equal((MiB(900), 3L), (vm.Reported.Standing!.Target, vm.Reported.Heard));
+    }
+
+    [Fact]
+    public void What_its_hypervisor_refuses_is_said_and_asked_again_after_a_wait_that_grows()
+    {
+        var vm = Settled();
+        vm.Target(512);
+        vm.Observe(new VmObservation.Sizes(vm.Sizes));
+        vm.Take(new VmFact.CallRefused("the device is busy"));
+        Assert.True(vm.Vm.InHand);
+        Assert.Equal(VmPhase.Stuck, vm.Reported.Phase);
+        Assert.Contains("its hypervisor would not resize it: the device is busy", vm.Reported.Why, StringComparison.Ordinal);
+        Assert.Single(vm.Done.OfType<VmEffect.Notify>(), n => n.What.Kind == "refused");
+
+        for (var wait = Settings.Profile.RetryMin; wait < TimeSpan.FromSeconds(30); wait *= 2)
+        {
+            vm.Done.Clear();
+            vm.Pass(wait - Second);
+            Assert.Empty(vm.Calls);
+            vm.Pass(2 * Second);
+            Assert.Single(vm.Calls);
+            vm.Observe(new VmObservation.Sizes(vm.Sizes));
+            vm.Take(new VmFact.CallRefused("the device is busy"));
+            // It is said once.
+            Assert.DoesNotContain(vm.Done.OfType<VmEffect.Notify>(), n => n.What.Kind == "refused");
+        }
+
+        vm.Pass(TimeSpan.FromMinutes(2));
+        while (vm.Vm.UnderWay is not null)
+            vm.CarryOut();
+        Assert.Equal((VmPhase.Settled, MiB(512)), (vm.Vm.Memory.Phase, vm.Sizes.Actual));
+        Assert.Null(vm.Vm.Memory.PlugRefusal);
+    }
+
+    /// <summary>The host counts only on what its devices were told, not on what they were to be told.</summary>
+    [Fact]
+    public void A_shrink_that_is_refused_gives_nothing_back()
+    {
+        var vm = Settled();
+        vm.Target(160);
+        vm.Observe(new VmObservation.Sizes(vm.Sizes));
+        vm.Take(new VmFact.CallRefused("no"));
+        Assert.Equal(new(MiB(256), MiB(256), MiB(160)), vm.Reported.Standing);
+    }
+
+    [Fact]
+    public void A_call_that_is_lost_loses_the_connection_which_is_made_anew_with_a_wait_that_grows_until_it_has_held_for_long()
+    {
+        var vm = Settled();
+        vm.Target(512);
+        TimeSpan Lose()
+        {
+            vm.Done.Clear();
+            vm.Take(new VmFact.CallLost("it took too long"));
+            Assert.Equal(VmPhase.Lost, vm.Reported.Phase);
+            Assert.Contains(vm.Done, e => e is VmEffect.LetGo);
+            var waited = TimeSpan.Zero;
+            while (!vm.Done.Any(e => e is VmEffect.Connect))
+            {
+                vm.Pass(TimeSpan.FromMilliseconds(100));
+                waited += TimeSpan.FromMilliseconds(100);
+            }
+
+            vm.Connect();
+            return waited;
+        }
+
+        Assert.Equal([200, 400, 800, 1600], Enumerable.Range(0, 4).Select(_ => (int)Lose().TotalMilliseconds));
+        vm.Pass(Settings.CalmAfter);
+        Assert.Equal(200, (int)Lose().TotalMilliseconds);
+    }
+
+    [Fact]
+    public void One_that_may_run_is_looked_for_before_it_is_launched_and_again_while_nobody_knows()
+    {
+        var vm = new VmUnderTest();
+        vm.Take(Part() with { Handle = null, MayRun = true });
+        Assert.IsType<VmEffect.Find>(Assert.Single(vm.Done));
+        vm.Done.Clear();
+        vm.Take(new VmFact.LaunchUnknown("its folder can't be read"));
+        vm.Pass(Settings.RestartMin);
+        Assert.Single(vm.Done.OfType<VmEffect.Find>());
+        Assert.Empty(vm.Told);
+        vm.Take(new VmFact.NotRunning());
+        Assert.Single(vm.Done.OfType<VmEffect.Launch>());
+        vm.Take(new VmFact.Launched(Handle));
+        Assert.Equal([new VmProtocol.Launched(Id, Handle)], vm.Told);
+        Assert.Single(vm.Done.OfType<VmEffect.Connect>());
+    }
+
+    [Fact]
+    public void A_guest_that_is_asked_to_power_down_is_asked_again_and_then_ended_where_that_was_ordered()
+    {
+        var vm = Settled();
+        vm.Take(new VmProtocol.Stop(new(TimeSpan.FromSeconds(25), Kill: true)));
+        Assert.True(vm.Reported.Stopping);
+        vm.Take(new VmFact.NotAskedToPowerDown("it took too long"));
+        Assert.Contains("could not be asked to power down, which is tried again: it took too long", vm.Reported.Why, StringComparison.Ordinal);
+        vm.Pass(TimeSpan.FromSeconds(24));
+        Assert.Equal(3, vm.Done.Count(e => e is VmEffect.AskToPowerDown));
+        Assert.DoesNotContain(vm.Done, e => e is VmEffect.EndProcess);
+        vm.Pass(Second);
+        Assert.Single(vm.Done.OfType<VmEffect.EndProcess>());
+        vm.Take(new VmFact.NotEnded("its process is still there"));
+        vm.Pass(Settings.RestartMin);
+        Assert.Equal(2, vm.Done.Count(e => e is VmEffect.EndProcess));
+        vm.Take(new VmFact.ProcessEnded());
+        Assert.Equal(VmPhase.Stopped, vm.Vm.Memory.Phase);
+        Assert.Single(vm.Told.OfType<VmProtocol.Ended>());
+        // What comes late is of no use.
+        vm.Done.Clear();
+        vm.Take(new VmFact.CallDone());
+        vm.Pass(TimeSpan.FromMinutes(1));
+        Assert.Empty(vm.Done);
+    }
+
+    [Fact]
+    public void A_guest_that_was_not_to_be_ended_runs_on_and_that_is_told()
+    {
+        var vm = Settled();
+        vm.Take(new VmProtocol.Stop(new(TimeSpan.FromSeconds(5), Kill: false)));
+        vm.Pass(TimeSpan.FromSeconds(6));
+        Assert.Single(vm.Told.OfType<VmProtocol.StopGivenUp>());
+        Assert.False(vm.Reported.Stopping);
+        vm.Done.Clear();
+        vm.Pass(TimeSpan.FromMinutes(1));
+        Assert.DoesNotContain(vm.Done, e => e is VmEffect.AskToPowerDown or VmEffect.EndProcess);
+    }
+
+    [Theory]
+    [InlineData(BootCheck.Heard, false)]
+    [InlineData(BootCheck.Strict, true)]
+    public void A_silent_guest_is_spoken_of_once_and_ended_only_where_its_spec_asks_for_that(BootCheck check, bool ends)
+    {
+        var vm = new VmUnderTest();
+        vm.Take(Part(check));
+        vm.Connect();
+        vm.Pass(Settings.Profile.BootDeadline + (5 * Second));
+        Assert.Equal(ends ? 0 : 1, vm.Done.OfType<VmEffect.Notify>().Count(n => n.What.Kind == "bootSilent"));
+        Assert.Equal(ends, vm.Done.Any(e => e is VmEffect.EndProcess));
+        if (!ends)
+            return;
+        vm.Take(new VmFact.ProcessEnded());
+        Assert.Equal(EndCause.NeverBooted, Assert.Single(vm.Told.OfType<VmProtocol.Ended>()).Cause);
+    }
+
+    [Fact]
+    public void What_its_process_held_is_told_once_with_the_sizes_that_it_was_read_with()
+    {
+        var vm = Settled();
+        vm.Sizes = vm.Sizes with { Ballooned = MiB(10) };
+        vm.Observe(new VmObservation.Sizes(vm.Sizes) { Resident = MiB(300) });
+        Assert.Equal(MiB(300), vm.Reported.Resident);
+        vm.Pass(Settings.ReportPeriod);
+        Assert.Null(vm.Reported.Resident);
+    }
+
+    [Fact]
+    public void One_message_leads_to_one_report_at_most()
+    {
+        var vm = Settled();
+        vm.Target(512);
+        while (vm.Vm.UnderWay is not null)
+        {
+            vm.Done.Clear();
+            vm.CarryOut();
+            // One for the sizes, one for the end of the call.
+            Assert.InRange(vm.Told.OfType<VmProtocol.Report>().Count(), 1, 2);
+        }
+    }
+
+    [Fact]
+    public void A_host_that_is_back_is_told_what_it_may_not_have_heard_and_the_vm_is_not_touched()
+    {
+        var vm = new VmUnderTest();
+        vm.Take(Part() with { Handle = null });
+        vm.Take(new VmProtocol.HostIsBack());
+        vm.Take(Part() with { Handle = null, MayRun = true });
+        // Its launch goes on.
+        Assert.IsType<VmEffect.Launch>(Assert.Single(vm.Done, e => e is VmEffect.Launch or VmEffect.Find));
+        vm.Take(new VmFact.Launched(Handle));
+        vm.Connect();
+        vm.Done.Clear();
+        vm.Take(new VmProtocol.HostIsBack());
+        Assert.Equal([new VmProtocol.Started(Id)], vm.Told);
+        vm.Take(Part() with { Handle = null, MayRun = true });
+        Assert.Contains(new VmProtocol.Launched(Id, Handle), vm.Told);
+        Assert.DoesNotContain(vm.Done, e => e is VmEffect.Connect or VmEffect.Launch or VmEffect.Find or VmEffect.LetGo);
+        Assert.True(vm.Vm.InHand);
+
+        vm.Take(new VmFact.Observed(new VmObservation.Ended("it died", EndCause.Failed)));
+        vm.Done.Clear();
+        vm.Take(new VmProtocol.HostIsBack());
+        Assert.Equal([new VmProtocol.Ended(Id, "it died", EndCause.Failed)], vm.Told);
+    }
+
+    [Fact]
+    public void A_host_that_is_back_brings_what_was_ordered_meanwhile()
+    {
+        var vm = Settled();
+        vm.Target(300, number: 7);
+        vm.Take(Part(stop: new(TimeSpan.FromSeconds(30), Kill: false)));
+        Assert.Single(vm.Done.OfType<VmEffect.AskToPowerDown>());
+        Assert.Equal(0, vm.Reported.Heard);
+        vm.Done.Clear();
+        // The same order again is not a new one.
+        vm.Take(Part(stop: new(TimeSpan.FromSeconds(30), Kill: false)));
+        Assert.DoesNotContain(vm.Done, e => e is VmEffect.AskToPowerDown);
+        vm.Take(Part());
+        Assert.False(vm.Reported.Stopping);
+    }
+}
