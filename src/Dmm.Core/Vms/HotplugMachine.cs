@@ -279,7 +279,7 @@ public static class HotplugMachine
         }
 
         var refused = (state.BalloonRefusal ?? state.PlugRefusal)?.Why;
-        if (still < state.Profile.StuckAfter && refused is null)
+        if (still < state.Profile.StuckAfter && (refused is null || AtRest(state.Phase)))
             return (shrinking ? VmPhase.Shrinking : VmPhase.Growing, null);
         var why = refused is not null ? $"its hypervisor would not resize it: {refused}"
             : !state.Unaccepted.IsZero && !shrinking ? $"{state.Unaccepted} shown by its device and not accepted by the guest"

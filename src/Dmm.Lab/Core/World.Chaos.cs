@@ -144,6 +144,14 @@ internal sealed partial class World
         if (_daemon is not { } daemon)
             return;
         var id = VmId.Parse($"vm{Chance.Below(_slots):00}");
+        // Requests are short: one that is under way is looked for, now and then.
+        if (Chance.OneIn(10) && daemon.State.Admissions.Keys.ToArray() is { Length: > 0 } wanted)
+        {
+            Log.Note($"operator: {id = wanted[Chance.Below(wanted.Length)]} is not wanted any more");
+            daemon.Enqueue(AtOnce(id));
+            return;
+        }
+
         var process = ProcessOf(id);
         var known = daemon.State.Vms.TryGetValue(id, out var vm);
         if (daemon.State.Resting.ContainsKey(id))
@@ -181,8 +189,9 @@ internal sealed partial class World
                 daemon.Enqueue(new HostProtocol.ResizeVm(id, null));
                 break;
             case 6 when known && Chance.OneIn(3):
-                Log.Note($"operator: {id} is to stop");
-                daemon.Enqueue(AtOnce(id));
+                var stop = Chance.OneIn(2) ? AtOnce(id) : new(id, new(TimeSpan.FromMilliseconds(Chance.Between(0, 20_000)), Kill: Chance.OneIn(2)));
+                Log.Note($"operator: {id} is to stop, {stop.Order}");
+                daemon.Enqueue(stop);
                 break;
             case 7 when known && Chance.OneIn(4):
                 Log.Note($"operator: {id} is let go of");
@@ -231,9 +240,9 @@ internal sealed partial class World
         var boot = min + MemorySize.FromMiB(Chance.OneIn(3) ? 0 : Chance.Between(0, 400));
         var max = boot + MemorySize.FromMiB(Chance.OneIn(4) ? 0 : Chance.Between(1, 3000));
         // Some change their mind, or are out of time, before anything was done: each state of a request is left early now and then.
-        var hasty = Chance.OneIn(4);
-        var brief = hasty && Chance.OneIn(2);
-        var timeout = brief ? TimeSpan.FromMilliseconds(Chance.Between(1, 30)) : TimeSpan.FromSeconds(Chance.Between(5, 60));
+        var hasty = Chance.OneIn(3);
+        var brief = hasty && !Chance.OneIn(3);
+        var timeout = brief ? TimeSpan.FromMicroseconds(Chance.Between(1_000, 20_000)) : TimeSpan.FromSeconds(Chance.Between(5, 60));
         var early = Chance.OneIn(3);
         var spec = new VmSpec
         {

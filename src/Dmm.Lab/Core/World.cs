@@ -204,7 +204,7 @@ internal sealed partial class World
     private void StartDaemon()
     {
         _has = Befalls(Fault.HostShrinks, 4) ? MemorySize.Max(_memory.Scale(0.8), Checks.LeastMemory(_reserve)) : _memory;
-        _daemon = new(this, new() { Memory = _memory, CalmAfter = TimeSpan.Zero, Reserve = _reserve, Cushion = _cushion, Operations = _operations, GatherAtOnce = 3, LaunchesAtOnce = 4, Returns = Returning });
+        _daemon = new(this, new() { Memory = _memory, CalmAfter = TimeSpan.Zero, Reserve = _reserve, Cushion = _cushion, Operations = _operations, GatherAtOnce = 3, LaunchesAtOnce = 2, Returns = Returning });
         HostLoss = _daemon.State.Ledger.Deficit;
         Log.Note($"a daemon starts on a host of {_has}: {_daemon.State.Vms.Count} VMs and {_daemon.State.Admissions.Count} admissions from the journal");
         Checks.Recovered(_daemon);
