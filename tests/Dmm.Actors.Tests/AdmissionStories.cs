@@ -222,7 +222,7 @@ public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(out
         Look();
         // All are asked for before the first is written down.
         Faults.Gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        var admission = Sys.ActorSelection("/user/host/admission");
+        var admission = Sys.ActorSelection("/user/dmm/host/admission");
         foreach (var name in names)
             admission.Tell(new AdmissionProtocol.CreateVm(Spec(name, 256, 256, 512), MiB(32), Long, []), TestActor);
         admission.Tell(new Identify(0), TestActor);

@@ -1,14 +1,13 @@
+using Dmm.Core.Journals;
+using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Configuration;
 using Akka.TestKit;
 using Akka.TestKit.Xunit2;
 using Dmm.Actors.Events;
-using Dmm.Actors.Hosts;
-using Dmm.Actors.Journals;
-using Dmm.Actors.Vms;
+using Dmm.Actors.Supervision;
 using Dmm.Core;
 using Dmm.Core.Admission;
-using Dmm.Core.Demand;
 using Dmm.Core.Events;
 using Dmm.Core.Hosts;
 using Dmm.Core.Ports;
@@ -69,10 +68,21 @@ public abstract class HostFixture : TestKit
         StartHost(new HostSettings { Memory = MiB(memoryMiB), Reserve = MiB(reserveMiB), Cushion = MiB(cushionMiB) }, hypervisor: hypervisor);
 
     protected void StartHost(HostSettings settings, IHostWatch? watch = null, IHypervisor? hypervisor = null) =>
-        Host = Sys.ActorOf(HostProps(settings, HostTenure.None, watch, hypervisor), HostActor.Name);
+        Host = Sys.ActorOf(DmmActor.Props(HouseOf(settings, new NoStore(), watch, hypervisor)), DmmActor.Name);
 
-    protected Props HostProps(HostSettings settings, HostTenure tenure, IHostWatch? watch = null, IHypervisor? hypervisor = null) =>
-        HostActor.Props(hypervisor ?? Hypervisor, settings, new VmActorSettings { Time = Time }, new DemandSettings(), Admission, watch, tenure);
+    private protected House HouseOf(HostSettings settings, IJournalStore store, IHostWatch? watch = null, IHypervisor? hypervisor = null) => new(hypervisor ?? Hypervisor, store)
+    {
+        Host = settings,
+        Vms = new() { Time = Time },
+        Admission = Admission,
+        Watch = watch,
+        Keeper = new() { ProcessStart = Clocks.MomentOf(Time), GiveUp = GiveUp, Time = Time },
+    };
+
+    /// <summary>The journal needs a person.</summary>
+    protected virtual void GiveUp(string why)
+    {
+    }
 
     protected AdmissionSettings Admission { get; set; } = new();
 
@@ -124,12 +134,13 @@ public abstract class HostFixture : TestKit
         // host, and what the host then told them has been done.
         for (var round = 0; round < 2; round++)
         {
-            Pass("eye");
+            Pass("host/eye");
             var vms = Host.Ask<HostProtocol.Status>(new HostProtocol.GetStatus(), TimeSpan.FromSeconds(10)).Result.State;
+            Pass("vms");
             foreach (var vm in vms.Vms.Keys.Concat(vms.Admissions.Keys))
-                Pass($"vm-{vm}/machine");
+                Pass($"vms/{vm}/machine");
             Pass("predictor");
-            Pass("admission");
+            Pass("host/admission");
         }
 
         var status = Host.Ask<HostProtocol.Status>(new HostProtocol.GetStatus(), TimeSpan.FromSeconds(10)).Result;
@@ -137,9 +148,9 @@ public abstract class HostFixture : TestKit
         return status;
     }
 
-    /// <summary>An actor below the host's has done what it was told so far, or there is none of that name.</summary>
+    /// <summary>An actor of the host has done what it was told so far, or there is none of that name.</summary>
     private void Pass(string name) =>
-        Sys.ActorSelection($"/user/host/{name}").Ask<ActorIdentity>(new Identify(name), TimeSpan.FromSeconds(10)).Wait();
+        Sys.ActorSelection($"/user/dmm/{name}").Ask<ActorIdentity>(new Identify(name), TimeSpan.FromSeconds(10)).Wait();
 
     /// <summary>Lets virtual time go by.</summary>
     protected void Go(TimeSpan time)
@@ -175,6 +186,16 @@ public abstract class HostFixture : TestKit
 
     protected Happening[] Happenings() =>
         [.. Events.Ask<EventLogActor.Events>(new EventLogActor.Read(null), TimeSpan.FromSeconds(5)).Result.Items.Select(e => e.Happening)];
+
+    /// <summary>A journal of which nothing is to be mended.</summary>
+    private sealed class NoStore : IJournalStore
+    {
+        public string? Look() => null;
+
+        public JournalFault Judge(Exception cause) => new(false, cause.Message);
+
+        public Task<string?> MendAsync(ImmutableArray<IHostEvent>? known, CancellationToken cancellation) => Task.FromResult<string?>(null);
+    }
 
     protected override void AfterAll()
     {

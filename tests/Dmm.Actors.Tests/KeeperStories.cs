@@ -1,6 +1,5 @@
 using Akka.Actor;
-using Dmm.Actors.Hosts;
-using Dmm.Actors.Journals;
+using Dmm.Actors.Supervision;
 using Dmm.Core;
 using Dmm.Core.Hosts;
 using Dmm.Core.Journals;
@@ -119,7 +118,6 @@ public sealed class KeeperStories : HostFixture
         Watch(_keeper);
         Sys.Stop(_keeper);
         ExpectTerminated(_keeper);
-        KillHostAt();
 
         StartKeeper();
         UntilKept(s => s.AllActors is not null);
@@ -127,20 +125,9 @@ public sealed class KeeperStories : HostFixture
         Assert.True(kinds.IndexOf("inControl") >= 0 && kinds.IndexOf("inControl") < kinds.IndexOf("allActors"), string.Join(" ", kinds));
     }
 
-    private void StartKeeper() => _keeper = Sys.ActorOf(
-        HostKeeper.Props(
-            tenure => HostProps(new() { Memory = MiB(4096) }, tenure),
-            _store,
-            new() { ProcessStart = Clocks.MomentOf(Time), GiveUp = why => _gaveUp.TrySetResult(why), Time = Time }),
-        HostKeeper.Name);
+    private void StartKeeper() => _keeper = Sys.ActorOf(DmmActor.Props(HouseOf(new() { Memory = MiB(4096) }, _store)), DmmActor.Name);
 
-    private void KillHostAt()
-    {
-        var host = Sys.ActorSelection("/user/host").ResolveOne(TimeSpan.FromSeconds(10)).Result;
-        Watch(host);
-        Sys.Stop(host);
-        ExpectTerminated(host);
-    }
+    protected override void GiveUp(string why) => _gaveUp.TrySetResult(why);
 
     private void CreateVm()
     {

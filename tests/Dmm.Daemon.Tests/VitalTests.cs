@@ -20,7 +20,7 @@ public sealed class VitalTests
         var vitals = daemon.Services.GetRequiredService<Vitals>();
 
         var ended = daemon.EndedAsync();
-        daemon.Services.GetRequiredService<ActorRegistry>().Get<HostKeeper>().Tell(PoisonPill.Instance);
+        daemon.Services.GetRequiredService<ActorRegistry>().Get<DmmActor>().Tell(PoisonPill.Instance);
 
         Assert.Equal(ExitCodes.Failed, await ended);
         Assert.Equal("the actor keeper has ended, without which nothing can be promised; the daemon ends, the VMs run on", vitals.Why);
@@ -52,7 +52,7 @@ public sealed class VitalTests
         await daemon.PostAsync("vms", DaemonFixture.Vm("a"));
         await daemon.UntilAsync("a", v => v.State == "settled");
 
-        daemon.Services.GetRequiredService<ActorSystem>().ActorSelection("/user/host").Tell(PoisonPill.Instance);
+        daemon.Services.GetRequiredService<ActorSystem>().ActorSelection("/user/dmm/host").Tell(PoisonPill.Instance);
 
         // Red for as long as it takes, some tenths of a second; the events keep it.
         await DaemonFixture.UntilAsync(async _ => (await daemon.GetAsync<EventView[]>("events"))

@@ -1,102 +1,75 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Event;
-using Akka.Pattern;
 using Akka.Persistence;
 using Dmm.Actors.Admission;
-using Dmm.Actors.Journals;
-using Dmm.Actors.Prediction;
+using Dmm.Actors.Supervision;
 using Dmm.Actors.Vms;
 using Dmm.Core;
-using Dmm.Core.Admission;
-using Dmm.Core.Demand;
 using Dmm.Core.Hosts;
 using Dmm.Core.Journals;
 using Dmm.Core.Memory;
-using Dmm.Core.Ports;
 
 namespace Dmm.Actors.Hosts;
 
 /// <summary>
 /// Owns the ledger: what each VM of this host was promised. The only actor that writes the host's journal, one stream in one order, so that one
 /// replay brings the ledger back before any VM's actor is up. It decides nothing: <see cref="HostMachine"/> does, this one recovers, persists and
-/// performs. It never talks to a hypervisor: what is, the VMs' actors report. A journal that fails ends it; <see cref="HostKeeper"/> starts the next.
+/// performs. It never talks to a hypervisor: what is, the VMs' actors report. A journal that fails ends it; <see cref="DmmActor"/> starts the next.
 /// </summary>
-public sealed class HostActor : ReceivePersistentActor
+public sealed class HostActor : ReceivePersistentActor, IWithTimers
 {
     public const string Name = "host";
 
-    /// <summary>Between two batches whatever else waits has its turn.</summary>
-    private const int SpawnBatch = 25;
-
-    private readonly IHypervisor _hypervisor;
+    private readonly House _house;
     private readonly HostSettings _settings;
-    private readonly VmActorSettings _vmSettings;
-    private readonly DemandSettings _demandSettings;
-    private readonly AdmissionSettings _admissionSettings;
-    private readonly IHostWatch? _watch;
     private readonly HostTenure _tenure;
     private readonly HostMachine _machine;
     private readonly ILoggingAdapter _log = Context.GetLogger();
-    private readonly Dictionary<VmId, IActorRef> _children = [];
-    private readonly LinkedList<VmId> _toSpawn = [];
     private readonly HostInbox<IActorRef> _inbox = new();
 
     /// <summary>The whole replay goes by one reading of the clocks, so that no step in its middle tears its times apart.</summary>
     private readonly Clocks _began;
 
     private Host _host;
-    private IActorRef _predictor = ActorRefs.Nobody;
     private IActorRef _admission = ActorRefs.Nobody;
     private IActorRef _eye = ActorRefs.Nobody;
     private ICancelable? _nextReturn;
     private ImmutableArray<HistoryMark> _marks = [];
     private DateTimeOffset _historyBegan;
     private Exception? _journalFault;
+    private Exception? _failure;
     private long _replayed;
     private long _snapshotAt;
-    private int _spawned;
     private bool _takenUp;
     private bool _takes;
 
-    public HostActor(
-        IHypervisor hypervisor, HostSettings settings, VmActorSettings vmSettings, DemandSettings demandSettings, AdmissionSettings admissionSettings,
-        IHostWatch? watch, HostTenure tenure)
+    public HostActor(House house, HostTenure tenure)
     {
-        (_hypervisor, _settings, _vmSettings, _demandSettings, _admissionSettings, _watch, _tenure) =
-            (hypervisor, settings, vmSettings, demandSettings, admissionSettings, watch, tenure);
+        (_house, _settings, _tenure) = (house, house.Host, tenure);
         _began = Clocks;
-        _machine = new(settings, admissionSettings, vmSettings.Profile);
-        _host = new(new HostState(new Ledger(settings.Memory, settings.Reserve)), settings, watch is not null);
+        _machine = new(_settings, house.Admission, house.Vms.Profile);
+        _host = new(new HostState(new Ledger(_settings.Memory, _settings.Reserve)), _settings, house.Watch is not null);
         Command<IHostCommand>(command => Take(command, Sender));
-        Command<TakeNext>(_ =>
-        {
-            _takes = false;
-            if (_inbox.TryTake(out var command, out var asker))
-                Decide(command, asker);
-            TakeSoon();
-        });
+        Command<TakeNext>(_ => TakeNow());
         Command<AdmissionProtocol.CreateVm>(create => _admission.Forward(create));
-        Command<SpawnNext>(_ => SpawnSome());
         JournalCommands();
     }
 
     public override string PersistenceId => "host";
 
-    private Clocks Clocks => Clocks.Read(_vmSettings.Time);
+    private Clocks Clocks => Clocks.Read(_house.Vms.Time);
 
     private DateTimeOffset HistoryNow => _historyBegan + (Clocks.Now - _began.Now);
 
-    /// <param name="watch">Null: the host is taken to have what the settings say.</param>
-    public static Props Props(
-        IHypervisor hypervisor, HostSettings settings, VmActorSettings vms, DemandSettings demand, AdmissionSettings admission, IHostWatch? watch = null,
-        HostTenure? tenure = null) =>
-        Akka.Actor.Props.Create(() => new HostActor(hypervisor, settings, vms, demand, admission, watch, tenure ?? HostTenure.None));
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    public static Props Props(House house, HostTenure tenure) => Akka.Actor.Props.Create(() => new HostActor(house, tenure));
 
     protected override void PostStop()
     {
         _nextReturn?.Cancel();
-        _tenure.Keeper.Tell(new KeeperProtocol.Left(_takenUp ? _host.Status() : null, LastSequenceNr, _journalFault));
+        _tenure.Keeper.Tell(new KeeperProtocol.Left(_takenUp ? _host.Status() : null, LastSequenceNr, _journalFault, _failure));
     }
 
     protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr)
@@ -130,6 +103,24 @@ public sealed class HostActor : ReceivePersistentActor
             return;
         _takes = true;
         Self.Tell(new TakeNext());
+    }
+
+    private void TakeNow()
+    {
+        _takes = false;
+        try
+        {
+            if (_inbox.TryTake(out var command, out var asker))
+                Decide(command, asker);
+        }
+        catch (Exception failure)
+        {
+            // Whoever supervises says what it was.
+            _failure = failure;
+            throw;
+        }
+
+        TakeSoon();
     }
 
     private void Decide(IHostCommand command, IActorRef asker)
@@ -171,23 +162,23 @@ public sealed class HostActor : ReceivePersistentActor
                 asker.Tell(reply.Answer);
                 break;
             case HostEffect.TellVm tell:
-                if (_children.TryGetValue(tell.Vm, out var child))
-                    child.Tell(tell.Message);
+                _tenure.Vms.Tell(new VmsProtocol.To(tell.Vm, tell.Message));
                 break;
             case HostEffect.StartVms start:
-                foreach (var vm in start.Vms)
-                    _toSpawn.AddLast(vm);
-                SpawnSome();
+                _tenure.Vms.Tell(new VmsProtocol.Start(start.Vms, start.All));
                 break;
             case HostEffect.DropVm drop:
-                Drop(drop.Vm);
+                _tenure.Vms.Tell(new VmsProtocol.Drop(drop.Vm));
+                break;
+            case HostEffect.AskForecasts:
+                _tenure.Predictor.Tell(new PredictorProtocol.Emit(), _tenure.Keeper);
                 break;
             case HostEffect.TellAdmission tell:
                 _admission.Tell(tell.Message, tell.Forward ? asker : Self);
                 break;
             case HostEffect.WatchVms watch:
                 if (_eye.IsNobody())
-                    _eye = Context.ActorOf(HostEyeActor.Props(Self, _watch!, _settings.WatchPeriod, watch.Vms), "eye");
+                    _eye = Context.ActorOf(HostEyeActor.Props(Self, _house.Watch!, _settings.WatchPeriod, watch.Vms), "eye");
                 else
                     _eye.Tell(new HostEyeProtocol.Watch(watch.Vms));
                 break;
@@ -214,37 +205,6 @@ public sealed class HostActor : ReceivePersistentActor
             default:
                 throw new ArgumentOutOfRangeException(nameof(effect), effect, "not an effect of the host");
         }
-    }
-
-    private void SpawnSome()
-    {
-        for (var i = 0; i < SpawnBatch && _toSpawn.First is { Value: var vm }; i++)
-        {
-            _toSpawn.RemoveFirst();
-            Spawn(vm);
-        }
-
-        if (_toSpawn.Count > 0)
-            Self.Tell(new SpawnNext());
-    }
-
-    private void Spawn(VmId vm)
-    {
-        // An actor's name is free again only when its last bearer has stopped, which a VM of the same name need not wait for.
-        var name = Context.Child($"vm-{vm}").IsNobody() ? $"vm-{vm}" : $"vm-{vm}~{++_spawned}";
-        var machine = VmActor.Props(vm, Self, _predictor, _hypervisor, _vmSettings);
-        _children[vm] = Context.ActorOf(
-            BackoffSupervisor.Props(Backoff.OnFailure(machine, "machine", _vmSettings.RestartMin, _vmSettings.RestartMax, _vmSettings.RestartSpread, -1)
-                .WithAutoReset(_vmSettings.CalmAfter)),
-            name);
-    }
-
-    private void Drop(VmId vm)
-    {
-        _toSpawn.Remove(vm);
-        _predictor.Tell(new PredictorProtocol.Forget(vm));
-        if (_children.Remove(vm, out var child))
-            Context.Stop(child);
     }
 
     private void Wake(Moment? at)
@@ -294,11 +254,11 @@ public sealed class HostActor : ReceivePersistentActor
     private void TakeUp()
     {
         _historyBegan = History.Start(_marks, _began.Wall, _settings.History);
-        _predictor = Context.ActorOf(PredictorActor.Props(Self, _demandSettings, _settings.PlanPeriod, _vmSettings.Time), "predictor");
-        _admission = Context.ActorOf(AdmissionActor.Props(Self, _admissionSettings, _vmSettings.Time), "admission");
+        _admission = Context.ActorOf(AdmissionActor.Props(Self, _house.Admission, _house.Vms.Time), "admission");
+        Timers.StartPeriodicTimer("beat", new HostCommand.Beat(), _settings.PlanPeriod);
         _takenUp = true;
         _tenure.Keeper.Tell(new KeeperProtocol.Replayed(_host.Status()));
-        Decide(new HostCommand.TakeUp(_watch?.BootId), Self);
+        Decide(new HostCommand.TakeUp(_house.Watch?.BootId), Self);
     }
 
     private void TakeSnapshot()
@@ -317,8 +277,6 @@ public sealed class HostActor : ReceivePersistentActor
         DeleteMessages(delete.UpTo);
         _marks = delete.Left;
     }
-
-    private sealed record SpawnNext;
 
     private sealed record TakeNext;
 }

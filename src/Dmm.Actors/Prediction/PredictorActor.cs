@@ -8,17 +8,16 @@ using Dmm.Core.Hosts;
 namespace Dmm.Actors.Prediction;
 
 /// <summary>
-/// One estimator and forecaster a VM. Emits all forecasts in one batch each tick, and a single VM's at once when its guest is about to stall. Holds
+/// One estimator and forecaster a VM. Emits all forecasts in one batch at the host's beat, and a single VM's at once when its guest is about to stall. Holds
 /// nothing that samples would not bring back. A model that fails is its VM's affair alone (<see cref="DemandModels"/>): the host is told that nothing
 /// is known of that VM, and neither the others nor the tick notice.
 /// </summary>
-public sealed class PredictorActor : ReceiveActor, IWithTimers
+public sealed class PredictorActor : ReceiveActor
 {
-    private readonly TimeSpan _period;
     private readonly TimeProvider _time;
 
     /// <param name="model">Makes a VM's model; null: the usual one.</param>
-    public PredictorActor(IActorRef host, DemandSettings settings, TimeSpan period, TimeProvider time, Func<VmId, IDemandModel>? model)
+    public PredictorActor(IActorRef host, DemandSettings settings, TimeProvider time, Func<VmId, IDemandModel>? model)
     {
         var models = new DemandModels(settings, model);
         var log = Context.GetLogger();
@@ -49,19 +48,13 @@ public sealed class PredictorActor : ReceiveActor, IWithTimers
             models.Forget(forget.Vm);
             failed.Remove(forget.Vm);
         });
-        Receive<Tick>(_ => host.Tell(new PredictorProtocol.Forecasts(models.Current, Tick: true)));
-        (_period, _time) = (period, time);
+        Receive<PredictorProtocol.Emit>(_ => host.Tell(new PredictorProtocol.Forecasts(models.Current, Tick: true)));
+        _time = time;
     }
 
-    public ITimerScheduler Timers { get; set; } = null!;
-
-    public static Props Props(IActorRef host, DemandSettings settings, TimeSpan period, TimeProvider time, Func<VmId, IDemandModel>? model = null) =>
-        Akka.Actor.Props.Create(() => new PredictorActor(host, settings, period, time, model));
-
-    protected override void PreStart() => Timers.StartPeriodicTimer("tick", new Tick(), _period);
+    public static Props Props(IActorRef host, DemandSettings settings, TimeProvider time, Func<VmId, IDemandModel>? model = null) =>
+        Akka.Actor.Props.Create(() => new PredictorActor(host, settings, time, model));
 
     private void Happened(string kind, VmId vm, string text) =>
         Context.System.EventStream.Publish(new Happening(Clocks.Read(_time).Wall, kind, vm, text));
-
-    private sealed record Tick;
 }

@@ -23,7 +23,7 @@ public sealed record Host(HostState State, HostSettings Settings, bool Watches)
     /// <summary>The last target that each VM's actor was told since it started.</summary>
     public ImmutableDictionary<VmId, Told> Told { get; init; } = ImmutableDictionary<VmId, Told>.Empty;
 
-    /// <summary>How many targets were told, which is the number of the last.</summary>
+    /// <summary>The number of the target that was told last.</summary>
     public long Tellings { get; init; }
 
     /// <summary>Who moves, and who waits for a place to.</summary>
@@ -70,6 +70,9 @@ public sealed record Host(HostState State, HostSettings Settings, bool Watches)
 
     /// <summary>A plan was asked for and has not been made yet.</summary>
     public bool PlanQueued { get; init; }
+
+    /// <summary>Forecasts were asked for, and have not come yet.</summary>
+    public bool AwaitsForecasts { get; init; }
 
     /// <summary>The period of planning is over: whoever gives slowly is asked for the next step.</summary>
     public bool Tick { get; init; }

@@ -20,8 +20,9 @@ public abstract record HostEffect
     /// <summary>Tells a VM's actor, where there is one: <see cref="VmProtocol.SetTarget"/>, <see cref="VmProtocol.Stop"/> or <see cref="VmProtocol.GoOn"/>.</summary>
     public sealed record TellVm(VmId Vm, IVmMessage Message) : HostEffect;
 
-    /// <summary>Starts the actors of VMs, in this order. So many of them as a restarted host has are started a few at a time.</summary>
-    public sealed record StartVms(ImmutableArray<VmId> Vms) : HostEffect;
+    /// <summary>Starts the actors of VMs, in this order; one that runs already tells anew what it has told.</summary>
+    /// <param name="All">There are no other VMs: what is left of others is stopped.</param>
+    public sealed record StartVms(ImmutableArray<VmId> Vms, bool All = false) : HostEffect;
 
     /// <summary>Stops a VM's actor, where there is one, and lets the predictor forget its model. The VM itself is not touched.</summary>
     public sealed record DropVm(VmId Vm) : HostEffect;
@@ -32,6 +33,9 @@ public abstract record HostEffect
 
     /// <summary>These are the processes to be looked at from now on.</summary>
     public sealed record WatchVms(ImmutableArray<VmHandle> Vms) : HostEffect;
+
+    /// <summary>Asks the predictor for all forecasts: a period of planning is over.</summary>
+    public sealed record AskForecasts : HostEffect;
 
     /// <summary>Says <see cref="HostCommand.Plan"/> to the machine, behind whatever has been said to it by now.</summary>
     public sealed record PlanSoon : HostEffect;

@@ -94,7 +94,7 @@ public sealed class HostInbox<TAsker>
 
     private static Rank RankOf(IHostCommand command) => command switch
     {
-        PredictorProtocol.Forecasts or PredictorProtocol.Lost or HostCommand.Plan => Rank.Pressure,
+        PredictorProtocol.Forecasts or PredictorProtocol.Lost or HostCommand.Plan or HostCommand.Beat => Rank.Pressure,
         HostProtocol.TakeSteps or HostProtocol.RecordRequest or HostProtocol.GiveUp or HostProtocol.LineStarted => Rank.Line,
         _ => Rank.Usual,
     };

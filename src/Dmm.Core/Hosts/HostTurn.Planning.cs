@@ -13,7 +13,13 @@ internal sealed partial class HostTurn
         if (takeUp.BootId is { } boot)
             EndThoseOfAnotherBoot(boot);
         var launching = State.Admissions.Where(a => a.Value.State == AdmissionState.Launching).Select(a => a.Key);
-        Host = Host with { ToStart = [.. State.Vms.Keys, .. launching], Unheard = [.. State.Vms.Keys] };
+        Host = Host with
+        {
+            ToStart = [.. State.Vms.Keys, .. launching],
+            Unheard = [.. State.Vms.Keys],
+            // VMs' actors may have heard another host's actor of this process: no two tellings have the same number.
+            Tellings = (Now - Moment.Origin).Ticks,
+        };
         if (Host.Watches)
         {
             Host = Host with { Watched = Host.WhoRuns() };
@@ -97,10 +103,24 @@ internal sealed partial class HostTurn
         {
             Forecasts = Host.Forecasts.SetItems(known.Select(f => KeyValuePair.Create(f.Vm, heard ? f : f with { Urgent = false }))),
             Tick = Host.Tick || forecasts.Tick,
+            AwaitsForecasts = Host.AwaitsForecasts && !forecasts.Tick,
         };
 
         // Whoever else is in need and has said so meanwhile is served by the same plan: a storm of calls is no storm of plans.
         QueuePlan();
+    }
+
+    /// <summary>Forecasts come first, and a plan with them. Where none have come since the last beat it is made without: what is foreseen ages.</summary>
+    private void Beat()
+    {
+        if (Host.AwaitsForecasts)
+        {
+            Host = Host with { Tick = true };
+            QueuePlan();
+        }
+
+        Host = Host with { AwaitsForecasts = true };
+        Do(new HostEffect.AskForecasts());
     }
 
     private void PlanNow()
@@ -114,8 +134,7 @@ internal sealed partial class HostTurn
         if (Host.InControl)
             return;
         Do(new HostEffect.InControl(State.Vms.Count));
-        if (!Host.ToStart.IsEmpty)
-            Do(new HostEffect.StartVms(Host.ToStart));
+        Do(new HostEffect.StartVms(Host.ToStart, All: true));
         Host = Host with { InControl = true, ToStart = [] };
         SayAllHeard();
         AwaitReturns();

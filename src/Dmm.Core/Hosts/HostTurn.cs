@@ -51,6 +51,7 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
             case HostEyeProtocol.Saw saw: Saw(saw); break;
             case HostEyeProtocol.Blind blind: Blind(blind); break;
             case HostCommand.TakeUp takeUp: TakeUp(takeUp); break;
+            case HostCommand.Beat: Beat(); break;
             case HostCommand.Plan: PlanNow(); break;
             case HostCommand.ReturnsDue: ReturnThoseDue(); break;
             default: throw new ArgumentOutOfRangeException(nameof(command), command, "not a command of the host");

@@ -13,6 +13,9 @@ public static class HostCommand
     /// <param name="BootId">The boot of this host; null where that can't be told.</param>
     public sealed record TakeUp(string? BootId) : IHostCommand;
 
+    /// <summary>A period of planning is over, by the host's own clock.</summary>
+    public sealed record Beat : IHostCommand;
+
     /// <summary>An earlier decision asked for a plan (<see cref="HostEffect.PlanSoon"/>).</summary>
     public sealed record Plan : IHostCommand;
 

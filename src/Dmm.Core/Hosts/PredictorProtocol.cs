@@ -12,6 +12,9 @@ public static class PredictorProtocol
 
     public sealed record Forget(VmId Vm);
 
+    /// <summary>To the predictor: all forecasts are wanted, for a plan.</summary>
+    public sealed record Emit;
+
     /// <summary>To the host: what was foreseen of this VM counts no more, its model has failed.</summary>
     public sealed record Lost(VmId Vm) : IHostCommand;
 

@@ -1,7 +1,7 @@
 using Akka.Actor;
 using Dmm.Actors.Events;
 using Dmm.Actors.Explaining;
-using Dmm.Actors.Journals;
+using Dmm.Actors.Supervision;
 using Dmm.Core;
 using Dmm.Core.Explaining;
 using Dmm.Core.Hosts;

@@ -2,7 +2,7 @@ using Akka.Actor;
 using Akka.Hosting;
 using Dmm.Actors.Events;
 using Dmm.Actors.Explaining;
-using Dmm.Actors.Hosts;
+using Dmm.Actors.Supervision;
 using Dmm.Core;
 using Dmm.Core.Events;
 using Dmm.Core.Hosts;
@@ -80,7 +80,7 @@ public static class DaemonApp
         var vitals = app.Services.GetRequiredService<Vitals>();
         // The actors start with the host, after the routes are made: they are looked up at the first request.
         var gateway = new Lazy<HostGateway>(
-            () => new(registry.Get<HostKeeper>(), registry.Get<EventLogActor>(), registry.Get<DecisionLogActor>(), vitals));
+            () => new(registry.Get<DmmActor>(), registry.Get<EventLogActor>(), registry.Get<DecisionLogActor>(), vitals));
         app.MapApi(() => gateway.Value, hypervisor, Environment.MachineName, settings.Vm.StopGrace);
         app.MapExplanations(() => gateway.Value, new PastPromises(settings.Journal.Path, settings.Journal.BusyTimeout), TimeProvider.System);
         app.MapProbes(() => gateway.Value);
@@ -114,17 +114,18 @@ public static class DaemonApp
             system.ListenerOf<Planned>(DecisionLogActor.Props(new(settings.Explain.Keep, settings.Explain.Most), TimeProvider.System), DecisionLogActor.Name));
         var hypervisor = services.GetRequiredService<IHypervisor>();
         var ending = services.GetRequiredService<Ending>();
-        var (host, vms, demand) = (ActorSettings.HostOf(settings), ActorSettings.VmsOf(settings), ActorSettings.DemandOf(settings));
-        var admission = new Core.Admission.AdmissionSettings { Deadline = settings.Admission.Deadline, Queue = settings.Admission.Queue };
-        var watch = ActorSettings.WatchOf(settings, hypervisor);
-        registry.Register<HostKeeper>(system.ActorOf(
-            HostKeeper.Props(
-                tenure => HostActor.Props(hypervisor, host, vms, demand, admission, watch, tenure),
-                services.GetRequiredService<JournalStore>(),
-                new() { ProcessStart = ProcessStart(), GiveUp = GiveUp }),
-            HostKeeper.Name));
+        var house = new House(hypervisor, services.GetRequiredService<JournalStore>())
+        {
+            Host = ActorSettings.HostOf(settings),
+            Vms = ActorSettings.VmsOf(settings),
+            Demand = ActorSettings.DemandOf(settings),
+            Admission = new() { Deadline = settings.Admission.Deadline, Queue = settings.Admission.Queue },
+            Watch = ActorSettings.WatchOf(settings, hypervisor),
+            Keeper = new() { ProcessStart = ProcessStart(), GiveUp = GiveUp },
+        };
+        registry.Register<DmmActor>(system.ActorOf(DmmActor.Props(house), DmmActor.Name));
         system.ActorOf(
-            VitalActor.Props([registry.Get<HostKeeper>(), registry.Get<EventLogActor>(), registry.Get<DecisionLogActor>()], Ended),
+            VitalActor.Props([registry.Get<DmmActor>(), registry.Get<EventLogActor>(), registry.Get<DecisionLogActor>()], Ended),
             VitalActor.Name);
 
         // A journal that is corrupt does not mend itself, and without it nothing can be promised: a person must look. The VMs run on.

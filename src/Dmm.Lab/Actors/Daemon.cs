@@ -1,10 +1,8 @@
 using Akka.Actor;
-using Dmm.Actors.Hosts;
-using Dmm.Actors.Journals;
+using Dmm.Actors.Supervision;
 using Dmm.Actors.Vms;
 using Dmm.Core;
 using Dmm.Core.Admission;
-using Dmm.Core.Demand;
 using Dmm.Core.Events;
 using Dmm.Core.Hosts;
 
@@ -56,17 +54,21 @@ internal sealed class Daemon
         Process.System.EventStream.Subscribe(
             new Ear(Process, m =>
             {
-                if (((Akka.Event.Error)m).LogSource.Contains("/host/predictor", StringComparison.Ordinal))
+                if (((Akka.Event.Error)m).LogSource.Contains("/dmm/predictor", StringComparison.Ordinal))
                     violated("whatever a guest says, forecasts go on", $"{m}");
             }),
             typeof(Akka.Event.Error));
         var (time, watch) = (new VirtualTime(Process), new LabHostWatch(world, settings.Host.Memory));
         _keeper = Process.System.ActorOf(
-            HostKeeper.Props(
-                tenure => HostActor.Props(hypervisor, settings.Host, settings.Vms with { Time = time }, new DemandSettings(), settings.Admission, watch, tenure),
-                new LabJournal(journal),
-                new() { ProcessStart = world.Clock.Moment, GiveUp = why => violated("the journal is sound", why), Time = time }),
-            HostKeeper.Name);
+            DmmActor.Props(new(hypervisor, new LabJournal(journal))
+            {
+                Host = settings.Host,
+                Vms = settings.Vms with { Time = time },
+                Admission = settings.Admission,
+                Watch = watch,
+                Keeper = new() { ProcessStart = world.Clock.Moment, GiveUp = why => violated("the journal is sound", why), Time = time },
+            }),
+            DmmActor.Name);
         _status = new(Process, message =>
         {
             _asked = false;

@@ -47,6 +47,9 @@ internal sealed partial class Daemon
                 if (first)
                     Look();
                 break;
+            case HostEffect.AskForecasts:
+                _world.Agenda.In(_world.Delay(Fault.MessageLate), () => Enqueue(new PredictorProtocol.Forecasts(_models.Current, Tick: true)));
+                break;
             case HostEffect.PlanSoon:
                 Enqueue(new HostCommand.Plan());
                 break;

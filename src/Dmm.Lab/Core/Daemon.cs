@@ -103,7 +103,7 @@ internal sealed partial class Daemon
         if (!Alive)
             return;
         Look();
-        Enqueue(new PredictorProtocol.Forecasts(_models.Current, Tick: true));
+        Enqueue(new HostCommand.Beat());
         Tick();
     });
 

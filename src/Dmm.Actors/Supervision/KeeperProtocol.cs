@@ -1,8 +1,8 @@
-using Akka.Actor;
+using Dmm.Core;
 using Dmm.Core.Hosts;
 using Dmm.Core.Journals;
 
-namespace Dmm.Actors.Journals;
+namespace Dmm.Actors.Supervision;
 
 /// <summary>What the host's actor tells its keeper, and what the keeper can be asked.</summary>
 public static class KeeperProtocol
@@ -25,7 +25,8 @@ public static class KeeperProtocol
     /// <param name="Picture">Null where it had not read the journal to its end: what it knew is only a part.</param>
     /// <param name="Sequence">The last event that it knew.</param>
     /// <param name="Fault">What of the journal ended it; null where it was not the journal.</param>
-    public sealed record Left(HostProtocol.Status? Picture, long Sequence, Exception? Fault);
+    /// <param name="Failure">What it failed of that is no fault of the journal; null where it was stopped.</param>
+    public sealed record Left(HostProtocol.Status? Picture, long Sequence, Exception? Fault, Exception? Failure);
 
     /// <summary>A change that somebody asked for; answered by <see cref="HostProtocol.Done"/> or <see cref="HostProtocol.Refused"/>, at once where the journal is broken.</summary>
     public sealed record Change(object Command);
@@ -37,10 +38,25 @@ public static class KeeperProtocol
     public sealed record GetHealth;
 }
 
-/// <summary>What the host's actor is given by its keeper.</summary>
-/// <param name="Keeper">Who hears of writes; nobody in tests without one.</param>
-/// <param name="ToldUpTo">Events up to here were told to operators by an earlier incarnation.</param>
-public sealed record HostTenure(IActorRef Keeper, long ToldUpTo)
+public sealed record KeeperSettings
 {
-    public static HostTenure None { get; } = new(ActorRefs.Nobody, 0);
+    /// <summary>When this process started; what is told is counted from here.</summary>
+    public required Moment ProcessStart { get; init; }
+
+    /// <summary>Called, with the reason, when the journal needs a person: the daemon ends.</summary>
+    public required Action<string> GiveUp { get; init; }
+
+    /// <summary>First and longest wait before a broken journal, or a host's actor that failed, is tried again; it doubles in between.</summary>
+    public TimeSpan RetryMin { get; init; } = TimeSpan.FromMilliseconds(200);
+
+    public TimeSpan RetryMax { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>A host's actor that has gone well for so long begins with the first wait again.</summary>
+    public TimeSpan CalmAfter { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>The clocks that it goes by; a simulation brings its own.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Who asked lately and may have to be told something by the keeper itself: no more of them are remembered.</summary>
+    public int MostAskers { get; init; } = 1_000;
 }

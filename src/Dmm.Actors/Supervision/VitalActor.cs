@@ -1,6 +1,6 @@
 using Akka.Actor;
 
-namespace Dmm.Actors.Hosts;
+namespace Dmm.Actors.Supervision;
 
 /// <summary>Watches actors that nothing starts anew, and says once each when one has ended although the system goes on.</summary>
 public sealed class VitalActor : ReceiveActor

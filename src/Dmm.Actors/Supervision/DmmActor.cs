@@ -1,0 +1,287 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using Akka.Event;
+using Dmm.Actors.Hosts;
+using Dmm.Actors.Prediction;
+using Dmm.Actors.Vms;
+using Dmm.Core;
+using Dmm.Core.Events;
+using Dmm.Core.Hosts;
+using Dmm.Core.Journals;
+using Dmm.Core.Ports;
+
+namespace Dmm.Actors.Supervision;
+
+/// <summary>
+/// Supervises the actors of a host, and keeps their faults apart: whoever of them fails is stopped, said, counted, and started anew with back-off. A journal that can't be
+/// written ends the host's actor (Akka.Persistence leaves it no choice); the VMs' actors and the predictor go on, and tell the next one anew. Whoever asks meanwhile is
+/// answered at once: with what was known last, and why nothing is promised. A journal that is corrupt needs a person: then the daemon ends. The file is looked at every second,
+/// since SQLite writes on into one that was deleted under it, and says nothing.
+/// </summary>
+public sealed class DmmActor : ReceiveActor, IWithTimers
+{
+    public const string Name = "dmm";
+
+    private static readonly TimeSpan LookPeriod = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MendDeadline = TimeSpan.FromSeconds(30);
+
+    /// <summary>So long whoever asks waits for a daemon that is starting, rather than being sent away.</summary>
+    private static readonly TimeSpan StartWithin = TimeSpan.FromSeconds(6);
+
+    private readonly House _house;
+    private readonly KeeperSettings _settings;
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly Reception _reception;
+    private readonly Milestones _milestones;
+    private readonly Queue<Clocks> _writes = new();
+
+    private IActorRef _host = ActorRefs.Nobody;
+    private IActorRef _vms = ActorRefs.Nobody;
+    private IActorRef _predictor = ActorRefs.Nobody;
+    private JournalHealth _health;
+    private HostProtocol.Status? _picture;
+    private KeeperProtocol.Left? _left;
+    private string? _lost;
+    private long _told;
+    private int _attempts;
+    private int _faults;
+    private int _named;
+    private Moment? _wellSince;
+
+    public DmmActor(House house)
+    {
+        (_house, _settings, _reception, _milestones) = (house, house.Keeper, new(house.Keeper.MostAskers), new(house.Keeper.ProcessStart));
+        _health = JournalHealth.Starting(Clocks);
+        // The host's actor is reached through this one, whichever incarnation lives. What is said while none does is told anew to the next, or is an asker's to ask again.
+        Receive<IHostCommand>(command => _host.Forward(command));
+        Receive<AdmissionProtocol.CreateVm>(create => _host.Forward(create));
+        Receive<KeeperProtocol.GetHealth>(_ => Sender.Tell(_health));
+        Receive<KeeperProtocol.Look>(_ => LookFor(Sender));
+        Receive<KeeperProtocol.Change>(Pass);
+        Receive<HostProtocol.Status>(status =>
+        {
+            _picture = status;
+            _reception.Answer(Known());
+        });
+        Receive<KeeperProtocol.Writing>(writing =>
+        {
+            _picture = writing.Picture;
+            _writes.Enqueue(Clocks);
+        });
+        Receive<KeeperProtocol.Written>(_ =>
+        {
+            if (_writes.TryDequeue(out var began))
+                Become(_health.Written(Clocks, Now - began.Now));
+        });
+        Receive<KeeperProtocol.Replayed>(replayed =>
+        {
+            (_picture, _wellSince) = (replayed.Picture, Now);
+            Become(_health.Read(Clocks));
+        });
+        Receive<KeeperProtocol.InControl>(control => Happened("inControl", _milestones.Govern(control.Vms, Now)));
+        Receive<KeeperProtocol.AllActors>(_ => Happened("allActors", _milestones.KnowAll(Now)));
+        Receive<KeeperProtocol.Left>(left =>
+        {
+            (_left, _picture, _told) = (left, left.Picture ?? _picture, Math.Max(_told, left.Sequence));
+            _writes.Clear();
+        });
+        Receive<Terminated>(ended => Ended(ended.ActorRef));
+        Receive<Tick>(_ => Look());
+        Receive<TryAgain>(_ => Mend());
+        Receive<Mended>(mended =>
+        {
+            Happened("journalBegun", mended.What);
+            StartHost();
+        });
+        Receive<MendFailed>(failed => Broke(_house.Store.Judge(failed.Cause)));
+    }
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    private bool TakesQuestions =>
+        !_host.IsNobody() && (_health.Writable || (_health.Condition == JournalCondition.Starting && Now - _health.Since.Now < StartWithin));
+
+    private Moment Now => Clocks.Now;
+
+    private Clocks Clocks => Clocks.Read(_settings.Time);
+
+    public static Props Props(House house) => Akka.Actor.Props.Create(() => new DmmActor(house));
+
+    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(-1, Timeout.InfiniteTimeSpan, static _ => Directive.Stop);
+
+    protected override void PreStart()
+    {
+        Timers.StartPeriodicTimer("tick", new Tick(), LookPeriod);
+        StartPredictor();
+        StartVms();
+        StartHost();
+    }
+
+    private void StartPredictor() =>
+        _predictor = Context.Watch(Context.ActorOf(PredictorActor.Props(Self, _house.Demand, _house.Vms.Time), NameOf("predictor")));
+
+    private void StartVms() =>
+        _vms = Context.Watch(Context.ActorOf(VmsActor.Props(Self, _predictor, _house.Hypervisor, _house.Vms), NameOf(VmsActor.Name)));
+
+    private void StartHost()
+    {
+        (_left, _lost) = (null, null);
+        _writes.Clear();
+        _host = Context.Watch(Context.ActorOf(HostActor.Props(_house, new(Self, _vms, _predictor, _told)), NameOf(HostActor.Name)));
+    }
+
+    /// <summary>An actor's name is free again only when its last bearer has stopped.</summary>
+    private string NameOf(string name) => Context.Child(name).IsNobody() ? name : $"{name}~{++_named}";
+
+    private void Ended(IActorRef actor)
+    {
+        if (CoordinatedShutdown.Get(Context.System).ShutdownReason is not null)
+            return;
+        if (actor.Equals(_host))
+        {
+            HostEnded();
+            return;
+        }
+
+        // All are known to each other by their references: they start anew together, and the next host's actor introduces them.
+        if (!actor.Equals(_predictor) && !actor.Equals(_vms))
+            return;
+        Failed($"the actor {actor.Path.Name} has ended", null);
+        if (actor.Equals(_predictor))
+        {
+            Context.Unwatch(_vms);
+            Context.Stop(_vms);
+            StartPredictor();
+        }
+
+        StartVms();
+        if (!_host.IsNobody())
+            Context.Stop(_host);
+    }
+
+    private void HostEnded()
+    {
+        _host = ActorRefs.Nobody;
+        _reception.Refuse(new(
+            HostProtocol.RefusalKind.Unavailable, "the journal failed before this was answered; see 'dmm host show' for why, and look before you try again"));
+        if (_wellSince is { } since && Now - since >= _settings.CalmAfter)
+            _attempts = 0;
+        _wellSince = null;
+        Broke(_lost is { } lost ? new(false, lost)
+            : _left?.Fault is { } fault ? _house.Store.Judge(fault)
+            : new(false, Failed("the host's actor has ended", _left?.Failure)));
+    }
+
+    /// <summary>Says and counts a fault that is none of the journal.</summary>
+    private string Failed(string what, Exception? cause)
+    {
+        var times = ++_faults == 1 ? "" : $", fault {_faults} since the daemon started";
+        var why = $"{what}{(cause is null ? "" : $" ({cause.GetType().Name}: {cause.Message})")}{times}; it starts anew";
+        _log.Error(cause, "{0}", why);
+        Happened("actorFailed", why);
+        return why;
+    }
+
+    private void Broke(JournalFault fault)
+    {
+        Become(_health.Broke(Clocks, fault.Why));
+        _reception.Answer(Known());
+        if (fault.Corrupt)
+        {
+            _settings.GiveUp(fault.Why);
+            return;
+        }
+
+        var wait = _settings.RetryMin * Math.Pow(2, Math.Min(_attempts++, 16));
+        Timers.StartSingleTimer("again", new TryAgain(), wait < _settings.RetryMax ? wait : _settings.RetryMax);
+    }
+
+    private void Mend()
+    {
+        MendAsync(_house.Store, _picture?.State.Condense(Clocks), _settings.Time)
+            .PipeTo(Self, success: what => new Mended(what), failure: cause => new MendFailed(cause));
+
+        static async Task<string?> MendAsync(IJournalStore store, ImmutableArray<IHostEvent>? known, TimeProvider time)
+        {
+            using var deadline = new CancellationTokenSource(MendDeadline, time);
+            return await store.MendAsync(known, deadline.Token);
+        }
+    }
+
+    private void Look()
+    {
+        Become(_health.Look(Clocks, _writes.TryPeek(out var began) ? began : null));
+        _reception.Forget(Now);
+        if (_reception.Waited(_picture is null ? StartWithin : AnswerWithin, Now))
+            _reception.Answer(Known());
+        if (_host.IsNobody() || _lost is not null || _house.Store.Look() is not { } lost)
+            return;
+
+        // What it writes from here on the next daemon would never read.
+        _lost = lost;
+        Become(_health.Broke(Clocks, lost));
+        Context.Stop(_host);
+    }
+
+    private void LookFor(IActorRef asker)
+    {
+        if (!TakesQuestions || _reception.IsFull)
+            asker.Tell(Known());
+        else if (_reception.Wait(asker, Now))
+            _host.Tell(new HostProtocol.GetStatus());
+    }
+
+    /// <summary>The last that is known, and how the journal is.</summary>
+    private object Known() => _picture is { } picture ? NowKnown(picture) : (object)Unknown();
+
+    private HostProtocol.Status NowKnown(HostProtocol.Status picture) =>
+        picture with { Journal = _health, InControl = _milestones.InControl, AllActors = _milestones.AllActors };
+
+    private HostProtocol.Refused Unknown() => new(HostProtocol.RefusalKind.Unavailable, _health.Problem ?? "the daemon is starting");
+
+    private void Pass(KeeperProtocol.Change change)
+    {
+        if (!TakesQuestions)
+        {
+            Sender.Tell(new HostProtocol.Refused(HostProtocol.RefusalKind.Unavailable, _health.Problem ?? "the host's actor starts anew; try again"));
+            return;
+        }
+
+        _reception.Remember(Sender, Now);
+        _host.Forward(change.Command);
+    }
+
+    private void Become(JournalHealth health)
+    {
+        var before = _health;
+        _health = health;
+        if (health.Condition == before.Condition)
+            return;
+        switch (health.Condition)
+        {
+            case JournalCondition.Well when before.Condition != JournalCondition.Starting:
+                _log.Warning("the journal is well again");
+                Happened("journalWell", "the journal is well again");
+                break;
+            case JournalCondition.Slow or JournalCondition.Stalled or JournalCondition.Broken:
+                _log.Warning(health.Problem!);
+                Happened("journal" + health.Condition, health.Problem);
+                break;
+        }
+    }
+
+    private void Happened(string kind, string? text)
+    {
+        if (text is not null)
+            Context.System.EventStream.Publish(new Happening(Clocks.Wall, kind, null, text));
+    }
+
+    private sealed record Tick;
+
+    private sealed record TryAgain;
+
+    private sealed record Mended(string? What);
+
+    private sealed record MendFailed(Exception Cause);
+}
