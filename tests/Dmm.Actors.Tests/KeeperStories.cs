@@ -3,6 +3,7 @@ using Dmm.Actors.Supervision;
 using Dmm.Core;
 using Dmm.Core.Hosts;
 using Dmm.Core.Journals;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Xunit.Abstractions;
 
@@ -110,6 +111,94 @@ public sealed class KeeperStories : HostFixture
         UntilKept(_ => Guest("vm").Sizes.Actual == MiB(512));
     }
 
+    /// <summary>What was promised is carried out whatever becomes of the journal: the VM's actor and its connection are no affair of it.</summary>
+    [Fact]
+    public void A_journal_that_fails_stops_no_promise_that_was_made_and_no_vm_is_let_go_of()
+    {
+        var passed = new FaultyHypervisor(Hypervisor);
+        StartKeeper(passed);
+        CreateVm();
+        Assert.IsType<HostProtocol.Done>(Change(new HostProtocol.ResizeVm(Vm, MiB(512))));
+        UntilKept(s => s.State.Vms[Vm].Promise.Granted == MiB(512));
+        Faults.WriteFault = new InvalidOperationException("the disk is full");
+        Change(new HostProtocol.SetPolicy(Vm, null, null, 500));
+        UntilKept(s => s.Journal!.Condition == JournalCondition.Broken);
+
+        UntilKept(_ => Guest("vm").Sizes.Actual == MiB(512));
+        Guest("vm").Used = MiB(100);
+        Clock.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal(1, passed.Connections);
+
+        Faults.WriteFault = null;
+        UntilKept(s => s.Journal!.Condition == JournalCondition.Well && s.Reports.ContainsKey(Vm) && s.Forecasts.ContainsKey(Vm));
+        Assert.IsType<HostProtocol.Done>(Change(new HostProtocol.ResizeVm(Vm, MiB(300))));
+        UntilKept(_ => Guest("vm").Sizes.Actual == MiB(300));
+        Assert.Equal(1, passed.Connections);
+        Assert.DoesNotContain("actorRestarted", EventKinds());
+    }
+
+    [Fact]
+    public void A_vm_that_ends_while_the_journal_is_broken_has_ended_once_it_is_mended()
+    {
+        StartKeeper();
+        CreateVm();
+        Faults.WriteFault = new InvalidOperationException("the disk is full");
+        Change(new HostProtocol.SetPolicy(Vm, null, null, 500));
+        UntilKept(s => s.Journal!.Condition == JournalCondition.Broken);
+        Hypervisor.Kill(Vm);
+        Clock.Advance(TimeSpan.FromSeconds(5));
+
+        Faults.WriteFault = null;
+
+        UntilKept(s => s.Journal!.Condition == JournalCondition.Well && s.State.Vms.IsEmpty);
+        Assert.Single(EventKinds(), kind => kind == "vmEnded");
+    }
+
+    [Fact]
+    public void A_fault_of_the_hosts_actor_is_said_and_counted_and_it_starts_anew_with_waits_that_grow()
+    {
+        var passed = new FaultyHypervisor(Hypervisor);
+        StartKeeper(passed);
+        CreateVm();
+        var waits = new List<TimeSpan>();
+        for (var fault = 1; fault <= 3; fault++)
+        {
+            _keeper.Tell(new Nonsense());
+            var broken = UntilKept(s => s.Journal!.Condition == JournalCondition.Broken);
+            Assert.Contains("the host's actor has ended (ArgumentOutOfRangeException", broken.Journal!.Problem, StringComparison.Ordinal);
+            Assert.Equal(fault > 1, broken.Journal.Problem!.Contains($"fault {fault} since the daemon started", StringComparison.Ordinal));
+            var began = Clocks.MomentOf(Time);
+            UntilKept(s => s.Journal!.Condition == JournalCondition.Well && s.Reports.ContainsKey(Vm));
+            waits.Add(Clocks.MomentOf(Time) - began);
+        }
+
+        Assert.True(waits[2] > waits[0], $"it waited {string.Join(", ", waits)}");
+        Assert.Equal(3, EventKinds().Count(kind => kind == "actorFailed"));
+        Assert.Equal(1, passed.Connections);
+        Assert.IsType<HostProtocol.Done>(Change(new HostProtocol.ResizeVm(Vm, MiB(512))));
+        UntilKept(_ => Guest("vm").Sizes.Actual == MiB(512));
+    }
+
+    [Theory]
+    [InlineData("predictor")]
+    [InlineData("vms")]
+    public async Task Whoever_else_ends_is_said_and_starts_anew(string name)
+    {
+        StartKeeper();
+        CreateVm();
+        var actor = await Sys.ActorSelection($"/user/dmm/{name}").ResolveOne(TimeSpan.FromSeconds(10));
+        await WatchAsync(actor);
+        Sys.Stop(actor);
+        await ExpectTerminatedAsync(actor);
+
+        UntilKept(_ => EventKinds().Contains("actorFailed"));
+        UntilKept(s => s.Journal!.Condition == JournalCondition.Well && s.Reports.ContainsKey(Vm) && s.Forecasts.ContainsKey(Vm));
+        Assert.IsType<HostProtocol.Done>(Change(new HostProtocol.ResizeVm(Vm, MiB(512))));
+        UntilKept(_ => Guest("vm").Sizes.Actual == MiB(512));
+    }
+
+    private sealed record Nonsense : IHostCommand;
+
     [Fact]
     public void The_ledger_governs_before_any_vm_has_reported()
     {
@@ -125,7 +214,8 @@ public sealed class KeeperStories : HostFixture
         Assert.True(kinds.IndexOf("inControl") >= 0 && kinds.IndexOf("inControl") < kinds.IndexOf("allActors"), string.Join(" ", kinds));
     }
 
-    private void StartKeeper() => _keeper = Sys.ActorOf(DmmActor.Props(HouseOf(new() { Memory = MiB(4096) }, _store)), DmmActor.Name);
+    private void StartKeeper(IHypervisor? hypervisor = null) =>
+        _keeper = Sys.ActorOf(DmmActor.Props(HouseOf(new() { Memory = MiB(4096) }, _store, hypervisor: hypervisor)), DmmActor.Name);
 
     protected override void GiveUp(string why) => _gaveUp.TrySetResult(why);
 
