@@ -72,7 +72,7 @@ public sealed class LayerTests
         Assert.Equal(
             [
                 "Dmm.Core.Admission.AdmissionWords", "Dmm.Core.Clocks", "Dmm.Core.Demand.DemandModel", "Dmm.Core.Demand.DemandModels", "Dmm.Core.Demand.IDemandModel",
-                "Dmm.Core.Demand.Seasons", "Dmm.Core.Laws.DmmLaw",
+                "Dmm.Core.Demand.Seasons", "Dmm.Core.Laws.DmmLaw", "Dmm.Core.Machines.VmTurn",
             ],
             House.Types
                 .Where(type => Regex.IsMatch(type.FullName, @"^Dmm\.Core\.(?!(Events|Explaining|Hosts|Journals)\.)"))

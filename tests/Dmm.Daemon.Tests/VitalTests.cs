@@ -1,7 +1,7 @@
+using Dmm.Actors.Supervision;
 using System.Net;
 using Akka.Actor;
 using Akka.Hosting;
-using Dmm.Actors.Hosts;
 using Dmm.Contracts;
 using Dmm.Daemon.Api;
 using Dmm.Daemon.Hosting;
@@ -13,7 +13,7 @@ namespace Dmm.Daemon.Tests;
 public sealed class VitalTests
 {
     [Fact]
-    public async Task A_daemon_whose_keeper_has_ended_says_so_and_ends_for_another_to_start()
+    public async Task A_daemon_whose_supervisor_has_ended_says_so_and_ends_for_another_to_start()
     {
         await using var daemon = new DaemonFixture();
         await daemon.StartReadyAsync();
@@ -23,7 +23,7 @@ public sealed class VitalTests
         daemon.Services.GetRequiredService<ActorRegistry>().Get<DmmActor>().Tell(PoisonPill.Instance);
 
         Assert.Equal(ExitCodes.Failed, await ended);
-        Assert.Equal("the actor keeper has ended, without which nothing can be promised; the daemon ends, the VMs run on", vitals.Why);
+        Assert.Equal("the actor dmm has ended, without which nothing can be promised; the daemon ends, the VMs run on", vitals.Why);
     }
 
     [Fact]

@@ -36,7 +36,7 @@ internal sealed partial class VmTurn
             return;
         }
 
-        var until = Wall + order.Grace;
+        var until = now.WallOf(Now + order.Grace);
         Vm = Vm with
         {
             StopWhy = $"its guest was asked to power down, and has until {until:HH:mm:ss}; {(order.Kill ? "then its process is ended" : "otherwise it runs on")}",

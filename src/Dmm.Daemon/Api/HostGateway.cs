@@ -10,9 +10,9 @@ using Dmm.Daemon.Hosting;
 
 namespace Dmm.Daemon.Api;
 
-/// <summary>The HTTP side's way to the actors, through the host's keeper, which answers at once where the host's actor can't. Every
+/// <summary>The HTTP side's way to the actors, through their supervisor, which answers at once where the host's actor can't. Every
 /// question has a deadline, and ends at once when an actor has ended that could have answered.</summary>
-public sealed class HostGateway(IActorRef keeper, IActorRef events, IActorRef decisions, Vitals vitals)
+public sealed class HostGateway(IActorRef dmm, IActorRef events, IActorRef decisions, Vitals vitals)
 {
     /// <summary>Beyond the longest wait for the journal's lock that is usual: a change is answered when it is written down.</summary>
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(10);
@@ -21,7 +21,7 @@ public sealed class HostGateway(IActorRef keeper, IActorRef events, IActorRef de
 
     /// <exception cref="UnavailableException">Nothing is known yet.</exception>
     public async Task<HostProtocol.Status> StatusAsync(CancellationToken cancellation) =>
-        await AskAsync<object>(keeper, new KeeperProtocol.Look(), cancellation) switch
+        await AskAsync<object>(dmm, new KeeperProtocol.Look(), cancellation) switch
         {
             HostProtocol.Status status => status,
             HostProtocol.Refused refused => throw new UnavailableException(refused.Why),
@@ -29,11 +29,11 @@ public sealed class HostGateway(IActorRef keeper, IActorRef events, IActorRef de
         };
 
     public Task<JournalHealth> HealthAsync(CancellationToken cancellation) =>
-        AskAsync<JournalHealth>(keeper, new KeeperProtocol.GetHealth(), cancellation);
+        AskAsync<JournalHealth>(dmm, new KeeperProtocol.GetHealth(), cancellation);
 
     /// <summary>Answers <see cref="HostProtocol.Done"/> or <see cref="HostProtocol.Refused"/>.</summary>
     public Task<object> CommandAsync(object command, CancellationToken cancellation) =>
-        AskAsync<object>(keeper, new KeeperProtocol.Change(command), cancellation);
+        AskAsync<object>(dmm, new KeeperProtocol.Change(command), cancellation);
 
     /// <param name="at">Null: now.</param>
     public Task<Explanation> ExplainAsync(VmId vm, DateTimeOffset? at, CancellationToken cancellation) =>

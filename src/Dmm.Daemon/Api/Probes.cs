@@ -29,7 +29,7 @@ public static class Probes
         }
         catch (AskTimeoutException)
         {
-            return Results.Text("the host's keeper does not answer\n", statusCode: 503);
+            return Results.Text("the actors' supervisor does not answer\n", statusCode: 503);
         }
     }
 }
