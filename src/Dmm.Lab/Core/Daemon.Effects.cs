@@ -6,6 +6,8 @@ namespace Dmm.Lab.Core;
 /// <summary>What the actors of the host and of the line of VMs to come do around their machines.</summary>
 internal sealed partial class Daemon
 {
+    private const int LineLate = 8;
+
     private void Perform(HostDecision decision, IHostCommand command)
     {
         foreach (var effect in decision.Effects)
@@ -59,8 +61,11 @@ internal sealed partial class Daemon
         }
     }
 
-    /// <summary>A message to the line of VMs to come, on its way; messages of one sender stay in their order.</summary>
-    public void ToLine(IAdmissionCommand command) => _toLine.Send(_world.Delay(Fault.MessageLate), () =>
+    /// <summary>
+    /// A message to the line of VMs to come, on its way; messages of one sender stay in their order. They are late more often than others: a request leaves most of its states
+    /// within a millisecond, and each is to be ended there, too.
+    /// </summary>
+    public void ToLine(IAdmissionCommand command) => _toLine.Send(_world.Delay(Fault.MessageLate, LineLate), () =>
     {
         if (!Alive)
             return;
@@ -68,7 +73,7 @@ internal sealed partial class Daemon
         foreach (var effect in effects)
         {
             if (effect is AdmissionEffect.AskHost ask)
-                _fromLine.Send(_world.Delay(Fault.MessageLate), () => Enqueue(ask.Command));
+                _fromLine.Send(_world.Delay(Fault.MessageLate, LineLate), () => Enqueue(ask.Command));
             else if (effect is AdmissionEffect.WakeAt wake)
                 WakeLine(wake.At);
         }
