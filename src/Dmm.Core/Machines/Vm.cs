@@ -37,6 +37,9 @@ public sealed record Vm(VmId Id, VmMemory Memory)
     /// <summary>Since when it is in hand; null while it is not.</summary>
     public Moment? InHandSince { get; init; }
 
+    /// <summary>It is looked at again soon: an operation is under way.</summary>
+    public bool LooksSoon { get; init; }
+
     /// <summary>What failed in a row: connecting, looking for it, or what broke the connection.</summary>
     public int Attempts { get; init; }
 
@@ -89,6 +92,11 @@ public sealed record Vm(VmId Id, VmMemory Memory)
     /// count on it, and more be asked.
     /// </summary>
     public bool Busy => UnderWay is not null || !Calls.IsEmpty;
+
+    /// <summary>What its operator should know, and what that follows from.</summary>
+    internal ImmutableArray<string> Warnings { get; init; } = [];
+
+    internal (string? Silent, VmCapabilities? Can, GuestHello? Hello, MemorySize? Base, string? Extend)? WarnedOf { get; init; }
 
     public bool HasSpoken => Hello is not null || Sample is not null;
 }

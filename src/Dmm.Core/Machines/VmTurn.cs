@@ -68,6 +68,13 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
     public VmDecision End()
     {
         TellReport();
+        // At rest it is looked at when it reports.
+        if (Vm.InHand && !Vm.LooksSoon && Memory.Phase is not (VmPhase.Settled or VmPhase.Paused or VmPhase.Stopped))
+        {
+            Vm = Vm with { LooksSoon = true };
+            Wake(VmTimer.Look, settings.LookPeriod);
+        }
+
         // Where there was nothing to tell it is not told later either, when it may be long past.
         return new(Vm with { Resident = null }, _effects.ToImmutable());
     }
@@ -148,7 +155,6 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
         }
 
         Feed(new VmCommand.Connect(made.Capabilities), report: true);
-        Wake(VmTimer.Look, settings.LookPeriod);
         Wake(VmTimer.Report, settings.ReportPeriod);
         Wake(VmTimer.Measure, settings.OverheadPeriod);
         Do(new VmEffect.Measure());
@@ -161,12 +167,15 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
     {
         switch (timer)
         {
-            case VmTimer.Look when Vm.InHand:
-                Wake(timer, settings.LookPeriod);
-                Feed(new VmCommand.Look());
+            case VmTimer.Look:
+                Vm = Vm with { LooksSoon = false };
+                if (Vm.InHand)
+                    Feed(new VmCommand.Look());
                 break;
             case VmTimer.Report:
                 Wake(timer, settings.ReportPeriod);
+                if (Vm.InHand)
+                    Feed(new VmCommand.Look());
                 Report();
                 break;
             case VmTimer.Measure when Vm.InHand:
@@ -348,12 +357,21 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
         }));
     }
 
-    private ImmutableArray<string> Warnings() =>
+    /// <summary>Put into words when something of it has changed, not each second.</summary>
+    private ImmutableArray<string> Warnings()
+    {
+        var of = (Vm.HasSpoken ? null : Vm.Silent, Memory.Capabilities, Vm.Hello, Memory.Sizes?.Base, Memory.ExtendFault);
+        if (of != Vm.WarnedOf)
+            Vm = Vm with { WarnedOf = of, Warnings = Words(of.Item1, of.Capabilities, of.Hello, of.Item4, of.ExtendFault) };
+        return Vm.Warnings;
+    }
+
+    private ImmutableArray<string> Words(string? silent, VmCapabilities? can, GuestHello? hello, MemorySize? @base, string? fault) =>
     [
-        .. Vm.Silent is { } silent && !Vm.HasSpoken ? [silent] : ImmutableArray<string>.Empty,
-        .. Memory.Capabilities?.Lacks ?? [],
-        .. Vm.Hello is { } hello ? GuestGrowth.Limits(hello, Memory.Sizes?.Base, Memory.Profile) : [],
-        .. Memory.ExtendFault is { } fault ? [$"a further hotplug device was refused: {fault}"] : ImmutableArray<string>.Empty,
+        .. silent is not null ? [silent] : ImmutableArray<string>.Empty,
+        .. can?.Lacks ?? [],
+        .. hello is not null ? GuestGrowth.Limits(hello, @base, Memory.Profile) : [],
+        .. fault is not null ? [$"a further hotplug device was refused: {fault}"] : ImmutableArray<string>.Empty,
     ];
 
     private void Lose(string why)

@@ -60,7 +60,11 @@ internal sealed class RecoveryHouse : IDisposable
 
     private string Config => Path.Combine(_folder, "dmm.conf");
 
-    public async Task<RecoveryRun> MeasureAsync(string program, CancellationToken cancellation)
+    public Task<RecoveryRun> MeasureAsync(string program, CancellationToken cancellation) =>
+        RunAsync(program, (_, run, _) => Task.FromResult(run), cancellation);
+
+    /// <summary>Starts a daemon on a fresh copy; once every VM has reported it is handed over, and ended then.</summary>
+    public async Task<T> RunAsync<T>(string program, Func<Process, RecoveryRun, CancellationToken, Task<T>> then, CancellationToken cancellation)
     {
         if (Directory.Exists(State))
             Directory.Delete(State, recursive: true);
@@ -83,7 +87,10 @@ internal sealed class RecoveryHouse : IDisposable
                     throw new InvalidOperationException($"the daemon has ended with {daemon.ExitCode}");
                 spent.Add(((DateTime.UtcNow - started).TotalSeconds, daemon.TotalProcessorTime.TotalSeconds));
                 if (poll % PollsPerLook == 0 && await LookAsync(client, deadline.Token) is { InControlSeconds: { } control, AllActorsSeconds: { } all })
-                    return new(control, all, spent.LastOrDefault(s => s.After <= control).Cpu, Math.Round(spent[^1].Cpu, 3), load);
+                {
+                    var run = new RecoveryRun(control, all, spent.LastOrDefault(s => s.After <= control).Cpu, Math.Round(spent[^1].Cpu, 3), load);
+                    return await then(daemon, run, cancellation);
+                }
             }
         }
         finally
