@@ -188,7 +188,7 @@ public abstract class HostFixture : TestKit
         [.. Events.Ask<EventLogActor.Events>(new EventLogActor.Read(null), TimeSpan.FromSeconds(5)).Result.Items.Select(e => e.Happening)];
 
     /// <summary>A journal of which nothing is to be mended.</summary>
-    private sealed class NoStore : IJournalStore
+    private protected sealed class NoStore : IJournalStore
     {
         public string? Look() => null;
 

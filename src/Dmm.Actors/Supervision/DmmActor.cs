@@ -193,8 +193,7 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
             return;
         }
 
-        var wait = _settings.RetryMin * Math.Pow(2, Math.Min(_attempts++, 16));
-        Timers.StartSingleTimer("again", new TryAgain(), wait < _settings.RetryMax ? wait : _settings.RetryMax);
+        Timers.StartSingleTimer("again", new TryAgain(), new GrowingWait(_settings.RetryMin, _settings.RetryMax).After(_attempts++));
     }
 
     private void Mend()

@@ -13,6 +13,7 @@ public sealed class HostInbox<TAsker>
     private readonly LinkedList<(IHostCommand Command, TAsker Asker)>[] _ranks = [new(), new(), new()];
     private readonly Dictionary<VmId, LinkedListNode<(IHostCommand Command, TAsker Asker)>> _reports = [];
     private readonly Dictionary<VmId, LinkedListNode<(IHostCommand Command, TAsker Asker)>> _urgent = [];
+    private bool _beats;
     private int _rank;
     private int _taken;
 
@@ -51,7 +52,11 @@ public sealed class HostInbox<TAsker>
 
                 _urgent[only.Vm] = rank.AddLast((command, asker));
                 break;
+            // While one waits another would only plan the same again.
+            case HostCommand.Beat when _beats:
+                break;
             default:
+                _beats |= command is HostCommand.Beat;
                 if (OfVm(command) is { } vm)
                     _reports.Remove(vm);
                 rank.AddLast((command, asker));
@@ -69,6 +74,7 @@ public sealed class HostInbox<TAsker>
         var node = _ranks[rank].First!;
         _ranks[rank].RemoveFirst();
         (command, asker) = node.Value;
+        _beats &= command is not HostCommand.Beat;
         if (command is VmProtocol.Report report && _reports.GetValueOrDefault(report.Vm) == node)
             _reports.Remove(report.Vm);
         else if (command is PredictorProtocol.Forecasts { Tick: false, Items: [var only] } && _urgent.GetValueOrDefault(only.Vm) == node)

@@ -36,12 +36,6 @@ public static class Returns
             return new(null, 0);
         var before = ran >= settings.CalmAfter ? 0 : tries ?? 0;
         // That its host restarted was no fault of the VM's own.
-        return cause == EndCause.HostRestarted ? new(now, before) : new(now + Wait(before, settings), before + 1);
-    }
-
-    private static TimeSpan Wait(int tries, ReturnSettings settings)
-    {
-        var wait = settings.Min * Math.Pow(2, Math.Min(tries, 24));
-        return wait < settings.Max ? wait : settings.Max;
+        return cause == EndCause.HostRestarted ? new(now, before) : new(now + new GrowingWait(settings.Min, settings.Max).After(before), before + 1);
     }
 }

@@ -182,6 +182,8 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
                 Wake(timer, settings.OverheadPeriod);
                 Do(new VmEffect.Measure());
                 break;
+            case VmTimer.TryAgain when Vm.InHand:
+                break;
             case VmTimer.TryAgain when Vm.Part?.Handle is { } handle:
                 Connect(handle);
                 break;
@@ -418,11 +420,7 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
         Do(new VmEffect.TellHost(Vm.End));
     }
 
-    private TimeSpan BackOff(int attempts)
-    {
-        var wait = settings.RestartMin * Math.Pow(2, Math.Min(attempts, 16));
-        return wait < settings.RestartMax ? wait : settings.RestartMax;
-    }
+    private TimeSpan BackOff(int attempts) => new GrowingWait(settings.RestartMin, settings.RestartMax).After(attempts);
 
     private static string KindOf(VmPhase phase) => char.ToLowerInvariant(phase.ToString()[0]) + phase.ToString()[1..];
 }

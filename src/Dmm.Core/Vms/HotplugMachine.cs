@@ -253,11 +253,7 @@ public static class HotplugMachine
 
     private static bool AtRest(VmPhase phase) => phase is VmPhase.Booting or VmPhase.Settled or VmPhase.Lost or VmPhase.Paused;
 
-    private static TimeSpan BackOff(VmMemory state, int tries)
-    {
-        var wait = state.Profile.RetryMin * Math.Pow(2, Math.Min(tries, 16));
-        return wait < state.Profile.RetryMax ? wait : state.Profile.RetryMax;
-    }
+    private static TimeSpan BackOff(VmMemory state, int tries) => new GrowingWait(state.Profile.RetryMin, state.Profile.RetryMax).After(tries);
 
     private static bool Moved(VmSizes? before, VmSizes after) =>
         before is null || before.Plugged != after.Plugged || before.Ballooned != after.Ballooned || before.Base != after.Base;

@@ -92,7 +92,7 @@ public sealed class GuestChannel : IAsyncDisposable
 
     private async Task ListenAsync()
     {
-        var backoff = new Backoff(FirstRetry, LongestRetry);
+        var (wait, tries) = (new GrowingWait(FirstRetry, LongestRetry), 0);
         try
         {
             while (true)
@@ -102,7 +102,7 @@ public sealed class GuestChannel : IAsyncDisposable
                     using var socket = await UnixSocket.ConnectAsync(_socket, _stop.Token).ConfigureAwait(false);
                     _orders.Open(line => GuestOrders.TryWrite(socket, line));
                     if (await ReadAsync(socket).ConfigureAwait(false) > 0)
-                        backoff.Reset();
+                        tries = 0;
                     _orders.Close();
                     _pacer.Flush();
                     FallSilent("the agent's channel was closed");
@@ -120,7 +120,7 @@ public sealed class GuestChannel : IAsyncDisposable
                     FallSilent(ForeignText.CleanLines(e.Message, MaxWhy));
                 }
 
-                await Task.Delay(backoff.Next(), _time, _stop.Token).ConfigureAwait(false);
+                await Task.Delay(wait.After(tries++), _time, _stop.Token).ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)

@@ -61,6 +61,16 @@ public sealed class HostInboxTests
     }
 
     [Fact]
+    public void Beats_that_were_missed_are_one()
+    {
+        var beat = new HostCommand.Beat();
+        Put(beat, Plan, beat, beat);
+        Assert.Equal([beat, Plan], TakeAll());
+        Put(beat);
+        Assert.Equal([beat], TakeAll());
+    }
+
+    [Fact]
     public void Each_answer_goes_to_who_asked()
     {
         _inbox.Put(Steps, 1);

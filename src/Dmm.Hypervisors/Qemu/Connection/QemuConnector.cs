@@ -72,7 +72,7 @@ internal sealed class QemuConnector(QemuSettings settings, TimeProvider time)
 
     public async Task<QmpClient> ConnectAsync(VmHandle handle, HostProcess? process, CancellationToken cancellation)
     {
-        var backoff = new Backoff(FirstRetry, LongestRetry);
+        var (wait, tries) = (new GrowingWait(FirstRetry, LongestRetry), 0);
         var began = time.GetTimestamp();
         while (true)
         {
@@ -86,7 +86,7 @@ internal sealed class QemuConnector(QemuSettings settings, TimeProvider time)
             }
             catch (HypervisorException e) when (MayPass(e) && time.GetElapsedTime(began) < settings.CommandDeadline)
             {
-                await Task.Delay(backoff.Next(), time, cancellation).ConfigureAwait(false);
+                await Task.Delay(wait.After(tries++), time, cancellation).ConfigureAwait(false);
             }
         }
     }
