@@ -1,6 +1,9 @@
 namespace Dmm;
 
-/// <summary>Part of every test project. <c>[Trait(Category.Name, Category.Long)]</c> is on campaigns: <c>make test</c> alone runs them, after all others.</summary>
+/// <summary>
+/// Part of every test project. <c>[Trait(Category.Name, Category.Long)]</c> is on campaigns: <c>make test</c> alone runs them, after all
+/// others.
+/// </summary>
 internal static class Category
 {
     public const string Name = "Category";

@@ -76,8 +76,8 @@ public sealed record ForecastView(
     bool Urgent);
 
 /// <param name="Kind">
-/// operator, policy, unheard, booting, stopping, stuck, uncooperative, lost, unforeseen, deficit, peers, gathering, turn, shortage, cushion, max, reach, controlGroup, min,
-/// deadBand, slowly, unconfirmed.
+/// operator, policy, unheard, booting, stopping, stuck, uncooperative, lost, unforeseen, deficit, peers, gathering, turn, shortage,
+/// cushion, max, reach, controlGroup, min, deadBand, slowly, unconfirmed.
 /// </param>
 /// <param name="Bytes">What is held back, or the bound that holds it; null where it is no matter of size.</param>
 /// <param name="From">Who is to give what is waited for.</param>

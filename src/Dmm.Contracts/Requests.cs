@@ -1,6 +1,9 @@
 namespace Dmm.Contracts;
 
-/// <summary>Body of <c>POST /api/v1/vms</c>. Sizes in bytes; paths absolute. <see cref="Kernel"/> or <see cref="Disk"/>, not both; neither with the simulation.</summary>
+/// <summary>
+/// Body of <c>POST /api/v1/vms</c>. Sizes in bytes; paths absolute. <see cref="Kernel"/> or <see cref="Disk"/>, not both; neither with the
+/// simulation.
+/// </summary>
 public sealed record CreateVmRequest
 {
     public required string Name { get; init; }
@@ -60,7 +63,9 @@ public sealed record SetVmRequest(long? MinBytes, long? MaxBytes, int? Shares)
 public sealed record ResizeVmRequest(long? Bytes);
 
 /// <summary>Body of <c>POST /api/v1/vms/{name}/stop</c>.</summary>
-/// <param name="GraceSeconds">How long its guest may take to power down; the daemon's own where null, or nothing where its process is to be ended.</param>
+/// <param name="GraceSeconds">
+/// How long its guest may take to power down; the daemon's own where null, or nothing where its process is to be ended.
+/// </param>
 public sealed record StopVmRequest(double? GraceSeconds)
 {
     /// <summary>Its process is ended, after the grace where one is given; otherwise a guest that does not power down runs on.</summary>

@@ -139,7 +139,9 @@ public sealed record VmView
 {
     public required string Id { get; init; }
 
-    /// <summary>requested, waiting, launching, booting, settled, growing, shrinking, stuck, uncooperative, lost, stopping, stopped, returning.</summary>
+    /// <summary>
+    /// requested, waiting, launching, booting, settled, growing, shrinking, stuck, uncooperative, lost, stopping, stopped, returning.
+    /// </summary>
     public required string State { get; init; }
 
     /// <summary>Why it is in that state, where there is more to say.</summary>

@@ -4,10 +4,11 @@ using System.Globalization;
 namespace Dmm.Core;
 
 /// <summary>
-/// An amount of memory, never negative. A size never travels as a bare number: units are lost that way, and with them hosts. Sums are checked, since
-/// a ledger that wraps is worse than one that stops: what goes into them must be bounded where it comes in. A subtraction that would go below zero
-/// throws, unless it is asked for by name (<see cref="MinusOrZero"/>). What turns one figure into another (<see cref="FromBytes"/>,
-/// <see cref="Scale"/>, <see cref="RoundUp"/>) saturates: guests have a hand in those, and none may stop the rest.
+/// An amount of memory, never negative. A size never travels as a bare number: units are lost that way, and with them hosts. Sums are
+/// checked, since a ledger that wraps is worse than one that stops: what goes into them must be bounded where it comes in. A subtraction
+/// that would go below zero throws, unless it is asked for by name (<see cref="MinusOrZero"/>). What turns one figure into another
+/// (<see cref="FromBytes"/>, <see cref="Scale"/>, <see cref="RoundUp"/>) saturates: guests have a hand in those, and none may stop the
+/// rest.
 /// </summary>
 public readonly record struct MemorySize : IComparable<MemorySize>
 {
@@ -34,8 +35,8 @@ public readonly record struct MemorySize : IComparable<MemorySize>
     public static MemorySize Zero => default;
 
     /// <summary>
-    /// 1 PiB: no machine has more, and thousands of sums of it are far from an overflow. Whatever a guest or a person says is cut to it, or refused,
-    /// before anybody adds it up.
+    /// 1 PiB: no machine has more, and thousands of sums of it are far from an overflow. Whatever a guest or a person says is cut to it, or
+    /// refused, before anybody adds it up.
     /// </summary>
     public static MemorySize MostThereIs => new(Tebi << 10);
 

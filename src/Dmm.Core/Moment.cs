@@ -1,9 +1,10 @@
 namespace Dmm.Core;
 
 /// <summary>
-/// A moment on the host's monotonic clock, to 100 ns: what intervals, ages, deadlines and back-offs are counted by. It only goes forward, whatever is
-/// done to the host's time of day; while the host is suspended it stands still, as its guests do. A moment means nothing to people, nor to another
-/// boot of the host: for them, and for the journal, there is the wall's time (<see cref="Clocks"/>), and the compiler keeps the two apart.
+/// A moment on the host's monotonic clock, to 100 ns: what intervals, ages, deadlines and back-offs are counted by. It only goes forward,
+/// whatever is done to the host's time of day; while the host is suspended it stands still, as its guests do. A moment means nothing to
+/// people, nor to another boot of the host: for them, and for the journal, there is the wall's time (<see cref="Clocks"/>), and the
+/// compiler keeps the two apart.
 /// </summary>
 public readonly record struct Moment : IComparable<Moment>
 {

@@ -63,7 +63,9 @@ public sealed class DemoRun(IScreen screen, string? program)
         }
     }
 
-    /// <summary>What DMM did and why, by its own account: for whoever wonders about a check. A daemon that is gone has none to give.</summary>
+    /// <summary>
+    /// What DMM did and why, by its own account: for whoever wonders about a check. A daemon that is gone has none to give.
+    /// </summary>
     private static async Task SaveEventsAsync(Stage stage, string file)
     {
         try
@@ -77,7 +79,9 @@ public sealed class DemoRun(IScreen screen, string? program)
         }
     }
 
-    /// <summary>What the driver expects each guest to cost beside its memory; the daemon's ledger counts the same until it has measured.</summary>
+    /// <summary>
+    /// What the driver expects each guest to cost beside its memory; the daemon's ledger counts the same until it has measured.
+    /// </summary>
     private static MemorySize Overhead(GuestImage image) =>
         new QemuHypervisor(new QemuSettings { StateDirectory = "/nonexistent", TranslationCache = TranslationCache }, TimeProvider.System).ExpectedOverhead(new VmSpec
         {

@@ -3,7 +3,9 @@ using Dmm.Testbed;
 
 namespace Dmm.Demo;
 
-/// <summary>A guest on stage, seen from both sides: its load generator speaks for the guest, QEMU for what it was given. Neither asks DMM.</summary>
+/// <summary>
+/// A guest on stage, seen from both sides: its load generator speaks for the guest, QEMU for what it was given. Neither asks DMM.
+/// </summary>
 public sealed class Guest : IAsyncDisposable
 {
     private Guest(string name, int pid, QemuEye eye, LoadClient load) => (Name, Pid, Eye, Load) = (name, pid, eye, load);

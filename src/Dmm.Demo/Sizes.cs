@@ -18,7 +18,9 @@ public static class Sizes
     /// <summary>What DMM keeps free of it for bursts.</summary>
     public static readonly MemorySize Cushion = MemorySize.FromMiB(64);
 
-    /// <summary>A guest's ballooned reserve: it is plugged before its balloon is filled, so a guest may have that much more for a moment.</summary>
+    /// <summary>
+    /// A guest's ballooned reserve: it is plugged before its balloon is filled, so a guest may have that much more for a moment.
+    /// </summary>
     public static readonly MemorySize Spark = MemorySize.FromMiB(24);
 
     /// <summary>The load that moves from guest to guest, two and a half times what a guest boots with, and how fast it grows.</summary>

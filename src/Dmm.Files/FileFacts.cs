@@ -16,8 +16,8 @@ public enum FileKind
 }
 
 /// <summary>
-/// What stands at a path, told without opening it: to open a pipe waits for its other end, and some devices act when they are opened. The base
-/// library tells files from folders, but not a socket or a pipe from a file.
+/// What stands at a path, told without opening it: to open a pipe waits for its other end, and some devices act when they are opened. The
+/// base library tells files from folders, but not a socket or a pipe from a file.
 /// </summary>
 /// <param name="Device">With the inode: which file it is.</param>
 /// <param name="Mode">Permission bits.</param>

@@ -3,8 +3,8 @@ using System.Text;
 namespace Dmm.Files;
 
 /// <summary>
-/// Files that people name or that stand in folders that others may reach: only a regular file is opened, so that a pipe without a writer hangs
-/// nobody, and never more is read than could be meant, so that a device without an end fills no memory.
+/// Files that people name or that stand in folders that others may reach: only a regular file is opened, so that a pipe without a writer
+/// hangs nobody, and never more is read than could be meant, so that a device without an end fills no memory.
 /// </summary>
 public static class RegularFile
 {

@@ -18,8 +18,8 @@ public enum SocketPlaceState
 }
 
 /// <summary>
-/// What stands where a Unix socket is to be made. Only a dead socket may ever be replaced: not a file, folder, pipe, device or link that a person put
-/// there, and not a socket that another process answers or has bound and does not answer yet.
+/// What stands where a Unix socket is to be made. Only a dead socket may ever be replaced: not a file, folder, pipe, device or link that a
+/// person put there, and not a socket that another process answers or has bound and does not answer yet.
 /// </summary>
 /// <param name="Why">What was found, for people, to be put after the path; empty where the place is free.</param>
 public sealed record SocketPlace(SocketPlaceState State, string Why)
@@ -81,8 +81,8 @@ public sealed record SocketPlace(SocketPlaceState State, string Why)
     }
 
     /// <summary>
-    /// Bound by a process of this network namespace, listening or not. The kernel tells the path that it was bound by, which may be another path to
-    /// the same file, or one that counts from an unknown folder: then it may be this one.
+    /// Bound by a process of this network namespace, listening or not. The kernel tells the path that it was bound by, which may be another
+    /// path to the same file, or one that counts from an unknown folder: then it may be this one.
     /// </summary>
     private static bool IsHeld(string path, FileFacts facts)
     {

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Dmm.Files;
 
 /// <summary>
-/// Standard input, output and error as whoever started this program gave them. Where one was closed, its number is given to the next file that is
-/// opened: the runtime's own, or a journal. What is then written to "standard output" would go there.
+/// Standard input, output and error as whoever started this program gave them. Where one was closed, its number is given to the next file
+/// that is opened: the runtime's own, or a journal. What is then written to "standard output" would go there.
 /// </summary>
 public static class StandardStreams
 {

@@ -13,8 +13,8 @@ public enum SimulationDepth
 }
 
 /// <summary>
-/// A deterministic simulation: the same plan leads to the same history, to the letter, on every machine. So a history that went wrong is told
-/// by its seed alone. An implementation takes no chance but the seed's, reads no clock, and depends on no order of a hash table.
+/// A deterministic simulation: the same plan leads to the same history, to the letter, on every machine. So a history that went wrong is
+/// told by its seed alone. An implementation takes no chance but the seed's, reads no clock, and depends on no order of a hash table.
 /// </summary>
 public interface ISimulation
 {
@@ -24,8 +24,8 @@ public interface ISimulation
     IReadOnlyList<string> FaultNames => [];
 
     /// <summary>
-    /// Lives through one history, until its steps are done, the cancellation asks to end, or something is found that must not be. Never throws
-    /// for what it finds: an exception out of the simulated program is a <see cref="Violation"/> too.
+    /// Lives through one history, until its steps are done, the cancellation asks to end, or something is found that must not be. Never
+    /// throws for what it finds: an exception out of the simulated program is a <see cref="Violation"/> too.
     /// </summary>
     SimulationResult Run(SimulationPlan plan, HistoryLog log, CancellationToken cancellation);
 }
@@ -45,7 +45,8 @@ public sealed record SimulationPlan
     public IReadOnlySet<string> Without { get; init; } = new HashSet<string>();
 
     /// <summary>
-    /// Broken on purpose: the daemon's monotonic clock is the host's time of day, as if intervals were taken from that. Whether a simulation would find it is tried so.
+    /// Broken on purpose: the daemon's monotonic clock is the host's time of day, as if intervals were taken from that. Whether a
+    /// simulation would find it is tried so.
     /// </summary>
     public bool OneClock { get; init; }
 }

@@ -4,7 +4,9 @@ using Dmm.Lab.Replay;
 
 namespace Dmm.Lab;
 
-/// <summary><c>dmm lab</c>: the workbench on which DMM's own soundness is tried, and its law compared with others. Needs no daemon.</summary>
+/// <summary>
+/// <c>dmm lab</c>: the workbench on which DMM's own soundness is tried, and its law compared with others. Needs no daemon.
+/// </summary>
 public static class LabCommand
 {
     /// <summary>Exit code of a history in which something was found that must not be, and of what failed.</summary>

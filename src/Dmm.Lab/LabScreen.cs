@@ -6,7 +6,9 @@ using Spectre.Console;
 
 namespace Dmm.Lab;
 
-/// <summary>Where the lab's verbs write: results to standard output, how far they are to standard error, a line every few seconds.</summary>
+/// <summary>
+/// Where the lab's verbs write: results to standard output, how far they are to standard error, a line every few seconds.
+/// </summary>
 internal sealed class LabScreen(TextWriter output, TextWriter error)
 {
     private const int Unwrapped = 10_000;

@@ -5,8 +5,8 @@ using Dmm.Core.Lifecycle;
 namespace Dmm.Lab;
 
 /// <summary>
-/// Which VMs nobody may end or create, told by what was written down and nothing else: one that booted once, in whatever life, is ended only where
-/// its operator asked for that; one that was migrated away is not created here again unless it was forgotten before.
+/// Which VMs nobody may end or create, told by what was written down and nothing else: one that booted once, in whatever life, is ended
+/// only where its operator asked for that; one that was migrated away is not created here again unless it was forgotten before.
 /// </summary>
 internal sealed class Lives
 {

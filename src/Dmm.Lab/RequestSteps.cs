@@ -6,7 +6,10 @@ using Dmm.Core.Memory;
 
 namespace Dmm.Lab;
 
-/// <summary>Which steps of a request's life (<see cref="AdmissionLife"/>) were taken in a history, told by what was written alone: what was never taken was never tried.</summary>
+/// <summary>
+/// Which steps of a request's life (<see cref="AdmissionLife"/>) were taken in a history, told by what was written alone: what was never
+/// taken was never tried.
+/// </summary>
 internal sealed class RequestSteps
 {
     private readonly SortedSet<string> _seen = new(StringComparer.Ordinal);

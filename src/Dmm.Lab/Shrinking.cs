@@ -1,8 +1,8 @@
 namespace Dmm.Lab;
 
 /// <summary>
-/// Makes a history that went wrong smaller: first without the steps after the violation, then with fewer VMs, then without every fault that is
-/// not needed for it. The same rule must be broken; the step may be another.
+/// Makes a history that went wrong smaller: first without the steps after the violation, then with fewer VMs, then without every fault that
+/// is not needed for it. The same rule must be broken; the step may be another.
 /// </summary>
 public static class Shrinking
 {

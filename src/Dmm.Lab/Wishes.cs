@@ -5,8 +5,8 @@ using Dmm.Core.Lifecycle;
 namespace Dmm.Lab;
 
 /// <summary>
-/// Which VMs are to run, told by what operators had written down and nothing else: what a restart policy promises. Whoever ran once under a policy that has it return,
-/// and was not stopped or let go of since, is never forgotten, however it or its host ended.
+/// Which VMs are to run, told by what operators had written down and nothing else: what a restart policy promises. Whoever ran once under a
+/// policy that has it return, and was not stopped or let go of since, is never forgotten, however it or its host ended.
 /// </summary>
 internal sealed class Wishes
 {

@@ -6,7 +6,10 @@ using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>A call that is under way when its VM ends, or is being ended, fails for that: the driver has no fault, and how the VM ended is told as it was.</summary>
+/// <summary>
+/// A call that is under way when its VM ends, or is being ended, fails for that: the driver has no fault, and how the VM ended is told as
+/// it was.
+/// </summary>
 public sealed class CallFaultStories(ITestOutputHelper output) : HostFixture(output)
 {
     private static readonly VmId Vm = VmId.Parse("vm");

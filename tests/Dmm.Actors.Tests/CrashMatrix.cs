@@ -4,8 +4,8 @@ using Dmm.Core.Ports;
 namespace Dmm.Actors.Tests;
 
 /// <summary>
-/// For every kind of event and every side effect, the daemon dies just before and just after; what stands in the end is what stands without the
-/// death. The rows come from the journal's list of events and from the port's methods: a new one without a place in the story fails.
+/// For every kind of event and every side effect, the daemon dies just before and just after; what stands in the end is what stands without
+/// the death. The rows come from the journal's list of events and from the port's methods: a new one without a place in the story fails.
 /// </summary>
 public sealed partial class CrashMatrix
 {
@@ -17,8 +17,8 @@ public sealed partial class CrashMatrix
     private static readonly Lazy<Story.Lived> Found = new(() => Story.Live(("launch", 1, true)));
 
     /// <summary>
-    /// Written by no actor: it stands at the head of a journal that was written anew as a whole, in one transaction, while no host's actor lives (tests of
-    /// the daemon's journals show that).
+    /// Written by no actor: it stands at the head of a journal that was written anew as a whole, in one transaction, while no host's actor
+    /// lives (tests of the daemon's journals show that).
     /// </summary>
     private static readonly Type[] Heads = [typeof(Core.Hosts.JournalBegun)];
 

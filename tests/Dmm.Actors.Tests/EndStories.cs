@@ -6,7 +6,10 @@ using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>How VMs end: launches that fail, boots that never come, stops that are heard and not. Memory comes back when the process is gone, and not before.</summary>
+/// <summary>
+/// How VMs end: launches that fail, boots that never come, stops that are heard and not. Memory comes back when the process is gone, and
+/// not before.
+/// </summary>
 public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
 {
     private static readonly VmId Vm = VmId.Parse("vm");

@@ -7,7 +7,9 @@ using Dmm.Core.Ports;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>A journal in memory that fails, or takes its time, when it is told to. What it is told is found under the actor system's name.</summary>
+/// <summary>
+/// A journal in memory that fails, or takes its time, when it is told to. What it is told is found under the actor system's name.
+/// </summary>
 public sealed class FaultyJournal : MemoryJournal
 {
     protected override async Task<IImmutableList<Exception>> WriteMessagesAsync(IEnumerable<AtomicWrite> messages, CancellationToken cancellationToken)

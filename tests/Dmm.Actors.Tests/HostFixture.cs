@@ -107,7 +107,9 @@ public abstract class HostFixture : TestKit
         return ReceiveOne(TimeSpan.FromSeconds(60));
     }
 
-    /// <summary>Lets virtual time go by in small steps until the condition holds; fails after <paramref name="limit"/> of virtual time.</summary>
+    /// <summary>
+    /// Lets virtual time go by in small steps until the condition holds; fails after <paramref name="limit"/> of virtual time.
+    /// </summary>
     protected HostProtocol.Status Until(string what, Func<HostProtocol.Status, bool> condition, TimeSpan? limit = null)
     {
         var step = TimeSpan.FromMilliseconds(50);
@@ -130,8 +132,8 @@ public abstract class HostFixture : TestKit
     /// <summary>The host's answer comes behind all that it was told before; the invariant must hold in every one of them.</summary>
     protected HostProtocol.Status Look()
     {
-        // Twice round: what the clock set off in the VMs' actors, in the predictor, which they tell, and in the host's eye, where it has one, has reached the
-        // host, and what the host then told them has been done.
+        // Twice round: what the clock set off in the VMs' actors, in the predictor, which they tell, and in the host's eye, where it has
+        // one, has reached the host, and what the host then told them has been done.
         for (var round = 0; round < 2; round++)
         {
             Pass("host/eye");
@@ -168,8 +170,8 @@ public abstract class HostFixture : TestKit
         s => names.All(n => s.Reports.TryGetValue(VmId.Parse(n), out var r) && r.Phase == VmPhase.Settled));
 
     /// <summary>
-    /// Of whom nothing is known, nothing is taken. What is foreseen from a guest's first words differs from what is a second later, and whether its
-    /// first sample comes before a tick of the same moment or after it is chance: so it has spoken several times.
+    /// Of whom nothing is known, nothing is taken. What is foreseen from a guest's first words differs from what is a second later, and
+    /// whether its first sample comes before a tick of the same moment or after it is chance: so it has spoken several times.
     /// </summary>
     protected HostProtocol.Status UntilForeseen(params string[] names)
     {
@@ -200,7 +202,8 @@ public abstract class HostFixture : TestKit
     protected override void AfterAll()
     {
         base.AfterAll();
-        // Under another name first: a simulated VM whose call was out when its actor ended may write yet, and would fill what is being emptied.
+        // Under another name first: a simulated VM whose call was out when its actor ended may write yet, and would fill what is being
+        // emptied.
         var gone = _directory + ".gone";
         Directory.Move(_directory, gone);
         Directory.Delete(gone, recursive: true);

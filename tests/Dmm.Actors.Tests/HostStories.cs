@@ -263,7 +263,9 @@ public sealed class HostStories(ITestOutputHelper output) : HostFixture(output)
         Assert.Equal(MiB(256), Guest("vm").Sizes.Actual);
     }
 
-    /// <summary>Found by the simulation (seed 190008): its answer came to an actor that had ended, and the connection stayed open.</summary>
+    /// <summary>
+    /// Found by the simulation (seed 190008): its answer came to an actor that had ended, and the connection stayed open.
+    /// </summary>
     [Fact]
     public void A_connection_that_is_made_when_nobody_wants_it_any_more_is_closed()
     {

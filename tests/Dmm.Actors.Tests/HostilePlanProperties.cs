@@ -13,9 +13,10 @@ using Dmm.Hypervisors.Simulation;
 namespace Dmm.Actors.Tests;
 
 /// <summary>
-/// From the line that a guest writes to the plan of its host, through all that is between: whatever one guest writes, the host plans, and of what its
-/// neighbours use they keep no less than if it asked for its max in so many words. (Where the needs of all are met, headroom goes by shares; where
-/// they are not, whoever holds some keeps it until it is lacked: so of headroom alone a neighbour may have less beside a guest that asks for less.)
+/// From the line that a guest writes to the plan of its host, through all that is between: whatever one guest writes, the host plans, and
+/// of what its neighbours use they keep no less than if it asked for its max in so many words. (Where the needs of all are met, headroom
+/// goes by shares; where they are not, whoever holds some keeps it until it is lacked: so of headroom alone a neighbour may have less
+/// beside a guest that asks for less.)
 /// </summary>
 public sealed class HostilePlanProperties
 {

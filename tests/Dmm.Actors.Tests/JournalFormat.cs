@@ -192,7 +192,10 @@ public sealed class JournalFormat : TestKit
         Assert.Equal(MemorySize.FromMiB(512), again.Vms[Vm].Promise.Granted);
     }
 
-    /// <summary>The host's clock was set while no daemon ran, and again before the snapshot is read: what is waited for never takes longer than it was to.</summary>
+    /// <summary>
+    /// The host's clock was set while no daemon ran, and again before the snapshot is read: what is waited for never takes longer than it
+    /// was to.
+    /// </summary>
     [Theory]
     [InlineData(0, 0)]
     [InlineData(-7_200, 0)]

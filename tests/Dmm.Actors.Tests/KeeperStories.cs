@@ -111,7 +111,9 @@ public sealed class KeeperStories : HostFixture
         UntilKept(_ => Guest("vm").Sizes.Actual == MiB(512));
     }
 
-    /// <summary>What was promised is carried out whatever becomes of the journal: the VM's actor and its connection are no affair of it.</summary>
+    /// <summary>
+    /// What was promised is carried out whatever becomes of the journal: the VM's actor and its connection are no affair of it.
+    /// </summary>
     [Fact]
     public void A_journal_that_fails_stops_no_promise_that_was_made_and_no_vm_is_let_go_of()
     {
@@ -231,8 +233,8 @@ public sealed class KeeperStories : HostFixture
     private object Change(object command) => _keeper.Ask<object>(new KeeperProtocol.Change(command), TimeSpan.FromSeconds(30)).Result;
 
     /// <summary>
-    /// Lets virtual time go by until the keeper's answer is as it should be. While a write hangs the answer needs the keeper's own clock to move; otherwise it is
-    /// waited for, since a busy machine's threads would make any write slow by that clock.
+    /// Lets virtual time go by until the keeper's answer is as it should be. While a write hangs the answer needs the keeper's own clock to
+    /// move; otherwise it is waited for, since a busy machine's threads would make any write slow by that clock.
     /// </summary>
     private HostProtocol.Status UntilKept(Func<HostProtocol.Status, bool> condition)
     {

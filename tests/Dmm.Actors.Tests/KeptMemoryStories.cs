@@ -5,7 +5,9 @@ using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>A guest says that it gave memory, and its process keeps it: its host never got it back, so that nobody else is promised it.</summary>
+/// <summary>
+/// A guest says that it gave memory, and its process keeps it: its host never got it back, so that nobody else is promised it.
+/// </summary>
 public sealed class KeptMemoryStories(ITestOutputHelper output) : WatchedHostFixture(output)
 {
     private static readonly VmId A = VmId.Parse("a");

@@ -4,7 +4,9 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>A hypervisor that takes its time to connect, whether anybody still waits for it or not; and counts who has not let go of a connection.</summary>
+/// <summary>
+/// A hypervisor that takes its time to connect, whether anybody still waits for it or not; and counts who has not let go of a connection.
+/// </summary>
 internal sealed class LateHypervisor(IHypervisor inner) : PassingHypervisor(inner)
 {
     private readonly TaskCompletionSource _gate = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -70,7 +70,8 @@ public sealed class LawStories(ITestOutputHelper output) : HostFixture(output)
     [Fact]
     public void Under_proxmox_the_host_is_filled_to_80_percent_by_shares()
     {
-        // Goal 0.8 × 1036 − 1024 = −195.2; above the mins 768 − 195.2 = 572.8 stay, 286.4 each: 414.4 in one round, since that is less than 100 MiB away.
+        // Goal 0.8 × 1036 − 1024 = −195.2; above the mins 768 − 195.2 = 572.8 stay, 286.4 each: 414.4 in one round, since that is less than
+        // 100 MiB away.
         StartHost("proxmox", 1100);
         Create(Spec("a", 128, 512, 512));
         Create(Spec("b", 128, 512, 512));

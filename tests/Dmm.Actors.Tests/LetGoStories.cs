@@ -5,7 +5,9 @@ using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>A VM that DMM was told to forget runs on: what it may take is promised to nobody, and its name is not another's, for as long as it does.</summary>
+/// <summary>
+/// A VM that DMM was told to forget runs on: what it may take is promised to nobody, and its name is not another's, for as long as it does.
+/// </summary>
 public sealed class LetGoStories(ITestOutputHelper output) : WatchedHostFixture(output)
 {
     private static readonly VmId A = VmId.Parse("a");

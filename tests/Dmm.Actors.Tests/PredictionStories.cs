@@ -13,7 +13,9 @@ using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>The predictor tells the host of all VMs at each beat of its clock, and of one at once when its guest is about to stall.</summary>
+/// <summary>
+/// The predictor tells the host of all VMs at each beat of its clock, and of one at once when its guest is about to stall.
+/// </summary>
 public sealed class PredictionStories : TestKit
 {
     private static readonly Config Virtual = ConfigurationFactory.ParseString("""akka.scheduler.implementation = "Akka.TestKit.TestScheduler, Akka.TestKit" """);

@@ -15,8 +15,8 @@ using Xunit.Abstractions;
 namespace Dmm.Actors.Tests;
 
 /// <summary>
-/// The actor adds nothing to what its machine decides, and leaves nothing out: over random histories the journal holds the machine's events, one by one, and
-/// the VMs are told what the machine would have them told.
+/// The actor adds nothing to what its machine decides, and leaves nothing out: over random histories the journal holds the machine's
+/// events, one by one, and the VMs are told what the machine would have them told.
 /// </summary>
 public sealed class SameDecisionsTests(ITestOutputHelper output) : HostFixture(output)
 {
@@ -35,7 +35,7 @@ public sealed class SameDecisionsTests(ITestOutputHelper output) : HostFixture(o
     [InlineData(4)]
     [InlineData(5)]
     [InlineData(6)]
-    public void What_the_machine_decides_is_what_the_actor_writes_and_tells(int seed)
+    public async Task What_the_machine_decides_is_what_the_actor_writes_and_tells(int seed)
     {
         var random = new Random(seed);
         // Its clock strikes where the history says so.
@@ -49,7 +49,7 @@ public sealed class SameDecisionsTests(ITestOutputHelper output) : HostFixture(o
             var command = Any(random);
             Decide(command);
             actor.Tell(command, CreateTestProbe());
-            Assert.NotNull(actor.Ask<HostProtocol.Status>(new HostProtocol.GetStatus(), TimeSpan.FromSeconds(10)).Result);
+            Assert.NotNull(await actor.Ask<HostProtocol.Status>(new HostProtocol.GetStatus(), TimeSpan.FromSeconds(10)));
             Clock.Advance(TimeSpan.FromMilliseconds(random.Next(0, 3_000)));
         }
 

@@ -11,7 +11,9 @@ public abstract class WatchedHostFixture(ITestOutputHelper output) : HostFixture
 {
     protected SimulatedHostWatch World { get; private set; } = null!;
 
-    /// <param name="group">The limit of the control group of all VMs, there before the daemon is: set later, it would be seen only at the next look.</param>
+    /// <param name="group">
+    /// The limit of the control group of all VMs, there before the daemon is: set later, it would be seen only at the next look.
+    /// </param>
     protected void StartWatched(
         long memory, long reserve = 100, long cushion = 0, long cushionMax = 0, IHypervisor? hypervisor = null, MemorySize? group = null)
     {

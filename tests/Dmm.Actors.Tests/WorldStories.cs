@@ -8,7 +8,9 @@ using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>The world breaks the invariant, in each way that it can: that is said with its cause, nothing is granted, and it ends in good order.</summary>
+/// <summary>
+/// The world breaks the invariant, in each way that it can: that is said with its cause, nothing is granted, and it ends in good order.
+/// </summary>
 public sealed class WorldStories(ITestOutputHelper output) : WatchedHostFixture(output)
 {
     private static readonly VmId A = VmId.Parse("a");
@@ -263,7 +265,8 @@ public sealed class WorldStories(ITestOutputHelper output) : WatchedHostFixture(
         Until("it is told", s => s.Reports[A].Heard > old.Heard);
         Guest("a").Temper = GuestTemper.IgnoresPlug;
 
-        // Back to 512 MiB, which the guest has not been told yet, and a report that was on its way all the time: it knows nothing of the 900 MiB.
+        // Back to 512 MiB, which the guest has not been told yet, and a report that was on its way all the time: it knows nothing of the
+        // 900 MiB.
         gate.Close();
         Tell(new HostProtocol.ResizeVm(A, MiB(512)));
         Until("the call is on its way", _ => gate.Calls.Come > 0);

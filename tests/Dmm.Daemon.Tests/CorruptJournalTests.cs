@@ -29,7 +29,9 @@ public sealed class CorruptJournalTests : TwoGovernedVms
         Assert.Equal(ExitCodes.JournalCorrupt, await Daemon.EndedAsync());
     }
 
-    /// <summary>A host that is stopped in the middle of its start breaks off with an exception: dmmd would not say what is wrong by its exit code.</summary>
+    /// <summary>
+    /// A host that is stopped in the middle of its start breaks off with an exception: dmmd would not say what is wrong by its exit code.
+    /// </summary>
     [Fact]
     public void A_journal_that_is_found_corrupt_before_the_daemon_has_started_ends_it_when_it_has()
     {

@@ -12,7 +12,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Dmm.Daemon.Tests;
 
-/// <summary>The whole daemon in this process, with the simulated hypervisor, a real journal and a real socket in a folder of its own.</summary>
+/// <summary>
+/// The whole daemon in this process, with the simulated hypervisor, a real journal and a real socket in a folder of its own.
+/// </summary>
 public sealed class DaemonFixture : IAsyncDisposable
 {
     /// <summary>Far above what a busy machine needs.</summary>

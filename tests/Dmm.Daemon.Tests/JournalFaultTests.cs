@@ -6,8 +6,8 @@ using Dmm.Daemon.Journals;
 namespace Dmm.Daemon.Tests;
 
 /// <summary>
-/// The journal fails under a daemon that governs a VM: the VM keeps its memory, nothing new is promised, whoever asks is told why at once, and once it is mended
-/// the daemon goes on by itself.
+/// The journal fails under a daemon that governs a VM: the VM keeps its memory, nothing new is promised, whoever asks is told why at once,
+/// and once it is mended the daemon goes on by itself.
 /// </summary>
 public sealed class JournalFaultTests : IAsyncLifetime
 {

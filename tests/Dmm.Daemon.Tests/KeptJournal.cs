@@ -18,8 +18,9 @@ using Microsoft.Data.Sqlite;
 namespace Dmm.Daemon.Tests;
 
 /// <summary>
-/// A journal as a release wrote it: <c>journals/VERSION/journal.db</c>, and beside it <c>state.txt</c>, what it means. The one of the version that is being made is
-/// written by <c>DMM_KEEP_JOURNAL=1 dotnet test tests/Dmm.Daemon.Tests --filter KeptJournals</c>; those of earlier releases never change again.
+/// A journal as a release wrote it: <c>journals/VERSION/journal.db</c>, and beside it <c>state.txt</c>, what it means. The one of the
+/// version that is being made is written by <c>DMM_KEEP_JOURNAL=1 dotnet test tests/Dmm.Daemon.Tests --filter KeptJournals</c>; those of
+/// earlier releases never change again.
 /// </summary>
 internal static class KeptJournal
 {

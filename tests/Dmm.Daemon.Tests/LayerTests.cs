@@ -64,8 +64,9 @@ public sealed class LayerTests
                 .Or().HaveFullNameMatching(@"^System\.(TimeProvider|Random|Diagnostics\.Stopwatch|Environment|Console|Threading\.(Thread|Timer|PeriodicTimer))$")));
 
     /// <summary>
-    /// What is decided is decided by the monotonic clock. In Core the wall's is known to <c>Clocks</c>, which turns one into the other, to what tells the
-    /// hours of the day apart, and to the journal's events and the texts for people; an interval of two of its times is taken nowhere else.
+    /// What is decided is decided by the monotonic clock. In Core the wall's is known to <c>Clocks</c>, which turns one into the other, to
+    /// what tells the hours of the day apart, and to the journal's events and the texts for people; an interval of two of its times is
+    /// taken nowhere else.
     /// </summary>
     [Fact]
     public void Core_knows_the_walls_time_only_for_hours_of_the_day_for_the_journal_and_for_people() =>
@@ -81,7 +82,9 @@ public sealed class LayerTests
                 .Distinct()
                 .Order(StringComparer.Ordinal));
 
-    /// <summary>The history's own times go forward with the monotonic clock; a person asks for events and decisions by the wall's.</summary>
+    /// <summary>
+    /// The history's own times go forward with the monotonic clock; a person asks for events and decisions by the wall's.
+    /// </summary>
     [Fact]
     public void Core_reckons_in_the_walls_time_only_where_it_turns_one_clock_into_the_other() =>
         Assert.Equal(
@@ -94,7 +97,10 @@ public sealed class LayerTests
                 .Distinct()
                 .Order(StringComparer.Ordinal));
 
-    /// <summary>The clocks are read in one place, Core's <c>Clocks</c>: Akka's <c>Scheduler.Now</c> is the wall's time, and .NET's own are of another source than the drivers'.</summary>
+    /// <summary>
+    /// The clocks are read in one place, Core's <c>Clocks</c>: Akka's <c>Scheduler.Now</c> is the wall's time, and .NET's own are of
+    /// another source than the drivers'.
+    /// </summary>
     [Fact]
     public void The_actor_shell_reads_no_clock_by_itself() =>
         Assert.Empty(Calls("Dmm.Actors", @"^System\.(DateTime|DateTimeOffset)$", @"^get_(Now|UtcNow|Today)\(\)$")
@@ -102,7 +108,9 @@ public sealed class LayerTests
             .Concat(Calls("Dmm.Actors", @"^Akka\.Actor\.ITimeProvider$", "^get_"))
             .Concat(Calls("Dmm.Actors", @"^System\.(Environment|Diagnostics\.Stopwatch)$", "^(get_TickCount|get_TickCount64|GetTimestamp|StartNew)\\(")));
 
-    /// <summary>A wait, an age or a deadline that is reckoned in times of day is wrong by whatever somebody sets the host's clock by.</summary>
+    /// <summary>
+    /// A wait, an age or a deadline that is reckoned in times of day is wrong by whatever somebody sets the host's clock by.
+    /// </summary>
     [Fact]
     public void Drivers_and_daemon_take_the_walls_time_for_people_and_for_the_journal_alone() =>
         Assert.Equal(
@@ -146,7 +154,9 @@ public sealed class LayerTests
         Hold(Types().That().ResideInNamespaceMatching(@"^Dmm\.Lab(\..*)?$").Should().NotDependOnAny(
             Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Dmm\.(Daemon|Settings|Contracts|Cli)|Microsoft\.AspNetCore)(\..*)?$")));
 
-    /// <summary>What lies outside the house is not loaded, only seen where it is used: a rule that forbids what is used must find it.</summary>
+    /// <summary>
+    /// What lies outside the house is not loaded, only seen where it is used: a rule that forbids what is used must find it.
+    /// </summary>
     [Theory]
     [InlineData(@"^Dmm\.Actors(\..*)?$", @"^Akka(\..*)?$")]
     [InlineData(@"^Dmm\.Hypervisors(\..*)?$", @"^System\.IO(\..*)?$")]

@@ -6,8 +6,8 @@ using Dmm.Daemon.Journals;
 namespace Dmm.Daemon.Tests;
 
 /// <summary>
-/// A disk of a write a second, in the shape of somebody who holds the file's lock for as long each time: SQLite, and with it the daemon, wait in the same
-/// place.
+/// A disk of a write a second, in the shape of somebody who holds the file's lock for as long each time: SQLite, and with it the daemon,
+/// wait in the same place.
 /// </summary>
 public sealed class SlowDiskTests
 {
@@ -32,7 +32,8 @@ public sealed class SlowDiskTests
             {
                 JournalFile.Probe(foreign, DateTimeOffset.UnixEpoch);
                 resize = daemon.PostAsync("vms/a/resize", new ResizeVmRequest(mib << 20));
-                // Whoever asks is answered by the keeper, after a second, as long as the write is under way. Twice in a row: a busy machine may be late once.
+                // Whoever asks is answered by the keeper, after a second, as long as the write is under way. Twice in a row: a busy machine
+                // may be late once.
                 for (var late = 0; late < 2;)
                 {
                     var asked = Stopwatch.StartNew();

@@ -32,7 +32,10 @@ public sealed class TcpTests
         Directory.Delete(folder, recursive: true);
     }
 
-    /// <summary>Below those that connections are given by themselves (ip_local_port_range, from 32768 on): one of these could be taken until the daemon listens.</summary>
+    /// <summary>
+    /// Below those that connections are given by themselves (ip_local_port_range, from 32768 on): one of these could be taken until the
+    /// daemon listens.
+    /// </summary>
     internal static int FreePort()
     {
         while (true)

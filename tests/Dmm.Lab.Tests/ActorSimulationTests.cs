@@ -33,7 +33,9 @@ public sealed class ActorSimulationTests(ITestOutputHelper output)
         Live(seed, 8_000);
     }
 
-    /// <summary>What made DMM take intervals from the host's time of day would be found: all stands still for as long as it was set back.</summary>
+    /// <summary>
+    /// What made DMM take intervals from the host's time of day would be found: all stands still for as long as it was set back.
+    /// </summary>
     [Fact]
     [Trait(Category.Name, Category.Long)]
     public void A_daemon_that_goes_by_the_hosts_time_of_day_is_found_out()

@@ -8,7 +8,9 @@ namespace Dmm.Lab.Tests;
 
 public sealed partial class CoreSimulationTests(ITestOutputHelper output)
 {
-    /// <summary>What never befell, was never tried: each fault, each step of a request's life, each way between the states of a VM's memory.</summary>
+    /// <summary>
+    /// What never befell, was never tried: each fault, each step of a request's life, each way between the states of a VM's memory.
+    /// </summary>
     [Fact]
     [Trait(Category.Name, Category.Long)]
     public void Histories_of_fixed_seeds_break_no_promise_and_all_that_can_befall_befalls_them()
@@ -96,7 +98,9 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
         Assert.DoesNotContain("floods", result.Faults);
     }
 
-    /// <summary>What made DMM take intervals from the host's time of day would be found: shrinks stand still for as long as it was set back.</summary>
+    /// <summary>
+    /// What made DMM take intervals from the host's time of day would be found: shrinks stand still for as long as it was set back.
+    /// </summary>
     [Fact]
     [Trait(Category.Name, Category.Long)]
     public void A_daemon_that_goes_by_the_hosts_time_of_day_is_found_out()

@@ -7,7 +7,9 @@ using Xunit.Abstractions;
 
 namespace Dmm.Lab.Tests;
 
-/// <summary>Many VMs are asked for at once on a host that has room for a part of them: the whole actor system of a host, on virtual time.</summary>
+/// <summary>
+/// Many VMs are asked for at once on a host that has room for a part of them: the whole actor system of a host, on virtual time.
+/// </summary>
 public sealed class ManyAtOnceTests(ITestOutputHelper output)
 {
     /// <summary>Boot and overhead.</summary>

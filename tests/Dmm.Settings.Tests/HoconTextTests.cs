@@ -4,7 +4,9 @@ using Dmm.Settings.Hocon;
 
 namespace Dmm.Settings.Tests;
 
-/// <summary>Every text that Akka's parser loses, misreads or dies of is refused with its place; what is accepted reaches Akka as it is written.</summary>
+/// <summary>
+/// Every text that Akka's parser loses, misreads or dies of is refused with its place; what is accepted reaches Akka as it is written.
+/// </summary>
 public sealed class HoconTextTests
 {
     [Theory]
@@ -113,7 +115,10 @@ public sealed class HoconTextTests
         Assert.Equal("g", HoconAgreement.Difference(written, ConfigurationFactory.ParseString(Whole + "\ng = 5")));
     }
 
-    /// <summary>Texts made of the pieces that HOCON is made of: each is refused with its place, or reaches Akka whole. Nothing hangs, overflows or escapes.</summary>
+    /// <summary>
+    /// Texts made of the pieces that HOCON is made of: each is refused with its place, or reaches Akka whole. Nothing hangs, overflows or
+    /// escapes.
+    /// </summary>
     [Fact]
     public void Any_text_is_refused_or_read_as_it_stands()
     {

@@ -46,7 +46,10 @@ public sealed class AdmissionStories(ITestOutputHelper output)
         Assert.Equal(0, peer.Load.Last!.OomKills);
     }
 
-    /// <summary>Twenty at once to a host with room for twelve: the guests boot under emulation side by side, and are not spoken to but by the daemon.</summary>
+    /// <summary>
+    /// Twenty at once to a host with room for twelve: the guests boot under emulation side by side, and are not spoken to but by the
+    /// daemon.
+    /// </summary>
     [Fact]
     public async Task Of_twenty_created_at_once_twelve_run_and_three_more_when_three_have_ended()
     {

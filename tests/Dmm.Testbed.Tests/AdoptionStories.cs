@@ -44,7 +44,10 @@ public sealed class AdoptionStories
         }
     }
 
-    /// <summary>By whichever of its control sockets, and by whatever links that is reached: two actors would pull at one balloon, and what it holds be claimed twice.</summary>
+    /// <summary>
+    /// By whichever of its control sockets, and by whatever links that is reached: two actors would pull at one balloon, and what it holds
+    /// be claimed twice.
+    /// </summary>
     [Fact]
     public async Task One_process_is_governed_under_one_name()
     {

@@ -7,8 +7,8 @@ using Dmm.Hypervisors.Qemu;
 namespace Dmm.Testbed.Tests;
 
 /// <summary>
-/// A real guest in the hands of the driver alone, with a kernel command line of its own: what DMM's state machine builds on is shown here without it.
-/// Observations are kept as they come; waits look at the newest.
+/// A real guest in the hands of the driver alone, with a kernel command line of its own: what DMM's state machine builds on is shown here
+/// without it. Observations are kept as they come; waits look at the newest.
 /// </summary>
 public sealed class BareGuest : IAsyncDisposable
 {
@@ -59,9 +59,9 @@ public sealed class BareGuest : IAsyncDisposable
     }
 
     /// <summary>
-    /// A fact of a guest that can't pay for what it is given. While it tries it takes its last pages, and whoever allocates then calls the OOM killer: seen in 2
-    /// of 75 guests on a busy machine (by the agent that read a file, or by the kernel that began a thread, where the console was looked at). With the load gone it
-    /// can pay, so that another guest has to show the fact.
+    /// A fact of a guest that can't pay for what it is given. While it tries it takes its last pages, and whoever allocates then calls the
+    /// OOM killer: seen in 2 of 75 guests on a busy machine (by the agent that read a file, or by the kernel that began a thread, where the
+    /// console was looked at). With the load gone it can pay, so that another guest has to show the fact.
     /// </summary>
     /// <param name="fact">False: <see cref="WasKilledAsync"/>.</param>
     public static async Task UnlessKilledAsync(Func<Task<BareGuest>> launch, Func<BareGuest, Task<bool>> fact)
@@ -137,7 +137,10 @@ public sealed class BareGuest : IAsyncDisposable
         return sizes;
     }
 
-    /// <summary>A plug into a guest with nothing left has been tried and has come to nothing, or the OOM killer has come (<see cref="UnlessKilledAsync"/>).</summary>
+    /// <summary>
+    /// A plug into a guest with nothing left has been tried and has come to nothing, or the OOM killer has come
+    /// (<see cref="UnlessKilledAsync"/>).
+    /// </summary>
     /// <param name="mark">From before the plug.</param>
     public Task UntilGivenUpAsync(int mark) => Wait.UntilAsync("it has been tried and given up", () =>
     {
@@ -151,7 +154,10 @@ public sealed class BareGuest : IAsyncDisposable
     /// <summary>By a report of now.</summary>
     public async Task<bool> WasKilledAsync() => (await ReportAsync(Load, Late)).OomKills > 0 || Load.Deaths > 0;
 
-    /// <summary>The load was what the OOM killer took. It tells of its end when it has been started again, which may be later than its guest's first report of the kill.</summary>
+    /// <summary>
+    /// The load was what the OOM killer took. It tells of its end when it has been started again, which may be later than its guest's first
+    /// report of the kill.
+    /// </summary>
     public Task UntilLoadDiedAsync() => Wait.UntilAsync("the load was what the OOM killer took", () => Task.FromResult(Load.Deaths > 0), Deadline, Late);
 
     /// <summary>The sizes, once nothing has moved for a while.</summary>
@@ -170,8 +176,8 @@ public sealed class BareGuest : IAsyncDisposable
     public Task FillAsync(long leaveMiB) => FillAsync(Load, Mi(leaveMiB), Late);
 
     /// <summary>
-    /// The load takes memory until about so much is left free. Slower towards the end: page tables of the load are part of what it takes, and a step
-    /// too far meets the guest's OOM killer.
+    /// The load takes memory until about so much is left free. Slower towards the end: page tables of the load are part of what it takes,
+    /// and a step too far meets the guest's OOM killer.
     /// </summary>
     public static async Task FillAsync(LoadClient load, MemorySize leave, CancellationToken late)
     {

@@ -37,7 +37,10 @@ public sealed class GrowthFacts
         Assert.Equal(MemorySize.FromGiB(128), guest.Vm.Capabilities.PluggableMax);
     }
 
-    /// <summary>A ratio above which less goes into the kernel's zone, and the highest that DMM takes for unlimited: both pass what an all-movable guest reaches.</summary>
+    /// <summary>
+    /// A ratio above which less goes into the kernel's zone, and the highest that DMM takes for unlimited: both pass what an all-movable
+    /// guest reaches.
+    /// </summary>
     [Theory]
     [InlineData(301)]
     [InlineData(2000)]

@@ -3,7 +3,9 @@ using static Dmm.Testbed.Tests.RealHost;
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>A guest whose memory is locked says that it gave some, and its process keeps it: that is said, and promised to nobody.</summary>
+/// <summary>
+/// A guest whose memory is locked says that it gave some, and its process keeps it: that is said, and promised to nobody.
+/// </summary>
 public sealed class KeptMemoryStories
 {
     private static readonly string[] Locked = ["-overcommit", "mem-lock=on"];

@@ -5,8 +5,9 @@ using static Dmm.Testbed.Tests.RealHost;
 namespace Dmm.Testbed.Tests;
 
 /// <summary>
-/// Three real guests whose sizes and loads move at random, and a daemon that is killed with -9 at random moments of it, now and then before it is even
-/// ready. After each kill: every VM runs, nothing that was acknowledged is lost, the ledger holds, and it claims what QEMU says that there is.
+/// Three real guests whose sizes and loads move at random, and a daemon that is killed with -9 at random moments of it, now and then before
+/// it is even ready. After each kill: every VM runs, nothing that was acknowledged is lost, the ledger holds, and it claims what QEMU says
+/// that there is.
 /// </summary>
 internal sealed class KillRun(RealHost host, int seed)
 {

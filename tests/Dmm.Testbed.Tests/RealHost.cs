@@ -15,8 +15,8 @@ public sealed class RealHost : IAsyncDisposable
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
 
     /// <summary>
-    /// How fast a load grows that no swap catches, for each second: beyond its memory it is a race between an emulated guest and its host, whose speed is measured
-    /// (<c>make bench PART=live</c>) and not asserted.
+    /// How fast a load grows that no swap catches, for each second: beyond its memory it is a race between an emulated guest and its host,
+    /// whose speed is measured (<c>make bench PART=live</c>) and not asserted.
     /// </summary>
     public static readonly MemorySize Pace = MemorySize.FromMiB(20);
 
@@ -87,13 +87,15 @@ public sealed class RealHost : IAsyncDisposable
 
     public Task<VmView> UntilAsync(string name, string what, Func<VmView, bool> condition) => Client.WaitForVmAsync(name, what, condition, Deadline, Late);
 
-    /// <summary>It stands at that size, and its grant has followed: a promise is lowered only after the guest's giving is confirmed.</summary>
+    /// <summary>
+    /// It stands at that size, and its grant has followed: a promise is lowered only after the guest's giving is confirmed.
+    /// </summary>
     public static bool Arrived(VmView vm, long mib) =>
         vm is { State: "settled" } && Math.Abs(vm.ActualBytes - MiB(mib)) <= MiB(2) && Math.Abs(vm.GrantedBytes - vm.ActualBytes) <= MiB(2);
 
     /// <summary>
-    /// As <see cref="UntilAsync"/>, at a moment at which QEMU shows the size that the daemon tells of: one that has settled may still lay its spark by, so that
-    /// two looks at it differ.
+    /// As <see cref="UntilAsync"/>, at a moment at which QEMU shows the size that the daemon tells of: one that has settled may still lay
+    /// its spark by, so that two looks at it differ.
     /// </summary>
     public async Task<(VmView Vm, QemuSight Sight)> UntilAgreedAsync(Guest guest, string what, Func<VmView, bool> condition)
     {

@@ -2,7 +2,9 @@ using static Dmm.Testbed.Tests.RealHost;
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>What can't be, asked for by the command of a daemon that governs real VMs: each is refused in one line, and nothing is left of it.</summary>
+/// <summary>
+/// What can't be, asked for by the command of a daemon that governs real VMs: each is refused in one line, and nothing is left of it.
+/// </summary>
 public sealed class RefusalStories
 {
     [Fact]

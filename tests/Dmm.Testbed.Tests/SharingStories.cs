@@ -51,7 +51,9 @@ public sealed class SharingStories
         Assert.Equal(0, (await host.Client.HostAsync(host.Late)).DeficitBytes);
     }
 
-    /// <summary>By the forecast where the emulated guest is slow, by its cry for help where it is fast: what counts is that it lives.</summary>
+    /// <summary>
+    /// By the forecast where the emulated guest is slow, by its cry for help where it is fast: what counts is that it lives.
+    /// </summary>
     [Fact]
     public async Task A_burst_without_swap_is_answered_before_the_guest_kills()
     {

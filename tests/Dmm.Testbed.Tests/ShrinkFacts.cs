@@ -2,7 +2,9 @@ using static Dmm.Testbed.Tests.BareGuest;
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>Taking memory from a guest that uses it: why a shrink is bounded by what the guest can spare, and what wakes a driver that gave up.</summary>
+/// <summary>
+/// Taking memory from a guest that uses it: why a shrink is bounded by what the guest can spare, and what wakes a driver that gave up.
+/// </summary>
 public sealed class ShrinkFacts
 {
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(4);

@@ -6,8 +6,9 @@ using Dmm.Core.Hosts;
 namespace Dmm.Actors.Admission;
 
 /// <summary>
-/// The line of VMs to come: whose turn it is, who shrinks by how much for whom, deadlines. <see cref="AdmissionMachine"/> decides; this one hands what it
-/// asks for to the host, which alone grants, rings its deadline and answers. It holds nothing that the host's picture would not bring back.
+/// The line of VMs to come: whose turn it is, who shrinks by how much for whom, deadlines. <see cref="AdmissionMachine"/> decides; this one
+/// hands what it asks for to the host, which alone grants, rings its deadline and answers. It holds nothing that the host's picture would
+/// not bring back.
 /// </summary>
 public sealed class AdmissionActor : ReceiveActor, IWithTimers
 {

@@ -18,7 +18,9 @@ public sealed class EventLogActor : ReceiveActor
 
     public sealed record Events(ImmutableArray<Numbered> Items);
 
-    /// <summary>Each happening from now on is written to the channel; one that is full misses some rather than holding anybody up.</summary>
+    /// <summary>
+    /// Each happening from now on is written to the channel; one that is full misses some rather than holding anybody up.
+    /// </summary>
     public sealed record Follow(ChannelWriter<Numbered> Writer);
 
     public sealed record Unfollow(ChannelWriter<Numbered> Writer);

@@ -5,7 +5,10 @@ using Dmm.Core.Hosts;
 
 namespace Dmm.Actors.Explaining;
 
-/// <summary>Remembers what was decided of each VM (<see cref="DecisionLog"/>), beside the host's actor, so that it outlives that one and costs it nothing.</summary>
+/// <summary>
+/// Remembers what was decided of each VM (<see cref="DecisionLog"/>), beside the host's actor, so that it outlives that one and costs it
+/// nothing.
+/// </summary>
 public sealed class DecisionLogActor : ReceiveActor
 {
     public const string Name = "decisions";

@@ -13,9 +13,10 @@ using Dmm.Core.Memory;
 namespace Dmm.Actors.Hosts;
 
 /// <summary>
-/// Owns the ledger: what each VM of this host was promised. The only actor that writes the host's journal, one stream in one order, so that one
-/// replay brings the ledger back before any VM's actor is up. It decides nothing: <see cref="HostMachine"/> does, this one recovers, persists and
-/// performs. It never talks to a hypervisor: what is, the VMs' actors report. A journal that fails ends it; <see cref="DmmActor"/> starts the next.
+/// Owns the ledger: what each VM of this host was promised. The only actor that writes the host's journal, one stream in one order, so that
+/// one replay brings the ledger back before any VM's actor is up. It decides nothing: <see cref="HostMachine"/> does, this one recovers,
+/// persists and performs. It never talks to a hypervisor: what is, the VMs' actors report. A journal that fails ends it;
+/// <see cref="DmmActor"/> starts the next.
 /// </summary>
 public sealed class HostActor : ReceivePersistentActor, IWithTimers
 {
@@ -78,7 +79,10 @@ public sealed class HostActor : ReceivePersistentActor, IWithTimers
         _log.Error("the journal can't be written ({0}: {1}): nothing new is promised, the VMs keep their memory", @event.GetType().Name, cause.Message);
     }
 
-    /// <summary>An event that can't be put into words is a fault of this program: its number is used up, so that the actor must be read back from what stands.</summary>
+    /// <summary>
+    /// An event that can't be put into words is a fault of this program: its number is used up, so that the actor must be read back from
+    /// what stands.
+    /// </summary>
     protected override void OnPersistRejected(Exception cause, object @event, long sequenceNr)
     {
         _log.Error(cause, "the journal refuses an event {0}; the host's actor starts anew from what stands in it", @event.GetType().Name);

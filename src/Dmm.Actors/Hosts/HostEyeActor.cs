@@ -7,8 +7,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Actors.Hosts;
 
 /// <summary>
-/// Looks at the host itself each period and tells the host's actor what it saw. It decides nothing: <see cref="HostOutlook"/> does. One look at a
-/// time: the kernel may keep a reader of a dying process waiting, and looks must not pile up behind it.
+/// Looks at the host itself each period and tells the host's actor what it saw. It decides nothing: <see cref="HostOutlook"/> does. One
+/// look at a time: the kernel may keep a reader of a dying process waiting, and looks must not pile up behind it.
 /// </summary>
 public sealed class HostEyeActor : ReceiveActor, IWithTimers
 {

@@ -8,9 +8,9 @@ using Dmm.Core.Hosts;
 namespace Dmm.Actors.Prediction;
 
 /// <summary>
-/// One estimator and forecaster a VM. Emits all forecasts in one batch at the host's beat, and a single VM's at once when its guest is about to stall. Holds
-/// nothing that samples would not bring back. A model that fails is its VM's affair alone (<see cref="DemandModels"/>): the host is told that nothing
-/// is known of that VM, and neither the others nor the tick notice.
+/// One estimator and forecaster a VM. Emits all forecasts in one batch at the host's beat, and a single VM's at once when its guest is
+/// about to stall. Holds nothing that samples would not bring back. A model that fails is its VM's affair alone
+/// (<see cref="DemandModels"/>): the host is told that nothing is known of that VM, and neither the others nor the tick notice.
 /// </summary>
 public sealed class PredictorActor : ReceiveActor
 {

@@ -13,10 +13,11 @@ using Dmm.Core.Ports;
 namespace Dmm.Actors.Supervision;
 
 /// <summary>
-/// Supervises the actors of a host, and keeps their faults apart: whoever of them fails is stopped, said, counted, and started anew with back-off. A journal that can't be
-/// written ends the host's actor (Akka.Persistence leaves it no choice); the VMs' actors and the predictor go on, and tell the next one anew. Whoever asks meanwhile is
-/// answered at once: with what was known last, and why nothing is promised. A journal that is corrupt needs a person: then the daemon ends. The file is looked at every second,
-/// since SQLite writes on into one that was deleted under it, and says nothing.
+/// Supervises the actors of a host, and keeps their faults apart: whoever of them fails is stopped, said, counted, and started anew with
+/// back-off. A journal that can't be written ends the host's actor (Akka.Persistence leaves it no choice); the VMs' actors and the
+/// predictor go on, and tell the next one anew. Whoever asks meanwhile is answered at once: with what was known last, and why nothing is
+/// promised. A journal that is corrupt needs a person: then the daemon ends. The file is looked at every second, since SQLite writes on
+/// into one that was deleted under it, and says nothing.
 /// </summary>
 public sealed class DmmActor : ReceiveActor, IWithTimers
 {
@@ -53,7 +54,8 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
     {
         (_house, _settings, _reception, _milestones) = (house, house.Keeper, new(house.Keeper.MostAskers), new(house.Keeper.ProcessStart));
         _health = JournalHealth.Starting(Clocks);
-        // The host's actor is reached through this one, whichever incarnation lives. What is said while none does is told anew to the next, or is an asker's to ask again.
+        // The host's actor is reached through this one, whichever incarnation lives. What is said while none does is told anew to the next,
+        // or is an asker's to ask again.
         Receive<IHostCommand>(command => _host.Forward(command));
         Receive<AdmissionProtocol.CreateVm>(create => _host.Forward(create));
         Receive<KeeperProtocol.GetHealth>(_ => Sender.Tell(_health));

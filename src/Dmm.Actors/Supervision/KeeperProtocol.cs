@@ -28,10 +28,15 @@ public static class KeeperProtocol
     /// <param name="Failure">What it failed of that is no fault of the journal; null where it was stopped.</param>
     public sealed record Left(HostProtocol.Status? Picture, long Sequence, Exception? Fault, Exception? Failure);
 
-    /// <summary>A change that somebody asked for; answered by <see cref="HostProtocol.Done"/> or <see cref="HostProtocol.Refused"/>, at once where the journal is broken.</summary>
+    /// <summary>
+    /// A change that somebody asked for; answered by <see cref="HostProtocol.Done"/> or <see cref="HostProtocol.Refused"/>, at once where
+    /// the journal is broken.
+    /// </summary>
     public sealed record Change(object Command);
 
-    /// <summary>Asks for a <see cref="HostProtocol.Status"/>; answered by it or by <see cref="HostProtocol.Refused"/> while there is none yet.</summary>
+    /// <summary>
+    /// Asks for a <see cref="HostProtocol.Status"/>; answered by it or by <see cref="HostProtocol.Refused"/> while there is none yet.
+    /// </summary>
     public sealed record Look;
 
     /// <summary>Asks for <see cref="JournalHealth"/>; answered at once.</summary>
@@ -46,7 +51,9 @@ public sealed record KeeperSettings
     /// <summary>Called, with the reason, when the journal needs a person: the daemon ends.</summary>
     public required Action<string> GiveUp { get; init; }
 
-    /// <summary>First and longest wait before a broken journal, or a host's actor that failed, is tried again; it doubles in between.</summary>
+    /// <summary>
+    /// First and longest wait before a broken journal, or a host's actor that failed, is tried again; it doubles in between.
+    /// </summary>
     public TimeSpan RetryMin { get; init; } = TimeSpan.FromMilliseconds(200);
 
     public TimeSpan RetryMax { get; init; } = TimeSpan.FromSeconds(5);

@@ -5,8 +5,8 @@ using Dmm.Core.Hosts;
 namespace Dmm.Actors.Supervision;
 
 /// <summary>
-/// Who asked something lately. Whoever looks is answered at once, where need be with what was known last; whoever asked for a change that the host's actor can't
-/// answer any more is told so.
+/// Who asked something lately. Whoever looks is answered at once, where need be with what was known last; whoever asked for a change that
+/// the host's actor can't answer any more is told so.
 /// </summary>
 internal sealed class Reception(int most)
 {

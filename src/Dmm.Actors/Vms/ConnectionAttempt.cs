@@ -3,8 +3,9 @@ using Dmm.Core.Ports;
 namespace Dmm.Actors.Vms;
 
 /// <summary>
-/// A connection to a VM that is being made, by a task that may outlive whoever wants it: an actor that has ended reads no message any more. Whichever comes last, its being made or
-/// its being given up, knows of the other, so that it is always closed. One that stays open would keep the next out: QEMU's monitor serves one client at a time.
+/// A connection to a VM that is being made, by a task that may outlive whoever wants it: an actor that has ended reads no message any more.
+/// Whichever comes last, its being made or its being given up, knows of the other, so that it is always closed. One that stays open would
+/// keep the next out: QEMU's monitor serves one client at a time.
 /// </summary>
 internal sealed class ConnectionAttempt
 {

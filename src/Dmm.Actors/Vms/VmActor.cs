@@ -9,9 +9,9 @@ using Dmm.Core.Vms;
 namespace Dmm.Actors.Vms;
 
 /// <summary>
-/// Owns one VM: its connection to the hypervisor and its state. It decides nothing: <see cref="VmMachine"/> does, this one carries that out. What a
-/// hypervisor refuses, or does not answer, is a fact for the machine; a driver that throws anything else has a fault, which ends this incarnation alone: its
-/// supervisor starts it anew, with back-off, and the VM runs on all the while.
+/// Owns one VM: its connection to the hypervisor and its state. It decides nothing: <see cref="VmMachine"/> does, this one carries that
+/// out. What a hypervisor refuses, or does not answer, is a fact for the machine; a driver that throws anything else has a fault, which
+/// ends this incarnation alone: its supervisor starts it anew, with back-off, and the VM runs on all the while.
 /// </summary>
 public sealed class VmActor : ReceiveActor, IWithTimers
 {
@@ -173,8 +173,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers
                 refused = cause.Message;
             }
 
-            // What the devices were told bounds them from now on, but they may have moved until now: only sizes read afterwards bound the VM.
-            // They come as an observation, ahead of this call's end and behind all that was read before.
+            // What the devices were told bounds them from now on, but they may have moved until now: only sizes read afterwards bound the
+            // VM. They come as an observation, ahead of this call's end and behind all that was read before.
             await vm.ReadSizesAsync(cancellation).WaitAsync(cancellation);
             return refused;
         }).PipeTo(

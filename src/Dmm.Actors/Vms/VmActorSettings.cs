@@ -6,8 +6,8 @@ namespace Dmm.Actors.Vms;
 public sealed record VmActorSettings : VmSettings
 {
     /// <summary>
-    /// How far a restart's wait is spread by chance, as a part of it: VMs that failed together, as when their host was short of something, do not
-    /// come back in one moment. 0 for none.
+    /// How far a restart's wait is spread by chance, as a part of it: VMs that failed together, as when their host was short of something,
+    /// do not come back in one moment. 0 for none.
     /// </summary>
     public double RestartSpread { get; init; } = 0.2;
 

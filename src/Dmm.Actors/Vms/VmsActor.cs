@@ -21,8 +21,8 @@ public static class VmsProtocol
 }
 
 /// <summary>
-/// Holds the VMs' actors, each below a supervisor that starts it anew with back-off. They outlive the host's actor: a journal that can't be written
-/// stops no promise that was made from being carried out.
+/// Holds the VMs' actors, each below a supervisor that starts it anew with back-off. They outlive the host's actor: a journal that can't be
+/// written stops no promise that was made from being carried out.
 /// </summary>
 public sealed class VmsActor : ReceiveActor
 {

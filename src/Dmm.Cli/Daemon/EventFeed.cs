@@ -61,7 +61,10 @@ internal sealed class EventFeed(DaemonClient daemon, TimeProvider time)
         }
     }
 
-    /// <summary>No response after a pause where the daemon is away and may be. Another daemon counts its events anew, so that nothing of it was told yet.</summary>
+    /// <summary>
+    /// No response after a pause where the daemon is away and may be. Another daemon counts its events anew, so that nothing of it was told
+    /// yet.
+    /// </summary>
     private async Task<(HttpResponseMessage? Response, EventView? Last)> ReopenAsync(
         DateTimeOffset since, EventView? last, bool mayBeAway, long away, CancellationToken cancellation)
     {

@@ -3,8 +3,8 @@ using Dmm.Contracts;
 namespace Dmm.Cli.Daemon;
 
 /// <summary>
-/// A place among a daemon's events. Not a time: the host's clock may be set in between. The event that stands there tells whether the numbers are
-/// still those of the same daemon; the next one counts from 1.
+/// A place among a daemon's events. Not a time: the host's clock may be set in between. The event that stands there tells whether the
+/// numbers are still those of the same daemon; the next one counts from 1.
 /// </summary>
 /// <param name="last">Null: nothing had happened yet.</param>
 internal sealed class EventMark(EventFeed feed, EventView? last)

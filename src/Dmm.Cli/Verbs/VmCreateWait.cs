@@ -4,8 +4,8 @@ using Dmm.Contracts;
 namespace Dmm.Cli.Verbs;
 
 /// <summary>
-/// Follows a VM that is created or started until it runs, and says why where it does not. The daemon's own deadlines end an admission; this has its own behind
-/// them, so that a daemon that forgets doesn't hold a script for ever.
+/// Follows a VM that is created or started until it runs, and says why where it does not. The daemon's own deadlines end an admission; this
+/// has its own behind them, so that a daemon that forgets doesn't hold a script for ever.
 /// </summary>
 /// <param name="mark">Where the daemon's events stood before it was asked.</param>
 /// <param name="began">When that was, as a timestamp.</param>

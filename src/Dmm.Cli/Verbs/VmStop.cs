@@ -5,7 +5,10 @@ using Dmm.Settings;
 
 namespace Dmm.Cli.Verbs;
 
-/// <summary>Ends a VM by asking its guest; its process only where that is asked for. A guest that does not power down is told of, never killed unasked.</summary>
+/// <summary>
+/// Ends a VM by asking its guest; its process only where that is asked for. A guest that does not power down is told of, never killed
+/// unasked.
+/// </summary>
 internal sealed class VmStop
 {
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(200);

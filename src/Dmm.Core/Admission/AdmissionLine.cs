@@ -22,14 +22,17 @@ public abstract record QueueMove(VmId Vm)
 }
 
 /// <summary>
-/// The requests of a host in order: the highest priority first, within it who came first. Memory that is free, and memory that peers still owe, is shared out in
-/// that order, and each request gets what it lacks from what those before it leave. So one that is small passes one that is large only with memory
-/// that the large one does not gather: what is free already for it, and what its peers are counted on to give, is not touched. One that waits because its
-/// peers can't give keeps everything: nobody behind it starts until it has, or has given up by its deadline.
+/// The requests of a host in order: the highest priority first, within it who came first. Memory that is free, and memory that peers still
+/// owe, is shared out in that order, and each request gets what it lacks from what those before it leave. So one that is small passes one
+/// that is large only with memory that the large one does not gather: what is free already for it, and what its peers are counted on to
+/// give, is not touched. One that waits because its peers can't give keeps everything: nobody behind it starts until it has, or has given
+/// up by its deadline.
 /// </summary>
 public sealed class AdmissionLine
 {
-    /// <summary>A plan that no longer holds is made anew at most this often, so that a guest that wavers doesn't fill the journal.</summary>
+    /// <summary>
+    /// A plan that no longer holds is made anew at most this often, so that a guest that wavers doesn't fill the journal.
+    /// </summary>
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(0.5);
 
     /// <summary>Devices move in blocks of this: an early start is rounded down to it.</summary>
@@ -64,7 +67,9 @@ public sealed class AdmissionLine
     public static IEnumerable<AdmissionRecord> InOrder(IEnumerable<AdmissionRecord> admissions) =>
         admissions.OrderByDescending(a => a.Spec.Priority).ThenBy(a => a.Number);
 
-    /// <summary>The next step, or null where nothing is to be done now. A queue answers one question: after a step a new one is asked.</summary>
+    /// <summary>
+    /// The next step, or null where nothing is to be done now. A queue answers one question: after a step a new one is asked.
+    /// </summary>
     public QueueMove? Next(Moment now)
     {
         var launching = _line.Count(a => a.State == AdmissionState.Launching);
@@ -171,7 +176,10 @@ public sealed class AdmissionLine
     private RoomPlan? Room(AdmissionRecord a, MemorySize goal, Moment now) =>
         RoomPlanner.Make(goal, goal.MinusOrZero(_free), _peers, _levels, _moving, a.Deadline - now, _rules.Step, _rules.HarmWeight);
 
-    /// <summary>What it gathers is not there for those behind it: what is free already, but for what its peers are counted on to give, and what they give.</summary>
+    /// <summary>
+    /// What it gathers is not there for those behind it: what is free already, but for what its peers are counted on to give, and what they
+    /// give.
+    /// </summary>
     private void Keep(AdmissionRecord a, RoomPlan plan, MemorySize covers)
     {
         _free = _free.MinusOrZero(plan.For.MinusOrZero(covers));

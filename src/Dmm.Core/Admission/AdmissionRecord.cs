@@ -12,7 +12,9 @@ public sealed record AdmissionRecord(VmSpec Spec, MemorySize Overhead, Moment At
     /// <summary>Which request of this host it is: who came first has the lower one.</summary>
     public long Number { get; init; }
 
-    /// <summary>It was remembered and returns: how many returns there were since it last ran well. Null: it is created for the first time.</summary>
+    /// <summary>
+    /// It was remembered and returns: how many returns there were since it last ran well. Null: it is created for the first time.
+    /// </summary>
     public int? Tries { get; init; }
 
     /// <summary>It is a return, and in none of its lives was its guest heard of.</summary>
@@ -34,7 +36,9 @@ public sealed record AdmissionRecord(VmSpec Spec, MemorySize Overhead, Moment At
     /// <summary>Why it waits, with the figures of the moment in which that began.</summary>
     public string? Why { get; init; }
 
-    /// <summary>What it boots with, once that is decided; may be less than it asked where its policy is <see cref="BootPolicy.Early"/>.</summary>
+    /// <summary>
+    /// What it boots with, once that is decided; may be less than it asked where its policy is <see cref="BootPolicy.Early"/>.
+    /// </summary>
     public MemorySize? Boot { get; init; }
 
     public MemorySize Size => Spec.Boot + Overhead;
@@ -42,7 +46,9 @@ public sealed record AdmissionRecord(VmSpec Spec, MemorySize Overhead, Moment At
     /// <summary>The least that it may start with.</summary>
     public MemorySize LeastSize => LeastBoot(Spec, ImageNeeds) + Overhead;
 
-    /// <summary>The least that a VM may boot with: all that it asked, or, where it may start early, its guarantee and what its image needs.</summary>
+    /// <summary>
+    /// The least that a VM may boot with: all that it asked, or, where it may start early, its guarantee and what its image needs.
+    /// </summary>
     public static MemorySize LeastBoot(VmSpec spec, MemorySize imageNeeds) =>
         spec.BootPolicy == BootPolicy.Early ? MemorySize.Min(spec.Boot, MemorySize.Max(spec.Policy.Min, imageNeeds)) : spec.Boot;
 

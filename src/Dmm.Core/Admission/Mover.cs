@@ -3,12 +3,14 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Admission;
 
 /// <summary>
-/// How a VM was seen to shrink: how fast, and how surely it gave what it was told to. Fed with every report; a guess that is soon replaced until it has
-/// been seen to move. Not persisted, as samples are not: after a restart of the daemon everybody is as good as unknown.
+/// How a VM was seen to shrink: how fast, and how surely it gave what it was told to. Fed with every report; a guess that is soon replaced
+/// until it has been seen to move. Not persisted, as samples are not: after a restart of the daemon everybody is as good as unknown.
 /// </summary>
 public sealed record Mover
 {
-    /// <summary>virtio-mem and the balloon of an idle guest give a GiB in 0.3 to 3 s (docs/hotplug.md); step by step, as DMM asks, more slowly.</summary>
+    /// <summary>
+    /// virtio-mem and the balloon of an idle guest give a GiB in 0.3 to 3 s (docs/hotplug.md); step by step, as DMM asks, more slowly.
+    /// </summary>
     public static readonly MemorySize UnknownRate = MemorySize.FromMiB(200);
 
     public const double UnknownTrust = 0.9;

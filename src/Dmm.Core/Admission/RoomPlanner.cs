@@ -3,10 +3,11 @@ using System.Collections.Immutable;
 namespace Dmm.Core.Admission;
 
 /// <summary>
-/// Who pays for a new VM. In order: slack; what was used lately; what is kept for foreseen growth; and last what is in use, by shares and by measured harm, as
-/// the arbiter would (a level above everybody's min sinks until enough lies above it). Among equals those who are sure first, then those that give for
-/// nobody else yet (they would be waited for twice), then those that move already, then whoever can give most, so that few move. A peer that was slow or stuck is
-/// counted on for less than it is asked for: that is the plan's margin for what may not come. Pure and deterministic.
+/// Who pays for a new VM. In order: slack; what was used lately; what is kept for foreseen growth; and last what is in use, by shares and
+/// by measured harm, as the arbiter would (a level above everybody's min sinks until enough lies above it). Among equals those who are sure
+/// first, then those that give for nobody else yet (they would be waited for twice), then those that move already, then whoever can give
+/// most, so that few move. A peer that was slow or stuck is counted on for less than it is asked for: that is the plan's margin for what
+/// may not come. Pure and deterministic.
 /// </summary>
 public static class RoomPlanner
 {
@@ -16,7 +17,9 @@ public static class RoomPlanner
     /// <summary>Until a peer hears of it and moves, and until that is known.</summary>
     private static readonly TimeSpan Delay = TimeSpan.FromSeconds(0.3);
 
-    /// <summary>Of what a peer could give until the deadline at its pace so much is asked for: a plan that ends with its deadline ends after it.</summary>
+    /// <summary>
+    /// Of what a peer could give until the deadline at its pace so much is asked for: a plan that ends with its deadline ends after it.
+    /// </summary>
     private const double InTime = 0.8;
 
     /// <param name="goal">What is gathered, what is free included.</param>

@@ -3,8 +3,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Demand;
 
 /// <summary>
-/// How much of the page cache is really used. Nobody can see that directly: the kernel's active list is a first guess, which sinks while nothing is read
-/// again, so that cache that nobody uses is found, and rises by whatever has to be read again. Never more than there is.
+/// How much of the page cache is really used. Nobody can see that directly: the kernel's active list is a first guess, which sinks while
+/// nothing is read again, so that cache that nobody uses is found, and rises by whatever has to be read again. Never more than there is.
 /// </summary>
 public sealed class CacheNeed(TimeSpan halfLife)
 {

@@ -2,7 +2,8 @@ namespace Dmm.Core.Demand;
 
 /// <summary>
 /// How much memory was used, weighted towards the recent past: a weight halves with each half-life. Buckets grow by 5 % from 1 MiB, so that
-/// a quantile is right to within 5 % from 1 MiB to 60 TiB. The idea is that of Google's Autopilot (EuroSys 2020) and the Kubernetes VPA recommender.
+/// a quantile is right to within 5 % from 1 MiB to 60 TiB. The idea is that of Google's Autopilot (EuroSys 2020) and the Kubernetes VPA
+/// recommender.
 /// </summary>
 public sealed class DecayingHistogram(TimeSpan halfLife)
 {

@@ -4,11 +4,11 @@ namespace Dmm.Core.Demand;
 
 /// <summary>
 /// One VM's estimator and forecaster, a chain of small ones. Working set = actual − MemAvailable (what the kernel says can't be had without
-/// swapping), the page cache that is really used (<see cref="CacheNeed"/>) and what is missed of what is swapped out (<see cref="SwapNeed"/>); level
-/// by the last sample, trend by an exponential average of the rate of growth, headroom from the forecast's own error. A shrink leaves the high
-/// quantile of past use, what this hour needed before (<see cref="Seasons"/>), and what an earlier shrink showed to be missed (<see
-/// cref="ShrinkFloor"/>). Pure but for its own memory: time comes with the samples. No sample makes it throw, and nothing that it says is more than
-/// the VM can have, whatever its guest says.
+/// swapping), the page cache that is really used (<see cref="CacheNeed"/>) and what is missed of what is swapped out
+/// (<see cref="SwapNeed"/>); level by the last sample, trend by an exponential average of the rate of growth, headroom from the forecast's
+/// own error. A shrink leaves the high quantile of past use, what this hour needed before (<see cref="Seasons"/>), and what an earlier
+/// shrink showed to be missed (<see cref="ShrinkFloor"/>). Pure but for its own memory: time comes with the samples. No sample makes it
+/// throw, and nothing that it says is more than the VM can have, whatever its guest says.
 /// </summary>
 public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
 {
@@ -16,8 +16,8 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
     private const double ErrorWeight = 0.1;
 
     /// <summary>
-    /// The agent's shortest period. Samples that were held up on the way come all at once: taken at their word, a rate over what lies between two
-    /// of them would foresee hundreds of gigabytes.
+    /// The agent's shortest period. Samples that were held up on the way come all at once: taken at their word, a rate over what lies
+    /// between two of them would foresee hundreds of gigabytes.
     /// </summary>
     private const double ShortestInterval = 0.1;
 
@@ -30,8 +30,8 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
     private const double UnheardHeadroom = 1.5;
 
     /// <summary>
-    /// What has hurt is remembered by half for so long: a guest whose harm is spared would otherwise no longer count as one that memory spares harm, and memory
-    /// would go back and forth between two that lack it.
+    /// What has hurt is remembered by half for so long: a guest whose harm is spared would otherwise no longer count as one that memory
+    /// spares harm, and memory would go back and forth between two that lack it.
     /// </summary>
     private const double HarmHalfLifeSeconds = 60;
 
@@ -41,7 +41,9 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
     /// <summary>About as long as memory is on its way: growth within it is need, what lies further ahead only a wish.</summary>
     private const double OnTheWaySeconds = 0.5;
 
-    /// <summary>A leap may double a guest, and a small one become this large: one that grows on is heard again in a tenth of a second.</summary>
+    /// <summary>
+    /// A leap may double a guest, and a small one become this large: one that grows on is heard again in a tenth of a second.
+    /// </summary>
     private static readonly MemorySize SmallGuest = MemorySize.FromMiB(256);
 
     private readonly DecayingHistogram _history = new(settings.HalfLife);
@@ -62,7 +64,9 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
     public Forecast? Current { get; private set; }
 
     /// <param name="sizes">The VM's sizes as last known when the sample came.</param>
-    /// <param name="wall">The host's time of day: guests live by it, so hours are told apart by the wall's clock, and by nothing else.</param>
+    /// <param name="wall">
+    /// The host's time of day: guests live by it, so hours are told apart by the wall's clock, and by nothing else.
+    /// </param>
     public Forecast Take(GuestSample sample, VmSizes sizes, DateTimeOffset wall, MemorySize? most = null)
     {
         var bound = MemorySize.Min(MemorySize.Max(most ?? MemorySize.MostThereIs, sizes.Base + sizes.Plugged), MemorySize.MostThereIs);
@@ -82,7 +86,8 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
         }
         else
         {
-            // Without an agent nobody tells active from idle cache, nor what is read again: half of it counts as used, and DMM does not probe.
+            // Without an agent nobody tells active from idle cache, nor what is read again: half of it counts as used, and DMM does not
+            // probe.
             cache = MemorySize.Min(sample.ActiveFile, sample.MemAvailable);
         }
 
@@ -157,9 +162,9 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
     }
 
     /// <summary>
-    /// What the VM has, less what is available. The sizes come another way than the sample and may be a moment older or newer while a resize is
-    /// under way, so MemTotal bounds them: it is what the VM has, less what the kernel keeps back before it counts (about 20 MiB), and less what
-    /// is ballooned, unless the balloon deflates on OOM (then Linux counts ballooned pages as there).
+    /// What the VM has, less what is available. The sizes come another way than the sample and may be a moment older or newer while a
+    /// resize is under way, so MemTotal bounds them: it is what the VM has, less what the kernel keeps back before it counts (about 20
+    /// MiB), and less what is ballooned, unless the balloon deflates on OOM (then Linux counts ballooned pages as there).
     /// </summary>
     private static MemorySize Used(GuestSample sample, VmSizes sizes)
     {
@@ -175,8 +180,8 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
         // Cache that was found not to be used is not remembered as use.
         _history.Add(_used.MinusOrZero(_cached), Math.Min(seconds, 60), sample.At);
 
-        // A resize under way makes what is used uncertain by some MiB, which over a tenth of a second would look like a burst. What programs
-        // and the kernel hold does not depend on the VM's size; where that is not told, nothing is learnt while the size moves.
+        // A resize under way makes what is used uncertain by some MiB, which over a tenth of a second would look like a burst. What
+        // programs and the kernel hold does not depend on the VM's size; where that is not told, nothing is learnt while the size moves.
         var told = sample.Source == SampleSource.Agent && !Held(sample).IsZero && !Held(last).IsZero;
         if (!told && sizes != _lastSizes)
             return;

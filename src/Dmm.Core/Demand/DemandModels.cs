@@ -4,8 +4,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Demand;
 
 /// <summary>
-/// A model a VM. A model that fails is dropped alone, with all that it has learnt: nothing is known of its VM until its guest speaks again, which
-/// makes a new one; the others never notice.
+/// A model a VM. A model that fails is dropped alone, with all that it has learnt: nothing is known of its VM until its guest speaks again,
+/// which makes a new one; the others never notice.
 /// </summary>
 /// <param name="make">Makes a VM's model; <see cref="DemandModel"/> unless told.</param>
 public sealed class DemandModels(DemandSettings settings, Func<VmId, IDemandModel>? make = null)

@@ -19,7 +19,10 @@ public sealed record DemandSettings
     /// <summary>The quantile of past use that a voluntary shrink leaves, 0 to 1.</summary>
     public double ShrinkQuantile { get; init; } = 0.98;
 
-    /// <summary>Whether a voluntary shrink leaves what this hour needed on earlier days. The lab leaves it out where it asks what less slack would cost.</summary>
+    /// <summary>
+    /// Whether a voluntary shrink leaves what this hour needed on earlier days. The lab leaves it out where it asks what less slack would
+    /// cost.
+    /// </summary>
     public bool Seasons { get; init; } = true;
 
     /// <summary>MemAvailable below which a guest that still grows counts as being in need.</summary>

@@ -10,17 +10,24 @@ public sealed record Forecast(VmId Vm, MemorySize WorkingSet, MemorySize Demand,
 {
     private readonly MemorySize? _need;
 
-    /// <summary>What of <see cref="Demand"/> is in use or about to be: the rest is headroom, which in need goes before anybody's working set.</summary>
+    /// <summary>
+    /// What of <see cref="Demand"/> is in use or about to be: the rest is headroom, which in need goes before anybody's working set.
+    /// </summary>
     public MemorySize Need
     {
         get => MemorySize.Min(_need ?? WorkingSet, Demand);
         init => _need = value;
     }
 
-    /// <summary>What the guest had, less what it said was available: what it holds beyond this can be taken, less the margin of a shrink. Zero where it is not known.</summary>
+    /// <summary>
+    /// What the guest had, less what it said was available: what it holds beyond this can be taken, less the margin of a shrink. Zero where
+    /// it is not known.
+    /// </summary>
     public MemorySize Used { get; init; }
 
-    /// <summary>The part of the time in which the guest stood still for memory lately, 0 to 1; it rises at once and is forgotten over minutes.</summary>
+    /// <summary>
+    /// The part of the time in which the guest stood still for memory lately, 0 to 1; it rises at once and is forgotten over minutes.
+    /// </summary>
     public double Harm { get; init; }
 
     /// <summary>How fast use grows, as a mean of late; below zero where it falls.</summary>

@@ -3,9 +3,9 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Demand;
 
 /// <summary>
-/// How much a lack of memory hurt a guest between two samples: the part of the time, 0 to 1, in which some task stood still for memory. Where
-/// the guest measures that (PSI) it is taken at its word; elsewhere each page that had to be read again counts what reading one costs.
-/// Sources: Linux, Documentation/accounting/psi.rst; Weiner et al., TMO, ASPLOS 2022, for the measure.
+/// How much a lack of memory hurt a guest between two samples: the part of the time, 0 to 1, in which some task stood still for memory.
+/// Where the guest measures that (PSI) it is taken at its word; elsewhere each page that had to be read again counts what reading one
+/// costs. Sources: Linux, Documentation/accounting/psi.rst; Weiner et al., TMO, ASPLOS 2022, for the measure.
 /// </summary>
 public static class Harm
 {

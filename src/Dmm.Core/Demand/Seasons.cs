@@ -1,8 +1,8 @@
 namespace Dmm.Core.Demand;
 
 /// <summary>
-/// What a guest used at this hour of the day, and of the week, before: peaks of each hour, of which the last counts in full and those before it by half
-/// each. Says nothing of an hour that it has not seen on an earlier day.
+/// What a guest used at this hour of the day, and of the week, before: peaks of each hour, of which the last counts in full and those
+/// before it by half each. Says nothing of an hour that it has not seen on an earlier day.
 /// </summary>
 public sealed class Seasons
 {

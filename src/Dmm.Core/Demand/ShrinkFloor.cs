@@ -1,8 +1,9 @@
 namespace Dmm.Core.Demand;
 
 /// <summary>
-/// What was learnt from shrinks that hurt: the guest gets back at once what it had before, and below that nothing is taken for a while. The floor
-/// sinks towards what is used, by half in each half-life, so that DMM tries again, in ever smaller steps down (the idea of senpai's probing).
+/// What was learnt from shrinks that hurt: the guest gets back at once what it had before, and below that nothing is taken for a while. The
+/// floor sinks towards what is used, by half in each half-life, so that DMM tries again, in ever smaller steps down (the idea of senpai's
+/// probing).
 /// </summary>
 public sealed class ShrinkFloor(TimeSpan halfLife)
 {

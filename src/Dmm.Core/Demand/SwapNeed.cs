@@ -3,8 +3,9 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Demand;
 
 /// <summary>
-/// How much of what a guest has swapped out it misses. What goes out is taken for missed, since it went for lack of memory; it counts less and less while nothing
-/// stalls and nothing comes back in: pages that a guest puts away once and never touches again are no need. What was out before the first sample is not missed until then.
+/// How much of what a guest has swapped out it misses. What goes out is taken for missed, since it went for lack of memory; it counts less
+/// and less while nothing stalls and nothing comes back in: pages that a guest puts away once and never touches again are no need. What was
+/// out before the first sample is not missed until then.
 /// </summary>
 public sealed class SwapNeed(TimeSpan halfLife)
 {

@@ -6,9 +6,10 @@ namespace Dmm.Core.Events;
 public sealed record Numbered(long Sequence, Happening Happening);
 
 /// <summary>
-/// The happenings that are kept, and those that are told at all. Guests have a hand in many of them (who they are, that they are in need, that they
-/// fall silent), so no VM may push out what is kept of others: when it is full, the oldest of whoever has most goes. And of one VM and one kind only
-/// so many a second are told; how many were left out is told with the next. Not for several threads at once; time comes as an argument.
+/// The happenings that are kept, and those that are told at all. Guests have a hand in many of them (who they are, that they are in need,
+/// that they fall silent), so no VM may push out what is kept of others: when it is full, the oldest of whoever has most goes. And of one
+/// VM and one kind only so many a second are told; how many were left out is told with the next. Not for several threads at once; time
+/// comes as an argument.
 /// </summary>
 /// <param name="keep">Happenings of all together, at least 1.</param>
 public sealed class EventBook(int keep)

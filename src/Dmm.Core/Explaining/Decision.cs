@@ -8,7 +8,10 @@ namespace Dmm.Core.Explaining;
 /// <summary>What a guest had said last when a decision was made.</summary>
 public sealed record Said(Moment At, SampleSource Source, MemorySize Available, MemorySize Total, MemorySize Swapped);
 
-/// <summary>What one plan decided of one VM, and on what. About 400 bytes; kept as it is, so that it can be told later what was known then and not what would follow now.</summary>
+/// <summary>
+/// What one plan decided of one VM, and on what. About 400 bytes; kept as it is, so that it can be told later what was known then and not
+/// what would follow now.
+/// </summary>
 public sealed record Decision
 {
     /// <summary>Figures of guest and forecast that moved less than this part are told as before.</summary>

@@ -13,9 +13,9 @@ public sealed record ExplainKeep(TimeSpan Keep, int Most)
 }
 
 /// <summary>
-/// The decisions of late, a line of them for each VM, of which only those are kept that say something new. Bounded: all VMs have the same part of
-/// <see cref="ExplainKeep.Most"/>, so that one that is never at rest takes nothing from the others; at least <see cref="Fewest"/>. VMs that are gone stay for a
-/// while, as long as they are few. Not for several threads at once; time comes with the plans.
+/// The decisions of late, a line of them for each VM, of which only those are kept that say something new. Bounded: all VMs have the same
+/// part of <see cref="ExplainKeep.Most"/>, so that one that is never at rest takes nothing from the others; at least <see cref="Fewest"/>.
+/// VMs that are gone stay for a while, as long as they are few. Not for several threads at once; time comes with the plans.
 /// </summary>
 public sealed class DecisionLog(ExplainKeep keep)
 {
@@ -59,7 +59,10 @@ public sealed class DecisionLog(ExplainKeep keep)
             Age(planned);
     }
 
-    /// <param name="at">By the wall's clock, as it went then; of several times that it showed the same, the last. Null: now, by the last plan, whatever the wall's clock shows.</param>
+    /// <param name="at">
+    /// By the wall's clock, as it went then; of several times that it showed the same, the last. Null: now, by the last plan, whatever the
+    /// wall's clock shows.
+    /// </param>
     public Explanation Explain(VmId vm, DateTimeOffset? at, Clocks now)
     {
         var asked = at is { } wall ? new(now.MomentOf(wall), wall) : now;

@@ -25,7 +25,9 @@ public sealed record Explanation(VmId Vm, Clocks At, Decision? Decision, Clocks?
     /// <summary>What it gave.</summary>
     public Moves? Gave { get; init; }
 
-    /// <summary>Up to when by the wall's clock, as it went then, something is recorded; null for nothing. It may have been set back since.</summary>
+    /// <summary>
+    /// Up to when by the wall's clock, as it went then, something is recorded; null for nothing. It may have been set back since.
+    /// </summary>
     public DateTimeOffset? Until { get; init; }
 
     /// <summary>How long that while is, as far as it is recorded.</summary>

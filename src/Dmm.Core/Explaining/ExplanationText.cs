@@ -9,7 +9,9 @@ namespace Dmm.Core.Explaining;
 /// <summary>A line for people: what it is about, and what there is to say.</summary>
 public readonly record struct ExplanationLine(string Topic, string Text);
 
-/// <summary>An explanation in a few lines for an operator. Ages, not times of day: who reads them may be in another zone than the host.</summary>
+/// <summary>
+/// An explanation in a few lines for an operator. Ages, not times of day: who reads them may be in another zone than the host.
+/// </summary>
 public static class ExplanationText
 {
     private const string Problem = "problem";

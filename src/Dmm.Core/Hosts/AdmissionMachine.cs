@@ -3,7 +3,9 @@ using Dmm.Core.Admission;
 
 namespace Dmm.Core.Hosts;
 
-/// <summary>What the line of VMs to come knows. Nothing of it is persisted: what is wanted stands in the host's journal, and comes with its picture.</summary>
+/// <summary>
+/// What the line of VMs to come knows. Nothing of it is persisted: what is wanted stands in the host's journal, and comes with its picture.
+/// </summary>
 public sealed record Admissions
 {
     /// <summary>The host as it told of itself last, requests and their plans included; null before it has.</summary>
@@ -21,9 +23,9 @@ public sealed record Admissions
 }
 
 /// <summary>
-/// The machine of the line of VMs to come: who is next, which peers shrink by how much for it (<see cref="AdmissionLine"/>), the bound of the line, and
-/// deadlines. Pure. It decides on a picture of the host; the host takes a step only while it is still as it was in that picture, so that what is
-/// decided here can never promise memory that is not there.
+/// The machine of the line of VMs to come: who is next, which peers shrink by how much for it (<see cref="AdmissionLine"/>), the bound of
+/// the line, and deadlines. Pure. It decides on a picture of the host; the host takes a step only while it is still as it was in that
+/// picture, so that what is decided here can never promise memory that is not there.
 /// </summary>
 public sealed class AdmissionMachine(AdmissionSettings settings)
 {

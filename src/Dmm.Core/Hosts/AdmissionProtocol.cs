@@ -19,7 +19,9 @@ public static class AdmissionProtocol
     /// <summary>An operator wants it no more. Answered by <c>HostProtocol.Done</c> or <c>HostProtocol.Refused</c>.</summary>
     public sealed record Cancel(VmId Vm) : IAdmissionCommand;
 
-    /// <summary>What would become of a VM that was asked for now. Answered by <c>HostProtocol.Foreseen</c> or <c>HostProtocol.Refused</c>.</summary>
+    /// <summary>
+    /// What would become of a VM that was asked for now. Answered by <c>HostProtocol.Foreseen</c> or <c>HostProtocol.Refused</c>.
+    /// </summary>
     public sealed record DryRun(HostProtocol.ForeseeVm Asked, Host Host) : IAdmissionCommand;
 
     /// <summary>From the host, as long as VMs are to come, after each plan and each step: so it is now.</summary>
@@ -52,9 +54,13 @@ public abstract record AdmissionEffect
     /// <summary>Answers somebody who asked.</summary>
     public sealed record Reply(object Asker, object Answer) : AdmissionEffect;
 
-    /// <summary>Asks the host: <see cref="HostProtocol.RecordRequest"/>, <see cref="HostProtocol.GiveUp"/> or <see cref="HostProtocol.TakeSteps"/>.</summary>
+    /// <summary>
+    /// Asks the host: <see cref="HostProtocol.RecordRequest"/>, <see cref="HostProtocol.GiveUp"/> or <see cref="HostProtocol.TakeSteps"/>.
+    /// </summary>
     public sealed record AskHost(IHostCommand Command) : AdmissionEffect;
 
-    /// <summary>Says <see cref="AdmissionProtocol.DeadlineCame"/> to the machine then, in the place of what was asked for before; null: not at all.</summary>
+    /// <summary>
+    /// Says <see cref="AdmissionProtocol.DeadlineCame"/> to the machine then, in the place of what was asked for before; null: not at all.
+    /// </summary>
     public sealed record WakeAt(Moment? At) : AdmissionEffect;
 }

@@ -10,9 +10,11 @@ public sealed record Countable(MemorySize Memory, string? Why)
     /// <summary>
     /// The least of what was set, what the host has, and what is really there for VMs:
     /// <code>Σ resident + available − margin ≥ Σ claim + Σ reservation</code>
-    /// What VMs have in their hands is theirs, as far as they claim it: what a process holds beyond its claim is there for nobody else. What is available can still be handed out, and swap is no memory. The ledger takes the host reserve off
-    /// <see cref="Ledger.HostMemory"/>, and what the host itself uses is missing in what is available already: so the reserve is added here, or it would be taken
-    /// off twice. As long as all that is not a VM's stays within the reserve (less the margin), the setting stands.
+    /// What VMs have in their hands is theirs, as far as they claim it: what a process holds beyond its claim is there for nobody else.
+    /// What is available can still be handed out, and swap is no memory. The ledger takes the host reserve off
+    /// <see cref="Ledger.HostMemory"/>, and what the host itself uses is missing in what is available already: so the reserve is added
+    /// here, or it would be taken off twice. As long as all that is not a VM's stays within the reserve (less the margin), the setting
+    /// stands.
     /// </summary>
     /// <param name="configured">dmm.host.memory.</param>
     /// <param name="margin">Available memory that is never counted on.</param>
@@ -53,10 +55,11 @@ public sealed record Countable(MemorySize Memory, string? Why)
 
         return least;
 
-        // Never more than it claims: what it takes beyond that, by whosever hand, is as another program's, and no peer can be promised it. One that could not be looked at
-        // counts with what was seen last, or else with its claim, which it may have taken: what is counted on in all stays within what the host has. So one process that
-        // can't be read makes no deficit. One that was not asked for was being launched when the look began, and counts as such: with all of its claim. What itself
-        // has told since is older or newer than the look, nobody knows which, and a guest that boots takes memory fast.
+        // Never more than it claims: what it takes beyond that, by whosever hand, is as another program's, and no peer can be promised it.
+        // One that could not be looked at counts with what was seen last, or else with its claim, which it may have taken: what is counted
+        // on in all stays within what the host has. So one process that can't be read makes no deficit. One that was not asked for was
+        // being launched when the look began, and counts as such: with all of its claim. What itself has told since is older or newer than
+        // the look, nobody knows which, and a guest that boots takes memory fast.
         MemorySize Held(VmId vm, MemorySize most, MemorySize last = default) =>
             sight.Gone.Contains(vm) ? MemorySize.Zero
             : sight.Resident.TryGetValue(vm, out var size) ? MemorySize.Min(size, most)

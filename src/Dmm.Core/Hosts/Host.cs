@@ -77,7 +77,9 @@ public sealed record Host(HostState State, HostSettings Settings, bool Watches)
     /// <summary>The period of planning is over: whoever gives slowly is asked for the next step.</summary>
     public bool Tick { get; init; }
 
-    /// <summary>Grows with each change of VMs, requests, or what is free: steps of requests are taken on the state that they were decided on.</summary>
+    /// <summary>
+    /// Grows with each change of VMs, requests, or what is free: steps of requests are taken on the state that they were decided on.
+    /// </summary>
     public long Version { get; init; }
 
     /// <summary>The line of VMs to come has a picture that it has not answered: another would only queue up behind it.</summary>
@@ -98,7 +100,9 @@ public sealed record Host(HostState State, HostSettings Settings, bool Watches)
     /// <summary>As set, but with the cushion that the host's pressure asks for.</summary>
     public HostSettings SettingsNow => Settings with { Cushion = Outlook.Cushion(Settings.Rules) };
 
-    /// <summary>Whose processes are to be looked at: those who were forgotten, too, until they are gone, since what they hold is nobody else's.</summary>
+    /// <summary>
+    /// Whose processes are to be looked at: those who were forgotten, too, until they are gone, since what they hold is nobody else's.
+    /// </summary>
     public ImmutableArray<VmHandle> WhoRuns() => [.. State.Vms.Values.Select(vm => vm.Handle), .. State.LetGo.Values];
 
     /// <summary>Why the claims do not fit the host, with figures.</summary>

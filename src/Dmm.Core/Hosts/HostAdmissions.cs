@@ -6,7 +6,9 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Hosts;
 
-/// <summary>From what the host's actor knows to the next step of a request, and back: what plans for new VMs mean for those that run. Pure.</summary>
+/// <summary>
+/// From what the host's actor knows to the next step of a request, and back: what plans for new VMs mean for those that run. Pure.
+/// </summary>
 public static class HostAdmissions
 {
     /// <summary>The next step of the queue; null where nothing is to be done.</summary>
@@ -33,7 +35,9 @@ public static class HostAdmissions
             ? why + Guarantees.Keepers(state.Ledger)
             : null;
 
-    /// <summary>Where an end leads from here; null where it can't be had any more: a launch ends by itself, in one way or the other.</summary>
+    /// <summary>
+    /// Where an end leads from here; null where it can't be had any more: a launch ends by itself, in one way or the other.
+    /// </summary>
     public static AdmissionState? EndOf(AdmissionRecord admission, AdmissionEnd end) => AdmissionLife.After(admission.State, end switch
     {
         AdmissionEnd.Expired => AdmissionStep.Expire,

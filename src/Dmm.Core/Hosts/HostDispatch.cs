@@ -12,8 +12,8 @@ public sealed record Told(VmProtocol.SetTarget Message, long Number);
 public static class HostDispatch
 {
     /// <summary>
-    /// What a report answers for: nothing, while its VM has been told something that it had not heard of. Otherwise for what was promised, as far as the VM was told:
-    /// one that is held back knows of its last target alone, and may still become that.
+    /// What a report answers for: nothing, while its VM has been told something that it had not heard of. Otherwise for what was promised,
+    /// as far as the VM was told: one that is held back knows of its last target alone, and may still become that.
     /// </summary>
     public static Standing? Answer(VmProtocol.Report report, Told? told, Promise promise) =>
         report.Standing is not { Target: { } target } standing ? report.Standing
@@ -52,7 +52,8 @@ public static class HostDispatch
             var urgent = message.Urgent || awaited.GetValueOrDefault(id);
             var spark = vm.Policy.Max > sizes.Base ? settings.Spark : MemorySize.Zero;
 
-            // What moves already has its place: it is turned round at once. A spark that is laid by needs none, so the last few MiB do not count.
+            // What moves already has its place: it is turned round at once. A spark that is laid by needs none, so the last few MiB do not
+            // count.
             var moves = last is not null && !report.Stopping && (report.Heard != last.Number
                 || (report.Phase is VmPhase.Growing or VmPhase.Shrinking && Ladder.Distance(sizes.Actual, last.Message.Target) > spark + settings.Tolerance));
             if (moves)

@@ -5,8 +5,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// All that the host can do to the world. Whoever drives the machine carries the effects of a decision out in their order, once its events are
-/// written.
+/// All that the host can do to the world. Whoever drives the machine carries the effects of a decision out in their order, once its events
+/// are written.
 /// </summary>
 public abstract record HostEffect
 {
@@ -17,7 +17,10 @@ public abstract record HostEffect
     /// <summary>Answers whoever gave the command.</summary>
     public sealed record Reply(object Answer) : HostEffect;
 
-    /// <summary>Tells a VM's actor, where there is one: <see cref="VmProtocol.SetTarget"/>, <see cref="VmProtocol.Stop"/> or <see cref="VmProtocol.GoOn"/>.</summary>
+    /// <summary>
+    /// Tells a VM's actor, where there is one: <see cref="VmProtocol.SetTarget"/>, <see cref="VmProtocol.Stop"/> or
+    /// <see cref="VmProtocol.GoOn"/>.
+    /// </summary>
     public sealed record TellVm(VmId Vm, IVmMessage Message) : HostEffect;
 
     /// <summary>Starts the actors of VMs, in this order; one that runs already tells anew what it has told.</summary>
@@ -40,7 +43,9 @@ public abstract record HostEffect
     /// <summary>Says <see cref="HostCommand.Plan"/> to the machine, behind whatever has been said to it by now.</summary>
     public sealed record PlanSoon : HostEffect;
 
-    /// <summary>Says <see cref="HostCommand.ReturnsDue"/> to the machine then, in the place of what was asked for before; null: not at all.</summary>
+    /// <summary>
+    /// Says <see cref="HostCommand.ReturnsDue"/> to the machine then, in the place of what was asked for before; null: not at all.
+    /// </summary>
     public sealed record WakeForReturns(Moment? At) : HostEffect;
 
     /// <summary>The first plan is made: the ledger governs so many VMs.</summary>

@@ -4,7 +4,9 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Hosts;
 
-/// <summary>Ends of VMs and their returns as events: one tells that a VM has ended and what becomes of it (docs/lifecycle.md). Pure.</summary>
+/// <summary>
+/// Ends of VMs and their returns as events: one tells that a VM has ended and what becomes of it (docs/lifecycle.md). Pure.
+/// </summary>
 public static class HostEnds
 {
     /// <summary>Heard of, or up by its deadline where its guest need not speak.</summary>
@@ -46,7 +48,10 @@ public static class HostEnds
             : new VmEnded(now.Wall, vm.Handle.Id, why) { Cause = cause };
     }
 
-    /// <summary>A first creation that comes to nothing is over; a return is tried again, or the VM stays stopped where its operator wants it no more.</summary>
+    /// <summary>
+    /// A first creation that comes to nothing is over; a return is tried again, or the VM stays stopped where its operator wants it no
+    /// more.
+    /// </summary>
     public static IHostEvent EndOf(Core.Admission.AdmissionRecord admission, AdmissionEnd end, string why, ReturnSettings settings, Clocks now)
     {
         if (admission.Tries is not { } tries)

@@ -21,7 +21,9 @@ public sealed record JournalBegun(DateTimeOffset At, string Why) : IHostEvent;
 /// <summary>Someone wants a VM; it waits for its memory until the deadline.</summary>
 public sealed record VmRequested(DateTimeOffset At, VmSpec Spec, MemorySize Overhead, DateTimeOffset Deadline) : IHostEvent
 {
-    /// <summary>It was remembered and returns: how many returns there were since it last ran well. Null: it is created for the first time.</summary>
+    /// <summary>
+    /// It was remembered and returns: how many returns there were since it last ran well. Null: it is created for the first time.
+    /// </summary>
     public int? Tries { get; init; }
 
     /// <summary>It returns, and in none of its lives was its guest heard of.</summary>
@@ -51,12 +53,14 @@ public sealed record LaunchBegun(DateTimeOffset At, VmId Vm, MemorySize Reserved
 /// <summary>It runs: the reservation becomes its claim in this one event.</summary>
 public sealed record VmLaunched(DateTimeOffset At, VmId Vm, VmHandle Handle) : IHostEvent;
 
-/// <summary>Its guest was heard of for the first time since its launch (or need not be): it is up, and never given up for not booting from here on.</summary>
+/// <summary>
+/// Its guest was heard of for the first time since its launch (or need not be): it is up, and never given up for not booting from here on.
+/// </summary>
 public sealed record VmBooted(DateTimeOffset At, VmId Vm) : IHostEvent;
 
 /// <summary>
-/// Which process runs it was found out anew: by the handle it is reached from here on. Without a process it is not known which one does (somebody
-/// else listens at its socket for it).
+/// Which process runs it was found out anew: by the handle it is reached from here on. Without a process it is not known which one does
+/// (somebody else listens at its socket for it).
 /// </summary>
 public sealed record VmIdentified(DateTimeOffset At, VmId Vm, VmHandle Handle) : IHostEvent;
 
@@ -97,7 +101,9 @@ public sealed record StopAsked(DateTimeOffset At, VmId Vm, TimeSpan Grace) : IHo
     public bool Kill { get; init; }
 }
 
-/// <summary>Its guest did not power down in time and it was not to be killed: it runs on. When it ends it stays ended all the same.</summary>
+/// <summary>
+/// Its guest did not power down in time and it was not to be killed: it runs on. When it ends it stays ended all the same.
+/// </summary>
 public sealed record StopGivenUp(DateTimeOffset At, VmId Vm, string Why) : IHostEvent;
 
 /// <summary>An operator wants a VM that was to stop to go on: it returns again when it ends, as its restart policy says.</summary>
@@ -110,8 +116,9 @@ public sealed record VmEnded(DateTimeOffset At, VmId Vm, string Why) : IHostEven
 }
 
 /// <summary>
-/// The VM does not run, nothing is set aside for it, and it is remembered: it ended, or what was begun for its return came to nothing. It returns at
-/// <paramref name="ReturnAt"/>, or, where that is null, when an operator starts it. All that is needed for its return stands here.
+/// The VM does not run, nothing is set aside for it, and it is remembered: it ended, or what was begun for its return came to nothing. It
+/// returns at <paramref name="ReturnAt"/>, or, where that is null, when an operator starts it. All that is needed for its return stands
+/// here.
 /// </summary>
 public sealed record VmRested(
     DateTimeOffset At, VmSpec Spec, MemorySize Overhead, EndCause Cause, string Why, DateTimeOffset? ReturnAt, int Tries) : IHostEvent
@@ -131,7 +138,10 @@ public sealed record VmForgotten(DateTimeOffset At, VmId Vm) : IHostEvent
     /// <summary>Who runs on; null where it did not run, or as its last event said.</summary>
     public VmHandle? Handle { get; init; }
 
-    /// <summary>What it may take of the host, overhead included: as long as its process runs nobody else is promised that. Null: what was promised to it.</summary>
+    /// <summary>
+    /// What it may take of the host, overhead included: as long as its process runs nobody else is promised that. Null: what was promised
+    /// to it.
+    /// </summary>
     public MemorySize? Held { get; init; }
 }
 

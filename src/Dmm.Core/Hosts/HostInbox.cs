@@ -1,8 +1,9 @@
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// What waits to be decided by the host's machine. A guest in need, and the plan that follows, come before the line of VMs to come; of one VM's reports only
-/// the newest is of use; what one sender says stays in its order. Bounded by the number of VMs and askers, whatever guests do. Not for several threads at once.
+/// What waits to be decided by the host's machine. A guest in need, and the plan that follows, come before the line of VMs to come; of one
+/// VM's reports only the newest is of use; what one sender says stays in its order. Bounded by the number of VMs and askers, whatever
+/// guests do. Not for several threads at once.
 /// </summary>
 /// <typeparam name="TAsker">Who is answered.</typeparam>
 public sealed class HostInbox<TAsker>

@@ -6,9 +6,9 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// The host's machine: <c>Decide(host, command, now) → (host', events, effects)</c>. It knows no actor, no clock and no hypervisor; the daemon and the
-/// simulations drive the very same one. What it keeps beside <see cref="Host"/> is whose turn it was in the arbiter, and what a peer's law has learnt.
-/// One command at a time; the events of a decision must be written before the next command is decided.
+/// The host's machine: <c>Decide(host, command, now) → (host', events, effects)</c>. It knows no actor, no clock and no hypervisor; the
+/// daemon and the simulations drive the very same one. What it keeps beside <see cref="Host"/> is whose turn it was in the arbiter, and
+/// what a peer's law has learnt. One command at a time; the events of a decision must be written before the next command is decided.
 /// </summary>
 public sealed class HostMachine(HostSettings settings, AdmissionSettings admission, MechanismProfile profile)
 {

@@ -14,7 +14,9 @@ public sealed record HostRules
     /// <summary>The grid of what is counted on: smaller movements of the host resize nothing.</summary>
     public MemorySize Step { get; init; } = MemorySize.FromMiB(16);
 
-    /// <summary>For so long memory must have been back before it is counted on again, and pressure gone before the cushion halves.</summary>
+    /// <summary>
+    /// For so long memory must have been back before it is counted on again, and pressure gone before the cushion halves.
+    /// </summary>
     public TimeSpan CalmAfter { get; init; } = TimeSpan.FromSeconds(30);
 
     public MemorySize Cushion { get; init; }
@@ -29,9 +31,10 @@ public sealed record HostRules
 }
 
 /// <summary>
-/// What the host's memory comes to for the ledger, sight by sight. Down at once, since what is not there must not be promised; up again only to the
-/// least that was there for <see cref="HostRules.CalmAfter"/>, so that a neighbour who comes and goes does not resize VMs each time. Under
-/// pressure the cushion doubles, once in the ten seconds over which the kernel averages, up to its maximum, and halves when it is calm.
+/// What the host's memory comes to for the ledger, sight by sight. Down at once, since what is not there must not be promised; up again
+/// only to the least that was there for <see cref="HostRules.CalmAfter"/>, so that a neighbour who comes and goes does not resize VMs each
+/// time. Under pressure the cushion doubles, once in the ten seconds over which the kernel averages, up to its maximum, and halves when it
+/// is calm.
 /// </summary>
 public sealed record HostOutlook(MemorySize Memory)
 {

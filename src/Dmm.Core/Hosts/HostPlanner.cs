@@ -7,7 +7,9 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Hosts;
 
-/// <summary>A plan: what follows from it, and what led to it, which is recorded so that it can be explained (<see cref="Explaining.DecisionLog"/>).</summary>
+/// <summary>
+/// A plan: what follows from it, and what led to it, which is recorded so that it can be explained (<see cref="Explaining.DecisionLog"/>).
+/// </summary>
 /// <param name="Changes">What is promised.</param>
 /// <param name="Waits">Who waits for whose memory.</param>
 /// <param name="Bids">A VM each.</param>
@@ -21,10 +23,16 @@ public sealed record HostPlan(
     public void Deconstruct(out ImmutableArray<PromiseChange> changes, out ImmutableArray<Wait> waits) => (changes, waits) = (Changes, Waits);
 }
 
-/// <summary>From what the host's actor knows to what it promises next. Pure: gathers the bids, asks the arbiter, and lets the ledger say what can be kept now.</summary>
+/// <summary>
+/// From what the host's actor knows to what it promises next. Pure: gathers the bids, asks the arbiter, and lets the ledger say what can be
+/// kept now.
+/// </summary>
 public static class HostPlanner
 {
-    /// <summary>Longer than any source is silent while it works (the balloon's statistics may come once a minute): what was foreseen before says nothing of now.</summary>
+    /// <summary>
+    /// Longer than any source is silent while it works (the balloon's statistics may come once a minute): what was foreseen before says
+    /// nothing of now.
+    /// </summary>
     public static readonly TimeSpan ForecastAge = TimeSpan.FromMinutes(3);
 
     /// <summary>A guest in need says so again at once: one that has not is not in need any more, or can't speak.</summary>
@@ -162,7 +170,8 @@ public static class HostPlanner
             (min, max) = (MemorySize.Min(min, most), MemorySize.Min(max, most));
         if (record.OperatorTarget is { } own)
         {
-            // An operator's target stands like a max and a wish at once: down to it even if nobody needs the memory, up to it as to any demand.
+            // An operator's target stands like a max and a wish at once: down to it even if nobody needs the memory, up to it as to any
+            // demand.
             own = own.Clamp(min, max);
             return new(vm, min, own, record.Policy.Shares, held, own, own, false, movable);
         }
@@ -172,7 +181,8 @@ public static class HostPlanner
         if (owed > held && owed - held < settings.Step)
             owed = held;
         var bid = new Bid(vm, min, max, record.Policy.Shares, held, held, held, false, movable) { Asked = record.Promise.Target };
-        // Nobody says what this guest needs: it stays as it is, also where there is too little for all. Blindly taken, its last free page might go.
+        // Nobody says what this guest needs: it stays as it is, also where there is too little for all. Blindly taken, its last free page
+        // might go.
         if (forecast is null)
         {
             var stay = MemorySize.Max(held, owed);

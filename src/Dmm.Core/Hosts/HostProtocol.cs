@@ -13,7 +13,9 @@ public static class HostProtocol
 {
     // From operators; answered by Done or Refused.
 
-    /// <param name="Ceiling">The most that its devices let it become as they stand (<see cref="VmSizes.Ceiling"/>), which it is granted.</param>
+    /// <param name="Ceiling">
+    /// The most that its devices let it become as they stand (<see cref="VmSizes.Ceiling"/>), which it is granted.
+    /// </param>
     public sealed record AdoptVm(VmHandle Handle, VmPolicy Policy, MemorySize Ceiling, MemorySize Overhead) : IHostCommand
     {
         /// <summary>What its process holds of the host; null where nobody could look.</summary>
@@ -64,7 +66,9 @@ public static class HostProtocol
 
     public sealed record Refused(RefusalKind Kind, string Why);
 
-    /// <summary>What would become of a VM that was asked for now. Answered by <see cref="Foreseen"/> or <see cref="Refused"/>; nothing is written.</summary>
+    /// <summary>
+    /// What would become of a VM that was asked for now. Answered by <see cref="Foreseen"/> or <see cref="Refused"/>; nothing is written.
+    /// </summary>
     public sealed record ForeseeVm(VmSpec Spec, MemorySize Overhead, MemorySize ImageNeeds, TimeSpan? Timeout) : IHostCommand;
 
     /// <param name="Boot">What it would boot with, where it would start at once.</param>
@@ -111,16 +115,26 @@ public static class HostProtocol
 
     // From the line of VMs to come.
 
-    /// <summary>Write down that this VM is wanted. Answered by <see cref="AdmissionProtocol.Recorded"/> or <see cref="AdmissionProtocol.RecordRefused"/>.</summary>
+    /// <summary>
+    /// Write down that this VM is wanted. Answered by <see cref="AdmissionProtocol.Recorded"/> or
+    /// <see cref="AdmissionProtocol.RecordRefused"/>.
+    /// </summary>
     public sealed record RecordRequest(VmSpec Spec, MemorySize Overhead, MemorySize ImageNeeds, Moment Deadline) : IHostCommand;
 
     /// <summary>The line of VMs to come begins, or begins anew, and knows nothing.</summary>
     public sealed record LineStarted : IHostCommand;
 
-    /// <summary>The answer to a picture (<see cref="AdmissionProtocol.HostIs"/>), also where nothing is to be done. Write these steps down and act on them, if the host is still as it was when they were decided.</summary>
-    /// <param name="Version">The <see cref="Host.Version"/> that they were decided on. Where the host has changed since, it tells of itself anew instead.</param>
+    /// <summary>
+    /// The answer to a picture (<see cref="AdmissionProtocol.HostIs"/>), also where nothing is to be done. Write these steps down and act
+    /// on them, if the host is still as it was when they were decided.
+    /// </summary>
+    /// <param name="Version">
+    /// The <see cref="Host.Version"/> that they were decided on. Where the host has changed since, it tells of itself anew instead.
+    /// </param>
     public sealed record TakeSteps(ImmutableArray<QueueMove> Steps, long Version) : IHostCommand;
 
-    /// <summary>It is not wanted any more, or its time is up. Answered by <see cref="AdmissionProtocol.NotGivenUp"/> where it is too late for that.</summary>
+    /// <summary>
+    /// It is not wanted any more, or its time is up. Answered by <see cref="AdmissionProtocol.NotGivenUp"/> where it is too late for that.
+    /// </summary>
     public sealed record GiveUp(VmId Vm, AdmissionEnd End, string Why) : IHostCommand;
 }

@@ -4,8 +4,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// "May this be?": every refusal of an operator's wish, in the order in which it is looked for. Each method returns null where nothing speaks against
-/// it. Pure.
+/// "May this be?": every refusal of an operator's wish, in the order in which it is looked for. Each method returns null where nothing
+/// speaks against it. Pure.
 /// </summary>
 public static class HostRefusals
 {

@@ -59,7 +59,9 @@ public sealed record HostSettings
     /// <summary>How often all VMs' targets are made anew.</summary>
     public TimeSpan PlanPeriod { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>A peer's control law that decides in the place of DMM's own, by its name in <see cref="Core.Laws.LawCatalog"/>; null: DMM's own.</summary>
+    /// <summary>
+    /// A peer's control law that decides in the place of DMM's own, by its name in <see cref="Core.Laws.LawCatalog"/>; null: DMM's own.
+    /// </summary>
     public string? Law { get; init; }
 
     /// <summary>The back-off of VMs that return.</summary>

@@ -11,8 +11,8 @@ namespace Dmm.Core.Hosts;
 public sealed record HostSight(MemorySize Total, MemorySize Available)
 {
     /// <summary>
-    /// What VMs that run have in their hands and is not in <see cref="Available"/>. One that stands neither here nor in <see cref="Gone"/> or
-    /// <see cref="Hidden"/> was not asked for: it was not there yet when the look began.
+    /// What VMs that run have in their hands and is not in <see cref="Available"/>. One that stands neither here nor in <see cref="Gone"/>
+    /// or <see cref="Hidden"/> was not asked for: it was not there yet when the look began.
     /// </summary>
     public ImmutableDictionary<VmId, MemorySize> Resident { get; init; } = ImmutableDictionary<VmId, MemorySize>.Empty;
 
@@ -35,7 +35,10 @@ public sealed record HostSight(MemorySize Total, MemorySize Available)
 /// <param name="Members">VMs whose processes stand in it or below it.</param>
 public sealed record GroupSight(string Name, MemorySize Limit, MemorySize Available, ImmutableHashSet<VmId> Members);
 
-/// <summary>Part of the last ten seconds in which some task, or all that had work, stalled for memory. Source: Linux, Documentation/accounting/psi.rst.</summary>
+/// <summary>
+/// Part of the last ten seconds in which some task, or all that had work, stalled for memory. Source: Linux,
+/// Documentation/accounting/psi.rst.
+/// </summary>
 /// <param name="Some">0 to 1.</param>
 /// <param name="Full">0 to 1.</param>
 public sealed record HostStall(double Some, double Full);

@@ -60,14 +60,14 @@ public sealed record HostState(Ledger Ledger)
     public ImmutableSortedDictionary<VmId, RestingVm> Resting { get; init; } = ImmutableSortedDictionary<VmId, RestingVm>.Empty;
 
     /// <summary>
-    /// VMs that were let go of, and that nobody has seen to be gone: what they may take stands in the ledger. Events tell who was let go of, a look at the host who of
-    /// them is gone (<see cref="Gone"/>), which is never persisted.
+    /// VMs that were let go of, and that nobody has seen to be gone: what they may take stands in the ledger. Events tell who was let go
+    /// of, a look at the host who of them is gone (<see cref="Gone"/>), which is never persisted.
     /// </summary>
     public ImmutableSortedDictionary<VmId, VmHandle> LetGo { get; init; } = ImmutableSortedDictionary<VmId, VmHandle>.Empty;
 
     /// <param name="now">
-    /// The clocks by which the event's time of day is told: as of when it was made, where it was made just now, and else, at replay, as they are now. Deadlines and ages are
-    /// held by the monotonic clock from here on.
+    /// The clocks by which the event's time of day is told: as of when it was made, where it was made just now, and else, at replay, as
+    /// they are now. Deadlines and ages are held by the monotonic clock from here on.
     /// </param>
     public HostState Apply(IHostEvent e, Clocks now) => e switch
     {
@@ -157,7 +157,10 @@ public sealed record HostState(Ledger Ledger)
     /// <summary>One that was let go of does not run any more.</summary>
     public HostState Gone(VmId id) => LetGo.ContainsKey(id) ? this with { LetGo = LetGo.Remove(id), Ledger = Ledger.Gone(id) } : this;
 
-    /// <summary>What the launch of <paramref name="id"/> found running is the one that was let go of under this name, which is not to be taken for it.</summary>
+    /// <summary>
+    /// What the launch of <paramref name="id"/> found running is the one that was let go of under this name, which is not to be taken for
+    /// it.
+    /// </summary>
     public bool WasLetGo(VmId id, VmHandle handle) => LetGo.TryGetValue(id, out var loose) && loose.SameProcess(handle);
 
     /// <summary>Under which name a process was let go of that is to be governed again; null where it was not.</summary>

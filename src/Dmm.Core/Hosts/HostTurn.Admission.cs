@@ -31,7 +31,9 @@ internal sealed partial class HostTurn
         TellLine();
     }
 
-    /// <summary>The line decides who is next and who gives for it; what is granted is granted here, and only on the state that it was decided on.</summary>
+    /// <summary>
+    /// The line decides who is next and who gives for it; what is granted is granted here, and only on the state that it was decided on.
+    /// </summary>
     private void TakeSteps(HostProtocol.TakeSteps take)
     {
         Host = Host with { LineLooks = false };

@@ -3,8 +3,8 @@ using Dmm.Core.Lifecycle;
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// Ends of VMs and their returns. One event tells that a VM has ended and what becomes of it, so that no death of the daemon forgets one that is to
-/// return; and a VM that returns is a request like any other, so that none runs twice (docs/lifecycle.md).
+/// Ends of VMs and their returns. One event tells that a VM has ended and what becomes of it, so that no death of the daemon forgets one
+/// that is to return; and a VM that returns is a request like any other, so that none runs twice (docs/lifecycle.md).
 /// </summary>
 internal sealed partial class HostTurn
 {
@@ -55,7 +55,10 @@ internal sealed partial class HostTurn
     private void AwaitReturns() =>
         Do(new HostEffect.WakeForReturns(Host.InControl ? State.Resting.Values.Min(vm => vm.ReturnAt) : null));
 
-    /// <summary>What ran before the host restarted can't run now. All ends are written at once, so that all that return do so in the order of their priority.</summary>
+    /// <summary>
+    /// What ran before the host restarted can't run now. All ends are written at once, so that all that return do so in the order of their
+    /// priority.
+    /// </summary>
     private void EndThoseOfAnotherBoot(string boot)
     {
         foreach (var id in State.LetGo.Where(vm => vm.Value.BootId is { } its && its != boot).Select(vm => vm.Key).ToList())

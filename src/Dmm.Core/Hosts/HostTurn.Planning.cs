@@ -6,7 +6,9 @@ namespace Dmm.Core.Hosts;
 /// <summary>From what VMs report and what is foreseen to what is promised, and told.</summary>
 internal sealed partial class HostTurn
 {
-    /// <summary>The ledger governs from replay and one look at the host: VMs that have not reported keep what the journal promised them.</summary>
+    /// <summary>
+    /// The ledger governs from replay and one look at the host: VMs that have not reported keep what the journal promised them.
+    /// </summary>
     private void TakeUp(HostCommand.TakeUp takeUp)
     {
         var (vms, admissions) = (State.Vms.Count, State.Admissions.Count);
@@ -76,7 +78,8 @@ internal sealed partial class HostTurn
         if (report.Standing is not { } standing)
             return;
 
-        // A young VM costs less than it will: what is expected stays set aside, or others would be promised it and the claim outgrow the host later.
+        // A young VM costs less than it will: what is expected stays set aside, or others would be promised it and the claim outgrow the
+        // host later.
         var overhead = MemorySize.Max(vm.Overhead, report.Cost?.Overhead ?? MemorySize.Zero);
         var (before, ledger) = (State.Ledger, State.Ledger.Observe(id, standing.Actual, overhead, report.Resident, looks: Host.Watches));
         Host = Host with
@@ -110,7 +113,9 @@ internal sealed partial class HostTurn
         QueuePlan();
     }
 
-    /// <summary>Forecasts come first, and a plan with them. Where none have come since the last beat it is made without: what is foreseen ages.</summary>
+    /// <summary>
+    /// Forecasts come first, and a plan with them. Where none have come since the last beat it is made without: what is foreseen ages.
+    /// </summary>
     private void Beat()
     {
         if (Host.AwaitsForecasts)

@@ -3,7 +3,9 @@ using Dmm.Core.Events;
 
 namespace Dmm.Core.Hosts;
 
-/// <summary>One decision of <see cref="HostMachine"/> while it is made: the host as it becomes, what is to be written, and what is to be done then.</summary>
+/// <summary>
+/// One decision of <see cref="HostMachine"/> while it is made: the host as it becomes, what is to be written, and what is to be done then.
+/// </summary>
 internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks now)
 {
     private readonly ImmutableArray<IHostEvent>.Builder _events = ImmutableArray.CreateBuilder<IHostEvent>();
@@ -102,7 +104,9 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
         Do(new HostEffect.PlanSoon());
     }
 
-    /// <summary>One picture at a time: a storm of requests is no storm of looks at the queue. Before the first look at the host nothing is promised.</summary>
+    /// <summary>
+    /// One picture at a time: a storm of requests is no storm of looks at the queue. Before the first look at the host nothing is promised.
+    /// </summary>
     private void ShowLine()
     {
         var due = Host.LineDue || _tellsLine || !ReferenceEquals(State.Admissions, _before.Admissions);

@@ -1,8 +1,8 @@
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// What can be said to the host's machine: by operators (<see cref="HostProtocol"/>), by the VMs (<see cref="VmProtocol"/>), by the predictor, by whoever
-/// looks at the host itself, and by the host's actor (<see cref="HostCommand"/>).
+/// What can be said to the host's machine: by operators (<see cref="HostProtocol"/>), by the VMs (<see cref="VmProtocol"/>), by the
+/// predictor, by whoever looks at the host itself, and by the host's actor (<see cref="HostCommand"/>).
 /// </summary>
 public interface IHostCommand;
 

@@ -6,13 +6,15 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// A peer's control law in the place of the arbiter (<c>dmm.policy</c>): turns what the VMs report into what the law may see of them, lets it decide at its
-/// own period and on the events that it hears, and turns its targets into a plan. No clock and no I/O; what it keeps is which VM has which slot,
-/// the last targets, and what the law has learnt.
+/// A peer's control law in the place of the arbiter (<c>dmm.policy</c>): turns what the VMs report into what the law may see of them, lets
+/// it decide at its own period and on the events that it hears, and turns its targets into a plan. No clock and no I/O; what it keeps is
+/// which VM has which slot, the last targets, and what the law has learnt.
 /// </summary>
 public sealed class LawPlanner(ILaw law)
 {
-    /// <summary>DMM moves nobody by less than its step; a law's own steps may be smaller, so they are taken as they are, in whole MiB.</summary>
+    /// <summary>
+    /// DMM moves nobody by less than its step; a law's own steps may be smaller, so they are taken as they are, in whole MiB.
+    /// </summary>
     public static readonly MemorySize Step = MemorySize.FromMiB(1);
 
     private readonly Dictionary<VmId, int> _slots = [];

@@ -7,8 +7,8 @@ namespace Dmm.Core.Hosts;
 public static class VmLimit
 {
     /// <summary>
-    /// The most that the VM may be given: limit less overhead. Never below what it holds: a limit bounds growth, it takes nothing away, since the group's
-    /// limit says nothing about what the guest can spare.
+    /// The most that the VM may be given: limit less overhead. Never below what it holds: a limit bounds growth, it takes nothing away,
+    /// since the group's limit says nothing about what the guest can spare.
     /// </summary>
     /// <returns>Null where nothing limits it.</returns>
     public static MemorySize? Most(HostCost? cost, Claim claim) =>

@@ -39,7 +39,9 @@ public static class VmProtocol
         public long Number { get; init; }
     }
 
-    /// <summary>To the VM: the host's actor has started anew and knows what the journal knows. What it may not have heard is to be told again.</summary>
+    /// <summary>
+    /// To the VM: the host's actor has started anew and knows what the journal knows. What it may not have heard is to be told again.
+    /// </summary>
     public sealed record HostIsBack : IVmMessage;
 
     public sealed record Stop(StopOrder Order) : IVmMessage;
@@ -60,8 +62,8 @@ public static class VmProtocol
     public sealed record Report(VmId Vm, VmPhase Phase, string? Why, VmSizes? Sizes, Standing? Standing) : IHostCommand
     {
         /// <summary>
-        /// The number of the <see cref="SetTarget"/> that this actor heard last; 0 for none. A report that was under way meanwhile answers for none that came
-        /// later.
+        /// The number of the <see cref="SetTarget"/> that this actor heard last; 0 for none. A report that was under way meanwhile answers
+        /// for none that came later.
         /// </summary>
         public long Heard { get; init; }
 

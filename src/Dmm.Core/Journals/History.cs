@@ -14,20 +14,23 @@ public sealed record HistoryKeep(TimeSpan Keep, long Most)
 public readonly record struct HistoryMark(long Sequence, DateTimeOffset At);
 
 /// <summary>
-/// Which events may go once a snapshot is saved: those that the snapshot covers and that are older than <see cref="HistoryKeep.Keep"/> or beyond
-/// <see cref="HistoryKeep.Most"/>. Pure. Ages are known from marks, one a snapshot, kept in the snapshots themselves and thinned so that they stay few;
-/// what is deleted is so up to a fiftieth of <c>keep</c> later than it might be, never earlier.
+/// Which events may go once a snapshot is saved: those that the snapshot covers and that are older than <see cref="HistoryKeep.Keep"/> or
+/// beyond <see cref="HistoryKeep.Most"/>. Pure. Ages are known from marks, one a snapshot, kept in the snapshots themselves and thinned so
+/// that they stay few; what is deleted is so up to a fiftieth of <c>keep</c> later than it might be, never earlier.
 /// </summary>
 public static class History
 {
     private const int Marks = 50;
 
-    /// <summary>A host that was off, or whose clock was set, for longer than this part of <see cref="HistoryKeep.Keep"/> is taken to have been so for that long.</summary>
+    /// <summary>
+    /// A host that was off, or whose clock was set, for longer than this part of <see cref="HistoryKeep.Keep"/> is taken to have been so
+    /// for that long.
+    /// </summary>
     private const double MostAway = 0.1;
 
     /// <summary>
-    /// What time it is for the history when a daemon starts; from there on the monotonic clock counts. A clock that is set years forward must not make all history old at once,
-    /// and one that is set back must not keep it for ever: ages go on from the last mark.
+    /// What time it is for the history when a daemon starts; from there on the monotonic clock counts. A clock that is set years forward
+    /// must not make all history old at once, and one that is set back must not keep it for ever: ages go on from the last mark.
     /// </summary>
     public static DateTimeOffset Start(ImmutableArray<HistoryMark> marks, DateTimeOffset wall, HistoryKeep keep)
     {

@@ -9,7 +9,9 @@ public enum JournalCondition
     /// <summary>Writes come through, and take long.</summary>
     Slow,
 
-    /// <summary>A write has not come through for <see cref="JournalHealth.Patience"/>: nothing can be promised until it does, or fails.</summary>
+    /// <summary>
+    /// A write has not come through for <see cref="JournalHealth.Patience"/>: nothing can be promised until it does, or fails.
+    /// </summary>
     Stalled,
 
     /// <summary>It can't be written or read; it is tried again and again.</summary>
@@ -17,15 +19,17 @@ public enum JournalCondition
 }
 
 /// <summary>
-/// How the host's journal is, and why. Pure: the keeper tells it what it saw, and asks it what may be promised. A person is told of a change
-/// of condition once, not of every slow write.
+/// How the host's journal is, and why. Pure: the keeper tells it what it saw, and asks it what may be promised. A person is told of a
+/// change of condition once, not of every slow write.
 /// </summary>
 public sealed record JournalHealth(JournalCondition Condition, Clocks Since, string? Why)
 {
     /// <summary>A write takes half a millisecond, with a busy disk some tens: beyond this people want to know.</summary>
     public static readonly TimeSpan SlowWrite = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>So long a write may take before who asks is told that it stalls, instead of waiting with it. A write a second is slow, not stalled.</summary>
+    /// <summary>
+    /// So long a write may take before who asks is told that it stalls, instead of waiting with it. A write a second is slow, not stalled.
+    /// </summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     /// <summary>A journal is called well again when no write was slow for this long.</summary>

@@ -14,7 +14,9 @@ public sealed record DmmLawSettings
     /// <summary>Part of the host's memory that is kept free for fast growth, 0 to 1.</summary>
     public double Cushion { get; init; } = 0.05;
 
-    /// <summary>Part of the host's memory that is kept free where it would be slack in the guests; growth takes of it as it likes, 0 to 1.</summary>
+    /// <summary>
+    /// Part of the host's memory that is kept free where it would be slack in the guests; growth takes of it as it likes, 0 to 1.
+    /// </summary>
     public double Spare { get; init; }
 
     /// <summary>The least change worth a resize, unless it is urgent.</summary>
@@ -29,14 +31,16 @@ public sealed record DmmLawSettings
     /// <summary>The most that is asked of one VM in a second of what it used lately, a part of its size, 0 to 1.</summary>
     public double ShrinkRate { get; init; } = 0.1;
 
-    /// <summary>How many times its shares a VM weighs at most where a lack of memory hurts it most for each MiB; 1 is plain shares.</summary>
+    /// <summary>
+    /// How many times its shares a VM weighs at most where a lack of memory hurts it most for each MiB; 1 is plain shares.
+    /// </summary>
     public double UtilityWeight { get; init; } = Arbiter.DefaultUtilityWeight;
 }
 
 /// <summary>
-/// DMM's own law behind the peers' interface: the daemon's <see cref="DemandModel"/> and <see cref="Arbiter"/>, fed with what its agent would say. A guest
-/// that says the same again is asked less and less often, as its agent need not repeat itself: at 1, 2, 4 … seconds, at most
-/// <see cref="MostSilence"/>, which is what the model takes one sample to stand for.
+/// DMM's own law behind the peers' interface: the daemon's <see cref="DemandModel"/> and <see cref="Arbiter"/>, fed with what its agent
+/// would say. A guest that says the same again is asked less and less often, as its agent need not repeat itself: at 1, 2, 4 … seconds, at
+/// most <see cref="MostSilence"/>, which is what the model takes one sample to stand for.
 /// </summary>
 public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
 {
@@ -59,9 +63,9 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
     public DmmLawSettings Settings => settings;
 
     /// <summary>
-    /// The same law where guests keep less of what they do not use. Below 0.3 nothing stays but headroom, so large a part of what is used, and all else is kept free for
-    /// urgent growth. Up to 0.7 a rising quantile of past use stays, and from there on slack, as far as the host is not to be kept free of it
-    /// (<see cref="DmmLawSettings.Spare"/>).
+    /// The same law where guests keep less of what they do not use. Below 0.3 nothing stays but headroom, so large a part of what is used,
+    /// and all else is kept free for urgent growth. Up to 0.7 a rising quantile of past use stays, and from there on slack, as far as the
+    /// host is not to be kept free of it (<see cref="DmmLawSettings.Spare"/>).
     /// </summary>
     /// <param name="part">0 to 1, which is the law as it is.</param>
     public static DmmLaw Leaving(double part)

@@ -1,21 +1,22 @@
 namespace Dmm.Core.Laws;
 
 /// <summary>
-/// VMware ESX Server as Waldspurger describes it: shares, with a tax on idle memory. Who has the fewest shares for what it has gives first, and an idle
-/// page counts as k = 1 ÷ (1 − tax) pages: ρ = S ÷ (P × (f + k × (1 − f))), where f is the active part of the guest's P. Guests have their maximum unless
-/// memory is overcommitted; then they stand where all have the same ρ, between min and max, and 6 % of the host stays free. How much is reclaimed
-/// depends on what is free: nothing in the high state (from 6 %), down to the targets in soft (4 %) and hard (2 %); below that, in low, nobody grows
-/// either. Reckoned anew every 15 s and when a guest comes or goes.
+/// VMware ESX Server as Waldspurger describes it: shares, with a tax on idle memory. Who has the fewest shares for what it has gives first,
+/// and an idle page counts as k = 1 ÷ (1 − tax) pages: ρ = S ÷ (P × (f + k × (1 − f))), where f is the active part of the guest's P. Guests
+/// have their maximum unless memory is overcommitted; then they stand where all have the same ρ, between min and max, and 6 % of the host
+/// stays free. How much is reclaimed depends on what is free: nothing in the high state (from 6 %), down to the targets in soft (4 %) and
+/// hard (2 %); below that, in low, nobody grows either. Reckoned anew every 15 s and when a guest comes or goes.
 /// <para>
-/// f is estimated by sampling, without help from the guest, every 30 s, and the largest of a slow average, a fast one and the present sample counts:
-/// more activity is believed at once, less only slowly.
+/// f is estimated by sampling, without help from the guest, every 30 s, and the largest of a slow average, a fast one and the present
+/// sample counts: more activity is believed at once, less only slowly.
 /// </para>
 /// <para>
-/// Source: C. A. Waldspurger, "Memory Resource Management in VMware ESX Server", OSDI 2002, sections 5 and 6. Simplified: a sample tells exactly what the
-/// guest holds in memory as its active part; so cache that is in use counts as idle, and what is held and not touched as active. Averages nearer to
-/// the sample than half of the per cent that 100 sampled pages can tell are taken as equal to it. Paging by the host (hard) and stopping guests (low)
-/// are not to be had here; page sharing is left out. The paper gives neither the averages' weights nor by how much free memory must exceed a threshold
-/// before a state is left; ½ and 1/10 a sample, and 1 % of the host, are this project's.
+/// Source: C. A. Waldspurger, "Memory Resource Management in VMware ESX Server", OSDI 2002, sections 5 and 6. Simplified: a sample tells
+/// exactly what the guest holds in memory as its active part; so cache that is in use counts as idle, and what is held and not touched as
+/// active. Averages nearer to the sample than half of the per cent that 100 sampled pages can tell are taken as equal to it. Paging by the
+/// host (hard) and stopping guests (low) are not to be had here; page sharing is left out. The paper gives neither the averages' weights
+/// nor by how much free memory must exceed a threshold before a state is left; ½ and 1/10 a sample, and 1 % of the host, are this
+/// project's.
 /// </para>
 /// </summary>
 /// <param name="tax">Of idle memory, 0 (shares alone) to below 1.</param>
@@ -115,8 +116,8 @@ public sealed class EsxLaw(double tax = EsxLaw.DefaultTax) : ILaw
         guest.Actual > 0 ? Math.Clamp((guest.Used - guest.Swapped) / (double)guest.Actual, 0, 1) : 1;
 
     /// <summary>
-    /// What a share is worth where all have the same ρ: P × (f + k × (1 − f)) for one share. What all are entitled to together grows with it in straight
-    /// pieces, so Newton's steps find it in a few, held between the bounds found so far.
+    /// What a share is worth where all have the same ρ: P × (f + k × (1 − f)) for one share. What all are entitled to together grows with
+    /// it in straight pieces, so Newton's steps find it in a few, held between the bounds found so far.
     /// </summary>
     private double Level(ReadOnlySpan<LawGuest> guests, double memory)
     {

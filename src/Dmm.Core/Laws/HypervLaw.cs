@@ -3,18 +3,18 @@ using Dmm.Core.Planning;
 namespace Dmm.Core.Laws;
 
 /// <summary>
-/// Hyper-V's Dynamic Memory as documented. A guest shall have its demand and a buffer of 20 % above; what is missing is added at once. Memory that a guest
-/// no longer needs stays with it until another needs it, but about every 5 min it is taken from those that have more than a second buffer too much.
-/// Where not all can have what they should, what is above demand and buffer is taken first, each in proportion; then everyone stands between its min
-/// and its demand and buffer by weight.
+/// Hyper-V's Dynamic Memory as documented. A guest shall have its demand and a buffer of 20 % above; what is missing is added at once.
+/// Memory that a guest no longer needs stays with it until another needs it, but about every 5 min it is taken from those that have more
+/// than a second buffer too much. Where not all can have what they should, what is above demand and buffer is taken first, each in
+/// proportion; then everyone stands between its min and its demand and buffer by weight.
 /// <para>
-/// It sees of a guest what its own driver in the guest reports every second: committed memory, here what programs and the kernel hold, swapped out
-/// or not. Memory is added by hotplug, so growth is not bounded by what the guest booted with.
+/// It sees of a guest what its own driver in the guest reports every second: committed memory, here what programs and the kernel hold,
+/// swapped out or not. Memory is added by hotplug, so growth is not bounded by what the guest booted with.
 /// </para>
 /// <para>
-/// Source: Microsoft, "Hyper-V Dynamic Memory Overview" and Set-VMMemory (buffer, priority); Linux, drivers/hv/hv_balloon.c (what a guest reports, each
-/// second). The product's source is not public. Simplified: demand is what is held, without what is committed and never touched; weight bears on all
-/// of the distance between min and demand; "much more" than the buffer is a buffer more.
+/// Source: Microsoft, "Hyper-V Dynamic Memory Overview" and Set-VMMemory (buffer, priority); Linux, drivers/hv/hv_balloon.c (what a guest
+/// reports, each second). The product's source is not public. Simplified: demand is what is held, without what is committed and never
+/// touched; weight bears on all of the distance between min and demand; "much more" than the buffer is a buffer more.
 /// </para>
 /// </summary>
 /// <param name="buffer">Above demand, part of demand; 0.05 to 20 as Hyper-V allows, and 0.</param>
@@ -88,8 +88,8 @@ public sealed class HypervLaw(double buffer = HypervLaw.DefaultBuffer) : ILaw
     }
 
     /// <summary>
-    /// Everyone its min, then as much for each share as there is, up to what it wants: who wants less than its part leaves the rest to the others, until
-    /// nobody does. Who wants no more than its min has no part in it, so that nothing is left over while anybody lacks.
+    /// Everyone its min, then as much for each share as there is, up to what it wants: who wants less than its part leaves the rest to the
+    /// others, until nobody does. Who wants no more than its min has no part in it, so that nothing is left over while anybody lacks.
     /// </summary>
     private void Share(ReadOnlySpan<LawGuest> guests, Span<long> targets, long memory)
     {

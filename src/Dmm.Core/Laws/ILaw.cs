@@ -1,10 +1,10 @@
 namespace Dmm.Core.Laws;
 
 /// <summary>
-/// A control law: from what it may know of the guests and of their host to a target for each guest. DMM's own and its peers' stand behind this one
-/// interface, so that all of them meet the same guests, host and delays in one run: in the lab on traces, and live as <c>dmm.policy</c>.
-/// A law keeps what it has learnt of a guest by the guest's slot; it has no clock and does no I/O. Sizes are bytes, as <c>long</c>, since laws run
-/// a month of a hundred guests in seconds.
+/// A control law: from what it may know of the guests and of their host to a target for each guest. DMM's own and its peers' stand behind
+/// this one interface, so that all of them meet the same guests, host and delays in one run: in the lab on traces, and live as
+/// <c>dmm.policy</c>. A law keeps what it has learnt of a guest by the guest's slot; it has no clock and does no I/O. Sizes are bytes, as
+/// <c>long</c>, since laws run a month of a hundred guests in seconds.
 /// </summary>
 public interface ILaw
 {
@@ -24,17 +24,17 @@ public interface ILaw
     void Forget(int slot);
 
     /// <summary>
-    /// Decides every guest's target anew. Where it is not called for some of its periods, it takes guests and host to have been as they were at the
-    /// last call: that is when it may be left alone.
+    /// Decides every guest's target anew. Where it is not called for some of its periods, it takes guests and host to have been as they
+    /// were at the last call: that is when it may be left alone.
     /// </summary>
     /// <param name="now">Since the law began; never goes back.</param>
     /// <param name="why">What it was woken by; <see cref="LawEvents.None"/> at its period.</param>
     /// <param name="guests">By slot; <see cref="LawGuest.Present"/> is false for an empty one, whose target is left alone.</param>
     /// <param name="targets">By slot; holds the last targets when called (a new guest's is what it has), the new ones afterwards.</param>
     /// <returns>
-    /// When to look again though nothing has changed, in the time of <paramref name="now"/>: called before then at its periods with the same guests,
-    /// host and targets it would change nothing. At or before <paramref name="now"/>: at its next period. Null: it is at rest until something changes.
-    /// </returns>
+    /// When to look again though nothing has changed, in the time of <paramref name="now"/>: called before then at its periods with the
+    /// same guests, host and targets it would change nothing. At or before <paramref name="now"/>: at its next period. Null: it is at rest
+    /// until something changes. </returns>
     TimeSpan? Decide(TimeSpan now, LawEvents why, in LawHost host, ReadOnlySpan<LawGuest> guests, Span<long> targets);
 }
 

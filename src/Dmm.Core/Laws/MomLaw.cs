@@ -3,17 +3,19 @@ using System.Runtime.CompilerServices;
 namespace Dmm.Core.Laws;
 
 /// <summary>
-/// oVirt's Memory Overcommitment Manager with its published rules. Every 10 s: while at least 20 % of the host is free, each guest that is below its
-/// maximum grows by 5 % of its size, and at least to what it uses and 20 % of its size above. While less is free, each shrinks by 5 % of its size at
-/// most, not below what it uses and 20 % of its size × (host free ÷ 20 %); with 5 % or less free not below what it uses <i>less</i> (5 % − host free)
-/// of its size, which makes it swap. Changes of up to 0.25 % of a guest's size are left out. Use and host free are means of the last 50 s.
+/// oVirt's Memory Overcommitment Manager with its published rules. Every 10 s: while at least 20 % of the host is free, each guest that is
+/// below its maximum grows by 5 % of its size, and at least to what it uses and 20 % of its size above. While less is free, each shrinks by
+/// 5 % of its size at most, not below what it uses and 20 % of its size × (host free ÷ 20 %); with 5 % or less free not below what it uses
+/// <i>less</i> (5 % − host free) of its size, which makes it swap. Changes of up to 0.25 % of a guest's size are left out. Use and host
+/// free are means of the last 50 s.
 /// <para>
-/// It sees of a guest what balloon statistics give: its size and MemFree, so that page cache counts as used: a guest whose cache fills what is idle looks
-/// full until the host is nearly so. Balloon only.
+/// It sees of a guest what balloon statistics give: its size and MemFree, so that page cache counts as used: a guest whose cache fills what
+/// is idle looks full until the host is nearly so. Balloon only.
 /// </para>
 /// <para>
-/// Source: github.com/oVirt/mom, doc/balloon.rules and doc/mom-balloon.conf, mom/Collectors/GuestMemory.py and HostMemory.py. Simplified: the last ten
-/// samples of 5 s are taken as the looks of the last five periods of 10 s; KSM and the swapping of the host itself are left out.
+/// Source: github.com/oVirt/mom, doc/balloon.rules and doc/mom-balloon.conf, mom/Collectors/GuestMemory.py and HostMemory.py. Simplified:
+/// the last ten samples of 5 s are taken as the looks of the last five periods of 10 s; KSM and the swapping of the host itself are left
+/// out.
 /// </para>
 /// </summary>
 /// <param name="guestFree">What a guest shall have free while the host has enough, part of its size, 0 to 1.</param>
@@ -128,7 +130,9 @@ public sealed class MomLaw(double guestFree = MomLaw.DefaultGuestFree, double ho
             }
         }
 
-        /// <param name="looks">Since the last one. Those that were left out had seen what the last one saw; with none this one is seen again.</param>
+        /// <param name="looks">
+        /// Since the last one. Those that were left out had seen what the last one saw; with none this one is seen again.
+        /// </param>
         public void Take(long value, int looks)
         {
             if (_count == 0)

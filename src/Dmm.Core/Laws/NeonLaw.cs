@@ -3,17 +3,18 @@ using System.Runtime.CompilerServices;
 namespace Dmm.Core.Laws;
 
 /// <summary>
-/// Neon's autoscaling, the memory part. Every 5 s: goal = use ÷ 0.75, rounded up to the memory of a compute unit. Up at once; down when the goals of
-/// the whole working set window, minutes wide, have become smaller. A guest whose use reaches 85 % of its memory asks by itself for one unit
-/// more than it has, at once, and has that for 10 s. The scheduler grants whole units while the host has room.
+/// Neon's autoscaling, the memory part. Every 5 s: goal = use ÷ 0.75, rounded up to the memory of a compute unit. Up at once; down when the
+/// goals of the whole working set window, minutes wide, have become smaller. A guest whose use reaches 85 % of its memory asks by itself
+/// for one unit more than it has, at once, and has that for 10 s. The scheduler grants whole units while the host has room.
 /// <para>
-/// It sees of a guest MemTotal − MemAvailable, to which 100 MiB are added for the kernel; what was swapped out it does not see. Memory comes by
-/// virtio-mem, so growth is not bounded by what the guest booted with. Guests are judged each by itself; here they are served by slot.
+/// It sees of a guest MemTotal − MemAvailable, to which 100 MiB are added for the kernel; what was swapped out it does not see. Memory
+/// comes by virtio-mem, so growth is not bounded by what the guest booted with. Guests are judged each by itself; here they are served by
+/// slot.
 /// </para>
 /// <para>
-/// Source: github.com/neondatabase/autoscaling, pkg/agent/core/goalcu.go, metrics.go and state.go (requested upscaling); the guest's own monitor is
-/// vm_monitor of github.com/neondatabase/neon. Simplified: CPU is left out; the window is over use, since guests have no Postgres whose file cache
-/// would tell its working set; migration of VMs from full hosts is left out.
+/// Source: github.com/neondatabase/autoscaling, pkg/agent/core/goalcu.go, metrics.go and state.go (requested upscaling); the guest's own
+/// monitor is vm_monitor of github.com/neondatabase/neon. Simplified: CPU is left out; the window is over use, since guests have no
+/// Postgres whose file cache would tell its working set; migration of VMs from full hosts is left out.
 /// </para>
 /// </summary>
 /// <param name="target">Use as a part of memory, above 0 and at most 1.</param>
@@ -80,7 +81,9 @@ public sealed class NeonLaw(double target = NeonLaw.DefaultTarget, long unit = N
         memory.Goal = guest.Clamp(Math.Max(memory.Window.Largest, now < memory.AskedUntil ? memory.Asked : 0));
     }
 
-    /// <summary>Whole units for as long as there is room. What a guest still holds of a shrink that it is told to undo is not asked for twice.</summary>
+    /// <summary>
+    /// Whole units for as long as there is room. What a guest still holds of a shrink that it is told to undo is not asked for twice.
+    /// </summary>
     private void Grow(in LawHost host, ReadOnlySpan<LawGuest> guests, Span<long> targets)
     {
         var room = LawGuests.Room(host, guests, targets);

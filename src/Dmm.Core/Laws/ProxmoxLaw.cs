@@ -1,17 +1,18 @@
 namespace Dmm.Core.Laws;
 
 /// <summary>
-/// Proxmox VE's automatic ballooning. Every 10 s its statistics daemon looks how far the host's memory in use is from 80 %. What is missing or too
-/// much by more than 10 MiB is shared out so that what guests have above their mins stands as their shares do; a guest moves 100 MiB a round at
-/// most. When there is memory to give, guests with little free memory (at most a quarter of their min) come first, when it is to be taken, those
-/// with more; the others only where that moves nobody. A guest above its part gives even while the host has memory to spare.
+/// Proxmox VE's automatic ballooning. Every 10 s its statistics daemon looks how far the host's memory in use is from 80 %. What is missing
+/// or too much by more than 10 MiB is shared out so that what guests have above their mins stands as their shares do; a guest moves 100 MiB
+/// a round at most. When there is memory to give, guests with little free memory (at most a quarter of their min) come first, when it is to
+/// be taken, those with more; the others only where that moves nobody. A guest above its part gives even while the host has memory to
+/// spare.
 /// <para>
 /// It sees of a guest what balloon statistics give: its size and MemFree, so that page cache counts as used. Balloon only.
 /// </para>
 /// <para>
-/// Source: pve-manager, PVE/AutoBalloon.pm (compute_alg1) and PVE/Service/pvestatd.pm (auto_balloning). Simplified: the host is what guests may have
-/// altogether and is used by guests alone, without the host's own programs and caches; guests are taken by slot, where the original takes them in the
-/// order of a hash.
+/// Source: pve-manager, PVE/AutoBalloon.pm (compute_alg1) and PVE/Service/pvestatd.pm (auto_balloning). Simplified: the host is what guests
+/// may have altogether and is used by guests alone, without the host's own programs and caches; guests are taken by slot, where the
+/// original takes them in the order of a hash.
 /// </para>
 /// </summary>
 /// <param name="hostUse">The part of the host's memory that it fills, 0 to 1.</param>
@@ -88,7 +89,8 @@ public sealed class ProxmoxLaw(double hostUse = ProxmoxLaw.DefaultHostUse) : ILa
         for (var i = 0; i < guests.Length; i++)
             _rounds[i].Done = false;
 
-        // What is already given and what is left to give have one sum, so a further round moves something only after a guest fell out of the sharing.
+        // What is already given and what is left to give have one sum, so a further round moves something only after a guest fell out of
+        // the sharing.
         var moved = true;
         while (moved && rest != 0)
         {

@@ -1,18 +1,18 @@
 namespace Dmm.Core.Laws;
 
 /// <summary>
-/// squeezed of XenServer and XCP-ng: proportional, blind to what guests need. Every guest's target is min + γ × (max − min), with one γ for all, such that
-/// the host is full but for a small pool. It is reckoned anew when a guest comes or goes and while memory moves: first those that give are told, and only
-/// when all have given, those that get. A guest that does not move towards its target for more than 5 s is passed over: the others share what it
-/// does not give or take.
+/// squeezed of XenServer and XCP-ng: proportional, blind to what guests need. Every guest's target is min + γ × (max − min), with one γ for
+/// all, such that the host is full but for a small pool. It is reckoned anew when a guest comes or goes and while memory moves: first those
+/// that give are told, and only when all have given, those that get. A guest that does not move towards its target for more than 5 s is
+/// passed over: the others share what it does not give or take.
 /// <para>
-/// It sees of a guest its size alone. A guest of its kind is started with the balloon that lets it become its maximum later, so growth is not bounded by
-/// what it booted with.
+/// It sees of a guest its size alone. A guest of its kind is started with the balloon that lets it become its maximum later, so growth is
+/// not bounded by what it booted with.
 /// </para>
 /// <para>
-/// Source: github.com/xapi-project/xen-api, ocaml/squeezed/lib/squeeze.ml and src/squeeze_xen.ml (the pool of 64 MiB). Simplified: balloon drivers are
-/// exact but for the 4 KiB by which a target counts as hit; a guest that was passed over counts again when it moves or when the next one comes or
-/// goes, not at the daemon's next attempt to balance the host.
+/// Source: github.com/xapi-project/xen-api, ocaml/squeezed/lib/squeeze.ml and src/squeeze_xen.ml (the pool of 64 MiB). Simplified: balloon
+/// drivers are exact but for the 4 KiB by which a target counts as hit; a guest that was passed over counts again when it moves or when the
+/// next one comes or goes, not at the daemon's next attempt to balance the host.
 /// </para>
 /// </summary>
 /// <param name="pool">Kept free, bytes.</param>
@@ -93,7 +93,9 @@ public sealed class SqueezedLaw(long pool = SqueezedLaw.DefaultPool) : ILaw
         }
     }
 
-    /// <summary>Whether the guest still moves towards its target. Time runs from when it was last seen to, or was last where it should be.</summary>
+    /// <summary>
+    /// Whether the guest still moves towards its target. Time runs from when it was last seen to, or was last where it should be.
+    /// </summary>
     private void Watch(int slot, TimeSpan now, LawEvents why, in LawGuest guest, long target)
     {
         ref var progress = ref _progress[slot];

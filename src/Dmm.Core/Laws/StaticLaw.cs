@@ -1,8 +1,8 @@
 namespace Dmm.Core.Laws;
 
 /// <summary>
-/// No management: every guest holds its maximum for as long as it lives. Where the host has not enough for all, first come is first served, and who
-/// comes later holds what is left, at least its min: without a law that VM would not have been started at all.
+/// No management: every guest holds its maximum for as long as it lives. Where the host has not enough for all, first come is first served,
+/// and who comes later holds what is left, at least its min: without a law that VM would not have been started at all.
 /// </summary>
 public sealed class StaticLaw : ILaw
 {

@@ -1,20 +1,20 @@
 namespace Dmm.Core.Laws;
 
 /// <summary>
-/// Kubernetes' Vertical Pod Autoscaler, its memory recommendation. Each day's peak of use goes into a histogram whose weights halve every 24 h; a guest
-/// shall have the 90th percentile and 15 % above, at least 250 MiB. It is resized when what it has lies outside a range from the 50th to the 95th
-/// percentile, each with the 15 %, which is wide while there is little history; or when it differs by 10 % or more and 12 h have passed since the last
-/// resize; or when it ran out of memory within 10 min of a resize or of running out before. Running out counts as a peak of what it had and 20 %
-/// above, at least 100 MiB. A node without room for all of a growth gives none of it.
+/// Kubernetes' Vertical Pod Autoscaler, its memory recommendation. Each day's peak of use goes into a histogram whose weights halve every
+/// 24 h; a guest shall have the 90th percentile and 15 % above, at least 250 MiB. It is resized when what it has lies outside a range from
+/// the 50th to the 95th percentile, each with the 15 %, which is wide while there is little history; or when it differs by 10 % or more and
+/// 12 h have passed since the last resize; or when it ran out of memory within 10 min of a resize or of running out before. Running out
+/// counts as a peak of what it had and 20 % above, at least 100 MiB. A node without room for all of a growth gives none of it.
 /// <para>
-/// It sees of a guest what it holds in memory, once a minute. What does not fit is not seen as use but as running out of memory. Growth is not bounded
-/// by what the guest booted with.
+/// It sees of a guest what it holds in memory, once a minute. What does not fit is not seen as use but as running out of memory. Growth is
+/// not bounded by what the guest booted with.
 /// </para>
 /// <para>
-/// Source: github.com/kubernetes/autoscaler, vertical-pod-autoscaler/pkg/recommender (logic/recommender.go and estimator.go, model/container.go and
-/// aggregations_config.go) and pkg/updater/priority. Simplified: a resize is in place and kills nobody; having to swap stands for being killed for lack
-/// of memory, and the guest goes on; page cache counts as no use; days older than 16, which weigh less than 1/65,000, are forgotten, and days without
-/// the guest count for nothing; guests are served by slot.
+/// Source: github.com/kubernetes/autoscaler, vertical-pod-autoscaler/pkg/recommender (logic/recommender.go and estimator.go,
+/// model/container.go and aggregations_config.go) and pkg/updater/priority. Simplified: a resize is in place and kills nobody; having to
+/// swap stands for being killed for lack of memory, and the guest goes on; page cache counts as no use; days older than 16, which weigh
+/// less than 1/65,000, are forgotten, and days without the guest count for nothing; guests are served by slot.
 /// </para>
 /// </summary>
 /// <param name="margin">Above the percentile, part of it, 0 or more.</param>

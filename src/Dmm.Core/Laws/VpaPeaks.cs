@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Dmm.Core.Laws;
 
 /// <summary>
-/// The Vertical Pod Autoscaler's histogram of daily memory peaks: each peak weighs half of the one a day younger, and is told as the upper end of its
-/// bucket; buckets grow by 5 % from 10 MB.
+/// The Vertical Pod Autoscaler's histogram of daily memory peaks: each peak weighs half of the one a day younger, and is told as the upper
+/// end of its bucket; buckets grow by 5 % from 10 MB.
 /// </summary>
 internal struct VpaPeaks
 {
@@ -46,7 +46,9 @@ internal struct VpaPeaks
     }
 
     /// <summary>Begins a new day where the last one has ended.</summary>
-    /// <param name="seen">What would have been seen at each look since the last; null where the guest was away: those days count for nothing.</param>
+    /// <param name="seen">
+    /// What would have been seen at each look since the last; null where the guest was away: those days count for nothing.
+    /// </param>
     /// <param name="lookEvery">A day that has lasted so long was looked at before.</param>
     public void Advance(TimeSpan now, Sample? seen, TimeSpan lookEvery)
     {

@@ -15,9 +15,9 @@ public enum BootVerdict
 }
 
 /// <summary>
-/// What becomes of a VM whose guest is silent after its start. It may check its disk, wait for a passphrase, hang, or be unable to speak: nobody can
-/// tell from outside, so that is said. One that has booted once, in whatever life, is never ended for it; another only where its spec asks for that.
-/// Pure.
+/// What becomes of a VM whose guest is silent after its start. It may check its disk, wait for a passphrase, hang, or be unable to speak:
+/// nobody can tell from outside, so that is said. One that has booted once, in whatever life, is never ended for it; another only where its
+/// spec asks for that. Pure.
 /// </summary>
 public static class BootWatch
 {

@@ -1,6 +1,9 @@
 namespace Dmm.Core.Lifecycle;
 
-/// <summary>Whether a VM that has ended is created anew. A VM with another policy than <see cref="Never"/> is remembered until an operator lets it be forgotten.</summary>
+/// <summary>
+/// Whether a VM that has ended is created anew. A VM with another policy than <see cref="Never"/> is remembered until an operator lets it
+/// be forgotten.
+/// </summary>
 public enum RestartPolicy
 {
     /// <summary>Its end is its end: it is forgotten.</summary>

@@ -13,12 +13,14 @@ public enum VmCallKind
     Extend,
 }
 
-/// <param name="Size">What the balloon is to hold back, what is to be plugged, or how much can be plugged at least once it is extended; zero for a rescue.</param>
+/// <param name="Size">
+/// What the balloon is to hold back, what is to be plugged, or how much can be plugged at least once it is extended; zero for a rescue.
+/// </param>
 public readonly record struct VmCall(VmCallKind Kind, MemorySize Size);
 
 /// <summary>
-/// All that is known of one VM by whoever holds it. Nothing of it is persisted: what was promised stands in the host's journal, and what is, its
-/// hypervisor tells.
+/// All that is known of one VM by whoever holds it. Nothing of it is persisted: what was promised stands in the host's journal, and what
+/// is, its hypervisor tells.
 /// </summary>
 public sealed record Vm(VmId Id, VmMemory Memory)
 {
@@ -52,7 +54,9 @@ public sealed record Vm(VmId Id, VmMemory Memory)
 
     public HostCost? Cost { get; init; }
 
-    /// <summary>What its process held at the moment of sizes that have not been reported yet; null where there is nothing to tell.</summary>
+    /// <summary>
+    /// What its process held at the moment of sizes that have not been reported yet; null where there is nothing to tell.
+    /// </summary>
     public MemorySize? Resident { get; init; }
 
     /// <summary>The newest wish for each device, in the order asked.</summary>
@@ -88,8 +92,8 @@ public sealed record Vm(VmId Id, VmMemory Memory)
     public string? Unheeded { get; init; }
 
     /// <summary>
-    /// Calls wait, or are under way: what the VM can become is known only when they are through, with the sizes read after them. Only then may the host
-    /// count on it, and more be asked.
+    /// Calls wait, or are under way: what the VM can become is known only when they are through, with the sizes read after them. Only then
+    /// may the host count on it, and more be asked.
     /// </summary>
     public bool Busy => UnderWay is not null || !Calls.IsEmpty;
 

@@ -16,13 +16,18 @@ public abstract record VmEffect
 
     public sealed record TellPredictor(PredictorProtocol.Sampled Sample) : VmEffect;
 
-    /// <summary>Looks for a VM that a launch of this spec may have left running; answered by <see cref="VmFact.Launched"/>, NotRunning or LaunchUnknown.</summary>
+    /// <summary>
+    /// Looks for a VM that a launch of this spec may have left running; answered by <see cref="VmFact.Launched"/>, NotRunning or
+    /// LaunchUnknown.
+    /// </summary>
     public sealed record Find(VmSpec Spec) : VmEffect;
 
     /// <summary>Answered by <see cref="VmFact.Launched"/>, LaunchFailed or LaunchUnknown.</summary>
     public sealed record Launch(VmSpec Spec) : VmEffect;
 
-    /// <summary>Makes a connection in the place of the one that is or is being made; answered by <see cref="VmFact.Connected"/> or NotConnected.</summary>
+    /// <summary>
+    /// Makes a connection in the place of the one that is or is being made; answered by <see cref="VmFact.Connected"/> or NotConnected.
+    /// </summary>
     public sealed record Connect(VmHandle Handle) : VmEffect;
 
     /// <summary>Lets go of the connection that is or is being made: nothing that it says is told from now on.</summary>
@@ -34,7 +39,9 @@ public abstract record VmEffect
     /// <summary>Answered by <see cref="VmFact.NotAskedToPowerDown"/> where that failed.</summary>
     public sealed record AskToPowerDown : VmEffect;
 
-    /// <summary>Ends it, by its connection where there is one, otherwise by its process; answered by <see cref="VmFact.ProcessEnded"/> or NotEnded.</summary>
+    /// <summary>
+    /// Ends it, by its connection where there is one, otherwise by its process; answered by <see cref="VmFact.ProcessEnded"/> or NotEnded.
+    /// </summary>
     public sealed record EndProcess(VmHandle Handle) : VmEffect;
 
     /// <summary>Answered by <see cref="VmFact.Measured"/>.</summary>

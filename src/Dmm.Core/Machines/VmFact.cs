@@ -24,8 +24,8 @@ public enum VmTimer
 }
 
 /// <summary>
-/// What whoever holds a VM tells its machine: answers to what <see cref="VmEffect"/> asked for, what the driver saw, and the time. Facts of a connection that
-/// was let go of are not told.
+/// What whoever holds a VM tells its machine: answers to what <see cref="VmEffect"/> asked for, what the driver saw, and the time. Facts of
+/// a connection that was let go of are not told.
 /// </summary>
 public static class VmFact
 {

@@ -15,7 +15,9 @@ public record VmSettings
 
     public TimeSpan OverheadPeriod { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>First and longest wait before a broken connection, or whatever else failed, is tried again; it doubles in between.</summary>
+    /// <summary>
+    /// First and longest wait before a broken connection, or whatever else failed, is tried again; it doubles in between.
+    /// </summary>
     public TimeSpan RestartMin { get; init; } = TimeSpan.FromMilliseconds(200);
 
     public TimeSpan RestartMax { get; init; } = TimeSpan.FromSeconds(30);
@@ -23,6 +25,9 @@ public record VmSettings
     /// <summary>A connection that has held for so long begins with the first wait again.</summary>
     public TimeSpan CalmAfter { get; init; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>A guest that is still booting, or shows a blank screen, does not hear its power button; one that powers down takes no notice of another press.</summary>
+    /// <summary>
+    /// A guest that is still booting, or shows a blank screen, does not hear its power button; one that powers down takes no notice of
+    /// another press.
+    /// </summary>
     public TimeSpan AskAgain { get; init; } = TimeSpan.FromSeconds(10);
 }

@@ -4,12 +4,15 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Machines;
 
-/// <summary>How a VM's life ends at DMM's hand: stopped by its operator, or given up because it never booted. The claim ends when its process is gone, not before.</summary>
+/// <summary>
+/// How a VM's life ends at DMM's hand: stopped by its operator, or given up because it never booted. The claim ends when its process is
+/// gone, not before.
+/// </summary>
 internal sealed partial class VmTurn
 {
     /// <summary>
-    /// The guest is asked, and has its grace from then; after a fault, or a death of the daemon, it is asked again and has it again. A later order takes the place of
-    /// an earlier one.
+    /// The guest is asked, and has its grace from then; after a fault, or a death of the daemon, it is asked again and has it again. A
+    /// later order takes the place of an earlier one.
     /// </summary>
     private void Stop(StopOrder order)
     {
@@ -130,8 +133,8 @@ internal sealed partial class VmTurn
     }
 
     /// <summary>
-    /// A guest that is not heard of for long after its start is spoken of, once in each life of this machine. Only in its first boot, and only where
-    /// its spec asks for that, is a VM ended for it.
+    /// A guest that is not heard of for long after its start is spoken of, once in each life of this machine. Only in its first boot, and
+    /// only where its spec asks for that, is a VM ended for it.
     /// </summary>
     private void WatchBoot()
     {

@@ -107,8 +107,8 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
     }
 
     /// <summary>
-    /// The host's actor has started anew: what was told to the one before it may never have been written. Nothing of the VM is touched; which process runs it is
-    /// known better here.
+    /// The host's actor has started anew: what was told to the one before it may never have been written. Nothing of the VM is touched;
+    /// which process runs it is known better here.
     /// </summary>
     private void AssumeAgain(VmProtocol.Assume known, VmProtocol.Assume part)
     {
@@ -320,7 +320,9 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
         _ => new VmCommand.Look(),
     });
 
-    /// <summary>A hypervisor may refuse for good reasons, and answers: that is a fact like others. What it did all the same shows in the sizes.</summary>
+    /// <summary>
+    /// A hypervisor may refuse for good reasons, and answers: that is a fact like others. What it did all the same shows in the sizes.
+    /// </summary>
     private void CallRefused(string why) => CallEnded(Vm.UnderWay?.Kind switch
     {
         VmCallKind.Balloon => new VmCommand.TurnDown(SizedDevice.Balloon, why),

@@ -3,18 +3,22 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Memory;
 
 /// <summary>
-/// The one rule of guarantees: all mins fit together, with what each VM costs beside. It is asked whenever a min comes or rises: a VM is created, starts anew, is adopted, or
-/// is given another policy. A VM that gives nothing back counts with what it holds, since it does not come down to its min. Pure.
+/// The one rule of guarantees: all mins fit together, with what each VM costs beside. It is asked whenever a min comes or rises: a VM is
+/// created, starts anew, is adopted, or is given another policy. A VM that gives nothing back counts with what it holds, since it does not
+/// come down to its min. Pure.
 /// </summary>
 public static class Guarantees
 {
     /// <summary>
-    /// What there is for one more VM with every peer at its min: memory less reserve, reservations, what was let go of, and Σ (min + overhead). A claim without a
-    /// policy is a launch's, which stands whole.
+    /// What there is for one more VM with every peer at its min: memory less reserve, reservations, what was let go of, and Σ (min +
+    /// overhead). A claim without a policy is a launch's, which stands whole.
     /// </summary>
     public static MemorySize Room(Ledger ledger, IReadOnlyDictionary<VmId, VmPolicy> policies) => ledger.HostMemory.MinusOrZero(ledger.Fixed + Of(ledger, policies));
 
-    /// <summary>What is missing on this host for all mins to be guaranteed together, where <paramref name="vm"/> is guaranteed <paramref name="min"/>.</summary>
+    /// <summary>
+    /// What is missing on this host for all mins to be guaranteed together, where <paramref name="vm"/> is guaranteed
+    /// <paramref name="min"/>.
+    /// </summary>
     /// <param name="ledger">With the VM's claim, if it runs; else without.</param>
     /// <param name="overhead">What it costs beside, where it has no claim yet.</param>
     public static MemorySize Missing(Ledger ledger, IReadOnlyDictionary<VmId, VmPolicy> policies, VmId vm, MemorySize min, MemorySize overhead)

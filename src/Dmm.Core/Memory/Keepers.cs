@@ -3,9 +3,9 @@ using System.Collections.Immutable;
 namespace Dmm.Core.Memory;
 
 /// <summary>
-/// Who gives nothing back to its host: the guest says that it has less, and its process holds what it held (its memory is locked, a passed-through device uses it, it is of
-/// huge pages, its balloon's driver lies, or the guest started anew). It is claimed from the first moment on; said when it has lasted for some looks, since pages may take a
-/// moment to go back. Pure.
+/// Who gives nothing back to its host: the guest says that it has less, and its process holds what it held (its memory is locked, a
+/// passed-through device uses it, it is of huge pages, its balloon's driver lies, or the guest started anew). It is claimed from the first
+/// moment on; said when it has lasted for some looks, since pages may take a moment to go back. Pure.
 /// </summary>
 public sealed record Keepers
 {

@@ -3,27 +3,32 @@ using System.Collections.Immutable;
 namespace Dmm.Core.Memory;
 
 /// <summary>
-/// What one VM takes of the host: the larger of what it has and what it was promised, and what the hypervisor needs beside that; and never less than what its
-/// process really holds. What a VM has is its guest's own word (a balloon's figure is written by the guest's driver): memory is back when the host has it back.
+/// What one VM takes of the host: the larger of what it has and what it was promised, and what the hypervisor needs beside that; and never
+/// less than what its process really holds. What a VM has is its guest's own word (a balloon's figure is written by the guest's driver):
+/// memory is back when the host has it back.
 /// </summary>
 public sealed record Claim(MemorySize Actual, MemorySize Granted, MemorySize Overhead)
 {
     /// <summary>
-    /// So much more than it has a process may hold before that is held against the VM: the kernel counts a process's pages roughly, and overhead is measured now and then.
-    /// Claimed it is all the same.
+    /// So much more than it has a process may hold before that is held against the VM: the kernel counts a process's pages roughly, and
+    /// overhead is measured now and then. Claimed it is all the same.
     /// </summary>
     public static readonly MemorySize Tolerance = MemorySize.FromMiB(16);
 
     /// <summary>What its process held when it was last looked at; zero where nobody could look yet.</summary>
     public MemorySize Resident { get; init; }
 
-    /// <summary>Of a VM whose process nobody can look at: what it claimed before it said that it has less, until a look at the host bears that out.</summary>
+    /// <summary>
+    /// Of a VM whose process nobody can look at: what it claimed before it said that it has less, until a look at the host bears that out.
+    /// </summary>
     public MemorySize Unproven { get; init; }
 
     /// <summary>What would be claimed if all that the VM says is true.</summary>
     public MemorySize Nominal => MemorySize.Max(Actual, Granted) + Overhead;
 
-    /// <summary>What its process holds beyond that where it is worth a word: memory that its host never got back. Zero within the tolerance.</summary>
+    /// <summary>
+    /// What its process holds beyond that where it is worth a word: memory that its host never got back. Zero within the tolerance.
+    /// </summary>
     public MemorySize Kept => Resident > Nominal + Tolerance ? Resident - Nominal : MemorySize.Zero;
 
     public MemorySize Size => MemorySize.Max(MemorySize.Max(Nominal, Resident), Unproven);
@@ -41,8 +46,9 @@ public sealed record Claim(MemorySize Actual, MemorySize Granted, MemorySize Ove
 /// <summary>
 /// The host's book of promises. Its one invariant (docs/architecture.md):
 /// <c>Σ claim + Σ reservation + host reserve ≤ host memory</c>. What was let go of and still runs counts among the claims.
-/// Every change that DMM itself makes is refused where it would break that; only the world may break it (<see cref="Observe(VmId, MemorySize, MemorySize)"/>,
-/// <see cref="See"/>, <see cref="TakeIn"/>, <see cref="Follow"/>), and then <see cref="Deficit"/> says by how much. Immutable: a change is a new ledger.
+/// Every change that DMM itself makes is refused where it would break that; only the world may break it
+/// (<see cref="Observe(VmId, MemorySize, MemorySize)"/>, <see cref="See"/>, <see cref="TakeIn"/>, <see cref="Follow"/>), and then
+/// <see cref="Deficit"/> says by how much. Immutable: a change is a new ledger.
 /// </summary>
 public sealed record Ledger
 {
@@ -96,8 +102,8 @@ public sealed record Ledger
     /// <summary>The same, with what the VM's process held at that moment.</summary>
     /// <param name="resident">Null: nobody looked.</param>
     /// <param name="looks">
-    /// The host itself is looked at. Then one whose process nobody can look at goes on claiming what it did when it says that it has less, until the next look
-    /// (<see cref="See"/>): what is available then bears it out, or does not.
+    /// The host itself is looked at. Then one whose process nobody can look at goes on claiming what it did when it says that it has less,
+    /// until the next look (<see cref="See"/>): what is available then bears it out, or does not.
     /// </param>
     public Ledger Observe(VmId vm, MemorySize actual, MemorySize overhead, MemorySize? resident, bool looks)
     {
@@ -110,11 +116,13 @@ public sealed record Ledger
     /// <summary>Takes note of what a VM's process holds now. The world is never refused.</summary>
     public Ledger Holds(VmId vm, MemorySize resident) => Claims.TryGetValue(vm, out var claim) ? With(vm, claim with { Resident = resident }) : this;
 
-    /// <summary>Takes note of a look at the host. What nobody could look at stands as it was seen last. The world is never refused.</summary>
+    /// <summary>
+    /// Takes note of a look at the host. What nobody could look at stands as it was seen last. The world is never refused.
+    /// </summary>
     /// <param name="resident">What the VMs' processes hold.</param>
     /// <param name="heard">
-    /// Who has told itself what its process holds since the look before, so that nobody knows which of both is the newer: the lesser counts, and the next look
-    /// tells if that was wrong.
+    /// Who has told itself what its process holds since the look before, so that nobody knows which of both is the newer: the lesser
+    /// counts, and the next look tells if that was wrong.
     /// </param>
     public Ledger See(IReadOnlyDictionary<VmId, MemorySize> resident, IReadOnlySet<VmId> heard)
     {
@@ -144,7 +152,10 @@ public sealed record Ledger
         return size > without.Free ? null : without.Keep(vm, size);
     }
 
-    /// <summary>What was set aside before stays so, whatever there is by now: the next daemon's host may be smaller, and who was let go of is not yet seen to be gone.</summary>
+    /// <summary>
+    /// What was set aside before stays so, whatever there is by now: the next daemon's host may be smaller, and who was let go of is not
+    /// yet seen to be gone.
+    /// </summary>
     public Ledger Keep(VmId vm, MemorySize size)
     {
         var without = EndReservation(vm);

@@ -3,14 +3,14 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Planning;
 
 /// <summary>
-/// Who should have how much. Enough memory: everyone gets what it wants, and what is idle stays where it is until somebody needs it. Less: slack is
-/// taken, the largest first (few movers); then memory that was used lately but is not now; then everyone stands at weighted max-min fairness by
-/// shares, first between min and need, and with what is left between need and want, so that nobody's headroom costs another its working set; whoever has more
-/// than that gives only what others lack, those with most too much first.
+/// Who should have how much. Enough memory: everyone gets what it wants, and what is idle stays where it is until somebody needs it. Less:
+/// slack is taken, the largest first (few movers); then memory that was used lately but is not now; then everyone stands at weighted
+/// max-min fairness by shares, first between min and need, and with what is left between need and want, so that nobody's headroom costs
+/// another its working set; whoever has more than that gives only what others lack, those with most too much first.
 /// Where a lack was measured to hurt, a MiB weighs more (<see cref="UtilityWeight"/>), within bounds, since guests are not trusted.
 /// Nobody is planned with below what its guest can give (<see cref="Bid.TakenTo"/>): others would be promised memory that never comes.
-/// O(n), and nothing is allocated once its buffers have grown. Deterministic: the same bids at the same turn give the same plan; equals take
-/// turns. Not for several threads at once.
+/// O(n), and nothing is allocated once its buffers have grown. Deterministic: the same bids at the same turn give the same plan; equals
+/// take turns. Not for several threads at once.
 /// </summary>
 /// <param name="utilityWeight">
 /// How many times its shares a VM weighs at most where a lack of memory hurts it most for each MiB; 1 is plain shares.
@@ -42,8 +42,14 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
 
     /// <param name="budget">Memory for all guests together, what is kept for VMs to come already taken off.</param>
     /// <param name="cushion">Kept free below the budget; urgent growth alone takes of it.</param>
-    /// <param name="step">Headroom that is less than this above what a VM holds is not worth a resize, and what is taken is taken in such steps where it is there.</param>
-    /// <param name="spare">Slack is given back until so much of the budget is free; where it is less than the cushion, that counts. Growth may take of it down to the cushion.</param>
+    /// <param name="step">
+    /// Headroom that is less than this above what a VM holds is not worth a resize, and what is taken is taken in such steps where it is
+    /// there.
+    /// </param>
+    /// <param name="spare">
+    /// Slack is given back until so much of the budget is free; where it is less than the cushion, that counts. Growth may take of it down
+    /// to the cushion.
+    /// </param>
     /// <returns>In the order of the bids; valid until the next call.</returns>
     public ReadOnlySpan<Allotment> Decide(ReadOnlySpan<Bid> bids, MemorySize budget, MemorySize cushion, MemorySize step = default, MemorySize spare = default)
     {
@@ -84,12 +90,14 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
         return plan;
     }
 
-    /// <summary>How far a VM stands above its guarantee for its weight: the λ of max-min fairness, in bytes a share. The lowest is the poorest.</summary>
+    /// <summary>
+    /// How far a VM stands above its guarantee for its weight: the λ of max-min fairness, in bytes a share. The lowest is the poorest.
+    /// </summary>
     public static double Level(MemorySize held, VmPolicy policy) => (double)held.MinusOrZero(policy.Min).Bytes / policy.Shares;
 
     /// <summary>
-    /// Who is given memory first when it comes back in parts: the urgent, then the poorest (<see cref="Level"/>), as max-min fairness fills. Whoever was
-    /// given something is richer afterwards, so that everyone's turn comes. The name decides between equals.
+    /// Who is given memory first when it comes back in parts: the urgent, then the poorest (<see cref="Level"/>), as max-min fairness
+    /// fills. Whoever was given something is richer afterwards, so that everyone's turn comes. The name decides between equals.
     /// </summary>
     public static int First(double levelA, Allotment a, double levelB, Allotment b) =>
         a.Urgent != b.Urgent ? b.Urgent.CompareTo(a.Urgent)
@@ -97,8 +105,8 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
         : a.Vm.CompareTo(b.Vm);
 
     /// <summary>
-    /// Takes up to <paramref name="missing"/> from those above their floor, the largest excess first, so that few have to move; equals in turn.
-    /// Returns what was found.
+    /// Takes up to <paramref name="missing"/> from those above their floor, the largest excess first, so that few have to move; equals in
+    /// turn. Returns what was found.
     /// </summary>
     private MemorySize Give(ReadOnlySpan<Bid> bids, Span<Allotment> plan, MemorySize missing, Ruling ruling)
     {
@@ -129,7 +137,9 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
         return all;
     }
 
-    /// <summary>What it was asked for already comes before what others might give: a giver that changes with every plan gives nothing but work.</summary>
+    /// <summary>
+    /// What it was asked for already comes before what others might give: a giver that changes with every plan gives nothing but work.
+    /// </summary>
     private MemorySize Take(ReadOnlySpan<Bid> bids, Span<Allotment> plan, MemorySize missing, Ruling ruling)
     {
         if (missing.IsZero)
@@ -182,7 +192,9 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
         return fair < need ? MemorySize.Max(floor, fair.RoundDown(_step.Scale(ShortStep))) : MemorySize.Max(MemorySize.Max(floor, need), fair.RoundDown(_step));
     }
 
-    /// <summary>Ordinary growth waits where it would eat the cushion, the richest's first (<see cref="Level"/>): whoever grows is richer afterwards.</summary>
+    /// <summary>
+    /// Ordinary growth waits where it would eat the cushion, the richest's first (<see cref="Level"/>): whoever grows is richer afterwards.
+    /// </summary>
     private void CutGrowth(ReadOnlySpan<Bid> bids, Span<Allotment> plan, MemorySize over)
     {
         _ranking.Clear();
@@ -204,8 +216,8 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
     }
 
     /// <summary>
-    /// From everyone's min up to its need; where that is enough for all, from there up to want. Whoever holds more than its part and can't give it keeps it, and
-    /// the others share what that leaves.
+    /// From everyone's min up to its need; where that is enough for all, from there up to want. Whoever holds more than its part and can't
+    /// give it keeps it, and the others share what that leaves.
     /// </summary>
     private void Share(ReadOnlySpan<Bid> bids, Span<Allotment> plan, MemorySize budget)
     {
@@ -238,8 +250,8 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
     }
 
     /// <summary>
-    /// Everyone who stands above its fair share keeps what it has, as far as it wants it, but for what the others lack: that is taken from those that are furthest
-    /// above, so that few have to move. A little more headroom is not worth a move.
+    /// Everyone who stands above its fair share keeps what it has, as far as it wants it, but for what the others lack: that is taken from
+    /// those that are furthest above, so that few have to move. A little more headroom is not worth a move.
     /// </summary>
     /// <param name="budget">Of those that can be moved.</param>
     private void Settle(ReadOnlySpan<Bid> bids, Span<Allotment> plan, MemorySize budget)
@@ -263,7 +275,10 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
         Take(bids, plan, total.MinusOrZero(budget), Ruling.FairShare);
     }
 
-    /// <summary>Shares, raised where a MiB more would spare most harm: up to <see cref="UtilityWeight"/> times for the one that is hurt most by each MiB it lacks.</summary>
+    /// <summary>
+    /// Shares, raised where a MiB more would spare most harm: up to <see cref="UtilityWeight"/> times for the one that is hurt most by each
+    /// MiB it lacks.
+    /// </summary>
     private double WeightOf(in Bid bid, double harm, double most) => bid.Shares * (harm > 0 ? 1 + ((UtilityWeight - 1) * harm / most) : 1);
 
     /// <summary>What it lacks counts to a power of two, so that weights do not change with each MiB that moves.</summary>

@@ -19,7 +19,9 @@ public readonly record struct Bid(
         init => _need = value;
     }
 
-    /// <summary>What it was last told to become, where that is less than it holds: whoever gives already goes on giving before others are asked.</summary>
+    /// <summary>
+    /// What it was last told to become, where that is less than it holds: whoever gives already goes on giving before others are asked.
+    /// </summary>
     public MemorySize Asked
     {
         get => MemorySize.Min(_asked ?? Held, Held);
@@ -27,8 +29,8 @@ public readonly record struct Bid(
     }
 
     /// <summary>
-    /// Down to here its guest says that it can be taken: below this no shrink arrives, so nobody plans with more. Min unless told; above <see cref="Held"/> it gives
-    /// nothing.
+    /// Down to here its guest says that it can be taken: below this no shrink arrives, so nobody plans with more. Min unless told; above
+    /// <see cref="Held"/> it gives nothing.
     /// </summary>
     public MemorySize TakenTo
     {
@@ -58,7 +60,9 @@ public enum Ruling
     /// <summary>It gives memory that it used lately and does not use now.</summary>
     GivesPast,
 
-    /// <summary>Not enough for all: its weighted max-min fair share between min and demand, or what it holds beyond that and can't give.</summary>
+    /// <summary>
+    /// Not enough for all: its weighted max-min fair share between min and demand, or what it holds beyond that and can't give.
+    /// </summary>
     FairShare,
 
     /// <summary>It would get more, but its control group's limit allows no more.</summary>

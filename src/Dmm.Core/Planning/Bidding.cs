@@ -3,8 +3,8 @@ using Dmm.Core.Demand;
 namespace Dmm.Core.Planning;
 
 /// <summary>
-/// From a forecast to a bid, and from a plan to what is asked at once: what the daemon and its law in the lab do alike, so that what the lab shows of the law is
-/// true of the daemon.
+/// From a forecast to a bid, and from a plan to what is asked at once: what the daemon and its law in the lab do alike, so that what the
+/// lab shows of the law is true of the daemon.
 /// </summary>
 public static class Bidding
 {
@@ -29,7 +29,8 @@ public static class Bidding
     }
 
     /// <summary>
-    /// What a guest used lately it gives slowly while nobody is in need, so that a shrink that hurts is seen before it is deep. Slack it gives at once.
+    /// What a guest used lately it gives slowly while nobody is in need, so that a shrink that hurts is seen before it is deep. Slack it
+    /// gives at once.
     /// </summary>
     /// <param name="asked">The target that it was last told.</param>
     /// <param name="step">The most that it is asked now beyond that.</param>

@@ -34,9 +34,9 @@ public readonly record struct Unmet(VmId Vm, MemorySize Missing, bool Urgent);
 public sealed record Grants(ImmutableArray<PromiseChange> Changes, ImmutableArray<Unmet> Unmet);
 
 /// <summary>
-/// Turns a plan into promises that can be kept <i>now</i>: shrink before grow. A shrink is asked at once, but what was granted comes down only
-/// as the VM confirms; a growth is granted from what is free, in parts where it must be. So growth is chained to its peers' shrinks: each part
-/// that comes back is promised on at once, in the order of <see cref="Arbiter.First"/>.
+/// Turns a plan into promises that can be kept <i>now</i>: shrink before grow. A shrink is asked at once, but what was granted comes down
+/// only as the VM confirms; a growth is granted from what is free, in parts where it must be. So growth is chained to its peers' shrinks:
+/// each part that comes back is promised on at once, in the order of <see cref="Arbiter.First"/>.
 /// </summary>
 public static class Granting
 {
@@ -44,8 +44,8 @@ public static class Granting
     private static readonly MemorySize Block = MemorySize.FromMiB(2);
 
     /// <param name="standings">
-    /// What each VM last reported. One that has been told something since answers no target (<see cref="Standing.Unanswered()"/>): its devices may be
-    /// told more than it reports.
+    /// What each VM last reported. One that has been told something since answers no target (<see cref="Standing.Unanswered()"/>): its
+    /// devices may be told more than it reports.
     /// </param>
     /// <param name="plan">What the arbiter wants.</param>
     /// <param name="kept">Free memory that ordinary growth may not take: it is being gathered for a VM to come.</param>
@@ -75,8 +75,8 @@ public static class Granting
                 continue;
             }
 
-            // It is the target last told that must be answered for, not the one wanted now: a VM that was promised more in between may still come to hear of
-            // that. And until it hears of the new one it may ask its devices, step by step, for all of the last.
+            // It is the target last told that must be answered for, not the one wanted now: a VM that was promised more in between may
+            // still come to hear of that. And until it hears of the new one it may ask its devices, step by step, for all of the last.
             var granted = standing.Target == promise.Target
                 ? MemorySize.Max(target, MemorySize.Min(promise.Granted, MemorySize.Max(MemorySize.Max(standing.Actual, standing.Ceiling), promise.Target)))
                 : promise.Granted;
@@ -99,7 +99,8 @@ public static class Granting
             }
             else if (promise.Target < promise.Granted)
             {
-                // It shrinks, and is to have more than it is granted still: it turns round within what is its own, since nobody else can be promised that.
+                // It shrinks, and is to have more than it is granted still: it turns round within what is its own, since nobody else can be
+                // promised that.
                 changes.Add(new(allotment.Vm, promise.Granted, promise.Granted, allotment.Urgent, allotment.Ruling) { Was = promise.Granted });
             }
 
@@ -114,8 +115,8 @@ public static class Granting
     }
 
     /// <summary>
-    /// How much of a growth can be promised now: all that is free. In parts only where a part is worth a resize: a step for ordinary growth, a
-    /// device's block where it is urgent. What ends the growth is always given, however small.
+    /// How much of a growth can be promised now: all that is free. In parts only where a part is worth a resize: a step for ordinary
+    /// growth, a device's block where it is urgent. What ends the growth is always given, however small.
     /// </summary>
     private static MemorySize Part(Ledger ledger, Allotment allotment, Promise promise, MemorySize kept, MemorySize step)
     {

@@ -24,10 +24,10 @@ public readonly record struct Operation(VmId Vm, Mechanisms Uses, bool Urgent);
 public readonly record struct OperationWish(VmId Vm, Mechanisms Needs, bool Urgent, bool Idle);
 
 /// <summary>
-/// The budget of operations in flight: a target that finds no place is held back. It is promised all the same (the journal has it and the claim counts
-/// it), only the VM does not hear of it yet. Urgent operations have as many places of their own as ordinary ones, so that they never wait for those. In
-/// order: who has waited longest; idle shrinks after all others, until they have waited for <see cref="IdleFor"/>. A wish that lacks a place in one
-/// mechanism keeps those that it finds in the other, so that nobody overtakes it there for ever.
+/// The budget of operations in flight: a target that finds no place is held back. It is promised all the same (the journal has it and the
+/// claim counts it), only the VM does not hear of it yet. Urgent operations have as many places of their own as ordinary ones, so that they
+/// never wait for those. In order: who has waited longest; idle shrinks after all others, until they have waited for <see cref="IdleFor"/>.
+/// A wish that lacks a place in one mechanism keeps those that it finds in the other, so that nobody overtakes it there for ever.
 /// </summary>
 public sealed record Operations
 {

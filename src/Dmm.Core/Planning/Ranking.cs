@@ -3,8 +3,8 @@ using System.Numerics;
 namespace Dmm.Core.Planning;
 
 /// <summary>
-/// Items in the order of a number each. A radix sort: O(n) whatever the numbers are, since guests have a hand in them. Equals stay in the order in
-/// which they were added. Nothing is allocated once its buffers have grown. Not for several threads at once.
+/// Items in the order of a number each. A radix sort: O(n) whatever the numbers are, since guests have a hand in them. Equals stay in the
+/// order in which they were added. Nothing is allocated once its buffers have grown. Not for several threads at once.
 /// </summary>
 internal sealed class Ranking
 {

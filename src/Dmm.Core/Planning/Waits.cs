@@ -12,13 +12,15 @@ public readonly record struct Giver(VmId Vm, MemorySize Size);
 /// </param>
 public sealed record Wait(VmId Vm, MemorySize Missing, bool Urgent, ImmutableArray<Giver> From);
 
-/// <summary>Who waits for whose memory: each who waits is chained to those who give, in the order in which memory that comes back is promised.</summary>
+/// <summary>
+/// Who waits for whose memory: each who waits is chained to those who give, in the order in which memory that comes back is promised.
+/// </summary>
 public static class Waits
 {
     /// <param name="unmet">In that order.</param>
     /// <param name="givers">
-    /// Those who owe most are named first, so that few are. What a VM that waits owes itself, since it was to shrink, is no help to it, but to others.
-    /// </param>
+    /// Those who owe most are named first, so that few are. What a VM that waits owes itself, since it was to shrink, is no help to it, but
+    /// to others. </param>
     public static ImmutableArray<Wait> Chain(IEnumerable<Unmet> unmet, IEnumerable<Giver> givers)
     {
         var owed = givers.Where(g => !g.Size.IsZero).OrderByDescending(g => g.Size).ThenBy(g => g.Vm).ToArray();

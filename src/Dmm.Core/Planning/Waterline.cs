@@ -1,9 +1,9 @@
 namespace Dmm.Core.Planning;
 
 /// <summary>
-/// Weighted max-min fairness: a level λ rises from zero until Σ clamp(from + λ × weight, floor, to) is what there is. Whoever has a floor above its part keeps it, and the
-/// others share what that leaves. The sum of them all is a line between the levels at which somebody leaves its floor or has all, so these are gone through in their order.
-/// Nothing is allocated once its buffers have grown.
+/// Weighted max-min fairness: a level λ rises from zero until Σ clamp(from + λ × weight, floor, to) is what there is. Whoever has a floor
+/// above its part keeps it, and the others share what that leaves. The sum of them all is a line between the levels at which somebody
+/// leaves its floor or has all, so these are gone through in their order. Nothing is allocated once its buffers have grown.
 /// </summary>
 internal sealed class Waterline
 {
@@ -48,8 +48,8 @@ internal sealed class Waterline
     }
 
     /// <summary>
-    /// Puts the levels in order at which somebody leaves its floor (even numbers) or has all (odd). Returns the sum of the floors, and the weight of those that rise
-    /// from the first.
+    /// Puts the levels in order at which somebody leaves its floor (even numbers) or has all (odd). Returns the sum of the floors, and the
+    /// weight of those that rise from the first.
     /// </summary>
     private (long Floors, double Rising) Rank()
     {

@@ -22,7 +22,10 @@ public interface IHypervisor : IAsyncDisposable
     /// </summary>
     MemorySize ExpectedOverhead(VmSpec spec);
 
-    /// <summary>The least memory that the image of this spec can be expected to boot with; zero where that is not known. Looks at files, starts nothing.</summary>
+    /// <summary>
+    /// The least memory that the image of this spec can be expected to boot with; zero where that is not known. Looks at files, starts
+    /// nothing.
+    /// </summary>
     MemorySize ImageNeeds(VmSpec spec) => MemorySize.Zero;
 
     /// <summary>Starts the VM as a process that outlives this daemon and leaves nothing behind when it fails.</summary>
@@ -35,7 +38,9 @@ public interface IHypervisor : IAsyncDisposable
     /// </summary>
     Task<VmHandle?> FindAsync(VmSpec spec, CancellationToken cancellation);
 
-    /// <summary>The name under which this driver launched the process that a handle means, whoever governs it; null where somebody else started it.</summary>
+    /// <summary>
+    /// The name under which this driver launched the process that a handle means, whoever governs it; null where somebody else started it.
+    /// </summary>
     VmId? LaunchedAs(VmHandle handle) => null;
 
     /// <summary>Looks at a VM that someone else started, without changing it, and says how it can be reached from now on.</summary>
@@ -64,8 +69,8 @@ public interface IVirtualMachine : IAsyncDisposable
     VmCapabilities Capabilities { get; }
 
     /// <summary>
-    /// The handle that it was taken up by, with the process that was found to run it, or with none where it could not be told which does; null where
-    /// nothing new was learned.
+    /// The handle that it was taken up by, with the process that was found to run it, or with none where it could not be told which does;
+    /// null where nothing new was learned.
     /// </summary>
     VmHandle? Identity => null;
 
@@ -76,13 +81,14 @@ public interface IVirtualMachine : IAsyncDisposable
     string? Doubt => null;
 
     /// <summary>
-    /// Reads the sizes and tells them as an observation, new or not, before it returns: so sizes are always told in the order in which they were
-    /// read, and whoever has this answer has heard of nothing older.
+    /// Reads the sizes and tells them as an observation, new or not, before it returns: so sizes are always told in the order in which they
+    /// were read, and whoever has this answer has heard of nothing older.
     /// </summary>
     Task<VmSizes> ReadSizesAsync(CancellationToken cancellation);
 
     /// <summary>
-    /// Asks the balloon to hold back <paramref name="ballooned"/> of the boot memory. Returns when the hypervisor has taken the request, not when the guest has.
+    /// Asks the balloon to hold back <paramref name="ballooned"/> of the boot memory. Returns when the hypervisor has taken the request,
+    /// not when the guest has.
     /// </summary>
     Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation);
 
@@ -96,14 +102,14 @@ public interface IVirtualMachine : IAsyncDisposable
 
     /// <summary>
     /// Raises <see cref="VmCapabilities.PluggableMax"/> to at least <paramref name="pluggableMax"/>, which is at most
-    /// <see cref="VmCapabilities.ExtendableTo"/>, by a further hotplug device. Such a device can't be taken away again. What the VM can do from
-    /// then on comes as <see cref="VmObservation.Able"/>.
+    /// <see cref="VmCapabilities.ExtendableTo"/>, by a further hotplug device. Such a device can't be taken away again. What the VM can do
+    /// from then on comes as <see cref="VmObservation.Able"/>.
     /// </summary>
     Task ExtendAsync(MemorySize pluggableMax, CancellationToken cancellation);
 
     /// <summary>
-    /// Gives a guest that has nothing left to pay page metadata with one rescue DIMM of <see cref="VmCapabilities.RescueSize"/>, which brings its
-    /// own metadata. It counts as base from then on and stays for good.
+    /// Gives a guest that has nothing left to pay page metadata with one rescue DIMM of <see cref="VmCapabilities.RescueSize"/>, which
+    /// brings its own metadata. It counts as base from then on and stays for good.
     /// </summary>
     Task RescueAsync(CancellationToken cancellation);
 
@@ -111,7 +117,8 @@ public interface IVirtualMachine : IAsyncDisposable
     Task<HostCost?> MeasureAsync(CancellationToken cancellation);
 
     /// <summary>
-    /// Asks the guest to power down, as the button of a machine does. Returns when it was asked: whether it does so shows as <see cref="VmObservation.Ended"/>.
+    /// Asks the guest to power down, as the button of a machine does. Returns when it was asked: whether it does so shows as
+    /// <see cref="VmObservation.Ended"/>.
     /// </summary>
     Task PowerDownAsync(CancellationToken cancellation);
 

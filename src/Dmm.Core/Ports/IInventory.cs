@@ -3,8 +3,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Ports;
 
 /// <summary>
-/// What a driver finds running of the VMs that it launched, without anybody having told it of them: for a daemon that has lost its journal. Implemented
-/// beside <see cref="IHypervisor"/>.
+/// What a driver finds running of the VMs that it launched, without anybody having told it of them: for a daemon that has lost its journal.
+/// Implemented beside <see cref="IHypervisor"/>.
 /// </summary>
 public interface IInventory
 {

@@ -5,8 +5,8 @@ using Dmm.Core.Journals;
 namespace Dmm.Core.Ports;
 
 /// <summary>
-/// The file behind the journal, as its keeper sees it: the plugin of Akka.Persistence reads and writes events, this looks after the file. A port,
-/// since the actor shell knows no files.
+/// The file behind the journal, as its keeper sees it: the plugin of Akka.Persistence reads and writes events, this looks after the file. A
+/// port, since the actor shell knows no files.
 /// </summary>
 public interface IJournalStore
 {
@@ -18,9 +18,9 @@ public interface IJournalStore
     string? Look();
 
     /// <summary>
-    /// Returns once the journal can be read and written: tried by a write of its own. A file that is gone or was exchanged is begun anew from
-    /// <paramref name="known"/>, the shortest history of all that was promised; what stands in its place is moved aside. Does not hold its caller up while
-    /// the disk does its work.
+    /// Returns once the journal can be read and written: tried by a write of its own. A file that is gone or was exchanged is begun anew
+    /// from <paramref name="known"/>, the shortest history of all that was promised; what stands in its place is moved aside. Does not hold
+    /// its caller up while the disk does its work.
     /// </summary>
     /// <param name="known">Null where nothing is known yet: then what is there is read.</param>
     /// <returns>What was begun anew, for people; null where nothing was.</returns>

@@ -13,8 +13,8 @@ public abstract record VmObservation
     public sealed record Sizes(VmSizes Value) : VmObservation
     {
         /// <summary>
-        /// What the VM's process held of its host right after the sizes were read, page tables included; null where nobody could look. What a guest says that it gave
-        /// is back only when this is less.
+        /// What the VM's process held of its host right after the sizes were read, page tables included; null where nobody could look. What
+        /// a guest says that it gave is back only when this is less.
         /// </summary>
         public MemorySize? Resident { get; init; }
     }

@@ -3,8 +3,8 @@ using System.Collections.Immutable;
 namespace Dmm.Core.Vms;
 
 /// <summary>
-/// How far a guest can grow, from what its agent said of it. Page metadata of new memory (64 bytes a page) must come from memory that the kernel
-/// may use for itself; a guest that makes all new memory movable has only its boot memory for that. Source: Linux,
+/// How far a guest can grow, from what its agent said of it. Page metadata of new memory (64 bytes a page) must come from memory that the
+/// kernel may use for itself; a guest that makes all new memory movable has only its boot memory for that. Source: Linux,
 /// Documentation/admin-guide/mm/memory-hotplug.rst; figures measured on Linux 6.1.
 /// </summary>
 public static class GuestGrowth

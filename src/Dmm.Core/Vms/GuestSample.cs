@@ -26,12 +26,14 @@ public sealed record GuestSample
     public required MemorySize MemFree { get; init; }
 
     /// <summary>
-    /// The kernel's estimate of what new work could get without swapping: an upper bound on what can be taken. Zero where nobody tells (<see cref="TellsUse"/>).
+    /// The kernel's estimate of what new work could get without swapping: an upper bound on what can be taken. Zero where nobody tells
+    /// (<see cref="TellsUse"/>).
     /// </summary>
     public required MemorySize MemAvailable { get; init; }
 
     /// <summary>
-    /// False where nothing tells cache from use. MemFree does not: cache fills whatever a guest has, so that a guest judged by it would want more for ever.
+    /// False where nothing tells cache from use. MemFree does not: cache fills whatever a guest has, so that a guest judged by it would
+    /// want more for ever.
     /// </summary>
     public bool TellsUse { get; init; } = true;
 

@@ -4,8 +4,8 @@ namespace Dmm.Core.Vms;
 
 /// <summary>
 /// The hotplug state machine: <c>Decide(state, command, now) → events</c>, <c>Apply(state, event) → state</c>. It is driven by levels, not
-/// by edges: each command leads to the same question, "what is, what should be, what may be asked now?" (<see cref="Ladder"/>), so that a lost
-/// event, a repeated one or a new target in the middle of an operation needs no case of its own.
+/// by edges: each command leads to the same question, "what is, what should be, what may be asked now?" (<see cref="Ladder"/>), so that a
+/// lost event, a repeated one or a new target in the middle of an operation needs no case of its own.
 /// </summary>
 public static class HotplugMachine
 {
@@ -141,7 +141,10 @@ public static class HotplugMachine
     private static VmMemory WithRefusal(VmMemory state, SizedDevice device, Refusal? refusal) =>
         device == SizedDevice.Balloon ? state with { BalloonRefusal = refusal } : state with { PlugRefusal = refusal };
 
-    /// <summary>Its hypervisor would not do the like the last time. Each of what is asked together is safe by itself, so the rest need not wait for it.</summary>
+    /// <summary>
+    /// Its hypervisor would not do the like the last time. Each of what is asked together is safe by itself, so the rest need not wait for
+    /// it.
+    /// </summary>
     private static bool IsHeldBack(VmMemory state, VmEvent ask, Moment now) => ask switch
     {
         VmEvent.BalloonAsked => now < state.BalloonRefusal?.NextAt,
@@ -182,13 +185,18 @@ public static class HotplugMachine
         };
     }
 
-    /// <summary>Of a DIMM that it was asked for a guest takes one memory block after the other out of use, long before the DIMM goes: that is movement.</summary>
+    /// <summary>
+    /// Of a DIMM that it was asked for a guest takes one memory block after the other out of use, long before the DIMM goes: that is
+    /// movement.
+    /// </summary>
     private static VmMemory Emptying(VmMemory state, VmEvent.SampleSeen s) =>
         state.GivesBlocks && s.MemTotal + state.Profile.MemoryBlock.Scale(0.5) <= state.MemTotal
             ? state with { StillSince = s.At, NextBlockAt = s.At + state.Profile.StuckAfter }
             : state;
 
-    /// <summary>Blocks that somebody else asked back, or this daemon before it forgot, have as long to come as those that are asked for now.</summary>
+    /// <summary>
+    /// Blocks that somebody else asked back, or this daemon before it forgot, have as long to come as those that are asked for now.
+    /// </summary>
     private static VmMemory GivenTime(VmMemory before, VmMemory after, Moment at) =>
         after.GivesBlocks && !before.GivesBlocks ? after with { NextBlockAt = at + after.Profile.StuckAfter } : after;
 
@@ -209,16 +217,16 @@ public static class HotplugMachine
     };
 
     /// <summary>
-    /// What a guest could not do when it was asked, since it had too little to spare, it may be able to do now: its driver does not find out by itself for
-    /// long, and the back-off is no reason to wait.
+    /// What a guest could not do when it was asked, since it had too little to spare, it may be able to do now: its driver does not find
+    /// out by itself for long, and the back-off is no reason to wait.
     /// </summary>
     private static bool IsEased(VmMemory state, VmEvent.SampleSeen s) =>
         state is { Sizes: { } sizes, AskedWith: { } with } && (sizes.Plugged != sizes.PluggedTarget || !state.Unaccepted.IsZero)
         && s.Available >= with + state.Profile.Margin;
 
     /// <summary>
-    /// A movement counts as progress, and forgives what was before, where it leads towards the target. A growth that falls back to where it began
-    /// (the device had shown what the guest would not accept) was none.
+    /// A movement counts as progress, and forgives what was before, where it leads towards the target. A growth that falls back to where it
+    /// began (the device had shown what the guest would not accept) was none.
     /// </summary>
     private static VmMemory Moved(VmMemory state, VmEvent.SizesSeen s)
     {

@@ -1,9 +1,10 @@
 namespace Dmm.Core.Vms;
 
 /// <summary>
-/// What may be asked of a VM's balloon and hotplug device now. Up: deflate, then plug; both at once when urgent. Down: unplug, then inflate; where an
-/// unplug is stuck the balloon takes the rest. Three rules hold in every state: what is asked never adds up to more than the target; nothing is taken
-/// beyond what the guest said, after its last movement, that it can spare; and no more is plugged at once than the guest can pay page metadata for.
+/// What may be asked of a VM's balloon and hotplug device now. Up: deflate, then plug; both at once when urgent. Down: unplug, then
+/// inflate; where an unplug is stuck the balloon takes the rest. Three rules hold in every state: what is asked never adds up to more than
+/// the target; nothing is taken beyond what the guest said, after its last movement, that it can spare; and no more is plugged at once than
+/// the guest can pay page metadata for.
 /// </summary>
 public static class Ladder
 {
@@ -32,16 +33,17 @@ public static class Ladder
         sizes.Base, MostPlugged(state, can), can.BlockSize, can.Balloon, target, can.Balloon ? state.SparkWanted : MemorySize.Zero, HeldOf(state, sizes, target));
 
     /// <summary>
-    /// What counts as plugged already, where a part of a block is wanted. A block that was asked back counts as gone, though its guest has not given it yet, unless the VM
-    /// has less than its target without more being taken: seen with it and without it the same target would turn it round without end.
+    /// What counts as plugged already, where a part of a block is wanted. A block that was asked back counts as gone, though its guest has
+    /// not given it yet, unless the VM has less than its target without more being taken: seen with it and without it the same target would
+    /// turn it round without end.
     /// </summary>
     private static MemorySize HeldOf(VmMemory state, VmSizes sizes, MemorySize target) => state.Actual + state.Profile.Tolerance < target
         ? sizes.Plugged
         : MemorySize.Min(sizes.Plugged, sizes.PluggedTarget);
 
     /// <summary>
-    /// A guest that has nothing left, in memory or in its balloon, can't pay for what it is plugged: one DIMM at a time saves it, as long as the target
-    /// has room for it. It may be too far gone to tell anything newer.
+    /// A guest that has nothing left, in memory or in its balloon, can't pay for what it is plugged: one DIMM at a time saves it, as long
+    /// as the target has room for it. It may be too far gone to tell anything newer.
     /// </summary>
     private static MemorySize Rescue(VmMemory state, VmSizes sizes, VmCapabilities can, MemorySize target, Moment now)
     {
@@ -54,13 +56,15 @@ public static class Ladder
             : MemorySize.Zero;
     }
 
-    /// <summary>A DIMM is on its way, or has come and the guest has not told since what it has; for so long as an answer may take.</summary>
+    /// <summary>
+    /// A DIMM is on its way, or has come and the guest has not told since what it has; for so long as an answer may take.
+    /// </summary>
     private static bool IsBeingRescued(VmMemory state, Moment now) => !state.RescueDue.IsZero
         || (now - state.RescueAt < state.Profile.PokeAfter && state.AvailableAt < state.MovedAt + state.Profile.SampleLatency);
 
     /// <summary>
-    /// What is given by one device leaves room for what the other may still become: it moves while the calls are on their way, and each is carried
-    /// out alone.
+    /// What is given by one device leaves room for what the other may still become: it moves while the calls are on their way, and each is
+    /// carried out alone.
     /// </summary>
     private static (MemorySize Plug, MemorySize Balloon) Bounded(VmSizes sizes, MemorySize target, MemorySize plug, MemorySize balloon, MemorySize block)
     {
@@ -111,8 +115,8 @@ public static class Ladder
     public static MemorySize Distance(MemorySize a, MemorySize b) => a > b ? a - b : b - a;
 
     /// <summary>
-    /// At the target: a spark that was spent is laid by again, first into the balloon, once the guest can spare it. Whatever else is still under
-    /// way was meant for another target and is stopped.
+    /// At the target: a spark that was spent is laid by again, first into the balloon, once the guest can spare it. Whatever else is still
+    /// under way was meant for another target and is stopped.
     /// </summary>
     private static (MemorySize Plug, MemorySize Balloon) Armed(VmMemory state, VmSizes sizes, MemoryLayout layout, Moment now)
     {
@@ -178,8 +182,9 @@ public static class Ladder
     }
 
     /// <summary>
-    /// A guest takes seconds to empty a block, which can't be called off and is hidden from the size until it has gone. So either a block or the balloon takes,
-    /// never both: together they would take what the guest could spare once. A block that it can't spare, or does not give, it gives in parts, by the balloon.
+    /// A guest takes seconds to empty a block, which can't be called off and is hidden from the size until it has gone. So either a block
+    /// or the balloon takes, never both: together they would take what the guest could spare once. A block that it can't spare, or does not
+    /// give, it gives in parts, by the balloon.
     /// </summary>
     private static (MemorySize Plug, MemorySize Balloon) DownByBlocks(VmMemory state, VmSizes sizes, MemoryLayout layout, MemorySize step, Moment now)
     {

@@ -6,7 +6,9 @@ namespace Dmm.Core.Vms;
 /// </summary>
 public sealed record MechanismProfile
 {
-    /// <summary>Page metadata that a guest pays for each byte plugged, from memory that it already has (struct page: 64 bytes a 4 KiB page).</summary>
+    /// <summary>
+    /// Page metadata that a guest pays for each byte plugged, from memory that it already has (struct page: 64 bytes a 4 KiB page).
+    /// </summary>
     public double MetadataRatio { get; init; } = 1.0 / 64;
 
     /// <summary>What a kernel keeps back of its memory before it counts MemTotal, at least.</summary>
@@ -25,8 +27,9 @@ public sealed record MechanismProfile
     public TimeSpan StaysFor { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// With less available and no balloon left to give, page metadata can't be paid: only a rescue DIMM helps. MemAvailable counts some 3 MiB of caches
-    /// that are not free yet: a guest with 7 MiB available had 3.8 MiB free and met its OOM killer when it was plugged; at 7 MiB free a plug worked.
+    /// With less available and no balloon left to give, page metadata can't be paid: only a rescue DIMM helps. MemAvailable counts some 3
+    /// MiB of caches that are not free yet: a guest with 7 MiB available had 3.8 MiB free and met its OOM killer when it was plugged; at 7
+    /// MiB free a plug worked.
     /// </summary>
     public MemorySize RescueBelow { get; init; } = MemorySize.FromMiB(10);
 
@@ -44,7 +47,9 @@ public sealed record MechanismProfile
     /// </summary>
     public TimeSpan PokeAfter { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>How near to its target a VM counts as there: an unplug leaves a few MiB in the kernel zone (8 to 10 MiB measured).</summary>
+    /// <summary>
+    /// How near to its target a VM counts as there: an unplug leaves a few MiB in the kernel zone (8 to 10 MiB measured).
+    /// </summary>
     public MemorySize Tolerance { get; init; } = MemorySize.FromMiB(2);
 
     /// <summary>The ballooned reserve that a growing VM keeps; zero for none.</summary>

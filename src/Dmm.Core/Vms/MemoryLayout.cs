@@ -7,8 +7,8 @@ namespace Dmm.Core.Vms;
 public readonly record struct MemoryLayout(MemorySize Plugged, MemorySize Ballooned)
 {
     /// <summary>
-    /// Larger blocks than this (DIMMs) are plugged whole: to make up for a part of one, the balloon would have to take from the guest beforehand what it is
-    /// then given.
+    /// Larger blocks than this (DIMMs) are plugged whole: to make up for a part of one, the balloon would have to take from the guest
+    /// beforehand what it is then given.
     /// </summary>
     private static readonly MemorySize FineBlock = MemorySize.FromMiB(16);
 
@@ -16,11 +16,13 @@ public readonly record struct MemoryLayout(MemorySize Plugged, MemorySize Balloo
     /// The layout for <paramref name="target"/>: the balloon alone below base, hotplug above it. A VM that can be plugged keeps a
     /// <paramref name="spark"/>: that much more plugged and ballooned, so that the balloon can give it in milliseconds while hotplug,
     /// which first costs the guest page metadata, is still under way (a guest with nothing free can't be plugged at all).
-    /// The plugged part is rounded up to whole blocks and the balloon takes the difference, so that the sum is exact. Of large blocks, on the way up
-    /// as many are plugged as fit; on the way down the balloon takes a part of the last that stays; and there is no spark.
+    /// The plugged part is rounded up to whole blocks and the balloon takes the difference, so that the sum is exact. Of large blocks, on
+    /// the way up as many are plugged as fit; on the way down the balloon takes a part of the last that stays; and there is no spark.
     /// </summary>
     /// <param name="target">The actual size wanted; more than base + pluggable maximum is cut to that.</param>
-    /// <param name="balloon">Whether there is a balloon; without one nothing is ballooned, and a block of which a part is wanted is not plugged, nor taken.</param>
+    /// <param name="balloon">
+    /// Whether there is a balloon; without one nothing is ballooned, and a block of which a part is wanted is not plugged, nor taken.
+    /// </param>
     /// <param name="held">What is plugged now: where blocks can't be divided it decides from which side the target is come to.</param>
     public static MemoryLayout For(
         MemorySize @base, MemorySize pluggableMax, MemorySize block, bool balloon, MemorySize target, MemorySize spark, MemorySize held = default)

@@ -1,16 +1,17 @@
 namespace Dmm.Core.Vms;
 
 /// <summary>
-/// Cuts what one guest says to what can be: levels to what the VM can have and to each other, counters to what a machine can do in the time that has
-/// gone by. A guest is not trusted, and what is computed from its figures must not depend on its being honest. Drivers put each sample through it, in
-/// the order in which they were read; one for each source. Pure but for its own memory; not for several threads at once.
+/// Cuts what one guest says to what can be: levels to what the VM can have and to each other, counters to what a machine can do in the time
+/// that has gone by. A guest is not trusted, and what is computed from its figures must not depend on its being honest. Drivers put each
+/// sample through it, in the order in which they were read; one for each source. Pure but for its own memory; not for several threads at
+/// once.
 /// </summary>
 /// <param name="limit">The most memory that this VM can have.</param>
 public sealed class SampleBounds(MemorySize limit)
 {
     /// <summary>
-    /// Pages that a guest can read, swap or miss in a second: 32 GiB/s is more than compressed memory gives to all processors of a large guest (a
-    /// page costs one of them about a microsecond).
+    /// Pages that a guest can read, swap or miss in a second: 32 GiB/s is more than compressed memory gives to all processors of a large
+    /// guest (a page costs one of them about a microsecond).
     /// </summary>
     public const long PagesPerSecond = 8L << 20;
 

@@ -22,6 +22,8 @@ public sealed record VmCapabilities(bool Balloon, MemorySize PluggableMax, Memor
     /// <summary>What one rescue DIMM gives; zero where none can be given (any more).</summary>
     public MemorySize RescueSize { get; init; }
 
-    /// <summary>Why what its balloon takes never comes back to the host, as can be seen beforehand; null where it does, as far as is known.</summary>
+    /// <summary>
+    /// Why what its balloon takes never comes back to the host, as can be seen beforehand; null where it does, as far as is known.
+    /// </summary>
     public string? Keeps { get; init; }
 }

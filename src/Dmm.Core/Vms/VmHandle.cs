@@ -5,15 +5,18 @@ namespace Dmm.Core.Vms;
 /// <param name="Base">Memory that it booted with.</param>
 /// <param name="Control">The control socket that belongs to DMM; empty where there is none.</param>
 /// <param name="Pid">The process on this host, where it is known.</param>
-/// <param name="PidStart">The process's start time (field 22 of <c>/proc/PID/stat</c>, clock ticks since the host's boot), so that a pid that is used again is not mistaken.</param>
+/// <param name="PidStart">
+/// The process's start time (field 22 of <c>/proc/PID/stat</c>, clock ticks since the host's boot), so that a pid that is used again is not
+/// mistaken.
+/// </param>
 /// <param name="BootId">The host's boot (<c>/proc/sys/kernel/random/boot_id</c>).</param>
 /// <param name="Owned">DMM launched it; false for an adopted VM.</param>
 public sealed record VmHandle(
     VmId Id, string Hypervisor, MemorySize Base, string Control, int? Pid, long? PidStart, string? BootId, bool Owned)
 {
     /// <summary>
-    /// The process was found to hold this VM's memory. Of one that is neither proved so nor owned (an earlier release took whoever listened at the
-    /// socket for it) nothing is believed: neither its end, nor that it may be ended.
+    /// The process was found to hold this VM's memory. Of one that is neither proved so nor owned (an earlier release took whoever listened
+    /// at the socket for it) nothing is believed: neither its end, nor that it may be ended.
     /// </summary>
     public bool Proved { get; init; }
 

@@ -58,8 +58,8 @@ public sealed record VmMemory
     public bool Urgent { get; init; }
 
     /// <summary>
-    /// Calls to the hypervisor are out or wait: what its devices were told is uncertain, so nothing more is asked until they are through. Known to
-    /// whoever holds the VM.
+    /// Calls to the hypervisor are out or wait: what its devices were told is uncertain, so nothing more is asked until they are through.
+    /// Known to whoever holds the VM.
     /// </summary>
     public bool Busy { get; init; }
 
@@ -75,7 +75,9 @@ public sealed record VmMemory
     /// <summary>What the guest counts as its memory, as of <see cref="AvailableAt"/>; null where nobody tells.</summary>
     public MemorySize? MemTotal { get; init; }
 
-    /// <summary>What the guest's kernel keeps back of its memory before it counts MemTotal, as its first sample told (a crash kernel's memory, say).</summary>
+    /// <summary>
+    /// What the guest's kernel keeps back of its memory before it counts MemTotal, as its first sample told (a crash kernel's memory, say).
+    /// </summary>
     public MemorySize? KeptBack { get; init; }
 
     /// <summary>What the guest's agent said of itself; null where there is none.</summary>
@@ -106,7 +108,9 @@ public sealed record VmMemory
     /// <summary>How things stood when the guest was last asked to take more; null while nothing is to be judged.</summary>
     public Trial? Trial { get; init; }
 
-    /// <summary>While blocks are asked back: how long their guest may take. Otherwise: until then none is asked back, since the last was not given.</summary>
+    /// <summary>
+    /// While blocks are asked back: how long their guest may take. Otherwise: until then none is asked back, since the last was not given.
+    /// </summary>
     public Moment NextBlockAt { get; init; }
 
     /// <summary>What base becomes by a rescue DIMM that was asked for; zero where none is under way.</summary>
@@ -141,8 +145,8 @@ public sealed record VmMemory
     public MemorySize RescueDue => Sizes is null ? MemorySize.Zero : RescuedBase.MinusOrZero(Sizes.Base);
 
     /// <summary>
-    /// What the devices show and the guest has not accepted, as far as a sample taken since then tells. A guest may or may not count what is
-    /// ballooned in its MemTotal.
+    /// What the devices show and the guest has not accepted, as far as a sample taken since then tells. A guest may or may not count what
+    /// is ballooned in its MemTotal.
     /// </summary>
     public MemorySize Unaccepted
     {
@@ -239,8 +243,8 @@ public abstract record VmCommand
 }
 
 /// <summary>
-/// What follows. <see cref="BalloonAsked"/>, <see cref="PlugAsked"/>, <see cref="RescueAsked"/> and <see cref="ExtensionAsked"/> are to be carried
-/// out, in their order, by whoever holds the VM.
+/// What follows. <see cref="BalloonAsked"/>, <see cref="PlugAsked"/>, <see cref="RescueAsked"/> and <see cref="ExtensionAsked"/> are to be
+/// carried out, in their order, by whoever holds the VM.
 /// </summary>
 public abstract record VmEvent
 {

@@ -30,7 +30,9 @@ public sealed record VmSpec
     /// <summary>Network of the guest; none unless told.</summary>
     public VmNetwork Network { get; init; } = VmNetwork.None;
 
-    /// <summary>Further virtio-serial channels between guest and host, each a Unix socket on the host; at most <see cref="MaxChannels"/>.</summary>
+    /// <summary>
+    /// Further virtio-serial channels between guest and host, each a Unix socket on the host; at most <see cref="MaxChannels"/>.
+    /// </summary>
     public ImmutableArray<VmChannel> Channels { get; init; } = [];
 
     /// <summary>Whether it is created anew after it has ended.</summary>
@@ -43,8 +45,8 @@ public sealed record VmSpec
     public const int MaxChannels = 16;
 
     /// <summary>
-    /// The same VM when it boots anew under a policy that was changed while it ran: within its bounds, and where they move it, on a whole block if one lies between
-    /// them (QEMU takes whole MiB alone).
+    /// The same VM when it boots anew under a policy that was changed while it ran: within its bounds, and where they move it, on a whole
+    /// block if one lies between them (QEMU takes whole MiB alone).
     /// </summary>
     public VmSpec Under(VmPolicy policy)
     {
@@ -72,7 +74,9 @@ public abstract record BootMedium
     {
     }
 
-    /// <summary>A Linux kernel started directly. Without <paramref name="Append"/> the driver's own recommended command line is used.</summary>
+    /// <summary>
+    /// A Linux kernel started directly. Without <paramref name="Append"/> the driver's own recommended command line is used.
+    /// </summary>
     public sealed record KernelBoot(string Kernel, string? Initrd, string? Append) : BootMedium;
 
     /// <summary>A disk image that boots through its firmware. <paramref name="Format"/> is <c>raw</c> or <c>qcow2</c>.</summary>
@@ -88,7 +92,10 @@ public enum VmNetwork
     User,
 }
 
-/// <summary>A virtio-serial port <paramref name="Name"/> (such as <c>org.qemu.guest_agent.0</c>) whose host side is the Unix socket <paramref name="Socket"/>.</summary>
+/// <summary>
+/// A virtio-serial port <paramref name="Name"/> (such as <c>org.qemu.guest_agent.0</c>) whose host side is the Unix socket
+/// <paramref name="Socket"/>.
+/// </summary>
 public sealed record VmChannel(string Name, string Socket);
 
 /// <summary>With how much memory a VM may start.</summary>
@@ -97,6 +104,8 @@ public enum BootPolicy
     /// <summary>With all that it asked.</summary>
     Full,
 
-    /// <summary>With less, as little as its guarantee, as soon as that is there; it grows to what it asked as its peers' memory arrives.</summary>
+    /// <summary>
+    /// With less, as little as its guarantee, as soon as that is there; it grows to what it asked as its peers' memory arrives.
+    /// </summary>
     Early,
 }

@@ -13,7 +13,10 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Daemon.Api;
 
-/// <summary>The routes of <c>/api/v1</c>. Over the Unix socket everything may be done; over TCP reading only, until there are rights to tell people apart.</summary>
+/// <summary>
+/// The routes of <c>/api/v1</c>. Over the Unix socket everything may be done; over TCP reading only, until there are rights to tell people
+/// apart.
+/// </summary>
 public static class Endpoints
 {
     private static readonly TimeSpan InspectDeadline = TimeSpan.FromSeconds(10);
@@ -101,7 +104,8 @@ public static class Endpoints
     }
 
     /// <summary>
-    /// A VM that was let go of runs on under its name. A launch under that name would take it for its own that an earlier daemon had started.
+    /// A VM that was let go of runs on under its name. A launch under that name would take it for its own that an earlier daemon had
+    /// started.
     /// </summary>
     private static async Task<bool> RunsUngovernedAsync(HostGateway host, IHypervisor hypervisor, Core.Vms.VmSpec spec, CancellationToken c)
     {
@@ -140,8 +144,8 @@ public static class Endpoints
     }
 
     /// <summary>
-    /// What an adopted VM can become and costs is known before it is taken in: the ledger refuses what does not fit. It may be in the middle of a
-    /// growth that somebody else asked for.
+    /// What an adopted VM can become and costs is known before it is taken in: the ledger refuses what does not fit. It may be in the
+    /// middle of a growth that somebody else asked for.
     /// </summary>
     private static async Task<(MemorySize Ceiling, HostCost? Cost, string? Keeps, string? Doubt)> LookAsync(
         IHypervisor hypervisor, VmHandle handle, CancellationToken c)

@@ -13,7 +13,9 @@ public static class Specs
     /// <summary>Sizes are rounded up to this, and that is said: the block of virtio-mem.</summary>
     public static MemorySize Block { get; } = MemorySize.FromMiB(2);
 
-    /// <exception cref="SpecException">The request can't be; the message names the thing, what was found and what would be right.</exception>
+    /// <exception cref="SpecException">
+    /// The request can't be; the message names the thing, what was found and what would be right.
+    /// </exception>
     public static (VmSpec Spec, ImmutableArray<string> Notes) Read(CreateVmRequest request, IHypervisor hypervisor)
     {
         List<string> notes = [];

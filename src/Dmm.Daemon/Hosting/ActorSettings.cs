@@ -84,7 +84,9 @@ public static class ActorSettings
         LowMemory = settings.Demand.LowMemory,
     };
 
-    /// <summary>Simulated VMs live on a simulated host, which has a little more than what DMM governs; nothing of this machine shows there.</summary>
+    /// <summary>
+    /// Simulated VMs live on a simulated host, which has a little more than what DMM governs; nothing of this machine shows there.
+    /// </summary>
     public static IHostWatch WatchOf(DmmSettings settings, IHypervisor hypervisor) =>
         hypervisor is SimulatedHypervisor simulated
             ? new SimulatedHostWatch(simulated, settings.Host.Governed() + settings.Host.Margin)
@@ -128,7 +130,8 @@ public static class ActorSettings
     /// <summary>
     /// Akka's own configuration: the journal and its serializer. One node stands alone: Akka opens no port, since whoever reached it could
     /// end any actor. The circuit breaker's deadline is twice the wait for a lock, so that it is
-    /// SQLite that says what is wrong, and a write that is still under way is never taken for failed; it closes again after a second, as the keeper backs off by itself.
+    /// SQLite that says what is wrong, and a write that is still under way is never taken for failed; it closes again after a second, as
+    /// the keeper backs off by itself.
     /// </summary>
     public static Config AkkaOf(DmmSettings settings)
     {

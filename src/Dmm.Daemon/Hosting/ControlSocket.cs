@@ -6,8 +6,9 @@ using Dmm.Settings;
 namespace Dmm.Daemon.Hosting;
 
 /// <summary>
-/// The Unix socket through which <c>dmm</c> reaches the daemon. Who may write to it rules the VMs, so it has its rights before anybody listens on it:
-/// until then every connection is refused. It never takes the place of anything but a dead socket, and at the end only itself is removed.
+/// The Unix socket through which <c>dmm</c> reaches the daemon. Who may write to it rules the VMs, so it has its rights before anybody
+/// listens on it: until then every connection is refused. It never takes the place of anything but a dead socket, and at the end only
+/// itself is removed.
 /// </summary>
 public sealed class ControlSocket : IDisposable
 {

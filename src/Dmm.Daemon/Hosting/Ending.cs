@@ -9,8 +9,8 @@ public sealed class Ending(IHostApplicationLifetime lifetime)
     public int ExitCode => _exitCode;
 
     /// <summary>
-    /// Ends the daemon, at once where it has started and otherwise as soon as it has: a host that is stopped in the middle of its start breaks off with an
-    /// exception in the place of an end.
+    /// Ends the daemon, at once where it has started and otherwise as soon as it has: a host that is stopped in the middle of its start
+    /// breaks off with an exception in the place of an end.
     /// </summary>
     public void With(int exitCode)
     {

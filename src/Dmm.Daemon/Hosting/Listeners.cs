@@ -7,8 +7,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 namespace Dmm.Daemon.Hosting;
 
 /// <summary>
-/// All that the daemon listens on: its Unix socket and, where <c>dmm.http.port</c> is set, one port of the loopback. Bound before the web server
-/// starts, so that what can't be is said in one line.
+/// All that the daemon listens on: its Unix socket and, where <c>dmm.http.port</c> is set, one port of the loopback. Bound before the web
+/// server starts, so that what can't be is said in one line.
 /// </summary>
 public sealed class Listeners : IDisposable
 {

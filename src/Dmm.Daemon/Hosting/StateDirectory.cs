@@ -3,7 +3,8 @@ using Dmm.Files;
 namespace Dmm.Daemon.Hosting;
 
 /// <summary>
-/// The daemon's state folder, held by one daemon at a time: a lock on a file in it, which the kernel lets go of when the process ends, in whatever way.
+/// The daemon's state folder, held by one daemon at a time: a lock on a file in it, which the kernel lets go of when the process ends, in
+/// whatever way.
 /// </summary>
 public sealed class StateDirectory : IDisposable
 {

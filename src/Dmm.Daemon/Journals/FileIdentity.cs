@@ -2,7 +2,10 @@ using Dmm.Files;
 
 namespace Dmm.Daemon.Journals;
 
-/// <summary>Which file stands at a path: its device and inode. Told without opening it: closing any descriptor of a file would let go of SQLite's locks on it (fcntl(2)).</summary>
+/// <summary>
+/// Which file stands at a path: its device and inode. Told without opening it: closing any descriptor of a file would let go of SQLite's
+/// locks on it (fcntl(2)).
+/// </summary>
 public readonly record struct FileIdentity(ulong Device, ulong Inode)
 {
     /// <returns>Null where nothing stands or it can't be seen.</returns>

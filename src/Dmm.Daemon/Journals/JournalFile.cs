@@ -5,15 +5,18 @@ using Microsoft.Data.Sqlite;
 
 namespace Dmm.Daemon.Journals;
 
-/// <summary>The SQLite file of the host's journal: its tables, and how events are written into a new one. While the daemon runs Akka.Persistence.Sql reads and writes it.</summary>
+/// <summary>
+/// The SQLite file of the host's journal: its tables, and how events are written into a new one. While the daemon runs Akka.Persistence.Sql
+/// reads and writes it.
+/// </summary>
 public static class JournalFile
 {
     /// <summary>The stream of a host's events: <c>HostActor</c>'s persistence id.</summary>
     public const string Stream = "host";
 
     /// <summary>
-    /// The tables as Akka.Persistence.Sql makes them (a test compares), and DMM's own: a probe, whose one row is written to see whether writing works. Made
-    /// here, since the plugin's own attempt stops it for good where the file is locked at that moment.
+    /// The tables as Akka.Persistence.Sql makes them (a test compares), and DMM's own: a probe, whose one row is written to see whether
+    /// writing works. Made here, since the plugin's own attempt stops it for good where the file is locked at that moment.
     /// </summary>
     private const string Tables = """
         create table if not exists [journal]
@@ -87,7 +90,9 @@ public static class JournalFile
 
     public static void MakeTables(SqliteConnection connection) => connection.Run(Tables);
 
-    /// <summary>Writes a page and a bit through to the disk: a full, locked or failing one refuses that as it would refuse an event.</summary>
+    /// <summary>
+    /// Writes a page and a bit through to the disk: a full, locked or failing one refuses that as it would refuse an event.
+    /// </summary>
     public static void Probe(SqliteConnection connection, DateTimeOffset now) =>
         connection.Run("insert or replace into probe (id, at, pad) values (1, $at, zeroblob(6000))", ("$at", now.ToString("O")));
 

@@ -6,7 +6,9 @@ using Microsoft.Data.Sqlite;
 namespace Dmm.Daemon.Journals;
 
 /// <summary>An event or a snapshot as it stands in the journal.</summary>
-/// <param name="Content">An <see cref="IHostEvent"/> or a <see cref="HostSnapshot"/>; null where it can't be read, and then <paramref name="Fault"/> says why.</param>
+/// <param name="Content">
+/// An <see cref="IHostEvent"/> or a <see cref="HostSnapshot"/>; null where it can't be read, and then <paramref name="Fault"/> says why.
+/// </param>
 public sealed record JournalEntry(long Sequence, string Manifest, object? Content, string? Fault);
 
 /// <summary>Reads a journal without an actor system and without changing it: for looking at it, and for saving what can be saved.</summary>

@@ -11,9 +11,9 @@ namespace Dmm.Daemon.Journals;
 public sealed record Rebuilt(VmId Vm, string Text, bool Known);
 
 /// <summary>
-/// <c>dmmd journal rebuild</c>: a new journal from what the hypervisor says. Each running VM is promised what it can become from what its devices were told,
-/// so that the ledger's claim is never below what it may take. Its policy comes from what of the old journal can be read; where nothing can, it is held at
-/// what it has until its operator says otherwise. The old journal is moved aside.
+/// <c>dmmd journal rebuild</c>: a new journal from what the hypervisor says. Each running VM is promised what it can become from what its
+/// devices were told, so that the ledger's claim is never below what it may take. Its policy comes from what of the old journal can be
+/// read; where nothing can, it is held at what it has until its operator says otherwise. The old journal is moved aside.
 /// </summary>
 public static class JournalRebuild
 {
@@ -22,7 +22,9 @@ public static class JournalRebuild
     /// <summary>Each VM's answers are waited for this long.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
-    /// <exception cref="HypervisorException">A VM runs and does not answer: nothing was changed, since its memory would be promised to others.</exception>
+    /// <exception cref="HypervisorException">
+    /// A VM runs and does not answer: nothing was changed, since its memory would be promised to others.
+    /// </exception>
     public static async Task<(IReadOnlyList<Rebuilt> Vms, string? Aside)> RunAsync(
         string path, HostState empty, IHypervisor hypervisor, Clocks clocks, CancellationToken cancellation)
     {

@@ -9,8 +9,8 @@ using Microsoft.Data.Sqlite;
 namespace Dmm.Daemon.Journals;
 
 /// <summary>
-/// Looks after the journal's file. One connection stays open all the while: with it the write-ahead log stays one file, which a foreign program that closes
-/// the journal last would otherwise take away, and what becomes of both can be seen.
+/// Looks after the journal's file. One connection stays open all the while: with it the write-ahead log stays one file, which a foreign
+/// program that closes the journal last would otherwise take away, and what becomes of both can be seen.
 /// </summary>
 public sealed class JournalStore : IJournalStore, IDisposable
 {
@@ -128,7 +128,8 @@ public sealed class JournalStore : IJournalStore, IDisposable
             RefuseForeign(held);
             using var mode = held.CreateCommand();
 
-            // Write-ahead logging stays in the file once it is set. It halves the time of a write, and readers (an operator with sqlite3) hold nobody up.
+            // Write-ahead logging stays in the file once it is set. It halves the time of a write, and readers (an operator with sqlite3)
+            // hold nobody up.
             mode.CommandText = "PRAGMA journal_mode=WAL";
             if (mode.ExecuteScalar() as string is not "wal" and var other)
                 throw new StartException($"the journal {_path} can't use write-ahead logging (it stays in mode '{other}'); put it on a local disk");

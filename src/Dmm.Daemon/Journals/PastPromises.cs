@@ -5,8 +5,8 @@ using Dmm.Core.Hosts;
 namespace Dmm.Daemon.Journals;
 
 /// <summary>
-/// What the journal says was promised at some time: for explaining what the daemon does not remember any more. Reads beside the daemon, on a connection of its own
-/// that can't write, and looks at no more than the last <see cref="Most"/> events before that time.
+/// What the journal says was promised at some time: for explaining what the daemon does not remember any more. Reads beside the daemon, on
+/// a connection of its own that can't write, and looks at no more than the last <see cref="Most"/> events before that time.
 /// </summary>
 public sealed class PastPromises(string path, TimeSpan busy)
 {

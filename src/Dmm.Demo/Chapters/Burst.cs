@@ -47,7 +47,9 @@ public static class Burst
         stage.Add(Check.AtMost("bravo's OOM kills", Math.Max(end.OomKills, bravo.Load.Deaths), 0, "kills"));
     }
 
-    /// <summary>Nobody moves, and what is kept free for bursts is free: a burst into the midst of another resize is another story.</summary>
+    /// <summary>
+    /// Nobody moves, and what is kept free for bursts is free: a burst into the midst of another resize is another story.
+    /// </summary>
     private static async Task<bool> IsCalmAsync(Stage stage) =>
         (await stage.Dmm.VmsAsync(stage.Cancellation)).All(vm => vm.State == "settled")
         && (await stage.Dmm.HostAsync(stage.Cancellation)).FreeBytes + Sizes.Near.Bytes >= Sizes.Cushion.Bytes;

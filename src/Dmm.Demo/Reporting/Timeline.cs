@@ -37,9 +37,9 @@ public sealed class Timeline
     public IReadOnlyList<Sample> Of(string vm, TimeSpan from, TimeSpan to) => [.. Samples.Where(s => s.Vm == vm && s.At >= from && s.At <= to)];
 
     /// <summary>
-    /// The most that this many guests together were ever seen to have, as QEMU tells it. Guests are looked at one after the other, so what moves
-    /// from one to the next in between would be counted twice: of two rounds in a row each guest counts with the lesser, which it had at
-    /// least at the moment between them.
+    /// The most that this many guests together were ever seen to have, as QEMU tells it. Guests are looked at one after the other, so what
+    /// moves from one to the next in between would be counted twice: of two rounds in a row each guest counts with the lesser, which it had
+    /// at least at the moment between them.
     /// </summary>
     public MemorySize PeakTogether(int guests)
     {

@@ -72,7 +72,9 @@ public sealed class GuestChannel : IAsyncDisposable
     /// <summary>Lines that were no line of the protocol.</summary>
     public long Refused => Interlocked.Read(ref _refused);
 
-    /// <summary>Sizes have moved: a sample is wanted now rather than at the agent's next turn. Returns at once; asks seldom enough.</summary>
+    /// <summary>
+    /// Sizes have moved: a sample is wanted now rather than at the agent's next turn. Returns at once; asks seldom enough.
+    /// </summary>
     public void AskSample() => _orders.AskSample();
 
     /// <summary>The agent is to introduce itself again.</summary>

@@ -4,9 +4,10 @@ using Dmm.Core;
 namespace Dmm.Hypervisors.Guest;
 
 /// <summary>
-/// DMM's side of the talk with a guest's agent: tells it its settings, and asks for a sample when sizes have moved, so that a resize need not wait
-/// for the agent's next turn. Bounded: at most one question in <see cref="Interval"/>, always one after the last movement, and a guest that does not read
-/// holds nobody up. Agents before <see cref="HostLine.QuestionsSince"/> are asked nothing: they would answer with more than was asked for.
+/// DMM's side of the talk with a guest's agent: tells it its settings, and asks for a sample when sizes have moved, so that a resize need
+/// not wait for the agent's next turn. Bounded: at most one question in <see cref="Interval"/>, always one after the last movement, and a
+/// guest that does not read holds nobody up. Agents before <see cref="HostLine.QuestionsSince"/> are asked nothing: they would answer with
+/// more than was asked for.
 /// </summary>
 public sealed class GuestOrders : IAsyncDisposable
 {

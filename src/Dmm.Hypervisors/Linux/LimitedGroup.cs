@@ -4,8 +4,8 @@ using Dmm.Core;
 namespace Dmm.Hypervisors.Linux;
 
 /// <summary>
-/// A control group that limits memory, of version 2 or 1. Source: Linux, Documentation/admin-guide/cgroup-v2.rst (<c>memory.max</c>, <c>memory.current</c>),
-/// cgroup-v1/memory.rst. <c>memory.high</c> slows and does not kill; it is left out.
+/// A control group that limits memory, of version 2 or 1. Source: Linux, Documentation/admin-guide/cgroup-v2.rst (<c>memory.max</c>,
+/// <c>memory.current</c>), cgroup-v1/memory.rst. <c>memory.high</c> slows and does not kill; it is left out.
 /// </summary>
 /// <param name="Name">Its path below the hierarchy's root.</param>
 /// <param name="Available">Limit less use, in which file pages not used lately do not count: the kernel drops them before it kills.</param>

@@ -8,8 +8,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Hypervisors.Linux;
 
 /// <summary>
-/// The Linux host as <c>/proc</c> and <c>/sys</c> show it. What is available is read before what the VMs have resident: a VM that takes memory in
-/// between counts twice for a second, rather than seeming to have taken it from its host.
+/// The Linux host as <c>/proc</c> and <c>/sys</c> show it. What is available is read before what the VMs have resident: a VM that takes
+/// memory in between counts twice for a second, rather than seeming to have taken it from its host.
 /// </summary>
 /// <param name="root">Where <c>/proc</c> and <c>/sys</c> are; other than <c>/</c> in tests.</param>
 public sealed class LinuxHostWatch(string root = "/") : IHostWatch

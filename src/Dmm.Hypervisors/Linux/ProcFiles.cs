@@ -3,7 +3,10 @@ using Dmm.Core;
 
 namespace Dmm.Hypervisors.Linux;
 
-/// <summary>How <c>/proc</c> and <c>/sys</c> are read: each file at once, and nothing where it is not there or not ours to read, since hosts differ in which of these they have.</summary>
+/// <summary>
+/// How <c>/proc</c> and <c>/sys</c> are read: each file at once, and nothing where it is not there or not ours to read, since hosts differ
+/// in which of these they have.
+/// </summary>
 internal static class ProcFiles
 {
     public static string[] Lines(string path)
@@ -29,8 +32,8 @@ internal static class ProcFiles
     }
 
     /// <summary>
-    /// The fields of a <c>/proc/PID/stat</c> after the program's name, which may itself hold spaces and brackets: state is 0, start time 19. Empty where there is no such process. Source:
-    /// proc_pid_stat(5).
+    /// The fields of a <c>/proc/PID/stat</c> after the program's name, which may itself hold spaces and brackets: state is 0, start time
+    /// 19. Empty where there is no such process. Source: proc_pid_stat(5).
     /// </summary>
     public static string[] Stat(string path) => string.Concat(Lines(path)) is { Length: > 0 } text
         ? text[(text.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries)

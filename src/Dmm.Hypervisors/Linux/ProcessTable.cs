@@ -3,7 +3,10 @@ using System.Globalization;
 
 namespace Dmm.Hypervisors.Linux;
 
-/// <summary>Whether a process is proved to be gone. That it can't be read (too many open files, hidepid, a moment in its life in which it shows nothing) proves nothing.</summary>
+/// <summary>
+/// Whether a process is proved to be gone. That it can't be read (too many open files, hidepid, a moment in its life in which it shows
+/// nothing) proves nothing.
+/// </summary>
 internal static class ProcessTable
 {
     /// <param name="start">As <c>/proc/PID/stat</c> told it when the process was met; null: it is known by its pid alone.</param>
@@ -37,7 +40,8 @@ internal static class ProcessTable
     }
 
     /// <summary>
-    /// A mount of <c>/proc</c> may hide the processes of others (hidepid): the kernel itself knows. What the framework asks is kill(2) with signal 0.
+    /// A mount of <c>/proc</c> may hide the processes of others (hidepid): the kernel itself knows. What the framework asks is kill(2) with
+    /// signal 0.
     /// </summary>
     private static bool IsUnknown(int pid)
     {

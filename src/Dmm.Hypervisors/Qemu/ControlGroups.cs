@@ -5,8 +5,8 @@ using Dmm.Hypervisors.Linux;
 namespace Dmm.Hypervisors.Qemu;
 
 /// <summary>
-/// How much more memory the control groups of a process let it have. A process that reaches such a limit is killed, whatever else the host has
-/// free. What lies in groups that this daemon's own namespace does not show is left out.
+/// How much more memory the control groups of a process let it have. A process that reaches such a limit is killed, whatever else the host
+/// has free. What lies in groups that this daemon's own namespace does not show is left out.
 /// </summary>
 public static class ControlGroups
 {

@@ -47,8 +47,8 @@ public sealed record HostProcess(int Pid, long Start)
     public bool IsAlive() => Seen() == ProcessLook.Runs;
 
     /// <summary>
-    /// Gone only where that is shown: no process has this pid (ESRCH, which no right to look can hide), another one has it, or only the husk is left.
-    /// A file that can't be read (no descriptor left, <c>hidepid</c>) shows nothing.
+    /// Gone only where that is shown: no process has this pid (ESRCH, which no right to look can hide), another one has it, or only the
+    /// husk is left. A file that can't be read (no descriptor left, <c>hidepid</c>) shows nothing.
     /// </summary>
     public ProcessLook Seen()
     {

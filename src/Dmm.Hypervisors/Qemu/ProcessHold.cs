@@ -6,9 +6,9 @@ using Microsoft.Win32.SafeHandles;
 namespace Dmm.Hypervisors.Qemu;
 
 /// <summary>
-/// A process held by the kernel's own reference to it (a pidfd), so that what is seen and what is signalled is this process and no later one of its
-/// pid. On a kernel, or at a limit, that gives none, its start time is compared before each look and signal. Source: pidfd_open(2),
-/// pidfd_send_signal(2), poll(2).
+/// A process held by the kernel's own reference to it (a pidfd), so that what is seen and what is signalled is this process and no later
+/// one of its pid. On a kernel, or at a limit, that gives none, its start time is compared before each look and signal. Source:
+/// pidfd_open(2), pidfd_send_signal(2), poll(2).
 /// </summary>
 public sealed class ProcessHold : IDisposable
 {

@@ -49,8 +49,8 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
         LaunchCost.Expect(spec, _settings, _accel.Known?.Accel ?? QemuAccel.Tcg);
 
     /// <summary>
-    /// A guess that is safe for Linux: a compressed kernel grows to several times its size while it unpacks itself, an initrd is there packed and unpacked at
-    /// once; 64 MiB for the rest. A disk's kernel and initrd are not known: 192 MiB do for the usual ones.
+    /// A guess that is safe for Linux: a compressed kernel grows to several times its size while it unpacks itself, an initrd is there
+    /// packed and unpacked at once; 64 MiB for the rest. A disk's kernel and initrd are not known: 192 MiB do for the usual ones.
     /// </summary>
     public MemorySize ImageNeeds(VmSpec spec)
     {

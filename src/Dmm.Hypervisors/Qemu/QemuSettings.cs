@@ -17,11 +17,12 @@ public enum QemuAccel
 public sealed record QemuSettings
 {
     /// <summary>
-    /// <c>dmm.qemu.append</c> as it is shipped (config/reference.conf; a test holds them equal): with it users' guests boot, and so do those that are measured.
-    /// Lets a small guest grow far beyond what it booted with: new memory comes online by itself, first into the kernel's zone so that
-    /// later metadata has a home, and no swiotlb eats a quarter of a 256 MiB guest.
-    /// <c>no_timer_check</c> is what Linux sets for itself under KVM: without it a guest under emulation panics at boot ("IO-APIC + timer doesn't work") where its
-    /// host takes the processor away in the middle of its timers' test (Documentation/admin-guide/kernel-parameters.txt).
+    /// <c>dmm.qemu.append</c> as it is shipped (config/reference.conf; a test holds them equal): with it users' guests boot, and so do
+    /// those that are measured. Lets a small guest grow far beyond what it booted with: new memory comes online by itself, first into the
+    /// kernel's zone so that later metadata has a home, and no swiotlb eats a quarter of a 256 MiB guest.
+    /// <c>no_timer_check</c> is what Linux sets for itself under KVM: without it a guest under emulation panics at boot ("IO-APIC + timer
+    /// doesn't work") where its host takes the processor away in the middle of its timers' test
+    /// (Documentation/admin-guide/kernel-parameters.txt).
     /// </summary>
     public const string ShippedAppend =
         "console=ttyS0 swiotlb=noforce no_timer_check memhp_default_state=online "
@@ -84,8 +85,8 @@ public sealed record QemuSettings
     public TimeSpan ExitDeadline { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>
-    /// How long a QEMU that was told to end may go on writing what its guest's disks are owed before it is killed: to kill it then is to lose that.
-    /// One that does nothing at its disks is killed after <see cref="CommandDeadline"/>.
+    /// How long a QEMU that was told to end may go on writing what its guest's disks are owed before it is killed: to kill it then is to
+    /// lose that. One that does nothing at its disks is killed after <see cref="CommandDeadline"/>.
     /// </summary>
     public TimeSpan FlushDeadline { get; init; } = TimeSpan.FromMinutes(2);
 

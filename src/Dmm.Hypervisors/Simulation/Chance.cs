@@ -1,8 +1,8 @@
 namespace Dmm.Hypervisors.Simulation;
 
 /// <summary>
-/// Chance from a seed, the same on every machine and in every release, unlike <see cref="System.Random"/>'s. SplitMix64 (Steele, Lea, Flood:
-/// Fast splittable pseudorandom number generators, OOPSLA 2014).
+/// Chance from a seed, the same on every machine and in every release, unlike <see cref="System.Random"/>'s. SplitMix64 (Steele, Lea,
+/// Flood: Fast splittable pseudorandom number generators, OOPSLA 2014).
 /// </summary>
 public sealed class Chance(ulong seed)
 {

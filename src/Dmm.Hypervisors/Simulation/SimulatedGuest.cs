@@ -121,7 +121,8 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     public MemorySize Held => (Base + Plugged).MinusOrZero(Ballooned);
 
     /// <summary>
-    /// The part of what the guest lets go of that its process keeps, 0 to 1: its memory is locked, say. Back at 0 its host gets all that it never got.
+    /// The part of what the guest lets go of that its process keeps, 0 to 1: its memory is locked, say. Back at 0 its host gets all that it
+    /// never got.
     /// </summary>
     public double Keeps
     {
@@ -199,12 +200,14 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     /// <summary>Takes a rescue DIMM: it brings its own page metadata and is never given back.</summary>
     public void Rescue() => Base += RescueDimm;
 
-    /// <summary>The guest takes memory back from its balloon by itself, as Linux does before it kills for memory (deflate-on-oom).</summary>
+    /// <summary>
+    /// The guest takes memory back from its balloon by itself, as Linux does before it kills for memory (deflate-on-oom).
+    /// </summary>
     public void DeflateOnOom(MemorySize size) => Ballooned = Ballooned.MinusOrZero(size);
 
     /// <summary>
-    /// The guest starts anew in the same process: virtio-mem unplugs all, the balloon is empty, and what they were told stands. Source: QEMU,
-    /// virtio_mem_system_reset and virtio_balloon_device_reset.
+    /// The guest starts anew in the same process: virtio-mem unplugs all, the balloon is empty, and what they were told stands. Source:
+    /// QEMU, virtio_mem_system_reset and virtio_balloon_device_reset.
     /// </summary>
     public void Reboot()
     {

@@ -7,8 +7,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Hypervisors.Simulation;
 
 /// <summary>
-/// The host of simulated VMs: as simulated as they are, so that nothing of the machine that it runs on shows. What else happens on it (other programs,
-/// memory that is taken away, pressure) is set from outside.
+/// The host of simulated VMs: as simulated as they are, so that nothing of the machine that it runs on shows. What else happens on it
+/// (other programs, memory that is taken away, pressure) is set from outside.
 /// </summary>
 public sealed class SimulatedHostWatch(SimulatedHypervisor hypervisor, MemorySize total) : IHostWatch
 {

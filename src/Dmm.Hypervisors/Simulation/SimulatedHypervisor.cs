@@ -55,7 +55,9 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
     public SimulatedGuest? Guest(VmId id) => _guests.GetValueOrDefault(id);
 
     /// <summary>What each VM has of its host: what its guest has touched, which is what it uses now, and the overhead.</summary>
-    /// <param name="asked">Those whom an earlier daemon has left running are remembered when they are asked for, whether they are governed or not.</param>
+    /// <param name="asked">
+    /// Those whom an earlier daemon has left running are remembered when they are asked for, whether they are governed or not.
+    /// </param>
     public ImmutableDictionary<VmId, MemorySize> Resident(IEnumerable<VmId> asked)
     {
         foreach (var id in asked)

@@ -4,9 +4,9 @@ using System.IO.Pipelines;
 namespace Dmm.Hypervisors.Wire;
 
 /// <summary>
-/// Reads newline-delimited text from a peer that is not trusted: a line longer than the bound is skipped to its end without being kept, so that
-/// neither a broken hypervisor nor a hostile guest can fill this process's memory. That it is too long is told at once, and then each part of it that
-/// is skipped, so that whoever reads so many lines a second reads a line without end no faster.
+/// Reads newline-delimited text from a peer that is not trusted: a line longer than the bound is skipped to its end without being kept, so
+/// that neither a broken hypervisor nor a hostile guest can fill this process's memory. That it is too long is told at once, and then each
+/// part of it that is skipped, so that whoever reads so many lines a second reads a line without end no faster.
 /// </summary>
 /// <param name="maxLength">The longest line in bytes, its newline not counted.</param>
 public sealed class LineReader(Stream stream, int maxLength) : IAsyncDisposable

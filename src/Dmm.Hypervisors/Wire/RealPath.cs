@@ -3,7 +3,9 @@ namespace Dmm.Hypervisors.Wire;
 /// <summary>A path without links, <c>.</c> and <c>..</c>, so that one file has one name. Source: realpath(3).</summary>
 internal static class RealPath
 {
-    /// <summary>More links than this one behind the other are a circle; the kernel follows no more either. Source: path_resolution(7).</summary>
+    /// <summary>
+    /// More links than this one behind the other are a circle; the kernel follows no more either. Source: path_resolution(7).
+    /// </summary>
     private const int MostLinks = 40;
 
     /// <returns>The path itself, made absolute, where a part of it is not there or can't be read.</returns>

@@ -8,7 +8,9 @@ using Dmm.Core.Hosts;
 
 namespace Dmm.Lab.Actors;
 
-/// <summary>What a host and its daemon are set to in a simulation. Waits are shorter than in earnest, so that more happens in fewer events.</summary>
+/// <summary>
+/// What a host and its daemon are set to in a simulation. Waits are shorter than in earnest, so that more happens in fewer events.
+/// </summary>
 internal sealed record DaemonSettings
 {
     public HostSettings Host { get; init; } = new()

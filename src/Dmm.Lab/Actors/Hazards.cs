@@ -141,7 +141,10 @@ internal sealed class Hazards
         Again(low, high, act);
     });
 
-    /// <summary>The host's time of day is set, whether a daemon lives or not: by a second to a day, the small as often as the large, forward or back. So it stays.</summary>
+    /// <summary>
+    /// The host's time of day is set, whether a daemon lives or not: by a second to a day, the small as often as the large, forward or
+    /// back. So it stays.
+    /// </summary>
     private void ClockSteps() => _host.Clock.After(_clocks.Seconds(3, 40), () =>
     {
         if (_trouble && !_without.Contains("clock-step"))

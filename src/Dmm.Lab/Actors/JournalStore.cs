@@ -18,26 +18,32 @@ internal enum WriteFate
 }
 
 /// <summary>
-/// The journal's disk: what was written, as text, and what becomes of writes and reads. It outlives daemons. Events go through their serializer both
-/// ways, as in the real one.
+/// The journal's disk: what was written, as text, and what becomes of writes and reads. It outlives daemons. Events go through their
+/// serializer both ways, as in the real one.
 /// </summary>
 internal sealed class JournalStore
 {
     private readonly List<(long Sequence, string Manifest, byte[] Text)> _events = [];
     private readonly List<(SnapshotMetadata Metadata, string Manifest, byte[] Text)> _snapshots = [];
 
-    /// <summary>Every event that was ever written, in its order, those that were deleted since included: what an oracle judges by.</summary>
+    /// <summary>
+    /// Every event that was ever written, in its order, those that were deleted since included: what an oracle judges by.
+    /// </summary>
     public List<IHostEvent> History { get; } = [];
 
     public long Highest { get; private set; }
 
-    /// <summary>Asked of each event before its write: what becomes of it, and after how long. May end the daemon, which is death before the write.</summary>
+    /// <summary>
+    /// Asked of each event before its write: what becomes of it, and after how long. May end the daemon, which is death before the write.
+    /// </summary>
     public Func<IHostEvent, (WriteFate Fate, TimeSpan Delay)> Fate { get; set; } = _ => (WriteFate.Written, TimeSpan.Zero);
 
     /// <summary>Told of each event that was written, before its writer is. May end the daemon, which is death after the write.</summary>
     public Action<IHostEvent> Written { get; set; } = _ => { };
 
-    /// <summary>Asked before each read of the journal or of a snapshot, and each write of a snapshot: why it fails; null where it does not.</summary>
+    /// <summary>
+    /// Asked before each read of the journal or of a snapshot, and each write of a snapshot: why it fails; null where it does not.
+    /// </summary>
     public Func<string, string?> Fault { get; set; } = _ => null;
 
     public void Append(long sequence, object payload, HostEventSerializer serializer)

@@ -7,7 +7,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Lab.Actors;
 
 /// <summary>
-/// The host itself, seen by the daemon's eye: its VMs hold what they hold, and other programs take memory that the ledger counted on (<see cref="World.OthersHold"/>).
+/// The host itself, seen by the daemon's eye: its VMs hold what they hold, and other programs take memory that the ledger counted on
+/// (<see cref="World.OthersHold"/>).
 /// </summary>
 /// <param name="memory">dmm.host.memory.</param>
 internal sealed class LabHostWatch(World world, MemorySize memory) : IHostWatch

@@ -5,8 +5,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Lab.Actors;
 
 /// <summary>
-/// The driver by which one daemon reaches the world. Calls are answered by the virtual clock, on its one thread; what a dead daemon had asked
-/// may or may not have reached the hypervisor.
+/// The driver by which one daemon reaches the world. Calls are answered by the virtual clock, on its one thread; what a dead daemon had
+/// asked may or may not have reached the hypervisor.
 /// </summary>
 internal sealed class LabHypervisor(World world, DaemonProcess process) : IHypervisor
 {
@@ -16,7 +16,9 @@ internal sealed class LabHypervisor(World world, DaemonProcess process) : IHyper
 
     public MemorySize ExpectedOverhead(VmSpec spec) => World.Overhead;
 
-    /// <summary>Leaves nothing behind where it fails or is given up, as the port says; only a daemon's death leaves its VM running.</summary>
+    /// <summary>
+    /// Leaves nothing behind where it fails or is given up, as the port says; only a daemon's death leaves its VM running.
+    /// </summary>
     public async Task<VmHandle> LaunchAsync(VmSpec spec, CancellationToken cancellation)
     {
         RunningVm? started = null;

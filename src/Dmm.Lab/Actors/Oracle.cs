@@ -49,8 +49,8 @@ internal static class Oracle
     }
 
     /// <summary>
-    /// What processes really hold of the host fits it, whatever their guests say that they gave. What one keeps that nobody can look at is as another program's: it may lie in
-    /// the reserve and in the margin, and no further.
+    /// What processes really hold of the host fits it, whatever their guests say that they gave. What one keeps that nobody can look at is
+    /// as another program's: it may lie in the reserve and in the margin, and no further.
     /// </summary>
     public static string? Resident(World world, HostSettings host)
     {
@@ -62,8 +62,8 @@ internal static class Oracle
     }
 
     /// <summary>
-    /// Once all is calm: the journal's VMs are those that run, nothing is set aside, and each VM has what it was promised, which is what the
-    /// ledger claims.
+    /// Once all is calm: the journal's VMs are those that run, nothing is set aside, and each VM has what it was promised, which is what
+    /// the ledger claims.
     /// </summary>
     public static string? Settled(HostProtocol.Status status, World world)
     {

@@ -6,9 +6,9 @@ using Akka.Dispatch;
 namespace Dmm.Lab.Actors;
 
 /// <summary>
-/// The mailboxes that have something to do. Who comes next is thrown by dice, among all that could run on a machine with cores enough: so one
-/// seed is one order, and other seeds are other orders. Kept by the actor's path, since the order in which Akka wakes them may hang on hashes that differ
-/// from process to process.
+/// The mailboxes that have something to do. Who comes next is thrown by dice, among all that could run on a machine with cores enough: so
+/// one seed is one order, and other seeds are other orders. Kept by the actor's path, since the order in which Akka wakes them may hang on
+/// hashes that differ from process to process.
 /// </summary>
 internal sealed class ReadyMailboxes(Dice dice)
 {

@@ -3,8 +3,8 @@ using Dmm.Core.Hosts;
 namespace Dmm.Lab.Actors;
 
 /// <summary>
-/// A simulated host on which operators follow a script, one request after the other, and insist: what a daemon died over is asked for again. So the
-/// same script leads to the same end, whether daemons die on the way or not.
+/// A simulated host on which operators follow a script, one request after the other, and insist: what a daemon died over is asked for
+/// again. So the same script leads to the same end, whether daemons die on the way or not.
 /// </summary>
 internal sealed class ScriptedHost
 {
@@ -15,8 +15,8 @@ internal sealed class ScriptedHost
     private int _seen;
 
     /// <param name="deaths">
-    /// One after the other: at which event's or call's name the daemon dies, the how manieth since the last death (from 1), and whether after it has been
-    /// written or had its effect, but before anybody was told.
+    /// One after the other: at which event's or call's name the daemon dies, the how manieth since the last death (from 1), and whether
+    /// after it has been written or had its effect, but before anybody was told.
     /// </param>
     public ScriptedHost(DaemonSettings settings, HistoryLog log, params IEnumerable<(string Moment, int Nth, bool After)> deaths)
     {
@@ -71,8 +71,8 @@ internal sealed class ScriptedHost
     }
 
     /// <summary>
-    /// Asks until it is answered. A daemon may have died after it did what was asked and before it said so: then its successor refuses, and what was wanted
-    /// is so all the same.
+    /// Asks until it is answered. A daemon may have died after it did what was asked and before it said so: then its successor refuses, and
+    /// what was wanted is so all the same.
     /// </summary>
     public void Ask(object message, string text, Func<HostProtocol.Status, bool> done)
     {

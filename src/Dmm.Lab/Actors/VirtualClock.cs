@@ -3,8 +3,8 @@ using Dmm.Core;
 namespace Dmm.Lab.Actors;
 
 /// <summary>
-/// Time that goes by only from one event to the next. Events of the same moment happen in the order in which they were asked for. It belongs to
-/// the world, not to the daemon: it goes on when a daemon dies.
+/// Time that goes by only from one event to the next. Events of the same moment happen in the order in which they were asked for. It
+/// belongs to the world, not to the daemon: it goes on when a daemon dies.
 /// </summary>
 internal sealed class VirtualClock
 {

@@ -28,8 +28,8 @@ internal enum CallFate
 }
 
 /// <summary>
-/// The host's hypervisor and the VMs on it: what really is, as opposed to what a daemon believes. It outlives daemons. Guests move by the virtual
-/// clock whether a daemon looks or not.
+/// The host's hypervisor and the VMs on it: what really is, as opposed to what a daemon believes. It outlives daemons. Guests move by the
+/// virtual clock whether a daemon looks or not.
 /// </summary>
 internal sealed class World(VirtualClock clock, Dice dice, Action<string> log)
 {
@@ -58,21 +58,25 @@ internal sealed class World(VirtualClock clock, Dice dice, Action<string> log)
         BalloonRate = MemorySize.FromMiB(512),
     };
 
-    /// <summary>Asked at each call that a daemon makes: what becomes of it. May end the daemon, which is death just before the side effect.</summary>
+    /// <summary>
+    /// Asked at each call that a daemon makes: what becomes of it. May end the daemon, which is death just before the side effect.
+    /// </summary>
     public Func<string, VmId, CallFate> Fate { get; set; } = (_, _) => CallFate.Done;
 
-    /// <summary>Told when a call has had its effect, before the caller is. May end the daemon, which is death just after the side effect.</summary>
+    /// <summary>
+    /// Told when a call has had its effect, before the caller is. May end the daemon, which is death just after the side effect.
+    /// </summary>
     public Action<string, VmId> Happened { get; set; } = (_, _) => { };
 
     /// <summary>
-    /// Some guest has taken memory that it was not given, or says that it gave back what it did not: until all is at rest again, the host may be
-    /// overfull through no fault of DMM's.
+    /// Some guest has taken memory that it was not given, or says that it gave back what it did not: until all is at rest again, the host
+    /// may be overfull through no fault of DMM's.
     /// </summary>
     public bool Broken { get; set; }
 
     /// <summary>
-    /// Other programs have taken what the ledger counted on: until all is at rest again, claims may exceed what there is. What devices were told may not: that
-    /// fits what was set.
+    /// Other programs have taken what the ledger counted on: until all is at rest again, claims may exceed what there is. What devices were
+    /// told may not: that fits what was set.
     /// </summary>
     public bool Crowded { get; set; }
 

@@ -3,8 +3,8 @@ using Dmm.Core;
 namespace Dmm.Lab.Core;
 
 /// <summary>
-/// Virtual time, and what is to happen when: one thing after the other, those of the same moment in the order in which they were put down. All
-/// concurrency of the real program is the delays that are drawn for this.
+/// Virtual time, and what is to happen when: one thing after the other, those of the same moment in the order in which they were put down.
+/// All concurrency of the real program is the delays that are drawn for this.
 /// </summary>
 internal sealed class Agenda
 {

@@ -79,7 +79,9 @@ internal sealed class Checks(World world)
             throw new ViolationException("a return of one that does not rest", $"{id}: {asked.Tries}");
     }
 
-    /// <summary>What is set aside is free; guarantees fit together; nobody who waits is passed, nor anybody with what was gathered for it.</summary>
+    /// <summary>
+    /// What is set aside is free; guarantees fit together; nobody who waits is passed, nor anybody with what was gathered for it.
+    /// </summary>
     private static void Provided(HostState before, MemoryReserved set)
     {
         var (ledger, passing) = (before.Ledger, before.Admissions[set.Vm]);
@@ -208,8 +210,9 @@ internal sealed class Checks(World world)
     }
 
     /// <summary>
-    /// Who was let go of after the world had made it larger than this host has room for is nobody's to shrink: what it and the guarantees are too much
-    /// together stays a deficit until its process is gone (docs/decisions/0022). A VM at its min may have a part of a block more.
+    /// Who was let go of after the world had made it larger than this host has room for is nobody's to shrink: what it and the guarantees
+    /// are too much together stays a deficit until its process is gone (docs/decisions/0022). A VM at its min may have a part of a block
+    /// more.
     /// </summary>
     private static MemorySize Unavoidable(HostState state) => state.Ledger.Loose.IsZero
         ? MemorySize.Zero
@@ -292,8 +295,8 @@ internal sealed class Checks(World world)
     }
 
     /// <summary>
-    /// No VM can hold more of the host, now or by what its devices were told, than it was promised, unless the world made it so. With the invariant
-    /// that is: what all can hold together fits the host.
+    /// No VM can hold more of the host, now or by what its devices were told, than it was promised, unless the world made it so. With the
+    /// invariant that is: what all can hold together fits the host.
     /// </summary>
     private void HoldsWorld()
     {
@@ -310,7 +313,8 @@ internal sealed class Checks(World world)
     }
 
     /// <summary>
-    /// What processes really hold fits the host, whatever their guests say that they gave: unless the world has made one larger or dearer than promised, or the host smaller.
+    /// What processes really hold fits the host, whatever their guests say that they gave: unless the world has made one larger or dearer
+    /// than promised, or the host smaller.
     /// </summary>
     private void HoldsHost()
     {

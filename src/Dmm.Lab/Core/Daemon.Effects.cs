@@ -62,8 +62,8 @@ internal sealed partial class Daemon
     }
 
     /// <summary>
-    /// A message to the line of VMs to come, on its way; messages of one sender stay in their order. They are late more often than others: a request leaves most of its states
-    /// within a millisecond, and each is to be ended there, too.
+    /// A message to the line of VMs to come, on its way; messages of one sender stay in their order. They are late more often than others:
+    /// a request leaves most of its states within a millisecond, and each is to be ended there, too.
     /// </summary>
     public void ToLine(IAdmissionCommand command) => _toLine.Send(_world.Delay(Fault.MessageLate, LineLate), () =>
     {

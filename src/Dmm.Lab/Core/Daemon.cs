@@ -9,8 +9,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Lab.Core;
 
 /// <summary>
-/// One life of the daemon around the very machine that the real one runs (<see cref="HostMachine"/>): mailbox, delays, the journal's writes and
-/// crashes. It decides nothing. One message at a time; while a decision is being written, nothing else is looked at.
+/// One life of the daemon around the very machine that the real one runs (<see cref="HostMachine"/>): mailbox, delays, the journal's writes
+/// and crashes. It decides nothing. One message at a time; while a decision is being written, nothing else is looked at.
 /// </summary>
 internal sealed partial class Daemon
 {
@@ -49,8 +49,8 @@ internal sealed partial class Daemon
     public bool Alive { get; private set; } = true;
 
     /// <summary>
-    /// Since when it is known what the process of a VM holds, which nobody could look at when this daemon began. A real one's first look would have shown in
-    /// what is available that somebody keeps something.
+    /// Since when it is known what the process of a VM holds, which nobody could look at when this daemon began. A real one's first look
+    /// would have shown in what is available that somebody keeps something.
     /// </summary>
     public IReadOnlyDictionary<VmId, Moment> FirstSeen => _firstSeen;
 
@@ -107,7 +107,9 @@ internal sealed partial class Daemon
         Tick();
     });
 
-    /// <summary>One look at a time, as the host's monitor has it: at most one is on its way that is older than what a VM has told meanwhile.</summary>
+    /// <summary>
+    /// One look at a time, as the host's monitor has it: at most one is on its way that is older than what a VM has told meanwhile.
+    /// </summary>
     private void Look()
     {
         // Before the journal is taken up nobody knows whom to look at.

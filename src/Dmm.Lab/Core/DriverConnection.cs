@@ -4,8 +4,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Lab.Core;
 
 /// <summary>
-/// What a driver tells its VM's actor: facts in their order, each perhaps late, twice or (sizes) not at all. Answers to calls come behind the sizes
-/// that were read for them.
+/// What a driver tells its VM's actor: facts in their order, each perhaps late, twice or (sizes) not at all. Answers to calls come behind
+/// the sizes that were read for them.
 /// </summary>
 internal sealed class DriverConnection(World world, SimulatedProcess vm, VmShell shell, int number)
 {
@@ -41,7 +41,9 @@ internal sealed class DriverConnection(World world, SimulatedProcess vm, VmShell
         _facts.Send(world.Delay(Fault.MessageLate), answered);
     }
 
-    /// <summary>The VM is in hand: told behind the sizes that were read for that, as a driver's connecting ends behind what it has told.</summary>
+    /// <summary>
+    /// The VM is in hand: told behind the sizes that were read for that, as a driver's connecting ends behind what it has told.
+    /// </summary>
     public void Ready(Action inHand) => _facts.Send(world.Delay(Fault.MessageLate), inHand);
 
     /// <summary>The last fact of this connection.</summary>

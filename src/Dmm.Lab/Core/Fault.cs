@@ -43,7 +43,9 @@ internal enum Fault
     /// <summary>The control connection breaks; the VM runs on.</summary>
     ConnectionLost,
 
-    /// <summary>A call to the driver fails, carried out or not: its connection is of no use any more, or the VM's actor starts anew.</summary>
+    /// <summary>
+    /// A call to the driver fails, carried out or not: its connection is of no use any more, or the VM's actor starts anew.
+    /// </summary>
     CallFails,
 
     /// <summary>A call to the driver takes up to a second.</summary>

@@ -34,7 +34,9 @@ internal sealed class Rest(World world)
             _spells[vm.Id] = new(stand, world.Agenda.Now, 0);
     }
 
-    /// <summary>It is to have another size, if only for a moment between two turns of its guest: what is asked of its devices then is for that.</summary>
+    /// <summary>
+    /// It is to have another size, if only for a moment between two turns of its guest: what is asked of its devices then is for that.
+    /// </summary>
     public void Told(VmId id) => _spells.Remove(id);
 
     /// <summary>Its devices are asked for something.</summary>

@@ -6,12 +6,14 @@ namespace Dmm.Lab.Core;
 
 /// <summary>
 /// Whether a VM goes on that can: one whose guest obeys, that is on its way, is connected and has been heard of, moves again within
-/// <see cref="Within"/>. Safety alone would let a wake-up be lost: the next plan, retry or restart hides it in the end, while a guest waits.
+/// <see cref="Within"/>. Safety alone would let a wake-up be lost: the next plan, retry or restart hides it in the end, while a guest
+/// waits.
 /// </summary>
 internal sealed class Stillness(World world)
 {
     /// <summary>
-    /// One turn of the guest's agent, one call and two messages, each as late as it can be, come to three seconds; what is beyond five was forgotten.
+    /// One turn of the guest's agent, one call and two messages, each as late as it can be, come to three seconds; what is beyond five was
+    /// forgotten.
     /// </summary>
     private static readonly TimeSpan Within = TimeSpan.FromSeconds(5);
 

@@ -9,8 +9,8 @@ using Dmm.Hypervisors.Simulation;
 namespace Dmm.Lab.Core;
 
 /// <summary>
-/// One incarnation of a VM's actor around the very machine that the real one runs (<see cref="VmMachine"/>): mailbox, delays, and a driver whose calls
-/// fail. It decides nothing.
+/// One incarnation of a VM's actor around the very machine that the real one runs (<see cref="VmMachine"/>): mailbox, delays, and a driver
+/// whose calls fail. It decides nothing.
 /// </summary>
 internal sealed class VmShell
 {
@@ -188,7 +188,10 @@ internal sealed class VmShell
         });
     }
 
-    /// <summary>The connection is lost with the call; or the driver has a fault, and this incarnation ends: the supervisor makes another after a while.</summary>
+    /// <summary>
+    /// The connection is lost with the call; or the driver has a fault, and this incarnation ends: the supervisor makes another after a
+    /// while.
+    /// </summary>
     private void Fail(int connection)
     {
         if (!Lives || connection != _connection)

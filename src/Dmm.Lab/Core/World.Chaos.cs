@@ -10,7 +10,9 @@ namespace Dmm.Lab.Core;
 /// <summary>What befalls the host from outside: loads, operators, faults; and the times of calm in between.</summary>
 internal sealed partial class World
 {
-    /// <summary>Within this everything settles once the world behaves: longer than the longest back-off, and a deadline of admission.</summary>
+    /// <summary>
+    /// Within this everything settles once the world behaves: longer than the longest back-off, and a deadline of admission.
+    /// </summary>
     public static readonly TimeSpan SettlesWithin = TimeSpan.FromMinutes(10);
 
     private static readonly RestartPolicy[] Policies = Enum.GetValues<RestartPolicy>();

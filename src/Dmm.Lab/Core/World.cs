@@ -9,8 +9,8 @@ using Dmm.Hypervisors.Simulation;
 namespace Dmm.Lab.Core;
 
 /// <summary>
-/// A host, the VMs that run on it, the daemon that lives and dies there, and chance. Times of faults and times of calm take turns; each calm
-/// must end with everything settled.
+/// A host, the VMs that run on it, the daemon that lives and dies there, and chance. Times of faults and times of calm take turns; each
+/// calm must end with everything settled.
 /// </summary>
 internal sealed partial class World
 {
@@ -115,7 +115,9 @@ internal sealed partial class World
     /// <summary>How many times of calm ended with everything settled.</summary>
     public long Settlements { get; private set; }
 
-    /// <summary>What the host's memory was made smaller by while more than that was promised; claims may exceed it until they have come down.</summary>
+    /// <summary>
+    /// What the host's memory was made smaller by while more than that was promised; claims may exceed it until they have come down.
+    /// </summary>
     public MemorySize HostLoss { get; set; }
 
     /// <summary>The steps of requests' lives that were taken.</summary>
@@ -138,8 +140,8 @@ internal sealed partial class World
     public bool Runs(VmHandle handle) => ProcessOf(handle.Id) is { Running: true } process && process.Handle.SameProcess(handle);
 
     /// <summary>
-    /// The host as its monitor sees it. What is available is left out of account here: the simulation of the actors has other programs, and memory that a
-    /// process holds beyond its claim.
+    /// The host as its monitor sees it. What is available is left out of account here: the simulation of the actors has other programs, and
+    /// memory that a process holds beyond its claim.
     /// </summary>
     public HostSight Sight(ImmutableArray<VmHandle> watched)
     {

@@ -7,9 +7,9 @@ using Dmm.Lab.Replay;
 namespace Dmm.Lab.Density;
 
 /// <summary>
-/// How many VMs a host holds under each law: VMs join in a seeded random order, and the most of them count with which Σ shortfall ÷ Σ need stays within a
-/// bound, all of them there from the start. What perfect foresight holds bounds what any law can hold, and costs next to nothing; a replay ends as soon as its shortfall
-/// is more than the whole may have.
+/// How many VMs a host holds under each law: VMs join in a seeded random order, and the most of them count with which Σ shortfall ÷ Σ need
+/// stays within a bound, all of them there from the start. What perfect foresight holds bounds what any law can hold, and costs next to
+/// nothing; a replay ends as soon as its shortfall is more than the whole may have.
 /// </summary>
 internal sealed class DensityRun
 {

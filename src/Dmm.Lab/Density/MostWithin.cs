@@ -4,8 +4,8 @@ namespace Dmm.Lab.Density;
 internal static class MostWithin
 {
     /// <summary>
-    /// The largest n from 0 to <paramref name="most"/> for which <paramref name="holds"/> is true, if it is true below some n and false above. From a good guess
-    /// in growing steps until the answer is enclosed, then by halves. 0 holds.
+    /// The largest n from 0 to <paramref name="most"/> for which <paramref name="holds"/> is true, if it is true below some n and false
+    /// above. From a good guess in growing steps until the answer is enclosed, then by halves. 0 holds.
     /// </summary>
     public static int Find(int guess, int most, Func<int, bool> holds)
     {

@@ -1,8 +1,8 @@
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// Laws at equal slack: beside each point of another law's curve over its own safety setting stands DMM's point of least shortfall among those that leave no more
-/// idle. A law that leaves more idle falls short by less without being better.
+/// Laws at equal slack: beside each point of another law's curve over its own safety setting stands DMM's point of least shortfall among
+/// those that leave no more idle. A law that leaves more idle falls short by less without being better.
 /// </summary>
 internal static class EqualSlack
 {

@@ -1,8 +1,8 @@
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// When each of a fixed number of things happens next: each has one place, which is moved, not added to. Of things at the same moment the one with
-/// the smaller number comes first, so the order is the same on every machine. A binary heap that knows each thing's place in it.
+/// When each of a fixed number of things happens next: each has one place, which is moved, not added to. Of things at the same moment the
+/// one with the smaller number comes first, so the order is the same on every machine. A binary heap that knows each thing's place in it.
 /// </summary>
 internal sealed class EventHeap(int things)
 {

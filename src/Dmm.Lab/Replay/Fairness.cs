@@ -1,8 +1,9 @@
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// Jain's index of what VMs get of their weighted max-min fair share (Jain, Chiu, Hawe: DEC-TR-301, 1984), averaged over the moments of a grid in which
-/// not all is well: the VMs together need more than the host has, or one of them is short. 1: all stand alike; 1/n: one has everything.
+/// Jain's index of what VMs get of their weighted max-min fair share (Jain, Chiu, Hawe: DEC-TR-301, 1984), averaged over the moments of a
+/// grid in which not all is well: the VMs together need more than the host has, or one of them is short. 1: all stand alike; 1/n: one has
+/// everything.
 /// </summary>
 internal sealed class Fairness(long memory, ReplayVm[] vms)
 {

@@ -4,8 +4,8 @@ using Dmm.Lab.Traces;
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// A law that is told the future of a few seconds as if it were the present: each guest seems to use already the most that it will need within
-/// <paramref name="ahead"/>. Shows how much of a law's distance from perfect foresight is its forecast's.
+/// A law that is told the future of a few seconds as if it were the present: each guest seems to use already the most that it will need
+/// within <paramref name="ahead"/>. Shows how much of a law's distance from perfect foresight is its forecast's.
 /// </summary>
 internal sealed class Foreseeing(ILaw law, IReadOnlyList<NeedCurve> curves, TimeSpan ahead) : ILaw, ITellsUrgency
 {
@@ -43,7 +43,9 @@ internal sealed class Foreseeing(ILaw law, IReadOnlyList<NeedCurve> curves, Time
         return next is { } own && own < again ? own : again;
     }
 
-    /// <summary>The most that is needed from now until then; <paramref name="change"/> becomes the first change after that, if it is earlier.</summary>
+    /// <summary>
+    /// The most that is needed from now until then; <paramref name="change"/> becomes the first change after that, if it is earlier.
+    /// </summary>
     private long Most(int i, long now, long until, ref long change)
     {
         var (at, need) = (curves[i].At, curves[i].Need);

@@ -3,7 +3,9 @@ using Dmm.Lab.Traces;
 
 namespace Dmm.Lab.Replay;
 
-/// <summary>Splits VMs into those that may be fitted on and those that are reported on: figures of VMs that a law was fitted on say little.</summary>
+/// <summary>
+/// Splits VMs into those that may be fitted on and those that are reported on: figures of VMs that a law was fitted on say little.
+/// </summary>
 internal static class HoldOut
 {
     /// <param name="text">A part, such as 0.3 or 30%: so many of the VMs, drawn by the seed; or names, separated by commas.</param>

@@ -3,9 +3,9 @@ using Dmm.Core.Laws;
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// The host's memory, the same truth for every law: Σ held never exceeds it, and a VM never has more than it holds. A growth is granted from what
-/// is free and otherwise waits in line, urgent ones first, then as asked; a shrink frees memory only when it is confirmed, and goes below a guest's need
-/// no faster than the guest can swap out.
+/// The host's memory, the same truth for every law: Σ held never exceeds it, and a VM never has more than it holds. A growth is granted
+/// from what is free and otherwise waits in line, urgent ones first, then as asked; a shrink frees memory only when it is confirmed, and
+/// goes below a guest's need no faster than the guest can swap out.
 /// </summary>
 /// <param name="memory">Bytes, for guests.</param>
 /// <param name="arrive">Is to be told when a VM's movement (its wait for the mechanism, or a step) ends.</param>
@@ -19,8 +19,8 @@ internal sealed class HostMemory(
     private const double Rounding = 1e-6;
 
     /// <summary>
-    /// A guest with less than this above its need counts as at its need, bytes: where need falls, taking what has just become free would be a step of a byte in each
-    /// microsecond. A size and no time: how fast a mechanism moves says nothing of what its guest uses.
+    /// A guest with less than this above its need counts as at its need, bytes: where need falls, taking what has just become free would be
+    /// a step of a byte in each microsecond. A size and no time: how fast a mechanism moves says nothing of what its guest uses.
     /// </summary>
     private const double AtNeed = 64 << 10;
 
@@ -55,7 +55,9 @@ internal sealed class HostMemory(
         }
     }
 
-    /// <summary>These VMs have other targets than before. Shrinks first, so that what a stopped growth leaves is there for the others.</summary>
+    /// <summary>
+    /// These VMs have other targets than before. Shrinks first, so that what a stopped growth leaves is there for the others.
+    /// </summary>
     public void Redirect(List<int> changed, long now)
     {
         foreach (var i in changed)

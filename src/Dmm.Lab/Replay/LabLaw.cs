@@ -2,7 +2,9 @@ using Dmm.Core.Laws;
 
 namespace Dmm.Lab.Replay;
 
-/// <summary>A law as the lab runs it, and its rule of admission: what it counts a VM at when it decides whether the host holds one more.</summary>
+/// <summary>
+/// A law as the lab runs it, and its rule of admission: what it counts a VM at when it decides whether the host holds one more.
+/// </summary>
 /// <param name="Create">Laws remember; each replay has its own.</param>
 /// <param name="Claim">Bytes.</param>
 internal sealed record LabLaw(string Name, Func<ILaw> Create, Func<VmPlan, long> Claim)
@@ -22,7 +24,9 @@ internal sealed record LabLaw(string Name, Func<ILaw> Create, Func<VmPlan, long>
 
     public const string Oracle = "oracle";
 
-    /// <summary>The one that turns VMs away: each has all its memory from the start. The others can take every VM down to its min.</summary>
+    /// <summary>
+    /// The one that turns VMs away: each has all its memory from the start. The others can take every VM down to its min.
+    /// </summary>
     private const string Static = "static";
 
     /// <summary>All that there are, in the order of tables; <see cref="Oracle"/> is none, it knows the future.</summary>

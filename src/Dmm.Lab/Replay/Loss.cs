@@ -3,7 +3,9 @@ using Dmm.Core.Laws;
 
 namespace Dmm.Lab.Replay;
 
-/// <summary>Where DMM's distance from perfect foresight is lost: the same replay with one thing made ideal at a time, and with all of them.</summary>
+/// <summary>
+/// Where DMM's distance from perfect foresight is lost: the same replay with one thing made ideal at a time, and with all of them.
+/// </summary>
 internal static class Loss
 {
     /// <summary>Long enough for any growth to arrive.</summary>

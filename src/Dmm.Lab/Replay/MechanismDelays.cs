@@ -4,9 +4,9 @@ using Dmm.Files;
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// How long each mechanism takes on real guests. The defaults are what <c>make bench PART=mechanisms</c> measured on a quiet machine, with QEMU 7.2 without KVM and
-/// guests that boot as users' do (docs/results.md), rounded; <c>--delays FILE</c> gives others, such as those that a benchmark on a machine of one's own has
-/// measured. Sizes are MiB a second, times milliseconds.
+/// How long each mechanism takes on real guests. The defaults are what <c>make bench PART=mechanisms</c> measured on a quiet machine, with
+/// QEMU 7.2 without KVM and guests that boot as users' do (docs/results.md), rounded; <c>--delays FILE</c> gives others, such as those that
+/// a benchmark on a machine of one's own has measured. Sizes are MiB a second, times milliseconds.
 /// </summary>
 public sealed record MechanismDelays
 {
@@ -21,7 +21,10 @@ public sealed record MechanismDelays
 
     public double PlugLatencyMs { get; init; } = 50;
 
-    /// <summary>virtio-mem, shrinking: 4 GiB in 7.4 s, as the guest's kernel zeroes each page that it takes out of use; 0.3 s with <c>init_on_alloc=0</c>.</summary>
+    /// <summary>
+    /// virtio-mem, shrinking: 4 GiB in 7.4 s, as the guest's kernel zeroes each page that it takes out of use; 0.3 s with
+    /// <c>init_on_alloc=0</c>.
+    /// </summary>
     public double UnplugMibPerSecond { get; init; } = 560;
 
     public double UnplugLatencyMs { get; init; } = 100;

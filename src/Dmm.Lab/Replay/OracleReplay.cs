@@ -1,10 +1,10 @@
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// Perfect foresight: each VM has its need at every moment, and not a byte more than its min or its need, but for the time that memory takes to
-/// arrive: it is asked for so much earlier. It falls short where, and only where, the VMs together need more than there is, and then
-/// by exactly what is missing. No law can fall short by less. Computed from the curves alone, without a replay: the changes of every VM are sorted once,
-/// and any choice of the VMs is a walk along them.
+/// Perfect foresight: each VM has its need at every moment, and not a byte more than its min or its need, but for the time that memory
+/// takes to arrive: it is asked for so much earlier. It falls short where, and only where, the VMs together need more than there is, and
+/// then by exactly what is missing. No law can fall short by less. Computed from the curves alone, without a replay: the changes of every
+/// VM are sorted once, and any choice of the VMs is a walk along them.
 /// </summary>
 internal sealed class OracleReplay
 {

@@ -4,9 +4,9 @@ using Dmm.Hypervisors.Simulation;
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// Plays VMs' needs on one host under one law, from event to event: a need changes, a movement arrives, a law looks. Nothing is computed while
-/// nothing changes, and between events all is in lines, so the figures are exact. The same input gives the same figures, to the last bit.
-/// What the law wants is done by <see cref="HostMemory"/>, which is true for all laws alike: memory is never given twice.
+/// Plays VMs' needs on one host under one law, from event to event: a need changes, a movement arrives, a law looks. Nothing is computed
+/// while nothing changes, and between events all is in lines, so the figures are exact. The same input gives the same figures, to the last
+/// bit. What the law wants is done by <see cref="HostMemory"/>, which is true for all laws alike: memory is never given twice.
 /// </summary>
 internal sealed class ReplayEngine
 {

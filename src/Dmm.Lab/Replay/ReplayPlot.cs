@@ -5,8 +5,8 @@ using ScottPlot.TickGenerators;
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// Above, shortfall against slack, both logarithmic: each law a curve over its own safety setting, its default a larger dot; a law is better when it is
-/// below and to the left. Beneath, need and memory over time of each chosen VM.
+/// Above, shortfall against slack, both logarithmic: each law a curve over its own safety setting, its default a larger dot; a law is
+/// better when it is below and to the left. Beneath, need and memory over time of each chosen VM.
 /// </summary>
 internal static class ReplayPlot
 {

@@ -14,7 +14,9 @@ internal sealed class ReplayRun(TraceHost host, MemorySize memory, MechanismDela
     /// <summary>The VMs whose memory over time is kept, by name, and by how many points at most.</summary>
     public MemoryRecord? Record { get; init; }
 
-    /// <summary>How often DMM plans, and the least for its peers, whose own periods stand where they are longer; null: each law's own.</summary>
+    /// <summary>
+    /// How often DMM plans, and the least for its peers, whose own periods stand where they are longer; null: each law's own.
+    /// </summary>
     public TimeSpan? Period { get; init; }
 
     public IReadOnlyList<ReplayFigures> Run(IReadOnlyList<string> laws, CancellationToken cancellation) =>

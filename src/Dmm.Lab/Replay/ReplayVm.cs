@@ -18,8 +18,8 @@ internal sealed record VmPlan(string Name, MemorySize Min, MemorySize Boot, Memo
 }
 
 /// <summary>
-/// One VM in the course of a replay. Between two events its need and its memory move in lines (mostly: not at all), so every integral is exact.
-/// Times are microseconds since the start, sizes bytes.
+/// One VM in the course of a replay. Between two events its need and its memory move in lines (mostly: not at all), so every integral is
+/// exact. Times are microseconds since the start, sizes bytes.
 /// </summary>
 internal sealed class ReplayVm
 {
@@ -60,7 +60,9 @@ internal sealed class ReplayVm
 
     public double Actual { get; private set; }
 
-    /// <summary>What the host counts for it: what it was granted while it grows, what it had when the last step of a shrink was confirmed.</summary>
+    /// <summary>
+    /// What the host counts for it: what it was granted while it grows, what it had when the last step of a shrink was confirmed.
+    /// </summary>
     public long Held { get; set; }
 
     /// <summary>What the law wants for it, within what it can be.</summary>
@@ -179,7 +181,9 @@ internal sealed class ReplayVm
         return _cache < most;
     }
 
-    /// <summary>The integrals of the positive and of the negative part of a line from <paramref name="from"/> to <paramref name="to"/>.</summary>
+    /// <summary>
+    /// The integrals of the positive and of the negative part of a line from <paramref name="from"/> to <paramref name="to"/>.
+    /// </summary>
     private void Count(double from, double to, double seconds)
     {
         if (from >= 0 && to >= 0)

@@ -1,8 +1,8 @@
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// A VM's shortfall by what it waited for, byte-seconds. Up to its target, what is short is on its way: granted and moving, or waiting for others to give. What is short
-/// above its target the law has not heard of, or has decided.
+/// A VM's shortfall by what it waited for, byte-seconds. Up to its target, what is short is on its way: granted and moving, or waiting for
+/// others to give. What is short above its target the law has not heard of, or has decided.
 /// </summary>
 internal sealed class ShortfallCauses
 {
@@ -18,7 +18,9 @@ internal sealed class ShortfallCauses
     /// <summary>Granted, and not there yet.</summary>
     public double Moving { get; private set; }
 
-    /// <summary>Counts a stretch on which need and memory move in lines, from the VM's values to these; nothing else of it has changed on the way.</summary>
+    /// <summary>
+    /// Counts a stretch on which need and memory move in lines, from the VM's values to these; nothing else of it has changed on the way.
+    /// </summary>
     public void Add(ReplayVm vm, double need, double actual, double seconds)
     {
         var grows = vm.Target >= vm.Actual;

@@ -61,7 +61,9 @@ internal sealed class TraceHost
 
     public MemorySize SumOfMax { get; }
 
-    /// <summary>The VMs as such a law meets them: where nothing else is said, a law that knows balloons alone meets VMs that booted with their max.</summary>
+    /// <summary>
+    /// The VMs as such a law meets them: where nothing else is said, a law that knows balloons alone meets VMs that booted with their max.
+    /// </summary>
     public IReadOnlyList<VmPlan> For(ILaw law) => law.BalloonOnly && _boot is null ? [.. Vms.Select(vm => vm with { Boot = vm.Max })] : Vms;
 
     private static string Show(long seconds) => DateTimeOffset.FromUnixTimeSeconds(seconds).ToString("yyyy-MM-dd HH:mm:ss'Z'");

@@ -13,9 +13,9 @@ public enum BetweenSamples
 }
 
 /// <summary>
-/// One VM's need over time, exact: at <c>At[k]</c> it is <c>Need[k]</c>, and stays so, or moves in a line to <c>Need[k + 1]</c>, until the next point.
-/// Two points of the same time are a step. A VM that is off needs nothing: where its rows are zero, where they are missing for longer than
-/// <see cref="VmTrace.MostSilence"/>, before its first and after its last.
+/// One VM's need over time, exact: at <c>At[k]</c> it is <c>Need[k]</c>, and stays so, or moves in a line to <c>Need[k + 1]</c>, until the
+/// next point. Two points of the same time are a step. A VM that is off needs nothing: where its rows are zero, where they are missing for
+/// longer than <see cref="VmTrace.MostSilence"/>, before its first and after its last.
 /// </summary>
 /// <param name="At">Microseconds since the replay's start; the first is 0.</param>
 /// <param name="Need">Bytes.</param>

@@ -4,8 +4,8 @@ using Dmm.Hypervisors.Simulation;
 namespace Dmm.Lab.Traces;
 
 /// <summary>
-/// Made-up VMs for tests and trials: most of them idle, with days and nights, bursts, level shifts, and some that are off for a while. No measurement:
-/// real traces say how laws compare.
+/// Made-up VMs for tests and trials: most of them idle, with days and nights, bursts, level shifts, and some that are off for a while. No
+/// measurement: real traces say how laws compare.
 /// </summary>
 public static class SyntheticTraces
 {

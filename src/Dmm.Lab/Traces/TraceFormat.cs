@@ -7,12 +7,14 @@ public enum TraceFormat
     Auto,
 
     /// <summary>
-    /// GWA-T-12 Bitbrains as the Grid Workloads Archive publishes it (Shen, van Beek, Iosup, CCGrid 2015): separated by <c>;</c>, memory in KB,
-    /// and a heading "Timestamp [ms]" above what are seconds.
+    /// GWA-T-12 Bitbrains as the Grid Workloads Archive publishes it (Shen, van Beek, Iosup, CCGrid 2015): separated by <c>;</c>, memory in
+    /// KB, and a heading "Timestamp [ms]" above what are seconds.
     /// </summary>
     GwaT12,
 
-    /// <summary><c>timestamp_s,provisioned_kib,used_kib</c>, plain or gzip'd: the reduced form, which <c>dmm lab record</c> writes too.</summary>
+    /// <summary>
+    /// <c>timestamp_s,provisioned_kib,used_kib</c>, plain or gzip'd: the reduced form, which <c>dmm lab record</c> writes too.
+    /// </summary>
     Dmm,
 }
 

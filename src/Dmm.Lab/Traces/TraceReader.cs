@@ -6,8 +6,8 @@ using Dmm.Files;
 namespace Dmm.Lab.Traces;
 
 /// <summary>
-/// Reads traces, a file a VM. People's archives have rows that are no rows: such a one is counted, named by file and line, and left out, unless
-/// <paramref name="strict"/> asks for an end. What is kept is bounded by <see cref="MostRows"/>.
+/// Reads traces, a file a VM. People's archives have rows that are no rows: such a one is counted, named by file and line, and left out,
+/// unless <paramref name="strict"/> asks for an end. What is kept is bounded by <see cref="MostRows"/>.
 /// </summary>
 /// <param name="progress">Told the files that were read, and how many there are.</param>
 public sealed class TraceReader(TraceFormat format = TraceFormat.Auto, bool strict = false, Action<int, int>? progress = null)

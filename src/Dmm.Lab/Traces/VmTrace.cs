@@ -3,7 +3,8 @@ using Dmm.Core;
 namespace Dmm.Lab.Traces;
 
 /// <summary>
-/// What one VM used over time, as it was recorded: a row every few minutes. Kept small (eight bytes a row), since an archive has a thousand VMs.
+/// What one VM used over time, as it was recorded: a row every few minutes. Kept small (eight bytes a row), since an archive has a thousand
+/// VMs.
 /// </summary>
 /// <param name="Name">The file's name without its endings, with its folder where folders were read.</param>
 /// <param name="Start">Seconds since 1970, UTC, of the first row.</param>

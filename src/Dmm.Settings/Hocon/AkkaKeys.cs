@@ -1,8 +1,8 @@
 namespace Dmm.Settings.Hocon;
 
 /// <summary>
-/// What a file may not ask of Akka. Who may write to the daemon's Unix socket is said by its permissions; a port of Akka's knows no such lock, and
-/// whoever reaches it can end any actor. So nothing that opens one, or that could load what opens one, is passed on.
+/// What a file may not ask of Akka. Who may write to the daemon's Unix socket is said by its permissions; a port of Akka's knows no such
+/// lock, and whoever reaches it can end any actor. So nothing that opens one, or that could load what opens one, is passed on.
 /// </summary>
 internal static class AkkaKeys
 {

@@ -211,7 +211,9 @@ internal sealed partial class HoconReader
         }
     }
 
-    /// <summary>After a member or an item: one comma, or its line's end, or what closes the whole. All else would be joined or lost.</summary>
+    /// <summary>
+    /// After a member or an item: one comma, or its line's end, or what closes the whole. All else would be joined or lost.
+    /// </summary>
     private void EndOfElement(char closing)
     {
         SkipBlanks();

@@ -9,8 +9,8 @@ using Dmm.Testbed;
 namespace Dmm.Benchmarks.Admission;
 
 /// <summary>
-/// Time to a running VM: on an empty host, on one whose memory is all in the hands of peers, and there under squeezed's law too. Seen as a user sees it, through
-/// the daemon's interface.
+/// Time to a running VM: on an empty host, on one whose memory is all in the hands of peers, and there under squeezed's law too. Seen as a
+/// user sees it, through the daemon's interface.
 /// </summary>
 internal static class AdmissionPart
 {
@@ -85,7 +85,9 @@ internal static class AdmissionPart
         await house.EndAsync(Boot);
     }
 
-    /// <summary>The peers have held all memory between them and need little of it now, as guests do that have read files or that bursts have left.</summary>
+    /// <summary>
+    /// The peers have held all memory between them and need little of it now, as guests do that have read files or that bursts have left.
+    /// </summary>
     private static async Task FillAsync(BenchHouse house, CancellationToken cancellation)
     {
         var each = new MemorySize(Guests.Bytes / Peers.Length).RoundDown(MemorySize.FromMiB(4));

@@ -31,7 +31,9 @@ public class ArbiterBench
     public MemorySize Plan() => _arbiter.Decide(_bids, _budget, MemorySize.FromGiB(1))[0].Target;
 }
 
-/// <summary>What it is measured by: sorting as many keys, each with the number that it belongs to. The keys come unsorted each time.</summary>
+/// <summary>
+/// What it is measured by: sorting as many keys, each with the number that it belongs to. The keys come unsorted each time.
+/// </summary>
 public class SortBench
 {
     private double[] _unsorted = [];

@@ -10,7 +10,9 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Benchmarks.Arbitration;
 
-/// <summary>What the host's actor does at each period around the arbiter: bids gathered, plan made, promises decided, waits chained.</summary>
+/// <summary>
+/// What the host's actor does at each period around the arbiter: bids gathered, plan made, promises decided, waits chained.
+/// </summary>
 public class PlannerBench
 {
     private static readonly MemorySize Overhead = MemorySize.FromMiB(32);

@@ -15,7 +15,9 @@ public enum Regime
     /// <summary>Nine in ten want more and there is no more than is held: fair shares, weighed by measured harm.</summary>
     Contention,
 
-    /// <summary>Half want all they may have; the others give all they can spare, and it is not enough: everything that the arbiter can do is done.</summary>
+    /// <summary>
+    /// Half want all they may have; the others give all they can spare, and it is not enough: everything that the arbiter can do is done.
+    /// </summary>
     Drained,
 }
 

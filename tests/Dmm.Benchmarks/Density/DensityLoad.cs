@@ -8,8 +8,8 @@ namespace Dmm.Benchmarks.Density;
 internal sealed record LoadStep(TimeSpan At, int Guest, MemorySize Hold, bool Works);
 
 /// <summary>
-/// A mixed load: VMs of several sizes, each of which needs little most of the time and a burst now and then, each in a phase of its own, so that few
-/// burst at once. The same load is played on real guests and written as traces for the lab.
+/// A mixed load: VMs of several sizes, each of which needs little most of the time and a burst now and then, each in a phase of its own, so
+/// that few burst at once. The same load is played on real guests and written as traces for the lab.
 /// </summary>
 /// <param name="Cycle">After so long everything repeats.</param>
 /// <param name="Busy">The part of a cycle in which a VM bursts.</param>
@@ -44,7 +44,9 @@ internal sealed record DensityLoad(
         return vms;
     }
 
-    /// <summary>All that happens within <paramref name="length"/>, in the order of time. A burst that is under way at the start begins there.</summary>
+    /// <summary>
+    /// All that happens within <paramref name="length"/>, in the order of time. A burst that is under way at the start begins there.
+    /// </summary>
     public IReadOnlyList<LoadStep> Steps(int vms, TimeSpan length)
     {
         List<LoadStep> steps = [];
@@ -79,7 +81,10 @@ internal sealed record DensityLoad(
         return works;
     }
 
-    /// <summary>The same need as a trace of the lab, a row a second: what the guest itself uses and what its load holds, on its way up at the load's own rate.</summary>
+    /// <summary>
+    /// The same need as a trace of the lab, a row a second: what the guest itself uses and what its load holds, on its way up at the load's
+    /// own rate.
+    /// </summary>
     public VmTrace Trace(int vm, TimeSpan length)
     {
         var rows = (int)length.TotalSeconds + 1;

@@ -6,7 +6,9 @@ using Dmm.Lab.Density;
 
 namespace Dmm.Benchmarks.Density;
 
-/// <summary>How many VMs each law fits into the same memory until their work slows down, on real guests and, for the same load, in the lab.</summary>
+/// <summary>
+/// How many VMs each law fits into the same memory until their work slows down, on real guests and, for the same load, in the lab.
+/// </summary>
 internal static class DensityPart
 {
     private const int MostVms = 16;

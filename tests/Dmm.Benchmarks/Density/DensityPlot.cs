@@ -2,7 +2,10 @@ using ScottPlot;
 
 namespace Dmm.Benchmarks.Density;
 
-/// <summary>For each law, how many VMs it held on real guests, and beside it what the lab says of the same load; perfect foresight is the lab's alone.</summary>
+/// <summary>
+/// For each law, how many VMs it held on real guests, and beside it what the lab says of the same load; perfect foresight is the lab's
+/// alone.
+/// </summary>
 internal static class DensityPlot
 {
     private const int Width = 1000;

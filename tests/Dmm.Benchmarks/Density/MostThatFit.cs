@@ -1,8 +1,8 @@
 namespace Dmm.Benchmarks.Density;
 
 /// <summary>
-/// Which number of VMs to try next. VMs are dear to start, so it goes up from what surely fits, in steps of two, and one back where two were too many; it takes it
-/// that fewer fare no worse.
+/// Which number of VMs to try next. VMs are dear to start, so it goes up from what surely fits, in steps of two, and one back where two
+/// were too many; it takes it that fewer fare no worse.
 /// </summary>
 internal sealed record MostThatFit(int Fits, int TooMany, int Most)
 {

@@ -1,6 +1,8 @@
 namespace Dmm.Benchmarks.Figures;
 
-/// <summary>What is told of a handful of measurements: middle and spread. Measurements that never came within their deadline count as the largest.</summary>
+/// <summary>
+/// What is told of a handful of measurements: middle and spread. Measurements that never came within their deadline count as the largest.
+/// </summary>
 /// <param name="Count">All of them.</param>
 /// <param name="Missing">Those that never came.</param>
 /// <param name="Least">Null where none came; so in the other figures: null means that it never came within the deadline.</param>

@@ -2,7 +2,10 @@ using Dmm.Hypervisors.Simulation;
 
 namespace Dmm.Benchmarks.Figures;
 
-/// <summary>In which order rivals meet the same trial: round by round, each of them once a round, in an order that is drawn anew for each round, so that what else happens on the machine meets all alike.</summary>
+/// <summary>
+/// In which order rivals meet the same trial: round by round, each of them once a round, in an order that is drawn anew for each round, so
+/// that what else happens on the machine meets all alike.
+/// </summary>
 internal static class RunOrder
 {
     public static IReadOnlyList<(int Round, T Rival)> Of<T>(IReadOnlyList<T> rivals, int rounds, ulong seed)

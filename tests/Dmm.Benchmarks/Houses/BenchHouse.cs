@@ -8,8 +8,8 @@ namespace Dmm.Benchmarks.Houses;
 internal sealed record GuestPlan(string Name, MemorySize Min, MemorySize Boot, MemorySize Max);
 
 /// <summary>
-/// A daemon and guests that live through several runs: the daemon is stopped and started again under the next law, and takes up its guests. Between runs each
-/// guest is held at a size by an operator's order, which stands above every law, so that each law begins with the same.
+/// A daemon and guests that live through several runs: the daemon is stopped and started again under the next law, and takes up its guests.
+/// Between runs each guest is held at a size by an operator's order, which stands above every law, so that each law begins with the same.
 /// </summary>
 internal sealed class BenchHouse(CancellationToken cancellation) : IAsyncDisposable
 {
@@ -19,7 +19,10 @@ internal sealed class BenchHouse(CancellationToken cancellation) : IAsyncDisposa
     /// <summary>While guests are put in place there is enough for all of them.</summary>
     private static readonly MemorySize Plenty = MemorySize.FromGiB(12);
 
-    /// <summary>Full as soon as a guest has booted: what a guest costs beside its memory, and with it what is left for guests, then stays the same for all laws.</summary>
+    /// <summary>
+    /// Full as soon as a guest has booted: what a guest costs beside its memory, and with it what is left for guests, then stays the same
+    /// for all laws.
+    /// </summary>
     private const string SmallCache = "qemu.tb-size = 32MiB";
 
     private readonly TestbedDaemon _daemon = new(new() { HostMemory = Plenty, More = SmallCache }, endOnSignals: false);
@@ -33,7 +36,9 @@ internal sealed class BenchHouse(CancellationToken cancellation) : IAsyncDisposa
     /// <summary>What the guests cost beside their memory, as measured last.</summary>
     public MemorySize Overhead => _overhead;
 
-    /// <summary>Changes who lives here while there is memory for all, and leaves everybody at <paramref name="start"/>; the daemon has ended then.</summary>
+    /// <summary>
+    /// Changes who lives here while there is memory for all, and leaves everybody at <paramref name="start"/>; the daemon has ended then.
+    /// </summary>
     public async Task MoveInAsync(IReadOnlyList<GuestPlan> come, IReadOnlyList<string> go, MemorySize start)
     {
         var image = await GuestImage.EnsureAsync(_ => { }, cancellation);

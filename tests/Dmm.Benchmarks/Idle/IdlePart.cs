@@ -7,8 +7,8 @@ using Dmm.Benchmarks.Recovery;
 namespace Dmm.Benchmarks.Idle;
 
 /// <summary>
-/// What a daemon costs its host while nothing happens: simulated VMs at rest, a sample a second each. CPU is the process's own, user and system, the simulated
-/// guests included; memory is what it holds resident in the end.
+/// What a daemon costs its host while nothing happens: simulated VMs at rest, a sample a second each. CPU is the process's own, user and
+/// system, the simulated guests included; memory is what it holds resident in the end.
 /// </summary>
 internal static class IdlePart
 {

@@ -4,8 +4,8 @@ using Dmm.Testbed;
 namespace Dmm.Benchmarks.Live;
 
 /// <summary>
-/// What a burst has got so far, by the guest's own word. Its <i>room</i> is what its load holds and what is available beside it, less what is swapped out: memory that the load
-/// can use, whatever it was given by.
+/// What a burst has got so far, by the guest's own word. Its <i>room</i> is what its load holds and what is available beside it, less what
+/// is swapped out: memory that the load can use, whatever it was given by.
 /// </summary>
 internal sealed class BurstWatch(LoadReport before, MemorySize wants)
 {

@@ -4,7 +4,10 @@ using Dmm.Benchmarks.Houses;
 namespace Dmm.Benchmarks.Live;
 
 /// <summary>One phase, as the loaded guest tells it.</summary>
-/// <param name="FirstMs">From the order to the burst to the first new memory that the guest can use (<see cref="BurstWatch"/>). Null, here and below: not within the phase.</param>
+/// <param name="FirstMs">
+/// From the order to the burst to the first new memory that the guest can use (<see cref="BurstWatch"/>). Null, here and below: not within
+/// the phase.
+/// </param>
 /// <param name="UsableMs">To memory for all of it, which a law that foresees nothing can't give before the load has grown so far.</param>
 /// <param name="HeldMs">To the load holding all that it wants, in memory or swap.</param>
 /// <param name="Operations">Of the load in the phase.</param>
@@ -28,7 +31,9 @@ internal sealed record LiveRun(string Law, int Round, double GuestsMib, double L
     private IEnumerable<PhaseFigures> Moving => Phases.Where(p => p.Kind == PhaseKind.HostIsFull);
 }
 
-/// <summary>A burst that is answered at the same moment by somebody who knows of it: a plug of the same size by QMP, without a daemon.</summary>
+/// <summary>
+/// A burst that is answered at the same moment by somebody who knows of it: a plug of the same size by QMP, without a daemon.
+/// </summary>
 /// <param name="PlugMs">From the order to QEMU to the guest's MemTotal showing it.</param>
 internal sealed record RawBurst(PhaseKind Kind, double PlugMs, double FirstMs, double UsableMs);
 

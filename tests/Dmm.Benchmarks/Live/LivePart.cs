@@ -6,8 +6,8 @@ using Dmm.Hypervisors.Simulation;
 namespace Dmm.Benchmarks.Live;
 
 /// <summary>
-/// DMM against its peers on the same real guests, in one run: how soon a burst has its memory, how fast a load runs that moves from guest to guest, and how
-/// long guests stall.
+/// DMM against its peers on the same real guests, in one run: how soon a burst has its memory, how fast a load runs that moves from guest
+/// to guest, and how long guests stall.
 /// </summary>
 internal static class LivePart
 {

@@ -9,7 +9,9 @@ namespace Dmm.Benchmarks.Live;
 /// <param name="Start">What each guest has when a run begins: together less than <paramref name="Guests"/>.</param>
 /// <param name="Idle">What an idle guest's load holds.</param>
 /// <param name="Small">The first burst, which fits into what the host has free.</param>
-/// <param name="Moving">The load that then moves from guest to guest: more than an equal part of the host, and the host has not two of it.</param>
+/// <param name="Moving">
+/// The load that then moves from guest to guest: more than an equal part of the host, and the host has not two of it.
+/// </param>
 /// <param name="OperationsPerSecond">The pace of the load: memory limits it, not the processor.</param>
 internal sealed record LiveSettings(
     MemorySize Guests, MemorySize Start, MemorySize Min, MemorySize Boot, MemorySize Max, MemorySize Idle, MemorySize Small, MemorySize Moving, long OperationsPerSecond,

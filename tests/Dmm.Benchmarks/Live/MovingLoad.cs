@@ -7,7 +7,10 @@ namespace Dmm.Benchmarks.Live;
 /// <summary>Gives one guest after the other the load and lets the guests tell how it fares.</summary>
 internal sealed class MovingLoad(IReadOnlyList<BenchGuest> guests, LiveSettings settings, CancellationToken cancellation)
 {
-    /// <summary>How often the guest is asked until it has what its burst wants. More often takes from an emulated guest the time that it is to be measured by.</summary>
+    /// <summary>
+    /// How often the guest is asked until it has what its burst wants. More often takes from an emulated guest the time that it is to be
+    /// measured by.
+    /// </summary>
     private static readonly TimeSpan Grain = TimeSpan.FromMilliseconds(50);
 
     public async Task<IReadOnlyList<PhaseFigures>> RunAsync(IReadOnlyList<LivePhase> phases)

@@ -12,8 +12,8 @@ internal sealed record LineFit(double LatencyMs, double MibPerSecond)
     private const double MostRate = 1e6;
 
     /// <summary>
-    /// Least squares over the median of each size: what else runs on the machine makes some movements slow, and none fast. Neither figure is below nothing: where larger sizes
-    /// took no longer, the rate is what the largest size shows by itself.
+    /// Least squares over the median of each size: what else runs on the machine makes some movements slow, and none fast. Neither figure
+    /// is below nothing: where larger sizes took no longer, the rate is what the largest size shows by itself.
     /// </summary>
     public static LineFit Of(IEnumerable<Movement> movements)
     {

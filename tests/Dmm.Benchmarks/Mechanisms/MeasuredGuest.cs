@@ -8,8 +8,9 @@ using Dmm.Testbed;
 namespace Dmm.Benchmarks.Mechanisms;
 
 /// <summary>
-/// A real guest in the hands of the driver alone, without a daemon. Three look at it: the driver (with the time of each of its observations), QEMU past
-/// the driver, and the load generator in the guest. All times are those of this process: clocks of host and guest are never compared.
+/// A real guest in the hands of the driver alone, without a daemon. Three look at it: the driver (with the time of each of its
+/// observations), QEMU past the driver, and the load generator in the guest. All times are those of this process: clocks of host and guest
+/// are never compared.
 /// </summary>
 internal sealed class MeasuredGuest : IAsyncDisposable
 {
@@ -41,7 +42,10 @@ internal sealed class MeasuredGuest : IAsyncDisposable
     /// <summary>Milliseconds since the guest was asked for.</summary>
     public double Now => _clock.Elapsed.TotalMilliseconds;
 
-    /// <summary>The kernel command line of a guest that is measured: the shipped one, so that figures are those of users' guests, and what is asked for beside it.</summary>
+    /// <summary>
+    /// The kernel command line of a guest that is measured: the shipped one, so that figures are those of users' guests, and what is asked
+    /// for beside it.
+    /// </summary>
     public static string Append(string more) => $"{QemuSettings.ShippedAppend} {more}".TrimEnd();
 
     /// <param name="append">Beside the shipped kernel command line.</param>

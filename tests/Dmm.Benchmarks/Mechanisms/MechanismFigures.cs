@@ -4,8 +4,12 @@ using Dmm.Lab.Replay;
 namespace Dmm.Benchmarks.Mechanisms;
 
 /// <summary>All that was measured of the mechanisms, raw.</summary>
-/// <param name="PlugShown">From the order to QEMU showing the size; <paramref name="Plug"/>: to the guest's own MemTotal showing it, which is what counts.</param>
-/// <param name="HearingMs">From the first look at which the guest's own program saw too little available to the sample at the host that says so.</param>
+/// <param name="PlugShown">
+/// From the order to QEMU showing the size; <paramref name="Plug"/>: to the guest's own MemTotal showing it, which is what counts.
+/// </param>
+/// <param name="HearingMs">
+/// From the first look at which the guest's own program saw too little available to the sample at the host that says so.
+/// </param>
 /// <param name="BurstHeardMs">From the order to a calm guest to take memory as fast as it can, to that sample.</param>
 /// <param name="ConfirmMs">Between what the driver tells of a long shrink on its way.</param>
 /// <param name="SampleAfterMoveMs">From a movement's end, as QEMU shows it, to a sample of the agent that was taken after it.</param>
@@ -14,8 +18,8 @@ internal sealed record MechanismMeasures(
     IReadOnlyList<double> HearingMs, IReadOnlyList<double> BurstHeardMs, IReadOnlyList<double> ConfirmMs, IReadOnlyList<double> SampleAfterMoveMs)
 {
     /// <summary>
-    /// In the lab's own form. What was not measured (swap, page cache, the agent's threshold) keeps the lab's value. Hearing goes from the 10th to the 90th percentile:
-    /// the rest is this machine's doing, not the mechanism's.
+    /// In the lab's own form. What was not measured (swap, page cache, the agent's threshold) keeps the lab's value. Hearing goes from the
+    /// 10th to the 90th percentile: the rest is this machine's doing, not the mechanism's.
     /// </summary>
     public MechanismDelays ForTheLab()
     {

@@ -112,8 +112,8 @@ internal sealed class MechanismsRun(int rounds, string append, Say say, Cancella
     }
 
     /// <summary>
-    /// A calm guest takes memory as fast as it can. Its own program tells how much is available; the last report that still shows enough is the earliest
-    /// moment at which need could have begun, so that what is measured is never too short.
+    /// A calm guest takes memory as fast as it can. Its own program tells how much is available; the last report that still shows enough is
+    /// the earliest moment at which need could have begun, so that what is measured is never too short.
     /// </summary>
     private async Task HearAsync(MeasuredGuest guest)
     {

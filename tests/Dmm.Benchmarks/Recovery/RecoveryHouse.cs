@@ -14,7 +14,9 @@ using Dmm.Daemon.Journals;
 
 namespace Dmm.Benchmarks.Recovery;
 
-/// <summary>A state folder as a busy host leaves it: a journal, and as many simulated VMs as it knows of. In a temporary folder of its own.</summary>
+/// <summary>
+/// A state folder as a busy host leaves it: a journal, and as many simulated VMs as it knows of. In a temporary folder of its own.
+/// </summary>
 internal sealed class RecoveryHouse : IDisposable
 {
     private const int SnapshotEvery = 500;

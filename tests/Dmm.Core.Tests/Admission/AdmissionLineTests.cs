@@ -42,14 +42,16 @@ public sealed class AdmissionLineTests
     [Fact]
     public void A_small_one_passes_a_large_one_with_memory_that_the_large_one_does_not_gather()
     {
-        // 500 are free; the large one gathers 1032 and its peer owes all that is missing: 500 of it are there already. The small one may not take them ...
+        // 500 are free; the large one gathers 1032 and its peer owes all that is missing: 500 of it are there already. The small one may
+        // not take them ...
         var large = Asked("large", 1000, 1);
         var room = Assert.IsType<QueueMove.Plan>(Line(Idle, 500, large).Next(Noon)).Room;
         var small = Asked("small", 128, 2);
         var plan = Assert.IsType<QueueMove.Plan>(Line(Idle, 500, large.Planned(room, true, Noon), small).Next(Noon));
         Assert.Equal("small", plan.Vm.Name);
 
-        // ... but it gathers beside it, and starts before it once its own has come: 200 more are free while the large one's peer still owes.
+        // ... but it gathers beside it, and starts before it once its own has come: 200 more are free while the large one's peer still
+        // owes.
         Peer[] given = [Peer("a", held: 2048, want: 256), Peer("b", held: 512, want: 128)];
         var start = Line(given, 500 + 180, large.Planned(room, true, Noon), small.Planned(plan.Room, true, Noon)).Next(Noon);
         Assert.Equal("small", Assert.IsType<QueueMove.Reserve>(start).Vm.Name);

@@ -8,9 +8,9 @@ using static Dmm.Core.Tests.Admission.Requests;
 namespace Dmm.Core.Tests.Admission;
 
 /// <summary>
-/// Random streams of requests to a host whose guests give at once, slowly, not at all, or say that they can spare what they don't give. Whatever comes: guarantees
-/// fit together, nothing is set aside beyond what is free or twice, nobody is asked below its min, who comes first is never passed with its own
-/// memory, and once the world behaves every request has an end.
+/// Random streams of requests to a host whose guests give at once, slowly, not at all, or say that they can spare what they don't give.
+/// Whatever comes: guarantees fit together, nothing is set aside beyond what is free or twice, nobody is asked below its min, who comes
+/// first is never passed with its own memory, and once the world behaves every request has an end.
 /// </summary>
 public sealed class AdmissionProperties
 {
@@ -200,7 +200,9 @@ public sealed class AdmissionProperties
             }
         }
 
-        /// <summary>It passes others only with memory that leaves them what they have gathered and are still to get; and nobody who waits.</summary>
+        /// <summary>
+        /// It passes others only with memory that leaves them what they have gathered and are still to get; and nobody who waits.
+        /// </summary>
         private void Passes(AdmissionRecord passing, MemorySize size)
         {
             var left = _ledger.Free - size;

@@ -18,7 +18,9 @@ public sealed class HoldsTests
 
     private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
 
-    /// <summary>A VM of 500 MiB, min 100, max 2000, alone on a host of 1000, that wants so much; the arguments say what is otherwise.</summary>
+    /// <summary>
+    /// A VM of 500 MiB, min 100, max 2000, alone on a host of 1000, that wants so much; the arguments say what is otherwise.
+    /// </summary>
     private static ImmutableArray<Hold> Of(
         long demand = 500, long host = 1000, long cushion = 0, long min = 100, long? limit = null, long? most = null, long past = 0, long? granted = null, VmPhase phase = VmPhase.Settled,
         bool reported = true, bool foreseen = true, bool gathering = false)

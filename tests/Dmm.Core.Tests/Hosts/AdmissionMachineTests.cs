@@ -5,7 +5,10 @@ using static Dmm.Core.Tests.Hosts.HostUnderTest;
 
 namespace Dmm.Core.Tests.Hosts;
 
-/// <summary>The line of VMs to come: who is answered what, when a deadline rings, and that the host takes no step that was decided on another state of it.</summary>
+/// <summary>
+/// The line of VMs to come: who is answered what, when a deadline rings, and that the host takes no step that was decided on another state
+/// of it.
+/// </summary>
 public sealed class AdmissionMachineTests
 {
     private static readonly Clocks Now = new(Moment.Origin + TimeSpan.FromDays(1), Began);

@@ -10,7 +10,9 @@ public sealed class AnswerTests
     private static readonly MemorySize Size = MemorySize.FromMiB(960);
     private static readonly Promise Promised = new(Size, Size);
 
-    /// <summary>The simulation's seed 9, step 6795: 960 MiB, then 976, then 960 again, and the answer for the first 960 was taken for the last.</summary>
+    /// <summary>
+    /// The simulation's seed 9, step 6795: 960 MiB, then 976, then 960 again, and the answer for the first 960 was taken for the last.
+    /// </summary>
     [Fact]
     public void An_answer_to_an_earlier_target_of_the_same_size_is_no_answer()
     {
@@ -19,8 +21,8 @@ public sealed class AnswerTests
     }
 
     /// <summary>
-    /// The simulation's seed 3, step 106851: an actor started anew and heard a target that was sent before its start was known. Where both sides counted,
-    /// their counts parted for ever.
+    /// The simulation's seed 3, step 106851: an actor started anew and heard a target that was sent before its start was known. Where both
+    /// sides counted, their counts parted for ever.
     /// </summary>
     [Fact]
     public void A_target_sent_before_an_actors_start_was_known_does_not_spoil_its_later_answers()

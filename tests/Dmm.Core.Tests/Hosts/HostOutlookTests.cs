@@ -78,8 +78,8 @@ public sealed class HostOutlookTests
     }
 
     /// <summary>
-    /// What is free to be promised is there, whatever the VMs' processes hold, and whoever of them can't be looked at or is gone: the more one holds beyond its claim, the less
-    /// there is for others.
+    /// What is free to be promised is there, whatever the VMs' processes hold, and whoever of them can't be looked at or is gone: the more
+    /// one holds beyond its claim, the less there is for others.
     /// </summary>
     [Fact]
     public void No_more_is_free_than_is_available_less_the_margin_whatever_processes_hold()

@@ -7,8 +7,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Tests.Hosts;
 
 /// <summary>
-/// A host's machine, and that of its line of VMs to come, without actors, journal and hypervisor. What they tell each other, and ask to be told again, is
-/// told at once; VMs do what they are told when a test says so.
+/// A host's machine, and that of its line of VMs to come, without actors, journal and hypervisor. What they tell each other, and ask to be
+/// told again, is told at once; VMs do what they are told when a test says so.
 /// </summary>
 internal sealed class HostUnderTest
 {

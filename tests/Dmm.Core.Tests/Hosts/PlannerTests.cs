@@ -42,7 +42,9 @@ public sealed class PlannerTests
         return plan.Allotments.ToImmutableDictionary(a => a.Vm, a => a.Target);
     }
 
-    /// <summary>Found by the simulation (seed 210049): both were as good as at their targets, and nothing was granted for ever after.</summary>
+    /// <summary>
+    /// Found by the simulation (seed 210049): both were as good as at their targets, and nothing was granted for ever after.
+    /// </summary>
     [Fact]
     public void Where_vms_at_rest_a_little_above_their_targets_are_too_much_they_are_asked_for_a_little_more()
     {

@@ -4,7 +4,9 @@ namespace Dmm.Core.Tests.Laws;
 
 public sealed class EsxLawTests
 {
-    /// <summary>A host of 2000 of which 1880 may be held, 120 being its 6 %; the first guest uses all that it has, the second a little.</summary>
+    /// <summary>
+    /// A host of 2000 of which 1880 may be held, 120 being its 6 %; the first guest uses all that it has, the second a little.
+    /// </summary>
     private static LawTable Two(ILaw law, long actual = 900) => new LawTable(law, 2000).Guest(1000, used: 1000, max: 1500).Guest(actual, used: 100, max: 1500);
 
     [Fact]
@@ -80,7 +82,8 @@ public sealed class EsxLawTests
         var table = Two(new EsxLaw());
         table.Decide();
 
-        // The first falls idle. When one sample has seen that, the slow average is 0.9: 900 + (x − 900) ÷ 4 and 100 + (x − 100) ÷ 4, x = 2260.
+        // The first falls idle. When one sample has seen that, the slow average is 0.9: 900 + (x − 900) ÷ 4 and 100 + (x − 100) ÷ 4, x =
+        // 2260.
         table.Change(0, 1000, used: 0, max: 1500);
         Assert.Equal(30, table.Decide(15));
         Assert.Equal([1277, 602], table.Targets);

@@ -3,7 +3,9 @@ using Dmm.Core.Laws;
 
 namespace Dmm.Core.Tests.Laws;
 
-/// <summary>What holds for every law, over random guests whose sizes follow their targets, lag behind them, or do not move at all.</summary>
+/// <summary>
+/// What holds for every law, over random guests whose sizes follow their targets, lag behind them, or do not move at all.
+/// </summary>
 public sealed class LawProperties
 {
     private const long MiB = 1 << 20;
@@ -121,7 +123,9 @@ public sealed class LawProperties
         }
     });
 
-    /// <summary>DMM's own law hands out its forecasts as values for the actors; that its arbiter allocates nothing is told in ArbiterTests.</summary>
+    /// <summary>
+    /// DMM's own law hands out its forecasts as values for the actors; that its arbiter allocates nothing is told in ArbiterTests.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Peers))]
     public void Deciding_allocates_nothing(string name)

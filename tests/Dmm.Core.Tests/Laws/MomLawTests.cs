@@ -79,7 +79,8 @@ public sealed class MomLawTests
     [Fact]
     public void Use_is_a_mean_of_50_seconds_and_it_rests_when_time_adds_nothing()
     {
-        // Needs 380 + 80; then uses 340: the mean of two is 360, of three 353.3, of four 350, of five 348, and when the first is forgotten 340.
+        // Needs 380 + 80; then uses 340: the mean of two is 360, of three 353.3, of four 350, of five 348, and when the first is forgotten
+        // 340.
         var table = new LawTable(new MomLaw(), 1000).Guest(400, free: 20);
         Assert.Null(table.Decide());
         table.Change(0, 400, free: 60);

@@ -4,8 +4,9 @@ using Dmm.Core.Laws;
 namespace Dmm.Core.Tests.Laws;
 
 /// <summary>
-/// Where more is wanted than there is, all of it is given to somebody, but for what the law's own rule keeps free. What a law leaves over beyond that makes a peer look
-/// worse than it is, and nothing that looks at bounds alone sees it. Over random guests: at their min, at their max, alone, equal in shares, in need of nothing.
+/// Where more is wanted than there is, all of it is given to somebody, but for what the law's own rule keeps free. What a law leaves over
+/// beyond that makes a peer look worse than it is, and nothing that looks at bounds alone sees it. Over random guests: at their min, at
+/// their max, alone, equal in shares, in need of nothing.
 /// </summary>
 public sealed class NothingIsLeftOver
 {
@@ -13,23 +14,26 @@ public sealed class NothingIsLeftOver
     private const long Cushion = 64 * MiB;
     private const long Unit = 1024 * MiB;
 
-    /// <summary>By each law's own rule (docs/control-laws.md): the least and the most that may be free once it has had its say as often as it needs.</summary>
+    /// <summary>
+    /// By each law's own rule (docs/control-laws.md): the least and the most that may be free once it has had its say as often as it needs.
+    /// </summary>
     private static readonly Dictionary<string, Func<World, (double Least, double Most)>> KeptFree = new()
     {
         // The cushion, which is there for urgent growth; fair shares move in whole steps of 16 MiB.
         ["dmm"] = static world => (0, (0.05 * world.Memory) + (world.Here * 16 * MiB)),
         // Who comes later holds what is left.
         ["static"] = static _ => (0, 0),
-        // A fifth of the host; 10 MiB around that are left alone. Where shares differ or guests stand at a bound it may stop short of that, or swing without end, as its
-        // original does on the same figures: by no more than 100 MiB a guest up, and down; where one is full, by more (OneIsFull).
+        // A fifth of the host; 10 MiB around that are left alone. Where shares differ or guests stand at a bound it may stop short of that,
+        // or swing without end, as its original does on the same figures: by no more than 100 MiB a guest up, and down; where one is full,
+        // by more (OneIsFull).
         ["proxmox"] = static world => Around(0.2 * world.Memory, (10 * MiB) + (200 * MiB * world.Here)),
         // Below a fifth of the host guests shrink, above it they grow, by 5 % of their size each.
         ["mom"] = static world => (0, (0.2 * world.Memory) + (0.05 * world.Held) + 1),
         ["squeezed"] = static world => (Cushion, Cushion + world.Here),
         ["hyperv"] = static world => (0, world.Here),
         ["esx"] = static world => ((0.06 * world.Memory) - 1, (0.06 * world.Memory) + world.Here + 1),
-        // All of a growth or nothing of it: what is left is less than the least growth of those that have to swap. They grow by 20 % or 100 MiB, and 15 % and a bucket of
-        // 5 % above; nobody is to have less than 250 MiB.
+        // All of a growth or nothing of it: what is left is less than the least growth of those that have to swap. They grow by 20 % or 100
+        // MiB, and 15 % and a bucket of 5 % above; nobody is to have less than 250 MiB.
         ["vpa"] = static world => (0, world.Short.Select(guest => Math.Min(guest.Max - guest.Actual, Math.Max(250 * MiB, (0.45 * guest.Actual) + (125 * MiB)))).DefaultIfEmpty(world.Memory).Min()),
         // Whole compute units.
         ["neon"] = static _ => (0, Unit),

@@ -47,7 +47,8 @@ public sealed class ProxmoxLawTests
     [Fact]
     public void Who_has_little_free_memory_grows_first()
     {
-        // Free memory of a quarter of min is 25. Goal 200 for the first alone: (200 + 200) above min, 100 of it now; the second would have 400, too.
+        // Free memory of a quarter of min is 25. Goal 200 for the first alone: (200 + 200) above min, 100 of it now; the second would have
+        // 400, too.
         var table = new LawTable(new ProxmoxLaw(), 1000).Guest(300, free: 25).Guest(300, free: 26);
         table.Decide();
         Assert.Equal([400, 300], table.Targets);
@@ -74,7 +75,8 @@ public sealed class ProxmoxLawTests
     [Fact]
     public void A_guest_above_its_part_gives_even_while_there_is_memory_to_share_out()
     {
-        // Goal 960 − 800 = 160. (400 + 200 + 160) ÷ 2 = 380 above min each: the first comes down to 480, the second would go to 480 and goes 100.
+        // Goal 960 − 800 = 160. (400 + 200 + 160) ÷ 2 = 380 above min each: the first comes down to 480, the second would go to 480 and
+        // goes 100.
         var table = new LawTable(new ProxmoxLaw(), 1200).Guest(500, free: 5).Guest(300, free: 5);
         table.Decide();
         Assert.Equal([480, 400], table.Targets);

@@ -3,8 +3,8 @@ using Dmm.Core.Laws;
 namespace Dmm.Core.Tests.Laws;
 
 /// <summary>
-/// Buckets end at 10⁷ × (1.05ⁿ − 1) ÷ 0.05 bytes: 300 MiB lies below the end at n = 20 (330.66 MB), 614.4 MiB below that at n = 30 (664.39 MB), 1000 MiB below
-/// that at n = 38 (1077.1 MB). With 15 %: 362.6 MiB, 728.6 MiB, 1181.3 MiB.
+/// Buckets end at 10⁷ × (1.05ⁿ − 1) ÷ 0.05 bytes: 300 MiB lies below the end at n = 20 (330.66 MB), 614.4 MiB below that at n = 30 (664.39
+/// MB), 1000 MiB below that at n = 38 (1077.1 MB). With 15 %: 362.6 MiB, 728.6 MiB, 1181.3 MiB.
 /// </summary>
 public sealed class VpaLawTests
 {
@@ -76,7 +76,8 @@ public sealed class VpaLawTests
         table.Decide();
         table.Decide(Day / 2);
 
-        // Ten days at 300, of which nobody looked at nine and a half; then 1000. Today weighs 1, all days before 1 − 2⁻¹⁰: even the median is 1000.
+        // Ten days at 300, of which nobody looked at nine and a half; then 1000. Today weighs 1, all days before 1 − 2⁻¹⁰: even the median
+        // is 1000.
         table.Change(0, 1200, used: 1000).Decide(10 * Day);
         Assert.Equal([1181], table.Targets);
 

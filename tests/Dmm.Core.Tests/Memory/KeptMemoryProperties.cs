@@ -7,8 +7,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Tests.Memory;
 
 /// <summary>
-/// Guests say that they gave memory, and their processes keep it: wholly, in part, for a while. What all processes hold together fits the host at every moment, whatever the
-/// order in which VMs say how they stand and the host is looked at.
+/// Guests say that they gave memory, and their processes keep it: wholly, in part, for a while. What all processes hold together fits the
+/// host at every moment, whatever the order in which VMs say how they stand and the host is looked at.
 /// </summary>
 public sealed class KeptMemoryProperties
 {

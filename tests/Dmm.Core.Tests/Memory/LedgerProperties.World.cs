@@ -8,7 +8,10 @@ namespace Dmm.Core.Tests.Memory;
 
 public sealed partial class LedgerProperties
 {
-    /// <summary>A host, its journal (promises and reservations), and devices that never go beyond what they were told but by <see cref="Op.Deflate"/>.</summary>
+    /// <summary>
+    /// A host, its journal (promises and reservations), and devices that never go beyond what they were told but by
+    /// <see cref="Op.Deflate"/>.
+    /// </summary>
     private sealed class World
     {
         private static readonly MemorySize Overhead = MemorySize.FromMiB(10);

@@ -4,10 +4,10 @@ using Dmm.Core.Memory;
 namespace Dmm.Core.Tests.Memory;
 
 /// <summary>
-/// The invariant over random histories of a host: VMs come and go, are planned for, report late, twice, in part or never, reservations are made,
-/// converted and ended, the daemon dies before and after its journal is written. As long as the world does as DMM told it, nothing breaks the
-/// invariant; where the world does not, nothing is promised until it holds again. A seed and a shrunk history are printed where it fails;
-/// <see cref="Mutations.LedgerMutations"/> shows that it would.
+/// The invariant over random histories of a host: VMs come and go, are planned for, report late, twice, in part or never, reservations are
+/// made, converted and ended, the daemon dies before and after its journal is written. As long as the world does as DMM told it, nothing
+/// breaks the invariant; where the world does not, nothing is promised until it holds again. A seed and a shrunk history are printed where
+/// it fails; <see cref="Mutations.LedgerMutations"/> shows that it would.
 /// </summary>
 public sealed partial class LedgerProperties
 {
@@ -102,8 +102,8 @@ public sealed partial class LedgerProperties
     public void Nothing_is_promised_meanwhile_over_many_histories() => AnyHistories.Sample(IsRestored, iter: 1_500);
 
     /// <summary>
-    /// The first property, then the second, over up to so many histories each; ends with the first that breaks one, as it was drawn: who only asks whether it is
-    /// found needs none shrunk.
+    /// The first property, then the second, over up to so many histories each; ends with the first that breaks one, as it was drawn: who
+    /// only asks whether it is found needs none shrunk.
     /// </summary>
     internal static void UntilOneBreaks(long histories)
     {

@@ -3,8 +3,8 @@ using Dmm.Core.Tests.Memory;
 namespace Dmm.Core.Tests.Mutations;
 
 /// <summary>
-/// The ledger broken on purpose, in the ways in which such books are broken. Each must be found by <see cref="LedgerProperties"/>; the unbroken
-/// one, built the same way, must not be.
+/// The ledger broken on purpose, in the ways in which such books are broken. Each must be found by <see cref="LedgerProperties"/>; the
+/// unbroken one, built the same way, must not be.
 /// <list type="number">
 /// <item>A claim counts what was granted alone, not what the VM has.</item>
 /// <item>A promise is made without looking at what is free.</item>

@@ -7,8 +7,8 @@ using Microsoft.CodeAnalysis.CSharp;
 namespace Dmm.Core.Tests.Mutations;
 
 /// <summary>
-/// Dmm.Core with one place of its real source changed, compiled in memory, and this test assembly loaded once more on top of it: so production
-/// code needs no opening for tests, and a place that is no longer there fails the test rather than going unmutated.
+/// Dmm.Core with one place of its real source changed, compiled in memory, and this test assembly loaded once more on top of it: so
+/// production code needs no opening for tests, and a place that is no longer there fails the test rather than going unmutated.
 /// </summary>
 internal sealed class Mutant : AssemblyLoadContext
 {
@@ -56,7 +56,9 @@ internal sealed class Mutant : AssemblyLoadContext
         return new(Compile(Sources.Values.Where(tree => tree != source).Append(Parse(text.Replace(from, to, StringComparison.Ordinal), file))));
     }
 
-    /// <summary>Runs a static method of this test assembly with a count, on the mutant. What it throws is the answer; null where it found nothing.</summary>
+    /// <summary>
+    /// Runs a static method of this test assembly with a count, on the mutant. What it throws is the answer; null where it found nothing.
+    /// </summary>
     public Exception? Try(Type type, string method, long count)
     {
         var twin = LoadFromAssemblyPath(typeof(Mutant).Assembly.Location).GetType(type.FullName!, throwOnError: true)!;

@@ -41,7 +41,8 @@ public sealed class OperationProperties
             var waiting = wishes.Values.Where(w => w.Urgent == urgent).ToList();
             foreach (var mechanism in new[] { Mechanisms.Balloon, Mechanisms.Hotplug })
             {
-                // Whoever needs this mechanism alone finds its places taken, by those who move or by those before him who hold them for both.
+                // Whoever needs this mechanism alone finds its places taken, by those who move or by those before him who hold them for
+                // both.
                 var limit = mechanism == Mechanisms.Balloon ? Limits.Balloon : Limits.Hotplug;
                 var taken = Count(operations.InFlight, mechanism, urgent);
                 var both = waiting.Count(w => w.Needs == (Mechanisms.Balloon | Mechanisms.Hotplug));
@@ -101,7 +102,10 @@ public sealed class OperationProperties
         Assert.Equal(needs, Operations.Needs(sizes, can, MemorySize.FromMiB(target), MemorySize.FromMiB(24), MemorySize.FromMiB(2)));
     }
 
-    /// <summary>Seconds of a host: operations end as the history says (−1: two seconds after they began), and whoever wishes goes on wishing until he moves.</summary>
+    /// <summary>
+    /// Seconds of a host: operations end as the history says (−1: two seconds after they began), and whoever wishes goes on wishing until
+    /// he moves.
+    /// </summary>
     private static void Run((OperationWish[] New, int Arrived)[] history, Action<Dictionary<VmId, OperationWish>, Operations, Moment> check)
     {
         var operations = new Operations();

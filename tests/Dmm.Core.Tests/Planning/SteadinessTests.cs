@@ -62,7 +62,8 @@ public sealed class SteadinessTests
 
     [Fact]
     public void Who_has_most_headroom_pays_for_what_one_lacks_and_the_others_do_not_move() =>
-        // Needs are 700; of the 500 that are left b and c might have 10 more than they hold, which is not worth a move, and d wants 80. a has 100 too much.
+        // Needs are 700; of the 500 that are left b and c might have 10 more than they hold, which is not worth a move, and d wants 80. a
+        // has 100 too much.
         Assert.Equal([MiB(420), MiB(300), MiB(300), MiB(180)], Targets(1200, 0, Of("a", 500, 200, 600), Of("b", 300, 200, 310), Of("c", 300, 200, 310), Of("d", 100, 100, 180)));
 
     [Fact]

@@ -2,7 +2,10 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Vms;
 
-/// <summary>What the simulation found (<c>dmm lab simulate</c>): orders of events in which a VM could become larger than it was promised, by example.</summary>
+/// <summary>
+/// What the simulation found (<c>dmm lab simulate</c>): orders of events in which a VM could become larger than it was promised, by
+/// example.
+/// </summary>
 public sealed class HeldAgainstTheTarget
 {
     private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);

@@ -4,10 +4,10 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Tests.Vms;
 
 /// <summary>
-/// The machine against a simulated device over random histories: calls that wait or fail, facts that are lost, come twice or late, guests that
-/// move part of the way or by themselves, connections that break. It never makes a VM larger than it was promised, never takes what the guest
-/// needs, and arrives in the end when the guest obeys. A seed and a shrunk history are printed where it does not. Every history is lived through with
-/// the numbers of one mechanism or another: the machine is the same for all.
+/// The machine against a simulated device over random histories: calls that wait or fail, facts that are lost, come twice or late, guests
+/// that move part of the way or by themselves, connections that break. It never makes a VM larger than it was promised, never takes what
+/// the guest needs, and arrives in the end when the guest obeys. A seed and a shrunk history are printed where it does not. Every history
+/// is lived through with the numbers of one mechanism or another: the machine is the same for all.
 /// </summary>
 public sealed class HotplugMachineProperties
 {
@@ -103,8 +103,8 @@ public sealed class HotplugMachineProperties
     public void It_comes_to_rest_though_devices_keep_some_for_ever() => RestsOver(60);
 
     /// <summary>
-    /// Found by chance: the last two devices of three kept what they were asked back, the balloon held all that it can, and the first, which had enough,
-    /// was never asked.
+    /// Found by chance: the last two devices of three kept what they were asked back, the balloon held all that it can, and the first,
+    /// which had enough, was never asked.
     /// </summary>
     [Fact]
     public void It_comes_to_rest_where_only_another_device_can_give_what_is_asked_back() => RestsOver(1, "a9KJSzvgc7Db");

@@ -22,7 +22,10 @@ public sealed class MemoryLayoutTests
     [Fact]
     public void Without_a_balloon_whole_blocks_are_plugged_and_nothing_more() => Assert.Equal(new MemoryLayout(MiB(254), MiB(0)), For(511, balloon: false));
 
-    /// <summary>From below whole blocks that fit; from above the last is kept as long as a part of it is wanted, and the balloon holds the rest back.</summary>
+    /// <summary>
+    /// From below whole blocks that fit; from above the last is kept as long as a part of it is wanted, and the balloon holds the rest
+    /// back.
+    /// </summary>
     [Theory]
     [InlineData(1000, 0, 512, 0)]
     [InlineData(1000, 1024, 1024, 280)]

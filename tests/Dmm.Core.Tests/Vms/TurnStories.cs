@@ -2,7 +2,9 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Vms;
 
-/// <summary>Operations that do not end as they began: turned round by a new target or by the guest's need, or ended part of the way.</summary>
+/// <summary>
+/// Operations that do not end as they began: turned round by a new target or by the guest's need, or ended part of the way.
+/// </summary>
 public sealed class TurnStories
 {
     private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);

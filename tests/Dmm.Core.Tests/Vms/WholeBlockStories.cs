@@ -2,7 +2,9 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Vms;
 
-/// <summary>VMs that are plugged by DIMMs, or have no balloon: what can't be had exactly is had as nearly as it can be, and never beyond the target.</summary>
+/// <summary>
+/// VMs that are plugged by DIMMs, or have no balloon: what can't be had exactly is had as nearly as it can be, and never beyond the target.
+/// </summary>
 public sealed class WholeBlockStories
 {
     private static readonly VmCapabilities Dimms = new(Balloon: true, MemorySize.FromGiB(4), MiB(512), []) { BalloonTakesPlugged = true };
@@ -125,7 +127,10 @@ public sealed class WholeBlockStories
         Assert.Equal(MiB(1024), vm.Plug());
     }
 
-    /// <summary>One DIMM of two is asked back for 1000 MiB: it had 768 and was told 1280, then 1000 before the second had come, which then comes all the same.</summary>
+    /// <summary>
+    /// One DIMM of two is asked back for 1000 MiB: it had 768 and was told 1280, then 1000 before the second had come, which then comes all
+    /// the same.
+    /// </summary>
     private static MachineUnderTest WithOneTooMany()
     {
         var vm = new MachineUnderTest(can: Dimms);

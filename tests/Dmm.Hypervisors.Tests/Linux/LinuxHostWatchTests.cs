@@ -63,7 +63,10 @@ public sealed class LinuxHostWatchTests : IDisposable
         Assert.Empty(sight.Gone);
     }
 
-    /// <summary>Nothing is known of it: its process is not known, its files can't be read, it shows nothing at this moment, or it stands in another process's place.</summary>
+    /// <summary>
+    /// Nothing is known of it: its process is not known, its files can't be read, it shows nothing at this moment, or it stands in another
+    /// process's place.
+    /// </summary>
     [Theory]
     [InlineData("no pid")]
     [InlineData("no right to read")]

@@ -5,8 +5,8 @@ internal static class FakeProgram
 {
     /// <summary>
     /// Writes a program with this body. <c>$PIDFILE</c> is where QEMU would write its pid; <c>daemon</c> starts, as QEMU does, a process
-    /// of a session of its own with the same arguments, and writes its pid there. That one starts no process: a child is its double, arguments
-    /// and all, until it has become another program.
+    /// of a session of its own with the same arguments, and writes its pid there. That one starts no process: a child is its double,
+    /// arguments and all, until it has become another program.
     /// </summary>
     public static string Write(TestFolder folder, string body)
     {

@@ -7,8 +7,8 @@ namespace Dmm.Hypervisors.Tests.Qemu;
 
 /// <summary>
 /// The part of QEMU that the driver speaks with: a machine with a virtio-mem device and a balloon whose guest does what a test says. The
-/// devices have no ids that DMM would give, as in a VM that somebody else started. The driver is still speaking with it while a test looks at
-/// it: what it shows is a copy.
+/// devices have no ids that DMM would give, as in a VM that somebody else started. The driver is still speaking with it while a test looks
+/// at it: what it shows is a copy.
 /// </summary>
 internal sealed class FakeQemu : IAsyncDisposable
 {

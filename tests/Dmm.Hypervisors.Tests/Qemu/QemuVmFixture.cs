@@ -12,7 +12,9 @@ public abstract class QemuVmFixture : IDisposable
     private protected readonly FakeTimeProvider _time = new();
     private protected readonly Observed _observed = new();
 
-    /// <summary>Virtual time may run far ahead of a fake that a busy machine lets wait: only a story about an answer that never comes is impatient.</summary>
+    /// <summary>
+    /// Virtual time may run far ahead of a fake that a busy machine lets wait: only a story about an answer that never comes is impatient.
+    /// </summary>
     private protected TimeSpan _patience = TimeSpan.FromHours(1);
 
     private protected string Socket => _folder.In("q");

@@ -4,7 +4,9 @@ using Dmm.Lab.Traces;
 
 namespace Dmm.Lab.Tests.Replay;
 
-/// <summary>What DMM is for, on made-up VMs that nothing was fitted on: nearly what perfect foresight holds, and less shortfall than any peer.</summary>
+/// <summary>
+/// What DMM is for, on made-up VMs that nothing was fitted on: nearly what perfect foresight holds, and less shortfall than any peer.
+/// </summary>
 public sealed class AdvantageTests
 {
     private static readonly TraceHost Host = new(SyntheticTraces.Make(60, TimeSpan.FromHours(12), seed: 11), new() { Seed = 7 });
@@ -27,8 +29,8 @@ public sealed class AdvantageTests
     public void So_it_does_on_a_tighter_host(double tightness) => FallsShortByHalf(tightness);
 
     /// <param name="ofHyperv">
-    /// Where memory is seldom short, hyperv, which hears exact need twice a second, comes nearest: 67 % at 30 % of the sum of all max, since its shares go round whole.
-    /// </param>
+    /// Where memory is seldom short, hyperv, which hears exact need twice a second, comes nearest: 67 % at 30 % of the sum of all max,
+    /// since its shares go round whole. </param>
     private static void FallsShortByHalf(double tightness, double ofHyperv = 0.5)
     {
         var figures = new ReplayRun(Host, Host.SumOfMax.Scale(tightness), new(), 1).Run([.. LabLaw.Names.Where(law => law != "static")], default);
@@ -42,7 +44,8 @@ public sealed class AdvantageTests
 
     /// <summary>
     /// With memory enough for all, so that what is left with the guests is the law's own choice. The aim is half of any peer's.
-    /// Here leaps are drawn, so that no history foretells them; on recorded VMs it is 39 % at most (docs/results.md). Whoever leaves more idle than is used needs no law.
+    /// Here leaps are drawn, so that no history foretells them; on recorded VMs it is 39 % at most (docs/results.md). Whoever leaves more
+    /// idle than is used needs no law.
     /// </summary>
     [Fact]
     [Trait(Category.Name, Category.Long)]

@@ -6,9 +6,9 @@ using Dmm.Lab.Traces;
 namespace Dmm.Lab.Tests.Replay;
 
 /// <summary>
-/// What is made ideal never costs: a case of <c>--explain-loss</c> that is worse than the law as it is would be a fault of the lab. To a hair: laws look at their periods,
-/// so that a movement which ends earlier may be seen by another look, and who is taken from below its use is short earlier. That is worth 0.2 % of the shortfall
-/// at most on these hosts; <see cref="Hair"/> is five times that.
+/// What is made ideal never costs: a case of <c>--explain-loss</c> that is worse than the law as it is would be a fault of the lab. To a
+/// hair: laws look at their periods, so that a movement which ends earlier may be seen by another look, and who is taken from below its use
+/// is short earlier. That is worth 0.2 % of the shortfall at most on these hosts; <see cref="Hair"/> is five times that.
 /// </summary>
 public sealed class LossTests
 {
@@ -31,7 +31,8 @@ public sealed class LossTests
         var cases = Loss.Explain(host, withoutMin, host.SumOfMax.Scale(tightness), Slow, seed, default).Ideals;
         var nothing = cases.Single(c => c.Ideal == "nothing").ShortfallRatio;
         Assert.True(nothing > 0);
-        // A cushion and a guarantee are bought with memory and may be worth more than they cost: without them DMM falls short by more or by less.
+        // A cushion and a guarantee are bought with memory and may be worth more than they cost: without them DMM falls short by more or by
+        // less.
         Assert.All(cases.Where(c => c.Ideal is not ("cushion" or "guarantee")), c => Assert.True(c.ShortfallRatio <= nothing * Hair, $"{c.Ideal}: {c.ShortfallRatio} is more than {nothing}"));
     }
 

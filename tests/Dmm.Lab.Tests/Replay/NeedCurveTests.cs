@@ -12,7 +12,8 @@ public sealed class NeedCurveTests
     public void Need_steps_once_within_each_interval_in_which_it_changes()
     {
         var curve = NeedCurve.Of(Trace, BetweenSamples.Step, 1000, 5000, seed: 1);
-        // 1 MiB; 2 MiB within the first interval; off five minutes after the row at 600; on again within the five minutes before that at 3000; off within the last.
+        // 1 MiB; 2 MiB within the first interval; off five minutes after the row at 600; on again within the five minutes before that at
+        // 3000; off within the last.
         Assert.Equal([1 * Mib, 2 * Mib, 0, 4 * Mib, 0], curve.Need);
         Assert.Equal(0, curve.At[0]);
         Assert.InRange(curve.At[1], 0, 300 * Second);

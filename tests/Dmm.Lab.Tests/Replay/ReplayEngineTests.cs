@@ -59,8 +59,8 @@ public sealed class ReplayEngineTests
         var events = 0;
         engine.Watcher = () => Assert.InRange(++events, 1, 200);
         engine.Run();
-        // They meet at 775 MiB after 1.25 s; then the guest swaps out 50 MiB a second while it lets go of 20, until it has 100 at 14.75 s and needs 505, which falls
-        // to 100 in 20.25 s more.
+        // They meet at 775 MiB after 1.25 s; then the guest swaps out 50 MiB a second while it lets go of 20, until it has 100 at 14.75 s
+        // and needs 505, which falls to 100 in 20.25 s more.
         Assert.Equal(100, engine.Vms[0].Actual / Mib, 6);
         Assert.InRange(engine.Vms[0].ShortfallByteSeconds / Mib, (405 * 13.5 / 2) + (405 * 20.25 / 2) - 1, (405 * 13.5 / 2) + (405 * 20.25 / 2) + 1);
     }
@@ -95,7 +95,8 @@ public sealed class ReplayEngineTests
     [Fact]
     public void A_growth_waits_for_the_peers_shrink_to_be_confirmed()
     {
-        // b gives 200 and a wants them, at once; the host is full. 100 are confirmed at 12 (a second of answering, a second of moving), 100 at 13.
+        // b gives 200 and a wants them, at once; the host is full. 100 are confirmed at 12 (a second of answering, a second of moving), 100
+        // at 13.
         var law = new ScriptedLaw(10, (now, i, _) => now.TotalSeconds < 10 ? null : i == 0 ? 300 : 100);
         var engine = Engine(400, law, 30, Vm("a", 100, 300, (0, 100), (10, 300)), Vm("b", 100, 300, (0, 300), (10, 100)));
         engine.Run();
@@ -175,7 +176,8 @@ public sealed class ReplayEngineTests
         var newcomer = Vm("b", 200, 300, (20, 200)) with { JoinsAt = 20 * Second };
         var engine = Engine(400, law, 40, Vm("a", 100, 400, (0, 300), (10, 100)), newcomer);
         engine.Run();
-        // 100 are free at once and arrive from 21 to 22; the peer's 200 are confirmed at 22 and 23: the second 100 arrive from 23 (a second's answer) to 24.
+        // 100 are free at once and arrive from 21 to 22; the peer's 200 are confirmed at 22 and 23: the second 100 arrive from 23 (a
+        // second's answer) to 24.
         Assert.Equal(200, engine.Vms[1].Actual / Mib);
         Assert.Equal(200 + 50 + 100 + 50, engine.Vms[1].ShortfallByteSeconds / Mib, 3);
     }
@@ -239,7 +241,8 @@ public sealed class ReplayEngineTests
     [Fact]
     public void Fairness_is_jains_index_of_what_each_gets_of_its_share()
     {
-        // Each needs 400 of 600 that there are, so its fair share is 300; one has 400 and one 200: x = 4/3, 2/3, (Σx)² ÷ (2 Σx²) = 4 ÷ (2 × 20/9) = 0.9.
+        // Each needs 400 of 600 that there are, so its fair share is 300; one has 400 and one 200: x = 4/3, 2/3, (Σx)² ÷ (2 Σx²) = 4 ÷ (2 ×
+        // 20/9) = 0.9.
         var engine = Engine(600, new ScriptedLaw(0, (_, _, _) => null), 1000, Vm("a", 200, 400, (0, 400)), Vm("b", 200, 400, (0, 400)));
         engine.Run();
         Assert.Equal(0.9, engine.Figures("x", 2, 0).Jain, 9);

@@ -35,8 +35,8 @@ public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimePro
     }
 
     /// <remarks>
-    /// QEMU keeps the last telling, also through a restart of the guest, and stamps it with the host's time of day, which may have been set since: how old it is, the stamp
-    /// does not say. One that was not there at the last look, not long ago, has come in between.
+    /// QEMU keeps the last telling, also through a restart of the guest, and stamps it with the host's time of day, which may have been set
+    /// since: how old it is, the stamp does not say. One that was not there at the last look, not long ago, has come in between.
     /// </remarks>
     /// <returns>Null while the guest has told nothing new.</returns>
     public async Task<GuestSample?> ReadNewAsync(MemorySize limit, CancellationToken cancellation)
@@ -62,7 +62,8 @@ public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimePro
     {
         if (Size("stat-total-memory", limit) is not { } total || Size("stat-free-memory", total) is not { } free)
             return null;
-        // Linux tells what is available since 4.6 and its caches since 4.16. Where only the latter is told, half of it is thought to be had: some is dirty, or tmpfs.
+        // Linux tells what is available since 4.6 and its caches since 4.16. Where only the latter is told, half of it is thought to be
+        // had: some is dirty, or tmpfs.
         var caches = Size("stat-disk-caches", total);
         var available = Size("stat-available-memory", total) ?? (caches is { } c ? MemorySize.Min(free + c.Scale(0.5), total) : null);
         var half = caches?.Scale(0.5) ?? MemorySize.Zero;

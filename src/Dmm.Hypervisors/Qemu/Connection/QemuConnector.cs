@@ -1,3 +1,4 @@
+using Dmm.Core;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
@@ -31,8 +32,8 @@ internal sealed class QemuConnector(QemuSettings settings, TimeProvider time)
     }
 
     /// <summary>
-    /// Which process runs the VM at the other end. A VM that DMM launched is the process that it launched. Of another's VM nothing that was known
-    /// before counts until it is proved to be so still.
+    /// Which process runs the VM at the other end. A VM that DMM launched is the process that it launched. Of another's VM nothing that was
+    /// known before counts until it is proved to be so still.
     /// </summary>
     /// <exception cref="HypervisorException">Another process answers there than the handle means.</exception>
     public async Task<(HostProcess? Process, string? Doubt)> IdentifyAsync(VmHandle handle, HostProcess? known, QmpClient qmp, CancellationToken cancellation)

@@ -7,7 +7,9 @@ using Dmm.Hypervisors.Wire;
 
 namespace Dmm.Hypervisors.Qemu.Connection;
 
-/// <summary>How a QEMU ends, and whether it has: by its process where that is proved to be it, by what QEMU itself said where it is not.</summary>
+/// <summary>
+/// How a QEMU ends, and whether it has: by its process where that is proved to be it, by what QEMU itself said where it is not.
+/// </summary>
 /// <param name="process">The process that runs it; null where that is not known, and then <paramref name="doubt"/> says why.</param>
 internal sealed class QemuEnd(
     VmHandle handle, QmpClient qmp, ProcessHold? process, string? doubt, RunStateWatch runState, QemuSettings settings, TimeProvider time, Action<string> log)
@@ -44,7 +46,9 @@ internal sealed class QemuEnd(
         ClearFolder();
     }
 
-    /// <summary>Until the process is gone. Whatever stands between may hold the connection open when QEMU is gone: it is closed then.</summary>
+    /// <summary>
+    /// Until the process is gone. Whatever stands between may hold the connection open when QEMU is gone: it is closed then.
+    /// </summary>
     public async Task WatchProcessAsync(CancellationToken stop)
     {
         while (process is not null)
@@ -95,8 +99,8 @@ internal sealed class QemuEnd(
     }
 
     /// <summary>
-    /// Whether the VM is known to be gone. Where its process is not known, that is so only where QEMU itself said that it ends, its connection has ended, and
-    /// nobody listens at its socket any more: each of these alone is true of a proxy that dies.
+    /// Whether the VM is known to be gone. Where its process is not known, that is so only where QEMU itself said that it ends, its
+    /// connection has ended, and nobody listens at its socket any more: each of these alone is true of a proxy that dies.
     /// </summary>
     private async Task<bool> IsGoneAsync(TimeSpan deadline, CancellationToken cancellation)
     {

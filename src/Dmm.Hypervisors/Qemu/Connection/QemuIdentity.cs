@@ -9,10 +9,10 @@ using Dmm.Hypervisors.Qemu.Qmp;
 namespace Dmm.Hypervisors.Qemu.Connection;
 
 /// <summary>
-/// Which process of this host the QEMU is that answers at a socket. The kernel tells who listens there, and that may be a proxy: so whoever listens,
-/// and the process that has the threads which QEMU names as its virtual CPUs, are believed only where their program is QEMU and the memory of the
-/// guest stands in them where QEMU says that it does. Source: unix(7), SO_PEERCRED; QEMU, qapi/machine.json (<c>query-cpus-fast</c>), hmp-commands
-/// (<c>gpa2hva</c>); proc_pid_maps(5).
+/// Which process of this host the QEMU is that answers at a socket. The kernel tells who listens there, and that may be a proxy: so whoever
+/// listens, and the process that has the threads which QEMU names as its virtual CPUs, are believed only where their program is QEMU and
+/// the memory of the guest stands in them where QEMU says that it does. Source: unix(7), SO_PEERCRED; QEMU, qapi/machine.json
+/// (<c>query-cpus-fast</c>), hmp-commands (<c>gpa2hva</c>); proc_pid_maps(5).
 /// </summary>
 /// <param name="Process">Null where none was proved.</param>
 /// <param name="Doubt">Why, in one line; null where it was proved.</param>
@@ -91,8 +91,8 @@ internal sealed record QemuIdentity(HostProcess? Process, string? Doubt, string?
             : [];
 
     /// <summary>
-    /// The process that all these threads belong to. A QEMU of another pid namespace names its threads as they are called there: what they are here
-    /// is for the memory to disprove.
+    /// The process that all these threads belong to. A QEMU of another pid namespace names its threads as they are called there: what they
+    /// are here is for the memory to disprove.
     /// </summary>
     private static int? ProcessOf(IReadOnlyList<int> threads)
     {

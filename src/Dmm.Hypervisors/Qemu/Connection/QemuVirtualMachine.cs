@@ -16,7 +16,9 @@ namespace Dmm.Hypervisors.Qemu.Connection;
 /// </summary>
 internal sealed class QemuVirtualMachine : IVirtualMachine
 {
-    /// <summary>An agent may be up before its guest's drivers are: that one is missing is believed when it is still so after this.</summary>
+    /// <summary>
+    /// An agent may be up before its guest's drivers are: that one is missing is believed when it is still so after this.
+    /// </summary>
     private static readonly TimeSpan DriverPatience = TimeSpan.FromSeconds(3);
 
     private readonly VmHandle _handle;
@@ -145,8 +147,8 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     }
 
     /// <summary>
-    /// What the process holds, read behind the sizes: QEMU gives pages back before it shows that it has. A huge page that it gave back is in the kernel's pool, and no
-    /// other VM's.
+    /// What the process holds, read behind the sizes: QEMU gives pages back before it shows that it has. A huge page that it gave back is
+    /// in the kernel's pool, and no other VM's.
     /// </summary>
     private MemorySize? Resident()
     {

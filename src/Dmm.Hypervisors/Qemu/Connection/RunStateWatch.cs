@@ -5,9 +5,9 @@ using Dmm.Hypervisors.Qemu.Qmp;
 namespace Dmm.Hypervisors.Qemu.Connection;
 
 /// <summary>
-/// Tells whether the guest runs, and why it does not. QEMU's events only say when to look; what it does between two of them (a migration is finished
-/// behind a STOP, without a word to those who did not ask for it) is seen by looking again while the guest does not run. Source: QEMU,
-/// qapi/run-state.json (RunState).
+/// Tells whether the guest runs, and why it does not. QEMU's events only say when to look; what it does between two of them (a migration is
+/// finished behind a STOP, without a word to those who did not ask for it) is seen by looking again while the guest does not run. Source:
+/// QEMU, qapi/run-state.json (RunState).
 /// </summary>
 internal sealed class RunStateWatch(QmpClient qmp, TimeProvider time, Action<VmRunState, string?> tell)
 {
@@ -28,8 +28,8 @@ internal sealed class RunStateWatch(QmpClient qmp, TimeProvider time, Action<VmR
     public string? ShutdownCause => _shutdown?.Cause;
 
     /// <summary>
-    /// What it was at its end. One that was stopped and gone before anybody could ask why may have been handed over: that is taken for so, since to
-    /// have it twice on one disk is worse than not to have it.
+    /// What it was at its end. One that was stopped and gone before anybody could ask why may have been handed over: that is taken for so,
+    /// since to have it twice on one disk is worse than not to have it.
     /// </summary>
     public VmRunState Last => Volatile.Read(ref _stops) != Volatile.Read(ref _stopsSeen) ? VmRunState.MigratingOut : _told?.State ?? VmRunState.Running;
 

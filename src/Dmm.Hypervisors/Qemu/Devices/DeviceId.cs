@@ -3,8 +3,9 @@ using System.Globalization;
 namespace Dmm.Hypervisors.Qemu.Devices;
 
 /// <summary>
-/// The ids of what DMM adds to a running QEMU: a word and a number. They are how a later daemon knows its own devices again, since QEMU itself
-/// keeps no other mark: <c>dimmN</c> is memory that DMM plugs and unplugs, <c>rescueN</c> a rescue DIMM, <c>vmemN</c> a virtio-mem device.
+/// The ids of what DMM adds to a running QEMU: a word and a number. They are how a later daemon knows its own devices again, since QEMU
+/// itself keeps no other mark: <c>dimmN</c> is memory that DMM plugs and unplugs, <c>rescueN</c> a rescue DIMM, <c>vmemN</c> a virtio-mem
+/// device.
 /// </summary>
 internal static class DeviceId
 {
@@ -29,7 +30,9 @@ internal static class DeviceId
 
     public static bool Is(string id, string word) => Number(id, word) is not null;
 
-    /// <summary>Ids of this word that are not among those taken, oldest first: numbers only go up, so that the highest is the newest.</summary>
+    /// <summary>
+    /// Ids of this word that are not among those taken, oldest first: numbers only go up, so that the highest is the newest.
+    /// </summary>
     public static IEnumerable<string> Fresh(string word, IEnumerable<string> taken)
     {
         var next = taken.Max(id => Number(id, word)) + 1 ?? 0;

@@ -5,8 +5,8 @@ namespace Dmm.Hypervisors.Qemu.Devices;
 
 /// <summary>
 /// Which DIMMs to add and which to ask back, so that so many stay: pure. DIMMs come and go whole, the newest goes first. A removal that
-/// the guest has begun can't be called off; one that it has refused leaves the DIMM where it is, to stay or to be asked back again. While a DIMM
-/// is still there none is added in its place: there would be more than was asked for, and the guest may keep it.
+/// the guest has begun can't be called off; one that it has refused leaves the DIMM where it is, to stay or to be asked back again. While a
+/// DIMM is still there none is added in its place: there would be more than was asked for, and the guest may keep it.
 /// </summary>
 /// <param name="Stay">Refused removals that are called off.</param>
 /// <param name="Remove">To be asked back, newest first; those refused before are asked again.</param>
@@ -48,8 +48,8 @@ internal sealed record DimmPlan(ImmutableArray<string> Stay, ImmutableArray<stri
     }
 
     /// <summary>
-    /// The size of a VM's DIMMs: the least power of two times 128 MiB (or times the guest's memory block where that is larger) with which the
-    /// slots reach 12 times its boot memory, or all that maxmem allows where that is less.
+    /// The size of a VM's DIMMs: the least power of two times 128 MiB (or times the guest's memory block where that is larger) with which
+    /// the slots reach 12 times its boot memory, or all that maxmem allows where that is less.
     /// </summary>
     /// <param name="room">Address space for DIMMs.</param>
     /// <param name="slots">Slots for DIMMs, at least one.</param>

@@ -9,8 +9,8 @@ namespace Dmm.Hypervisors.Qemu.Devices;
 internal static class HotAdd
 {
     /// <param name="reserve">
-    /// False for a device that may be larger than the host, of which the guest gets a part; true has the host's overcommit rules look at it.
-    /// </param>
+    /// False for a device that may be larger than the host, of which the guest gets a part; true has the host's overcommit rules look at
+    /// it. </param>
     /// <param name="device">The arguments of <c>device_add</c> but for the memory.</param>
     public static async Task AddAsync(
         QmpClient qmp, string backend, MemorySize size, bool reserve, JsonObject device, CancellationToken cancellation)

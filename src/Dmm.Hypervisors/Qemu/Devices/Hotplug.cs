@@ -18,16 +18,18 @@ public enum HotplugKind
 }
 
 /// <summary>
-/// What a VM with these devices and this guest can do: pure. A figure here is the same before and after memory is plugged, and after the daemon
-/// has restarted.
+/// What a VM with these devices and this guest can do: pure. A figure here is the same before and after memory is plugged, and after the
+/// daemon has restarted.
 /// </summary>
 /// <param name="GuestLacksVirtioMem">The guest's agent said that no virtio-mem driver is bound.</param>
-/// <param name="GuestBlock">The guest's memory block (128 MiB; 2 GiB in a guest that booted with 64 GiB and more); zero where it is not known.</param>
+/// <param name="GuestBlock">
+/// The guest's memory block (128 MiB; 2 GiB in a guest that booted with 64 GiB and more); zero where it is not known.
+/// </param>
 public sealed record Hotplug(QemuDevices Devices, bool GuestLacksVirtioMem, MemorySize GuestBlock)
 {
     /// <summary>
-    /// Address space that virtio-mem devices leave to rescue DIMMs: eight of the usual size. Each is needed once, by a guest that was full when
-    /// it had to grow.
+    /// Address space that virtio-mem devices leave to rescue DIMMs: eight of the usual size. Each is needed once, by a guest that was full
+    /// when it had to grow.
     /// </summary>
     public static readonly MemorySize RescueRoom = MemorySize.FromGiB(1);
 
@@ -77,8 +79,8 @@ public sealed record Hotplug(QemuDevices Devices, bool GuestLacksVirtioMem, Memo
     }
 
     /// <summary>
-    /// The size of the next virtio-mem device, so that the VM can be plugged to <paramref name="pluggableMax"/>: it at least doubles what there is as
-    /// far as there is room, since devices are few and address space is cheap (QEMU: 2 MiB of bitmaps for 16 GiB).
+    /// The size of the next virtio-mem device, so that the VM can be plugged to <paramref name="pluggableMax"/>: it at least doubles what
+    /// there is as far as there is room, since devices are few and address space is cheap (QEMU: 2 MiB of bitmaps for 16 GiB).
     /// </summary>
     public MemorySize ExtensionFor(MemorySize pluggableMax) =>
         MemorySize.Min(MemorySize.Max(pluggableMax.MinusOrZero(PluggableMax), PluggableMax).RoundUp(ExtensionUnit), ExtensionRoom);

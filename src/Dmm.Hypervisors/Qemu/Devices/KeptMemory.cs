@@ -5,8 +5,8 @@ using Dmm.Hypervisors.Linux;
 namespace Dmm.Hypervisors.Qemu.Devices;
 
 /// <summary>
-/// Why what a VM's balloon takes never comes back to the host, where that can be seen beforehand. Then it is not counted on: the guest would be squeezed for nothing.
-/// Source: QEMU, docs/system/devices and <c>ram_block_discard_range</c>, <c>virtio_balloon_inhibited</c>.
+/// Why what a VM's balloon takes never comes back to the host, where that can be seen beforehand. Then it is not counted on: the guest
+/// would be squeezed for nothing. Source: QEMU, docs/system/devices and <c>ram_block_discard_range</c>, <c>virtio_balloon_inhibited</c>.
 /// </summary>
 internal static class KeptMemory
 {

@@ -18,8 +18,8 @@ internal static partial class ProcessMaps
 
     /// <summary>What is resident outside these ranges, of the lines of <c>smaps</c>.</summary>
     /// <returns>
-    /// Null where the ranges are not mapped whole (guest memory in several pieces, as with NUMA backends): what is missing would be taken for overhead
-    /// and counted twice.
+    /// Null where the ranges are not mapped whole (guest memory in several pieces, as with NUMA backends): what is missing would be taken
+    /// for overhead and counted twice.
     /// </returns>
     public static MemorySize? Outside(IReadOnlyCollection<Range> ranges, IEnumerable<string> smaps)
     {

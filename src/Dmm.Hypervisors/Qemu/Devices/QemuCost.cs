@@ -6,9 +6,9 @@ using Dmm.Hypervisors.Qemu.Qmp;
 namespace Dmm.Hypervisors.Qemu.Devices;
 
 /// <summary>
-/// What a QEMU process costs the host: all that it has resident (shared pages by their share, PSS) with its page tables, and how much of that does
-/// not lie in its guest's memory. The guest's memory is told apart by address: QEMU says where in its own address space the guest's boot memory and
-/// each memory device stand. Source: proc_pid_smaps(5); QEMU, hmp-commands (<c>gpa2hva</c>).
+/// What a QEMU process costs the host: all that it has resident (shared pages by their share, PSS) with its page tables, and how much of
+/// that does not lie in its guest's memory. The guest's memory is told apart by address: QEMU says where in its own address space the
+/// guest's boot memory and each memory device stand. Source: proc_pid_smaps(5); QEMU, hmp-commands (<c>gpa2hva</c>).
 /// </summary>
 public sealed class QemuCost(QmpClient qmp, MemorySize boot, int pid)
 {

@@ -39,7 +39,10 @@ public sealed record QemuDevices(
     /// <summary>Ids of the devices that have one.</summary>
     public ImmutableArray<string> DeviceIds { get; init; } = [];
 
-    /// <summary>Devices of the host that were passed through and access the guest's memory themselves, by their type: QEMU lets nothing go of it then.</summary>
+    /// <summary>
+    /// Devices of the host that were passed through and access the guest's memory themselves, by their type: QEMU lets nothing go of it
+    /// then.
+    /// </summary>
     public ImmutableArray<string> PassedThrough { get; init; } = [];
 
     /// <summary>Ids of QEMU's objects, those that hold the devices' memory among them.</summary>
@@ -116,7 +119,9 @@ public sealed record QemuDevices(
         }
     }
 
-    /// <summary>A root port's bus is its child of the same name. QEMU itself lets a second device onto a full one, where the guest never sees it.</summary>
+    /// <summary>
+    /// A root port's bus is its child of the same name. QEMU itself lets a second device onto a full one, where the guest never sees it.
+    /// </summary>
     private static async Task<bool> IsEmptyAsync(QmpClient qmp, string port, string id, CancellationToken cancellation) =>
         !(await ListAsync(qmp, $"{port}/{id}", cancellation).ConfigureAwait(false)).Exists(c => c.Name.StartsWith("child[", StringComparison.Ordinal));
 

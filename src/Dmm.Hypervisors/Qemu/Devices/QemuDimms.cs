@@ -7,9 +7,10 @@ using Dmm.Hypervisors.Qemu.Qmp;
 namespace Dmm.Hypervisors.Qemu.Devices;
 
 /// <summary>
-/// Plugs and unplugs memory as DIMMs, for guests without virtio-mem. QEMU keeps no target for them, so what was asked back is remembered here; a
-/// later daemon that does not know takes what is for what was asked. A guest's refusal shows only as <c>ACPI_DEVICE_OST</c>, and a DIMM
-/// that has gone leaves its memory behind until its object is deleted. Source: ACPI 6.4, 6.3.5 (_OST); QEMU, hw/acpi/memory_hotplug.c; seen with Linux 6.1.
+/// Plugs and unplugs memory as DIMMs, for guests without virtio-mem. QEMU keeps no target for them, so what was asked back is remembered
+/// here; a later daemon that does not know takes what is for what was asked. A guest's refusal shows only as <c>ACPI_DEVICE_OST</c>, and a
+/// DIMM that has gone leaves its memory behind until its object is deleted. Source: ACPI 6.4, 6.3.5 (_OST); QEMU, hw/acpi/memory_hotplug.c;
+/// seen with Linux 6.1.
 /// </summary>
 internal sealed class QemuDimms(QmpClient qmp)
 {
@@ -25,8 +26,8 @@ internal sealed class QemuDimms(QmpClient qmp)
     private int? _wanted;
 
     /// <summary>
-    /// How much of these DIMMs is asked for: as many as were wanted last, those included whose removal can't be called off any more; what has gone
-    /// is not on its way back by itself.
+    /// How much of these DIMMs is asked for: as many as were wanted last, those included whose removal can't be called off any more; what
+    /// has gone is not on its way back by itself.
     /// </summary>
     public MemorySize Requested(IEnumerable<MemoryDeviceState> own)
     {
@@ -109,7 +110,9 @@ internal sealed class QemuDimms(QmpClient qmp)
         }
     }
 
-    /// <summary>Gives the memory of DIMMs that have gone back to the host; what QEMU still holds on to is tried again the next time.</summary>
+    /// <summary>
+    /// Gives the memory of DIMMs that have gone back to the host; what QEMU still holds on to is tried again the next time.
+    /// </summary>
     public async Task DropLeftOverAsync()
     {
         string[] leftOver;

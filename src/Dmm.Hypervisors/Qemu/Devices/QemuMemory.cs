@@ -8,8 +8,9 @@ using Dmm.Hypervisors.Qemu.Qmp;
 namespace Dmm.Hypervisors.Qemu.Devices;
 
 /// <summary>
-/// Reads and sets the sizes of a QEMU's memory devices, and adds further ones. The balloon knows boot memory and DIMMs alone: what virtio-mem
-/// has plugged is never part of its figure, and a value above is clamped in silence, so it is refused here. Changes are made one at a time.
+/// Reads and sets the sizes of a QEMU's memory devices, and adds further ones. The balloon knows boot memory and DIMMs alone: what
+/// virtio-mem has plugged is never part of its figure, and a value above is clamped in silence, so it is refused here. Changes are made one
+/// at a time.
 /// </summary>
 public sealed class QemuMemory : IDisposable
 {
@@ -91,7 +92,9 @@ public sealed class QemuMemory : IDisposable
         },
         cancellation);
 
-    /// <summary>Adds a virtio-mem device, so that <paramref name="pluggableMax"/> can be plugged. Does nothing where it can be already.</summary>
+    /// <summary>
+    /// Adds a virtio-mem device, so that <paramref name="pluggableMax"/> can be plugged. Does nothing where it can be already.
+    /// </summary>
     public Task ExtendAsync(MemorySize pluggableMax, CancellationToken cancellation) => AloneAsync(
         async () =>
         {
@@ -141,7 +144,9 @@ public sealed class QemuMemory : IDisposable
         },
         cancellation);
 
-    /// <summary>Takes notice of what the guest's agent says of its kernel. Where that changes the way memory is plugged, devices are told.</summary>
+    /// <summary>
+    /// Takes notice of what the guest's agent says of its kernel. Where that changes the way memory is plugged, devices are told.
+    /// </summary>
     /// <returns>Whether what the VM can do has changed.</returns>
     public async Task<bool> MeetGuestAsync(GuestHello hello, CancellationToken cancellation)
     {

@@ -30,7 +30,9 @@ public static class QemuCommandLine
         return arguments;
     }
 
-    /// <summary>Size of the VM's virtio-mem device: up to max, and room for a higher one. A guest can use whole memory blocks of it alone.</summary>
+    /// <summary>
+    /// Size of the VM's virtio-mem device: up to max, and room for a higher one. A guest can use whole memory blocks of it alone.
+    /// </summary>
     public static MemorySize HotplugSize(VmSpec spec, QemuSettings settings) =>
         MemorySize.Max(spec.Policy.Max.MinusOrZero(spec.Boot), settings.HotplugRoom).RoundUp(MemorySize.Max(DimmPlan.LeastSize, settings.BlockSize));
 

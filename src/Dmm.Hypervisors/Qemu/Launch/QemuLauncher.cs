@@ -146,7 +146,9 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
         }
     }
 
-    /// <summary>The last that QEMU says, bounded: warnings come first, what ended it comes last. All is read, so that QEMU never waits for a reader.</summary>
+    /// <summary>
+    /// The last that QEMU says, bounded: warnings come first, what ended it comes last. All is read, so that QEMU never waits for a reader.
+    /// </summary>
     internal static async Task<string> ReadWordsAsync(StreamReader reader, CancellationToken cancellation)
     {
         var kept = "";

@@ -56,8 +56,8 @@ public sealed record VmFolder(string Path)
     }
 
     /// <summary>
-    /// Of a VM that no longer runs: QEMU took its pid file away itself, as it does when it ends in good order. The list of channels shows that nobody else has
-    /// cleared the folder: it goes before the pid file.
+    /// Of a VM that no longer runs: QEMU took its pid file away itself, as it does when it ends in good order. The list of channels shows
+    /// that nobody else has cleared the folder: it goes before the pid file.
     /// </summary>
     public bool EndedInOrder => File.Exists(ChannelList) && !File.Exists(PidFile);
 
