@@ -87,6 +87,19 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
         Assert.NotEqual(first, History(2027));
     }
 
+    /// <summary>What is only put into words when somebody reads must change nothing.</summary>
+    [Fact]
+    public void A_seed_is_the_same_history_whether_anybody_reads_it_or_not()
+    {
+        static string Run(HistoryLog log)
+        {
+            var result = new CoreSimulation().Run(new() { Seed = 41, Steps = 30_000 }, log, CancellationToken.None);
+            return $"{result.Steps} {result.Crashes} {result.Settlements} {result.Violation} {string.Join(' ', result.RequestSteps.Order())}";
+        }
+
+        Assert.Equal(Run(new HistoryLog(10)), Run(HistoryLog.Nothing));
+    }
+
     [Fact]
     public void A_fault_that_is_left_out_befalls_nobody()
     {

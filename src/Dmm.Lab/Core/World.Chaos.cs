@@ -149,7 +149,8 @@ internal sealed partial class World
         // Requests are short: one that is under way is looked for, now and then.
         if (Chance.OneIn(10) && daemon.State.Admissions.Keys.ToArray() is { Length: > 0 } wanted)
         {
-            Log.Note($"operator: {id = wanted[Chance.Below(wanted.Length)]} is not wanted any more");
+            id = wanted[Chance.Below(wanted.Length)];
+            Log.Note($"operator: {id} is not wanted any more");
             daemon.Enqueue(AtOnce(id));
             return;
         }
