@@ -33,7 +33,7 @@ public sealed class HostInbox<TAsker>
         switch (command)
         {
             case VmProtocol.Report report:
-                // Where something else of that VM has come since, both stay: one was said before it, the other after.
+                // Where something else has come since, both stay: one was said before it, the other after.
                 if (_reports.TryGetValue(report.Vm, out var older))
                 {
                     // What its process held is told once, and is of the moment of those sizes.
@@ -58,8 +58,7 @@ public sealed class HostInbox<TAsker>
                 break;
             default:
                 _beats |= command is HostCommand.Beat;
-                if (OfVm(command) is { } vm)
-                    _reports.Remove(vm);
+                Follow(command);
                 rank.AddLast((command, asker));
                 break;
         }
@@ -106,14 +105,15 @@ public sealed class HostInbox<TAsker>
         _ => Rank.Usual,
     };
 
-    private static VmId? OfVm(IHostCommand command) => command switch
+    /// <summary>
+    /// What is said after something else must not be heard before it: a look at the host would count as newer than what its VMs told since,
+    /// an old forecast as newer than a cry.
+    /// </summary>
+    private void Follow(IHostCommand command)
     {
-        VmProtocol.Started started => started.Vm,
-        VmProtocol.Launched launched => launched.Vm,
-        VmProtocol.LaunchFailed failed => failed.Vm,
-        VmProtocol.Ended ended => ended.Vm,
-        VmProtocol.StopGivenUp given => given.Vm,
-        VmProtocol.Identified found => found.Vm,
-        _ => null,
-    };
+        if (command is PredictorProtocol.Forecasts or PredictorProtocol.Lost)
+            _urgent.Clear();
+        else if (RankOf(command) == Rank.Usual)
+            _reports.Clear();
+    }
 }

@@ -1,3 +1,4 @@
+using CsCheck;
 using Dmm.Core.Demand;
 using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
@@ -30,8 +31,61 @@ public sealed class HostInboxTests
         Assert.Equal(102, all.Count);
     }
 
+    /// <summary>
+    /// Whatever comes, within a rank one thing goes before another that was said before it only where both are reports of two VMs, or cries
+    /// of two; and of each VM the newest is heard.
+    /// </summary>
     [Fact]
-    public void Of_one_vms_reports_the_newest_counts_and_each_keeps_its_place_among_what_else_that_vm_says()
+    public void Nothing_overtakes_but_one_vms_report_anothers() => Orders.Sample(
+        kinds =>
+        {
+            var sent = kinds.Select((kind, i) => Numbered(kind, i + 1)).ToArray();
+            Put(sent);
+            var taken = TakeAll();
+            var at = taken.Select(command => Array.FindIndex(sent, s => ReferenceEquals(s, command))).ToList();
+            for (var later = 0; later < at.Count; later++)
+            {
+                for (var sooner = 0; sooner < later; sooner++)
+                {
+                    if (at[sooner] < at[later] || IsCall(sent[at[sooner]]) != IsCall(sent[at[later]]))
+                        continue;
+                    Assert.True(
+                        Subject(sent[at[sooner]]) is { } one && Subject(sent[at[later]]) is { } other && one != other
+                        && sent[at[sooner]].GetType() == sent[at[later]].GetType(),
+                        $"{sent[at[sooner]]} was heard before {sent[at[later]]}, which was said before it");
+                }
+            }
+
+            foreach (var subject in sent.Select(c => (Subject(c), c.GetType())).Where(s => s.Item1 is not null).Distinct())
+            {
+                var newest = sent.Last(c => (Subject(c), c.GetType()) == subject);
+                Assert.Contains(newest, taken);
+            }
+        },
+        iter: 2_000);
+
+    private static readonly Gen<char[]> Orders = Gen.Char["abABsto"].Array[1, 14];
+
+    private static IHostCommand Numbered(char kind, int number) => kind switch
+    {
+        'a' or 'b' => Report($"{kind}", number),
+        'A' or 'B' => Urgent($"{char.ToLowerInvariant(kind)}", number),
+        't' => new PredictorProtocol.Forecasts([], Tick: true),
+        's' => new HostEyeProtocol.Blind($"{number}"),
+        _ => new HostProtocol.StartVm(Id("c"), null),
+    };
+
+    private static bool IsCall(IHostCommand command) => command is PredictorProtocol.Forecasts;
+
+    private static VmId? Subject(IHostCommand command) => command switch
+    {
+        VmProtocol.Report report => report.Vm,
+        PredictorProtocol.Forecasts { Items: [var only] } => only.Vm,
+        _ => null,
+    };
+
+    [Fact]
+    public void Of_one_vms_reports_the_newest_counts_and_each_keeps_its_place_among_what_else_is_said()
     {
         var launched = new VmProtocol.Launched(Id("a"), new(Id("a"), "simulation", MiB(1), "", 1, 0, "", Owned: true));
         Put(Report("a", 1), Report("b", 1), Report("a", 2), launched, Report("a", 3), Report("a", 4), new VmProtocol.Ended(Id("a"), "", EndCause.Failed));
