@@ -11,7 +11,7 @@ public sealed class RunStateStories
     [Fact]
     public async Task A_guest_that_booted_once_may_be_silent_for_long_in_a_later_life()
     {
-        await using var host = await StartAsync(memoryMiB: 1024, more: "vm { boot-deadline = 20s }");
+        await using var host = await StartAsync(memoryMiB: 1024, more: "vm { boot-deadline = 45s }");
         var initrd = host.Daemon.Folder.In("initrd");
         File.Copy(host.Image.Initrd, initrd);
         var first = await host.CreateAsync(host.Request("vm") with { Initrd = initrd, Restart = "always", BootCheck = "strict" });
@@ -20,7 +20,7 @@ public sealed class RunStateStories
             await archive.WriteAsync(CpioArchive.Of("init", "#!/bin/sh\nexec /bin/sleep 100000\n"), host.Late);
         HostProcess.Find(first.Pid)!.Kill();
 
-        var silent = await host.UntilAsync("vm", "it is spoken of", vm => vm.Warnings.Any(w => w.StartsWith("nothing was heard of its guest within 20 s", StringComparison.Ordinal)));
+        var silent = await host.UntilAsync("vm", "it is spoken of", vm => vm.Warnings.Any(w => w.StartsWith("nothing was heard of its guest within 45 s", StringComparison.Ordinal)));
         await Task.Delay(TimeSpan.FromSeconds(25), host.Late);
 
         var still = await host.Client.VmAsync("vm", host.Late);
@@ -32,14 +32,15 @@ public sealed class RunStateStories
     [Fact]
     public async Task A_guest_that_is_paused_in_its_boot_or_later_is_said_to_be_paused_and_nothing_is_taken_amiss()
     {
-        await using var host = await StartAsync(memoryMiB: 1024, more: "vm { boot-deadline = 20s }");
+        await using var host = await StartAsync(memoryMiB: 1024, more: "vm { boot-deadline = 45s }");
         await host.Client.CreateAsync(host.Request("vm") with { BootCheck = "strict" }, host.Late);
         var vm = await host.UntilAsync("vm", "its process runs", v => v.Pid is not null && v.OperatorQmp is not null);
         await using (var eye = await QemuEye.OpenAsync(vm.OperatorQmp!, host.Late))
         {
             await eye.TellAsync("stop", null, host.Late);
             await host.UntilAsync("vm", "it is paused", v => v.State == "paused");
-            await Task.Delay(TimeSpan.FromSeconds(25), host.Late);
+            // Longer than its deadline, which is far longer than a boot lasts where everything is slow: a boot that is ended is no pause's doing.
+            await Task.Delay(TimeSpan.FromSeconds(50), host.Late);
             Assert.Equal("paused", (await host.Client.VmAsync("vm", host.Late)).State);
             await eye.TellAsync("cont", null, host.Late);
         }

@@ -39,15 +39,20 @@ internal sealed class Stillness(World world)
             throw new ViolationException("a standstill", $"{vm.Id} stands at {vm.Guest.Held} since {last.Since}, {shell.Memory.Phase} towards {now.Target}, {vm.Guest.Available} available");
     }
 
-    private static bool CouldMove(SimulatedProcess vm, VmShell shell)
+    private bool CouldMove(SimulatedProcess vm, VmShell shell)
     {
         var memory = shell.Memory;
         if (vm.Disturbed || vm.Guest.RunState != VmRunState.Running || vm.Guest.Temper != GuestTemper.Ideal || memory.Target is not { } target || memory.Sizes is null
             || memory.Phase is not (VmPhase.Growing or VmPhase.Shrinking or VmPhase.Stuck or VmPhase.Uncooperative))
+            return false;
+        // What its hypervisor would not do is asked again when its wait is over, which grows.
+        if (world.Agenda.Now < Later(memory.BalloonRefusal, memory.PlugRefusal))
             return false;
         var reachable = Ladder.Reachable(memory, target);
         if (Ladder.Distance(vm.Guest.Held, reachable) <= memory.Profile.Tolerance)
             return false;
         return vm.Guest.Held < reachable || vm.Guest.Available > memory.Profile.Margin + SimulatedGuest.Block;
     }
+
+    private static Moment? Later(Refusal? one, Refusal? other) => one is null || other?.NextAt > one.NextAt ? other?.NextAt : one.NextAt;
 }
