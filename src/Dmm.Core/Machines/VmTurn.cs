@@ -24,17 +24,13 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
 
     public void Take(IVmMessage message)
     {
-        if (Vm.End is { } end)
-        {
-            // Whatever was under way when it ended is of no use to anybody.
-            if (message is VmProtocol.HostIsBack)
-                Do(new VmEffect.TellHost(end));
+        // Whatever else was under way when it ended is of no use to anybody.
+        if (Vm.End is not null && message is not (VmProtocol.HostIsBack or VmProtocol.Assume))
             return;
-        }
-
         switch (message)
         {
             case VmProtocol.HostIsBack: Do(new VmEffect.TellHost(new VmProtocol.Started(Vm.Id))); break;
+            case VmProtocol.Assume part when Vm.End is { } end: TellEnd(part, end); break;
             case VmProtocol.Assume part when Vm.Part is { } known: AssumeAgain(known, part); break;
             case VmProtocol.Assume part: Assume(part); break;
             case VmProtocol.SetTarget t: SetTarget(t); break;
@@ -124,6 +120,14 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
         else if (part.Stop is null && known.Stop is not null)
             GoOn();
         Report();
+    }
+
+    /// <summary>That it was launched may not have been written either, and what is being created can't have ended.</summary>
+    private void TellEnd(VmProtocol.Assume part, VmProtocol.Ended end)
+    {
+        if (part.Handle is null && Vm.Part?.Handle is { } handle)
+            Do(new VmEffect.TellHost(new VmProtocol.Launched(Vm.Id, handle)));
+        Do(new VmEffect.TellHost(end));
     }
 
     private void SetTarget(VmProtocol.SetTarget t)

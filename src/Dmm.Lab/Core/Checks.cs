@@ -30,7 +30,8 @@ internal sealed class Checks(World world)
     /// <summary>After every step.</summary>
     public void Holds()
     {
-        if (world.Daemon is { } daemon && daemon.State.Ledger != _checked)
+        // Until its journal is taken up the host counts what ran before the host restarted, and nothing is decided on that.
+        if (world.Daemon is { TakenUp: true } daemon && daemon.State.Ledger != _checked)
         {
             HoldsLedger(daemon.State);
             _checked = daemon.State.Ledger;

@@ -31,13 +31,10 @@ internal sealed partial class Daemon
                 ToVm(tell.Vm, shell => shell.Take(tell.Message));
                 break;
             case HostEffect.StartVms start:
-                foreach (var id in start.Vms)
-                    _shells[id] = new(_world, this, id);
+                StartVms(start);
                 break;
             case HostEffect.DropVm drop:
-                _models.Forget(drop.Vm);
-                if (_shells.Remove(drop.Vm, out var shell))
-                    shell.End();
+                Drop(drop.Vm);
                 break;
             case HostEffect.TellAdmission tell:
                 ToLine(tell.Message);
@@ -61,23 +58,57 @@ internal sealed partial class Daemon
         }
     }
 
+    /// <summary>Those that live tell anew what the host may not have heard.</summary>
+    private void StartVms(HostEffect.StartVms start)
+    {
+        foreach (var id in start.All ? _shells.Keys.Except(start.Vms).ToArray() : [])
+            Drop(id);
+        foreach (var id in start.Vms)
+        {
+            if (_shells.ContainsKey(id))
+                ToVm(id, shell => shell.Take(new VmProtocol.HostIsBack()));
+            else
+                _shells[id] = new(_world, this, id);
+        }
+    }
+
+    private void Drop(VmId id)
+    {
+        _models.Forget(id);
+        if (_shells.Remove(id, out var shell))
+            shell.End();
+    }
+
     /// <summary>
     /// A message to the line of VMs to come, on its way; messages of one sender stay in their order. They are late more often than others:
     /// a request leaves most of its states within a millisecond, and each is to be ended there, too.
     /// </summary>
-    public void ToLine(IAdmissionCommand command) => _toLine.Send(_world.Delay(Fault.MessageLate, LineLate), () =>
+    public void ToLine(IAdmissionCommand command)
     {
-        if (!Alive)
-            return;
+        var life = _life;
+        _toLine.Send(_world.Delay(Fault.MessageLate, LineLate), () =>
+        {
+            if (Lives(life))
+                Queue(command);
+        });
+    }
+
+    private void Queue(IAdmissionCommand command)
+    {
+        var life = _life;
         (_line, var effects) = _admission.Decide(_line, command, _world, _world.Clocks);
         foreach (var effect in effects)
         {
             if (effect is AdmissionEffect.AskHost ask)
-                _fromLine.Send(_world.Delay(Fault.MessageLate, LineLate), () => Enqueue(ask.Command));
+                _fromLine.Send(_world.Delay(Fault.MessageLate, LineLate), () =>
+                {
+                    if (Lives(life))
+                        Enqueue(ask.Command);
+                });
             else if (effect is AdmissionEffect.WakeAt wake)
                 WakeLine(wake.At);
         }
-    });
+    }
 
     private void WakeLine(Moment? at)
     {

@@ -18,7 +18,6 @@ internal sealed partial class Daemon
 
     private readonly World _world;
     private readonly HostMachine _machine;
-    private readonly HostInbox<World> _mailbox = new();
     private readonly SortedDictionary<VmId, VmShell> _shells = [];
     private readonly SortedDictionary<VmId, Line> _toHost = [];
     private readonly SortedDictionary<VmId, Line> _toVm = [];
@@ -27,8 +26,11 @@ internal sealed partial class Daemon
     private readonly Line _fromLine;
     private readonly SortedDictionary<VmId, Moment> _firstSeen = [];
     private readonly DemandModels _models = new(new());
+    private readonly Ledger _empty;
+    private HostInbox<World> _mailbox = new();
     private Host _host;
     private Admissions _line = new();
+    private int _life;
     private ImmutableArray<VmHandle> _watched;
     private bool _persisting;
     private bool _pumping;
@@ -41,7 +43,8 @@ internal sealed partial class Daemon
         _world = world;
         _machine = new(settings, new AdmissionSettings(), new MechanismProfile());
         (_admission, _toLine, _fromLine) = (new(new AdmissionSettings()), new(world.Agenda), new(world.Agenda));
-        _host = new(world.Journal.Replay(new Ledger(settings.Memory, settings.Reserve), world.Clocks), settings, Watches: true);
+        _empty = new(settings.Memory, settings.Reserve);
+        _host = Recovered();
         Enqueue(new HostCommand.TakeUp(world.BootId));
         Tick();
     }
@@ -58,6 +61,8 @@ internal sealed partial class Daemon
 
     public IReadOnlyDictionary<VmId, VmShell> Shells => _shells;
 
+    public bool TakenUp => !_watched.IsDefault;
+
     /// <summary>When a promise was last changed.</summary>
     public Moment ChangedAt { get; private set; }
 
@@ -69,6 +74,32 @@ internal sealed partial class Daemon
         foreach (var shell in _shells.Values)
             shell.End();
     }
+
+    /// <summary>What the host's actor and the line's had in mind is gone, and what was sent to them so far with it. All others live on.</summary>
+    private void StartHostAnew(string when, HostDecision lost)
+    {
+        _world.Log.Note($"the host's actor starts anew {when}");
+        // What was launched, and is not known to be, may be gone before anybody asks.
+        foreach (var launched in lost.Events.OfType<VmLaunched>())
+        {
+            if (_world.Befalls(Fault.Dies, 3) && _world.ProcessOf(launched.Vm) is { Running: true } vm)
+                _world.EndProcess(vm, "it died while nobody heard");
+        }
+
+        _life++;
+        (_mailbox, _line, _persisting, _looking, _watched) = (new(), new(), false, false, default);
+        Wake(null);
+        WakeLine(null);
+        _host = Recovered();
+        Enqueue(new HostCommand.TakeUp(_world.BootId));
+    }
+
+    /// <summary>Promises are made all the time; what is seldom written is to be lost, too.</summary>
+    private static int HostFails(HostDecision decision) => decision.Events[0] is PromisesChanged ? 300 : 40;
+
+    private Host Recovered() => new(_world.Journal.Replay(_empty, _world.Clocks), _machine.Settings, Watches: true);
+
+    private bool Lives(int life) => Alive && life == _life;
 
     /// <summary>A message of a VM's actor to the host's, on its way.</summary>
     public void Receive(VmId from, IHostCommand command) => LineOf(_toHost, from).Send(_world.Delay(Fault.MessageLate), () => Enqueue(command));
@@ -116,9 +147,11 @@ internal sealed partial class Daemon
         if (_looking || _watched.IsDefault)
             return;
         _looking = true;
-        var (looked, sight) = (_watched, _world.Sight(_watched));
+        var (looked, sight, life) = (_watched, _world.Sight(_watched), _life);
         _world.Agenda.In(_world.Delay(Fault.MessageLate), () =>
         {
+            if (!Lives(life))
+                return;
             _looking = false;
             Enqueue(new HostEyeProtocol.Saw(sight, looked));
         });
@@ -163,7 +196,7 @@ internal sealed partial class Daemon
     private void Write(HostDecision decision, IHostCommand command, Clocks made)
     {
         _persisting = true;
-        var state = State;
+        var (state, life) = (State, _life);
         foreach (var e in decision.Events)
         {
             Checks.Decided(state, e);
@@ -181,6 +214,12 @@ internal sealed partial class Daemon
                 return;
             }
 
+            if (_world.Befalls(Fault.HostFails, HostFails(decision)))
+            {
+                StartHostAnew($"before {what} was written", decision);
+                return;
+            }
+
             foreach (var e in decision.Events)
             {
                 _world.Journal.Append(e, new(made.Now, e.At));
@@ -193,9 +232,15 @@ internal sealed partial class Daemon
                 return;
             }
 
+            if (_world.Befalls(Fault.HostFails, HostFails(decision)))
+            {
+                StartHostAnew($"after {what} was written", decision);
+                return;
+            }
+
             _world.Agenda.In(TimeSpan.FromMicroseconds(50), () =>
             {
-                if (Alive)
+                if (Lives(life))
                     Written(decision, command);
             });
         });
@@ -218,10 +263,10 @@ internal sealed partial class Daemon
         if (count / SnapshotEvery > (count - decision.Events.Length) / SnapshotEvery)
         {
             // It is saved while the journal goes on.
-            var condensed = State.Condense(_world.Clocks);
+            var (condensed, life) = (State.Condense(_world.Clocks), _life);
             _world.Agenda.In(_world.WriteTime(), () =>
             {
-                if (Alive)
+                if (Lives(life))
                     _world.Journal.Snapshot(condensed, count);
             });
         }

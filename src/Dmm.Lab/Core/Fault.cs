@@ -84,6 +84,11 @@ internal enum Fault
     /// <summary>The daemon dies when the hypervisor has carried out a call, and nobody has heard of it.</summary>
     CrashAfterCall,
 
+    /// <summary>
+    /// The journal fails, with what it was to write written or not: the host's actor starts anew, alone. The VMs' actors live on.
+    /// </summary>
+    HostFails,
+
     /// <summary>A VM costs more beside its memory than was expected.</summary>
     CostsMore,
 

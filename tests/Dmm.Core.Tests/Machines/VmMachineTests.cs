@@ -220,7 +220,14 @@ public sealed class VmMachineTests
         vm.Take(new VmFact.Observed(new VmObservation.Ended("it died", EndCause.Failed)));
         vm.Done.Clear();
         vm.Take(new VmProtocol.HostIsBack());
-        Assert.Equal([new VmProtocol.Ended(Id, "it died", EndCause.Failed)], vm.Told);
+        Assert.Equal([new VmProtocol.Started(Id)], vm.Told);
+        vm.Take(Part());
+        var ended = new VmProtocol.Ended(Id, "it died", EndCause.Failed);
+        Assert.Equal([new VmProtocol.Started(Id), ended], vm.Told);
+        // What is not known to have been launched can't have ended.
+        vm.Done.Clear();
+        vm.Take(Part() with { Handle = null, MayRun = true });
+        Assert.Equal([new VmProtocol.Launched(Id, Handle), ended], vm.Told);
     }
 
     [Fact]
