@@ -1,3 +1,4 @@
+using Dmm.Core.Lifecycle;
 using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Hosts;
@@ -23,6 +24,9 @@ internal sealed class Checks(World world)
     /// <summary>What was said of a VM while it was too large may be under way for so long.</summary>
     private static readonly TimeSpan Rumours = TimeSpan.FromSeconds(4);
 
+    /// <summary>Within this a look at the host is heard of, however slow the journal is and however much waits before it.</summary>
+    private static readonly TimeSpan Looked = TimeSpan.FromSeconds(30);
+
     private Ledger? _checked;
     /// <summary>The world has broken the invariant, and it does not hold yet.</summary>
     private bool _deficit;
@@ -37,13 +41,39 @@ internal sealed class Checks(World world)
             _checked = daemon.State.Ledger;
         }
 
+        FollowsHost();
         HoldsWorld();
     }
 
-    /// <summary>Before a change of promises is written.</summary>
-    /// <param name="before">With all that was decided before it.</param>
-    public static void Decided(HostState before, IHostEvent e)
+    /// <summary>What the host has lost is not promised any more, once a look at it must have been heard of.</summary>
+    private void FollowsHost()
     {
+        if (world.Daemon is not { } daemon || world.Agenda.Now - world.HasSince < Looked || world.Agenda.Now - daemon.HostSince < Looked)
+            return;
+        if (daemon.State.Ledger.HostMemory > world.Has)
+            throw new ViolationException("a host that is not followed", $"the ledger says {daemon.State.Ledger.HostMemory} of a host of {world.Has} since {world.HasSince}");
+    }
+
+    /// <summary>Who is to return does so when its time has come.</summary>
+    public void Overdue(Daemon daemon)
+    {
+        foreach (var (id, vm) in daemon.State.Resting)
+        {
+            if (daemon.InControl && world.Agenda.Now - daemon.HostSince > Looked && world.Now - vm.ReturnAt > Looked)
+                throw new ViolationException("a return that is forgotten", $"{id} was to return at {vm.ReturnAt}");
+        }
+    }
+
+    /// <summary>Before a change of promises is written.</summary>
+    /// <param name="command">What it was decided on.</param>
+    /// <param name="before">With all that was decided before it.</param>
+    public void Decided(IHostCommand command, HostState before, IHostEvent e)
+    {
+        if (e is VmEnded { Cause: EndCause.Failed or EndCause.PoweredDown } or VmRested { Cause: EndCause.Failed or EndCause.PoweredDown }
+            && before.Vms.TryGetValue(e is VmEnded ended ? ended.Vm : ((VmRested)e).Spec.Id, out var gone) && gone.Handle.BootId is { } boot && boot != world.BootId)
+            throw new ViolationException("a wrong cause", $"{e}: the host has restarted since it was started");
+        if (e is VmAdopted adopted && command is HostProtocol.AdoptVm adopt && adopted.Granted < adopt.Ceiling)
+            throw new ViolationException("an adoption below what can be", $"{adopted.Handle.Id} can become {adopt.Ceiling}, and {adopted.Granted} were promised");
         if (e is MemoryReserved set)
             Provided(before, set);
         if (e is VmRequested asked)
@@ -200,6 +230,10 @@ internal sealed class Checks(World world)
                 return $"{id} has ended and is not known to have";
             if (!daemon.Shells.TryGetValue(id, out var shell) || shell.Memory.Phase != VmPhase.Settled)
                 return $"{id} is {shell?.Memory.Phase} ({shell?.Memory.Why}) at {process.Guest.Held}, target {vm.Promise.Target}";
+            if (vm.Stop is { } order)
+                return $"{id} is to stop within {order.Grace}{(order.Kill ? ", or be ended" : "")}, and runs";
+            if (shell.Memory.Target is null)
+                return $"{id} was not told its target, {vm.Promise.Target}";
             if (vm.Promise.Granted > vm.Promise.Target + Tolerance)
                 return $"{id} was granted {vm.Promise.Granted} and is to be {vm.Promise.Target}";
             var distance = Ladder.Distance(process.Guest.Held, Ladder.Reachable(shell.Memory, vm.Promise.Target));
@@ -207,6 +241,12 @@ internal sealed class Checks(World world)
                 return $"{id} has {process.Guest.Held}, its target is {vm.Promise.Target}";
         }
 
+        if (daemon.Shells.Keys.FirstOrDefault(id => !daemon.State.Vms.ContainsKey(id)) is { Name.Length: > 0 } nobody)
+            return $"an actor of {nobody} is left, which is not governed";
+        if (daemon.Unanswered is { } open)
+            return open;
+        if (!daemon.AllHeard)
+            return "nobody said that every VM has reported";
         return world.Agenda.Now - daemon.ChangedAt < TimeSpan.FromSeconds(2) ? "promises change" : null;
     }
 

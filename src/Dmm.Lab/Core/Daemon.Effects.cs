@@ -83,20 +83,21 @@ internal sealed partial class Daemon
     /// A message to the line of VMs to come, on its way; messages of one sender stay in their order. They are late more often than others:
     /// a request leaves most of its states within a millisecond, and each is to be ended there, too.
     /// </summary>
-    public void ToLine(IAdmissionCommand command)
+    /// <param name="asked">Somebody waits for the answer.</param>
+    public void ToLine(IAdmissionCommand command, bool asked = false)
     {
-        var life = _life;
+        var (life, asker) = (_life, asked ? _answers.Asked(command) : this);
         _toLine.Send(_world.Delay(Fault.MessageLate, LineLate), () =>
         {
             if (Lives(life))
-                Queue(command);
+                Queue(command, asker);
         });
     }
 
-    private void Queue(IAdmissionCommand command)
+    private void Queue(IAdmissionCommand command, object asker)
     {
         var life = _life;
-        (_line, var effects) = _admission.Decide(_line, command, _world, _world.Clocks);
+        (_line, var effects) = _admission.Decide(_line, command, asker, _world.Clocks);
         foreach (var effect in effects)
         {
             if (effect is AdmissionEffect.AskHost ask)
@@ -105,6 +106,8 @@ internal sealed partial class Daemon
                     if (Lives(life))
                         Enqueue(ask.Command);
                 });
+            else if (effect is AdmissionEffect.Reply reply)
+                _answers.Answered(reply.Asker);
             else if (effect is AdmissionEffect.WakeAt wake)
                 WakeLine(wake.At);
         }

@@ -27,6 +27,7 @@ internal sealed partial class Daemon
     private readonly SortedDictionary<VmId, Moment> _firstSeen = [];
     private readonly DemandModels _models = new(new());
     private readonly Ledger _empty;
+    private readonly Answers _answers = new();
     private HostInbox<World> _mailbox = new();
     private Host _host;
     private Admissions _line = new();
@@ -63,6 +64,16 @@ internal sealed partial class Daemon
 
     public bool TakenUp => !_watched.IsDefault;
 
+    public bool AllHeard => _host.AllHeard;
+
+    public bool InControl => _host.InControl;
+
+    /// <summary>Whom nobody has answered yet.</summary>
+    public string? Unanswered => _answers.Open;
+
+    /// <summary>Since when the host's actor lives.</summary>
+    public Moment HostSince { get; private set; }
+
     /// <summary>When a promise was last changed.</summary>
     public Moment ChangedAt { get; private set; }
 
@@ -90,6 +101,7 @@ internal sealed partial class Daemon
         (_mailbox, _line, _persisting, _looking, _watched) = (new(), new(), false, false, default);
         Wake(null);
         WakeLine(null);
+        _answers.Forget();
         _host = Recovered();
         Enqueue(new HostCommand.TakeUp(_world.BootId));
     }
@@ -97,7 +109,11 @@ internal sealed partial class Daemon
     /// <summary>Promises are made all the time; what is seldom written is to be lost, too.</summary>
     private static int HostFails(HostDecision decision) => decision.Events[0] is PromisesChanged ? 300 : 40;
 
-    private Host Recovered() => new(_world.Journal.Replay(_empty, _world.Clocks), _machine.Settings, Watches: true);
+    private Host Recovered()
+    {
+        HostSince = _world.Agenda.Now;
+        return new(_world.Journal.Replay(_empty, _world.Clocks), _machine.Settings, Watches: true);
+    }
 
     private bool Lives(int life) => Alive && life == _life;
 
@@ -135,6 +151,7 @@ internal sealed partial class Daemon
             return;
         Look();
         Enqueue(new HostCommand.Beat());
+        _world.Checks.Overdue(this);
         Tick();
     });
 
@@ -180,6 +197,7 @@ internal sealed partial class Daemon
         SeeFirst(command);
         var (before, made) = (_host, _world.Clocks);
         var decision = _machine.Decide(_host, command, made);
+        Answers.Decided(command, decision);
         if (decision.Events.IsEmpty)
         {
             _host = decision.Host;
@@ -199,7 +217,7 @@ internal sealed partial class Daemon
         var (state, life) = (State, _life);
         foreach (var e in decision.Events)
         {
-            Checks.Decided(state, e);
+            _world.Checks.Decided(command, state, e);
             state = state.Apply(e, new(made.Now, e.At));
         }
 

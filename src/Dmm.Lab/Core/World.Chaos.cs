@@ -61,7 +61,7 @@ internal sealed partial class World
         Calm = true;
         _phaseEnds = Agenda.Now + SettlesWithin;
         Log.Note($"from here on the world behaves");
-        _has = _memory;
+        HostHas(_memory);
         foreach (var vm in _processes.Values)
         {
             // What a kernel has put somewhere stays there.
@@ -257,7 +257,7 @@ internal sealed partial class World
             Restart = Chance.Of<RestartPolicy>(Policies),
         };
         Log.Note($"operator: a VM {id} is wanted, min {min}, boot {boot}{(early ? " or early with less" : "")}, max {max}, priority {spec.Priority}, restart {spec.Restart}, within {timeout.TotalSeconds} s");
-        daemon.ToLine(new AdmissionProtocol.CreateVm(spec, _guests.Overhead, timeout, []));
+        daemon.ToLine(new AdmissionProtocol.CreateVm(spec, _guests.Overhead, timeout, []), asked: true);
         if (!hasty || brief)
             return;
         Agenda.In(TimeSpan.FromMilliseconds(Chance.Between(1, 30)), () =>
@@ -353,7 +353,7 @@ internal sealed partial class World
             case Fault.HostShrinks:
                 var memory = chance.OneIn(2) ? _memory : MemorySize.Max(_memory.Scale(0.8), Checks.LeastMemory(_reserve));
                 Log.Note($"the host has {memory}");
-                _has = memory;
+                HostHas(memory);
                 return;
             default:
                 var temper = Faults.TemperOf(fault)!.Value;

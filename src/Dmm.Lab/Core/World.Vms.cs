@@ -27,6 +27,8 @@ internal sealed partial class World
     {
         if (!alive())
             return;
+        if (!Journal.Truth.Admissions.ContainsKey(spec.Id) && !Journal.Truth.Vms.ContainsKey(spec.Id))
+            throw new ViolationException("a launch that is not written", $"{spec.Id} is started, and no journal knows of it");
         Agenda.In(TimeSpan.FromMilliseconds(Chance.Between(100, 2_000)), () =>
         {
             if (!alive())

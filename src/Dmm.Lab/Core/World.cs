@@ -42,7 +42,6 @@ internal sealed partial class World
     private readonly bool _oneClock;
     private readonly HashSet<(VmPhase From, VmPhase To)> _phases = [];
     private Daemon? _daemon;
-    private MemorySize _has;
     private TimeSpan _off;
     private int _boot = 1;
 
@@ -120,6 +119,12 @@ internal sealed partial class World
     /// </summary>
     public MemorySize HostLoss { get; set; }
 
+    /// <summary>What the host really has.</summary>
+    public MemorySize Has { get; private set; }
+
+    /// <summary>Since when it has that.</summary>
+    public Moment HasSince { get; private set; }
+
     /// <summary>The steps of requests' lives that were taken.</summary>
     public IReadOnlySet<string> RequestSteps => _steps.Seen;
 
@@ -147,7 +152,7 @@ internal sealed partial class World
     {
         var running = watched.Where(Runs).Select(vm => vm.Id).ToImmutableHashSet();
         var hidden = running.Where(_ => Befalls(Fault.ProcessHidden, 20)).ToImmutableHashSet();
-        return new(_has, MemorySize.FromGiB(1 << 20))
+        return new(Has, MemorySize.FromGiB(1 << 20))
         {
             Resident = running.Except(hidden).ToImmutableDictionary(id => id, id => _processes[id].Resident),
             Gone = [.. watched.Select(vm => vm.Id).Where(id => !running.Contains(id))],
@@ -203,12 +208,14 @@ internal sealed partial class World
             Disturb(process);
     }
 
+    private void HostHas(MemorySize memory) => (Has, HasSince) = (memory, Agenda.Now);
+
     private void StartDaemon()
     {
-        _has = Befalls(Fault.HostShrinks, 4) ? MemorySize.Max(_memory.Scale(0.8), Checks.LeastMemory(_reserve)) : _memory;
+        HostHas(Befalls(Fault.HostShrinks, 4) ? MemorySize.Max(_memory.Scale(0.8), Checks.LeastMemory(_reserve)) : _memory);
         _daemon = new(this, new() { Memory = _memory, CalmAfter = TimeSpan.Zero, Reserve = _reserve, Cushion = _cushion, Operations = _operations, GatherAtOnce = 3, LaunchesAtOnce = 1, Returns = Returning });
         HostLoss = _daemon.State.Ledger.Deficit;
-        Log.Note($"a daemon starts on a host of {_has}: {_daemon.State.Vms.Count} VMs and {_daemon.State.Admissions.Count} admissions from the journal");
+        Log.Note($"a daemon starts on a host of {Has}: {_daemon.State.Vms.Count} VMs and {_daemon.State.Admissions.Count} admissions from the journal");
         Checks.Recovered(_daemon);
     }
 }

@@ -1,4 +1,5 @@
 using Dmm.Core.Tests.Memory;
+using Dmm.Tests.Mutations;
 
 namespace Dmm.Core.Tests.Mutations;
 

@@ -4,7 +4,7 @@ using System.Runtime.Loader;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 
-namespace Dmm.Core.Tests.Mutations;
+namespace Dmm.Tests.Mutations;
 
 /// <summary>
 /// Dmm.Core with one place of its real source changed, compiled in memory, and this test assembly loaded once more on top of it: so
@@ -43,7 +43,7 @@ internal sealed class Mutant : AssemblyLoadContext
     private readonly byte[] _core;
 
     private Mutant(byte[] core)
-        : base("mutant", isCollectible: true) => _core = core;
+        : base("mutant", isCollectible: false) => _core = core;
 
     /// <param name="file">Below src/Dmm.Core.</param>
     /// <param name="from">Stands there exactly once.</param>
@@ -73,8 +73,11 @@ internal sealed class Mutant : AssemblyLoadContext
         }
     }
 
+    /// <summary>What stands on Dmm.Core is loaded once more, too.</summary>
     protected override Assembly? Load(AssemblyName assemblyName) =>
-        assemblyName.Name == "Dmm.Core" ? LoadFromStream(new MemoryStream(_core)) : null;
+        assemblyName.Name == "Dmm.Core" ? LoadFromStream(new MemoryStream(_core))
+        : assemblyName.Name?.StartsWith("Dmm.", StringComparison.Ordinal) == true ? LoadFromAssemblyPath(Path.Combine(AppContext.BaseDirectory, $"{assemblyName.Name}.dll"))
+        : null;
 
     private static SyntaxTree Parse(string text, string path) =>
         CSharpSyntaxTree.ParseText(text, new CSharpParseOptions(LanguageVersion.Latest), path);

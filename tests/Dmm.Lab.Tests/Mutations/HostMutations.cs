@@ -1,0 +1,48 @@
+using Dmm.Lab.Core;
+using Dmm.Tests.Mutations;
+
+namespace Dmm.Lab.Tests.Mutations;
+
+/// <summary>
+/// The host's machine with one line of it broken. The simulation of the core must find each: what it does not find it does not protect.
+/// </summary>
+[Trait(Category.Name, Category.Long)]
+public sealed class HostMutations
+{
+    private const string Host = "Hosts/HostTurn";
+    private const long Steps = 2_000_000;
+    private const long StepsEach = 200_000;
+
+    [Theory]
+    [InlineData("a report is not taken note of", Host + ".Planning.cs", "State = State with { Ledger = ledger },", "")]
+    [InlineData("a promise is forgotten that was not answered for", Host + ".Planning.cs", "Told = Host.Told.Remove(id) };", "};")]
+    [InlineData("two targets have one number", Host + ".Planning.cs", "new(message, ++number)", "new(message, number)")]
+    [InlineData("who ran before is not started", Host + ".Planning.cs", "ToStart = [.. State.Vms.Keys, .. launching],", "")]
+    [InlineData("nobody is known to be heard", Host + ".Planning.cs", "Host = Host with { Unheard = Host.Unheard.Remove(id) };", "")]
+    [InlineData("what the host has lost is promised", Host + ".World.cs", "Ledger = seen.Follow(outlook.Memory)", "Ledger = seen")]
+    [InlineData("a step is taken on an old picture", Host + ".Admission.cs", "if (take.Version != Host.Version)", "if (take.Version < 0)")]
+    [InlineData("what is launched has no actor", Host + ".Admission.cs", "Do(new HostEffect.StartVms([step.Vm]));", "")]
+    [InlineData("a request is not answered", Host + ".Admission.cs", "Reply(new AdmissionProtocol.Recorded(id));", "")]
+    [InlineData("an end leaves its actor", Host + ".cs", "Do(new HostEffect.DropVm(vm));", "")]
+    [InlineData("nothing is written", Host + ".cs", "_events.Add(e);", "")]
+    [InlineData("a stop is not told", Host + ".Operator.cs", "Do(new HostEffect.TellVm(id, new VmProtocol.Stop(order)));", "")]
+    [InlineData("an adoption below what can be", Host + ".Operator.cs", "adopt.Policy, adopt.Handle, adopt.Ceiling, adopt.Overhead", "adopt.Policy, adopt.Handle, adopt.Policy.Min, adopt.Overhead")]
+    [InlineData("a target that was set is forgotten", Host + ".Operator.cs", "Record(new OperatorTargetSet(Wall, resize.Vm, target));", "")]
+    [InlineData("a return is forgotten", Host + ".Lifecycle.cs", "Do(new HostEffect.WakeForReturns(Host.InControl ? State.Resting.Values.Min(vm => vm.ReturnAt) : null));", "Do(new HostEffect.WakeForReturns(null));")]
+    public void The_simulation_finds_it(string what, string file, string from, string to) =>
+        Assert.True(Mutant.Of(file, from, to).Try(typeof(HostMutations), nameof(UntilOneBreaks), Steps) is not null, $"'{what}' was found by no history");
+
+    [Fact]
+    public void The_unbroken_machine_holds_when_it_is_built_the_same_way() =>
+        Assert.Null(Mutant.Of(Host + ".cs", "    private void Do(HostEffect effect)", "    private void Do(HostEffect effect)").Try(typeof(HostMutations), nameof(UntilOneBreaks), StepsEach));
+
+    private static void UntilOneBreaks(long steps)
+    {
+        for (var seed = 1UL; steps > 0; seed++, steps -= StepsEach)
+        {
+            var result = new CoreSimulation().Run(new() { Seed = seed, Steps = StepsEach }, HistoryLog.Nothing, CancellationToken.None);
+            if (result.Violation is { } found)
+                throw new InvalidOperationException($"{found.Rule}: {found.What}");
+        }
+    }
+}
