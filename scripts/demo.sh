@@ -9,6 +9,6 @@ export MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 UseSharedCompil
 scripts/install-packages.sh runtime build plot qemu
 scripts/need-dotnet.sh
 scripts/build.sh
-dotnet publish src/Dmm.Demo --configuration Release --output bin/lib/demo --nologo --verbosity quiet
+dotnet publish tests/Dmm.Demo --configuration Release --output bin/lib/demo --nologo --verbosity quiet
 native/testbed/build-guest-image.sh
 exec dotnet bin/lib/demo/Dmm.Demo.dll "$@"

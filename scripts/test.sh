@@ -16,7 +16,7 @@ flaky_names=()
 rm -rf "$results"
 mkdir -p "$results"
 # Those that take longest begin first, so that none is left alone at the end.
-projects=(Actors Daemon Core Lab Cli Hypervisors Settings Demo Benchmarks)
+projects=(Actors Daemon Core Simulation Lab Cli Hypervisors Settings Hocon Demo Benchmarks)
 # They wait for timers now and then: one more than there are processors keeps these busy.
 at_once=$(($(nproc) + 1))
 

@@ -1,14 +1,22 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 
 namespace Dmm.Contracts;
 
 /// <summary>The one way in which both sides write and read JSON.</summary>
 public static class ContractJson
 {
+    /// <summary>For the interface's own types alone: what writes and reads them is made when this is built, so that a command starts quickly.</summary>
     public static JsonSerializerOptions Options { get; } = Create(indented: false);
 
     public static JsonSerializerOptions Indented { get; } = Create(indented: true);
+
+    /// <exception cref="NotSupportedException">It is none of the interface's types.</exception>
+    public static JsonTypeInfo<T> Of<T>() => (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T));
+
+    /// <inheritdoc cref="Of"/>
+    public static JsonTypeInfo<T> IndentedOf<T>() => (JsonTypeInfo<T>)Indented.GetTypeInfo(typeof(T));
 
     private static JsonSerializerOptions Create(bool indented) => new(JsonSerializerDefaults.Web)
     {
@@ -16,5 +24,23 @@ public static class ContractJson
         DefaultIgnoreCondition = JsonIgnoreCondition.Never,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip,
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        TypeInfoResolver = ContractTypes.Default,
     };
 }
+
+[JsonSerializable(typeof(HostView))]
+[JsonSerializable(typeof(VmView))]
+[JsonSerializable(typeof(VmView[]))]
+[JsonSerializable(typeof(EventView))]
+[JsonSerializable(typeof(EventView[]))]
+[JsonSerializable(typeof(ExplanationView))]
+[JsonSerializable(typeof(ForeseenView))]
+[JsonSerializable(typeof(DoneView))]
+[JsonSerializable(typeof(ErrorView))]
+[JsonSerializable(typeof(CreateVmRequest))]
+[JsonSerializable(typeof(AdoptVmRequest))]
+[JsonSerializable(typeof(SetVmRequest))]
+[JsonSerializable(typeof(ResizeVmRequest))]
+[JsonSerializable(typeof(StopVmRequest))]
+[JsonSerializable(typeof(StartVmRequest))]
+internal sealed partial class ContractTypes : JsonSerializerContext;

@@ -1,11 +1,14 @@
 using System.CommandLine;
+using System.CommandLine.Help;
+using Dmm.Commands;
+using Dmm.Lab.Traces;
 using Dmm.Lab.Density;
 using Dmm.Lab.Replay;
 
 namespace Dmm.Lab;
 
 /// <summary>
-/// <c>dmm lab</c>: the workbench on which DMM's own soundness is tried, and its law compared with others. Needs no daemon.
+/// <c>dmm lab</c>: the workbench on which DMM's law is compared with others. Needs no daemon, but for <c>record</c>.
 /// </summary>
 public static class LabCommand
 {
@@ -15,15 +18,20 @@ public static class LabCommand
     /// <summary>Exit code of a command that was used wrongly.</summary>
     public const int Misused = 2;
 
-    public static Command Build()
+    /// <summary>As <c>dmm</c> passes its arguments on, <c>lab</c> included.</summary>
+    public static Command Tree(CommandLine line) => Below(
+        "The workbench: DMM's law against others; needs no daemon. The simulations that try DMM's soundness come with its sources (make simulate).",
+        ReplayCommand.Build(), DensityCommand.Build(), Scenarios.RunCommand.Build(), RecordCommand.Build(line));
+
+    /// <summary>Verbs below <c>dmm lab</c>.</summary>
+    public static Command Below(string description, params Command[] verbs)
     {
-        var lab = new Command("lab", "The workbench: DMM's soundness, and its law against others; needs no daemon");
-        lab.Subcommands.Add(SimulateCommand.Build());
-        lab.Subcommands.Add(CampaignCommand.Build());
-        lab.Subcommands.Add(ReplayCommand.Build());
-        lab.Subcommands.Add(DensityCommand.Build());
-        lab.Subcommands.Add(Scenarios.RunCommand.Build());
-        return lab;
+        var lab = new Command("lab", description);
+        foreach (var verb in verbs)
+            lab.Subcommands.Add(verb);
+        var root = new Command("dmm") { lab };
+        root.Options.Add(new HelpOption());
+        return root;
     }
 
     /// <summary>Runs a verb's work on a thread of its own; what it finds wrong is one line on standard error.</summary>

@@ -1,3 +1,4 @@
+using Dmm.Hocon;
 using Akka.Configuration;
 using Dmm.Settings.Hocon;
 

@@ -1,3 +1,4 @@
+using Dmm.Hocon;
 using System.Globalization;
 using Dmm.Core;
 

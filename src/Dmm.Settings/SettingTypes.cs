@@ -1,3 +1,4 @@
+using Dmm.Hocon;
 using System.Globalization;
 using System.Net;
 using System.Text;

@@ -1,8 +1,6 @@
-using Dmm.Settings.Hocon;
+using Dmm.Hocon;
 
 namespace Dmm.Settings;
-
-internal delegate bool TryRead<T>(string text, out T value);
 
 /// <summary>
 /// Hands out settings: the file's where it has one, reference.conf's otherwise. Each key once, so that no two readers can understand it

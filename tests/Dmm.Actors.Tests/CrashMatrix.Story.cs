@@ -5,8 +5,8 @@ using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
-using Dmm.Lab;
-using Dmm.Lab.Actors;
+using Dmm.Simulation;
+using Dmm.Simulation.Actors;
 
 namespace Dmm.Actors.Tests;
 

@@ -2,8 +2,8 @@ using Dmm.Core;
 using Dmm.Core.Hosts;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
-using Dmm.Lab;
-using Dmm.Lab.Actors;
+using Dmm.Simulation;
+using Dmm.Simulation.Actors;
 
 namespace Dmm.Actors.Tests;
 

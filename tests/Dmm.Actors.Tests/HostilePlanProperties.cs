@@ -40,12 +40,12 @@ public sealed class HostilePlanProperties
     [InlineData(2)]
     public void Whatever_a_guest_writes_its_neighbours_keep_of_what_they_use_no_less_than_if_it_asked_for_its_max(ulong seed)
     {
-        var chance = new Chance(seed);
+        var chance = new SeededRandom(seed);
         for (var i = 0; i < 1_500; i++)
             Try(chance.Split());
     }
 
-    private static void Try(Chance chance)
+    private static void Try(SeededRandom chance)
     {
         var honest = Enumerable.Range(0, chance.Between(1, 6)).Select(i => VmId.Parse($"honest-{i}")).ToArray();
         var held = honest.Append(Liar).ToDictionary(vm => vm, _ => MemorySize.FromMiB(16 * chance.Between(8, 128)));
@@ -86,7 +86,7 @@ public sealed class HostilePlanProperties
             now: Now)
             .Allotments.ToDictionary(a => a.Vm, a => a.Target);
 
-    private static Forecast Honest(Chance chance, VmId vm, MemorySize held)
+    private static Forecast Honest(SeededRandom chance, VmId vm, MemorySize held)
     {
         var used = held.Scale(chance.Between(20, 100) / 100.0);
         var demand = used + MemorySize.FromMiB(chance.Between(0, 1024));
@@ -98,7 +98,7 @@ public sealed class HostilePlanProperties
         };
     }
 
-    private static string Line(Chance chance)
+    private static string Line(SeededRandom chance)
     {
         var line = new StringBuilder("""{"t":"sample","why":" """.TrimEnd()).Append(chance.Of<string>(Whys)).Append('"');
         foreach (var name in Levels.Concat(Counters))
@@ -106,7 +106,7 @@ public sealed class HostilePlanProperties
         return line.Append('}').ToString();
     }
 
-    private static long Figure(Chance chance) => chance.Below(5) switch
+    private static long Figure(SeededRandom chance) => chance.Below(5) switch
     {
         0 => (long)(chance.Next() >> 1),
         1 => (1L << chance.Below(63)) + chance.Between(-1, 1),

@@ -101,7 +101,7 @@ public sealed class PredictionStories : TestKit
     public void A_guest_that_lies_without_measure_holds_up_nobodys_forecasts()
     {
         _predictor.Tell(Sampled("honest", 300));
-        var chance = new Chance(1);
+        var chance = new SeededRandom(1);
         for (var second = 0; second < 10; second++)
         {
             for (var i = 0; i < 20; i++)

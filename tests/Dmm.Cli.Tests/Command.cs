@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
-using Dmm.Cli.Output;
+using Dmm.Commands;
+using Dmm.Commands.Output;
 
 namespace Dmm.Cli.Tests;
 
@@ -33,7 +34,7 @@ internal static class Command
         using var output = new StringWriter();
         using var said = error ?? new StringWriter();
         using var terminal = new Terminal(output, said, width, colours);
-        var exitCode = await CommandLine.RunAsync(args, terminal, deadline.Token, time);
+        var exitCode = await CommandLine.RunAsync(args, terminal, Tree.Of, deadline.Token, time);
         Assert.False(deadline.IsCancellationRequested, $"dmm {string.Join(' ', args)} did not end");
         return new Result(exitCode, output.ToString(), said.ToString());
     }

@@ -1,6 +1,7 @@
+using Dmm.Commands;
 using System.Net;
 using System.Text.Json;
-using Dmm.Cli.Output;
+using Dmm.Commands.Output;
 using Dmm.Contracts;
 using Microsoft.AspNetCore.Http;
 

@@ -1,3 +1,4 @@
+using Dmm.Commands;
 using System.Diagnostics;
 
 namespace Dmm.Cli.Tests;
@@ -15,8 +16,6 @@ public sealed class OutputTests
     [InlineData("vm list --json", ">/dev/full", "dmm: standard output can't be written: No space left on device\n")]
     [InlineData("events --follow", ">/dev/full", "dmm: standard output can't be written: No space left on device\n")]
     [InlineData("--help", ">/dev/full", "dmm: standard output can't be written: No space left on device\n")]
-    [InlineData("lab simulate --steps 10", ">/dev/full", "dmm: standard output can't be written: No space left on device\n")]
-    [InlineData("lab simulate --steps 10000 --print", ">/dev/full", "dmm: standard output can't be written: No space left on device\n")]
     [InlineData("vm list", ">&-", "dmm: standard output is closed, so that nothing can be printed\n")]
     [InlineData("vm list", "<&- >&-", "dmm: standard output is closed, so that nothing can be printed\n")]
     [InlineData("vm list", ">/dev/full 2>/dev/full", "")]
@@ -42,7 +41,6 @@ public sealed class OutputTests
     [Theory]
     [Trait(Category.Name, Category.Long)]
     [InlineData("vm list | true")]
-    [InlineData("lab simulate --steps 20000 --print | head -n 1 >/dev/null")]
     public async Task A_reader_that_has_had_enough_is_no_fault(string pipe)
     {
         await using var daemon = await DaemonAsync();
@@ -51,45 +49,17 @@ public sealed class OutputTests
     }
 
     [Theory]
-    [InlineData("lab", "campaign", "--core-steps", "10", "--actor-steps", "0", "--report", "/dev/full")]
-    [InlineData("lab", "campaign", "--core-steps", "10", "--actor-steps", "0", "--report", "/proc/nowhere/sum.json")]
-    [InlineData("lab", "run", "SCENARIO", "--laws", "static", "--json", "/dev/full")]
-    [InlineData("lab", "replay", "--traces", "TRACE", "--host-memory", "2GiB", "--laws", "static", "--json", "/dev/full")]
-    [InlineData("lab", "replay", "--traces", "TRACE", "--host-memory", "2GiB", "--laws", "static", "--plot", "/dev/full")]
-    public async Task A_result_that_can_not_be_written_down_has_failed(params string[] args)
-    {
-        var folder = Directory.CreateTempSubdirectory("dmm-lab-").FullName;
-        var (scenario, trace) = (Path.Combine(folder, "one.conf"), Path.Combine(folder, "vm.csv"));
-        File.WriteAllText(scenario, "memory = 2GiB, length = 60s, vms { a { max = 1GiB, need = [\"0s 200MiB\"] } }");
-        File.WriteAllText(trace, "timestamp_s,provisioned_kib,used_kib\n0,1048576,200000\n300,1048576,300000\n600,1048576,200000\n");
-
-        var result = await Command.RunAloneAsync([.. args.Select(a => a.Replace("SCENARIO", scenario, StringComparison.Ordinal).Replace("TRACE", trace, StringComparison.Ordinal))]);
-
-        Assert.Equal(ExitCode.Failed, result.ExitCode);
-        Assert.Matches("^dmm: [^\n]* can't be written: [^\n]*\n$", result.Error.ReplaceLineEndings("\n"));
-        Directory.Delete(folder, recursive: true);
-    }
-
-    [Theory]
-    [InlineData("lab", "run", "PIPE")]
-    [InlineData("lab", "run", "/dev/zero")]
-    [InlineData("lab", "run", "/")]
-    [InlineData("lab", "run", "SCENARIO", "--delays", "PIPE")]
-    [InlineData("lab", "run", "SCENARIO", "--delays", "/dev/zero")]
-    [InlineData("lab", "replay", "--host-memory", "2GiB", "--traces", "PIPE")]
-    [InlineData("lab", "replay", "--host-memory", "2GiB", "--traces", "/dev/zero")]
     [InlineData("vm", "create", "--spec", "PIPE")]
     [InlineData("vm", "create", "--spec", "/dev/zero")]
     [InlineData("vm", "create", "--spec", "/")]
     public async Task What_is_no_regular_file_is_refused_and_neither_waited_for_nor_read_without_end(params string[] args)
     {
-        var folder = Directory.CreateTempSubdirectory("dmm-lab-").FullName;
-        var (scenario, pipe) = (Path.Combine(folder, "one.conf"), Path.Combine(folder, "pipe.csv"));
-        File.WriteAllText(scenario, "memory = 2GiB, length = 60s, vms { a { max = 1GiB, need = [\"0s 200MiB\"] } }");
+        var folder = Directory.CreateTempSubdirectory("dmm-spec-").FullName;
+        var pipe = Path.Combine(folder, "pipe");
         using (var made = Process.Start("mkfifo", pipe))
             await made.WaitForExitAsync();
 
-        var result = await Command.RunAloneAsync([.. args.Select(a => a.Replace("SCENARIO", scenario, StringComparison.Ordinal).Replace("PIPE", pipe, StringComparison.Ordinal))]);
+        var result = await Command.RunAloneAsync([.. args.Select(a => a.Replace("PIPE", pipe, StringComparison.Ordinal))]);
 
         Assert.Equal(ExitCode.Usage, result.ExitCode);
         Assert.Matches("^dmm: [^\n]* is (a named pipe|a device|a folder); a (regular )?file is needed[^\n]*\n$", result.Error.ReplaceLineEndings("\n"));

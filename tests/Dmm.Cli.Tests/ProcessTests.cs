@@ -1,3 +1,4 @@
+using Dmm.Commands;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Microsoft.AspNetCore.Http;

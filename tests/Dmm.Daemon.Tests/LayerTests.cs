@@ -23,7 +23,10 @@ public sealed class LayerTests
                 typeof(Settings.DmmSettings).Assembly,
                 typeof(Contracts.VmView).Assembly,
                 typeof(Hosting.DaemonApp).Assembly,
-                typeof(Lab.ISimulation).Assembly,
+                typeof(Hocon.HoconText).Assembly,
+                typeof(Commands.CommandLine).Assembly,
+                typeof(Cli.Tree).Assembly,
+                typeof(Lab.LabCommand).Assembly,
             ])
         .Build();
 
@@ -31,7 +34,7 @@ public sealed class LayerTests
     public void Core_knows_the_base_library_alone()
     {
         Hold(Types().That().ResideInNamespaceMatching(Core).Should().NotDependOnAny(
-            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Akka|Dmm\.(Actors|Files|Hypervisors|Daemon|Settings|Contracts|Cli|Lab)|LinqToDB|Newtonsoft)(\..*)?$")));
+            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Akka|Dmm\.(Actors|Files|Hypervisors|Daemon|Hocon|Settings|Contracts|Commands|Cli|Lab)|LinqToDB|Newtonsoft)(\..*)?$")));
         Assert.NotEmpty(Types().That().ResideInNamespaceMatching(Core).GetObjects(House));
     }
 
@@ -137,22 +140,28 @@ public sealed class LayerTests
     [Fact]
     public void The_actor_shell_knows_no_edge() =>
         Hold(Types().That().ResideInNamespaceMatching(@"^Dmm\.Actors(\..*)?$").Should().NotDependOnAny(
-            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Dmm\.(Files|Hypervisors|Daemon|Settings|Contracts|Cli|Lab)|Microsoft\.AspNetCore|System\.(IO|Net))(\..*)?$")));
+            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Dmm\.(Files|Hypervisors|Daemon|Hocon|Settings|Contracts|Commands|Cli|Lab)|Microsoft\.AspNetCore|System\.(IO|Net))(\..*)?$")));
 
     [Fact]
     public void Drivers_know_no_actors() =>
         Hold(Types().That().ResideInNamespaceMatching(@"^Dmm\.Hypervisors(\..*)?$").Should().NotDependOnAny(
-            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Akka|Dmm\.(Actors|Daemon|Settings|Contracts|Cli|Lab))(\..*)?$")));
+            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Akka|Dmm\.(Actors|Daemon|Hocon|Settings|Contracts|Commands|Cli|Lab))(\..*)?$")));
 
     [Fact]
-    public void The_daemon_knows_no_lab() =>
-        Hold(Types().That().ResideInNamespaceMatching(@"^Dmm\.(Daemon|Settings|Contracts)(\..*)?$").Should().NotDependOnAny(
-            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^Dmm\.Lab(\..*)?$")));
+    public void The_daemon_knows_no_command() =>
+        Hold(Types().That().ResideInNamespaceMatching(@"^Dmm\.(Daemon|Hocon|Settings|Contracts)(\..*)?$").Should().NotDependOnAny(
+            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^Dmm\.(Commands|Cli|Lab)(\..*)?$")));
+
+    /// <summary>A command is small and quick: it knows neither Akka nor a driver, and what draws is the lab's alone.</summary>
+    [Fact]
+    public void Commands_know_neither_actors_nor_drivers() =>
+        Hold(Types().That().ResideInNamespaceMatching(@"^Dmm\.(Commands|Cli|Lab)(\..*)?$").Should().NotDependOnAny(
+            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Akka|Dmm\.(Actors|Daemon|Settings|Hypervisors)|Microsoft\.AspNetCore)(\..*)?$")));
 
     [Fact]
-    public void The_lab_knows_core_actors_and_drivers_alone() =>
-        Hold(Types().That().ResideInNamespaceMatching(@"^Dmm\.Lab(\..*)?$").Should().NotDependOnAny(
-            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Dmm\.(Daemon|Settings|Contracts|Cli)|Microsoft\.AspNetCore)(\..*)?$")));
+    public void Dmm_itself_does_not_draw() =>
+        Hold(Types().That().ResideInNamespaceMatching(@"^Dmm\.(Commands|Cli)(\..*)?$").Should().NotDependOnAny(
+            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(ScottPlot|Dmm\.Lab)(\..*)?$")));
 
     /// <summary>
     /// What lies outside the house is not loaded, only seen where it is used: a rule that forbids what is used must find it.

@@ -1,3 +1,4 @@
+using Dmm.Hocon;
 using Dmm.Daemon.Hosting;
 using Dmm.Daemon.Journals;
 using Dmm.Files;

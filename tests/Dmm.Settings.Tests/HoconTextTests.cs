@@ -1,3 +1,4 @@
+using Dmm.Hocon;
 using Akka.Configuration;
 using CsCheck;
 using Dmm.Settings.Hocon;

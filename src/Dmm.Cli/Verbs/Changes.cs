@@ -1,4 +1,5 @@
-using Dmm.Cli.Output;
+using Dmm.Commands;
+using Dmm.Commands.Output;
 using Dmm.Contracts;
 
 namespace Dmm.Cli.Verbs;

@@ -1,6 +1,7 @@
+using Dmm.Commands;
 using System.CommandLine;
-using Dmm.Cli.Daemon;
-using Dmm.Cli.Output;
+using Dmm.Commands.Daemon;
+using Dmm.Commands.Output;
 using Dmm.Contracts;
 using Spectre.Console;
 

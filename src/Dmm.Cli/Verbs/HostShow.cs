@@ -1,6 +1,7 @@
+using Dmm.Commands;
 using System.CommandLine;
 using System.Globalization;
-using Dmm.Cli.Output;
+using Dmm.Commands.Output;
 using Dmm.Contracts;
 using Spectre.Console;
 

@@ -1,3 +1,4 @@
+using Dmm.Commands;
 using System.CommandLine;
 using Dmm.Contracts;
 

@@ -1,9 +1,10 @@
+using Dmm.Hocon;
+using Dmm.Commands;
 using System.CommandLine;
-using Dmm.Cli.Daemon;
-using Dmm.Cli.Output;
+using Dmm.Commands.Daemon;
+using Dmm.Commands.Output;
 using Dmm.Contracts;
 using Dmm.Core;
-using Dmm.Settings;
 
 namespace Dmm.Cli.Verbs;
 

@@ -1,4 +1,5 @@
-using Dmm.Cli.Daemon;
+using Dmm.Commands;
+using Dmm.Commands.Daemon;
 using Dmm.Contracts;
 
 namespace Dmm.Cli.Verbs;

@@ -1,5 +1,6 @@
+using Dmm.Commands;
 using System.CommandLine;
-using Dmm.Cli.Output;
+using Dmm.Commands.Output;
 using Dmm.Contracts;
 using Spectre.Console;
 

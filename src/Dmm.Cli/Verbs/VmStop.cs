@@ -1,7 +1,8 @@
+using Dmm.Hocon;
+using Dmm.Commands;
 using System.CommandLine;
-using Dmm.Cli.Daemon;
+using Dmm.Commands.Daemon;
 using Dmm.Contracts;
-using Dmm.Settings;
 
 namespace Dmm.Cli.Verbs;
 

@@ -31,7 +31,7 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     /// <summary>What a kernel holds back before it counts MemTotal.</summary>
     private static readonly MemorySize Uncounted = MemorySize.FromMiB(16);
 
-    private readonly Chance _chance = new(seed);
+    private readonly SeededRandom _chance = new(seed);
     private bool _deafToPlug;
     private bool _deafToBalloon;
 

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using Dmm.Core;
-using Dmm.Hypervisors.Simulation;
 using Dmm.Lab.Replay;
 
 namespace Dmm.Lab.Density;
@@ -25,7 +24,7 @@ internal sealed class DensityRun
     public DensityRun(TraceHost host, MemorySize memory, double bound, int orders, MechanismDelays delays, ulong seed, CancellationToken cancellation)
     {
         (_host, _memory, _bound, _delays, _seed) = (host, memory.Bytes, bound, delays, seed);
-        var chance = new Chance(seed);
+        var chance = new SeededRandom(seed);
         _orders = [.. Enumerable.Range(0, orders).Select(_ => Shuffled(host.Vms.Count, chance.Split()))];
         _oracle = new(host.Vms, delays, host.End, cancellation);
         _oracleHolds = [.. _orders.Select(order => OracleHolds(order, cancellation))];
@@ -119,7 +118,7 @@ internal sealed class DensityRun
         });
     }
 
-    private static int[] Shuffled(int count, Chance chance)
+    private static int[] Shuffled(int count, SeededRandom chance)
     {
         var order = Enumerable.Range(0, count).ToArray();
         for (var i = count - 1; i > 0; i--)

@@ -1,4 +1,4 @@
-using Dmm.Hypervisors.Simulation;
+using Dmm.Core;
 using Dmm.Lab.Traces;
 
 namespace Dmm.Lab.Replay;
@@ -27,7 +27,7 @@ internal static class HoldOut
 
     private static HashSet<string> Drawn(IReadOnlyList<VmTrace> vms, double part, ulong seed)
     {
-        var chance = new Chance(seed);
+        var chance = new SeededRandom(seed);
         return [.. vms.Select(vm => (vm.Name, Draw: chance.Next())).OrderBy(vm => vm.Draw).Take((int)Math.Round(vms.Count * part)).Select(vm => vm.Name)];
     }
 

@@ -1,5 +1,5 @@
+using Dmm.Core;
 using Dmm.Core.Laws;
-using Dmm.Hypervisors.Simulation;
 
 namespace Dmm.Lab.Replay;
 
@@ -21,7 +21,7 @@ internal sealed class ReplayEngine
     private readonly Fairness _fairness;
     private readonly long _end;
     private readonly long _period;
-    private readonly Chance _chance;
+    private readonly SeededRandom _chance;
     private readonly LawGuest[] _guests;
     private readonly long[] _targets;
     private readonly long[] _lookedAt;

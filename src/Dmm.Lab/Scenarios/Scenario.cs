@@ -1,7 +1,6 @@
-using Akka.Configuration;
 using Dmm.Core;
 using Dmm.Core.Vms;
-using Dmm.Files;
+using Dmm.Hocon;
 using Dmm.Lab.Replay;
 
 namespace Dmm.Lab.Scenarios;
@@ -21,44 +20,45 @@ internal sealed record Scenario(MemorySize HostMemory, TimeSpan Length, IReadOnl
     {
         try
         {
-            return Parse(RegularFile.ReadText(file), file);
+            return Of(HoconText.ParseFile(file));
         }
-        catch (WrongFileException e)
+        catch (SettingsException e)
         {
             throw new LabException(e.Message);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new LabException($"{file} can't be read: {e.Message}");
         }
     }
 
     /// <exception cref="LabException">Something in it is wrong.</exception>
     public static Scenario Parse(string text, string name)
     {
-        Config config;
         try
         {
-            config = ConfigurationFactory.ParseString(text);
+            return Of(HoconText.Parse(text, name));
         }
-        catch (Exception e) when (e is not OutOfMemoryException)
+        catch (SettingsException e)
         {
-            // The parser has no exception of its own for all that it does not like.
-            throw new LabException($"{name} is no HOCON: {e.Message}");
+            throw new LabException(e.Message);
         }
+    }
 
-        var reader = new Reader(config, name, "");
+    private static Scenario Of(HoconFile file)
+    {
+        var name = file.Name;
+        var reader = new Reader(file.Root, name, "");
         reader.Only(HostKeys);
         var (memory, length) = (reader.Size("memory", null), reader.Time("length", null));
-        var names = config.HasPath("vms") && config.GetValue("vms").IsObject() ? config.GetValue("vms").GetObject().Items.Keys.ToList() : [];
-        if (names.Count == 0)
+        if (!file.Root.TryGet("vms", out var node) || node is not HoconSection { Members.Count: > 0 } vms)
             throw new LabException($"{name}: vms is missing; it holds a section for each VM");
-        var scenario = new Scenario(memory, length, [.. names.Select(vm => VmOf(vm, new(config.GetConfig($"vms.\"{vm}\""), name, $"vms.{vm}.")))]);
+        var scenario = new Scenario(memory, length, [.. vms.Members.Select(vm => VmOf(vm.Key, SectionOf(vm.Key, vm.Value, name)))]);
         var min = new MemorySize(scenario.Vms.Sum(vm => vm.JoinsAt == 0 ? vm.Min.Bytes : 0));
         if (min > memory)
             throw new LabException($"{name}: memory is {memory}; the VMs that are there from the start have {min} as their min together");
         return scenario;
     }
+
+    private static Reader SectionOf(string vm, HoconNode node, string file) =>
+        node is HoconSection section ? new(section, file, $"vms.{vm}.")
+        : throw new LabException($"{file}, {node.Place}: vms.{vm} is {node.Shown}; it must be a section");
 
     private static VmPlan VmOf(string name, Reader reader)
     {
@@ -80,11 +80,11 @@ internal sealed record Scenario(MemorySize HostMemory, TimeSpan Length, IReadOnl
     private static long Micros(TimeSpan time) => time.Ticks / TimeSpan.TicksPerMicrosecond;
 
     /// <summary>Reads one section, and says what is wrong with it by the key's whole name.</summary>
-    private sealed class Reader(Config config, string file, string prefix)
+    private sealed class Reader(HoconSection section, string file, string prefix)
     {
         public void Only(string[] keys)
         {
-            foreach (var key in config.Root.GetObject().Items.Keys)
+            foreach (var key in section.Members.Keys)
             {
                 if (!keys.Contains(key))
                     throw new LabException($"{file}: {prefix}{key} is not known; there are {string.Join(", ", keys)}");
@@ -108,17 +108,19 @@ internal sealed record Scenario(MemorySize HostMemory, TimeSpan Length, IReadOnl
         public Traces.NeedCurve Need(string key, TimeSpan joins)
         {
             const string form = "a list such as [\"0s 200MiB\", \"60s 1.5GiB\"], its times rising";
-            if (!config.HasPath(key))
+            if (!section.TryGet(key, out var node))
                 throw Missing(key, form);
+            if (node is not HoconList list)
+                throw Fault(key, node.Shown, form);
             var (at, need) = (new List<long> { Micros(joins) }, new List<long> { 0 });
-            foreach (var item in config.GetStringList(key))
+            foreach (var item in list.Items)
             {
-                var parts = item.Split(' ', 2, StringSplitOptions.TrimEntries);
+                var parts = item is HoconScalar scalar ? scalar.Text.Split(' ', 2, StringSplitOptions.TrimEntries) : [];
                 if (parts.Length != 2 || !MemorySize.TryParse(parts[1], out var size))
-                    throw Fault(key, $"'{item}'", form);
+                    throw Fault(key, item.Shown, form);
                 var time = Micros(TimeOf(key, parts[0]));
                 if (time < at[^1])
-                    throw Fault(key, $"'{item}'", $"{form}, and not before the VM joins");
+                    throw Fault(key, item.Shown, $"{form}, and not before the VM joins");
                 if (time == at[^1])
                 {
                     need[^1] = size.Bytes;
@@ -136,22 +138,12 @@ internal sealed record Scenario(MemorySize HostMemory, TimeSpan Length, IReadOnl
 
         private LabException Missing(string key, string right) => new($"{file}: {prefix}{key} is missing; it must be {right}");
 
-        private string? Text(string key) => config.HasPath(key) ? config.GetString(key) : null;
+        private string? Text(string key) =>
+            !section.TryGet(key, out var node) ? null
+            : node is HoconScalar { IsNull: false } scalar ? scalar.Text
+            : throw Fault(key, node.Shown, "a value");
 
-        private TimeSpan TimeOf(string key, string text)
-        {
-            var (unit, length) = text switch
-            {
-                _ when text.EndsWith("ms", StringComparison.Ordinal) => (1e-3, 2),
-                _ when text.EndsWith('s') => (1.0, 1),
-                _ when text.EndsWith('m') => (60.0, 1),
-                _ when text.EndsWith('h') => (3600.0, 1),
-                _ when text.EndsWith('d') => (86400.0, 1),
-                _ => (0.0, 0),
-            };
-            return unit > 0 && double.TryParse(text.AsSpan(0, text.Length - length), System.Globalization.NumberStyles.AllowDecimalPoint, null, out var number) && number * unit <= 3.2e9
-                ? TimeSpan.FromMicroseconds((long)(number * unit * 1e6))
-                : throw Fault(key, $"'{text}'", "a time such as 90s or 10m");
-        }
+        private TimeSpan TimeOf(string key, string text) =>
+            DurationText.TryParse(text, out var time) ? time : throw Fault(key, $"'{text}'", "a time such as 90s or 10m");
     }
 }

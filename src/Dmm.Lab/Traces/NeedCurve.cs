@@ -1,4 +1,4 @@
-using Dmm.Hypervisors.Simulation;
+using Dmm.Core;
 
 namespace Dmm.Lab.Traces;
 
@@ -28,7 +28,7 @@ internal sealed record NeedCurve(long[] At, long[] Need, bool Linear)
     public static NeedCurve Of(VmTrace trace, BetweenSamples between, long origin, long end, ulong seed)
     {
         // A source of its own for each VM: what one VM does is the same whoever else is there.
-        var chance = new Chance(seed ^ HashOf(trace.Name));
+        var chance = new SeededRandom(seed ^ HashOf(trace.Name));
         var points = new Points((end - origin) * Second, between == BetweenSamples.Linear);
         long? last = null;
         long lastNeed = 0;

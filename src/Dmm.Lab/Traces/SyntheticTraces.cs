@@ -1,5 +1,4 @@
 using Dmm.Core;
-using Dmm.Hypervisors.Simulation;
 
 namespace Dmm.Lab.Traces;
 
@@ -14,11 +13,11 @@ public static class SyntheticTraces
 
     public static IReadOnlyList<VmTrace> Make(int vms, TimeSpan length, ulong seed)
     {
-        var chance = new Chance(seed);
+        var chance = new SeededRandom(seed);
         return [.. Enumerable.Range(1, vms).Select(i => Vm($"{i}", length, chance.Split()))];
     }
 
-    private static VmTrace Vm(string name, TimeSpan length, Chance chance)
+    private static VmTrace Vm(string name, TimeSpan length, SeededRandom chance)
     {
         var maxMib = 512 << chance.Below(6);
         var levelMib = maxMib * (0.02 + (0.2 * Part(chance)));
@@ -52,5 +51,5 @@ public static class SyntheticTraces
         return new(name, Start, [.. seconds], [.. used], MemorySize.FromMiB(maxMib));
     }
 
-    private static double Part(Chance chance) => (chance.Next() >> 11) * (1.0 / (1UL << 53));
+    private static double Part(SeededRandom chance) => (chance.Next() >> 11) * (1.0 / (1UL << 53));
 }

@@ -1,3 +1,4 @@
+using Dmm.Hocon;
 namespace Dmm.Settings.Hocon;
 
 /// <summary>

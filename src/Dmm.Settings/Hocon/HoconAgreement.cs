@@ -1,3 +1,4 @@
+using Dmm.Hocon;
 using Akka.Configuration;
 using Akka.Configuration.Hocon;
 

@@ -1,3 +1,4 @@
+using Dmm.Hocon;
 using System.Globalization;
 using System.Text;
 using Akka.Configuration;

@@ -1,3 +1,4 @@
+using Dmm.Hocon;
 using Dmm.Core;
 
 namespace Dmm.Settings;

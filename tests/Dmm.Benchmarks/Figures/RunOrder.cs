@@ -1,3 +1,4 @@
+using Dmm.Core;
 using Dmm.Hypervisors.Simulation;
 
 namespace Dmm.Benchmarks.Figures;
@@ -10,7 +11,7 @@ internal static class RunOrder
 {
     public static IReadOnlyList<(int Round, T Rival)> Of<T>(IReadOnlyList<T> rivals, int rounds, ulong seed)
     {
-        var chance = new Chance(seed);
+        var chance = new SeededRandom(seed);
         List<(int, T)> order = [];
         for (var round = 1; round <= rounds; round++)
         {

@@ -1,3 +1,4 @@
+using Dmm.Core;
 using System.CommandLine;
 using Dmm.Benchmarks.Figures;
 using Dmm.Benchmarks.Houses;
@@ -67,7 +68,7 @@ internal static class LivePart
         foreach (var guest in house.Guests)
             await guest.Load.HoldAsync(settings.Idle, null, cancellation);
         // Laws that look every ten seconds are met at any moment between two looks.
-        await Task.Delay(1500 + new Chance(seed).Below(2000), cancellation);
+        await Task.Delay(1500 + new SeededRandom(seed).Below(2000), cancellation);
         var phases = await new MovingLoad(house.Guests, settings, cancellation).RunAsync(settings.Phases(seed));
         var guests = await house.EndAsync(settings.Start);
         return new(rival.Name, round, Math.Round(guests.Mebibytes, 1), load, phases);

@@ -30,7 +30,7 @@ internal sealed record LiveSettings(
     /// <summary>What happens when: a small burst, then the load moves once round all guests, in an order of the run's own.</summary>
     public IReadOnlyList<LivePhase> Phases(ulong seed)
     {
-        var chance = new Chance(seed);
+        var chance = new SeededRandom(seed);
         var first = chance.Below(Names.Length);
         var step = 1 + chance.Below(Names.Length - 1);
         return

@@ -1,7 +1,0 @@
-namespace Dmm.Cli.Output;
-
-/// <summary>Texts from elsewhere, some a guest's own words, made fit for a terminal: without control characters.</summary>
-internal static class Plain
-{
-    public static string Of(string text) => text.Any(char.IsControl) ? string.Concat(text.Select(c => char.IsControl(c) ? '·' : c)) : text;
-}

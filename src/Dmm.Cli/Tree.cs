@@ -1,0 +1,31 @@
+using System.CommandLine;
+using Dmm.Cli.Verbs;
+using Dmm.Commands;
+
+namespace Dmm.Cli;
+
+/// <summary>The verbs of <c>dmm</c>.</summary>
+internal static class Tree
+{
+    public static Command Of(CommandLine line)
+    {
+        var root = new RootCommand("Memory of virtual machines, where it is needed: talks to dmmd, which manages it.");
+        var host = new Command("host", "This host's memory");
+        host.Subcommands.Add(HostShow.Build(line));
+        var vm = new Command("vm", "Virtual machines");
+        foreach (var verb in new[]
+                 {
+                     VmList.Build(line), VmShow.Build(line), VmExplain.Build(line), VmCreate.Build(line), VmAdopt.Build(line), VmSet.Build(line),
+                     VmResize.Build(line), VmStop.Build(line), VmStart.Build(line), VmForget.Build(line),
+                 })
+        {
+            vm.Subcommands.Add(verb);
+        }
+
+        root.Subcommands.Add(host);
+        root.Subcommands.Add(vm);
+        root.Subcommands.Add(Events.Build(line));
+        root.Subcommands.Add(OtherProgram.Lab());
+        return root;
+    }
+}

@@ -1,0 +1,117 @@
+using System.CommandLine;
+using Dmm.Commands.Daemon;
+using Dmm.Commands.Output;
+using Dmm.Contracts;
+
+namespace Dmm.Commands;
+
+/// <summary>What the verbs of all commands have in common: socket, JSON, one-line errors, exit codes.</summary>
+public sealed class CommandLine
+{
+    public const string SocketOption = "--socket";
+
+    private const string SocketVariable = "DMM_SOCKET";
+    private const string StandardSocket = "/run/dmm/dmm.sock";
+
+    private readonly Terminal _terminal;
+    private readonly TimeProvider _time;
+
+    private readonly Option<string?> _socket = new(SocketOption)
+    {
+        Description = $"Unix socket of dmmd [${SocketVariable}, else {StandardSocket}]",
+        HelpName = "PATH",
+        Recursive = true,
+    };
+
+    private readonly Option<bool> _json = new("--json") { Description = "Print JSON, for programs", Recursive = true };
+
+    private CommandLine(Terminal terminal, TimeProvider time) => (_terminal, _time) = (terminal, time);
+
+    /// <param name="tree">The verbs, below the root of what is typed.</param>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(string[] args, Terminal terminal, Func<CommandLine, Command> tree, CancellationToken cancellation, TimeProvider? time = null) =>
+        await new CommandLine(terminal, time ?? TimeProvider.System).RunAsync(args, tree, cancellation);
+
+    private async Task<int> RunAsync(string[] args, Func<CommandLine, Command> tree, CancellationToken cancellation)
+    {
+        var root = tree(this);
+        root.Options.Add(_socket);
+        root.Options.Add(_json);
+        // Files of arguments (@FILE) are more surprise than help here.
+        var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        try
+        {
+            if (parsed.Errors.Count > 0)
+                throw CommandException.Usage(Misuse.Of(parsed));
+            return await parsed.InvokeAsync(
+                new InvocationConfiguration
+                {
+                    Output = _terminal.Out,
+                    Error = _terminal.Error,
+                    EnableDefaultExceptionHandler = false,
+                    ProcessTerminationTimeout = null,
+                },
+                cancellation);
+        }
+        catch (CommandException e)
+        {
+            return Say(e, parsed.GetValue(_json));
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            return ExitCode.Interrupted;
+        }
+        catch (BrokenPipeException)
+        {
+            // Who read the output (head, a pager) has had enough of it.
+            return ExitCode.Done;
+        }
+        catch (Exception e)
+        {
+            return Say(CommandException.Failed(InOneLine(e)), parsed.GetValue(_json));
+        }
+    }
+
+    private int Say(CommandException e, bool json)
+    {
+        foreach (var line in e.Lines)
+            _terminal.Complain(line);
+        try
+        {
+            if (json)
+                _terminal.WriteJson(new ErrorView(string.Join('\n', e.Lines), e.Kind));
+        }
+        catch (Exception lost) when (lost is BrokenPipeException or CommandException)
+        {
+            // Standard output can't be written: that is said already, or the exit code and the line above say more.
+        }
+
+        return e.ExitCode;
+    }
+
+    /// <summary>What nobody foresaw: an answer without what must be in it, a fault of this program. Never with a stack.</summary>
+    private static string InOneLine(Exception fault)
+    {
+        while (fault is AggregateException && fault.InnerException is { } inner)
+            fault = inner;
+        var text = string.Join(' ', fault.Message.Split(default(char[]), StringSplitOptions.RemoveEmptyEntries));
+        return fault is IOException or UnauthorizedAccessException ? text : $"this should not have happened: {fault.GetType().Name}: {text}";
+    }
+
+    /// <summary>Gives a verb its action.</summary>
+    /// <param name="act">Done when it returns; anything else it throws as a <see cref="CommandException"/>.</param>
+    public Command Verb(Command command, Func<ParseResult, Session, CancellationToken, Task> act)
+    {
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var socket = parsed.GetValue(_socket) ?? Environment.GetEnvironmentVariable(SocketVariable);
+            using var daemon = new DaemonClient(string.IsNullOrEmpty(socket) ? StandardSocket : Path.GetFullPath(socket));
+            await act(parsed, new Session(daemon, _terminal, parsed.GetValue(_json), _time), cancellation);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+}
+
+/// <summary>What a verb works with.</summary>
+public sealed record Session(DaemonClient Daemon, Terminal Terminal, bool Json, TimeProvider Time);

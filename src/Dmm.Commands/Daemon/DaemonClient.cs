@@ -1,0 +1,191 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using Dmm.Contracts;
+
+namespace Dmm.Commands.Daemon;
+
+/// <summary>
+/// dmmd's HTTP interface over its Unix socket. Every failure comes as a <see cref="CommandException"/>: not reached, used wrongly (the
+/// daemon says invalid), or refused.
+/// </summary>
+public sealed class DaemonClient : IDisposable
+{
+    /// <summary>A Unix socket's path ends here on Linux.</summary>
+    private const int MaxSocketPath = 107;
+
+    /// <summary>Beyond every answer: 10,000 VMs are some 20 MiB.</summary>
+    private const long MaxAnswerBytes = 256L << 20;
+
+    private static readonly TimeSpan ConnectDeadline = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ReadDeadline = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan ChangeDeadline = TimeSpan.FromMinutes(2);
+
+    private readonly string _socket;
+    private readonly HttpClient _http;
+
+    /// <param name="socket">Absolute.</param>
+    public DaemonClient(string socket)
+    {
+        if (Encoding.UTF8.GetByteCount(socket) > MaxSocketPath)
+            throw CommandException.Usage(
+                $"the socket {socket} has a path of more than {MaxSocketPath} bytes, which no Unix socket can have");
+        _socket = socket;
+        _http = new HttpClient(new SocketsHttpHandler
+        {
+            ConnectCallback = ConnectAsync,
+            ConnectTimeout = ConnectDeadline,
+            UseProxy = false,
+            AllowAutoRedirect = false,
+        })
+        {
+            BaseAddress = new Uri("http://dmmd/"),
+            Timeout = Timeout.InfiniteTimeSpan,
+            MaxResponseContentBufferSize = MaxAnswerBytes,
+        };
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    public Task<T> GetAsync<T>(string path, CancellationToken cancellation) =>
+        AskAsync<T>(HttpMethod.Get, path, null, ReadDeadline, cancellation);
+
+    public Task<DoneView> PostAsync(string path, object? body, CancellationToken cancellation, TimeSpan? deadline = null) =>
+        AskAsync<DoneView>(HttpMethod.Post, path, body, deadline ?? ChangeDeadline, cancellation);
+
+    /// <summary>Asks what would be; nothing is changed.</summary>
+    public Task<T> ForeseeAsync<T>(string path, object body, CancellationToken cancellation) => AskAsync<T>(HttpMethod.Post, path, body, ChangeDeadline, cancellation);
+
+    public Task<DoneView> PatchAsync(string path, object body, CancellationToken cancellation) =>
+        AskAsync<DoneView>(HttpMethod.Patch, path, body, ChangeDeadline, cancellation);
+
+    /// <summary>The VM, or null where there is none of that name.</summary>
+    public async Task<VmView?> FindVmAsync(string name, CancellationToken cancellation)
+    {
+        try
+        {
+            return await GetAsync<VmView>($"api/v1/vms/{name}", cancellation);
+        }
+        catch (CommandException e) when (e.Kind == "notFound")
+        {
+            return null;
+        }
+    }
+
+    /// <summary>An answer that goes on. The caller reads it and disposes it.</summary>
+    public async Task<HttpResponseMessage> OpenStreamAsync(string path, CancellationToken cancellation)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        deadline.CancelAfter(ReadDeadline);
+        var response = await GuardAsync(
+            () => _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, deadline.Token), request, ReadDeadline, cancellation);
+        if (response.IsSuccessStatusCode)
+            return response;
+        using (response)
+            throw await GuardAsync(() => RefusalAsync(request, response, deadline.Token), request, ReadDeadline, cancellation);
+    }
+
+    /// <summary>What a stream that broke means for people.</summary>
+    public CommandException WentAway() => CommandException.Unreachable($"dmmd at {_socket} went away");
+
+    private async Task<T> AskAsync<T>(HttpMethod method, string path, object? body, TimeSpan within, CancellationToken cancellation)
+    {
+        using var request = new HttpRequestMessage(method, path);
+        if (body is not null)
+            request.Content = JsonContent.Create(body, ContractJson.Options.GetTypeInfo(body.GetType()));
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        deadline.CancelAfter(within);
+        return await GuardAsync(
+            async () =>
+            {
+                using var response = await _http.SendAsync(request, deadline.Token);
+                if (!response.IsSuccessStatusCode)
+                    throw await RefusalAsync(request, response, deadline.Token);
+                return await response.Content.ReadFromJsonAsync(ContractJson.Of<T>(), deadline.Token)
+                    ?? throw new JsonException("the answer is null");
+            },
+            request,
+            within,
+            cancellation);
+    }
+
+    private async Task<T> GuardAsync<T>(Func<Task<T>> ask, HttpRequestMessage request, TimeSpan within, CancellationToken cancellation)
+    {
+        try
+        {
+            return await ask();
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            throw CommandException.Unreachable($"dmmd at {_socket} did not answer within {within.TotalSeconds:0} s");
+        }
+        catch (HttpRequestException e)
+        {
+            // The connect callback's own words, where it was that; else HTTP itself broke.
+            throw e.InnerException as CommandException
+                ?? CommandException.Unreachable(e.HttpRequestError == HttpRequestError.InvalidResponse
+                    ? $"something answers at {_socket}, but it is not dmmd: it does not speak HTTP"
+                    : $"dmmd at {_socket} went away before it answered");
+        }
+        catch (JsonException e)
+        {
+            throw CommandException.Failed(
+                $"dmmd at {_socket} answers {Route(request)} in a way that this dmm does not understand; "
+                + $"are both of one release? ({Line(e)})");
+        }
+    }
+
+    private static async Task<CommandException> RefusalAsync(
+        HttpRequestMessage request, HttpResponseMessage response, CancellationToken cancellation)
+    {
+        var view = await ErrorAsync(response, cancellation);
+        if (response.StatusCode == HttpStatusCode.BadRequest || view?.Kind == "invalid")
+            return CommandException.Usage(view?.Error ?? $"dmmd does not understand {Route(request)}");
+        return view is null
+            ? CommandException.Failed($"dmmd answered {(int)response.StatusCode} {response.ReasonPhrase} to {Route(request)}")
+            : CommandException.Failed(view.Error, view.Kind);
+    }
+
+    private static async Task<ErrorView?> ErrorAsync(HttpResponseMessage response, CancellationToken cancellation)
+    {
+        if (response.Content.Headers.ContentType?.MediaType is not ("application/json" or "application/problem+json"))
+            return null;
+        var view = await response.Content.ReadFromJsonAsync(ContractJson.Of<ErrorView>(), cancellation);
+        return string.IsNullOrEmpty(view?.Error) ? null : view with { Kind = view.Kind ?? "failed" };
+    }
+
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellation)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(_socket), cancellation);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch (SocketException e)
+        {
+            socket.Dispose();
+            throw CommandException.Unreachable(e.SocketErrorCode switch
+            {
+                SocketError.AccessDenied =>
+                    $"{_socket} may not be used by this user; its permissions say who may (dmm.socket-mode, dmm.socket-group)",
+                SocketError.ConnectionRefused => $"nobody listens at {_socket}; is dmmd running?",
+                _ when !File.Exists(_socket) => $"there is no socket {_socket}; is dmmd running? --socket or DMM_SOCKET name another",
+                _ => $"{_socket} can't be reached: {e.Message}",
+            });
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static string Route(HttpRequestMessage request) =>
+        $"{request.Method} {(request.RequestUri is { IsAbsoluteUri: true } uri ? uri.AbsolutePath : $"/{request.RequestUri}")}";
+
+    private static string Line(JsonException e) => e.Message.Split('\n')[0].Trim();
+}

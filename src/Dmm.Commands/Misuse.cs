@@ -1,0 +1,44 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+
+namespace Dmm.Commands;
+
+/// <summary>What is wrong with a command line. System.CommandLine's own words name the fault, but not what would be right.</summary>
+public static class Misuse
+{
+    public static IReadOnlyList<string> Of(ParseResult parsed)
+    {
+        var verbs = string.Join(", ", parsed.CommandResult.Command.Subcommands.Select(c => c.Name));
+
+        // What is not understood explains the other faults, such as a verb that is missing where an unknown one stands.
+        if (parsed.UnmatchedTokens.Count > 0)
+        {
+            var token = parsed.UnmatchedTokens[0];
+            return [verbs.Length > 0 && !token.StartsWith('-') ? $"no verb '{token}'; there are {verbs}" : $"unknown argument '{token}'"];
+        }
+
+        if (verbs.Length > 0)
+            return [$"a verb is missing; there are {verbs} (--help says more)"];
+        var missing = parsed.Errors.OrderBy(e => e.SymbolResult is OptionResult).Select(Missing).OfType<string>().Distinct().ToList();
+        var others = parsed.Errors.Where(e => Missing(e) is null).Select(Say).Distinct();
+        return missing.Count == 0
+            ? [.. others]
+            : [$"{string.Join(", ", missing)} {(missing.Count == 1 ? "is" : "are")} missing", .. others];
+    }
+
+    private static string? Missing(ParseError error) => error.SymbolResult switch
+    {
+        OptionResult { IdentifierTokenCount: 0 } option => option.Option.Name,
+        ArgumentResult { Tokens.Count: 0, Parent: not OptionResult } argument => argument.Argument.Name,
+        _ => null,
+    };
+
+    private static string Say(ParseError error) => error.SymbolResult switch
+    {
+        OptionResult { Tokens.Count: 0, IdentifierTokenCount: > 0 } option => $"{option.Option.Name} needs a value",
+        OptionResult { IdentifierTokenCount: > 1 } option when option.Option.Arity.MaximumNumberOfValues == 1 =>
+            $"{option.Option.Name} is given more than once",
+        ArgumentResult { Tokens.Count: 0, Parent: OptionResult { Option: { } option } } => $"{option.Name} needs a value",
+        _ => error.Message.TrimEnd('.'),
+    };
+}

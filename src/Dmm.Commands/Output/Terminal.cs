@@ -1,0 +1,94 @@
+using System.Text;
+using System.Text.Json;
+using Dmm.Contracts;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace Dmm.Commands.Output;
+
+/// <summary>Where the command writes. Colours and wrapping are for people at a terminal; programs get plain, unwrapped lines.</summary>
+public sealed class Terminal : IDisposable
+{
+    /// <summary>No line is wrapped that somebody pipes into a program.</summary>
+    private const int Unwrapped = 10_000;
+
+    /// <summary>Tables fit into this. A narrower terminal wraps them better than they could themselves.</summary>
+    private const int LeastWidth = 80;
+
+    private readonly StringWriter _drawn = new() { NewLine = "\n" };
+    private readonly IAnsiConsole _screen;
+
+    public Terminal(TextWriter output, TextWriter error, int? width, bool colours)
+    {
+        Out = output;
+        Error = error;
+        _screen = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = new Plainly(_drawn, Math.Max(width ?? Unwrapped, LeastWidth)),
+            Ansi = colours ? AnsiSupport.Yes : AnsiSupport.No,
+            ColorSystem = colours ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
+            Interactive = InteractionSupport.No,
+            Enrichment = new ProfileEnrichment { UseDefaultEnrichers = false },
+        });
+        _screen.Profile.Capabilities.Unicode = true;
+    }
+
+    public TextWriter Out { get; }
+
+    public TextWriter Error { get; }
+
+    public static Terminal OfThisProcess()
+    {
+        var terminal = !Console.IsOutputRedirected;
+        var colours = terminal
+            && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
+            && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb");
+        var utf8 = new UTF8Encoding(false);
+        return new Terminal(
+            new StreamWriter(new StandardOutput(), utf8) { AutoFlush = true },
+            new StreamWriter(new StandardError(), utf8) { AutoFlush = true },
+            terminal ? WindowSize.Columns : null,
+            colours);
+    }
+
+    public void Dispose() => _drawn.Dispose();
+
+    /// <summary>Draws it, without the blanks that fill up lines: they would only be in the way of who copies or compares.</summary>
+    public void Write(IRenderable drawing)
+    {
+        _screen.Write(drawing);
+        var lines = _drawn.ToString().Split('\n').Select(l => l.TrimEnd(' '));
+        _drawn.GetStringBuilder().Clear();
+        Out.Write(string.Join('\n', lines));
+    }
+
+    /// <summary>One line on standard error; it never holds what would move the cursor.</summary>
+    public void Complain(string line) => Error.WriteLine($"dmm: {Plain.Of(line)}");
+
+    /// <summary>Says how far it is, on standard error, so that standard output holds the result alone.</summary>
+    public void Progress(string line) => Error.WriteLine(Plain.Of(line));
+
+    public void WriteJson<T>(T value) => Out.WriteLine(JsonSerializer.Serialize(value, ContractJson.IndentedOf<T>()));
+
+    /// <summary>On one line, for what comes bit by bit.</summary>
+    public void WriteJsonLine<T>(T value) => Out.WriteLine(JsonSerializer.Serialize(value, ContractJson.Of<T>()));
+
+    public void WriteLine(string line) => Out.WriteLine(Plain.Of(line));
+
+    /// <summary>Spectre's own output asks <see cref="Console"/>, which switches the terminal into keypad mode.</summary>
+    private sealed class Plainly(TextWriter writer, int width) : IAnsiConsoleOutput
+    {
+        public TextWriter Writer => writer;
+
+        public bool IsTerminal => false;
+
+        public int Width => width;
+
+        public int Height => int.MaxValue;
+
+        public void SetEncoding(Encoding encoding)
+        {
+            // Always UTF-8.
+        }
+    }
+}

@@ -1,0 +1,41 @@
+namespace Dmm.Hocon;
+
+/// <summary>Finds what somebody who mistyped a key most likely meant.</summary>
+public static class Nearest
+{
+    /// <summary>
+    /// The candidate with the least edit distance (insertion, deletion, change, two letters swapped), where it is near enough to be meant:
+    /// at most a third of the longer text.
+    /// </summary>
+    public static string? To(string text, IEnumerable<string> candidates) =>
+        candidates
+            .Select(c => (Candidate: c, Distance: Distance(text, c)))
+            .Where(x => x.Distance * 3 <= Math.Max(text.Length, x.Candidate.Length))
+            .OrderBy(x => x.Distance)
+            .ThenBy(x => x.Candidate, StringComparer.Ordinal)
+            .Select(x => x.Candidate)
+            .FirstOrDefault();
+
+    /// <summary>Optimal string alignment distance, three rows at a time.</summary>
+    internal static int Distance(string a, string b)
+    {
+        var (beforeLast, last, row) = (new int[b.Length + 1], new int[b.Length + 1], new int[b.Length + 1]);
+        for (var j = 0; j <= b.Length; j++)
+            last[j] = j;
+        for (var i = 1; i <= a.Length; i++)
+        {
+            row[0] = i;
+            for (var j = 1; j <= b.Length; j++)
+            {
+                var change = a[i - 1] == b[j - 1] ? 0 : 1;
+                row[j] = Math.Min(Math.Min(last[j] + 1, row[j - 1] + 1), last[j - 1] + change);
+                if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                    row[j] = Math.Min(row[j], beforeLast[j - 2] + 1);
+            }
+
+            (beforeLast, last, row) = (last, row, beforeLast);
+        }
+
+        return last[b.Length];
+    }
+}

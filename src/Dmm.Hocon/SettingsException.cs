@@ -1,0 +1,26 @@
+namespace Dmm.Hocon;
+
+/// <summary>
+/// A file that can't be taken as it is. Each of <see cref="Faults"/> is one line for people, which names the thing, what was found and what
+/// would be right; all faults of a file come together, so that nobody mends them one start at a time.
+/// </summary>
+public sealed class SettingsException : Exception
+{
+    public SettingsException()
+        : this("the settings can't be read")
+    {
+    }
+
+    public SettingsException(string message)
+        : this([message])
+    {
+    }
+
+    public SettingsException(string message, Exception inner)
+        : base(message, inner) => Faults = [message];
+
+    public SettingsException(IReadOnlyList<string> faults)
+        : base(string.Join(Environment.NewLine, faults)) => Faults = faults;
+
+    public IReadOnlyList<string> Faults { get; }
+}

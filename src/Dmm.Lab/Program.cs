@@ -1,0 +1,4 @@
+using Dmm.Commands;
+using Dmm.Lab;
+
+return await Entry.RunAsync(args, LabCommand.Tree);

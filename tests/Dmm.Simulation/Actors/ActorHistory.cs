@@ -1,0 +1,120 @@
+using Dmm.Core;
+using Dmm.Core.Hosts;
+using Dmm.Hypervisors.Simulation;
+
+namespace Dmm.Simulation.Actors;
+
+/// <summary>One history: rounds of trouble, each followed by a calm in which everything must come to rest.</summary>
+internal sealed class ActorHistory
+{
+    /// <summary>All that was begun must have come to rest by then, once nothing goes wrong any more.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+
+    /// <summary>Who has not returned by then does not find room.</summary>
+    private static readonly TimeSpan ReturnPatience = TimeSpan.FromMinutes(2);
+
+    /// <summary>The journal is quiet for so long before it is called rest: longer than what is looked at again and again.</summary>
+    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(5);
+
+    private readonly SimulationPlan _plan;
+    private readonly Dice _dice;
+    private readonly SimulatedHost _host;
+    private readonly Operators _operators;
+    private readonly Hazards _hazards;
+    private bool _calm;
+    private DateTimeOffset _calmSince;
+
+    public ActorHistory(SimulationPlan plan, HistoryLog log)
+    {
+        (_plan, _dice) = (plan, new(plan.Seed));
+        _host = new(new(), _dice.Fork(), log, plan.OneClock);
+        _operators = new(_host.World, _dice.Fork(), plan.Vms ?? 1 + _dice.Below(6));
+        _hazards = new(_host, _dice.Fork(), new(~plan.Seed), plan.Without);
+    }
+
+    public SimulationResult Live(CancellationToken cancellation)
+    {
+        _host.Start();
+        _host.Clock.After(TimeSpan.FromSeconds(1), OperatorActs);
+        _host.Clock.After(TimeSpan.FromSeconds(1), LoadChanges);
+        Trouble();
+        while (_host.Steps < _plan.Steps && _host.Violation is null && !cancellation.IsCancellationRequested)
+        {
+            _host.Step();
+            if (_calm && _host.Daemon?.Status is { } status)
+                CheckRest(_host.Daemon, status);
+        }
+
+        return new(_plan.Seed, _host.Steps, _host.Deaths, _host.Violation) { Faults = _hazards.Befell, RequestSteps = _host.RequestSteps.Seen };
+    }
+
+    private void Trouble()
+    {
+        _host.Say("trouble begins");
+        _calm = false;
+        _hazards.Begin();
+        _host.Clock.After(_dice.Seconds(20, 90), Calm);
+    }
+
+    private void Calm()
+    {
+        _host.Say("calm begins");
+        (_calm, _calmSince) = (true, _host.Clock.Now);
+        _hazards.End();
+        foreach (var vm in _host.World.Running.Values)
+        {
+            // What a kernel has put somewhere stays there.
+            vm.Guest.Temper = vm.Guest.Temper == GuestTemper.KeepsSome ? GuestTemper.KeepsSome : GuestTemper.Ideal;
+            vm.Wish = MemorySize.FromMiB(24);
+        }
+    }
+
+    private void OperatorActs()
+    {
+        if (!_calm && _host.Daemon is { } daemon)
+            _operators.AskSomething(daemon);
+        _host.Clock.After(_dice.Seconds(0.1, 4), OperatorActs);
+    }
+
+    private void LoadChanges()
+    {
+        if (!_calm && _host.World.Running.Count > 0)
+        {
+            var vm = _dice.Of([.. _host.World.Running.Values]);
+            vm.Wish = MemorySize.FromMiB(24 + _dice.Below(_dice.Chance(0.3) ? 1500 : 300));
+            vm.WishRate = MemorySize.FromMiB(8 + _dice.Below(400));
+            _host.Say($"world: {vm.Id} would hold {vm.Wish}, at {vm.WishRate} a second");
+        }
+
+        _host.Clock.After(_dice.Seconds(0.3, 4), LoadChanges);
+    }
+
+    private void CheckRest(Daemon daemon, HostProtocol.Status status)
+    {
+        var late = _host.Clock.Now - _calmSince > Patience;
+        if (_host.Clock.Now - _calmSince > ReturnPatience && daemon.Open.Count == 0)
+            Operators.StopReturning(daemon, status);
+        if (_host.Clock.Now - _calmSince < Quiet || _host.Clock.Now - _host.WrittenAt < Quiet)
+        {
+            if (late)
+                _host.Violated("all comes to rest", $"the journal is still written to {Patience} after the last trouble");
+            return;
+        }
+
+        var amiss = Oracle.Settled(status, _host.World)
+            ?? _host.Wishes.Unmet(status.State)
+            ?? (daemon.Open is [var open, ..] ? $"'{open.Text}' of {open.At:HH:mm:ss.fff} was never answered" : null);
+        if (amiss is null)
+        {
+            _host.Say("all is at rest");
+            (_host.World.Broken, _host.World.Crowded) = (false, false);
+            Trouble();
+            return;
+        }
+
+        if (daemon.Open.Count == 0)
+            Operators.LetGo(daemon, status);
+        if (late)
+            _host.Violated("all comes to rest", amiss);
+    }
+}

@@ -1,0 +1,284 @@
+using Dmm.Core;
+using Dmm.Core.Lifecycle;
+using Dmm.Core.Vms;
+using Dmm.Hypervisors.Simulation;
+
+namespace Dmm.Simulation.Actors;
+
+/// <summary>What goes wrong, and when. Each kind has a name by which it can be left out of a history.</summary>
+internal sealed class Hazards
+{
+    /// <summary>Guests that break the host's invariant by themselves. Histories with them say less, so most have none.</summary>
+    private static readonly GuestTemper[] Breaking = [GuestTemper.GrowsByItself, GuestTemper.LiesAboutBalloon];
+
+    private readonly GuestTemper[] _tempers;
+
+    private readonly SimulatedHost _host;
+    private readonly Dice _dice;
+    private readonly Dice _clocks;
+    private readonly IReadOnlySet<string> _without;
+    private readonly SortedSet<string> _befell = new(StringComparer.Ordinal);
+    private bool _trouble;
+    private bool _badDisk;
+    private string? _dieAt;
+
+    /// <param name="clocks">Of their own, so that a history differs by what clocks do alone.</param>
+    public Hazards(SimulatedHost host, Dice dice, Dice clocks, IReadOnlySet<string> without)
+    {
+        (_host, _dice, _clocks, _without) = (host, dice, clocks, without);
+        var (world, journal) = (host.World, host.Journal);
+        var breaks = dice.Chance(0.3);
+        _tempers = [.. Enum.GetValues<GuestTemper>().Where(temper => breaks || !Breaking.Contains(temper))];
+        world.Fate = (call, id) =>
+        {
+            DieIf("before call");
+            return FateOf(call);
+        };
+        world.Happened = (_, _) => DieIf("after call");
+        world.Devices = () => dice.Chance(0.5)
+            ? [MemorySize.FromGiB(4)]
+            : [MemorySize.FromMiB(2 * (1 + dice.Below(200))), MemorySize.FromMiB(2 * (1 + dice.Below(200))), MemorySize.FromGiB(4)];
+        world.Temper = () => _trouble && Befalls("temper", 0.5) ? Another() : GuestTemper.Ideal;
+        journal.Fate = _ =>
+        {
+            DieIf("before write");
+            return WriteFateOf();
+        };
+        journal.Written = _ => DieIf("after write");
+        journal.Fault = what => _trouble && _badDisk && Befalls($"journal-{what}", 0.1) ? $"simulated: the journal can't {what}" : null;
+        Again(4, 30, Crash);
+        Again(5, 30, () => _badDisk = !_badDisk && _dice.Chance(0.4));
+        Again(10, 60, () => EndOne(Befalls("vm-dies", 0.7)));
+        Again(30, 200, RebootHost);
+        world.PowersDown = () => _trouble && Befalls("ignores-power-down", 0.3) ? null : dice.Seconds(0, 6);
+        Again(3, 30, ChangeTemper);
+        Again(10, 60, BreakConnection);
+        Again(10, 60, () => OthersTake(Befalls("host-shrinks", 0.7)));
+        world.Unseen = () => _trouble && Befalls("host-unseen", 0.01) ? "simulated: the host does not tell" : null;
+        world.Hidden = _ => _trouble && Befalls("process-hidden", 0.03);
+        world.Opaque = () => _trouble && Befalls("process-unknown", 0.15);
+        Again(5, 30, KeepMemory);
+        world.Mute = () => _trouble && Befalls("silent", 0.15);
+        world.EndedByDaemon = id =>
+        {
+            host.Note();
+            if (host.Lives.Ended(id) is { } amiss)
+                host.Violated("nobody is ended unasked", amiss);
+        };
+        Again(5, 60, Pause);
+        Again(10, 90, Migrate);
+        if (breaks)
+            Again(20, 90, Reboot);
+        ClockSteps();
+    }
+
+    /// <summary>The names of what has befallen this history.</summary>
+    public IReadOnlySet<string> Befell => _befell;
+
+    public void Begin() => _trouble = true;
+
+    public void End()
+    {
+        (_trouble, _badDisk, _dieAt) = (false, false, null);
+        _host.World.OthersHold = MemorySize.Zero;
+        foreach (var vm in _host.World.Running.Values.ToArray())
+        {
+            (vm.Guest.Mute, vm.Unreachable, vm.Guest.Keeps) = (false, false, 0);
+            if (vm.Guest.RunState == VmRunState.Paused)
+                _host.World.Turn(vm, VmRunState.Running);
+            else if (vm.Guest.RunState.MayRunElsewhere())
+                _host.World.End(vm.Id, "it was told to quit", EndCause.PoweredDown);
+        }
+    }
+
+    /// <summary>Somebody stops a guest, in its first boot perhaps, for a moment or for minutes.</summary>
+    private void Pause()
+    {
+        if (AnyThatRuns() is not { } vm || !Befalls("pause", 0.7))
+            return;
+        _host.World.Turn(vm, VmRunState.Paused);
+        _host.World.Clock.After(_dice.Seconds(0.1, _dice.Chance(0.3) ? 400 : 20), () =>
+        {
+            if (vm.Guest.RunState == VmRunState.Paused)
+                _host.World.Turn(vm, VmRunState.Running);
+        });
+    }
+
+    /// <summary>A guest is handed over; its process is told to quit soon or late, or the migration is given up.</summary>
+    private void Migrate()
+    {
+        if (AnyThatRuns() is not { } vm || !Befalls("migration", 0.5))
+            return;
+        var world = _host.World;
+        world.Turn(vm, VmRunState.MigratingOut);
+        var givenUp = _dice.Chance(0.3);
+        world.Clock.After(_dice.Seconds(0.01, 3), () =>
+        {
+            if (vm.Guest.RunState == VmRunState.MigratingOut)
+                world.Turn(vm, givenUp ? VmRunState.Running : VmRunState.MigratedAway);
+        });
+        var (meant, quits) = (_dice.Chance(0.7), _dice.Seconds(0.02, 60));
+        if (!givenUp)
+        {
+            world.Clock.After(quits, () =>
+            {
+                if (world.Find(vm.Id) == vm && vm.Guest.RunState == VmRunState.MigratedAway)
+                    world.End(vm.Id, "it was told to quit", meant ? EndCause.PoweredDown : EndCause.Failed);
+            });
+        }
+    }
+
+    private RunningVm? AnyThatRuns()
+    {
+        var running = _host.World.Running.Values.Where(vm => vm.Guest.RunState == VmRunState.Running).ToArray();
+        return running.Length == 0 ? null : _dice.Of(running);
+    }
+
+    private void Again(double low, double high, Action act) => _host.World.Clock.After(_dice.Seconds(low, high), () =>
+    {
+        if (_trouble)
+            act();
+        Again(low, high, act);
+    });
+
+    /// <summary>
+    /// The host's time of day is set, whether a daemon lives or not: by a second to a day, the small as often as the large, forward or
+    /// back. So it stays.
+    /// </summary>
+    private void ClockSteps() => _host.Clock.After(_clocks.Seconds(3, 40), () =>
+    {
+        if (_trouble && !_without.Contains("clock-step"))
+        {
+            var by = TimeSpan.FromSeconds(Math.Pow(10, _clocks.Between(0, 4.9))) * (_clocks.Chance(0.5) ? 1 : -1);
+            _host.Clock.Off += by;
+            _befell.Add("clock-step");
+            _host.World.Log($"world: the host's clock is set by {by.TotalSeconds:0.0} s");
+        }
+
+        ClockSteps();
+    });
+
+    private bool Befalls(string name, double chance)
+    {
+        if (_without.Contains(name) || !_dice.Chance(chance))
+            return false;
+        _befell.Add(name);
+        return true;
+    }
+
+    private void Crash()
+    {
+        if (!Befalls("crash", 0.8))
+            return;
+        _dieAt = _dice.Of(["message", "before call", "after call", "before write", "after write"]);
+        if (_dieAt != "message")
+            return;
+        _host.Kill(_dice.Below(30));
+        _dieAt = null;
+    }
+
+    private void DieIf(string moment)
+    {
+        if (_dieAt != moment)
+            return;
+        _dieAt = null;
+        _host.World.Log($"the daemon dies {moment}");
+        _host.Kill();
+    }
+
+    private CallFate FateOf(string call)
+    {
+        if (!_trouble || !Befalls("call", call == "readSizes" ? 0.005 : 0.02))
+            return CallFate.Done;
+        return _dice.Of([CallFate.Refused, CallFate.DoneButFailed, CallFate.Silent, CallFate.DoneButSilent, CallFate.ConnectionLost]);
+    }
+
+    private (WriteFate Fate, TimeSpan Delay) WriteFateOf()
+    {
+        if (!_trouble)
+            return (WriteFate.Written, _dice.Seconds(0, 0.003));
+        if (!_badDisk)
+            return (WriteFate.Written, _dice.Chance(0.5) ? TimeSpan.Zero : _dice.Seconds(0, 0.02));
+        var fate = Befalls("journal-write", 0.05) ? WriteFate.Failed : Befalls("journal-unsure", 0.05) ? WriteFate.WrittenButFailed : WriteFate.Written;
+        return (fate, Befalls("journal-slow", 0.3) ? _dice.Seconds(0.1, 3) : TimeSpan.Zero);
+    }
+
+    private void EndOne(bool befalls)
+    {
+        if (befalls && _host.World.Running.Count > 0)
+        {
+            var meant = _dice.Chance(0.3);
+            _host.World.End(
+                _dice.Of([.. _host.World.Running.Keys]), meant ? "its guest powered down" : "it died of itself", meant ? EndCause.PoweredDown : EndCause.Failed);
+        }
+    }
+
+    private void RebootHost()
+    {
+        if (!Befalls("host-reboot", 0.6))
+            return;
+        _host.Kill();
+        _host.World.Reboot();
+    }
+
+    private void ChangeTemper()
+    {
+        if (_host.World.Running.Count == 0 || !Befalls("temper", 0.8))
+            return;
+        var vm = _dice.Of([.. _host.World.Running.Values]);
+        vm.Guest.Temper = _dice.Chance(0.4) ? GuestTemper.Ideal : Another();
+        _host.World.Log($"world: {vm.Id} is {vm.Guest.Temper} now");
+    }
+
+    /// <summary>From now on a VM's process keeps what its guest gives, wholly or in part; or gives back what it kept.</summary>
+    private void KeepMemory()
+    {
+        if (_host.World.Running.Count == 0 || !Befalls("keeps-memory", 0.8))
+            return;
+        var vm = _dice.Of([.. _host.World.Running.Values]);
+        vm.Guest.Keeps = _dice.Of([0, 0.3, 1.0]);
+        _host.World.Log($"world: the process of {vm.Id} keeps {vm.Guest.Keeps:0.#} of what its guest gives");
+    }
+
+    private GuestTemper Another()
+    {
+        var temper = _dice.Of(_tempers);
+        _host.World.Broken |= Breaking.Contains(temper);
+        return temper;
+    }
+
+    /// <summary>Other programs take a part of what the ledger counts on, or give it back.</summary>
+    private void OthersTake(bool befalls)
+    {
+        if (!befalls)
+            return;
+        var world = _host.World;
+        world.OthersHold = world.OthersHold.IsZero ? MemorySize.FromMiB(_dice.Below(2000)) : MemorySize.Zero;
+        world.Crowded |= !world.OthersHold.IsZero;
+        world.Log($"world: other programs hold {world.OthersHold}");
+    }
+
+    private void Reboot()
+    {
+        if (_host.World.Running.Count == 0 || !Befalls("reboot", 0.8))
+            return;
+        var vm = _dice.Of([.. _host.World.Running.Values]);
+        _host.World.Log($"world: the guest of {vm.Id} reboots");
+        vm.Guest.Reboot();
+        // Its balloon is empty until it is told again, and its plugged memory comes back at once.
+        _host.World.Broken = true;
+        vm.TellSizesOnce();
+    }
+
+    private void BreakConnection()
+    {
+        if (_host.World.Running.Count == 0 || !Befalls("connection", 0.8))
+            return;
+        var vm = _dice.Of([.. _host.World.Running.Values]);
+        _host.World.Log($"world: the connections to {vm.Id} break");
+        vm.Unreachable = Befalls("unreachable", 0.3);
+        _host.World.Clock.After(_dice.Seconds(1, 60), () => vm.Unreachable = false);
+        vm.Tell(new Dmm.Core.Ports.VmObservation.ConnectionLost("simulated: it broke"));
+        vm.Break();
+    }
+}

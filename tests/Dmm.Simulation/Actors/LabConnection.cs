@@ -1,0 +1,169 @@
+using Dmm.Core;
+using Dmm.Core.Lifecycle;
+using Dmm.Core.Ports;
+using Dmm.Core.Vms;
+using Dmm.Hypervisors.Simulation;
+
+namespace Dmm.Simulation.Actors;
+
+/// <summary>One daemon's connection to one VM.</summary>
+internal sealed class LabConnection : IVirtualMachine
+{
+    private static readonly MemorySize ExtendableTo = MemorySize.FromGiB(16);
+
+    private readonly RunningVm _vm;
+    private readonly LabHypervisor _hypervisor;
+    private readonly DaemonProcess _process;
+    private readonly Action<VmObservation> _observe;
+    private readonly List<(Task Answer, Action<Exception> Fail)> _underWay = [];
+    private bool _closed;
+
+    /// <summary>A hypervisor does not tell what its balloon was asked for: who is connected anew knows it when it has asked.</summary>
+    private bool _balloonTold;
+
+    public LabConnection(RunningVm vm, LabHypervisor hypervisor, DaemonProcess process, Action<VmObservation> observe)
+    {
+        (_vm, _hypervisor, _process, _observe) = (vm, hypervisor, process, observe);
+        vm.Connect(this);
+        TellSizes();
+        Tell(new VmObservation.RunState(vm.Guest.RunState, Why(vm.Guest.RunState)));
+        if (!vm.Guest.Mute && vm.Guest.RunState == VmRunState.Running)
+            Tell(new VmObservation.Hello(vm.Guest.Hello));
+    }
+
+    public static string? Why(VmRunState state) => state == VmRunState.Running ? null : $"it is {state}";
+
+    public VmHandle? Identity => _vm.Unsure ? _vm.Handle with { Pid = null, PidStart = null, Owned = false } : null;
+
+    public string? Doubt => _vm.Unsure ? "which process runs it is not known" : null;
+
+    public VmCapabilities Capabilities => new(Balloon: true, _vm.PluggableMax, MemorySize.FromMiB(2), [])
+    {
+        ExtendableTo = ExtendableTo,
+        RescueSize = SimulatedGuest.RescueDimm,
+    };
+
+    /// <summary>The daemon that holds it lives; a dead one's connection is none.</summary>
+    public bool Held => _process.Alive && !_closed;
+
+    public Task<VmSizes> ReadSizesAsync(CancellationToken cancellation) => CallAsync(
+        "readSizes",
+        () =>
+        {
+            TellSizes();
+            return Sizes;
+        },
+        cancellation);
+
+    public Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation) =>
+        DoAsync(
+            "setBallooned",
+            () =>
+            {
+                _vm.Guest.AskBallooned(ballooned);
+                _balloonTold = true;
+            },
+            $"{ballooned}",
+            cancellation);
+
+    public Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation) =>
+        DoAsync("setPlugged", () => _vm.Guest.AskPlugged(plugged), $"{plugged}", cancellation);
+
+    public Task ExtendAsync(MemorySize pluggableMax, CancellationToken cancellation) => DoAsync(
+        "extend",
+        () =>
+        {
+            if (pluggableMax > _vm.PluggableMax)
+                _vm.Guest.AddDevice(pluggableMax - _vm.PluggableMax);
+            _vm.Tell(new VmObservation.Able(Capabilities));
+        },
+        $"{pluggableMax}",
+        cancellation);
+
+    public Task RescueAsync(CancellationToken cancellation) => DoAsync("rescue", _vm.Guest.Rescue, "", cancellation);
+
+    public Task<HostCost?> MeasureAsync(CancellationToken cancellation) =>
+        CallAsync<HostCost?>("measure", () => new(World.Overhead, _vm.Guest.Sizes.Actual + World.Overhead, null), cancellation);
+
+    /// <summary>The guest powers down after a while, or never.</summary>
+    public Task PowerDownAsync(CancellationToken cancellation) => DoAsync(
+        "powerDown",
+        () =>
+        {
+            var world = _hypervisor.World;
+            if (_vm.Guest.RunState == VmRunState.Running && world.PowersDown() is { } within)
+                world.Clock.After(within, () => End("the guest powered down", EndCause.PoweredDown));
+        },
+        "",
+        cancellation);
+
+    public Task EndAsync(CancellationToken cancellation)
+    {
+        _hypervisor.World.EndedByDaemon(_vm.Id);
+        return DoAsync("end", EndIt, "", cancellation);
+    }
+
+    /// <summary>One whose process is not known may be told to quit, and may not hear it: then nothing shows that it is gone.</summary>
+    private void EndIt()
+    {
+        if (_vm.Unsure && _hypervisor.World.Dice.Chance(0.5))
+            throw new HypervisorException($"simulated: nothing shows that {_vm.Id} is gone");
+        End("its process was ended", EndCause.Failed);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        Break();
+        return ValueTask.CompletedTask;
+    }
+
+    public void Begin(string call, Task answer, Action<Exception> fail)
+    {
+        _underWay.RemoveAll(call => call.Answer.IsCompleted);
+        if (_closed)
+            fail(new HypervisorException($"simulated: {call} of {_vm.Id} over a connection that is closed"));
+        else
+            _underWay.Add((answer, fail));
+    }
+
+    private VmSizes Sizes => _balloonTold ? _vm.Guest.Sizes : _vm.Guest.Sizes.WithBalloonUnsure();
+
+    public void TellSizes() => Tell(_vm.Sizes with { Value = Sizes });
+
+    public void Tell(VmObservation fact)
+    {
+        if (Held)
+            _observe(fact);
+    }
+
+    public void Break()
+    {
+        if (_closed)
+            return;
+        _closed = true;
+        _vm.Disconnect(this);
+        if (!_process.Alive)
+            return;
+        foreach (var (_, fail) in _underWay.ToArray())
+            fail(new HypervisorException($"simulated: the connection to {_vm.Id} is closed"));
+    }
+
+    private void End(string why, EndCause cause)
+    {
+        if (_hypervisor.World.Find(_vm.Id) == _vm)
+            _hypervisor.World.End(_vm.Id, why, cause);
+    }
+
+    private Task<bool> DoAsync(string call, Action effect, string what, CancellationToken cancellation) => CallAsync(
+        call,
+        () =>
+        {
+            _hypervisor.World.Log($"world: {call} {what} of {_vm.Id}, which has {_vm.Guest.Sizes.Actual}");
+            effect();
+            return true;
+        },
+        cancellation);
+
+    private Task<T> CallAsync<T>(string call, Func<T> effect, CancellationToken cancellation) =>
+        _hypervisor.CallAsync(call, _vm.Id, effect, cancellation, this);
+}

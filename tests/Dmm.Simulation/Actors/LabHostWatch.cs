@@ -1,0 +1,37 @@
+using System.Collections.Immutable;
+using Dmm.Core;
+using Dmm.Core.Hosts;
+using Dmm.Core.Ports;
+using Dmm.Core.Vms;
+
+namespace Dmm.Simulation.Actors;
+
+/// <summary>
+/// The host itself, seen by the daemon's eye: its VMs hold what they hold, and other programs take memory that the ledger counted on
+/// (<see cref="World.OthersHold"/>).
+/// </summary>
+/// <param name="memory">dmm.host.memory.</param>
+internal sealed class LabHostWatch(World world, MemorySize memory) : IHostWatch
+{
+    /// <summary>What the host has beyond that: the margin that is never counted on.</summary>
+    public static readonly MemorySize Spare = MemorySize.FromMiB(512);
+
+    public string? BootId => world.BootId;
+
+    public Task<HostSight> LookAsync(IReadOnlyCollection<VmHandle> vms, CancellationToken cancellation)
+    {
+        if (world.Unseen() is { } why)
+            return Task.FromException<HostSight>(new HypervisorException(why));
+        var held = world.Running.ToImmutableDictionary(vm => vm.Key, vm => vm.Value.Resident);
+        var total = memory + Spare;
+        var sum = held.Aggregate(world.OthersHold, static (sum, vm) => sum + vm.Value);
+        var running = vms.Where(vm => world.Find(vm.Id) is { } runs && runs.Handle.SameProcess(vm)).Select(vm => vm.Id).ToHashSet();
+        var hidden = running.Where(id => world.Find(id)!.Opaque || world.Hidden(id)).ToImmutableHashSet();
+        return Task.FromResult(new HostSight(total, total.MinusOrZero(sum))
+        {
+            Resident = running.Except(hidden).ToImmutableDictionary(id => id, id => held[id]),
+            Gone = [.. vms.Select(vm => vm.Id).Where(id => !running.Contains(id))],
+            Hidden = hidden,
+        });
+    }
+}

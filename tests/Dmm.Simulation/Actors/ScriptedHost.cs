@@ -1,0 +1,106 @@
+using Dmm.Core.Hosts;
+
+namespace Dmm.Simulation.Actors;
+
+/// <summary>
+/// A simulated host on which operators follow a script, one request after the other, and insist: what a daemon died over is asked for
+/// again. So the same script leads to the same end, whether daemons die on the way or not.
+/// </summary>
+internal sealed class ScriptedHost
+{
+    /// <summary>No step of a script takes longer than this in virtual time.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+
+    private readonly List<(string Moment, int Nth, bool After)> _deaths;
+    private int _seen;
+
+    /// <param name="deaths">
+    /// One after the other: at which event's or call's name the daemon dies, the how manieth since the last death (from 1), and whether
+    /// after it has been written or had its effect, but before anybody was told.
+    /// </param>
+    public ScriptedHost(DaemonSettings settings, HistoryLog log, params IEnumerable<(string Moment, int Nth, bool After)> deaths)
+    {
+        _deaths = [.. deaths];
+        Host = new(settings, new(1), log);
+        Host.Journal.Fate = e =>
+        {
+            Pass(e.GetType().Name, after: false);
+            return (WriteFate.Written, TimeSpan.FromMilliseconds(1));
+        };
+        Host.Journal.Written = e => Pass(e.GetType().Name, after: true);
+        Host.World.Fate = (call, _) =>
+        {
+            Pass(call, after: false);
+            return CallFate.Done;
+        };
+        Host.World.Happened = (call, _) => Pass(call, after: true);
+        Host.Start();
+    }
+
+    public SimulatedHost Host { get; }
+
+    /// <summary>How often each event was about to be written and each call about to be made, and how often it was done, by name.</summary>
+    public Dictionary<(string Moment, bool After), int> Moments { get; } = [];
+
+    /// <summary>The deaths that were asked for and have not come.</summary>
+    public bool AllDied => _deaths.Count == 0;
+
+    public HostProtocol.Status Status => Host.Daemon?.Status ?? throw new InvalidOperationException("no daemon says how it is");
+
+    /// <summary>Lets time go by until it is so.</summary>
+    public void Until(string what, Func<bool> so)
+    {
+        var until = Host.Clock.Now + Patience;
+        while (!so())
+        {
+            Host.Step();
+            if (Host.Violation is { } violation)
+                throw new InvalidOperationException($"{violation.Rule}: {violation.What}");
+            if (Host.Clock.Now > until)
+                throw new InvalidOperationException($"not within {Patience}: {what}; {Host.Daemon?.Status?.State}");
+        }
+    }
+
+    /// <summary>Until the daemon says so of itself; a dead one says nothing.</summary>
+    public void UntilStatus(string what, Func<HostProtocol.Status, bool> so) => Until(what, () => Host.Daemon?.Status is { } status && so(status));
+
+    public void Wait(TimeSpan time)
+    {
+        var until = Host.Clock.Now + time;
+        Until("time goes by", () => Host.Clock.Now >= until);
+    }
+
+    /// <summary>
+    /// Asks until it is answered. A daemon may have died after it did what was asked and before it said so: then its successor refuses, and
+    /// what was wanted is so all the same.
+    /// </summary>
+    public void Ask(object message, string text, Func<HostProtocol.Status, bool> done)
+    {
+        for (var asked = 0; ;)
+        {
+            UntilStatus($"a daemon is there to ask: {text}", _ => true);
+            if (asked > 0 && done(Status))
+                return;
+            object? answer = null;
+            var daemon = Host.Daemon!;
+            asked++;
+            daemon.Ask(message, text, a => answer = a);
+            Until($"an answer: {text}", () => answer is not null || Host.Daemon != daemon);
+            if (answer is HostProtocol.Refused refused && !(asked > 1 && done(Status)))
+                throw new InvalidOperationException($"{text} is refused: {refused.Why}");
+            if (answer is not null)
+                return;
+        }
+    }
+
+    private void Pass(string moment, bool after)
+    {
+        Moments[(moment, after)] = Moments.GetValueOrDefault((moment, after)) + 1;
+        if (_deaths is not [var death, ..] || death.Moment != moment || death.After != after || ++_seen < death.Nth)
+            return;
+        _deaths.RemoveAt(0);
+        _seen = 0;
+        Host.Say($"it dies {(after ? "after" : "before")} {moment}");
+        Host.Kill();
+    }
+}

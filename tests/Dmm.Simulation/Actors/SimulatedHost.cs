@@ -1,0 +1,144 @@
+namespace Dmm.Simulation.Actors;
+
+/// <summary>
+/// A host as a whole: the world, the journal's disk, and one daemon after the other. What must always hold is looked at after every step.
+/// </summary>
+internal sealed class SimulatedHost
+{
+    /// <summary>More messages than this from one event are an endless loop.</summary>
+    private const int MostMessages = 20_000;
+
+    private readonly HistoryLog _log;
+    private readonly Dice _dice;
+    private int _recorded;
+    private int? _dieAfter;
+
+    /// <param name="oneClock"><see cref="SimulationPlan.OneClock"/>.</param>
+    public SimulatedHost(DaemonSettings settings, Dice dice, HistoryLog log, bool oneClock = false)
+    {
+        (Settings, _dice, _log, Clock) = (settings, dice, log, new() { OneClock = oneClock });
+        World = new(Clock, dice.Fork(), Say);
+    }
+
+    public DaemonSettings Settings { get; }
+
+    public VirtualClock Clock { get; }
+
+    public World World { get; }
+
+    public JournalStore Journal { get; } = new();
+
+    public Wishes Wishes { get; } = new();
+
+    public Lives Lives { get; } = new();
+
+    public RequestSteps RequestSteps { get; } = new();
+
+    /// <summary>Null while none lives.</summary>
+    public Daemon? Daemon { get; private set; }
+
+    public long Steps { get; private set; }
+
+    public long Deaths { get; private set; }
+
+    public Violation? Violation { get; private set; }
+
+    /// <summary>When the journal was last written to.</summary>
+    public DateTimeOffset WrittenAt { get; private set; }
+
+    public void Say(string what) => _log.Add(Steps, $"{Clock.Now:HH:mm:ss.fff} {what}");
+
+    public void Violated(string rule, string what) => Violation ??= new(Steps, rule, what);
+
+    public void Start() => Daemon = new(World, Journal, Settings, _dice.Fork(), Violated);
+
+    /// <summary>One event of the virtual clock, all messages that follow from it, and a look at what came of it.</summary>
+    public void Step()
+    {
+        Steps++;
+        try
+        {
+            Clock.GoOn();
+            Settle();
+            Check();
+        }
+        catch (Exception fault)
+        {
+            Violated("no exception leaves the program", fault.ToString());
+        }
+    }
+
+    /// <summary>Has the daemon die in the middle of the message that it is at, or after so many more.</summary>
+    public void Kill(int? afterMessages = null)
+    {
+        if (afterMessages is { } messages)
+            _dieAfter = Daemon is null ? null : messages;
+        else
+            Daemon?.Process.Die();
+    }
+
+    /// <summary>One message at a time, in an order that the dice choose.</summary>
+    private void Settle()
+    {
+        for (var messages = 0; Daemon is { Process.Idle: false }; messages++)
+        {
+            if (_dieAfter-- is 0)
+                Daemon.Process.Die();
+            else
+                Daemon.Process.RunOne();
+            if (messages > MostMessages)
+                throw new InvalidOperationException($"more than {MostMessages} messages follow from one event");
+        }
+
+        if (Daemon is { Process.Alive: false } or { Over: true })
+            Bury(Daemon);
+    }
+
+    private void Bury(Daemon daemon)
+    {
+        Say(daemon.Over ? "the daemon ends itself" : "the daemon is dead");
+        daemon.Process.Die();
+        (Daemon, _dieAfter) = (null, null);
+        Deaths++;
+        Clock.After(_dice.Seconds(0.1, 3), Start);
+    }
+
+    /// <summary>What was written down since it was last looked at.</summary>
+    public void Note()
+    {
+        for (; _recorded < Journal.History.Count; _recorded++)
+        {
+            Oracle.Note(World, Journal.History[_recorded]);
+            RequestSteps.Note(Journal.History[_recorded]);
+            if (Lives.Note(Journal.History[_recorded]) is { } wrongLife)
+                Violated("who was migrated away is not created again", wrongLife);
+            if (Wishes.Note(Journal.History[_recorded]) is { } amiss)
+                Violated("a VM that is to return is not forgotten, and one that was stopped does not return", amiss);
+            WrittenAt = Clock.Now;
+        }
+    }
+
+    private void Check()
+    {
+        Note();
+        if (!World.Broken && Oracle.Physical(World, Settings.Host) is { } overfull)
+            Violated("the host's memory is not given twice", overfull);
+        if (!World.Broken && Oracle.Resident(World, Settings.Host) is { } overheld)
+            Violated("the host has what its VMs' processes hold", overheld);
+        if (Daemon is null)
+            return;
+        if (Daemon.Process.Stray is { } stray)
+            Violated("one thread, one clock", stray);
+        Daemon.Look();
+        Settle();
+        if (Daemon?.Status is not { } status)
+            return;
+        // What one keeps that nobody can look at is as another program's.
+        World.Crowded |= World.KeepsUnseen;
+        if (Oracle.Books(status.State, World.Broken || World.Crowded) is { } wrong)
+            Violated("the books agree", wrong);
+        // While the host writes it answers later: what it said before is of another moment than what runs.
+        if (Daemon.Answered && status.State.Resting.Keys.FirstOrDefault(id => World.Find(id) is { LetGo: false }) is { Name.Length: > 0 } running)
+            Violated("a VM that rests does not run", $"{running} runs");
+    }
+}

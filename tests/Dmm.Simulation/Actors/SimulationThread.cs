@@ -1,0 +1,35 @@
+using System.Runtime.ExceptionServices;
+
+namespace Dmm.Simulation.Actors;
+
+/// <summary>
+/// The one thread of a simulation. It has no synchronization context, so that every continuation runs at once where it was set off; and a
+/// stack for histories in which one thing sets off many.
+/// </summary>
+internal static class SimulationThread
+{
+    private const int Stack = 16 << 20;
+
+    public static T Run<T>(Func<T> work)
+    {
+        T? result = default;
+        ExceptionDispatchInfo? fault = null;
+        var thread = new Thread(
+            () =>
+            {
+                try
+                {
+                    result = work();
+                }
+                catch (Exception e)
+                {
+                    fault = ExceptionDispatchInfo.Capture(e);
+                }
+            },
+            Stack);
+        thread.Start();
+        thread.Join();
+        fault?.Throw();
+        return result!;
+    }
+}

@@ -1,0 +1,68 @@
+using Dmm.Core;
+
+namespace Dmm.Simulation.Actors;
+
+/// <summary>
+/// Time that goes by only from one event to the next. Events of the same moment happen in the order in which they were asked for. It
+/// belongs to the world, not to the daemon: it goes on when a daemon dies.
+/// </summary>
+internal sealed class VirtualClock
+{
+    private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    private readonly PriorityQueue<Alarm, (long Ticks, long Order)> _alarms = new();
+    private long _order;
+
+    /// <summary>True time, as nobody in the world can know it; the history goes by it.</summary>
+    public DateTimeOffset Now { get; private set; } = Start;
+
+    /// <summary>What the host's monotonic clock shows.</summary>
+    public Moment Moment => Moment.Origin + ((OneClock ? Wall : Now) - Start);
+
+    /// <inheritdoc cref="SimulationPlan.OneClock"/>
+    public bool OneClock { get; init; }
+
+    /// <summary>By how much the host's time of day is wrong.</summary>
+    public TimeSpan Off { get; set; }
+
+    /// <summary>What the host's time of day is.</summary>
+    public DateTimeOffset Wall => Now + Off;
+
+    /// <summary>Has <paramref name="run"/> happen after that time, unless the alarm is taken back before.</summary>
+    /// <param name="off">Asked when its time has come: true where it has been called off meanwhile.</param>
+    public Alarm After(TimeSpan delay, Action run, Func<bool>? off = null)
+    {
+        var alarm = new Alarm(run, off);
+        var at = Now + (delay > TimeSpan.Zero ? delay : TimeSpan.Zero);
+        _alarms.Enqueue(alarm, (at.Ticks, ++_order));
+        return alarm;
+    }
+
+    /// <summary>Goes on to the next event and lets it happen.</summary>
+    /// <returns>False where nothing is to come.</returns>
+    public bool GoOn()
+    {
+        while (_alarms.TryDequeue(out var alarm, out var when))
+        {
+            if (alarm.TakenBack)
+                continue;
+            Now = new(when.Ticks, TimeSpan.Zero);
+            alarm.Run();
+            return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Something that is to happen.</summary>
+    internal sealed class Alarm(Action run, Func<bool>? off)
+    {
+        private bool _takenBack;
+
+        public bool TakenBack => _takenBack || off?.Invoke() == true;
+
+        public Action Run { get; } = run;
+
+        public void TakeBack() => _takenBack = true;
+    }
+}

@@ -1,0 +1,342 @@
+using System.Collections.Immutable;
+using Dmm.Core;
+using Dmm.Core.Admission;
+using Dmm.Core.Demand;
+using Dmm.Core.Hosts;
+using Dmm.Core.Memory;
+using Dmm.Core.Vms;
+
+namespace Dmm.Simulation.Core;
+
+/// <summary>
+/// One life of the daemon around the very machine that the real one runs (<see cref="HostMachine"/>): mailbox, delays, the journal's writes
+/// and crashes. It decides nothing. One message at a time; while a decision is being written, nothing else is looked at.
+/// </summary>
+internal sealed partial class Daemon
+{
+    private const int SnapshotEvery = 50;
+
+    private readonly World _world;
+    private readonly HostMachine _machine;
+    private readonly SortedDictionary<VmId, VmShell> _shells = [];
+    private readonly SortedDictionary<VmId, Line> _toHost = [];
+    private readonly SortedDictionary<VmId, Line> _toVm = [];
+    private readonly AdmissionMachine _admission;
+    private readonly Line _toLine;
+    private readonly Line _fromLine;
+    private readonly SortedDictionary<VmId, Moment> _firstSeen = [];
+    private readonly DemandModels _models = new(new());
+    private readonly Ledger _empty;
+    private readonly Answers _answers = new();
+    private HostInbox<World> _mailbox = new();
+    private Host _host;
+    private Admissions _line = new();
+    private int _life;
+    private ImmutableArray<VmHandle> _watched;
+    private bool _persisting;
+    private bool _pumping;
+    private bool _looking;
+    private long _wake;
+    private long _wakeLine;
+
+    public Daemon(World world, HostSettings settings)
+    {
+        _world = world;
+        _machine = new(settings, new AdmissionSettings(), new MechanismProfile());
+        (_admission, _toLine, _fromLine) = (new(new AdmissionSettings()), new(world.Agenda), new(world.Agenda));
+        _empty = new(settings.Memory, settings.Reserve);
+        _host = Recovered();
+        Enqueue(new HostCommand.TakeUp(world.BootId));
+        Tick();
+    }
+
+    public bool Alive { get; private set; } = true;
+
+    /// <summary>
+    /// Since when it is known what the process of a VM holds, which nobody could look at when this daemon began. A real one's first look
+    /// would have shown in what is available that somebody keeps something.
+    /// </summary>
+    public IReadOnlyDictionary<VmId, Moment> FirstSeen => _firstSeen;
+
+    public HostState State => _host.State;
+
+    public IReadOnlyDictionary<VmId, VmShell> Shells => _shells;
+
+    public bool TakenUp => !_watched.IsDefault;
+
+    public bool AllHeard => _host.AllHeard;
+
+    public bool InControl => _host.InControl;
+
+    /// <summary>Whom nobody has answered yet.</summary>
+    public string? Unanswered => _answers.Open;
+
+    /// <summary>Since when the host's actor lives.</summary>
+    public Moment HostSince { get; private set; }
+
+    /// <summary>When a promise was last changed.</summary>
+    public Moment ChangedAt { get; private set; }
+
+    public bool Quiet => _mailbox.Count == 0 && !_persisting;
+
+    public void Die()
+    {
+        Alive = false;
+        foreach (var shell in _shells.Values)
+            shell.End();
+    }
+
+    /// <summary>What the host's actor and the line's had in mind is gone, and what was sent to them so far with it. All others live on.</summary>
+    private void StartHostAnew(string when, HostDecision lost)
+    {
+        _world.Log.Note($"the host's actor starts anew {when}");
+        // What was launched, and is not known to be, may be gone before anybody asks.
+        foreach (var launched in lost.Events.OfType<VmLaunched>())
+        {
+            if (_world.Befalls(Fault.Dies, 3) && _world.ProcessOf(launched.Vm) is { Running: true } vm)
+                _world.EndProcess(vm, "it died while nobody heard");
+        }
+
+        _life++;
+        (_mailbox, _line, _persisting, _looking, _watched) = (new(), new(), false, false, default);
+        Wake(null);
+        WakeLine(null);
+        _answers.Forget();
+        _host = Recovered();
+        Enqueue(new HostCommand.TakeUp(_world.BootId));
+    }
+
+    /// <summary>Promises are made all the time; what is seldom written is to be lost, too.</summary>
+    private static int HostFails(HostDecision decision) => decision.Events[0] is PromisesChanged ? 300 : 40;
+
+    private Host Recovered()
+    {
+        HostSince = _world.Agenda.Now;
+        return new(_world.Journal.Replay(_empty, _world.Clocks), _machine.Settings, Watches: true);
+    }
+
+    private bool Lives(int life) => Alive && life == _life;
+
+    /// <summary>A message of a VM's actor to the host's, on its way.</summary>
+    public void Receive(VmId from, IHostCommand command) => LineOf(_toHost, from).Send(_world.Delay(Fault.MessageLate), () => Enqueue(command));
+
+    public void Enqueue(IHostCommand command)
+    {
+        if (!Alive)
+            return;
+        _mailbox.Put(command, _world);
+        Pump();
+    }
+
+    public void Restart(VmId id, VmShell failed)
+    {
+        if (Alive && _shells.GetValueOrDefault(id) == failed)
+            _shells[id] = new(_world, this, id);
+    }
+
+    /// <summary>The predictor's part: a sample becomes a forecast, at once under pressure.</summary>
+    public void Sampled(VmId id, GuestSample sample, VmSizes sizes, MemorySize? most)
+    {
+        var taken = _models.Take(id, sample, sizes, _world.Wall, most);
+        // A daemon would lose that model alone; but no sample may make one fail.
+        if (taken.Fault is { } fault)
+            throw new ViolationException("a model failed", $"of {id}: {fault}");
+        if (taken.Forecast is { Urgent: true } forecast)
+            Receive(id, new PredictorProtocol.Forecasts([forecast], Tick: false));
+    }
+
+    private void Tick() => _world.Agenda.In(_machine.Settings.PlanPeriod, () =>
+    {
+        if (!Alive)
+            return;
+        Look();
+        Enqueue(new HostCommand.Beat());
+        _world.Checks.Overdue(this);
+        Tick();
+    });
+
+    /// <summary>
+    /// One look at a time, as the host's monitor has it: at most one is on its way that is older than what a VM has told meanwhile.
+    /// </summary>
+    private void Look()
+    {
+        // Before the journal is taken up nobody knows whom to look at.
+        if (_looking || _watched.IsDefault)
+            return;
+        _looking = true;
+        var (looked, sight, life) = (_watched, _world.Sight(_watched), _life);
+        _world.Agenda.In(_world.Delay(Fault.MessageLate), () =>
+        {
+            if (!Lives(life))
+                return;
+            _looking = false;
+            Enqueue(new HostEyeProtocol.Saw(sight, looked));
+        });
+    }
+
+    /// <summary>One message is one step.</summary>
+    private void Pump()
+    {
+        if (_pumping || _persisting || _mailbox.Count == 0)
+            return;
+        _pumping = true;
+        _world.Agenda.In(TimeSpan.FromMicroseconds(50), () =>
+        {
+            _pumping = false;
+            // What was being looked at may have put down a message before it began to write.
+            if (!Alive || _persisting)
+                return;
+            if (_mailbox.TryTake(out var command, out _))
+                Decide(command);
+            Pump();
+        });
+    }
+
+    private void Decide(IHostCommand command)
+    {
+        SeeFirst(command);
+        var (before, made) = (_host, _world.Clocks);
+        var decision = _machine.Decide(_host, command, made);
+        Answers.Decided(command, decision);
+        if (decision.Events.IsEmpty)
+        {
+            _host = decision.Host;
+            Follow(before);
+            Perform(decision, command);
+        }
+        else
+        {
+            Write(decision, command, made);
+        }
+    }
+
+    /// <summary>Writes a decision, and acts on it once it is written; the daemon may die before, after, and in between.</summary>
+    private void Write(HostDecision decision, IHostCommand command, Clocks made)
+    {
+        _persisting = true;
+        var (state, life) = (State, _life);
+        foreach (var e in decision.Events)
+        {
+            _world.Checks.Decided(command, state, e);
+            state = state.Apply(e, new(made.Now, e.At));
+        }
+
+        _world.Agenda.In(_world.WriteTime(), () =>
+        {
+            if (!Alive)
+                return;
+            var what = decision.Events[0].GetType().Name;
+            if (_world.Befalls(Fault.CrashBeforeWrite, 300))
+            {
+                _world.Crash($"before {what} was written");
+                return;
+            }
+
+            if (_world.Befalls(Fault.HostFails, HostFails(decision)))
+            {
+                StartHostAnew($"before {what} was written", decision);
+                return;
+            }
+
+            foreach (var e in decision.Events)
+            {
+                _world.Journal.Append(e, new(made.Now, e.At));
+                _world.Written(e);
+            }
+
+            if (_world.Befalls(Fault.CrashAfterWrite, 300))
+            {
+                _world.Crash($"after {what} was written");
+                return;
+            }
+
+            if (_world.Befalls(Fault.HostFails, HostFails(decision)))
+            {
+                StartHostAnew($"after {what} was written", decision);
+                return;
+            }
+
+            _world.Agenda.In(TimeSpan.FromMicroseconds(50), () =>
+            {
+                if (Lives(life))
+                    Written(decision, command);
+            });
+        });
+    }
+
+    private void Written(HostDecision decision, IHostCommand command)
+    {
+        var before = _host;
+        (_host, _persisting) = (decision.Host, false);
+        foreach (var e in decision.Events)
+        {
+            if (e is PromisesChanged)
+                ChangedAt = _world.Agenda.Now;
+            _world.Log.Note($"{Describe(e)}");
+        }
+
+        Follow(before);
+        Perform(decision, command);
+        var count = _world.Journal.Count;
+        if (count / SnapshotEvery > (count - decision.Events.Length) / SnapshotEvery)
+        {
+            // It is saved while the journal goes on.
+            var (condensed, life) = (State.Condense(_world.Clocks), _life);
+            _world.Agenda.In(_world.WriteTime(), () =>
+            {
+                if (Lives(life))
+                    _world.Journal.Snapshot(condensed, count);
+            });
+        }
+
+        Pump();
+    }
+
+    /// <summary>The host has become smaller, or larger again: what its claims exceed it by then is the world's doing.</summary>
+    private void Follow(Host before)
+    {
+        if (before.State.Ledger.HostMemory != State.Ledger.HostMemory)
+            _world.HostLoss = State.Ledger.Deficit;
+    }
+
+    private void SeeFirst(IHostCommand command)
+    {
+        ImmutableArray<VmId> seen = command switch
+        {
+            VmProtocol.Report { Resident: not null } report => [report.Vm],
+            HostEyeProtocol.Saw saw => [.. saw.Sight.Resident.Keys],
+            _ => [],
+        };
+        foreach (var id in seen)
+        {
+            if (State.Ledger.Claims.GetValueOrDefault(id) is { Resident.IsZero: true })
+                _firstSeen[id] = _world.Now;
+        }
+    }
+
+    private void ToVm(VmId id, Action<VmShell> handle) => LineOf(_toVm, id).Send(_world.Delay(Fault.MessageLate), () =>
+    {
+        if (Alive && _shells.TryGetValue(id, out var shell))
+            handle(shell);
+    });
+
+    private Line LineOf(SortedDictionary<VmId, Line> lines, VmId id) => lines.TryGetValue(id, out var line) ? line : lines[id] = new(_world.Agenda);
+
+    private static string Describe(IHostEvent e) => e switch
+    {
+        PromisesChanged p => "promised " + string.Join("; ", p.Changes.Select(c => $"{c.Vm} {c.Was} → granted {c.Granted}, target {c.Target} ({c.Ruling})")),
+        AdmissionPlanned p => $"{p.Vm} planned, {p.Plan.For} to gather: {AdmissionWords.Of(p.Plan)}",
+        AdmissionWaits w => $"{w.Vm} waits: {w.Why}",
+        MemoryReserved m => $"{m.Size} set aside for {m.Vm}, {m.Boot} to boot with",
+        LaunchBegun b => $"launch of {b.Vm} begun, {b.Reserved} reserved",
+        VmRequested r => $"{r.Spec.Id} wanted: boot {r.Spec.Boot}, min {r.Spec.Policy.Min}, max {r.Spec.Policy.Max}",
+        VmLaunched l => $"{l.Vm} launched",
+        AdmissionEnded a => $"{a.Vm} not created: {a.End}, {a.Why}",
+        VmAdopted a => $"{a.Handle.Id} adopted with {a.Granted}",
+        VmEnded d => $"{d.Vm} ended: {d.Why}",
+        VmRested r => $"{r.Spec.Id} rests, {r.Cause}: {r.Why}; {(r.ReturnAt is { } at ? $"returns in {(at - r.At).TotalSeconds} s" : "stays so")}",
+        VmForgotten f => $"{f.Vm} forgotten",
+        LetGoEnded g => $"{g.Vm}, which was let go of, is gone",
+        _ => e.ToString() ?? "",
+    };
+}

@@ -1,0 +1,58 @@
+using Dmm.Core;
+using Dmm.Core.Vms;
+using Dmm.Hypervisors.Simulation;
+
+namespace Dmm.Simulation.Core;
+
+/// <summary>
+/// Whether a VM goes on that can: one whose guest obeys, that is on its way, is connected and has been heard of, moves again within
+/// <see cref="Within"/>. Safety alone would let a wake-up be lost: the next plan, retry or restart hides it in the end, while a guest
+/// waits.
+/// </summary>
+internal sealed class Stillness(World world)
+{
+    /// <summary>
+    /// One turn of the guest's agent, one call and two messages, each as late as it can be, come to three seconds; what is beyond five was
+    /// forgotten.
+    /// </summary>
+    private static readonly TimeSpan Within = TimeSpan.FromSeconds(5);
+
+    private readonly Dictionary<VmId, Stand> _stands = [];
+
+    private sealed record Stand(VmSizes Sizes, MemorySize? Target, VmShell Shell, Moment Since);
+
+    /// <summary>Whenever the VM's guest has had its turn.</summary>
+    public void Look(SimulatedProcess vm)
+    {
+        var shell = world.Daemon?.Shells.GetValueOrDefault(vm.Id);
+        if (shell is null || !CouldMove(vm, shell))
+        {
+            _stands.Remove(vm.Id);
+            return;
+        }
+
+        var now = new Stand(vm.Guest.Sizes, shell.Memory.Target, shell, world.Agenda.Now);
+        var last = _stands.GetValueOrDefault(vm.Id);
+        if (last is null || last with { Since = now.Since } != now)
+            _stands[vm.Id] = now;
+        else if (now.Since - last.Since > Within)
+            throw new ViolationException("a standstill", $"{vm.Id} stands at {vm.Guest.Held} since {last.Since}, {shell.Memory.Phase} towards {now.Target}, {vm.Guest.Available} available");
+    }
+
+    private bool CouldMove(SimulatedProcess vm, VmShell shell)
+    {
+        var memory = shell.Memory;
+        if (vm.Disturbed || vm.Guest.RunState != VmRunState.Running || vm.Guest.Temper != GuestTemper.Ideal || memory.Target is not { } target || memory.Sizes is null
+            || memory.Phase is not (VmPhase.Growing or VmPhase.Shrinking or VmPhase.Stuck or VmPhase.Uncooperative))
+            return false;
+        // What its hypervisor would not do is asked again when its wait is over, which grows.
+        if (world.Agenda.Now < Later(memory.BalloonRefusal, memory.PlugRefusal))
+            return false;
+        var reachable = Ladder.Reachable(memory, target);
+        if (Ladder.Distance(vm.Guest.Held, reachable) <= memory.Profile.Tolerance)
+            return false;
+        return vm.Guest.Held < reachable || vm.Guest.Available > memory.Profile.Margin + SimulatedGuest.Block;
+    }
+
+    private static Moment? Later(Refusal? one, Refusal? other) => one is null || other?.NextAt > one.NextAt ? other?.NextAt : one.NextAt;
+}

@@ -1,0 +1,221 @@
+using System.Collections.Immutable;
+using Dmm.Core;
+using Dmm.Core.Hosts;
+using Dmm.Core.Lifecycle;
+using Dmm.Core.Planning;
+using Dmm.Core.Vms;
+using Dmm.Hypervisors.Simulation;
+
+namespace Dmm.Simulation.Core;
+
+/// <summary>
+/// A host, the VMs that run on it, the daemon that lives and dies there, and chance. Times of faults and times of calm take turns; each
+/// calm must end with everything settled.
+/// </summary>
+internal sealed partial class World
+{
+    /// <summary>What the wall's clock shows at first.</summary>
+    private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    /// <summary>Shorter than the settings' own, so that a history sees many of them.</summary>
+    private static readonly ReturnSettings Returning = new()
+    {
+        Max = TimeSpan.FromSeconds(20),
+        CalmAfter = TimeSpan.FromSeconds(40),
+        Deadline = TimeSpan.FromSeconds(40),
+    };
+
+    private readonly bool[] _allowed = new bool[Enum.GetValues<Fault>().Length];
+    private readonly SortedDictionary<VmId, SimulatedProcess> _processes = [];
+    private readonly SimulationSettings _guests;
+    private readonly SeededRandom _fate;
+    private readonly int _slots;
+    private readonly MemorySize _memory;
+    private readonly MemorySize _reserve;
+    private readonly MemorySize _cushion;
+    private readonly OperationLimits _operations;
+    private readonly Stillness _stillness;
+    private readonly Wishes _wishes = new();
+    private readonly Lives _lives = new();
+    private readonly RequestSteps _steps = new();
+    private readonly SeededRandom _clocks;
+    private readonly bool _oneClock;
+    private readonly HashSet<(VmPhase From, VmPhase To)> _phases = [];
+    private Daemon? _daemon;
+    private TimeSpan _off;
+    private int _boot = 1;
+
+    public World(SimulationPlan plan, HistoryLog log)
+    {
+        Log = log;
+        Chance = new(plan.Seed);
+        // Of their own, so that a history differs by what clocks do alone. In half of them nobody sets one: there a replay must be exact.
+        (_clocks, _oneClock) = (new(~plan.Seed), plan.OneClock);
+        _fate = Chance.Split();
+        foreach (var fault in Faults.Without(plan.Without))
+            _allowed[(int)fault] = true;
+        _slots = plan.Vms ?? Chance.Of<int>([3, 4, 6, 8, 12, 24]);
+        _memory = MemorySize.FromMiB((_slots * Chance.Between(250, 600)) + 300);
+        _reserve = MemorySize.FromMiB(Chance.Between(0, 128));
+        _cushion = MemorySize.FromMiB(Chance.Between(0, 200));
+        _operations = new(Chance.Between(1, 8), Chance.Between(1, 8));
+        _guests = new()
+        {
+            Directory = "",
+            PlugRate = MemorySize.FromMiB(Chance.Between(100, 4000)),
+            UnplugRate = MemorySize.FromMiB(Chance.Between(50, 2000)),
+            BalloonRate = MemorySize.FromMiB(Chance.Between(50, 2000)),
+        };
+        Checks = new(this);
+        _stillness = new(this);
+        Rest = new(this);
+        Log.Note($"a host of {_memory}, reserve {_reserve}, cushion {_cushion}, {_slots} VMs at most");
+        StartDaemon();
+        Turmoil();
+        if (_clocks.OneIn(2))
+            ClocksStep();
+    }
+
+    public Agenda Agenda { get; } = new();
+
+    public Journal Journal { get; } = new();
+
+    public Checks Checks { get; }
+
+    public Rest Rest { get; }
+
+    public SeededRandom Chance { get; }
+
+    /// <summary>What the host's monotonic clock shows.</summary>
+    public Moment Now => _oneClock ? Moment.Origin + (Wall - Start) : Agenda.Now;
+
+    /// <summary>What the host's time of day is.</summary>
+    public DateTimeOffset Wall => Start + (Agenda.Now - Moment.Origin) + _off;
+
+    public Clocks Clocks => new(Now, Wall);
+
+    /// <summary>The host's time of day was set in this history: what a replay makes of times in the journal can be off by that.</summary>
+    public bool ClockStepped { get; private set; }
+
+    /// <summary>The daemon that lives; null between two lives.</summary>
+    public Daemon? Daemon => _daemon;
+
+    public IReadOnlyDictionary<VmId, SimulatedProcess> Processes => _processes;
+
+    public HistoryLog Log { get; }
+
+    public long Crashes { get; private set; }
+
+    /// <summary>No faults, and guests that behave: everything must settle.</summary>
+    public bool Calm { get; private set; }
+
+    public HashSet<Fault> Befallen { get; } = [];
+
+    /// <summary>How many times of calm ended with everything settled.</summary>
+    public long Settlements { get; private set; }
+
+    /// <summary>
+    /// What the host's memory was made smaller by while more than that was promised; claims may exceed it until they have come down.
+    /// </summary>
+    public MemorySize HostLoss { get; set; }
+
+    /// <summary>What the host really has.</summary>
+    public MemorySize Has { get; private set; }
+
+    /// <summary>Since when it has that.</summary>
+    public Moment HasSince { get; private set; }
+
+    /// <summary>The steps of requests' lives that were taken.</summary>
+    public IReadOnlySet<string> RequestSteps => _steps.Seen;
+
+    /// <summary>From which state to which VMs' memory went.</summary>
+    public IReadOnlySet<(VmPhase From, VmPhase To)> Phases => _phases;
+
+    public void Entered(VmPhase from, VmPhase to) => _phases.Add((from, to));
+
+    /// <summary>Which boot of the host this is.</summary>
+    public string BootId => $"boot-{_boot}";
+
+    /// <summary>Who is to run and does not, nor is to return; null where all is as they should.</summary>
+    public string? Unmet(HostState state) => _wishes.Unmet(state);
+
+    public SimulatedProcess? ProcessOf(VmId id) => _processes.GetValueOrDefault(id);
+
+    /// <summary>This very process runs, not another under its name.</summary>
+    public bool Runs(VmHandle handle) => ProcessOf(handle.Id) is { Running: true } process && process.Handle.SameProcess(handle);
+
+    /// <summary>
+    /// The host as its monitor sees it. What is available is left out of account here: the simulation of the actors has other programs, and
+    /// memory that a process holds beyond its claim.
+    /// </summary>
+    public HostSight Sight(ImmutableArray<VmHandle> watched)
+    {
+        var running = watched.Where(Runs).Select(vm => vm.Id).ToImmutableHashSet();
+        var hidden = running.Where(_ => Befalls(Fault.ProcessHidden, 20)).ToImmutableHashSet();
+        return new(Has, MemorySize.FromGiB(1 << 20))
+        {
+            Resident = running.Except(hidden).ToImmutableDictionary(id => id, id => _processes[id].Resident),
+            Gone = [.. watched.Select(vm => vm.Id).Where(id => !running.Contains(id))],
+            Hidden = hidden,
+        };
+    }
+
+    /// <summary>Whether a fault befalls what is being done now; once in so many times while faults are allowed.</summary>
+    public bool Befalls(Fault fault, int onceIn)
+    {
+        // Drawn in any case, so that a history without a fault stays as near to the one with it as can be.
+        if (!_fate.OneIn(onceIn) || Calm || !_allowed[(int)fault])
+            return false;
+        Befallen.Add(fault);
+        return true;
+    }
+
+    /// <summary>How long a message is on its way.</summary>
+    public TimeSpan Delay(Fault late, int oneIn = 50) => TimeSpan.FromMicroseconds(Befalls(late, oneIn) ? Chance.Between(1_000, 500_000) : Chance.Between(10, 3_000));
+
+    public TimeSpan CallTime() => TimeSpan.FromMicroseconds(Befalls(Fault.CallLate, 30) ? Chance.Between(10_000, 1_000_000) : Chance.Between(200, 20_000));
+
+    public TimeSpan WriteTime() => TimeSpan.FromMicroseconds(Befalls(Fault.JournalSlow, 100) ? 1_000_000 : Chance.Between(300, 5_000));
+
+    /// <summary>The daemon dies with all that it has in mind. VMs run on, the journal stays, calls that are out are carried out.</summary>
+    public void Crash(string when)
+    {
+        if (_daemon is not { } daemon)
+            return;
+        Crashes++;
+        Log.Note($"the daemon dies {when}");
+        daemon.Die();
+        _daemon = null;
+        foreach (var process in _processes.Values)
+        {
+            process.Connection?.Close();
+            process.Connection = null;
+        }
+
+        Agenda.In(TimeSpan.FromMilliseconds(Chance.Between(200, 5_000)), StartDaemon);
+    }
+
+    /// <summary>An event is in the journal; what follows from it for the world's part is noted.</summary>
+    public void Written(IHostEvent e)
+    {
+        _steps.Note(e);
+        if (_lives.Note(e) is { } wrongLife)
+            throw new ViolationException("a life that may be elsewhere", wrongLife);
+        if (_wishes.Note(e) is { } amiss)
+            throw new ViolationException("a restart policy", amiss);
+        // A VM that somebody else changed until now comes as it is.
+        if (e is VmAdopted adopted && ProcessOf(adopted.Handle.Id) is { } process && process.Ceiling > adopted.Granted)
+            Disturb(process);
+    }
+
+    private void HostHas(MemorySize memory) => (Has, HasSince) = (memory, Agenda.Now);
+
+    private void StartDaemon()
+    {
+        HostHas(Befalls(Fault.HostShrinks, 4) ? MemorySize.Max(_memory.Scale(0.8), Checks.LeastMemory(_reserve)) : _memory);
+        _daemon = new(this, new() { Memory = _memory, CalmAfter = TimeSpan.Zero, Reserve = _reserve, Cushion = _cushion, Operations = _operations, GatherAtOnce = 3, LaunchesAtOnce = 1, Returns = Returning });
+        HostLoss = _daemon.State.Ledger.Deficit;
+        Log.Note($"a daemon starts on a host of {Has}: {_daemon.State.Vms.Count} VMs and {_daemon.State.Admissions.Count} admissions from the journal");
+        Checks.Recovered(_daemon);
+    }
+}

@@ -1,0 +1,4 @@
+using Dmm.Commands;
+using Dmm.Simulation;
+
+return await Entry.RunAsync(args, SimulationCommand.Tree);

@@ -1,0 +1,89 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Dmm.Lab;
+
+namespace Dmm.Simulation;
+
+/// <summary><c>dmm lab simulate</c>: lives through one history, and says what was found.</summary>
+internal static class SimulateCommand
+{
+    private const int KeptLines = 60;
+
+    public static Command Build()
+    {
+        var seed = new Option<ulong>("--seed") { Description = "Which history; the same seed is the same history", HelpName = "N", DefaultValueFactory = _ => 1 };
+        var steps = new Option<long>("--steps") { Description = "How many steps it has", HelpName = "M", DefaultValueFactory = _ => 100_000 };
+        var depth = new Option<SimulationDepth>("--depth")
+        {
+            Description = "The pure core alone, or all actors of a host on virtual time",
+            HelpName = "core|actors",
+            DefaultValueFactory = _ => SimulationDepth.Core,
+            CustomParser = DepthOf,
+        };
+        var vms = new Option<int?>("--vms") { Description = "The most VMs at once; the seed chooses unless told", HelpName = "N" };
+        var without = new Option<string[]>("--without")
+        {
+            Description = "Leave out a fault, by its name; may be given again",
+            HelpName = "FAULT",
+            DefaultValueFactory = _ => [],
+        };
+        var print = new Option<bool>("--print") { Description = "Print the history, line by line" };
+        steps.Validators.Add(AtLeastOne);
+        vms.Validators.Add(AtLeastOne);
+
+        var command = new Command("simulate", "Live through one history of faults, and check every promise after every step") { seed, steps, depth, vms, without, print };
+        command.SetAction((parsed, cancellation) => Task.FromResult(Run(
+            parsed.GetValue(depth),
+            new()
+            {
+                Seed = parsed.GetValue(seed),
+                Steps = parsed.GetValue(steps),
+                Vms = parsed.GetValue(vms),
+                Without = new SortedSet<string>(parsed.GetValue(without) ?? [], StringComparer.Ordinal),
+            },
+            parsed.GetValue(print),
+            parsed.InvocationConfiguration.Output,
+            cancellation)));
+        return command;
+    }
+
+    private static int Run(SimulationDepth depth, SimulationPlan plan, bool print, TextWriter output, CancellationToken cancellation)
+    {
+        var known = Simulations.Of(depth).FaultNames;
+        if (plan.Without.FirstOrDefault(fault => known.Count > 0 && !known.Contains(fault)) is { } unknown)
+        {
+            output.WriteLine($"no fault '{unknown}' befalls the simulation of depth {depth}; there are {string.Join(", ", known)}");
+            return LabCommand.Misused;
+        }
+
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var log = new HistoryLog(KeptLines, print ? output : null) { ReaderGone = stop.Cancel };
+        var result = Simulations.Of(depth).Run(plan, log, stop.Token);
+        log.ThrowIfReaderGone();
+        if (result.Violation is not { } violation)
+        {
+            output.WriteLine($"seed {plan.Seed}: {result.Steps} steps, {result.Crashes} crashes, no violation");
+            return cancellation.IsCancellationRequested ? LabCommand.Violated : 0;
+        }
+
+        output.WriteLine(Report.Of(depth, plan, result, log.Last, print));
+        var (smallest, smallResult) = Shrinking.Shrink(() => Simulations.Of(depth), plan, result, cancellation);
+        output.WriteLine(Report.Smallest(depth, smallest, smallResult));
+        return LabCommand.Violated;
+    }
+
+    private static SimulationDepth DepthOf(ArgumentResult argument)
+    {
+        var text = argument.Tokens[0].Value;
+        if (Enum.TryParse<SimulationDepth>(text, ignoreCase: true, out var depth) && Enum.IsDefined(depth))
+            return depth;
+        argument.AddError($"--depth is {text}; it must be core or actors");
+        return default;
+    }
+
+    private static void AtLeastOne(OptionResult option)
+    {
+        if (option.Tokens is [{ Value: var value }] && long.TryParse(value, out var number) && number < 1)
+            option.AddError($"{option.Option.Name} is {number}; it must be at least 1");
+    }
+}
