@@ -18,7 +18,7 @@ test:
 test-fast:
 	@scripts/test.sh fast
 
-## make build      bin/dmm and bin/dmmd, which run from any folder
+## make build      bin/dmm, bin/dmm-lab and bin/dmmd, which run from any folder
 build:
 	@scripts/build.sh
 

@@ -2,10 +2,10 @@
 # Measures DMM and writes artifacts/bench/PART.json, a part each.
 #   scripts/bench.sh                 all parts
 #   scripts/bench.sh recovery ...    one part, with options of its own (--help tells them)
-# Parts: recovery (a daemon that starts again), idle (what a daemon costs while nothing happens), arbiter (a plan for 10,000 VMs), and on real guests: mechanisms, live, density, admission. docs/results.md tells what they measure.
+# Parts: recovery (a daemon that starts again), idle (what a daemon costs while nothing happens), command (size and speed of dmm), arbiter (a plan for 10,000 VMs), and on real guests: mechanisms, live, density, admission. docs/operate/results.md tells what they measure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-parts='recovery idle arbiter mechanisms live density admission'
+parts='recovery idle command arbiter mechanisms live density admission'
 # Nothing here is localized: the SDK then needs no ICU.
 export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 part=${1:-all}
@@ -14,7 +14,7 @@ if [ "$part" != all ] && [[ " $parts " != *" $part "* ]]; then
   exit 2
 fi
 case $part in
-  recovery | idle | arbiter) scripts/build.sh ;;
+  recovery | idle | command | arbiter) scripts/build.sh ;;
   *) # real guests
     scripts/install-packages.sh runtime build plot qemu
     scripts/build.sh

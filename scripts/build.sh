@@ -1,23 +1,42 @@
 #!/bin/bash
-# Builds dmm and dmmd into bin/, so that they run from any folder.
+# Builds dmm, dmm-lab and dmmd into bin/, so that they run from any folder. Programs that prove DMM are built where they are named:
+#   scripts/build.sh [simulate]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # Nothing here is localized: the SDK then needs no ICU.
 export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
-scripts/install-packages.sh runtime
+scripts/install-packages.sh runtime native
 scripts/need-dotnet.sh
 configuration=${CONFIGURATION:-Release}
-for program in Daemon:dmmd Cli:dmm; do
-  # The daemon is compiled ahead for this machine: its start is half as long (docs/decisions/0004).
-  ahead=()
-  [ "${program##*:}" != dmmd ] || ahead=(--use-current-runtime --self-contained false --property:PublishReadyToRun=true)
-  dotnet publish "src/Dmm.${program%%:*}" --configuration "$configuration" --output "bin/lib/${program##*:}" --nologo --verbosity quiet "${ahead[@]}"
+
+build() { # project name option...
+  local project=$1 name=$2
+  shift 2
+  dotnet publish "$project" --configuration "$configuration" --output "bin/lib/$name" --nologo --verbosity quiet "$@"
   # A script rather than the program that the SDK makes: that one finds only a .NET that is installed where it expects it.
-  cat > "bin/${program##*:}" <<EOF
+  cat > "bin/$name" <<EOF
 #!/bin/sh
 here=\$(dirname "\$(readlink -f "\$0")")
-exec "\${DOTNET_ROOT:+\$DOTNET_ROOT/}dotnet" "\$here/lib/${program##*:}/${program##*:}.dll" "\$@"
+exec "\${DOTNET_ROOT:+\$DOTNET_ROOT/}dotnet" "\$here/lib/$name/$name.dll" "\$@"
 EOF
-  chmod +x "bin/${program##*:}"
-done
-echo "built: $PWD/bin/dmm and $PWD/bin/dmmd"
+  chmod +x "bin/$name"
+}
+
+here_alone=(--use-current-runtime --self-contained false)
+# The daemon is compiled ahead for this machine: its start is half as long (docs/develop/decisions/0004).
+build src/Dmm.Daemon dmmd "${here_alone[@]}" --property:PublishReadyToRun=true
+# The lab draws, by native libraries: those of this platform alone.
+build src/Dmm.Lab dmm-lab "${here_alone[@]}"
+case ${1:-} in
+  '') ;;
+  simulate) build tests/Dmm.Simulation dmm-simulate "${here_alone[@]}" ;;
+  *) echo "build: there is nothing named $1 to build; there is simulate" >&2; exit 2 ;;
+esac
+# The command is one native program (docs/develop/decisions/0035): it is there at once, and needs no .NET.
+rm -rf bin/lib/dmm
+dotnet publish src/Dmm.Cli --configuration "$configuration" --output bin/lib/dmm --nologo --verbosity quiet --use-current-runtime \
+  --property:PublishAot=true --property:StripSymbols=true --property:DebugType=none --property:GenerateDocumentationFile=false
+cp -f bin/lib/dmm/dmm bin/dmm.new
+mv -f bin/dmm.new bin/dmm
+rm -rf bin/lib/dmm
+echo "built: $PWD/bin/dmm, dmm-lab${1:+, dmm-$1} and dmmd"

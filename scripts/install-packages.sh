@@ -6,8 +6,8 @@ set -euo pipefail
 
 # group package reason; a group named in `also` brings others along
 packages='
-build   gcc                 compiles the native parts and their tests
-build   libc6-dev           the C library for the tests of the native parts
+native  gcc                 links the command dmm, and compiles the native parts and their tests
+native  libc6-dev           the C library to link with
 build   musl-tools          links the guest agent and the load generator into small static programs
 build   make                runs the builds
 runtime libssl3             an actor system of Akka.NET can not start without it
@@ -23,10 +23,14 @@ test    libfaketime         shows a daemon another time of day, in stories of cl
 fresh   mmdebstrap          makes a bare Debian, to try the installation on
 fresh   git                 clones the project into the bare Debian
 '
-groups='build runtime plot qemu test fresh'
+groups='native build runtime plot qemu test fresh'
 
 also() {
-  if [ "$1" = test ]; then echo test build runtime plot qemu; else echo "$1"; fi
+  case $1 in
+    test) echo test native build runtime plot qemu ;;
+    build) echo native build ;;
+    *) echo "$1" ;;
+  esac
 }
 
 fail() {

@@ -1,4 +1,4 @@
-// What decides how this guest can grow, told once to each new reader (docs/guest-protocol.md).
+// What decides how this guest can grow, told once to each new reader (docs/develop/guest-protocol.md).
 #ifndef DMM_HELLO_H
 #define DMM_HELLO_H
 

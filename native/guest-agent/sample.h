@@ -1,4 +1,4 @@
-// One look at this guest's memory, and how it is told to the host (docs/guest-protocol.md).
+// One look at this guest's memory, and how it is told to the host (docs/develop/guest-protocol.md).
 #ifndef DMM_SAMPLE_H
 #define DMM_SAMPLE_H
 

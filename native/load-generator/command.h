@@ -1,4 +1,4 @@
-// What the host orders (docs/load-generator.md).
+// What the host orders (docs/develop/load-generator.md).
 #ifndef DMM_COMMAND_H
 #define DMM_COMMAND_H
 

@@ -24,6 +24,9 @@ public enum SocketPlaceState
 /// <param name="Why">What was found, for people, to be put after the path; empty where the place is free.</param>
 public sealed record SocketPlace(SocketPlaceState State, string Why)
 {
+    /// <summary>Bytes of a socket's path that Linux takes: <c>sun_path</c> holds 108 with its ending zero (unix(7)).</summary>
+    public const int MaxPathBytes = 107;
+
     private const string Bound = "/proc/net/unix";
 
     /// <summary>May a socket be made there, once what is dead is removed?</summary>

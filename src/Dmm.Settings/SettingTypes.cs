@@ -3,15 +3,13 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using Dmm.Core;
+using Dmm.Files;
 
 namespace Dmm.Settings;
 
 /// <summary>What kinds of setting there are: how each is read, within which bounds, and how its refusal says what would be right.</summary>
 internal static class SettingTypes
 {
-    /// <summary>A Unix socket's path ends here on Linux: sun_path holds 108 bytes with its final zero.</summary>
-    public const int MaxSocketPath = 107;
-
     private static readonly MemorySize Largest = new(1L << 50);
 
     public static MemorySize Size(this SettingsReader reader, string key, string least, string most)
@@ -125,10 +123,10 @@ internal static class SettingTypes
         });
 
     public static string SocketPath(this SettingsReader reader, string key, string example) =>
-        reader.Read(key, $"an absolute path of at most {MaxSocketPath} bytes such as {example}", (string text, out string value) =>
+        reader.Read(key, $"an absolute path of at most {SocketPlace.MaxPathBytes} bytes such as {example}", (string text, out string value) =>
         {
             value = text;
-            return IsAbsolute(text) && !text.EndsWith('/') && Encoding.UTF8.GetByteCount(text) <= MaxSocketPath;
+            return IsAbsolute(text) && !text.EndsWith('/') && Encoding.UTF8.GetByteCount(text) <= SocketPlace.MaxPathBytes;
         });
 
     /// <summary>A program: a bare name for PATH, or an absolute path.</summary>

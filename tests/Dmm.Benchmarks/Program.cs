@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Dmm.Benchmarks.Admission;
 using Dmm.Benchmarks.Arbitration;
+using Dmm.Benchmarks.Commands;
 using Dmm.Benchmarks.Density;
 using Dmm.Benchmarks.Idle;
 using Dmm.Benchmarks.Live;
@@ -11,7 +12,7 @@ using Dmm.Benchmarks.Recovery;
 var output = new Option<string>("--output") { Description = "Folder of the reports", DefaultValueFactory = _ => "artifacts/bench" };
 var command = new RootCommand("Measures DMM; one subcommand a part")
 {
-    RecoveryPart.Build(output), IdlePart.Build(output), ArbiterPart.Build(output), MechanismsPart.Build(output), LivePart.Build(output), DensityPart.Build(output), AdmissionPart.Build(output),
+    RecoveryPart.Build(output), IdlePart.Build(output), CommandPart.Build(output), ArbiterPart.Build(output), MechanismsPart.Build(output), LivePart.Build(output), DensityPart.Build(output), AdmissionPart.Build(output),
 };
 command.Options.Add(output);
 // Guests are ended before the program is.

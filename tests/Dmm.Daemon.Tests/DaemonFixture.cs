@@ -35,19 +35,7 @@ public sealed class DaemonFixture : IAsyncDisposable
         Settings = DmmSettings.Parse(
             $$"""dmm { hypervisor = simulation, state-dir = "{{Folder}}/s", socket = "{{Folder}}/d.sock", host { memory = 2GiB, reserve = 128MiB, cushion = 64MiB }, simulation.boot-time = 50ms } {{more(Folder)}}""",
             "test.conf");
-        Client = new(new SocketsHttpHandler
-        {
-            ConnectCallback = async (_, cancellation) =>
-            {
-                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                await socket.ConnectAsync(new UnixDomainSocketEndPoint(Settings.Socket.Path), cancellation);
-                return new NetworkStream(socket, ownsSocket: true);
-            },
-        })
-        {
-            BaseAddress = new("http://dmm/api/v1/"),
-            Timeout = Deadline,
-        };
+        Client = SocketHttp.Client(Settings.Socket.Path, "http://dmm/api/v1/", Deadline);
     }
 
     public string Folder { get; }

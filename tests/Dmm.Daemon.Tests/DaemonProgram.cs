@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Dmm.Contracts;
 
 namespace Dmm.Daemon.Tests;
 
@@ -89,28 +90,7 @@ internal sealed class DaemonProgram : IDisposable
         Directory.Delete(Folder, recursive: true);
     }
 
-    private static HttpClient ClientOf(string path) => new(new SocketsHttpHandler
-    {
-        ConnectCallback = async (_, cancellation) =>
-        {
-            var socket = new System.Net.Sockets.Socket(
-                System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
-            try
-            {
-                await socket.ConnectAsync(new System.Net.Sockets.UnixDomainSocketEndPoint(path), cancellation);
-                return new System.Net.Sockets.NetworkStream(socket, ownsSocket: true);
-            }
-            catch
-            {
-                socket.Dispose();
-                throw;
-            }
-        },
-    })
-    {
-        BaseAddress = new("http://dmm/"),
-        Timeout = DaemonFixture.Deadline,
-    };
+    private static HttpClient ClientOf(string path) => SocketHttp.Client(path, "http://dmm/", DaemonFixture.Deadline);
 
     [DllImport("libc", EntryPoint = "kill")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

@@ -4,10 +4,10 @@ using Dmm.Daemon.Journals;
 
 namespace Dmm.Daemon.Tests;
 
-/// <summary>docs/journal.md is true: its queries run and find something, its table names every event.</summary>
+/// <summary>docs/operate/journal.md is true: its queries run and find something, its table names every event.</summary>
 public sealed partial class JournalDocument
 {
-    private static string Text => File.ReadAllText(Path.Combine(KeptJournal.Root, "../../../docs/journal.md"));
+    private static string Text => File.ReadAllText(Path.Combine(KeptJournal.Root, "../../../docs/operate/journal.md"));
 
     [Fact]
     public void Its_queries_run_on_a_real_journal()

@@ -8,7 +8,7 @@ using static ArchUnitNET.Fluent.ArchRuleDefinition;
 
 namespace Dmm.Daemon.Tests;
 
-/// <summary>Holds the layers of docs/architecture.md apart.</summary>
+/// <summary>Holds the layers of docs/develop/architecture.md apart.</summary>
 public sealed class LayerTests
 {
     private const string Core = @"^Dmm\.Core(\..*)?$";

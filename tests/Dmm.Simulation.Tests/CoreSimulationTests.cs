@@ -56,13 +56,13 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
         Assert.Equal("", string.Join(", ", seen.Except(expected)));
     }
 
-    /// <summary>The diagram of docs/hotplug.md.</summary>
+    /// <summary>The diagram of docs/develop/hotplug.md.</summary>
     private static IEnumerable<(VmPhase From, VmPhase To)> Drawn()
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
         while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "DMM.sln")))
             folder = folder.Parent;
-        return Arrow().Matches(File.ReadAllText(Path.Combine(folder!.FullName, "docs", "hotplug.md")))
+        return Arrow().Matches(File.ReadAllText(Path.Combine(folder!.FullName, "docs", "develop", "hotplug.md")))
             .Select(m => (Enum.Parse<VmPhase>(m.Groups[1].Value, ignoreCase: true), Enum.Parse<VmPhase>(m.Groups[2].Value, ignoreCase: true)));
     }
 

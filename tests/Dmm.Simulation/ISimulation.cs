@@ -62,7 +62,7 @@ public sealed record SimulationResult(ulong Seed, long Steps, long Crashes, Viol
     /// <summary>The faults that befell this history at least once, by name.</summary>
     public IReadOnlySet<string> Faults { get; init; } = new HashSet<string>();
 
-    /// <summary>From which state to which VMs' memory went in it (docs/hotplug.md); told by the core's simulation alone.</summary>
+    /// <summary>From which state to which VMs' memory went in it (docs/develop/hotplug.md); told by the core's simulation alone.</summary>
     public IReadOnlySet<(VmPhase From, VmPhase To)> Phases { get; init; } = new HashSet<(VmPhase, VmPhase)>();
 
     /// <summary>The steps of requests' lives that were taken in it, as <see cref="AllRequestSteps"/> names them.</summary>

@@ -1,5 +1,4 @@
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Text.Json;
 using Dmm.Contracts;
 
@@ -12,25 +11,7 @@ public sealed class DmmClient : IDisposable
 
     private readonly HttpClient _http;
 
-    public DmmClient(string socket) => _http = new HttpClient(new SocketsHttpHandler
-    {
-        ConnectCallback = async (_, cancellation) =>
-        {
-            var stream = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            try
-            {
-                await stream.ConnectAsync(new UnixDomainSocketEndPoint(socket), cancellation);
-                return new NetworkStream(stream, ownsSocket: true);
-            }
-            catch
-            {
-                stream.Dispose();
-                throw;
-            }
-        },
-        UseProxy = false,
-    })
-    { BaseAddress = new Uri("http://dmmd/"), Timeout = Deadline };
+    public DmmClient(string socket) => _http = SocketHttp.Client(socket, "http://dmmd/", Deadline);
 
     public void Dispose() => _http.Dispose();
 

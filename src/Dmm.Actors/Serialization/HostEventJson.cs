@@ -8,7 +8,7 @@ using Dmm.Core.Journals;
 namespace Dmm.Actors.Serialization;
 
 /// <summary>
-/// The journal's text: JSON under short stable names, so that an operator can read it with <c>sqlite3</c> (docs/journal.md). A name, once
+/// The journal's text: JSON under short stable names, so that an operator can read it with <c>sqlite3</c> (docs/operate/journal.md). A name, once
 /// used, keeps its meaning: a change that old text can't carry gets a new name, and the old one goes on loading.
 /// </summary>
 public static class HostEventJson

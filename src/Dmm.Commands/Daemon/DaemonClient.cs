@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Dmm.Contracts;
+using Dmm.Files;
 
 namespace Dmm.Commands.Daemon;
 
@@ -13,13 +14,9 @@ namespace Dmm.Commands.Daemon;
 /// </summary>
 public sealed class DaemonClient : IDisposable
 {
-    /// <summary>A Unix socket's path ends here on Linux.</summary>
-    private const int MaxSocketPath = 107;
-
     /// <summary>Beyond every answer: 10,000 VMs are some 20 MiB.</summary>
     private const long MaxAnswerBytes = 256L << 20;
 
-    private static readonly TimeSpan ConnectDeadline = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ReadDeadline = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan ChangeDeadline = TimeSpan.FromMinutes(2);
 
@@ -29,22 +26,11 @@ public sealed class DaemonClient : IDisposable
     /// <param name="socket">Absolute.</param>
     public DaemonClient(string socket)
     {
-        if (Encoding.UTF8.GetByteCount(socket) > MaxSocketPath)
+        if (Encoding.UTF8.GetByteCount(socket) > SocketPlace.MaxPathBytes)
             throw CommandException.Usage(
-                $"the socket {socket} has a path of more than {MaxSocketPath} bytes, which no Unix socket can have");
+                $"the socket {socket} has a path of more than {SocketPlace.MaxPathBytes} bytes, which no Unix socket can have");
         _socket = socket;
-        _http = new HttpClient(new SocketsHttpHandler
-        {
-            ConnectCallback = ConnectAsync,
-            ConnectTimeout = ConnectDeadline,
-            UseProxy = false,
-            AllowAutoRedirect = false,
-        })
-        {
-            BaseAddress = new Uri("http://dmmd/"),
-            Timeout = Timeout.InfiniteTimeSpan,
-            MaxResponseContentBufferSize = MaxAnswerBytes,
-        };
+        _http = SocketHttp.Client(socket, "http://dmmd/", mostBytes: MaxAnswerBytes, refused: NotReached);
     }
 
     public void Dispose() => _http.Dispose();
@@ -157,32 +143,13 @@ public sealed class DaemonClient : IDisposable
         return string.IsNullOrEmpty(view?.Error) ? null : view with { Kind = view.Kind ?? "failed" };
     }
 
-    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellation)
+    private CommandException NotReached(SocketException e) => CommandException.Unreachable(e.SocketErrorCode switch
     {
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(_socket), cancellation);
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch (SocketException e)
-        {
-            socket.Dispose();
-            throw CommandException.Unreachable(e.SocketErrorCode switch
-            {
-                SocketError.AccessDenied =>
-                    $"{_socket} may not be used by this user; its permissions say who may (dmm.socket-mode, dmm.socket-group)",
-                SocketError.ConnectionRefused => $"nobody listens at {_socket}; is dmmd running?",
-                _ when !File.Exists(_socket) => $"there is no socket {_socket}; is dmmd running? --socket or DMM_SOCKET name another",
-                _ => $"{_socket} can't be reached: {e.Message}",
-            });
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
-    }
+        SocketError.AccessDenied => $"{_socket} may not be used by this user; its permissions say who may (dmm.socket-mode, dmm.socket-group)",
+        SocketError.ConnectionRefused => $"nobody listens at {_socket}; is dmmd running?",
+        _ when !File.Exists(_socket) => $"there is no socket {_socket}; is dmmd running? --socket or DMM_SOCKET name another",
+        _ => $"{_socket} can't be reached: {e.Message}",
+    });
 
     private static string Route(HttpRequestMessage request) =>
         $"{request.Method} {(request.RequestUri is { IsAbsoluteUri: true } uri ? uri.AbsolutePath : $"/{request.RequestUri}")}";

@@ -44,7 +44,7 @@ public enum AdmissionStep
     Fail,
 }
 
-/// <summary>The life of a request as a table, which docs/admission.md draws. What is not in it can't happen.</summary>
+/// <summary>The life of a request as a table, which docs/use/admission.md draws. What is not in it can't happen.</summary>
 public static class AdmissionLife
 {
     private static readonly FrozenDictionary<(AdmissionState, AdmissionStep), AdmissionState> Table = new[]

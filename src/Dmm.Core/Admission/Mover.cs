@@ -9,7 +9,7 @@ namespace Dmm.Core.Admission;
 public sealed record Mover
 {
     /// <summary>
-    /// virtio-mem and the balloon of an idle guest give a GiB in 0.3 to 3 s (docs/hotplug.md); step by step, as DMM asks, more slowly.
+    /// virtio-mem and the balloon of an idle guest give a GiB in 0.3 to 3 s (docs/develop/hotplug.md); step by step, as DMM asks, more slowly.
     /// </summary>
     public static readonly MemorySize UnknownRate = MemorySize.FromMiB(200);
 

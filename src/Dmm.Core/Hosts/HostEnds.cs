@@ -5,7 +5,7 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// Ends of VMs and their returns as events: one tells that a VM has ended and what becomes of it (docs/lifecycle.md). Pure.
+/// Ends of VMs and their returns as events: one tells that a VM has ended and what becomes of it (docs/use/lifecycle.md). Pure.
 /// </summary>
 public static class HostEnds
 {

@@ -7,7 +7,7 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// The host's journal: what was promised, in one order. Each event is a fact with a short stable name (docs/journal.md);
+/// The host's journal: what was promised, in one order. Each event is a fact with a short stable name (docs/operate/journal.md);
 /// old events always load, so members are added with defaults and never renamed.
 /// </summary>
 public interface IHostEvent

@@ -4,7 +4,7 @@ namespace Dmm.Core.Hosts;
 
 /// <summary>
 /// Ends of VMs and their returns. One event tells that a VM has ended and what becomes of it, so that no death of the daemon forgets one
-/// that is to return; and a VM that returns is a request like any other, so that none runs twice (docs/lifecycle.md).
+/// that is to return; and a VM that returns is a request like any other, so that none runs twice (docs/use/lifecycle.md).
 /// </summary>
 internal sealed partial class HostTurn
 {

@@ -44,7 +44,7 @@ public sealed record Claim(MemorySize Actual, MemorySize Granted, MemorySize Ove
 }
 
 /// <summary>
-/// The host's book of promises. Its one invariant (docs/architecture.md):
+/// The host's book of promises. Its one invariant (docs/develop/architecture.md):
 /// <c>Σ claim + Σ reservation + host reserve ≤ host memory</c>. What was let go of and still runs counts among the claims.
 /// Every change that DMM itself makes is refused where it would break that; only the world may break it
 /// (<see cref="Observe(VmId, MemorySize, MemorySize)"/>, <see cref="See"/>, <see cref="TakeIn"/>, <see cref="Follow"/>), and then

@@ -2,7 +2,7 @@ using Dmm.Core.Lifecycle;
 
 namespace Dmm.Core.Vms;
 
-/// <summary>Where a VM's memory stands. The table of transitions is in docs/hotplug.md.</summary>
+/// <summary>Where a VM's memory stands. The table of transitions is in docs/develop/hotplug.md.</summary>
 public enum VmPhase
 {
     /// <summary>Started, not heard of yet: nothing is asked of the guest.</summary>

@@ -8,7 +8,7 @@ namespace Dmm.Daemon.Api;
 
 /// <summary>
 /// What the host's actor knows, for Prometheus: sizes in bytes, as of the moment it is asked for. All are gauges, made anew for each
-/// answer, so that nothing is told of a VM that is gone. docs/metrics.md lists them.
+/// answer, so that nothing is told of a VM that is gone. docs/operate/metrics.md lists them.
 /// </summary>
 public static class Metrics
 {

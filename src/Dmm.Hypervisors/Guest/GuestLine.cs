@@ -6,7 +6,7 @@ using Dmm.Hypervisors.Wire;
 namespace Dmm.Hypervisors.Guest;
 
 /// <summary>
-/// Reads what the agent says (docs/guest-protocol.md). The guest is not trusted: whatever it writes, the result has sizes that this VM can
+/// Reads what the agent says (docs/develop/guest-protocol.md). The guest is not trusted: whatever it writes, the result has sizes that this VM can
 /// have, counters that are not negative, and short printable texts; anything else is refused with a reason, never thrown. What it says over
 /// time is bounded by
 /// <see cref="SampleBounds"/>.

@@ -4,7 +4,7 @@ using Dmm.Core;
 
 namespace Dmm.Hypervisors.Guest;
 
-/// <summary>What DMM says to a guest's agent (docs/guest-protocol.md), each line with its newline.</summary>
+/// <summary>What DMM says to a guest's agent (docs/develop/guest-protocol.md), each line with its newline.</summary>
 public static class HostLine
 {
     /// <summary>The first version of the protocol whose agents know questions and tell their settings.</summary>

@@ -8,17 +8,14 @@ namespace Dmm.Hypervisors.Wire;
 /// <summary>Unix sockets: their bounds, and connecting with errors that an operator understands.</summary>
 public static class UnixSocket
 {
-    /// <summary>Bytes of a socket's path that Linux takes (<c>sun_path</c> less its ending zero).</summary>
-    public const int MaxPathBytes = 107;
-
     /// <summary>What is wrong with a path as a socket's name, in one line; null where nothing is.</summary>
     public static string? PathFault(string path)
     {
         if (!Path.IsPathRooted(path))
             return $"socket '{path}' is not an absolute path";
         var length = Encoding.UTF8.GetByteCount(path);
-        return length > MaxPathBytes
-            ? $"socket path '{path}' has {length} bytes; Linux takes at most {MaxPathBytes}: use a shorter folder or name"
+        return length > SocketPlace.MaxPathBytes
+            ? $"socket path '{path}' has {length} bytes; Linux takes at most {SocketPlace.MaxPathBytes}: use a shorter folder or name"
             : null;
     }
 

@@ -5,7 +5,7 @@ namespace Dmm.Lab.Replay;
 
 /// <summary>
 /// How long each mechanism takes on real guests. The defaults are what <c>make bench PART=mechanisms</c> measured on a quiet machine, with
-/// QEMU 7.2 without KVM and guests that boot as users' do (docs/results.md), rounded; <c>--delays FILE</c> gives others, such as those that
+/// QEMU 7.2 without KVM and guests that boot as users' do (docs/operate/results.md), rounded; <c>--delays FILE</c> gives others, such as those that
 /// a benchmark on a machine of one's own has measured. Sizes are MiB a second, times milliseconds.
 /// </summary>
 public sealed record MechanismDelays

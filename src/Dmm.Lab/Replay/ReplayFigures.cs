@@ -1,6 +1,6 @@
 namespace Dmm.Lab.Replay;
 
-/// <summary>What a law made of a replay; docs/lab.md says what each figure means.</summary>
+/// <summary>What a law made of a replay; docs/use/lab.md says what each figure means.</summary>
 /// <param name="ShortfallRatio">∫ max(0, need − actual) ÷ ∫ need, over all VMs.</param>
 /// <param name="ShortfallTimeRatio">The part of VM-time with any shortfall.</param>
 /// <param name="SlackRatio">∫ max(0, actual − need) ÷ ∫ need.</param>

@@ -9,7 +9,7 @@ internal static class RunCommand
 {
     public static Command Build()
     {
-        var file = new Argument<string>("SCENARIO") { Description = "A scenario's file (docs/lab.md)" };
+        var file = new Argument<string>("SCENARIO") { Description = "A scenario's file (docs/use/lab.md)" };
         var laws = new Option<string>("--laws") { Description = "Laws, separated by commas; all", HelpName = "A,B", DefaultValueFactory = _ => "all" };
         var seed = new Option<ulong>("--seed") { Description = "Of all that is drawn", HelpName = "N", DefaultValueFactory = _ => 1 };
         var delays = new Option<string?>("--delays") { Description = "JSON of the mechanisms' measured delays", HelpName = "FILE" };

@@ -6,7 +6,7 @@ using Dmm.Lab.Replay;
 namespace Dmm.Lab.Scenarios;
 
 /// <summary>
-/// A hand-made situation: a host, a few VMs, what each needs when, and what is wrong with them. docs/lab.md has the form.
+/// A hand-made situation: a host, a few VMs, what each needs when, and what is wrong with them. docs/use/lab.md has the form.
 /// </summary>
 internal sealed record Scenario(MemorySize HostMemory, TimeSpan Length, IReadOnlyList<VmPlan> Vms)
 {

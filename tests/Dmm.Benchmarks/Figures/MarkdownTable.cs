@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Dmm.Benchmarks.Figures;
 
-/// <summary>A part's figures as they stand in docs/results.md, written beside the JSON, so that nobody copies figures by hand.</summary>
+/// <summary>A part's figures as they stand in docs/operate/results.md, written beside the JSON, so that nobody copies figures by hand.</summary>
 internal sealed class MarkdownTable(params string[] heading)
 {
     private readonly List<string> _lines = [Row(heading), Row(heading.Select(_ => "---"))];

@@ -58,7 +58,8 @@ internal sealed class RecoveryHouse : IDisposable
 
     private string State => Path.Combine(_folder, "state");
 
-    private string Socket => Path.Combine(_folder, "d.sock");
+    /// <summary>Where a daemon that runs is reached.</summary>
+    public string Socket => Path.Combine(_folder, "d.sock");
 
     private string Config => Path.Combine(_folder, "dmm.conf");
 
@@ -72,7 +73,7 @@ internal sealed class RecoveryHouse : IDisposable
             Directory.Delete(State, recursive: true);
         Copy(Pristine, State);
         var load = double.Parse((await File.ReadAllTextAsync("/proc/loadavg", cancellation)).Split(' ')[0], CultureInfo.InvariantCulture);
-        using var client = new HttpClient(new SocketsHttpHandler { ConnectCallback = ConnectAsync }) { BaseAddress = new("http://dmm/") };
+        using var client = SocketHttp.Client(Socket, "http://dmm/", Deadline);
         using var daemon = Process.Start(new ProcessStartInfo(program, ["--config", Config]) { Environment = { ["TMPDIR"] = _folder } })
             ?? throw new InvalidOperationException($"{program} can't be started");
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -162,21 +163,6 @@ internal sealed class RecoveryHouse : IDisposable
         {
             // It does not listen yet.
             return null;
-        }
-    }
-
-    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellation)
-    {
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(Socket), cancellation);
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
         }
     }
 

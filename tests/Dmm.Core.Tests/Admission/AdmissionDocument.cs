@@ -3,7 +3,7 @@ using Dmm.Core.Admission;
 
 namespace Dmm.Core.Tests.Admission;
 
-/// <summary>docs/admission.md draws the table that the code follows.</summary>
+/// <summary>docs/use/admission.md draws the table that the code follows.</summary>
 public sealed partial class AdmissionDocument
 {
     [Fact]
@@ -12,7 +12,7 @@ public sealed partial class AdmissionDocument
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
         while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "DMM.sln")))
             folder = folder.Parent;
-        var text = File.ReadAllText(Path.Combine(folder!.FullName, "docs", "admission.md"));
+        var text = File.ReadAllText(Path.Combine(folder!.FullName, "docs", "use", "admission.md"));
         var drawn = Arrow().Matches(text).Select(m => (m.Groups[1].Value, m.Groups[2].Value)).Order();
         var table =
             from state in Enum.GetValues<AdmissionState>()

@@ -15,7 +15,7 @@ public sealed class NothingIsLeftOver
     private const long Unit = 1024 * MiB;
 
     /// <summary>
-    /// By each law's own rule (docs/control-laws.md): the least and the most that may be free once it has had its say as often as it needs.
+    /// By each law's own rule (docs/develop/control-laws.md): the least and the most that may be free once it has had its say as often as it needs.
     /// </summary>
     private static readonly Dictionary<string, Func<World, (double Least, double Most)>> KeptFree = new()
     {

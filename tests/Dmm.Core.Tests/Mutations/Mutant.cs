@@ -76,7 +76,7 @@ internal sealed class Mutant : AssemblyLoadContext
     /// <summary>What stands on Dmm.Core is loaded once more, too.</summary>
     protected override Assembly? Load(AssemblyName assemblyName) =>
         assemblyName.Name == "Dmm.Core" ? LoadFromStream(new MemoryStream(_core))
-        : assemblyName.Name?.StartsWith("Dmm.", StringComparison.Ordinal) == true ? LoadFromAssemblyPath(Path.Combine(AppContext.BaseDirectory, $"{assemblyName.Name}.dll"))
+        : assemblyName.Name?.StartsWith("dmm", StringComparison.OrdinalIgnoreCase) == true ? LoadFromAssemblyPath(Path.Combine(AppContext.BaseDirectory, $"{assemblyName.Name}.dll"))
         : null;
 
     private static SyntaxTree Parse(string text, string path) =>

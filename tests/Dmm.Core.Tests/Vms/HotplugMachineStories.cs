@@ -2,7 +2,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Vms;
 
-/// <summary>Each line of docs/hotplug.md's table that random histories can't tell from its neighbour.</summary>
+/// <summary>Each line of docs/develop/hotplug.md's table that random histories can't tell from its neighbour.</summary>
 public sealed class HotplugMachineStories
 {
     private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);

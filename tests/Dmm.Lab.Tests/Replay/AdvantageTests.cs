@@ -44,7 +44,7 @@ public sealed class AdvantageTests
 
     /// <summary>
     /// With memory enough for all, so that what is left with the guests is the law's own choice. The aim is half of any peer's.
-    /// Here leaps are drawn, so that no history foretells them; on recorded VMs it is 39 % at most (docs/results.md). Whoever leaves more
+    /// Here leaps are drawn, so that no history foretells them; on recorded VMs it is 39 % at most (docs/operate/results.md). Whoever leaves more
     /// idle than is used needs no law.
     /// </summary>
     [Fact]

@@ -252,7 +252,7 @@ internal sealed class Checks(World world)
 
     /// <summary>
     /// Who was let go of after the world had made it larger than this host has room for is nobody's to shrink: what it and the guarantees
-    /// are too much together stays a deficit until its process is gone (docs/decisions/0022). A VM at its min may have a part of a block
+    /// are too much together stays a deficit until its process is gone (docs/develop/decisions/0022). A VM at its min may have a part of a block
     /// more.
     /// </summary>
     private static MemorySize Unavoidable(HostState state) => state.Ledger.Loose.IsZero

@@ -1,7 +1,7 @@
-using Dmm.Lab.Core;
+using Dmm.Simulation.Core;
 using Dmm.Tests.Mutations;
 
-namespace Dmm.Lab.Tests.Mutations;
+namespace Dmm.Simulation.Tests.Mutations;
 
 /// <summary>
 /// The host's machine with one line of it broken. The simulation of the core must find each: what it does not find it does not protect.

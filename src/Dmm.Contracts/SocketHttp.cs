@@ -1,0 +1,50 @@
+using System.Net.Sockets;
+
+namespace Dmm.Contracts;
+
+/// <summary>HTTP over a Unix socket, as dmmd speaks it.</summary>
+public static class SocketHttp
+{
+    /// <param name="socket">The socket's path.</param>
+    /// <param name="address">The base of all routes; its host says nothing.</param>
+    /// <param name="timeout">For a whole answer; null: the caller sees to it.</param>
+    /// <param name="mostBytes">The most that an answer may hold; null: as much as comes.</param>
+    /// <param name="refused">What is thrown in the place of a socket's error.</param>
+    public static HttpClient Client(string socket, string address, TimeSpan? timeout = null, long? mostBytes = null, Func<SocketException, Exception>? refused = null)
+    {
+        var client = new HttpClient(new SocketsHttpHandler
+        {
+            ConnectCallback = async (_, cancellation) => await ConnectAsync(socket, refused, cancellation),
+            ConnectTimeout = TimeSpan.FromSeconds(5),
+            UseProxy = false,
+            AllowAutoRedirect = false,
+        })
+        {
+            BaseAddress = new(address),
+            Timeout = timeout ?? Timeout.InfiniteTimeSpan,
+        };
+        if (mostBytes is { } most)
+            client.MaxResponseContentBufferSize = most;
+        return client;
+    }
+
+    private static async ValueTask<Stream> ConnectAsync(string path, Func<SocketException, Exception>? refused, CancellationToken cancellation)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch (SocketException e) when (refused is not null)
+        {
+            socket.Dispose();
+            throw refused(e);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+}
