@@ -34,7 +34,7 @@ public static class ContractJson
 [JsonSerializable(typeof(EventView))]
 [JsonSerializable(typeof(EventView[]))]
 [JsonSerializable(typeof(ExplanationView))]
-[JsonSerializable(typeof(ForeseenView))]
+[JsonSerializable(typeof(DryRunView))]
 [JsonSerializable(typeof(DoneView))]
 [JsonSerializable(typeof(ErrorView))]
 [JsonSerializable(typeof(CreateVmRequest))]

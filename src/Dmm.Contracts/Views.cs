@@ -110,7 +110,7 @@ public sealed record AdmissionView(string Id, string State, long BytesWanted, lo
 public sealed record ContributionView(string Vm, long Bytes, long OutstandingBytes, string Kind);
 
 /// <summary>What <c>POST /api/v1/vms?dryRun=true</c> answers: what would become of the request. Nothing is changed.</summary>
-public sealed record ForeseenView
+public sealed record DryRunView
 {
     public required string Vm { get; init; }
 

@@ -18,10 +18,10 @@ public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(out
     private static AdmissionState? StateOf(HostProtocol.Status status, string name) =>
         status.State.Admissions.TryGetValue(Id(name), out var admission) ? admission.State : null;
 
-    private HostProtocol.Foreseen Foresee(VmSpec spec)
+    private HostProtocol.DryRunResult Foresee(VmSpec spec)
     {
-        Host.Tell(new HostProtocol.ForeseeVm(spec, Hypervisor.ExpectedOverhead(spec), MemorySize.Zero, null), TestActor);
-        return ExpectMsg<HostProtocol.Foreseen>(TimeSpan.FromSeconds(60));
+        Host.Tell(new HostProtocol.DryRunVm(spec, Hypervisor.ExpectedOverhead(spec), MemorySize.Zero, null), TestActor);
+        return ExpectMsg<HostProtocol.DryRunResult>(TimeSpan.FromSeconds(60));
     }
 
     /// <summary>A host of two VMs with 512 MiB each, as good as full.</summary>
@@ -50,7 +50,7 @@ public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(out
         Assert.Equal((MiB(512), MiB(512)), (Guest("small").Sizes.Actual, Guest("other").Sizes.Actual));
         Assert.True(Guest("big").Sizes.Actual <= MiB(700));
         Assert.True(status.State.Admissions.IsEmpty);
-        Assert.Contains(Happenings(), h => h.Kind == "admissionPlanned" && h.Text.StartsWith("big gives ", StringComparison.Ordinal));
+        Assert.Contains(Notices(), h => h.Kind == "admissionPlanned" && h.Text.StartsWith("big gives ", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(out
         UntilRuns("new");
         Assert.Equal(MiB(1024), Guest("big").Sizes.Actual);
         Assert.True(Guest("other").Sizes.Actual < MiB(400));
-        var plans = Happenings().Where(h => h.Kind == "admissionPlanned").Select(h => h.Text.Split(' ')[0]);
+        var plans = Notices().Where(h => h.Kind == "admissionPlanned").Select(h => h.Text.Split(' ')[0]);
         Assert.Equal(["big", "other"], plans.Distinct());
     }
 
@@ -98,7 +98,7 @@ public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(out
         Guest("a").Temper = Guest("b").Temper = GuestTemper.Stubborn;
         Create(Spec("c", 128, 256, 512), TimeSpan.FromSeconds(3));
         Until("it has expired", s => s.State.Admissions.IsEmpty);
-        var expired = Happenings().Single(h => h.Kind == "admissionExpired");
+        var expired = Notices().Single(h => h.Kind == "admissionExpired");
         Assert.Matches(@"^its memory was not there before its deadline: .* of 288 MiB were missing; a gave 0 B of \d+ MiB$", expired.Text);
     }
 
@@ -161,7 +161,7 @@ public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(out
         Guest("a").Temper = Guest("b").Temper = GuestTemper.Ideal;
         Until("one has its memory", _ => EventKinds().Contains("memoryReserved"), Long);
         Until("the others too, or they wait", s => s.State.Vms.ContainsKey(Id("high")), Long);
-        Assert.Equal("high", Happenings().First(h => h.Kind == "memoryReserved" && h.Vm != Id("a") && h.Vm != Id("b")).Vm!.Value.Name);
+        Assert.Equal("high", Notices().First(h => h.Kind == "memoryReserved" && h.Vm != Id("a") && h.Vm != Id("b")).Vm!.Value.Name);
     }
 
     [Fact]
@@ -176,7 +176,7 @@ public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(out
         Until("its peer is asked", s => StateOf(s, "large") is AdmissionState.Shrinking);
         Create(Spec("small", 128, 128, 512), Long);
         Until("the large one comes too", s => s.State.Vms.ContainsKey(Id("large")), Long);
-        Assert.Equal(["slow", "quick", "small", "large"], Happenings().Where(h => h.Kind == "memoryReserved").Select(h => h.Vm!.Value.Name));
+        Assert.Equal(["slow", "quick", "small", "large"], Notices().Where(h => h.Kind == "memoryReserved").Select(h => h.Vm!.Value.Name));
         Assert.DoesNotContain("admissionExpired", EventKinds());
     }
 
@@ -273,7 +273,7 @@ public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(out
             Assert.IsType<HostProtocol.Refused>(Create(Spec("e", 128, 512, 512))).Why);
 
         // A dry run says the same.
-        Host.Tell(new HostProtocol.ForeseeVm(Spec("e", 128, 512, 512), MemorySize.Zero, MemorySize.Zero, null), TestActor);
+        Host.Tell(new HostProtocol.DryRunVm(Spec("e", 128, 512, 512), MemorySize.Zero, MemorySize.Zero, null), TestActor);
         Assert.StartsWith("2 VMs wait to be created already", ExpectMsg<HostProtocol.Refused>().Why, StringComparison.Ordinal);
     }
 
@@ -296,6 +296,6 @@ public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(out
         UntilForeseen("a", "b");
         Create(Spec("c", 128, 256, 512));
         UntilRuns("c");
-        Assert.Contains(Happenings(), h => h.Kind == "admissionPlanned" && h.Text == "the law that dmm.policy names decides who gives");
+        Assert.Contains(Notices(), h => h.Kind == "admissionPlanned" && h.Text == "the law that dmm.policy names decides who gives");
     }
 }

@@ -96,10 +96,10 @@ public sealed class AdoptionStories(ITestOutputHelper output) : WatchedHostFixtu
         Host.Tell(Adopt(handle, "b", min: 1200), TestActor);
         Host.Tell(Adopt(handle with { Control = "/run/third" }, "c", min: 600), TestActor);
         Host.Tell(new HostProtocol.SetPolicy(A, MiB(700), MiB(1024), null), TestActor);
-        Host.Tell(new HostProtocol.ForeseeVm(Spec("d", 700, 700, 700), MiB(32), MemorySize.Zero, null), TestActor);
+        Host.Tell(new HostProtocol.DryRunVm(Spec("d", 700, 700, 700), MiB(32), MemorySize.Zero, null), TestActor);
         ExpectMsg<HostProtocol.Done>();
         Assert.Contains("can't be guaranteed: with the peers' mins", ExpectMsg<HostProtocol.Refused>().Why, StringComparison.Ordinal);
         Assert.Contains("can't be guaranteed: with the peers' mins", ExpectMsg<HostProtocol.Refused>().Why, StringComparison.Ordinal);
-        Assert.Equal(Core.Admission.Prospect.Refused, ExpectMsg<HostProtocol.Foreseen>().Prospect);
+        Assert.Equal(Core.Admission.Prospect.Refused, ExpectMsg<HostProtocol.DryRunResult>().Prospect);
     }
 }

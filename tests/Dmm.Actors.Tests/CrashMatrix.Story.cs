@@ -214,7 +214,7 @@ public sealed partial class CrashMatrix
             string? amiss = null;
             _script.Until("all is at rest", () => _script.Host.Daemon?.Status is { } status
                 && _script.Host.Clock.Now - _script.Host.WrittenAt > TimeSpan.FromSeconds(5)
-                && (amiss = Oracle.Settled(status, _script.Host.World)) is null);
+                && (amiss = Invariants.Settled(status, _script.Host.World)) is null);
             Assert.Null(amiss);
             var (state, text) = (_script.Status.State, new StringBuilder());
             foreach (var (id, vm) in state.Vms)

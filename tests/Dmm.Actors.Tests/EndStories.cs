@@ -31,7 +31,7 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
         Assert.InRange((Clock.Now - began).TotalSeconds, 118, 122);
         Assert.Null(Hypervisor.Guest(Vm));
         Assert.True(status.State.Ledger.Reserved.IsZero);
-        Assert.Contains("nothing was heard of its guest within 120 s", Happenings().Single(h => h.Kind == "bootFailed").Text, StringComparison.Ordinal);
+        Assert.Contains("nothing was heard of its guest within 120 s", Notices().Single(h => h.Kind == "bootFailed").Text, StringComparison.Ordinal);
         Guest("peer").Used = MiB(420);
         Until("its peer grows again", _ => Guest("peer").Sizes.Actual > MiB(480));
     }
@@ -49,7 +49,7 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
         Go(TimeSpan.FromMinutes(10));
 
         Assert.Same(guest, Guest("vm"));
-        var said = Happenings().Single(h => h.Kind == "bootSilent").Text;
+        var said = Notices().Single(h => h.Kind == "bootSilent").Text;
         Assert.Contains("nothing was heard of its guest within 120 s in which it ran", said, StringComparison.Ordinal);
         Assert.Contains("it runs on and keeps its memory", said, StringComparison.Ordinal);
         var status = Look();
@@ -86,8 +86,8 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
             Assert.Same(silent, Guest("vm"));
         }
 
-        Assert.Equal(3, Happenings().Count(h => h.Kind == "bootSilent"));
-        Assert.DoesNotContain(Happenings(), h => h.Kind == "bootFailed");
+        Assert.Equal(3, Notices().Count(h => h.Kind == "bootSilent"));
+        Assert.DoesNotContain(Notices(), h => h.Kind == "bootFailed");
     }
 
     [Fact]
@@ -118,8 +118,8 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
         Create(Spec("vm", 64, 512, 512) with { BootPolicy = BootPolicy.Early, Restart = RestartPolicy.Always });
         Until("it is launched with less", s => s.State.Vms.TryGetValue(Vm, out var vm) && vm.Handle.Base < MiB(512));
         var boot = Guest("vm").Base;
-        Until("it is spoken of", _ => Happenings().Any(h => h.Kind == "bootSilent"), TimeSpan.FromMinutes(3));
-        Assert.Contains($"it was started early with {boot} of the 512 MiB", Happenings().Single(h => h.Kind == "bootSilent").Text, StringComparison.Ordinal);
+        Until("it is spoken of", _ => Notices().Any(h => h.Kind == "bootSilent"), TimeSpan.FromMinutes(3));
+        Assert.Contains($"it was started early with {boot} of the 512 MiB", Notices().Single(h => h.Kind == "bootSilent").Text, StringComparison.Ordinal);
 
         Hypervisor.Kill(Vm);
         var status = Until("it rests, or is wanted again", s => s.State.Resting.ContainsKey(Vm) || s.State.Admissions.ContainsKey(Vm));
@@ -165,7 +165,7 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
         var status = Until("its first life is over", s => s.State.Vms.IsEmpty);
         Assert.Equal(restart == RestartPolicy.Never, status.State.Resting.IsEmpty);
         Assert.Equal(MiB(2048), status.State.Ledger.Free);
-        Assert.StartsWith("it ended before its guest was heard of", Happenings().Single(h => h.Kind == "bootFailed").Text, StringComparison.Ordinal);
+        Assert.StartsWith("it ended before its guest was heard of", Notices().Single(h => h.Kind == "bootFailed").Text, StringComparison.Ordinal);
         if (restart == RestartPolicy.Never)
             return;
         Hypervisor.Mute.TryRemove(Vm, out _);
@@ -182,7 +182,7 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
         Go(TimeSpan.FromMinutes(2));
         var state = Look().State;
         Assert.True(state.Vms.IsEmpty && state.Admissions.IsEmpty && state.Resting.IsEmpty);
-        Assert.Contains("could not load kernel", Happenings().Single(h => h.Kind == "admissionFailed").Text, StringComparison.Ordinal);
+        Assert.Contains("could not load kernel", Notices().Single(h => h.Kind == "admissionFailed").Text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -206,7 +206,7 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
         Stop(TimeSpan.FromSeconds(30), kill: false);
         var status = Until("it is gone", s => s.State.Vms.IsEmpty);
         Assert.Equal(MiB(2048), status.State.Ledger.Free);
-        Assert.Equal("the guest shut down", Happenings().Single(h => h.Kind == "vmEnded").Text);
+        Assert.Equal("the guest shut down", Notices().Single(h => h.Kind == "vmEnded").Text);
     }
 
     [Fact]
@@ -224,7 +224,7 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
         Assert.NotNull(Hypervisor.Guest(Vm));
         Assert.False(status.Reports[Vm].Stopping);
         Assert.True(status.State.Ledger.Claims.ContainsKey(Vm));
-        var said = Happenings().Single(h => h.Kind == "stopGivenUp").Text;
+        var said = Notices().Single(h => h.Kind == "stopGivenUp").Text;
         Assert.Equal("its guest did not power down within 30 s and it runs on: 'dmm vm stop vm --kill' ends its process, --grace gives it longer", said);
 
         Stop(TimeSpan.Zero, kill: true);
@@ -243,7 +243,7 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
         Go(TimeSpan.FromSeconds(2));
         Guest("vm").IgnoresPowerDown = false;
         Until("it has powered down", s => s.State.Vms.IsEmpty);
-        Assert.DoesNotContain(Happenings(), h => h.Kind == "stopGivenUp");
+        Assert.DoesNotContain(Notices(), h => h.Kind == "stopGivenUp");
     }
 
     [Fact]

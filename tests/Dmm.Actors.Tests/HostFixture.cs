@@ -46,7 +46,7 @@ public abstract class HostFixture : TestKit
     {
         Time = new((TestScheduler)Sys.Scheduler);
         Hypervisor = new(new() { Directory = _directory }, Time);
-        Events = Sys.ListenerOf<Happening>(EventLogActor.Props(10_000, Time), "events");
+        Events = Sys.ListenerOf<Notice>(EventLogActor.Props(10_000, Time), "events");
     }
 
     protected static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
@@ -67,10 +67,10 @@ public abstract class HostFixture : TestKit
     protected void StartHost(long memoryMiB, long reserveMiB = 0, long cushionMiB = 0, IHypervisor? hypervisor = null) =>
         StartHost(new HostSettings { Memory = MiB(memoryMiB), Reserve = MiB(reserveMiB), Cushion = MiB(cushionMiB) }, hypervisor: hypervisor);
 
-    protected void StartHost(HostSettings settings, IHostWatch? watch = null, IHypervisor? hypervisor = null) =>
+    protected void StartHost(HostSettings settings, IHostMonitor? watch = null, IHypervisor? hypervisor = null) =>
         Host = Sys.ActorOf(DmmActor.Props(HouseOf(settings, new NoStore(), watch, hypervisor)), DmmActor.Name);
 
-    private protected House HouseOf(HostSettings settings, IJournalStore store, IHostWatch? watch = null, IHypervisor? hypervisor = null) => new(hypervisor ?? Hypervisor, store)
+    private protected House HouseOf(HostSettings settings, IJournalStore store, IHostMonitor? watch = null, IHypervisor? hypervisor = null) => new(hypervisor ?? Hypervisor, store)
     {
         Host = settings,
         Vms = new() { Time = Time },
@@ -123,7 +123,7 @@ public abstract class HostFixture : TestKit
             status = Look();
         }
 
-        throw new Xunit.Sdk.XunitException($"not within the time: {what}; the last state:\n{string.Join('\n', Lines(status))}\nthe last events:\n{string.Join('\n', Happenings().TakeLast(20))}");
+        throw new Xunit.Sdk.XunitException($"not within the time: {what}; the last state:\n{string.Join('\n', Lines(status))}\nthe last events:\n{string.Join('\n', Notices().TakeLast(20))}");
     }
 
     private static IEnumerable<object> Lines(HostProtocol.Status status) =>
@@ -136,7 +136,7 @@ public abstract class HostFixture : TestKit
         // one, has reached the host, and what the host then told them has been done.
         for (var round = 0; round < 2; round++)
         {
-            Pass("host/eye");
+            Pass("host/monitor");
             var vms = Host.Ask<HostProtocol.Status>(new HostProtocol.GetStatus(), TimeSpan.FromSeconds(10)).Result.State;
             Pass("vms");
             foreach (var vm in vms.Vms.Keys.Concat(vms.Admissions.Keys))
@@ -184,10 +184,10 @@ public abstract class HostFixture : TestKit
 
     protected SimulatedGuest Guest(string name) => Hypervisor.Guest(VmId.Parse(name)) ?? throw new InvalidOperationException($"{name} does not run");
 
-    protected string[] EventKinds() => [.. Happenings().Select(h => h.Kind)];
+    protected string[] EventKinds() => [.. Notices().Select(h => h.Kind)];
 
-    protected Happening[] Happenings() =>
-        [.. Events.Ask<EventLogActor.Events>(new EventLogActor.Read(null), TimeSpan.FromSeconds(5)).Result.Items.Select(e => e.Happening)];
+    protected Notice[] Notices() =>
+        [.. Events.Ask<EventLogActor.Events>(new EventLogActor.Read(null), TimeSpan.FromSeconds(5)).Result.Items.Select(e => e.Notice)];
 
     /// <summary>A journal of which nothing is to be mended.</summary>
     private protected sealed class NoStore : IJournalStore

@@ -19,7 +19,7 @@ public sealed class IdentityStories(ITestOutputHelper output) : HostFixture(outp
         var unsure = new UnsureHypervisor(Hypervisor) { Found = handle => handle with { Pid = null, PidStart = null } };
         AdoptOne(unsure, new(Vm, "simulation", MiB(256), "q", 4711, 1, "boot", Owned: false));
         Until("it is identified", s => s.State.Vms[Vm].Handle.Pid is null);
-        Assert.Contains("is not known", Happenings().Single(h => h.Kind == "vmIdentified").Text, StringComparison.Ordinal);
+        Assert.Contains("is not known", Notices().Single(h => h.Kind == "vmIdentified").Text, StringComparison.Ordinal);
 
         KillHost();
         unsure.Found = handle => handle with { Pid = 815, PidStart = 2, Proved = true };
@@ -29,7 +29,7 @@ public sealed class IdentityStories(ITestOutputHelper output) : HostFixture(outp
         StartHost(memoryMiB: 2048, hypervisor: unsure);
         UntilRuns("vm");
         // A daemon that starts tells again what the one before it may not have told.
-        Assert.Equal(2, Happenings().Where(h => h.Kind == "vmIdentified").Select(h => h.Text).Distinct().Count());
+        Assert.Equal(2, Notices().Where(h => h.Kind == "vmIdentified").Select(h => h.Text).Distinct().Count());
     }
 
     [Fact]
@@ -45,8 +45,8 @@ public sealed class IdentityStories(ITestOutputHelper output) : HostFixture(outp
 
         Until("it was tried a few times", _ => unsure.Ended > 3);
         Assert.True(status.State.Ledger.Claims[Vm].Size >= MiB(256));
-        Assert.Single(Happenings(), h => h.Kind == "notEnded");
-        Assert.DoesNotContain(Happenings(), h => h.Kind == "actorRestarted");
+        Assert.Single(Notices(), h => h.Kind == "notEnded");
+        Assert.DoesNotContain(Notices(), h => h.Kind == "actorRestarted");
         unsure.EndFault = null;
         Until("it is gone", s => s.State.Vms.IsEmpty);
     }

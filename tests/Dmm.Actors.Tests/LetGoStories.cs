@@ -90,7 +90,7 @@ public sealed class LetGoStories(ITestOutputHelper output) : WatchedHostFixture(
         Tell(new HostProtocol.AdoptVm(handle, new(MiB(128), MiB(512)), MiB(512), MiB(32)));
         Tell(new HostProtocol.ForgetVm(A));
         Assert.Contains("still runs, and is another one", Assert.IsType<HostProtocol.Refused>(Create(Spec("a", 128, 256, 256))).Why, StringComparison.Ordinal);
-        Host.Tell(new HostProtocol.ForeseeVm(Spec("a", 128, 256, 256), MiB(32), default, null), TestActor);
+        Host.Tell(new HostProtocol.DryRunVm(Spec("a", 128, 256, 256), MiB(32), default, null), TestActor);
         Assert.Contains("still runs, and is another one", ExpectMsg<HostProtocol.Refused>().Why, StringComparison.Ordinal);
     }
 

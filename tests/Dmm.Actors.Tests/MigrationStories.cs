@@ -43,7 +43,7 @@ public sealed class MigrationStories(ITestOutputHelper output) : HostFixture(out
 
         Assert.Null(Hypervisor.Guest(Vm));
         Assert.Equal((EndCause.MigratedAway, (Core.Moment?)null), (status.State.Resting[Vm].Cause, status.State.Resting[Vm].ReturnAt));
-        Assert.Contains("it is not created here again", Happenings().Single(h => h.Kind == "vmStopped").Text, StringComparison.Ordinal);
+        Assert.Contains("it is not created here again", Notices().Single(h => h.Kind == "vmStopped").Text, StringComparison.Ordinal);
         Host.Tell(new HostProtocol.StartVm(Vm, null), TestActor);
         Assert.Contains("may run elsewhere, on the same disk", ExpectMsg<HostProtocol.Refused>().Why, StringComparison.Ordinal);
         Host.Tell(new HostProtocol.StartVm(Vm, null) { Force = true }, TestActor);
@@ -76,7 +76,7 @@ public sealed class MigrationStories(ITestOutputHelper output) : HostFixture(out
         Until("it is seen", s => s.State.Vms[Vm].MigratedAway);
         Hypervisor.PowerOff(Vm);
         Until("it is forgotten", s => s.State.Vms.IsEmpty && s.State.Resting.IsEmpty);
-        Assert.Equal("it was migrated away: the guest shut down; it is not created here again", Happenings().Single(h => h.Kind == "vmEnded").Text);
+        Assert.Equal("it was migrated away: the guest shut down; it is not created here again", Notices().Single(h => h.Kind == "vmEnded").Text);
     }
 
     [Fact]
@@ -92,7 +92,7 @@ public sealed class MigrationStories(ITestOutputHelper output) : HostFixture(out
         Guest("vm").RunState = VmRunState.Running;
         Until("it runs here again", s => !s.State.Vms[Vm].MigratedAway);
         UntilRuns("vm");
-        Assert.Single(Happenings(), h => h.Kind == "migrationUndone");
+        Assert.Single(Notices(), h => h.Kind == "migrationUndone");
         var first = Guest("vm");
         Hypervisor.Kill(Vm);
         Until("it is back", s => Hypervisor.Guest(Vm) is { } again && again != first && s.State.Vms.ContainsKey(Vm));

@@ -130,7 +130,7 @@ public sealed class PredictionStories : TestKit
     [Fact]
     public void A_model_that_fails_is_its_vms_affair_alone()
     {
-        Sys.EventStream.Subscribe(TestActor, typeof(Happening));
+        Sys.EventStream.Subscribe(TestActor, typeof(Notice));
         var predictor = Sys.ActorOf(PredictorActor.Props(
             TestActor, new DemandSettings(), Time,
             vm => vm.Name == "sick" ? new Failing() : new DemandModel(vm, new())));
@@ -139,7 +139,7 @@ public sealed class PredictionStories : TestKit
             predictor.Tell(Sampled("well", 300));
             predictor.Tell(Sampled("sick", 300));
             Assert.Equal("sick", ExpectMsg<PredictorProtocol.Lost>().Vm.Name);
-            var said = ExpectMsg<Happening>();
+            var said = ExpectMsg<Notice>();
             Assert.Equal(("modelFailed", "sick"), (said.Kind, said.Vm?.Name));
             Tick(predictor);
             Assert.Equal("well", Assert.Single(ExpectMsg<PredictorProtocol.Forecasts>().Items).Vm.Name);

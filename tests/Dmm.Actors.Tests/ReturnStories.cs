@@ -156,13 +156,13 @@ public sealed class ReturnStories(ITestOutputHelper output) : HostFixture(output
         StartHost(memoryMiB: 2048);
         UntilRuns("vm");
         // What a journal told before is told again to a host without a keeper.
-        Assert.Equal(2, Happenings().Where(h => h.Kind == "launchBegun").Distinct().Count());
+        Assert.Equal(2, Notices().Where(h => h.Kind == "launchBegun").Distinct().Count());
     }
 
     [Fact]
     public void After_the_hosts_restart_those_that_are_to_run_return_in_the_order_of_their_priority()
     {
-        var watch = new SimulatedHostWatch(Hypervisor, MiB(8192)) { BootId = "first" };
+        var watch = new SimulatedHostMonitor(Hypervisor, MiB(8192)) { BootId = "first" };
         Hypervisor.BootId = "first";
         var settings = new HostSettings { Memory = MiB(4096) };
         StartHost(settings, watch);
@@ -183,7 +183,7 @@ public sealed class ReturnStories(ITestOutputHelper output) : HostFixture(output
         StartHost(settings, watch);
         UntilRuns("low", "mid", "high");
 
-        var launched = Happenings().Where(h => h.Kind == "launchBegun" && h.At >= before).Select(h => h.Vm!.Value.Name);
+        var launched = Notices().Where(h => h.Kind == "launchBegun" && h.At >= before).Select(h => h.Vm!.Value.Name);
         Assert.Equal(["high", "mid", "low"], launched);
         var state = Look().State;
         Assert.Equal(3, state.Vms.Count);

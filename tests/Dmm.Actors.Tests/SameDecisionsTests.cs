@@ -131,13 +131,13 @@ public sealed class SameDecisionsTests(ITestOutputHelper output) : HostFixture(o
             3 when random.Next(6) == 0 => new HostProtocol.ForgetVm(id),
             4 when random.Next(6) == 0 => new VmProtocol.Ended(id, "it died", Core.Lifecycle.EndCause.Failed),
             5 => new HostCommand.Beat(),
-            6 or 7 => new PredictorProtocol.Forecasts([.. _host.State.Vms.Keys.Select(of => Foreseen(of, random, urgent: false))], Tick: true),
-            8 => new PredictorProtocol.Forecasts([Foreseen(id, random, urgent: true)], Tick: false),
+            6 or 7 => new PredictorProtocol.Forecasts([.. _host.State.Vms.Keys.Select(of => DryRunResult(of, random, urgent: false))], Tick: true),
+            8 => new PredictorProtocol.Forecasts([DryRunResult(id, random, urgent: true)], Tick: false),
             _ => Report(id, vm, random),
         };
     }
 
-    private Forecast Foreseen(VmId vm, Random random, bool urgent)
+    private Forecast DryRunResult(VmId vm, Random random, bool urgent)
     {
         var used = random.Next(64, 900);
         return new(vm, MiB(used), MiB(used + random.Next(0, 200)), MiB(used), urgent, Clocks.Read(Time).Now);

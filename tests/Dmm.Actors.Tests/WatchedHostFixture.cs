@@ -9,7 +9,7 @@ namespace Dmm.Actors.Tests;
 /// <summary>A host that looks at the machine that it runs on.</summary>
 public abstract class WatchedHostFixture(ITestOutputHelper output) : HostFixture(output)
 {
-    protected SimulatedHostWatch World { get; private set; } = null!;
+    protected SimulatedHostMonitor World { get; private set; } = null!;
 
     /// <param name="group">
     /// The limit of the control group of all VMs, there before the daemon is: set later, it would be seen only at the next look.

@@ -16,7 +16,7 @@ public sealed class WorldStories(ITestOutputHelper output) : WatchedHostFixture(
     private static readonly VmId A = VmId.Parse("a");
     private static readonly VmId B = VmId.Parse("b");
 
-    private string Deficit() => Assert.Single(Happenings(), h => h.Kind == "deficit").Text;
+    private string Deficit() => Assert.Single(Notices(), h => h.Kind == "deficit").Text;
 
     private HostProtocol.Status UntilFits(Dictionary<VmId, MemorySize> before) => Until("claims fit again", s =>
     {
@@ -205,7 +205,7 @@ public sealed class WorldStories(ITestOutputHelper output) : WatchedHostFixture(
             Assert.True(Guest("a").Sizes.Actual + MiB(32) <= MiB(700), "it would have been killed");
         }
 
-        Assert.Contains(Happenings(), h => h.Kind == "granted" && h.Text.Contains("as much as its control group allows", StringComparison.Ordinal));
+        Assert.Contains(Notices(), h => h.Kind == "granted" && h.Text.Contains("as much as its control group allows", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -260,7 +260,7 @@ public sealed class WorldStories(ITestOutputHelper output) : WatchedHostFixture(
         Create(Spec("a", 128, 512, 1024));
         UntilRuns("a");
         Tell(new HostProtocol.ResizeVm(A, MiB(512)));
-        var old = Until("it answers 512 MiB", s => s.Reports[A].Standing?.Target == MiB(512)).Reports[A];
+        var old = Until("it answers 512 MiB", s => s.Reports[A].Confirmation?.Target == MiB(512)).Reports[A];
         Tell(new HostProtocol.ResizeVm(A, MiB(900)));
         Until("it is told", s => s.Reports[A].Heard > old.Heard);
         Guest("a").Temper = GuestTemper.IgnoresPlug;

@@ -8,7 +8,7 @@ public sealed class DryRunTests
 
     private static readonly string[] Create = ["vm", "create", "a", "--min", "128M", "--boot", "1G", "--max", "2G", "--deadline", "2030-01-01T00:00:00Z", "--dry-run"];
 
-    private static readonly ForeseenView Gathers = new()
+    private static readonly DryRunView Gathers = new()
     {
         Vm = "a",
         Prospect = "gathers",

@@ -30,7 +30,7 @@ public sealed class EventLogActor : ReceiveActor
     public EventLogActor(int keep, TimeProvider time)
     {
         var book = new EventBook(keep);
-        Receive<Happening>(happening =>
+        Receive<Notice>(happening =>
         {
             if (book.Take(happening, Clocks.MomentOf(time) - Moment.Origin) is not { } numbered)
                 return;
@@ -42,7 +42,7 @@ public sealed class EventLogActor : ReceiveActor
         Receive<Unfollow>(unfollow => { _followers.Remove(unfollow.Writer); });
     }
 
-    /// <remarks>It is to listen to <see cref="Happening"/>.</remarks>
+    /// <remarks>It is to listen to <see cref="Notice"/>.</remarks>
     public static Props Props(int keep, TimeProvider time) => Akka.Actor.Props.Create(() => new EventLogActor(keep, time));
 
     protected override void PostStop()

@@ -34,7 +34,7 @@ public sealed class HostActor : ReceivePersistentActor, IWithTimers
 
     private Host _host;
     private IActorRef _admission = ActorRefs.Nobody;
-    private IActorRef _eye = ActorRefs.Nobody;
+    private IActorRef _monitor = ActorRefs.Nobody;
     private ICancelable? _nextReturn;
     private ImmutableArray<HistoryMark> _marks = [];
     private DateTimeOffset _historyBegan;
@@ -181,10 +181,10 @@ public sealed class HostActor : ReceivePersistentActor, IWithTimers
                 _admission.Tell(tell.Message, tell.Forward ? asker : Self);
                 break;
             case HostEffect.WatchVms watch:
-                if (_eye.IsNobody())
-                    _eye = Context.ActorOf(HostEyeActor.Props(Self, _house.Watch!, _settings.WatchPeriod, watch.Vms), "eye");
+                if (_monitor.IsNobody())
+                    _monitor = Context.ActorOf(HostMonitorActor.Props(Self, _house.Watch!, _settings.WatchPeriod, watch.Vms), "monitor");
                 else
-                    _eye.Tell(new HostEyeProtocol.Watch(watch.Vms));
+                    _monitor.Tell(new HostMonitorProtocol.Watch(watch.Vms));
                 break;
             case HostEffect.PlanSoon:
                 Take(new HostCommand.Plan(), Self);
@@ -251,7 +251,7 @@ public sealed class HostActor : ReceivePersistentActor, IWithTimers
             throw new JournalContentException($"event {_replayed + 1} is missing: {LastSequenceNr} comes after {_replayed}");
         _replayed = LastSequenceNr;
         _host = _host with { State = _host.State.Apply(e, _began) };
-        if (LastSequenceNr > _tenure.ToldUpTo && HostHappenings.Of(e) is { } happened)
+        if (LastSequenceNr > _tenure.ToldUpTo && HostNotices.Of(e) is { } happened)
             Context.System.EventStream.Publish(happened);
     }
 

@@ -39,7 +39,7 @@ public sealed class PredictorActor : ReceiveActor
             host.Tell(new PredictorProtocol.Forecasts([forecast], Tick: false));
             if (taken.TurnsUrgent)
             {
-                Context.System.EventStream.Publish(new Happening(Clocks.Read(time).Wall, "pressure", sampled.Vm,
+                Context.System.EventStream.Publish(new Notice(Clocks.Read(time).Wall, "pressure", sampled.Vm,
                     $"{sampled.Sample.MemAvailable} available of {sampled.Sizes.Actual}; {forecast.Demand} expected", sampled.Sizes.Actual, forecast.Demand));
             }
         });
@@ -56,5 +56,5 @@ public sealed class PredictorActor : ReceiveActor
         Akka.Actor.Props.Create(() => new PredictorActor(host, settings, time, model));
 
     private void Happened(string kind, VmId vm, string text) =>
-        Context.System.EventStream.Publish(new Happening(Clocks.Read(_time).Wall, kind, vm, text));
+        Context.System.EventStream.Publish(new Notice(Clocks.Read(_time).Wall, kind, vm, text));
 }

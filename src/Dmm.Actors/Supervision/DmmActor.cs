@@ -275,7 +275,7 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
     private void Happened(string kind, string? text)
     {
         if (text is not null)
-            Context.System.EventStream.Publish(new Happening(Clocks.Wall, kind, null, text));
+            Context.System.EventStream.Publish(new Notice(Clocks.Wall, kind, null, text));
     }
 
     private sealed record Tick;

@@ -21,7 +21,7 @@ public sealed record House(IHypervisor Hypervisor, IJournalStore Store)
     public required KeeperSettings Keeper { get; init; }
 
     /// <summary>Null: the host is taken to have what the settings say.</summary>
-    public IHostWatch? Watch { get; init; }
+    public IHostMonitor? Watch { get; init; }
 }
 
 /// <summary>Whom an incarnation of the host's actor is among.</summary>

@@ -59,7 +59,7 @@ internal sealed class VmCreate
         var request = Request(parsed);
         if (parsed.GetValue(_dryRun))
         {
-            VmCreateForeseen.Write(await session.Daemon.ForeseeAsync<ForeseenView>("api/v1/vms?dryRun=true", request, cancellation), session);
+            VmCreateDryRun.Write(await session.Daemon.DryRunAsync<DryRunView>("api/v1/vms?dryRun=true", request, cancellation), session);
             return;
         }
 

@@ -42,7 +42,7 @@ public sealed class DaemonClient : IDisposable
         AskAsync<DoneView>(HttpMethod.Post, path, body, deadline ?? ChangeDeadline, cancellation);
 
     /// <summary>Asks what would be; nothing is changed.</summary>
-    public Task<T> ForeseeAsync<T>(string path, object body, CancellationToken cancellation) => AskAsync<T>(HttpMethod.Post, path, body, ChangeDeadline, cancellation);
+    public Task<T> DryRunAsync<T>(string path, object body, CancellationToken cancellation) => AskAsync<T>(HttpMethod.Post, path, body, ChangeDeadline, cancellation);
 
     public Task<DoneView> PatchAsync(string path, object body, CancellationToken cancellation) =>
         AskAsync<DoneView>(HttpMethod.Patch, path, body, ChangeDeadline, cancellation);

@@ -5,7 +5,7 @@ namespace Dmm.Core.Admission;
 /// <summary>A VM that may make room for another.</summary>
 /// <param name="Bid">As the arbiter sees it, without what plans ask of it.</param>
 /// <param name="Heard">It has reported since the daemon started.</param>
-public sealed record Peer(Bid Bid, Mover Mover, bool Heard)
+public sealed record Peer(Bid Bid, ShrinkHistory ShrinkHistory, bool Heard)
 {
     /// <summary>What its guest said that it can spare; all above min where it does not tell.</summary>
     public MemorySize Spare => Bid.Held.MinusOrZero(Bid.TakenTo);

@@ -44,7 +44,7 @@ public static class RoomPlanner
         foreach (var peer in peers)
         {
             if (peer.Gives)
-                sum += Counted(LevelOf(peer, levels).MinusOrZero(peer.FloorOf(GiveKind.InUse, step)), peer.Mover.Trust);
+                sum += Counted(LevelOf(peer, levels).MinusOrZero(peer.FloorOf(GiveKind.InUse, step)), peer.ShrinkHistory.Trust);
         }
 
         return sum;
@@ -65,7 +65,7 @@ public static class RoomPlanner
 
     /// <summary>How long what is outstanding takes at the pace at which it comes now.</summary>
     public static TimeSpan Takes(RoomPlan plan, IReadOnlyDictionary<VmId, Peer> peers) => plan.From
-        .Select(part => peers.TryGetValue(part.Vm, out var peer) ? peer.Mover.TimeFor(part.Outstanding(peer.Bid.Held)) : TimeSpan.Zero)
+        .Select(part => peers.TryGetValue(part.Vm, out var peer) ? peer.ShrinkHistory.TimeFor(part.Outstanding(peer.Bid.Held)) : TimeSpan.Zero)
         .DefaultIfEmpty().Max();
 
     private static MemorySize Outstanding(Contribution part, Peer peer, IReadOnlyDictionary<VmId, MemorySize> levels, MemorySize step)
@@ -77,7 +77,7 @@ public static class RoomPlanner
         if (!peer.Gives || part.To < peer.Bid.Min || (part.Kind < GiveKind.Headroom && peer.Bid.Want > part.To + step))
             return MemorySize.Zero;
         // It may have less to spare than it had.
-        return Counted(MemorySize.Min(outstanding, peer.Spare + step), peer.Mover.Trust);
+        return Counted(MemorySize.Min(outstanding, peer.Spare + step), peer.ShrinkHistory.Trust);
     }
 
     /// <summary>What of a gift is counted on. To the byte upwards: what was asked for because it is just enough, is.</summary>
@@ -101,7 +101,7 @@ public static class RoomPlanner
         if (!missing.IsZero)
             return null;
         var parts = givers.Where(g => g.Level < g.From).OrderBy(g => g.Vm).Select(g => new Contribution(g.Vm, g.From, g.Level, g.Kind)).ToImmutableArray();
-        var expected = Delay + givers.Where(g => g.Level < g.From).Select(g => g.Peer.Mover.TimeFor(g.From - g.Level)).DefaultIfEmpty().Max();
+        var expected = Delay + givers.Where(g => g.Level < g.From).Select(g => g.Peer.ShrinkHistory.TimeFor(g.From - g.Level)).DefaultIfEmpty().Max();
         return new(goal, parts, expected, expected > left);
     }
 
@@ -150,13 +150,13 @@ public static class RoomPlanner
 
     private sealed class Giving(Peer peer, MemorySize from, TimeSpan? limit)
     {
-        private readonly MemorySize _inTime = limit is { } time ? from.MinusOrZero(peer.Mover.Pace.Scale(time.TotalSeconds * InTime)) : MemorySize.Zero;
+        private readonly MemorySize _inTime = limit is { } time ? from.MinusOrZero(peer.ShrinkHistory.Pace.Scale(time.TotalSeconds * InTime)) : MemorySize.Zero;
 
         public Peer Peer => peer;
 
         public VmId Vm => peer.Bid.Vm;
 
-        public double Trust => peer.Mover.Trust;
+        public double Trust => peer.ShrinkHistory.Trust;
 
         public MemorySize From { get; } = from;
 

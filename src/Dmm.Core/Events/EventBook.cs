@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Dmm.Core.Events;
 
 /// <summary>A happening with its number, by which whoever reads knows what is new.</summary>
-public sealed record Numbered(long Sequence, Happening Happening);
+public sealed record Numbered(long Sequence, Notice Notice);
 
 /// <summary>
 /// The happenings that are kept, and those that are told at all. Guests have a hand in many of them (who they are, that they are in need,
@@ -11,7 +11,7 @@ public sealed record Numbered(long Sequence, Happening Happening);
 /// VM and one kind only so many a second are told; how many were left out is told with the next. Not for several threads at once; time
 /// comes as an argument.
 /// </summary>
-/// <param name="keep">Happenings of all together, at least 1.</param>
+/// <param name="keep">Notices of all together, at least 1.</param>
 public sealed class EventBook(int keep)
 {
     /// <summary>So many of one VM and one kind may be told at once, then <see cref="PerSecond"/>.</summary>
@@ -32,7 +32,7 @@ public sealed class EventBook(int keep)
 
     /// <param name="now">By a clock that nobody sets.</param>
     /// <returns>What is to be told; null where it is left out.</returns>
-    public Numbered? Take(Happening happening, TimeSpan now)
+    public Numbered? Take(Notice happening, TimeSpan now)
     {
         if (happening.Vm is { } vm && !PaceOf(vm, happening.Kind, now).Allows(now, ref happening))
             return null;
@@ -52,7 +52,7 @@ public sealed class EventBook(int keep)
     /// <param name="after">Only what comes after this number.</param>
     public IEnumerable<Numbered> Read(DateTimeOffset? since, long after) => _lines.Values
         .SelectMany(static line => line)
-        .Where(e => e.Sequence > after && (since is null || e.Happening.At >= since))
+        .Where(e => e.Sequence > after && (since is null || e.Notice.At >= since))
         .OrderBy(static e => e.Sequence);
 
     private void DropOne()
@@ -90,7 +90,7 @@ public sealed class EventBook(int keep)
 
         public bool IsAtRest(TimeSpan now) => _leftOut == 0 && _free + ((now - _at).TotalSeconds * PerSecond) >= Burst;
 
-        public bool Allows(TimeSpan now, ref Happening happening)
+        public bool Allows(TimeSpan now, ref Notice happening)
         {
             _free = Math.Min(Burst, _free + (Math.Max(0, (now - _at).TotalSeconds) * PerSecond));
             _at = now;

@@ -24,12 +24,12 @@ public static class Holds
     public static ImmutableArray<Hold> Of(in Case c)
     {
         var holds = ImmutableArray.CreateBuilder<Hold>();
-        Standing(c, holds);
+        Confirmation(c, holds);
         if (c.Vm.OperatorTarget is { } own)
             holds.Add(new(HoldKind.Operator, own));
         if (c.Planned.Settings.Law is { } law)
             holds.Add(new(HoldKind.Policy, Word: law));
-        else if (c.Forecast is null && c.Vm.OperatorTarget is null && c.Report?.Standing is not null)
+        else if (c.Forecast is null && c.Vm.OperatorTarget is null && c.Report?.Confirmation is not null)
             holds.Add(new(HoldKind.Unforeseen));
         Bounds(c, holds);
         Room(c, holds);
@@ -37,7 +37,7 @@ public static class Holds
         return holds.Count == 0 ? [] : holds.ToImmutable();
     }
 
-    private static void Standing(in Case c, ImmutableArray<Hold>.Builder holds)
+    private static void Confirmation(in Case c, ImmutableArray<Hold>.Builder holds)
     {
         if (c.Report is not { } report)
         {
@@ -52,7 +52,7 @@ public static class Holds
             VmPhase.Uncooperative => HoldKind.Uncooperative,
             VmPhase.Lost => HoldKind.Lost,
             VmPhase.Paused => HoldKind.Paused,
-            _ => report.Standing is null ? HoldKind.Unheard : null,
+            _ => report.Confirmation is null ? HoldKind.Unheard : null,
         };
         if (kind is { } standing)
             holds.Add(new(standing, Word: report.Why));
@@ -106,7 +106,7 @@ public static class Holds
     private static MemorySize DeadBand(in Case c)
     {
         var (bid, plan, target) = (c.Bid, c.Allotment.Target, c.Vm.Promise.Target);
-        if (!bid.Movable || c.Report?.Standing is null)
+        if (!bid.Movable || c.Report?.Confirmation is null)
             return MemorySize.Zero;
         if (c.Vm.OperatorTarget is null && c.Planned.Settings.Law is null && bid.Want == bid.Held && c.Forecast?.Demand > bid.Held)
             return c.Forecast.Demand - bid.Held;

@@ -20,9 +20,9 @@ public static class AdmissionProtocol
     public sealed record Cancel(VmId Vm) : IAdmissionCommand;
 
     /// <summary>
-    /// What would become of a VM that was asked for now. Answered by <c>HostProtocol.Foreseen</c> or <c>HostProtocol.Refused</c>.
+    /// What would become of a VM that was asked for now. Answered by <c>HostProtocol.DryRunResult</c> or <c>HostProtocol.Refused</c>.
     /// </summary>
-    public sealed record DryRun(HostProtocol.ForeseeVm Asked, Host Host) : IAdmissionCommand;
+    public sealed record DryRun(HostProtocol.DryRunVm Asked, Host Host) : IAdmissionCommand;
 
     /// <summary>From the host, as long as VMs are to come, after each plan and each step: so it is now.</summary>
     public sealed record HostIs(Host Host) : IAdmissionCommand;

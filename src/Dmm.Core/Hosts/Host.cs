@@ -33,7 +33,7 @@ public sealed record Host(HostState State, HostSettings Settings, bool Watches)
     public ImmutableArray<Wait> Waits { get; init; } = [];
 
     /// <summary>How each VM was seen to shrink.</summary>
-    public ImmutableDictionary<VmId, Mover> Movers { get; init; } = ImmutableDictionary<VmId, Mover>.Empty;
+    public ImmutableDictionary<VmId, ShrinkHistory> Shrinks { get; init; } = ImmutableDictionary<VmId, ShrinkHistory>.Empty;
 
     /// <summary>What the host itself was seen to have.</summary>
     public HostOutlook Outlook { get; init; } = new(Settings.Memory);

@@ -61,7 +61,7 @@ public static class HostAdmissions
         : MemorySize.Zero;
 
     /// <summary>What would become of a request that came now. Nothing is written.</summary>
-    public static HostProtocol.Foreseen Foresee(Host host, HostProtocol.ForeseeVm asked, TimeSpan timeout, Moment now)
+    public static HostProtocol.DryRunResult Foresee(Host host, HostProtocol.DryRunVm asked, TimeSpan timeout, Moment now)
     {
         var (spec, state) = (asked.Spec, host.State);
         if (Never(state, spec, asked.Overhead, asked.ImageNeeds) is { } never)
@@ -124,11 +124,11 @@ public static class HostAdmissions
     {
         var settings = host.SettingsNow;
         var peers = HostPlanner.Bids(state, host.Reports, host.Forecasts, settings, now)
-            .Select(bid => PeerOf(bid, host.Reports.GetValueOrDefault(bid.Vm), host.Movers.GetValueOrDefault(bid.Vm)))
+            .Select(bid => PeerOf(bid, host.Reports.GetValueOrDefault(bid.Vm), host.Shrinks.GetValueOrDefault(bid.Vm)))
             .ToList();
         return new(state.Ledger, state.Admissions.Values, peers, Room(state), settings.Queue, settings.Law is not null);
     }
 
-    private static Peer PeerOf(Bid bid, VmProtocol.Report? report, Mover? mover) =>
+    private static Peer PeerOf(Bid bid, VmProtocol.Report? report, ShrinkHistory? mover) =>
         new(report is { Phase: VmPhase.Stuck } ? bid with { Movable = false } : bid, mover ?? new(), report is not null);
 }

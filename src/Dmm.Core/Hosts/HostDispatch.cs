@@ -15,8 +15,8 @@ public static class HostDispatch
     /// What a report answers for: nothing, while its VM has been told something that it had not heard of. Otherwise for what was promised,
     /// as far as the VM was told: one that is held back knows of its last target alone, and may still become that.
     /// </summary>
-    public static Standing? Answer(VmProtocol.Report report, Told? told, Promise promise) =>
-        report.Standing is not { Target: { } target } standing ? report.Standing
+    public static Confirmation? Answer(VmProtocol.Report report, Told? told, Promise promise) =>
+        report.Confirmation is not { Target: { } target } standing ? report.Confirmation
         : report.Heard != (told?.Number ?? 0) ? standing.Unanswered()
         : standing with { Target = promise.Target, Ceiling = MemorySize.Max(standing.Ceiling, target) };
 

@@ -56,7 +56,7 @@ public abstract record HostEffect
 
     /// <summary>Tells operators.</summary>
     /// <param name="Warn">It stands in the daemon's log, too.</param>
-    public sealed record Notify(Happening What, bool Warn = false) : HostEffect;
+    public sealed record Notify(Notice What, bool Warn = false) : HostEffect;
 
     /// <summary>Tells those who explain decisions what a plan was made of.</summary>
     public sealed record Explain(Planned Plan) : HostEffect;

@@ -17,7 +17,7 @@ public static class HostEnds
     /// <summary>What its run state says of whether it may run elsewhere, where that is new.</summary>
     public static IHostEvent? Moved(VmRecord vm, VmProtocol.Report report, DateTimeOffset now) =>
         // Before the VM is in hand nothing is known of whether it runs.
-        report.Standing is null || report.Capabilities is null || vm.MigratedAway == report.RunState.MayRunElsewhere() ? null
+        report.Confirmation is null || report.Capabilities is null || vm.MigratedAway == report.RunState.MayRunElsewhere() ? null
         : report.RunState.MayRunElsewhere() ? new VmMigratedAway(now, report.Vm)
         : report.RunState == VmRunState.Running && report.Phase is not (VmPhase.Lost or VmPhase.Stopped) ? new VmMigrationUndone(now, report.Vm)
         : null;

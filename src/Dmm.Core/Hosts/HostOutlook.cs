@@ -45,7 +45,7 @@ public sealed record HostOutlook(MemorySize Memory)
     public string? Why { get; init; }
 
     /// <summary>The last thing seen; null before the first.</summary>
-    public HostSight? Sight { get; init; }
+    public HostReading? Sight { get; init; }
 
     /// <summary>Times the cushion that was set.</summary>
     public double CushionFactor { get; init; } = 1;
@@ -53,7 +53,7 @@ public sealed record HostOutlook(MemorySize Memory)
     /// <summary>What presses the host; null where nothing does.</summary>
     public string? Pressure { get; init; }
 
-    private Countable? Rising { get; init; }
+    private HostCapacity? Rising { get; init; }
 
     private Moment RisingSince { get; init; }
 
@@ -66,10 +66,10 @@ public sealed record HostOutlook(MemorySize Memory)
         CushionFactor <= 1 ? rules.Cushion : MemorySize.Max(rules.Cushion, MemorySize.Min(rules.Cushion.Scale(CushionFactor), rules.CushionMax));
 
     /// <param name="ledger">As it stands now: its claims, and its host reserve.</param>
-    public HostOutlook Take(HostSight sight, Ledger ledger, HostRules rules, Moment now) =>
-        (this with { Sight = sight }).Count(Countable.Of(sight, ledger, rules.Memory, rules.Margin), rules, now).Press(sight, rules, now);
+    public HostOutlook Take(HostReading sight, Ledger ledger, HostRules rules, Moment now) =>
+        (this with { Sight = sight }).Count(HostCapacity.Of(sight, ledger, rules.Memory, rules.Margin), rules, now).Press(sight, rules, now);
 
-    private HostOutlook Count(Countable seen, HostRules rules, Moment now)
+    private HostOutlook Count(HostCapacity seen, HostRules rules, Moment now)
     {
         if (seen.Memory < rules.Memory)
             seen = seen with { Memory = seen.Memory.RoundDown(rules.Step) };
@@ -83,7 +83,7 @@ public sealed record HostOutlook(MemorySize Memory)
             : this with { Memory = least.Memory, Why = least.Why, Rising = null };
     }
 
-    private HostOutlook Press(HostSight sight, HostRules rules, Moment now)
+    private HostOutlook Press(HostReading sight, HostRules rules, Moment now)
     {
         var pressure = PressureOf(sight, rules);
         if (pressure is not null)
@@ -102,7 +102,7 @@ public sealed record HostOutlook(MemorySize Memory)
         return this with { Pressure = null, CushionFactor = calm ? CushionFactor / 2 : CushionFactor, FactorAt = calm ? now : FactorAt };
     }
 
-    private static string? PressureOf(HostSight sight, HostRules rules)
+    private static string? PressureOf(HostReading sight, HostRules rules)
     {
         var available = sight.Groups.Aggregate(sight.Available, static (least, group) => MemorySize.Min(least, group.Available));
         return available < rules.Margin.Scale(2) ? $"{available} available"

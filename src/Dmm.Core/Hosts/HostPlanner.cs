@@ -62,7 +62,7 @@ public static class HostPlanner
         var bids = new List<Bid>(count);
         var promises = new Dictionary<VmId, Promise>(count);
         var policies = new Dictionary<VmId, VmPolicy>(count);
-        var standings = new Dictionary<VmId, Standing>(count);
+        var standings = new Dictionary<VmId, Confirmation>(count);
         foreach (var (vm, record) in state.Vms)
         {
             var (claim, report) = (state.Ledger.Claims[vm], reports.GetValueOrDefault(vm));
@@ -160,7 +160,7 @@ public static class HostPlanner
     private static Bid BidOf(VmId vm, VmRecord record, Claim claim, VmProtocol.Report? report, Forecast? forecast, HostSettings settings)
     {
         var held = MemorySize.Max(claim.Actual, claim.Granted);
-        var movable = report is { Standing: not null, Stopping: false, Phase: VmPhase.Settled or VmPhase.Growing or VmPhase.Shrinking or VmPhase.Stuck };
+        var movable = report is { Confirmation: not null, Stopping: false, Phase: VmPhase.Settled or VmPhase.Growing or VmPhase.Shrinking or VmPhase.Stuck };
         // More than it can become here would be promised for nothing.
         var (min, max) = (record.Policy.Min, record.Policy.Max);
         if (report?.Most is { } reach)

@@ -67,13 +67,13 @@ public static class HostProtocol
     public sealed record Refused(RefusalKind Kind, string Why);
 
     /// <summary>
-    /// What would become of a VM that was asked for now. Answered by <see cref="Foreseen"/> or <see cref="Refused"/>; nothing is written.
+    /// What would become of a VM that was asked for now. Answered by <see cref="DryRunResult"/> or <see cref="Refused"/>; nothing is written.
     /// </summary>
-    public sealed record ForeseeVm(VmSpec Spec, MemorySize Overhead, MemorySize ImageNeeds, TimeSpan? Timeout) : IHostCommand;
+    public sealed record DryRunVm(VmSpec Spec, MemorySize Overhead, MemorySize ImageNeeds, TimeSpan? Timeout) : IHostCommand;
 
     /// <param name="Boot">What it would boot with, where it would start at once.</param>
     /// <param name="Plan">Who would give for it.</param>
-    public sealed record Foreseen(VmId Vm, Prospect Prospect, string Text, MemorySize? Boot, RoomPlan? Plan);
+    public sealed record DryRunResult(VmId Vm, Prospect Prospect, string Text, MemorySize? Boot, RoomPlan? Plan);
 
     /// <summary>Answered by <see cref="Status"/>.</summary>
     public sealed record GetStatus : IHostCommand;

@@ -47,7 +47,7 @@ internal sealed partial class HostTurn
         var restart = set.Restart ?? vm.Spec?.Restart;
         Done(
             set.Vm,
-            $"min {policy.Min}, max {policy.Max}, shares {policy.Shares}{(restart is { } r ? $", restart {HostHappenings.Words(r)}" : "")}",
+            $"min {policy.Min}, max {policy.Max}, shares {policy.Shares}{(restart is { } r ? $", restart {HostNotices.Words(r)}" : "")}",
             LimitNotes(report, set.Max));
         QueuePlan();
     }
@@ -72,7 +72,7 @@ internal sealed partial class HostTurn
         Record(new PolicySet(Wall, set.Vm, policy));
         Done(
             set.Vm,
-            $"min {policy.Min}, max {policy.Max}, shares {policy.Shares}, restart {HostHappenings.Words(restart)}, from its next start on",
+            $"min {policy.Min}, max {policy.Max}, shares {policy.Shares}, restart {HostNotices.Words(restart)}, from its next start on",
             boot == before ? [] : [$"it boots with {boot} instead of {before}, within its new bounds"]);
     }
 

@@ -69,13 +69,13 @@ internal sealed partial class HostTurn
             return;
         var phase = Host.Reports.TryGetValue(id, out var last) ? last.Phase : (VmPhase?)null;
         Host = Host with { Reports = Host.Reports.SetItem(id, report) };
-        if (report.Standing is not null || report.Phase == VmPhase.Lost)
+        if (report.Confirmation is not null || report.Phase == VmPhase.Lost)
         {
             Host = Host with { Unheard = Host.Unheard.Remove(id) };
             SayAllHeard();
         }
 
-        if (report.Standing is not { } standing)
+        if (report.Confirmation is not { } standing)
             return;
 
         // A young VM costs less than it will: what is expected stays set aside, or others would be promised it and the claim outgrow the
@@ -86,7 +86,7 @@ internal sealed partial class HostTurn
         {
             State = State with { Ledger = ledger },
             HeardOf = report.Resident is null ? Host.HeardOf : Host.HeardOf.Add(id),
-            Movers = Host.Movers.SetItem(id, Host.Movers.GetValueOrDefault(id, new()).Observe(standing.Actual, vm.Promise.Target, report.Phase, Now)),
+            Shrinks = Host.Shrinks.SetItem(id, Host.Shrinks.GetValueOrDefault(id, new()).Observe(standing.Actual, vm.Promise.Target, report.Phase, Now)),
         };
         var confirmed = vm.Promise.Target < vm.Promise.Granted && standing.Target == vm.Promise.Target;
         if (ledger.Claims[id].Differs(before.Claims[id]) || report.Phase != phase || confirmed)

@@ -6,7 +6,7 @@ namespace Dmm.Core.Hosts;
 /// <summary>The world around the ledger: what the host really has, and what is said when the invariant is broken.</summary>
 internal sealed partial class HostTurn
 {
-    private void Saw(HostEyeProtocol.Saw saw)
+    private void Saw(HostMonitorProtocol.Saw saw)
     {
         // What one that has ended since then held would be counted as the host's and as nobody's: the next look knows better.
         if (Host.HasLooked && saw.Vms.Any(vm => !State.Vms.ContainsKey(vm.Id) && !State.LetGo.ContainsKey(vm.Id)))
@@ -21,7 +21,7 @@ internal sealed partial class HostTurn
             QueuePlan();
     }
 
-    private void See(HostSight sight)
+    private void See(HostReading sight)
     {
         var (first, before) = (!Host.HasLooked, Host.Outlook);
         if (Host.Blind is not null)
@@ -48,7 +48,7 @@ internal sealed partial class HostTurn
             QueuePlan();
     }
 
-    private void Blind(HostEyeProtocol.Blind blind)
+    private void Blind(HostMonitorProtocol.Blind blind)
     {
         var first = !Host.HasLooked;
         if (Host.Blind is null)
@@ -95,7 +95,7 @@ internal sealed partial class HostTurn
         {
             Keepers = keepers,
             // Whatever it gives, its host does not have it: no plan for a VM to come counts on it as on others.
-            Movers = Host.Movers.SetItems(began.Select(vm => KeyValuePair.Create(vm, Host.Movers.GetValueOrDefault(vm, new()).Kept()))),
+            Shrinks = Host.Shrinks.SetItems(began.Select(vm => KeyValuePair.Create(vm, Host.Shrinks.GetValueOrDefault(vm, new()).Kept()))),
         };
         foreach (var vm in began)
             Notify("keepsMemory", vm, Keepers.Text(State.Ledger.Claims[vm]));

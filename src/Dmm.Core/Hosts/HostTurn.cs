@@ -36,7 +36,7 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
             case HostProtocol.StopVm stop: Stop(stop); break;
             case HostProtocol.StartVm start: Start(start); break;
             case HostProtocol.ForgetVm forget: Forget(forget); break;
-            case HostProtocol.ForeseeVm asked: Do(new HostEffect.TellAdmission(new AdmissionProtocol.DryRun(asked, Host), Forward: true)); break;
+            case HostProtocol.DryRunVm asked: Do(new HostEffect.TellAdmission(new AdmissionProtocol.DryRun(asked, Host), Forward: true)); break;
             case HostProtocol.RecordRequest request: RecordRequest(request); break;
             case HostProtocol.LineStarted: LineStarted(); break;
             case HostProtocol.TakeSteps steps: TakeSteps(steps); break;
@@ -50,8 +50,8 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
             case VmProtocol.Identified found: Identified(found); break;
             case PredictorProtocol.Forecasts forecasts: Forecast(forecasts); break;
             case PredictorProtocol.Lost lost: Host = Host with { Forecasts = Host.Forecasts.Remove(lost.Vm) }; break;
-            case HostEyeProtocol.Saw saw: Saw(saw); break;
-            case HostEyeProtocol.Blind blind: Blind(blind); break;
+            case HostMonitorProtocol.Saw saw: Saw(saw); break;
+            case HostMonitorProtocol.Blind blind: Blind(blind); break;
             case HostCommand.TakeUp takeUp: TakeUp(takeUp); break;
             case HostCommand.Beat: Beat(); break;
             case HostCommand.Plan: PlanNow(); break;
@@ -75,7 +75,7 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
     {
         _events.Add(e);
         Host = Host with { State = State.Apply(e, new(now.Now, e.At)) };
-        Notify(HostHappenings.Of(e));
+        Notify(HostNotices.Of(e));
     }
 
     private void Do(HostEffect effect) => _effects.Add(effect);
@@ -86,14 +86,14 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
 
     private void Refuse(HostProtocol.RefusalKind kind, string why) => Reply(new HostProtocol.Refused(kind, why));
 
-    private void Notify(Happening? what, bool warn = false)
+    private void Notify(Notice? what, bool warn = false)
     {
         if (what is not null)
             Do(new HostEffect.Notify(what, warn));
     }
 
     private void Notify(string kind, VmId? vm, string text, MemorySize? from = null, MemorySize? to = null, bool warn = false) =>
-        Notify(new Happening(Wall, kind, vm, text, from, to), warn);
+        Notify(new Notice(Wall, kind, vm, text, from, to), warn);
 
     /// <summary>Several reasons to plan that come together lead to one plan.</summary>
     private void QueuePlan()
@@ -131,7 +131,7 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
             Reports = Host.Reports.Remove(vm),
             Forecasts = Host.Forecasts.Remove(vm),
             Told = Host.Told.Remove(vm),
-            Movers = Host.Movers.Remove(vm),
+            Shrinks = Host.Shrinks.Remove(vm),
             StartedOnce = Host.StartedOnce.Remove(vm),
             Unheard = Host.Unheard.Remove(vm),
             ToStart = Host.ToStart.Remove(vm),

@@ -59,7 +59,7 @@ public static class VmProtocol
     public sealed record Ended(VmId Vm, string Why, EndCause Cause) : IHostCommand;
 
     /// <summary>To the host, whenever it changes: all that it needs to know of a VM.</summary>
-    public sealed record Report(VmId Vm, VmPhase Phase, string? Why, VmSizes? Sizes, Standing? Standing) : IHostCommand
+    public sealed record Report(VmId Vm, VmPhase Phase, string? Why, VmSizes? Sizes, Confirmation? Confirmation) : IHostCommand
     {
         /// <summary>
         /// The number of the <see cref="SetTarget"/> that this actor heard last; 0 for none. A report that was under way meanwhile answers

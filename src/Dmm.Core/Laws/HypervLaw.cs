@@ -29,7 +29,7 @@ public sealed class HypervLaw(double buffer = HypervLaw.DefaultBuffer) : ILaw
         : throw new ArgumentOutOfRangeException(nameof(buffer), buffer, "The buffer must be a part of demand, 0 to 20.");
 
     private readonly SlotMemory<Removal> _removals = new();
-    private readonly Waterline _waterline = new();
+    private readonly WaterFilling _waterFilling = new();
 
     public string Name => "hyperv";
 
@@ -44,7 +44,7 @@ public sealed class HypervLaw(double buffer = HypervLaw.DefaultBuffer) : ILaw
     public TimeSpan? Decide(TimeSpan now, LawEvents why, in LawHost host, ReadOnlySpan<LawGuest> guests, Span<long> targets)
     {
         _removals.Reach(guests.Length);
-        _waterline.EnsureCapacity(guests.Length);
+        _waterFilling.EnsureCapacity(guests.Length);
         TimeSpan? next = null;
         var (wanted, idle) = (0L, 0L);
         for (var i = 0; i < guests.Length; i++)
@@ -93,19 +93,19 @@ public sealed class HypervLaw(double buffer = HypervLaw.DefaultBuffer) : ILaw
     /// </summary>
     private void Share(ReadOnlySpan<LawGuest> guests, Span<long> targets, long memory)
     {
-        _waterline.Clear();
+        _waterFilling.Clear();
         for (var i = 0; i < guests.Length; i++)
         {
             ref readonly var guest = ref guests[i];
             if (guest.Present)
-                _waterline.Add(new(guest.Min), new(guest.Min), new(Want(guest)), Weight(guest));
+                _waterFilling.Add(new(guest.Min), new(guest.Min), new(Want(guest)), Weight(guest));
         }
 
-        _waterline.Fill(new(memory));
+        _waterFilling.Fill(new(memory));
         for (var (i, number) = (0, 0); i < guests.Length; i++)
         {
             if (guests[i].Present)
-                targets[i] = _waterline[number++].Bytes;
+                targets[i] = _waterFilling[number++].Bytes;
         }
     }
 

@@ -54,7 +54,7 @@ public abstract record VmEffect
     public sealed record Silence(VmTimer Timer) : VmEffect;
 
     /// <summary>Tells operators.</summary>
-    public sealed record Notify(Happening What) : VmEffect;
+    public sealed record Notify(Notice What) : VmEffect;
 
     /// <summary>A line in the daemon's log.</summary>
     public sealed record Warn(string Text) : VmEffect;

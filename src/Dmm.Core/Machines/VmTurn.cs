@@ -82,7 +82,7 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
     private void Silence(VmTimer timer) => Do(new VmEffect.Silence(timer));
 
     private void Notify(string kind, string text, MemorySize? from = null, MemorySize? to = null) =>
-        Do(new VmEffect.Notify(new Happening(Wall, kind, Vm.Id, text, from, to)));
+        Do(new VmEffect.Notify(new Notice(Wall, kind, Vm.Id, text, from, to)));
 
     private void Assume(VmProtocol.Assume part)
     {

@@ -23,7 +23,7 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
     private const double ShortStep = 0.25;
 
     private readonly Ranking _ranking = new();
-    private readonly Waterline _waterline = new();
+    private readonly WaterFilling _waterFilling = new();
     private Allotment[] _plan = [];
     private double[] _harms = [];
     private MemorySize[] _sizes = [];
@@ -237,15 +237,15 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
         }
 
         var enough = needs <= budget;
-        _waterline.Clear();
+        _waterFilling.Clear();
         for (var i = 0; i < bids.Length; i++)
         {
             ref readonly var bid = ref bids[i];
             if (bid.Movable)
-                _waterline.Add(enough ? _needs[i] : bid.Min, _floors[i], enough ? bid.Want.Clamp(bid.Min, bid.Max) : _needs[i], WeightOf(bid, _harms[i], most));
+                _waterFilling.Add(enough ? _needs[i] : bid.Min, _floors[i], enough ? bid.Want.Clamp(bid.Min, bid.Max) : _needs[i], WeightOf(bid, _harms[i], most));
         }
 
-        _waterline.Fill(budget);
+        _waterFilling.Fill(budget);
         Settle(bids, plan, budget);
     }
 
@@ -263,7 +263,7 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
             _sizes[i] = MemorySize.Zero;
             if (!bid.Movable)
                 continue;
-            var fair = Steady(bid, _waterline[number++], _floors[i], _needs[i]);
+            var fair = Steady(bid, _waterFilling[number++], _floors[i], _needs[i]);
             var held = MemorySize.Max(_floors[i], MemorySize.Min(bid.Held, bid.Want).Clamp(bid.Min, bid.Max));
             var lacks = held < bid.Need;
             var keeps = held >= fair || (!lacks && fair - held < _step) || (lacks && fair - held < _step.Scale(ShortStep));
@@ -295,6 +295,6 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
         Array.Resize(ref _floors, count);
         Array.Resize(ref _needs, count);
         _ranking.EnsureCapacity(count);
-        _waterline.EnsureCapacity(count);
+        _waterFilling.EnsureCapacity(count);
     }
 }

@@ -12,10 +12,10 @@ public sealed record Promise(MemorySize Granted, MemorySize Target);
 /// <summary>What a VM last reported of itself.</summary>
 /// <param name="Target">The target that this report answers.</param>
 /// <param name="Ceiling">The most that it can become from what its devices were told: only below this is memory really back.</param>
-public sealed record Standing(MemorySize Actual, MemorySize Ceiling, MemorySize? Target)
+public sealed record Confirmation(MemorySize Actual, MemorySize Ceiling, MemorySize? Target)
 {
     /// <summary>The same, of a VM that may have been told more than it knew of when it reported: its ceiling bounds nothing.</summary>
-    public Standing Unanswered() => this with { Target = null };
+    public Confirmation Unanswered() => this with { Target = null };
 }
 
 /// <summary>A change of one promise, and the rule behind it.</summary>
@@ -44,7 +44,7 @@ public static class Granting
     private static readonly MemorySize Block = MemorySize.FromMiB(2);
 
     /// <param name="standings">
-    /// What each VM last reported. One that has been told something since answers no target (<see cref="Standing.Unanswered()"/>): its
+    /// What each VM last reported. One that has been told something since answers no target (<see cref="Confirmation.Unanswered()"/>): its
     /// devices may be told more than it reports.
     /// </param>
     /// <param name="plan">What the arbiter wants.</param>
@@ -53,7 +53,7 @@ public static class Granting
     public static Grants Decide(
         Ledger ledger,
         IReadOnlyDictionary<VmId, Promise> promises,
-        IReadOnlyDictionary<VmId, Standing> standings,
+        IReadOnlyDictionary<VmId, Confirmation> standings,
         ReadOnlySpan<Allotment> plan,
         IReadOnlyDictionary<VmId, VmPolicy> policies,
         MemorySize kept,
@@ -135,7 +135,7 @@ public static class Granting
         change.Granted < before.Granted && before.Granted - change.Granted < step.Scale(4) && change.Granted > change.Target + step;
 
     /// <summary>No resizing for nothing: the last target stands where the new one is hardly another.</summary>
-    private static MemorySize Steady(Allotment allotment, Promise promise, Standing standing, VmPolicy policy, MemorySize step)
+    private static MemorySize Steady(Allotment allotment, Promise promise, Confirmation standing, VmPolicy policy, MemorySize step)
     {
         if (allotment.Ruling == Ruling.Keep)
         {

@@ -19,7 +19,7 @@ public static class AdmissionViews
         Late = admission.Plan?.Late ?? false,
     };
 
-    public static ForeseenView Of(HostProtocol.Foreseen foreseen, IReadOnlyList<string> notes) => new()
+    public static DryRunView Of(HostProtocol.DryRunResult foreseen, IReadOnlyList<string> notes) => new()
     {
         Vm = foreseen.Vm.Name,
         Prospect = foreseen.Prospect.ToString().ToLowerInvariant(),

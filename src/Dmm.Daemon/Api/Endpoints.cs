@@ -94,7 +94,7 @@ public static class Endpoints
         var (overhead, needs) = (hypervisor.ExpectedOverhead(spec), hypervisor.ImageNeeds(spec));
         if (dryRun)
         {
-            return await host.CommandAsync(new HostProtocol.ForeseeVm(spec, overhead, needs, timeout), c) is var answer && answer is HostProtocol.Foreseen foreseen
+            return await host.CommandAsync(new HostProtocol.DryRunVm(spec, overhead, needs, timeout), c) is var answer && answer is HostProtocol.DryRunResult foreseen
                 ? Answers.Json(AdmissionViews.Of(foreseen, notes))
                 : Answers.Of(answer);
         }

@@ -76,12 +76,12 @@ public static class Views
     public static EventView EventOf(Numbered numbered) => new()
     {
         Sequence = numbered.Sequence,
-        At = numbered.Happening.At,
-        Kind = numbered.Happening.Kind,
-        Vm = numbered.Happening.Vm?.Name,
-        Text = numbered.Happening.Text,
-        FromBytes = numbered.Happening.From?.Bytes,
-        ToBytes = numbered.Happening.To?.Bytes,
+        At = numbered.Notice.At,
+        Kind = numbered.Notice.Kind,
+        Vm = numbered.Notice.Vm?.Name,
+        Text = numbered.Notice.Text,
+        FromBytes = numbered.Notice.From?.Bytes,
+        ToBytes = numbered.Notice.To?.Bytes,
     };
 
     private static VmView VmOf(HostProtocol.Status status, AdmissionRecord admission, Clocks now)

@@ -87,10 +87,10 @@ public static class ActorSettings
     /// <summary>
     /// Simulated VMs live on a simulated host, which has a little more than what DMM governs; nothing of this machine shows there.
     /// </summary>
-    public static IHostWatch WatchOf(DmmSettings settings, IHypervisor hypervisor) =>
+    public static IHostMonitor WatchOf(DmmSettings settings, IHypervisor hypervisor) =>
         hypervisor is SimulatedHypervisor simulated
-            ? new SimulatedHostWatch(simulated, settings.Host.Governed() + settings.Host.Margin)
-            : new LinuxHostWatch();
+            ? new SimulatedHostMonitor(simulated, settings.Host.Governed() + settings.Host.Margin)
+            : new LinuxHostMonitor();
 
     public static IHypervisor HypervisorOf(DmmSettings settings, Action<string> log) => settings.Hypervisor switch
     {

@@ -109,7 +109,7 @@ public static class DaemonApp
     private static void Start(ActorSystem system, IActorRegistry registry, IServiceProvider services, DmmSettings settings)
     {
         var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("dmm");
-        registry.Register<EventLogActor>(system.ListenerOf<Happening>(EventLogActor.Props(settings.Events.Keep, TimeProvider.System), "events"));
+        registry.Register<EventLogActor>(system.ListenerOf<Notice>(EventLogActor.Props(settings.Events.Keep, TimeProvider.System), "events"));
         registry.Register<DecisionLogActor>(
             system.ListenerOf<Planned>(DecisionLogActor.Props(new(settings.Explain.Keep, settings.Explain.Most), TimeProvider.System), DecisionLogActor.Name));
         var hypervisor = services.GetRequiredService<IHypervisor>();

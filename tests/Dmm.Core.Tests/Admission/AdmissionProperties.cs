@@ -281,7 +281,7 @@ public sealed class AdmissionProperties
     {
         private VmPhase _phase = VmPhase.Settled;
         private int _still;
-        private Mover _mover = new();
+        private ShrinkHistory _mover = new();
 
         public VmId Id => id;
 

@@ -13,7 +13,7 @@ internal static class Requests
 
     public static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
 
-    public static Peer Peer(string name, long held, long want, long? shrinkTo = null, long? need = null, long min = 128, int shares = 1000, double harm = 0, long? spare = null, Mover? mover = null) =>
+    public static Peer Peer(string name, long held, long want, long? shrinkTo = null, long? need = null, long min = 128, int shares = 1000, double harm = 0, long? spare = null, ShrinkHistory? mover = null) =>
         new(
             new(VmId.Parse(name), MiB(min), MiB(100_000), shares, MiB(held), MiB(want), MiB(shrinkTo ?? want), false, true)
             {
@@ -48,9 +48,9 @@ internal static class Requests
     public static string Text(RoomPlan plan) => string.Join(" ", plan.From.Select(part => $"{part.Vm}:{part.From.Mebibytes}-{part.To.Mebibytes}:{part.Kind}"));
 
     /// <summary>A peer that was seen to give a certain size in a certain time.</summary>
-    public static Mover Moved(long mib, double seconds, int times = 8)
+    public static ShrinkHistory Moved(long mib, double seconds, int times = 8)
     {
-        var (mover, now) = (new Mover(), Noon);
+        var (mover, now) = (new ShrinkHistory(), Noon);
         for (var i = 0; i < times; i++)
         {
             mover = mover.Observe(MiB(mib + 1000), MiB(1000), VmPhase.Shrinking, now);
@@ -61,9 +61,9 @@ internal static class Requests
         return mover;
     }
 
-    public static Mover Stuck(int times)
+    public static ShrinkHistory Stuck(int times)
     {
-        var mover = new Mover();
+        var mover = new ShrinkHistory();
         for (var i = 0; i < times; i++)
         {
             mover = mover.Observe(MiB(1000), MiB(500), VmPhase.Shrinking, Noon);

@@ -10,7 +10,7 @@ public sealed class EventBookTests
     private readonly EventBook _book = new(1_000);
     private TimeSpan _now;
 
-    private string[] Kept => [.. _book.Read(null, 0).Select(e => $"{e.Happening.Kind} {e.Happening.Vm} {e.Happening.Text}".Trim())];
+    private string[] Kept => [.. _book.Read(null, 0).Select(e => $"{e.Notice.Kind} {e.Notice.Vm} {e.Notice.Text}".Trim())];
 
     private Numbered? Happens(string kind, string? vm, string text = "") =>
         _book.Take(new(Start + _now, kind, vm is null ? null : VmId.Parse(vm), text), _now);
@@ -44,9 +44,9 @@ public sealed class EventBookTests
         Assert.All(Enumerable.Range(0, 1_000), _ => Assert.NotNull(Happens("deficit", null)));
 
         _now += TimeSpan.FromSeconds(1);
-        Assert.Equal("again (940 more like it were left out)", Happens("agentHello", "liar", "again")!.Happening.Text);
+        Assert.Equal("again (940 more like it were left out)", Happens("agentHello", "liar", "again")!.Notice.Text);
         _now += TimeSpan.FromSeconds(1);
-        Assert.Equal("again", Happens("agentHello", "liar", "again")!.Happening.Text);
+        Assert.Equal("again", Happens("agentHello", "liar", "again")!.Notice.Text);
     }
 
     [Fact]
@@ -60,9 +60,9 @@ public sealed class EventBookTests
 
         var kept = _book.Read(null, 0).ToList();
         Assert.Equal(1_000, kept.Count);
-        Assert.All(kept.GroupBy(e => e.Happening.Vm), own => Assert.Equal(10, own.Count()));
-        Assert.Equal(Enumerable.Range(49_000, 1_000).Select(i => $"{i}"), kept.Select(e => e.Happening.Text));
-        Assert.Equal(["49998", "49999"], _book.Read(null, kept[^3].Sequence).Select(e => e.Happening.Text));
+        Assert.All(kept.GroupBy(e => e.Notice.Vm), own => Assert.Equal(10, own.Count()));
+        Assert.Equal(Enumerable.Range(49_000, 1_000).Select(i => $"{i}"), kept.Select(e => e.Notice.Text));
+        Assert.Equal(["49998", "49999"], _book.Read(null, kept[^3].Sequence).Select(e => e.Notice.Text));
     }
 
     [Fact]
@@ -70,6 +70,6 @@ public sealed class EventBookTests
     {
         for (var i = 0; i < 5_000; i++)
             Happens("vmEnded", $"vm-{i}", $"{i}");
-        Assert.Equal(Enumerable.Range(4_000, 1_000).Select(i => $"{i}"), _book.Read(null, 0).Select(e => e.Happening.Text));
+        Assert.Equal(Enumerable.Range(4_000, 1_000).Select(i => $"{i}"), _book.Read(null, 0).Select(e => e.Notice.Text));
     }
 }

@@ -71,7 +71,7 @@ public sealed class HostInboxTests
         'a' or 'b' => Report($"{kind}", number),
         'A' or 'B' => Urgent($"{char.ToLowerInvariant(kind)}", number),
         't' => new PredictorProtocol.Forecasts([], Tick: true),
-        's' => new HostEyeProtocol.Blind($"{number}"),
+        's' => new HostMonitorProtocol.Blind($"{number}"),
         _ => new HostProtocol.StartVm(Id("c"), null),
     };
 

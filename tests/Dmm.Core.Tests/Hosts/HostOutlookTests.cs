@@ -27,12 +27,12 @@ public sealed class HostOutlookTests
     private static readonly Ledger Book = new Ledger(Rules.Memory, MiB(500))
         .TakeIn(A, new(MiB(1900), MiB(1900), MiB(100))).TakeIn(B, new(MiB(900), MiB(900), MiB(100)));
 
-    private static HostSight Sight(long available, long a = 1500, long b = 500, long total = 8000) => new(MiB(total), MiB(available))
+    private static HostReading Sight(long available, long a = 1500, long b = 500, long total = 8000) => new(MiB(total), MiB(available))
     {
         Resident = ImmutableDictionary<VmId, MemorySize>.Empty.Add(A, MiB(a)).Add(B, MiB(b)),
     };
 
-    private static MemorySize Count(HostSight sight, Ledger? ledger = null) => Countable.Of(sight, ledger ?? Book, Rules.Memory, Rules.Margin).Memory;
+    private static MemorySize Count(HostReading sight, Ledger? ledger = null) => HostCapacity.Of(sight, ledger ?? Book, Rules.Memory, Rules.Margin).Memory;
 
     [Fact]
     public void What_the_host_itself_uses_comes_out_of_the_reserve_and_is_not_taken_off_twice() =>
@@ -104,7 +104,7 @@ public sealed class HostOutlookTests
                     resident = resident.Add(id, MiB(holds));
             }
 
-            var sight = new HostSight(MiB(8000), MiB(available)) { Resident = resident, Gone = [.. gone], Hidden = [.. hidden] };
+            var sight = new HostReading(MiB(8000), MiB(available)) { Resident = resident, Gone = [.. gone], Hidden = [.. hidden] };
             if (grouped)
                 sight = sight with { Groups = [new("/dmm", MiB(6000), MiB(left), [.. resident.Keys.Where(id => id.Name != "vm0")])] };
             // With what the ledger makes of the look, and without.

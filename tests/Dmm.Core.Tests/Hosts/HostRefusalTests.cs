@@ -89,7 +89,7 @@ public sealed class HostRefusalTests
 
     private static HostProtocol.RecordRequest Request(VmSpec spec) => new(spec, MemorySize.Zero, MemorySize.Zero, Moment.Origin + TimeSpan.FromDays(2));
 
-    private static HostProtocol.ForeseeVm DryRun(VmSpec spec) => new(spec, MemorySize.Zero, MemorySize.Zero, null);
+    private static HostProtocol.DryRunVm DryRun(VmSpec spec) => new(spec, MemorySize.Zero, MemorySize.Zero, null);
 
     private static HostProtocol.AdoptVm Adoption(string vm, int pid, long ceiling = 512, long min = 128, long max = 1024) =>
         new(Handle(vm, pid, owned: false), new(MiB(min), MiB(max)), MiB(ceiling), MemorySize.Zero);

@@ -38,7 +38,7 @@ internal sealed class HostUnderTest
 
     public List<HostEffect> Effects { get; } = [];
 
-    public IEnumerable<Happening> Notices => Effects.OfType<HostEffect.Notify>().Select(n => n.What);
+    public IEnumerable<Notice> Notices => Effects.OfType<HostEffect.Notify>().Select(n => n.What);
 
     public static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
 

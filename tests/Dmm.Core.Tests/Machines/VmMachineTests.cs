@@ -22,11 +22,11 @@ public sealed class VmMachineTests
         vm.Target(900, number: 3);
         Assert.Equal([first], vm.Calls);
         // While a call is under way nothing is answered for.
-        Assert.Null(vm.Reported.Standing!.Target);
+        Assert.Null(vm.Reported.Confirmation!.Target);
         while (vm.Vm.UnderWay is not null)
             vm.CarryOut();
         Assert.InRange(vm.Calls.Count(), 2, 3);
-        Assert.Equal((MiB(900), 3L), (vm.Reported.Standing!.Target, vm.Reported.Heard));
+        Assert.Equal((MiB(900), 3L), (vm.Reported.Confirmation!.Target, vm.Reported.Heard));
     }
 
     [Fact]
@@ -69,7 +69,7 @@ public sealed class VmMachineTests
         vm.Target(160);
         vm.Observe(new VmObservation.Sizes(vm.Sizes));
         vm.Take(new VmFact.CallRefused("no"));
-        Assert.Equal(new(MiB(256), MiB(256), MiB(160)), vm.Reported.Standing);
+        Assert.Equal(new(MiB(256), MiB(256), MiB(160)), vm.Reported.Confirmation);
     }
 
     [Fact]

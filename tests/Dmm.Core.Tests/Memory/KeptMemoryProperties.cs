@@ -58,7 +58,7 @@ public sealed class KeptMemoryProperties
     {
         private static readonly VmId[] Vms = [VmId.Parse("a"), VmId.Parse("b"), VmId.Parse("c")];
         private readonly Dictionary<VmId, Promise> _promises = [];
-        private readonly Dictionary<VmId, Standing> _standings = [];
+        private readonly Dictionary<VmId, Confirmation> _standings = [];
         private readonly Dictionary<VmId, (MemorySize Actual, MemorySize Resident, int Keeps)> _real = [];
         private readonly HashSet<VmId> _heard = [];
         private Ledger _ledger = new(Memory, Reserve);

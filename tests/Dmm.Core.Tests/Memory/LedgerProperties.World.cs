@@ -19,12 +19,12 @@ public sealed partial class LedgerProperties
 
         private readonly SortedDictionary<VmId, Promise> _promises = [];
         private readonly SortedDictionary<VmId, MemorySize> _reserved = [];
-        private readonly SortedDictionary<VmId, Standing> _standings = [];
+        private readonly SortedDictionary<VmId, Confirmation> _standings = [];
         private readonly SortedDictionary<VmId, Device> _devices = [];
         private readonly SortedDictionary<VmId, (MemorySize Held, Device Device)> _loose = [];
         private readonly SortedDictionary<VmId, int> _told = [];
         private readonly SortedDictionary<VmId, Queue<(MemorySize Target, int Number)>> _onTheirWay = [];
-        private readonly SortedDictionary<VmId, Queue<(Standing Standing, int Number)>> _reports = [];
+        private readonly SortedDictionary<VmId, Queue<(Confirmation Confirmation, int Number)>> _reports = [];
         private Ledger _ledger = Empty();
         private Op.Plan? _last;
         private int _number;
@@ -206,7 +206,7 @@ public sealed partial class LedgerProperties
                 _standings[vm] = standing.Unanswered();
         }
 
-        private void Reported(VmId vm, Standing standing, int number)
+        private void Reported(VmId vm, Confirmation standing, int number)
         {
             _standings[vm] = standing with { Target = _told.TryGetValue(vm, out var told) && told == number ? standing.Target : null };
             _ledger = _ledger.Observe(vm, standing.Actual, Overhead);

@@ -18,7 +18,7 @@ public sealed class GrantingTests
     private static Grants Grant(long free, long kept, params (string Vm, long Granted, long Target, bool Urgent, long Min, int Shares)[] vms)
     {
         var ledger = new Ledger(MiB(vms.Sum(v => v.Granted) + free), MemorySize.Zero);
-        var (promises, standings, policies) = (new Dictionary<VmId, Promise>(), new Dictionary<VmId, Standing>(), new Dictionary<VmId, VmPolicy>());
+        var (promises, standings, policies) = (new Dictionary<VmId, Promise>(), new Dictionary<VmId, Confirmation>(), new Dictionary<VmId, VmPolicy>());
         foreach (var v in vms)
         {
             ledger = ledger.TakeIn(Id(v.Vm), new(MiB(v.Granted), MiB(v.Granted), MemorySize.Zero));
@@ -139,7 +139,7 @@ public sealed class GrantingTests
         var ledger = new Ledger(MiB(900), MemorySize.Zero).TakeIn(a, new(MiB(500), MiB(500), MemorySize.Zero)).TakeIn(b, new(MiB(480), MiB(500), MemorySize.Zero));
         var policies = new Dictionary<VmId, VmPolicy> { [a] = new(MiB(64), MiB(1000)), [b] = new(MiB(64), MiB(1000)) };
         var promises = new Dictionary<VmId, Promise> { [a] = new(MiB(500), MiB(500)), [b] = new(MiB(500), MiB(300)) };
-        var standings = new Dictionary<VmId, Standing> { [a] = new(MiB(500), MiB(500), MiB(500)), [b] = new(MiB(480), MiB(480), MiB(300)) };
+        var standings = new Dictionary<VmId, Confirmation> { [a] = new(MiB(500), MiB(500), MiB(500)), [b] = new(MiB(480), MiB(480), MiB(300)) };
         Allotment[] plan = [new(a, MiB(600), Ruling.Demand, true), new(b, MiB(300), Ruling.GivesSlack, false)];
 
         var grants = Granting.Decide(ledger, promises, standings, plan, policies, MemorySize.Zero, Step);
@@ -155,7 +155,7 @@ public sealed class GrantingTests
         // 4 MiB are free: no step. What it is granted nobody else can be promised.
         var ledger = new Ledger(MiB(504), MemorySize.Zero).TakeIn(a, new(MiB(400), MiB(500), MemorySize.Zero));
         var grants = Granting.Decide(
-            ledger, new Dictionary<VmId, Promise> { [a] = new(MiB(500), MiB(300)) }, new Dictionary<VmId, Standing> { [a] = new(MiB(400), MiB(500), MiB(300)) },
+            ledger, new Dictionary<VmId, Promise> { [a] = new(MiB(500), MiB(300)) }, new Dictionary<VmId, Confirmation> { [a] = new(MiB(400), MiB(500), MiB(300)) },
             [new(a, MiB(512), Ruling.FairShare, false)], new Dictionary<VmId, VmPolicy> { [a] = new(MiB(64), MiB(1000)) }, MemorySize.Zero, Step);
 
         var change = Assert.Single(grants.Changes);

@@ -20,7 +20,7 @@ internal sealed class ActorHistory
     private readonly Dice _dice;
     private readonly SimulatedHost _host;
     private readonly Operators _operators;
-    private readonly Hazards _hazards;
+    private readonly Faults _hazards;
     private bool _calm;
     private DateTimeOffset _calmSince;
 
@@ -101,7 +101,7 @@ internal sealed class ActorHistory
             return;
         }
 
-        var amiss = Oracle.Settled(status, _host.World)
+        var amiss = Invariants.Settled(status, _host.World)
             ?? _host.Wishes.Unmet(status.State)
             ?? (daemon.Open is [var open, ..] ? $"'{open.Text}' of {open.At:HH:mm:ss.fff} was never answered" : null);
         if (amiss is null)

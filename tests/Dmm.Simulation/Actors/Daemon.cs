@@ -51,7 +51,7 @@ internal sealed class Daemon
         Process = new(world.Clock, journal, dice, world.Log);
         var hypervisor = new LabHypervisor(world, Process);
         Process.System.EventStream.Subscribe(
-            new Ear(Process, m => world.Log($"{((Happening)m).Kind} {((Happening)m).Vm} {((Happening)m).Text}")), typeof(Happening));
+            new Ear(Process, m => world.Log($"{((Notice)m).Kind} {((Notice)m).Vm} {((Notice)m).Text}")), typeof(Notice));
         // Supervision hides it: the predictor of all VMs starts anew, or a VM's model does.
         Process.System.EventStream.Subscribe(
             new Ear(Process, m =>
@@ -60,7 +60,7 @@ internal sealed class Daemon
                     violated("whatever a guest says, forecasts go on", $"{m}");
             }),
             typeof(Akka.Event.Error));
-        var (time, watch) = (new VirtualTime(Process), new LabHostWatch(world, settings.Host.Memory));
+        var (time, watch) = (new VirtualTime(Process), new SimulatedMonitor(world, settings.Host.Memory));
         _keeper = Process.System.ActorOf(
             DmmActor.Props(new(hypervisor, new LabJournal(journal))
             {
@@ -112,7 +112,7 @@ internal sealed class Daemon
                 return;
             if (again)
                 _violated("answered once", $"{text} is answered again: {answer}");
-            else if (answer is HostProtocol.Done or HostProtocol.Refused or HostProtocol.Foreseen)
+            else if (answer is HostProtocol.Done or HostProtocol.Refused or HostProtocol.DryRunResult)
                 answered?.Invoke(answer);
             else
                 _violated("answered", $"{text} is answered by {answer}");

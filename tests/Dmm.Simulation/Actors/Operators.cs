@@ -86,7 +86,7 @@ internal sealed class Operators(World world, Dice dice, int vms)
         TimeSpan? timeout = dice.Chance(0.5) ? null : dice.Seconds(0.1, 20);
         if (dice.Chance(0.2))
         {
-            daemon.Ask(new HostProtocol.ForeseeVm(spec, World.Overhead, MemorySize.Zero, timeout), $"what would become of {id} with {spec.Boot}, {spec.Policy}");
+            daemon.Ask(new HostProtocol.DryRunVm(spec, World.Overhead, MemorySize.Zero, timeout), $"what would become of {id} with {spec.Boot}, {spec.Policy}");
             return;
         }
 

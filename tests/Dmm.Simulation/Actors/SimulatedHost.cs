@@ -108,7 +108,7 @@ internal sealed class SimulatedHost
     {
         for (; _recorded < Journal.History.Count; _recorded++)
         {
-            Oracle.Note(World, Journal.History[_recorded]);
+            Invariants.Note(World, Journal.History[_recorded]);
             RequestSteps.Note(Journal.History[_recorded]);
             if (Lives.Note(Journal.History[_recorded]) is { } wrongLife)
                 Violated("who was migrated away is not created again", wrongLife);
@@ -121,9 +121,9 @@ internal sealed class SimulatedHost
     private void Check()
     {
         Note();
-        if (!World.Broken && Oracle.Physical(World, Settings.Host) is { } overfull)
+        if (!World.Broken && Invariants.Physical(World, Settings.Host) is { } overfull)
             Violated("the host's memory is not given twice", overfull);
-        if (!World.Broken && Oracle.Resident(World, Settings.Host) is { } overheld)
+        if (!World.Broken && Invariants.Resident(World, Settings.Host) is { } overheld)
             Violated("the host has what its VMs' processes hold", overheld);
         if (Daemon is null)
             return;
@@ -135,7 +135,7 @@ internal sealed class SimulatedHost
             return;
         // What one keeps that nobody can look at is as another program's.
         World.Crowded |= World.KeepsUnseen;
-        if (Oracle.Books(status.State, World.Broken || World.Crowded) is { } wrong)
+        if (Invariants.Books(status.State, World.Broken || World.Crowded) is { } wrong)
             Violated("the books agree", wrong);
         // While the host writes it answers later: what it said before is of another moment than what runs.
         if (Daemon.Answered && status.State.Resting.Keys.FirstOrDefault(id => World.Find(id) is { LetGo: false }) is { Name.Length: > 0 } running)

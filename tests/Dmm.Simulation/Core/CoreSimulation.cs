@@ -27,7 +27,7 @@ public sealed class CoreSimulation : ISimulation
                 log.Step = ++step;
                 if (!world.Agenda.Next())
                     throw new ViolationException("standstill", "nothing is left to happen");
-                world.Checks.Holds();
+                world.Invariants.Holds();
             }
         }
         catch (ViolationException found)

@@ -151,7 +151,7 @@ internal sealed partial class Daemon
             return;
         Look();
         Enqueue(new HostCommand.Beat());
-        _world.Checks.Overdue(this);
+        _world.Invariants.Overdue(this);
         Tick();
     });
 
@@ -170,7 +170,7 @@ internal sealed partial class Daemon
             if (!Lives(life))
                 return;
             _looking = false;
-            Enqueue(new HostEyeProtocol.Saw(sight, looked));
+            Enqueue(new HostMonitorProtocol.Saw(sight, looked));
         });
     }
 
@@ -217,7 +217,7 @@ internal sealed partial class Daemon
         var (state, life) = (State, _life);
         foreach (var e in decision.Events)
         {
-            _world.Checks.Decided(command, state, e);
+            _world.Invariants.Decided(command, state, e);
             state = state.Apply(e, new(made.Now, e.At));
         }
 
@@ -304,7 +304,7 @@ internal sealed partial class Daemon
         ImmutableArray<VmId> seen = command switch
         {
             VmProtocol.Report { Resident: not null } report => [report.Vm],
-            HostEyeProtocol.Saw saw => [.. saw.Sight.Resident.Keys],
+            HostMonitorProtocol.Saw saw => [.. saw.Sight.Resident.Keys],
             _ => [],
         };
         foreach (var id in seen)

@@ -82,7 +82,7 @@ internal sealed partial class World
 
     private void Await()
     {
-        if (Checks.Settled())
+        if (Invariants.Settled())
         {
             Settlements++;
             Log.Note($"everything is settled");
@@ -92,7 +92,7 @@ internal sealed partial class World
         else
         {
             if (Agenda.Now > _phaseEnds)
-                Checks.NotSettled();
+                Invariants.NotSettled();
             if (_daemon is { } daemon && Agenda.Now > _phaseEnds - SettlesWithin + ReturnsWithin)
                 StopReturning(daemon);
             AwaitLater();
@@ -351,7 +351,7 @@ internal sealed partial class World
                 Crash("for no reason");
                 return;
             case Fault.HostShrinks:
-                var memory = chance.OneIn(2) ? _memory : MemorySize.Max(_memory.Scale(0.8), Checks.LeastMemory(_reserve));
+                var memory = chance.OneIn(2) ? _memory : MemorySize.Max(_memory.Scale(0.8), Invariants.LeastMemory(_reserve));
                 Log.Note($"the host has {memory}");
                 HostHas(memory);
                 return;

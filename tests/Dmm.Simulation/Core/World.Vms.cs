@@ -134,7 +134,7 @@ internal sealed partial class World
         if (moved)
             Log.Note($"{vm.Id} moves: {Describe(vm)}");
         if (vm.Disturbed)
-            Checks.Calmed(vm);
+            Invariants.Calmed(vm);
         _stillness.Look(vm);
         Rest.Look(vm);
         if (vm.Connection is { } connection)

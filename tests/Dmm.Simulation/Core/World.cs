@@ -66,7 +66,7 @@ internal sealed partial class World
             UnplugRate = MemorySize.FromMiB(Chance.Between(50, 2000)),
             BalloonRate = MemorySize.FromMiB(Chance.Between(50, 2000)),
         };
-        Checks = new(this);
+        Invariants = new(this);
         _stillness = new(this);
         Rest = new(this);
         Log.Note($"a host of {_memory}, reserve {_reserve}, cushion {_cushion}, {_slots} VMs at most");
@@ -80,7 +80,7 @@ internal sealed partial class World
 
     public Journal Journal { get; } = new();
 
-    public Checks Checks { get; }
+    public Invariants Invariants { get; }
 
     public Rest Rest { get; }
 
@@ -148,7 +148,7 @@ internal sealed partial class World
     /// The host as its monitor sees it. What is available is left out of account here: the simulation of the actors has other programs, and
     /// memory that a process holds beyond its claim.
     /// </summary>
-    public HostSight Sight(ImmutableArray<VmHandle> watched)
+    public HostReading Sight(ImmutableArray<VmHandle> watched)
     {
         var running = watched.Where(Runs).Select(vm => vm.Id).ToImmutableHashSet();
         var hidden = running.Where(_ => Befalls(Fault.ProcessHidden, 20)).ToImmutableHashSet();
@@ -212,10 +212,10 @@ internal sealed partial class World
 
     private void StartDaemon()
     {
-        HostHas(Befalls(Fault.HostShrinks, 4) ? MemorySize.Max(_memory.Scale(0.8), Checks.LeastMemory(_reserve)) : _memory);
+        HostHas(Befalls(Fault.HostShrinks, 4) ? MemorySize.Max(_memory.Scale(0.8), Invariants.LeastMemory(_reserve)) : _memory);
         _daemon = new(this, new() { Memory = _memory, CalmAfter = TimeSpan.Zero, Reserve = _reserve, Cushion = _cushion, Operations = _operations, GatherAtOnce = 3, LaunchesAtOnce = 1, Returns = Returning });
         HostLoss = _daemon.State.Ledger.Deficit;
         Log.Note($"a daemon starts on a host of {Has}: {_daemon.State.Vms.Count} VMs and {_daemon.State.Admissions.Count} admissions from the journal");
-        Checks.Recovered(_daemon);
+        Invariants.Recovered(_daemon);
     }
 }

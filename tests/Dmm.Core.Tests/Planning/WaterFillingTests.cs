@@ -3,7 +3,7 @@ using Dmm.Core.Planning;
 
 namespace Dmm.Core.Tests.Planning;
 
-public sealed class WaterlineTests
+public sealed class WaterFillingTests
 {
     private static readonly Gen<(int From, int Floor, int To, int Weight)[]> Vessels =
         Gen.Select(Gen.Int[0, 500], Gen.Int[0, 900], Gen.Int[0, 2000], Gen.Int[1, 3000]).Array[0, 30];
@@ -12,7 +12,7 @@ public sealed class WaterlineTests
 
     private static long[] Fill(MemorySize budget, params (int From, int Floor, int To, int Weight)[] vessels)
     {
-        var line = new Waterline();
+        var line = new WaterFilling();
         line.EnsureCapacity(vessels.Length);
         foreach (var (from, floor, to, weight) in vessels)
             line.Add(MiB(from), MiB(floor), MiB(to), weight);

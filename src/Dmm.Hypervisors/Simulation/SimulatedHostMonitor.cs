@@ -10,7 +10,7 @@ namespace Dmm.Hypervisors.Simulation;
 /// The host of simulated VMs: as simulated as they are, so that nothing of the machine that it runs on shows. What else happens on it
 /// (other programs, memory that is taken away, pressure) is set from outside.
 /// </summary>
-public sealed class SimulatedHostWatch(SimulatedHypervisor hypervisor, MemorySize total) : IHostWatch
+public sealed class SimulatedHostMonitor(SimulatedHypervisor hypervisor, MemorySize total) : IHostMonitor
 {
     public MemorySize Total { get; set; } = total;
 
@@ -31,7 +31,7 @@ public sealed class SimulatedHostWatch(SimulatedHypervisor hypervisor, MemorySiz
     /// <summary>Of this simulated host; another one than its VMs' handles name: it has restarted.</summary>
     public string? BootId { get; set; }
 
-    public Task<HostSight> LookAsync(IReadOnlyCollection<VmHandle> vms, CancellationToken cancellation)
+    public Task<HostReading> LookAsync(IReadOnlyCollection<VmHandle> vms, CancellationToken cancellation)
     {
         if (Fault is { } fault)
             throw new HypervisorException(fault);
@@ -39,7 +39,7 @@ public sealed class SimulatedHostWatch(SimulatedHypervisor hypervisor, MemorySiz
         var asked = vms.Where(vm => hypervisor.Runs(vm)).Select(vm => vm.Id).ToHashSet();
         var held = resident.Values.Aggregate(MemorySize.Zero, static (sum, size) => sum + size);
         var known = resident.Where(r => asked.Contains(r.Key) && !Hidden.Contains(r.Key)).ToImmutableDictionary();
-        return Task.FromResult(new HostSight(Total, Total.MinusOrZero(OthersHold + held))
+        return Task.FromResult(new HostReading(Total, Total.MinusOrZero(OthersHold + held))
         {
             Resident = known,
             Gone = [.. vms.Select(vm => vm.Id).Where(id => !asked.Contains(id))],

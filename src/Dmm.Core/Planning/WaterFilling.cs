@@ -5,7 +5,7 @@ namespace Dmm.Core.Planning;
 /// above its part keeps it, and the others share what that leaves. The sum of them all is a line between the levels at which somebody
 /// leaves its floor or has all, so these are gone through in their order. Nothing is allocated once its buffers have grown.
 /// </summary>
-internal sealed class Waterline
+internal sealed class WaterFilling
 {
     private readonly Ranking _levels = new();
     private Vessel[] _vessels = [];

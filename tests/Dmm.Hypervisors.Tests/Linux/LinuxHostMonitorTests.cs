@@ -6,12 +6,12 @@ using Dmm.Hypervisors.Linux;
 
 namespace Dmm.Hypervisors.Tests.Linux;
 
-public sealed class LinuxHostWatchTests : IDisposable
+public sealed class LinuxHostMonitorTests : IDisposable
 {
     private static readonly VmId Web = VmId.Parse("web");
     private readonly string _root = Directory.CreateTempSubdirectory("dmm-watch-").FullName;
 
-    public LinuxHostWatchTests()
+    public LinuxHostMonitorTests()
     {
         Write("proc/meminfo", "MemTotal:        8388608 kB\nMemFree:          123456 kB\nMemAvailable:    2097152 kB\n");
         Write("proc/4711/status", "Name:\tqemu\nVmPTE:\t    1024 kB\nRssAnon:\t  524288 kB\nRssFile:\t   30000 kB\nRssShmem:\t    1024 kB\nHugetlbPages:\t       0 kB\n");
@@ -35,9 +35,9 @@ public sealed class LinuxHostWatchTests : IDisposable
     [Fact]
     public void It_tells_which_boot_of_the_host_this_is()
     {
-        Assert.Null(new LinuxHostWatch(_root).BootId);
+        Assert.Null(new LinuxHostMonitor(_root).BootId);
         Write("proc/sys/kernel/random/boot_id", "0a1b2c3d\n");
-        Assert.Equal("0a1b2c3d", new LinuxHostWatch(_root).BootId);
+        Assert.Equal("0a1b2c3d", new LinuxHostMonitor(_root).BootId);
     }
 
     [Fact]
@@ -127,10 +127,10 @@ public sealed class LinuxHostWatchTests : IDisposable
     {
         using var process = System.Diagnostics.Process.Start("sleep", "60");
         var vm = Handle(process.Id);
-        Assert.Empty((await new LinuxHostWatch().LookAsync([vm], CancellationToken.None)).Gone);
+        Assert.Empty((await new LinuxHostMonitor().LookAsync([vm], CancellationToken.None)).Gone);
         process.Kill();
         await process.WaitForExitAsync();
-        Assert.Equal([Web], (await new LinuxHostWatch().LookAsync([vm], CancellationToken.None)).Gone);
+        Assert.Equal([Web], (await new LinuxHostMonitor().LookAsync([vm], CancellationToken.None)).Gone);
     }
 
     [Theory]
@@ -177,12 +177,12 @@ public sealed class LinuxHostWatchTests : IDisposable
     public async Task This_host_tells()
     {
         var me = Handle(Environment.ProcessId);
-        var sight = await new LinuxHostWatch().LookAsync([me], CancellationToken.None);
+        var sight = await new LinuxHostMonitor().LookAsync([me], CancellationToken.None);
         Assert.True(sight.Total > sight.Available);
         Assert.True(sight.Resident[me.Id] > MemorySize.FromMiB(1));
     }
 
-    private Task<HostSight> LookAsync(params VmHandle[] vms) => new LinuxHostWatch(_root).LookAsync(vms, CancellationToken.None);
+    private Task<HostReading> LookAsync(params VmHandle[] vms) => new LinuxHostMonitor(_root).LookAsync(vms, CancellationToken.None);
 
     private static string Stat(string state, long start) => $"4711 (of a (strange) name) {state} 1 4711 4711 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 {start} 0 0\n";
 

@@ -11,23 +11,23 @@ namespace Dmm.Simulation.Actors;
 /// (<see cref="World.OthersHold"/>).
 /// </summary>
 /// <param name="memory">dmm.host.memory.</param>
-internal sealed class LabHostWatch(World world, MemorySize memory) : IHostWatch
+internal sealed class SimulatedMonitor(World world, MemorySize memory) : IHostMonitor
 {
     /// <summary>What the host has beyond that: the margin that is never counted on.</summary>
     public static readonly MemorySize Spare = MemorySize.FromMiB(512);
 
     public string? BootId => world.BootId;
 
-    public Task<HostSight> LookAsync(IReadOnlyCollection<VmHandle> vms, CancellationToken cancellation)
+    public Task<HostReading> LookAsync(IReadOnlyCollection<VmHandle> vms, CancellationToken cancellation)
     {
         if (world.Unseen() is { } why)
-            return Task.FromException<HostSight>(new HypervisorException(why));
+            return Task.FromException<HostReading>(new HypervisorException(why));
         var held = world.Running.ToImmutableDictionary(vm => vm.Key, vm => vm.Value.Resident);
         var total = memory + Spare;
         var sum = held.Aggregate(world.OthersHold, static (sum, vm) => sum + vm.Value);
         var running = vms.Where(vm => world.Find(vm.Id) is { } runs && runs.Handle.SameProcess(vm)).Select(vm => vm.Id).ToHashSet();
         var hidden = running.Where(id => world.Find(id)!.Opaque || world.Hidden(id)).ToImmutableHashSet();
-        return Task.FromResult(new HostSight(total, total.MinusOrZero(sum))
+        return Task.FromResult(new HostReading(total, total.MinusOrZero(sum))
         {
             Resident = running.Except(hidden).ToImmutableDictionary(id => id, id => held[id]),
             Gone = [.. vms.Select(vm => vm.Id).Where(id => !running.Contains(id))],

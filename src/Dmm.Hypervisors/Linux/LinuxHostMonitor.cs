@@ -12,14 +12,14 @@ namespace Dmm.Hypervisors.Linux;
 /// memory in between counts twice for a second, rather than seeming to have taken it from its host.
 /// </summary>
 /// <param name="root">Where <c>/proc</c> and <c>/sys</c> are; other than <c>/</c> in tests.</param>
-public sealed class LinuxHostWatch(string root = "/") : IHostWatch
+public sealed class LinuxHostMonitor(string root = "/") : IHostMonitor
 {
     /// <summary>The kernel's own, new with each boot. Source: Linux, Documentation/admin-guide/sysctl/kernel.rst (random).</summary>
     public string? BootId => ProcFiles.Lines(Path.Combine(root, "proc/sys/kernel/random/boot_id")) is [var id, ..] && id.Trim() is { Length: > 0 } text ? text : null;
 
-    public Task<HostSight> LookAsync(IReadOnlyCollection<VmHandle> vms, CancellationToken cancellation) => Task.Run(() => Look(vms), cancellation);
+    public Task<HostReading> LookAsync(IReadOnlyCollection<VmHandle> vms, CancellationToken cancellation) => Task.Run(() => Look(vms), cancellation);
 
-    private HostSight Look(IReadOnlyCollection<VmHandle> vms)
+    private HostReading Look(IReadOnlyCollection<VmHandle> vms)
     {
         var file = Path.Combine(root, "proc/meminfo");
         var meminfo = ProcFiles.Lines(file);

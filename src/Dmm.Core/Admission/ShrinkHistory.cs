@@ -6,7 +6,7 @@ namespace Dmm.Core.Admission;
 /// How a VM was seen to shrink: how fast, and how surely it gave what it was told to. Fed with every report; a guess that is soon replaced
 /// until it has been seen to move. Not persisted, as samples are not: after a restart of the daemon everybody is as good as unknown.
 /// </summary>
-public sealed record Mover
+public sealed record ShrinkHistory
 {
     /// <summary>
     /// virtio-mem and the balloon of an idle guest give a GiB in 0.3 to 3 s (docs/develop/hotplug.md); step by step, as DMM asks, more slowly.
@@ -43,10 +43,10 @@ public sealed record Mover
     public TimeSpan TimeFor(MemorySize size) => TimeSpan.FromSeconds(Math.Min(86_400, size.Bytes / (double)Pace.Bytes));
 
     /// <summary>It said that it gave, and its host never got that back.</summary>
-    public Mover Kept() => this with { Trust = Math.Max(LeastTrust, Trust * 0.5) };
+    public ShrinkHistory Kept() => this with { Trust = Math.Max(LeastTrust, Trust * 0.5) };
 
     /// <param name="target">What it was told to become.</param>
-    public Mover Observe(MemorySize actual, MemorySize target, VmPhase phase, Moment now)
+    public ShrinkHistory Observe(MemorySize actual, MemorySize target, VmPhase phase, Moment now)
     {
         var fails = phase != Phase && phase is (VmPhase.Stuck or VmPhase.Uncooperative);
         // While it does not run it is neither slow nor unwilling.

@@ -6,9 +6,9 @@ using Dmm.Core.Planning;
 namespace Dmm.Core.Hosts;
 
 /// <summary>The journal's events in words for operators.</summary>
-public static class HostHappenings
+public static class HostNotices
 {
-    public static Happening? Of(IHostEvent e) => e switch
+    public static Notice? Of(IHostEvent e) => e switch
     {
         JournalBegun j => new(j.At, "journalBegun", null, j.Why),
         VmRequested r => new(
@@ -49,7 +49,7 @@ public static class HostHappenings
         _ => null,
     };
 
-    private static Happening? Of(PromisesChanged p)
+    private static Notice? Of(PromisesChanged p)
     {
         if (p.Changes.IsEmpty)
             return null;

@@ -17,7 +17,7 @@ internal sealed class ViolationException(string rule, string what) : Exception($
 }
 
 /// <summary>What must hold after every step, at every decision, after every recovery, and at the end of every calm.</summary>
-internal sealed class Checks(World world)
+internal sealed class Invariants(World world)
 {
     private static readonly MemorySize Tolerance = MemorySize.FromMiB(2);
 

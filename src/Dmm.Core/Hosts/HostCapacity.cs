@@ -5,7 +5,7 @@ namespace Dmm.Core.Hosts;
 /// <summary>How much memory DMM can really count on, and what keeps it below the setting.</summary>
 /// <param name="Memory">The host reserve included, as in <see cref="Ledger.HostMemory"/>.</param>
 /// <param name="Why">Null where it is all that was set.</param>
-public sealed record Countable(MemorySize Memory, string? Why)
+public sealed record HostCapacity(MemorySize Memory, string? Why)
 {
     /// <summary>
     /// The least of what was set, what the host has, and what is really there for VMs:
@@ -18,9 +18,9 @@ public sealed record Countable(MemorySize Memory, string? Why)
     /// </summary>
     /// <param name="configured">dmm.host.memory.</param>
     /// <param name="margin">Available memory that is never counted on.</param>
-    public static Countable Of(HostSight sight, Ledger ledger, MemorySize configured, MemorySize margin)
+    public static HostCapacity Of(HostReading sight, Ledger ledger, MemorySize configured, MemorySize margin)
     {
-        var least = new Countable(configured, null);
+        var least = new HostCapacity(configured, null);
         least = least.Or(sight.Total, () => $"the host has {sight.Total} in all");
 
         // A VM that is being launched counts with all that was set aside for it: it may have taken that already.
@@ -67,5 +67,5 @@ public sealed record Countable(MemorySize Memory, string? Why)
             : most;
     }
 
-    private Countable Or(MemorySize other, Func<string> why) => other < Memory ? new(other, why()) : this;
+    private HostCapacity Or(MemorySize other, Func<string> why) => other < Memory ? new(other, why()) : this;
 }

@@ -6,10 +6,10 @@ using Spectre.Console;
 namespace Dmm.Cli.Verbs;
 
 /// <summary>What <c>dmm vm create --dry-run</c> says. A request that would be refused ends as the refusal would.</summary>
-internal static class VmCreateForeseen
+internal static class VmCreateDryRun
 {
     /// <exception cref="CommandException">It would be refused.</exception>
-    public static void Write(ForeseenView foreseen, Session session)
+    public static void Write(DryRunView foreseen, Session session)
     {
         if (foreseen.Prospect == "refused")
             throw CommandException.Failed(foreseen.Text, "refused");
@@ -31,7 +31,7 @@ internal static class VmCreateForeseen
         terminal.Write(table);
     }
 
-    private static string Prospect(ForeseenView foreseen) => foreseen.Prospect switch
+    private static string Prospect(DryRunView foreseen) => foreseen.Prospect switch
     {
         "gathers" => $"its peers would make room in about {Show.Seconds(TimeSpan.FromSeconds(foreseen.ExpectedSeconds ?? 0))}",
         "late" => $"its peers would make room, but only after about {Show.Seconds(TimeSpan.FromSeconds(foreseen.ExpectedSeconds ?? 0))}, beyond its deadline",

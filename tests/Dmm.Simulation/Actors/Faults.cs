@@ -6,7 +6,7 @@ using Dmm.Hypervisors.Simulation;
 namespace Dmm.Simulation.Actors;
 
 /// <summary>What goes wrong, and when. Each kind has a name by which it can be left out of a history.</summary>
-internal sealed class Hazards
+internal sealed class Faults
 {
     /// <summary>Guests that break the host's invariant by themselves. Histories with them say less, so most have none.</summary>
     private static readonly GuestTemper[] Breaking = [GuestTemper.GrowsByItself, GuestTemper.LiesAboutBalloon];
@@ -23,7 +23,7 @@ internal sealed class Hazards
     private string? _dieAt;
 
     /// <param name="clocks">Of their own, so that a history differs by what clocks do alone.</param>
-    public Hazards(SimulatedHost host, Dice dice, Dice clocks, IReadOnlySet<string> without)
+    public Faults(SimulatedHost host, Dice dice, Dice clocks, IReadOnlySet<string> without)
     {
         (_host, _dice, _clocks, _without) = (host, dice, clocks, without);
         var (world, journal) = (host.World, host.Journal);

@@ -8,7 +8,7 @@ namespace Dmm.Core.Hosts;
 /// What could be had now without swapping (Linux: MemAvailable, which counts page cache that can be dropped). Source: Linux,
 /// Documentation/filesystems/proc.rst.
 /// </param>
-public sealed record HostSight(MemorySize Total, MemorySize Available)
+public sealed record HostReading(MemorySize Total, MemorySize Available)
 {
     /// <summary>
     /// What VMs that run have in their hands and is not in <see cref="Available"/>. One that stands neither here nor in <see cref="Gone"/>

@@ -10,43 +10,43 @@ namespace Dmm.Actors.Hosts;
 /// Looks at the host itself each period and tells the host's actor what it saw. It decides nothing: <see cref="HostOutlook"/> does. One
 /// look at a time: the kernel may keep a reader of a dying process waiting, and looks must not pile up behind it.
 /// </summary>
-public sealed class HostEyeActor : ReceiveActor, IWithTimers
+public sealed class HostMonitorActor : ReceiveActor, IWithTimers
 {
     private readonly CancellationTokenSource _life = new();
-    private readonly IHostWatch _watch;
+    private readonly IHostMonitor _watch;
     private readonly TimeSpan _period;
     private ImmutableArray<VmHandle> _vms = [];
     private ImmutableArray<VmHandle> _looked = [];
     private bool _looking;
 
-    public HostEyeActor(IActorRef host, IHostWatch watch, TimeSpan period, ImmutableArray<VmHandle> vms)
+    public HostMonitorActor(IActorRef host, IHostMonitor watch, TimeSpan period, ImmutableArray<VmHandle> vms)
     {
         (_watch, _period, _vms) = (watch, period, vms);
-        Receive<HostEyeProtocol.Watch>(w => _vms = w.Vms);
+        Receive<HostMonitorProtocol.Watch>(w => _vms = w.Vms);
         Receive<LookNow>(_ =>
         {
             if (_looking)
-                host.Tell(new HostEyeProtocol.Blind($"the last look has not ended within {_period.TotalSeconds:0.#} s"));
+                host.Tell(new HostMonitorProtocol.Blind($"the last look has not ended within {_period.TotalSeconds:0.#} s"));
             else
                 Look();
         });
-        Receive<HostSight>(sight =>
+        Receive<HostReading>(sight =>
         {
             _looking = false;
-            host.Tell(new HostEyeProtocol.Saw(sight, _looked));
+            host.Tell(new HostMonitorProtocol.Saw(sight, _looked));
         });
         Receive<Status.Failure>(failure =>
         {
             _looking = false;
-            host.Tell(new HostEyeProtocol.Blind(failure.Cause.GetBaseException().Message));
+            host.Tell(new HostMonitorProtocol.Blind(failure.Cause.GetBaseException().Message));
         });
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
 
     /// <param name="vms">Who is looked at from the first look on.</param>
-    public static Props Props(IActorRef host, IHostWatch watch, TimeSpan period, ImmutableArray<VmHandle> vms) =>
-        Akka.Actor.Props.Create(() => new HostEyeActor(host, watch, period, vms));
+    public static Props Props(IActorRef host, IHostMonitor watch, TimeSpan period, ImmutableArray<VmHandle> vms) =>
+        Akka.Actor.Props.Create(() => new HostMonitorActor(host, watch, period, vms));
 
     protected override void PreStart()
     {
@@ -67,7 +67,7 @@ public sealed class HostEyeActor : ReceiveActor, IWithTimers
     }
 
     /// <summary>A watch that throws at once is no different from one that fails later.</summary>
-    private async Task<HostSight> LookAsync() => await _watch.LookAsync(_vms, _life.Token);
+    private async Task<HostReading> LookAsync() => await _watch.LookAsync(_vms, _life.Token);
 
     private sealed record LookNow;
 }

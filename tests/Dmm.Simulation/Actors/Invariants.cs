@@ -6,7 +6,7 @@ using Dmm.Core.Vms;
 namespace Dmm.Simulation.Actors;
 
 /// <summary>What must hold, always or once all is calm. Each rule returns what it found amiss, or null.</summary>
-internal static class Oracle
+internal static class Invariants
 {
     private static readonly MemorySize Block = MemorySize.FromMiB(2);
 
@@ -56,7 +56,7 @@ internal static class Oracle
     {
         var opaque = world.KeepsUnseen;
         var sum = world.Running.Values.Aggregate(opaque ? MemorySize.Zero : host.Reserve, static (sum, vm) => sum + vm.Resident);
-        return sum <= (opaque ? host.Memory + LabHostWatch.Spare : host.Memory)
+        return sum <= (opaque ? host.Memory + SimulatedMonitor.Spare : host.Memory)
             ? null
             : $"processes hold {sum} of {host.Memory}: {string.Join(", ", world.Running.Values.Select(vm => $"{vm.Id} {vm.Resident} for {vm.Guest.Sizes.Actual}{(vm.Opaque ? ", unknown" : "")}"))}";
     }
