@@ -80,7 +80,7 @@ public sealed class ProgramTests : IDisposable
     [InlineData(Thing.LiveSocket, ExitCodes.Failed, "is in use")]
     public async Task What_stands_where_its_socket_is_to_be_stays_and_it_ends(Thing thing, int code, string what)
     {
-        using var standing = new Confirmation(thing);
+        using var standing = new Standing(thing);
 
         var end = await _dmmd.RunAsync("--config", _dmmd.Settings(socket: standing.Path));
 
@@ -114,7 +114,7 @@ public sealed class ProgramTests : IDisposable
     [Fact]
     public async Task A_settings_file_that_is_a_pipe_hangs_nobody()
     {
-        using var pipe = new Confirmation(Thing.Pipe);
+        using var pipe = new Standing(Thing.Pipe);
         Assert.Equal(
             (ExitCodes.Usage, "", $"dmmd: {pipe.Path} is a named pipe; a regular file is needed\n"), await _dmmd.RunAsync("--config", pipe.Path));
     }
