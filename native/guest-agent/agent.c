@@ -78,8 +78,9 @@ static bool read_host(struct agent *agent, bool *heard) {
     return got == 0 || errno == EAGAIN || errno == EINTR;
 }
 
-// A new reader gets whole lines only, a hello first, and a sample at once. The port tells of a change of readers in the same way as of bytes
-// that came, so one that has just written anything else than a line of the protocol is taken for new, too. False when the port is gone.
+// A new reader gets whole lines only, a hello first, and a sample at once. The port tells of a change of readers in the same way as of
+// bytes that came, so one that has just written anything else than a line of the protocol is taken for new, too. False when the port is
+// gone.
 static bool notice_host(struct agent *agent) {
     struct signalfd_siginfo news;
     bool changed = agent->changes >= 0 && read(agent->changes, &news, sizeof news) > 0;

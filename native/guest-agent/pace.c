@@ -19,7 +19,8 @@ static int64_t max(int64_t a, int64_t b) {
 }
 
 void pace_begin(struct pace *pace) {
-    *pace = (struct pace){.low_kib = pace->low_kib ? pace->low_kib : LOW_KIB_DEFAULT, .looked_ms = -1, .sampled_ms = -1, .said_low_kib = -1};
+    *pace = (struct pace){.low_kib = pace->low_kib ? pace->low_kib : LOW_KIB_DEFAULT,
+                          .looked_ms = -1, .sampled_ms = -1, .said_low_kib = -1};
 }
 
 void pace_set_low(struct pace *pace, int64_t low_kib) {

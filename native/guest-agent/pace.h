@@ -8,8 +8,8 @@
 //
 // `rate` is the fall of MemAvailable by the guest's own use: at once up to the fastest fall seen, then fading within a second or two.
 // What the host itself takes is left out. An unplug takes MemTotal along; so does a balloon, but not one with deflate-on-oom, which shows
-// only in the kernel's count of ballooned pages. A resize is told at the next look all the same: the host waits to see it confirmed. So is memory
-// that was freed, a sixteenth of MemTotal and 16 MiB at least: a neighbour may be waiting for it.
+// only in the kernel's count of ballooned pages. A resize is told at the next look all the same: the host waits to see it confirmed. So
+// is memory that was freed, a sixteenth of MemTotal and 16 MiB at least: a neighbour may be waiting for it.
 #ifndef DMM_PACE_H
 #define DMM_PACE_H
 

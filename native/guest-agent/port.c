@@ -20,7 +20,8 @@ struct search {
 static bool is_wanted(const char *entry, void *context) {
     struct search *search = context;
     char path[128], name[128];
-    if (!directory_join(path, sizeof path, (const char *[]){ports, "/", entry, "/name"}, 4) || !directory_read_line(path, name, sizeof name))
+    if (!directory_join(path, sizeof path, (const char *[]){ports, "/", entry, "/name"}, 4) ||
+        !directory_read_line(path, name, sizeof name))
         return false;
     return strcmp(name, search->name) == 0 && directory_join(search->path, search->size, (const char *[]){"/dev/", entry}, 2);
 }

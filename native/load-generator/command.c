@@ -10,7 +10,8 @@ static bool is(const char *line, size_t length, const char *word) {
 }
 
 // A member that may be missing: then it is `otherwise`. False where it is there but not within the bounds.
-static bool read_optional(const char *line, size_t length, const char *name, int64_t otherwise, int64_t lowest, int64_t highest, int64_t *into) {
+static bool read_optional(const char *line, size_t length, const char *name, int64_t otherwise,
+                          int64_t lowest, int64_t highest, int64_t *into) {
     if (!json_has_member(line, length, name)) {
         *into = otherwise;
         return true;

@@ -100,7 +100,8 @@ static bool report(struct reporter *reporter) {
     json_number(&line, "memTotalKib", levels.total);
     json_number(&line, "memAvailableKib", levels.available);
     json_number(&line, "memFreeKib", levels.free);
-    json_number(&line, "swapUsedKib", levels.swap_total == UNKNOWN || levels.swap_free == UNKNOWN ? UNKNOWN : levels.swap_total - levels.swap_free);
+    json_number(&line, "swapUsedKib",
+                levels.swap_total == UNKNOWN || levels.swap_free == UNKNOWN ? UNKNOWN : levels.swap_total - levels.swap_free);
     json_number(&line, "swapIns", counters.swap_ins);
     json_number(&line, "swapOuts", counters.swap_outs);
     json_number(&line, "stallSomeUs", stall.some_us);

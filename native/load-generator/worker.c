@@ -45,8 +45,8 @@ static bool has_work(const struct toucher *toucher) {
     return toucher->index < worker->load->threads && worker->usable_pages > 0;
 }
 
-// Whether a further batch is due by the rate of work; otherwise it has slept for a moment. A thread that was stalled does not make up for more
-// than 100 ms of its rate.
+// Whether a further batch is due by the rate of work; otherwise it has slept for a moment. A thread that was stalled does not make up
+// for more than 100 ms of its rate.
 static bool batch_is_due(struct toucher *toucher) {
     const struct timespec moment = {.tv_nsec = TOUCH_SLICE_MS * 1000000};
     struct load *load = toucher->worker->load;

@@ -15,7 +15,8 @@ internal static class Tree
         var vm = new Command("vm", "Virtual machines");
         foreach (var verb in new[]
                  {
-                     VmList.Build(line), VmShow.Build(line), VmExplain.Build(line), VmCreate.Build(line), VmAdopt.Build(line), VmSet.Build(line),
+                     VmList.Build(line), VmShow.Build(line), VmExplain.Build(line), VmCreate.Build(line), VmAdopt.Build(line),
+                     VmSet.Build(line),
                      VmResize.Build(line), VmStop.Build(line), VmStart.Build(line), VmForget.Build(line),
                  })
         {

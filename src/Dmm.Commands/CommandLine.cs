@@ -29,7 +29,8 @@ public sealed class CommandLine
 
     /// <param name="tree">The verbs, below the root of what is typed.</param>
     /// <returns>The exit code.</returns>
-    public static async Task<int> RunAsync(string[] args, Terminal terminal, Func<CommandLine, Command> tree, CancellationToken cancellation, TimeProvider? time = null) =>
+    public static async Task<int> RunAsync(
+        string[] args, Terminal terminal, Func<CommandLine, Command> tree, CancellationToken cancellation, TimeProvider? time = null) =>
         await new CommandLine(terminal, time ?? TimeProvider.System).RunAsync(args, tree, cancellation);
 
     private async Task<int> RunAsync(string[] args, Func<CommandLine, Command> tree, CancellationToken cancellation)
@@ -95,7 +96,8 @@ public sealed class CommandLine
         while (fault is AggregateException && fault.InnerException is { } inner)
             fault = inner;
         var text = string.Join(' ', fault.Message.Split(default(char[]), StringSplitOptions.RemoveEmptyEntries));
-        return fault is IOException or UnauthorizedAccessException ? text : $"this should not have happened: {fault.GetType().Name}: {text}";
+        return fault is IOException or UnauthorizedAccessException ? text
+            : $"this should not have happened: {fault.GetType().Name}: {text}";
     }
 
     /// <summary>Gives a verb its action.</summary>

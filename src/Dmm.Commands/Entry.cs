@@ -13,7 +13,9 @@ public static class Entry
     /// </summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
 
-    /// <param name="tree">The verbs, made with what they have in common; what it throws as a <see cref="CommandException"/> is told as theirs.</param>
+    /// <param name="tree">
+    /// The verbs, made with what they have in common; what it throws as a <see cref="CommandException"/> is told as theirs.
+    /// </param>
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(string[] args, Func<CommandLine, Command> tree)
     {

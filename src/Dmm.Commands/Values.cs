@@ -101,7 +101,8 @@ public static class Values
     {
         Description = description,
         HelpName = helpName,
-        CustomParser = result => Parse(result, name, $"{string.Join(", ", choices.SkipLast(1))} or {choices[^1]}", (string text, out string? value) =>
+        CustomParser = result => Parse(
+            result, name, $"{string.Join(", ", choices.SkipLast(1))} or {choices[^1]}", (string text, out string? value) =>
         {
             value = text;
             return choices.Contains(text);
@@ -145,7 +146,8 @@ public static class Values
         CustomParser = result => Parse(
             result, name, "a time such as 2026-01-31T08:00 (local) or 2026-01-31T08:00:00Z", (string text, out DateTimeOffset? value) =>
             {
-                var ok = DateTimeOffset.TryParseExact(text, TimeFormats, CultureInfo.InvariantCulture, DateTimeStyles.AssumeLocal, out var at);
+                var ok = DateTimeOffset.TryParseExact(
+                    text, TimeFormats, CultureInfo.InvariantCulture, DateTimeStyles.AssumeLocal, out var at);
                 value = at;
                 return ok;
             }),

@@ -7,7 +7,9 @@ namespace Dmm.Contracts;
 /// <summary>The one way in which both sides write and read JSON.</summary>
 public static class ContractJson
 {
-    /// <summary>For the interface's own types alone: what writes and reads them is made when this is built, so that a command starts quickly.</summary>
+    /// <summary>
+    /// For the interface's own types alone: what writes and reads them is made when this is built, so that a command starts quickly.
+    /// </summary>
     public static JsonSerializerOptions Options { get; } = Create(indented: false);
 
     public static JsonSerializerOptions Indented { get; } = Create(indented: true);

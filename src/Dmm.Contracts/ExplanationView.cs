@@ -93,4 +93,5 @@ public sealed record PeerView(string? Vm, long Bytes);
 /// <param name="From">Who gave for a rise.</param>
 /// <param name="To">Who got what a fall gave.</param>
 public sealed record PromiseChangeView(
-    DateTimeOffset At, long GrantedBytes, long TargetBytes, string Ruling, bool Urgent, IReadOnlyList<PeerView> From, IReadOnlyList<PeerView> To);
+    DateTimeOffset At, long GrantedBytes, long TargetBytes, string Ruling, bool Urgent, IReadOnlyList<PeerView> From,
+    IReadOnlyList<PeerView> To);

@@ -10,7 +10,8 @@ public static class SocketHttp
     /// <param name="timeout">For a whole answer; null: the caller sees to it.</param>
     /// <param name="mostBytes">The most that an answer may hold; null: as much as comes.</param>
     /// <param name="refused">What is thrown in the place of a socket's error.</param>
-    public static HttpClient Client(string socket, string address, TimeSpan? timeout = null, long? mostBytes = null, Func<SocketException, Exception>? refused = null)
+    public static HttpClient Client(
+        string socket, string address, TimeSpan? timeout = null, long? mostBytes = null, Func<SocketException, Exception>? refused = null)
     {
         var client = new HttpClient(new SocketsHttpHandler
         {
@@ -28,7 +29,8 @@ public static class SocketHttp
         return client;
     }
 
-    private static async ValueTask<Stream> ConnectAsync(string path, Func<SocketException, Exception>? refused, CancellationToken cancellation)
+    private static async ValueTask<Stream> ConnectAsync(
+        string path, Func<SocketException, Exception>? refused, CancellationToken cancellation)
     {
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try

@@ -87,7 +87,8 @@ public sealed record HostPressureView(long? MemAvailableBytes, double? SomeAvg10
 
 /// <summary>A VM on its way to being.</summary>
 /// <param name="State">requested, waiting, planned, shrinking, reserved, launching.</param>
-public sealed record AdmissionView(string Id, string State, long BytesWanted, long BytesMissing, string Why, DateTimeOffset Since, DateTimeOffset? Deadline)
+public sealed record AdmissionView(
+    string Id, string State, long BytesWanted, long BytesMissing, string Why, DateTimeOffset Since, DateTimeOffset? Deadline)
 {
     public int Priority { get; init; }
 

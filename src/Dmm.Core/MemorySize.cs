@@ -122,7 +122,8 @@ public readonly record struct MemorySize : IComparable<MemorySize>
             }
         }
 
-        if (!decimal.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) || value > long.MaxValue / unit)
+        if (!decimal.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value)
+            || value > long.MaxValue / unit)
             return false;
         size = new((long)(value * unit));
         return true;

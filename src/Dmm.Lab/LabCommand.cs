@@ -20,7 +20,8 @@ public static class LabCommand
 
     /// <summary>As <c>dmm</c> passes its arguments on, <c>lab</c> included.</summary>
     public static Command Tree(CommandLine line) => Below(
-        "The workbench: DMM's law against others; needs no daemon. The simulations that try DMM's soundness come with its sources (make simulate).",
+        "The workbench: DMM's law against others; needs no daemon. The simulations that try DMM's soundness come with its sources (make "
+            + "simulate).",
         ReplayCommand.Build(), DensityCommand.Build(), Scenarios.RunCommand.Build(), RecordCommand.Build(line));
 
     /// <summary>Verbs below <c>dmm lab</c>.</summary>

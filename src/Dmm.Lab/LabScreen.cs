@@ -57,7 +57,15 @@ internal sealed class LabScreen(TextWriter output, TextWriter error)
         foreach (var row in rows)
             table.AddRow([.. row.Select(Markup.Escape)]);
         var drawn = new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" };
-        var console = AnsiConsole.Create(new() { Out = new AnsiConsoleOutput(drawn), Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Interactive = InteractionSupport.No });
+        var console =
+            AnsiConsole.Create(
+                new()
+                {
+                    Out = new AnsiConsoleOutput(drawn),
+                    Ansi = AnsiSupport.No,
+                    ColorSystem = ColorSystemSupport.NoColors,
+                    Interactive = InteractionSupport.No,
+                });
         console.Profile.Width = Unwrapped;
         console.Write(table);
         foreach (var line in drawn.ToString().Split('\n'))

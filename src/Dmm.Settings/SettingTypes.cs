@@ -123,7 +123,8 @@ internal static class SettingTypes
         });
 
     public static string SocketPath(this SettingsReader reader, string key, string example) =>
-        reader.Read(key, $"an absolute path of at most {SocketPlace.MaxPathBytes} bytes such as {example}", (string text, out string value) =>
+        reader.Read(key, $"an absolute path of at most {SocketPlace.MaxPathBytes} bytes such as {example}",
+            (string text, out string value) =>
         {
             value = text;
             return IsAbsolute(text) && !text.EndsWith('/') && Encoding.UTF8.GetByteCount(text) <= SocketPlace.MaxPathBytes;

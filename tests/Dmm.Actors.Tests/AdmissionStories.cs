@@ -202,7 +202,8 @@ public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(out
         Guest("a").Temper = GuestTemper.Stubborn;
         foreach (var name in new[] { "one", "two", "three" })
             Create(Spec(name, 128, 256, 512), Long);
-        Until("one launches, the next shrink or wait", s => StateOf(s, "one") is AdmissionState.Launching or null && StateOf(s, "two") > AdmissionState.Requested);
+        Until("one launches, the next shrink or wait", s => StateOf(s, "one") is AdmissionState.Launching or null
+            && StateOf(s, "two") > AdmissionState.Requested);
         KillHost();
         Guest("a").Temper = GuestTemper.Ideal;
         StartHost(host);

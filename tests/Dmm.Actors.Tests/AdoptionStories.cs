@@ -90,7 +90,9 @@ public sealed class AdoptionStories(ITestOutputHelper output) : WatchedHostFixtu
     {
         StartWatched(2048);
         var handle = Runs("a") with { Control = "/run/other" };
-        Assert.Equal("b: min 1.75 GiB can't be guaranteed: with the peers' mins 36 MiB are missing on this host", Refused(Adopt(handle, "b", min: 1792)));
+        Assert.Equal(
+            "b: min 1.75 GiB can't be guaranteed: with the peers' mins 36 MiB are missing on this host",
+            Refused(Adopt(handle, "b", min: 1792)));
 
         // All at once: what is taken in here has nothing behind it, and ends.
         Host.Tell(Adopt(handle, "b", min: 1200), TestActor);

@@ -15,7 +15,8 @@ public sealed partial class CrashMatrix
     /// <summary>Everything happens in it that a host's journal can tell of, and that its actors can ask of a hypervisor.</summary>
     private sealed class Story
     {
-        private static readonly VmId A = VmId.Parse("a"), B = VmId.Parse("b"), C = VmId.Parse("c"), D = VmId.Parse("d"), E = VmId.Parse("e"), F = VmId.Parse("f"), G = VmId.Parse("g");
+        private static readonly VmId A = VmId.Parse("a"), B = VmId.Parse("b"), C = VmId.Parse("c"), D = VmId.Parse("d"),
+        E = VmId.Parse("e"), F = VmId.Parse("f"), G = VmId.Parse("g");
 
         private readonly ScriptedHost _script;
 
@@ -35,7 +36,8 @@ public sealed partial class CrashMatrix
             }
             catch (InvalidOperationException amiss)
             {
-                throw new Xunit.Sdk.XunitException($"deaths at {string.Join(", ", deaths)}: {amiss.Message}\n{string.Join('\n', log.Last)}");
+                throw new Xunit.Sdk.XunitException(
+                    $"deaths at {string.Join(", ", deaths)}: {amiss.Message}\n{string.Join('\n', log.Last)}");
             }
         }
 
@@ -57,7 +59,8 @@ public sealed partial class CrashMatrix
             AMigrationThatIsGivenUp();
             OneWhoseProcessIsNotKnownAnyMore();
             OneThatIsEndedThoughItCanNotBeReached();
-            _script.Ask(new HostProtocol.StopVm(B, new(TimeSpan.FromSeconds(2), Kill: true)), "stop b", s => !s.State.Vms.TryGetValue(B, out var b) || b.Stop is not null);
+            _script.Ask(new HostProtocol.StopVm(B, new(TimeSpan.FromSeconds(2), Kill: true)), "stop b",
+                s => !s.State.Vms.TryGetValue(B, out var b) || b.Stop is not null);
             _script.UntilStatus("b is gone", s => !s.State.Vms.ContainsKey(B));
             return Rest();
         }
@@ -100,10 +103,12 @@ public sealed partial class CrashMatrix
             Real(A).Guest.Temper = Real(B).Guest.Temper = GuestTemper.Stubborn;
             var spec = new VmSpec { Id = C, Policy = new(MiB(512), MiB(1200)), Boot = MiB(1200) };
             _script.Ask(
-                new AdmissionProtocol.CreateVm(spec, World.Overhead, TimeSpan.FromMinutes(2), []), "create c", s => s.State.Admissions.ContainsKey(C));
+                new AdmissionProtocol.CreateVm(spec, World.Overhead, TimeSpan.FromMinutes(2), []), "create c",
+                s => s.State.Admissions.ContainsKey(C));
             _script.UntilStatus("c waits", s => s.State.Admissions.TryGetValue(C, out var c) && c.State == AdmissionState.Waiting);
             Real(A).Wish = MiB(24);
-            _script.UntilStatus("c's peers are asked", s => s.State.Admissions.TryGetValue(C, out var c) && c.State == AdmissionState.Shrinking);
+            _script.UntilStatus("c's peers are asked", s => s.State.Admissions.TryGetValue(C, out var c)
+                && c.State == AdmissionState.Shrinking);
             _script.Ask(new HostProtocol.StopVm(C, new(TimeSpan.Zero, Kill: true)), "cancel c", s => !s.State.Admissions.ContainsKey(C));
             _script.UntilStatus("c is wanted no more", s => s.State.Admissions.IsEmpty);
             Real(A).Guest.Temper = Real(B).Guest.Temper = GuestTemper.Ideal;
@@ -136,12 +141,14 @@ public sealed partial class CrashMatrix
         private void OneThatReturns()
         {
             Create(E, min: 128, boot: 256, max: 512);
-            _script.Ask(new HostProtocol.SetPolicy(E, null, null, null) { Restart = RestartPolicy.Always }, "set e", s => RestartOf(s, E) == RestartPolicy.Always);
+            _script.Ask(new HostProtocol.SetPolicy(E, null, null, null) { Restart = RestartPolicy.Always }, "set e",
+                s => RestartOf(s, E) == RestartPolicy.Always);
             var first = Real(E);
             _script.Host.World.End(E, "it is killed");
             _script.Until("it is back", () => _script.Host.World.Find(E) is { } again && again != first);
             UntilSettled(E);
-            _script.Ask(new HostProtocol.StopVm(E, new(TimeSpan.Zero, Kill: true)), "stop e", s => s.State.Resting.ContainsKey(E) || s.State.Vms[E].Unwanted);
+            _script.Ask(new HostProtocol.StopVm(E, new(TimeSpan.Zero, Kill: true)), "stop e", s => s.State.Resting.ContainsKey(E)
+                || s.State.Vms[E].Unwanted);
             _script.UntilStatus("it rests", s => s.State.Resting.TryGetValue(E, out var rests) && rests.ReturnAt is null);
             _script.Wait(TimeSpan.FromMinutes(1));
             Assert.Null(_script.Host.World.Find(E));
@@ -152,7 +159,8 @@ public sealed partial class CrashMatrix
         private void OneThatIsStoppedInVain()
         {
             _script.Host.World.PowersDown = () => null;
-            _script.Ask(new HostProtocol.StopVm(E, new(TimeSpan.FromSeconds(2), Kill: false)), "stop e in vain", s => s.State.Vms[E].Unwanted);
+            _script.Ask(new HostProtocol.StopVm(E, new(TimeSpan.FromSeconds(2), Kill: false)), "stop e in vain",
+                s => s.State.Vms[E].Unwanted);
             _script.UntilStatus("that is given up", s => s.State.Vms[E] is { Unwanted: true, Stop: null });
             _script.Ask(new HostProtocol.StartVm(E, null), "e is wanted again", s => !s.State.Vms[E].Unwanted);
             UntilSettled(E);
@@ -181,7 +189,8 @@ public sealed partial class CrashMatrix
             Create(G, min: 128, boot: 128, max: 256);
             Real(G).Unreachable = true;
             Break(G);
-            _script.Ask(new HostProtocol.StopVm(G, new(TimeSpan.Zero, Kill: true)), "end g", s => !s.State.Vms.TryGetValue(G, out var g) || g.Stop is not null);
+            _script.Ask(new HostProtocol.StopVm(G, new(TimeSpan.Zero, Kill: true)), "end g", s => !s.State.Vms.TryGetValue(G, out var g)
+                || g.Stop is not null);
             _script.UntilStatus("g is gone", s => !s.State.Vms.ContainsKey(G));
             Assert.Null(_script.Host.World.Find(G));
         }
@@ -192,7 +201,8 @@ public sealed partial class CrashMatrix
             Real(id).Break();
         }
 
-        private static RestartPolicy? RestartOf(HostProtocol.Status status, VmId id) => status.State.Vms.GetValueOrDefault(id)?.Spec?.Restart;
+        private static RestartPolicy? RestartOf(HostProtocol.Status status, VmId id) =>
+            status.State.Vms.GetValueOrDefault(id)?.Spec?.Restart;
 
         private void Pin(VmId id, long mib)
         {
@@ -202,7 +212,8 @@ public sealed partial class CrashMatrix
 
         private void UntilSettled(VmId id) => _script.UntilStatus(
             $"{id} is settled",
-            s => s.State.Vms.TryGetValue(id, out var vm) && s.Reports.TryGetValue(id, out var report) && report is { Phase: VmPhase.Settled, Why: null }
+            s => s.State.Vms.TryGetValue(id, out var vm) && s.Reports.TryGetValue(id, out var report)
+            && report is { Phase: VmPhase.Settled, Why: null }
                 && Ladder.Distance(Real(id).Guest.Sizes.Actual, vm.Promise.Target) <= MiB(2));
 
         /// <summary>What stands once all is at rest, in words that can be compared.</summary>
@@ -218,7 +229,8 @@ public sealed partial class CrashMatrix
             Assert.Null(amiss);
             var (state, text) = (_script.Status.State, new StringBuilder());
             foreach (var (id, vm) in state.Vms)
-                text.AppendLine($"{id}: {vm.Policy}, {vm.Promise}, operator's {vm.OperatorTarget}, {vm.Spec?.Boot}, {state.Ledger.Claims[id]}");
+                text.AppendLine(
+                    $"{id}: {vm.Policy}, {vm.Promise}, operator's {vm.OperatorTarget}, {vm.Spec?.Boot}, {state.Ledger.Claims[id]}");
             foreach (var (id, real) in _script.Host.World.Running)
                 text.AppendLine($"{id} runs: {real.Guest.Sizes.Actual} of {real.Guest.Base} and {real.PluggableMax}");
             return text.Append($"free {state.Ledger.Free}, reserved {state.Ledger.Reserved}").ToString();

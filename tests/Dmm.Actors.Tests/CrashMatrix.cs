@@ -22,7 +22,8 @@ public sealed partial class CrashMatrix
     /// </summary>
     private static readonly Type[] Heads = [typeof(Core.Hosts.JournalBegun)];
 
-    public static TheoryData<string> Events => [.. HostEventJson.Manifests.Values.Except(Heads).Select(type => type.Name).Order(StringComparer.Ordinal)];
+    public static TheoryData<string> Events =>
+        [.. HostEventJson.Manifests.Values.Except(Heads).Select(type => type.Name).Order(StringComparer.Ordinal)];
 
     public static TheoryData<string> Calls => [.. new[] { typeof(IHypervisor), typeof(IVirtualMachine) }
         .SelectMany(port => port.GetMethods())
@@ -50,7 +51,8 @@ public sealed partial class CrashMatrix
 
     [Fact]
     public void The_same_story_ends_the_same_way() =>
-        Assert.Equal(Undisturbed.Value, Story.Live(), static (one, other) => one.End == other.End && one.Moments.SequenceEqual(other.Moments));
+        Assert.Equal(Undisturbed.Value, Story.Live(), static (one, other) => one.End == other.End
+            && one.Moments.SequenceEqual(other.Moments));
 
     /// <summary>At the first, the middle and the last time, before and after.</summary>
     private static void Dies(string name)
@@ -80,5 +82,6 @@ public sealed partial class CrashMatrix
         Assert.Equal(Undisturbed.Value.End, lived.End);
     }
 
-    private static string NameOf(string method) => char.ToLowerInvariant(method[0]) + method[1..].Replace("Async", "", StringComparison.Ordinal);
+    private static string NameOf(string method) =>
+        char.ToLowerInvariant(method[0]) + method[1..].Replace("Async", "", StringComparison.Ordinal);
 }

@@ -31,7 +31,8 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
         Assert.InRange((Clock.Now - began).TotalSeconds, 118, 122);
         Assert.Null(Hypervisor.Guest(Vm));
         Assert.True(status.State.Ledger.Reserved.IsZero);
-        Assert.Contains("nothing was heard of its guest within 120 s", Notices().Single(h => h.Kind == "bootFailed").Text, StringComparison.Ordinal);
+        Assert.Contains(
+            "nothing was heard of its guest within 120 s", Notices().Single(h => h.Kind == "bootFailed").Text, StringComparison.Ordinal);
         Guest("peer").Used = MiB(420);
         Until("its peer grows again", _ => Guest("peer").Sizes.Actual > MiB(480));
     }
@@ -119,7 +120,9 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
         Until("it is launched with less", s => s.State.Vms.TryGetValue(Vm, out var vm) && vm.Handle.Base < MiB(512));
         var boot = Guest("vm").Base;
         Until("it is spoken of", _ => Notices().Any(h => h.Kind == "bootSilent"), TimeSpan.FromMinutes(3));
-        Assert.Contains($"it was started early with {boot} of the 512 MiB", Notices().Single(h => h.Kind == "bootSilent").Text, StringComparison.Ordinal);
+        Assert.Contains(
+            $"it was started early with {boot} of the 512 MiB", Notices().Single(h => h.Kind == "bootSilent").Text,
+            StringComparison.Ordinal);
 
         Hypervisor.Kill(Vm);
         var status = Until("it rests, or is wanted again", s => s.State.Resting.ContainsKey(Vm) || s.State.Admissions.ContainsKey(Vm));
@@ -165,7 +168,8 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
         var status = Until("its first life is over", s => s.State.Vms.IsEmpty);
         Assert.Equal(restart == RestartPolicy.Never, status.State.Resting.IsEmpty);
         Assert.Equal(MiB(2048), status.State.Ledger.Free);
-        Assert.StartsWith("it ended before its guest was heard of", Notices().Single(h => h.Kind == "bootFailed").Text, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "it ended before its guest was heard of", Notices().Single(h => h.Kind == "bootFailed").Text, StringComparison.Ordinal);
         if (restart == RestartPolicy.Never)
             return;
         Hypervisor.Mute.TryRemove(Vm, out _);
@@ -217,7 +221,8 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
         UntilRuns("vm");
         Guest("vm").IgnoresPowerDown = true;
         Stop(TimeSpan.FromSeconds(30), kill: false);
-        Until("it is stopping", s => s.Reports[Vm] is { Stopping: true, Why: { } why } && why.Contains("otherwise it runs on", StringComparison.Ordinal));
+        Until("it is stopping", s => s.Reports[Vm] is { Stopping: true, Why: { } why }
+            && why.Contains("otherwise it runs on", StringComparison.Ordinal));
 
         var status = Until("that is given up", s => s.State.Vms[Vm].Stop is null);
 
@@ -225,7 +230,9 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
         Assert.False(status.Reports[Vm].Stopping);
         Assert.True(status.State.Ledger.Claims.ContainsKey(Vm));
         var said = Notices().Single(h => h.Kind == "stopGivenUp").Text;
-        Assert.Equal("its guest did not power down within 30 s and it runs on: 'dmm vm stop vm --kill' ends its process, --grace gives it longer", said);
+        Assert.Equal(
+            "its guest did not power down within 30 s and it runs on: 'dmm vm stop vm --kill' ends its process, --grace gives it longer",
+            said);
 
         Stop(TimeSpan.Zero, kill: true);
         Until("its process is gone", s => s.State.Vms.IsEmpty);
@@ -334,7 +341,8 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
         StartHost(memoryMiB: 2048);
         Until("it is lost", s => s.Reports.TryGetValue(Vm, out var report) && report.Phase == VmPhase.Lost);
         Stop(TimeSpan.FromSeconds(30), kill: false);
-        Until("that is said", s => s.Reports[Vm] is { Stopping: true, Why: { } why } && why.StartsWith("it can't be reached, so that its guest can't be asked", StringComparison.Ordinal));
+        Until("that is said", s => s.Reports[Vm] is { Stopping: true, Why: { } why }
+            && why.StartsWith("it can't be reached, so that its guest can't be asked", StringComparison.Ordinal));
         Until("that is given up", s => s.State.Vms[Vm].Stop is null);
         Assert.NotNull(Hypervisor.Guest(Vm));
     }

@@ -12,7 +12,8 @@ namespace Dmm.Actors.Tests;
 /// </summary>
 public sealed class FaultyJournal : MemoryJournal
 {
-    protected override async Task<IImmutableList<Exception>> WriteMessagesAsync(IEnumerable<AtomicWrite> messages, CancellationToken cancellationToken)
+    protected override async Task<IImmutableList<Exception>> WriteMessagesAsync(
+        IEnumerable<AtomicWrite> messages, CancellationToken cancellationToken)
     {
         var faults = JournalFaults.Of(Context.System.Name);
         var writes = messages.ToList();

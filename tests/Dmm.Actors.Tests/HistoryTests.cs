@@ -16,7 +16,12 @@ public sealed class HistoryRules
     [Fact]
     public void What_is_young_stays_and_what_is_old_goes_up_to_the_newest_mark_that_is_old_enough()
     {
-        ImmutableArray<HistoryMark> marks = [new(500, At.AddDays(-60)), new(1000, At.AddDays(-31)), new(1500, At.AddDays(-29)), new(2000, At)];
+        ImmutableArray<HistoryMark> marks = [
+            new(500, At.AddDays(-60)),
+            new(1000, At.AddDays(-31)),
+            new(1500, At.AddDays(-29)),
+            new(2000, At),
+        ];
         var (upTo, left) = History.Delete(marks, 2000, At, Keep)!.Value;
         Assert.Equal(1000, upTo);
         Assert.Equal([1500, 2000], left.Select(m => m.Sequence));

@@ -65,12 +65,15 @@ public abstract class HostFixture : TestKit
     protected JournalFaults Faults => JournalFaults.Of(Sys.Name);
 
     protected void StartHost(long memoryMiB, long reserveMiB = 0, long cushionMiB = 0, IHypervisor? hypervisor = null) =>
-        StartHost(new HostSettings { Memory = MiB(memoryMiB), Reserve = MiB(reserveMiB), Cushion = MiB(cushionMiB) }, hypervisor: hypervisor);
+        StartHost(new HostSettings { Memory = MiB(memoryMiB), Reserve = MiB(reserveMiB), Cushion = MiB(cushionMiB) },
+            hypervisor: hypervisor);
 
     protected void StartHost(HostSettings settings, IHostMonitor? watch = null, IHypervisor? hypervisor = null) =>
         Host = Sys.ActorOf(DmmActor.Props(HouseOf(settings, new NoStore(), watch, hypervisor)), DmmActor.Name);
 
-    private protected House HouseOf(HostSettings settings, IJournalStore store, IHostMonitor? watch = null, IHypervisor? hypervisor = null) => new(hypervisor ?? Hypervisor, store)
+    private protected House HouseOf(
+        HostSettings settings, IJournalStore store, IHostMonitor? watch = null, IHypervisor? hypervisor = null) =>
+            new(hypervisor ?? Hypervisor, store)
     {
         Host = settings,
         Vms = new() { Time = Time },
@@ -123,11 +126,19 @@ public abstract class HostFixture : TestKit
             status = Look();
         }
 
-        throw new Xunit.Sdk.XunitException($"not within the time: {what}; the last state:\n{string.Join('\n', Lines(status))}\nthe last events:\n{string.Join('\n', Notices().TakeLast(20))}");
+        throw new Xunit.Sdk.XunitException(
+            $"not within the time: {what}; the last state:\n{string.Join('\n', Lines(status))}\nthe last "
+                + $"events:\n{string.Join('\n', Notices().TakeLast(20))}");
     }
 
     private static IEnumerable<object> Lines(HostProtocol.Status status) =>
-        [status.State.Ledger, .. status.State.Vms.Values, .. status.Reports.Values, .. status.State.Admissions.Values, .. status.State.Resting.Values];
+        [
+            status.State.Ledger,
+            .. status.State.Vms.Values,
+            .. status.Reports.Values,
+            .. status.State.Admissions.Values,
+            .. status.State.Resting.Values,
+        ];
 
     /// <summary>The host's answer comes behind all that it was told before; the invariant must hold in every one of them.</summary>
     protected HostProtocol.Status Look()
@@ -177,12 +188,14 @@ public abstract class HostFixture : TestKit
     {
         Until(
             $"{string.Join(", ", names)} settled, and what they need is known",
-            s => names.All(n => s.Reports.TryGetValue(VmId.Parse(n), out var r) && r.Phase == VmPhase.Settled && s.Forecasts.ContainsKey(VmId.Parse(n))));
+            s => names.All(n => s.Reports.TryGetValue(VmId.Parse(n), out var r) && r.Phase == VmPhase.Settled
+                && s.Forecasts.ContainsKey(VmId.Parse(n))));
         Go(TimeSpan.FromSeconds(3));
         return Look();
     }
 
-    protected SimulatedGuest Guest(string name) => Hypervisor.Guest(VmId.Parse(name)) ?? throw new InvalidOperationException($"{name} does not run");
+    protected SimulatedGuest Guest(string name) =>
+        Hypervisor.Guest(VmId.Parse(name)) ?? throw new InvalidOperationException($"{name} does not run");
 
     protected string[] EventKinds() => [.. Notices().Select(h => h.Kind)];
 

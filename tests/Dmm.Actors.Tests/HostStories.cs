@@ -16,7 +16,8 @@ public sealed class HostStories(ITestOutputHelper output) : HostFixture(output)
         UntilRuns("web");
 
         Guest("web").Used = MiB(150);
-        Until("the guest is heard and grows", s => Guest("web").Sizes.Actual > MiB(256) && s.Reports[VmId.Parse("web")].Phase == VmPhase.Settled);
+        Until("the guest is heard and grows", s => Guest("web").Sizes.Actual > MiB(256)
+            && s.Reports[VmId.Parse("web")].Phase == VmPhase.Settled);
         Guest("web").Used = MiB(600);
         var status = Until("it holds what it needs", _ => Guest("web").Available > MiB(40) && Guest("web").Sizes.Actual > MiB(650));
 
@@ -33,7 +34,8 @@ public sealed class HostStories(ITestOutputHelper output) : HostFixture(output)
         UntilRuns("busy", "idle");
 
         Guest("busy").Used = MiB(430);
-        Until("the idle one gives and the busy one grows", _ => Guest("busy").Sizes.Actual > MiB(530) && Guest("idle").Sizes.Actual < MiB(510));
+        Until("the idle one gives and the busy one grows", _ => Guest("busy").Sizes.Actual > MiB(530) && Guest("idle")
+            .Sizes.Actual < MiB(510));
         Guest("busy").Used = MiB(620);
         var status = Until("the busy one has what it needs", _ => Guest("busy").Available > MiB(30));
 
@@ -126,7 +128,8 @@ public sealed class HostStories(ITestOutputHelper output) : HostFixture(output)
         StartHost(memoryMiB: 8192);
         var recovered = Look();
         Assert.Equal(MiB(6144), recovered.State.Vms[VmId.Parse("vm")].Promise.Granted);
-        Until("the next daemon finishes it", s => Guest("vm").Sizes.Actual == MiB(6144) && s.Reports[VmId.Parse("vm")].Phase == VmPhase.Settled);
+        Until("the next daemon finishes it", s => Guest("vm").Sizes.Actual == MiB(6144)
+            && s.Reports[VmId.Parse("vm")].Phase == VmPhase.Settled);
     }
 
     [Fact]
@@ -236,7 +239,8 @@ public sealed class HostStories(ITestOutputHelper output) : HostFixture(output)
         UntilRuns("vm");
         Host.Tell(new HostProtocol.ResizeVm(VmId.Parse("vm"), MiB(1024)), TestActor);
         Assert.Equal(
-            "vm: 1 GiB is outside its policy, min 128 MiB to max 512 MiB; change that first with 'dmm vm set'", ExpectMsg<HostProtocol.Refused>().Why);
+            "vm: 1 GiB is outside its policy, min 128 MiB to max 512 MiB; change that first with 'dmm vm set'",
+            ExpectMsg<HostProtocol.Refused>().Why);
     }
 
     [Fact]

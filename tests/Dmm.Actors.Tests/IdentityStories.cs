@@ -41,7 +41,8 @@ public sealed class IdentityStories(ITestOutputHelper output) : HostFixture(outp
         Host.Tell(new HostProtocol.StopVm(Vm, new(TimeSpan.Zero, Kill: true)), TestActor);
         ExpectMsg<HostProtocol.Done>();
 
-        var status = Until("it is said", s => s.Reports[Vm] is { Stopping: true, Why: { } why } && why.Contains("nothing shows that it is gone; its claim stands", StringComparison.Ordinal));
+        var status = Until("it is said", s => s.Reports[Vm] is { Stopping: true, Why: { } why }
+            && why.Contains("nothing shows that it is gone; its claim stands", StringComparison.Ordinal));
 
         Until("it was tried a few times", _ => unsure.Ended > 3);
         Assert.True(status.State.Ledger.Claims[Vm].Size >= MiB(256));

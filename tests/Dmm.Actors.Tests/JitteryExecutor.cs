@@ -8,7 +8,8 @@ namespace Dmm.Actors.Tests;
 /// Actors that take their turns late now and then, as on a busy machine: with DMM_TEST_JITTER=15 each is held up for some milliseconds in
 /// 15 % of its turns. Off unless that is set; a story that holds only while actors are quick fails with it.
 /// </summary>
-public sealed class JitteryExecutor(Config config, IDispatcherPrerequisites prerequisites) : ExecutorServiceConfigurator(config, prerequisites)
+public sealed class JitteryExecutor(Config config, IDispatcherPrerequisites prerequisites)
+    : ExecutorServiceConfigurator(config, prerequisites)
 {
     private const string Percent = "jitter-percent";
 

@@ -41,7 +41,8 @@ public sealed class JournalFormat : TestKit
     [
         new JournalBegun(At, "it was deleted"),
         new VmRequested(At, Spec, Size, At.AddSeconds(60)),
-        new AdmissionPlanned(At, Vm, new(Size, [new(VmId.Parse("db"), Size, Size.Scale(0.5), GiveKind.PastUse)], TimeSpan.FromSeconds(2), true), false),
+        new AdmissionPlanned(
+            At, Vm, new(Size, [new(VmId.Parse("db"), Size, Size.Scale(0.5), GiveKind.PastUse)], TimeSpan.FromSeconds(2), true), false),
         new AdmissionWaits(At, Vm, WaitCause.PeersCanNot, "its peers use it"),
         new MemoryReserved(At, Vm, Size, Size + Size),
         new LaunchBegun(At, Vm, Size),
@@ -62,7 +63,9 @@ public sealed class JournalFormat : TestKit
         new VmIdentified(At, Vm, Handle with { Pid = 4712, Proved = true }),
         new VmMigratedAway(At, Vm),
         new VmMigrationUndone(At, Vm),
-        new VmRested(At, Spec with { Restart = RestartPolicy.Always, BootCheck = BootCheck.None, Priority = 7 }, Size, EndCause.HostRestarted, "the host has restarted", At, 3),
+        new VmRested(
+            At, Spec with { Restart = RestartPolicy.Always, BootCheck = BootCheck.None, Priority = 7 }, Size, EndCause.HostRestarted,
+            "the host has restarted", At, 3),
     ];
 
     [Fact]
@@ -75,12 +78,16 @@ public sealed class JournalFormat : TestKit
             new VmRequested(At, Spec with { Restart = RestartPolicy.Always }, Size, At) { Tries = 3 },
             new LaunchBegun(At, Vm, Size + Size),
             new VmLaunched(At, Vm, Handle),
-        }.Select(e => (IHostEvent)HostEventJson.Read(Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(HostEventJson.Write(e)).Replace(",\"neverBooted\":false", "")), HostEventJson.NameOf(e)))];
+        }.Select(
+            e => (IHostEvent)HostEventJson.Read(
+                Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(HostEventJson.Write(e)).Replace(",\"neverBooted\":false", "")),
+                HostEventJson.NameOf(e)))];
 
         var state = old.Aggregate(empty, (s, e) => s.Apply(e, new(Core.Moment.Origin, At)));
 
         Assert.True(state.Vms[Vm].EverBooted);
-        var first = new IHostEvent[] { new VmRequested(At, Spec, Size, At), old[2], old[3] }.Aggregate(empty, (s, e) => s.Apply(e, new(Core.Moment.Origin, At)));
+        var first = new IHostEvent[] { new VmRequested(At, Spec, Size, At), old[2], old[3] }.Aggregate(
+            empty, (s, e) => s.Apply(e, new(Core.Moment.Origin, At)));
         Assert.False(first.Vms[Vm].EverBooted);
     }
 
@@ -109,7 +116,8 @@ public sealed class JournalFormat : TestKit
 
     [Fact]
     public void What_an_operator_reads_is_plain_json() => Assert.Equal(
-        """{"at":"2026-11-24T12:00:00+00:00","changes":[{"vm":"web","granted":268435456,"target":268435456,"urgent":true,"ruling":"givesSlack"}]}""",
+        """{"at":"2026-11-24T12:00:00+00:00","changes":[{"vm":"web","granted":268435456,"target":268435456,"""
+        + """"urgent":true,"ruling":"givesSlack"}]}""",
         Encoding.UTF8.GetString(Serializer.ToBinary(Examples.First(e => e is PromisesChanged))));
 
     [Fact]
@@ -162,18 +170,32 @@ public sealed class JournalFormat : TestKit
             new StopAsked(At, Vm, TimeSpan.FromSeconds(5)),
             new StopGivenUp(At, Vm, "it did not power down"),
             new VmMigratedAway(At, Vm),
-            new VmRested(At, Spec with { Id = VmId.Parse("mute") }, Size, EndCause.NeverBooted, "silent", At.AddSeconds(8), 1) { NeverBooted = true },
-            new VmRested(At, Spec with { Id = VmId.Parse("mute2") }, Size, EndCause.NeverBooted, "silent", At.AddSeconds(8), 1) { NeverBooted = true },
+            new VmRested(
+                At, Spec with { Id = VmId.Parse("mute") }, Size, EndCause.NeverBooted, "silent", At.AddSeconds(8),
+                1) { NeverBooted = true },
+            new VmRested(
+                At, Spec with { Id = VmId.Parse("mute2") }, Size, EndCause.NeverBooted, "silent", At.AddSeconds(8),
+                1) { NeverBooted = true },
             new VmRequested(At, Spec with { Id = VmId.Parse("mute2") }, Size, At) { Tries = 1, NeverBooted = true, Number = 9 },
-            new VmRested(At, Spec with { Id = VmId.Parse("rests"), Restart = RestartPolicy.Always }, Size, EndCause.Failed, "killed", At.AddSeconds(8), 3),
-            new VmRested(At, Spec with { Id = VmId.Parse("back"), Restart = RestartPolicy.Always }, Size, EndCause.Failed, "killed", At.AddSeconds(8), 4),
+            new VmRested(
+                At, Spec with { Id = VmId.Parse("rests"), Restart = RestartPolicy.Always }, Size, EndCause.Failed, "killed",
+                At.AddSeconds(8), 3),
+            new VmRested(
+                At, Spec with { Id = VmId.Parse("back"), Restart = RestartPolicy.Always }, Size, EndCause.Failed, "killed",
+                At.AddSeconds(8), 4),
             new VmRequested(At, Spec with { Id = VmId.Parse("back"), Restart = RestartPolicy.Always }, Size, At) { Tries = 4 },
             new VmRequested(At, Spec with { Id = VmId.Parse("next") }, Size, At),
             new AdmissionWaits(At, VmId.Parse("next"), WaitCause.BehindOthers, "others are before it"),
             new MemoryReserved(At, VmId.Parse("next"), MemorySize.FromMiB(300), MemorySize.FromMiB(556)),
             new LaunchBegun(At, VmId.Parse("next"), MemorySize.FromMiB(556)),
-            new VmRequested(At, Spec with { Id = VmId.Parse("third"), Priority = 7, BootPolicy = BootPolicy.Early }, Size, At) { Number = 5, ImageNeeds = Size },
-            new AdmissionPlanned(At.AddSeconds(1), VmId.Parse("third"), new(Size, [new(Vm, Size, MemorySize.FromMiB(100), GiveKind.Slack)], TimeSpan.FromSeconds(2), false), false),
+            new VmRequested(At, Spec with { Id = VmId.Parse("third"), Priority = 7, BootPolicy = BootPolicy.Early }, Size, At)
+            {
+                Number = 5,
+                ImageNeeds = Size,
+            },
+            new AdmissionPlanned(
+                At.AddSeconds(1), VmId.Parse("third"),
+                new(Size, [new(Vm, Size, MemorySize.FromMiB(100), GiveKind.Slack)], TimeSpan.FromSeconds(2), false), false),
             new VmAdopted(At, Spec.Policy, Handle with { Id = VmId.Parse("loose"), Pid = 4712 }, Size, Size),
             new VmForgotten(At, VmId.Parse("loose")),
         ];
@@ -208,7 +230,8 @@ public sealed class JournalFormat : TestKit
         var rests = VmId.Parse("rests");
         IHostEvent[] history =
         [
-            new VmRested(At, Spec with { Id = rests, Restart = RestartPolicy.Always }, Size, EndCause.Failed, "killed", At.AddSeconds(8), 3),
+            new VmRested(
+                At, Spec with { Id = rests, Restart = RestartPolicy.Always }, Size, EndCause.Failed, "killed", At.AddSeconds(8), 3),
             new VmRequested(At, Spec, Size, At.AddSeconds(60)),
             new AdmissionWaits(At.AddSeconds(1), Vm, WaitCause.PeersCanNot, "its peers use it"),
         ];

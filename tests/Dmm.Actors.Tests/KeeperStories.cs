@@ -36,7 +36,9 @@ public sealed class KeeperStories : HostFixture
         for (var i = 0; i < 100; i++)
         {
             Clock.Advance(TimeSpan.FromMilliseconds(100));
-            Assert.Equal(HostProtocol.RefusalKind.Unavailable, Assert.IsType<HostProtocol.Refused>(Change(new HostProtocol.ResizeVm(Vm, MiB(512)))).Kind);
+            Assert.Equal(
+                HostProtocol.RefusalKind.Unavailable, Assert.IsType<HostProtocol.Refused>(Change(new HostProtocol.ResizeVm(Vm, MiB(512))))
+                    .Kind);
         }
 
         Assert.Equal(MiB(256), Guest("vm").Sizes.Actual);
@@ -60,7 +62,9 @@ public sealed class KeeperStories : HostFixture
         var first = _keeper.Ask<object>(new KeeperProtocol.Change(new HostProtocol.ResizeVm(Vm, MiB(512))), TimeSpan.FromSeconds(30));
         var stalled = UntilKept(s => s.Journal!.Condition == JournalCondition.Stalled);
         Assert.Contains("nothing new is promised", stalled.Journal!.Problem);
-        Assert.Equal(HostProtocol.RefusalKind.Unavailable, Assert.IsType<HostProtocol.Refused>(Change(new HostProtocol.StopVm(Vm, new(TimeSpan.Zero, Kill: true)))).Kind);
+        Assert.Equal(
+            HostProtocol.RefusalKind.Unavailable,
+            Assert.IsType<HostProtocol.Refused>(Change(new HostProtocol.StopVm(Vm, new(TimeSpan.Zero, Kill: true)))).Kind);
 
         var gate = Faults.Gate;
         Faults.Gate = null;
@@ -227,7 +231,8 @@ public sealed class KeeperStories : HostFixture
         Assert.IsType<HostProtocol.Done>(Change(new AdmissionProtocol.CreateVm(spec, Hypervisor.ExpectedOverhead(spec), null, [])));
         // At rest, its spark laid by: nothing of it moves from here on by itself.
         UntilKept(s => s.Reports.TryGetValue(Vm, out var report) && report.Phase == VmPhase.Settled && report.Sizes is { } sizes
-            && !sizes.Plugged.IsZero && sizes.Plugged == sizes.Ballooned && sizes.Plugged == sizes.PluggedTarget && sizes.Ballooned == sizes.BalloonedTarget);
+            && !sizes.Plugged.IsZero && sizes.Plugged == sizes.Ballooned && sizes.Plugged == sizes.PluggedTarget
+            && sizes.Ballooned == sizes.BalloonedTarget);
     }
 
     private object Change(object command) => _keeper.Ask<object>(new KeeperProtocol.Change(command), TimeSpan.FromSeconds(30)).Result;

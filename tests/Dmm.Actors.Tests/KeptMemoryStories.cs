@@ -35,7 +35,8 @@ public sealed class KeptMemoryStories(ITestOutputHelper output) : WatchedHostFix
         ShrinksInVain();
         Assert.True(Look().State.Ledger.Free <= MiB(2048 - 100 - 1024), $"{Look().State.Ledger.Free} are free");
         Until("it is said", _ => EventKinds().Contains("keepsMemory"));
-        Assert.Contains("it gives nothing back to the host: its process holds 768 MiB more", Notices().Single(h => h.Kind == "keepsMemory").Text, StringComparison.Ordinal);
+        Assert.Contains("it gives nothing back to the host: its process holds 768 MiB more", Notices().Single(h => h.Kind == "keepsMemory")
+            .Text, StringComparison.Ordinal);
 
         // No more than the rest of the host can be promised, however little a says that it has, and the refusal names it.
         var refused = Assert.IsType<HostProtocol.Refused>(Create(Spec("b", 1200, 1200, 1200), TimeSpan.FromMinutes(5)));

@@ -15,7 +15,8 @@ internal sealed class LateHypervisor(IHypervisor inner) : PassingHypervisor(inne
     private int _open;
 
     /// <summary>Connections that are asked for, that were made, and of those the ones that are open.</summary>
-    public (int Waiting, int Made, int Open) Connections => (Volatile.Read(ref _waiting), Volatile.Read(ref _made), Volatile.Read(ref _open));
+    public (int Waiting, int Made, int Open) Connections =>
+        (Volatile.Read(ref _waiting), Volatile.Read(ref _made), Volatile.Read(ref _open));
 
     public void Connect() => _gate.SetResult();
 

@@ -38,7 +38,8 @@ public sealed class LetGoStories(ITestOutputHelper output) : WatchedHostFixture(
         Tell(new HostProtocol.ForgetVm(A));
         for (var i = 0; i < 100; i++)
         {
-            Assert.True(Look().State.Ledger.Free <= free, $"{Look().State.Ledger.Free} are free after a VM that runs was let go of, {free} before");
+            Assert.True(
+                Look().State.Ledger.Free <= free, $"{Look().State.Ledger.Free} are free after a VM that runs was let go of, {free} before");
             Assert.True(Guest("a").Sizes.Actual + Guest("b").Sizes.Actual + MiB(100) <= MiB(1300), "the host was promised twice");
             Clock.Advance(TimeSpan.FromMilliseconds(50));
             // The next daemon knows it from the journal.
@@ -89,7 +90,9 @@ public sealed class LetGoStories(ITestOutputHelper output) : WatchedHostFixture(
         Tell(new HostProtocol.ForgetVm(A));
         Tell(new HostProtocol.AdoptVm(handle, new(MiB(128), MiB(512)), MiB(512), MiB(32)));
         Tell(new HostProtocol.ForgetVm(A));
-        Assert.Contains("still runs, and is another one", Assert.IsType<HostProtocol.Refused>(Create(Spec("a", 128, 256, 256))).Why, StringComparison.Ordinal);
+        Assert.Contains(
+            "still runs, and is another one", Assert.IsType<HostProtocol.Refused>(Create(Spec("a", 128, 256, 256))).Why,
+            StringComparison.Ordinal);
         Host.Tell(new HostProtocol.DryRunVm(Spec("a", 128, 256, 256), MiB(32), default, null), TestActor);
         Assert.Contains("still runs, and is another one", ExpectMsg<HostProtocol.Refused>().Why, StringComparison.Ordinal);
     }
@@ -105,7 +108,8 @@ public sealed class LetGoStories(ITestOutputHelper output) : WatchedHostFixture(
         var handle = Look().State.Vms[A].Handle with { Owned = false };
         Tell(new HostProtocol.ForgetVm(A));
         Clock.Advance(TimeSpan.FromSeconds(3));
-        Host.Tell(new HostProtocol.AdoptVm(handle with { Control = "/run/other.sock" }, new(MiB(128), MiB(300)), MiB(40), MiB(32)), TestActor);
+        Host.Tell(new HostProtocol.AdoptVm(handle with { Control = "/run/other.sock" }, new(MiB(128), MiB(300)), MiB(40), MiB(32)),
+            TestActor);
         Assert.Contains("still runs, and is another one", ExpectMsg<HostProtocol.Refused>().Why, StringComparison.Ordinal);
         Tell(new HostProtocol.AdoptVm(handle, new(MiB(128), MiB(300)), MiB(300), MiB(32)));
         var status = UntilRuns("a");

@@ -24,7 +24,8 @@ public sealed class MigrationStories(ITestOutputHelper output) : HostFixture(out
 
     [Theory]
     [MemberData(nameof(Ends))]
-    public void It_is_not_created_again_whatever_its_policy_and_however_its_process_ends(RestartPolicy restart, bool nobodyWatches, bool meant)
+    public void It_is_not_created_again_whatever_its_policy_and_however_its_process_ends(
+        RestartPolicy restart, bool nobodyWatches, bool meant)
     {
         StartHost(memoryMiB: 2048);
         Run(restart);
@@ -76,7 +77,8 @@ public sealed class MigrationStories(ITestOutputHelper output) : HostFixture(out
         Until("it is seen", s => s.State.Vms[Vm].MigratedAway);
         Hypervisor.PowerOff(Vm);
         Until("it is forgotten", s => s.State.Vms.IsEmpty && s.State.Resting.IsEmpty);
-        Assert.Equal("it was migrated away: the guest shut down; it is not created here again", Notices().Single(h => h.Kind == "vmEnded").Text);
+        Assert.Equal("it was migrated away: the guest shut down; it is not created here again", Notices().Single(h => h.Kind == "vmEnded")
+            .Text);
     }
 
     [Fact]
@@ -88,7 +90,8 @@ public sealed class MigrationStories(ITestOutputHelper output) : HostFixture(out
         Until("it is seen", s => s.State.Vms[Vm].MigratedAway);
         KillHost();
         StartHost(memoryMiB: 2048);
-        Until("it is remembered", s => s.Reports.TryGetValue(Vm, out var report) && report.Phase == VmPhase.Paused && s.State.Vms[Vm].MigratedAway);
+        Until("it is remembered", s => s.Reports.TryGetValue(Vm, out var report) && report.Phase == VmPhase.Paused
+            && s.State.Vms[Vm].MigratedAway);
         Guest("vm").RunState = VmRunState.Running;
         Until("it runs here again", s => !s.State.Vms[Vm].MigratedAway);
         UntilRuns("vm");

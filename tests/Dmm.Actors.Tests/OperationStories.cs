@@ -81,7 +81,8 @@ public sealed class OperationStories(ITestOutputHelper output) : HostFixture(out
         Resize("b", 4000);
         Until("b waits", s => s.Held.ContainsKey(VmId.Parse("b")));
         Guest("c").Used = MiB(190);
-        Until("c has memory, b waits still", s => Guest("c").Sizes.Actual > MiB(300) && s.Held.ContainsKey(VmId.Parse("b")), TimeSpan.FromSeconds(4));
+        Until("c has memory, b waits still", s => Guest("c").Sizes.Actual > MiB(300) && s.Held.ContainsKey(VmId.Parse("b")),
+            TimeSpan.FromSeconds(4));
     }
 
     [Fact]

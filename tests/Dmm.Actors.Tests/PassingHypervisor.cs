@@ -19,9 +19,11 @@ internal abstract class PassingHypervisor(IHypervisor inner) : IHypervisor
 
     public virtual Task<VmHandle?> FindAsync(VmSpec spec, CancellationToken cancellation) => inner.FindAsync(spec, cancellation);
 
-    public Task<VmHandle> InspectAsync(VmId id, string socket, CancellationToken cancellation) => inner.InspectAsync(id, socket, cancellation);
+    public Task<VmHandle> InspectAsync(VmId id, string socket, CancellationToken cancellation) =>
+        inner.InspectAsync(id, socket, cancellation);
 
-    public virtual async Task<IVirtualMachine> ConnectAsync(VmHandle handle, Action<VmObservation> observe, CancellationToken cancellation) =>
+    public virtual async Task<IVirtualMachine> ConnectAsync(
+        VmHandle handle, Action<VmObservation> observe, CancellationToken cancellation) =>
         Of(handle.Id, await inner.ConnectAsync(handle, observe, cancellation));
 
     public virtual Task EndProcessAsync(VmHandle handle, CancellationToken cancellation) => inner.EndProcessAsync(handle, cancellation);
@@ -40,9 +42,11 @@ internal abstract class PassingHypervisor(IHypervisor inner) : IHypervisor
 
         public Task<VmSizes> ReadSizesAsync(CancellationToken cancellation) => inner.ReadSizesAsync(cancellation);
 
-        public virtual Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation) => inner.SetBalloonedAsync(ballooned, cancellation);
+        public virtual Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation) =>
+            inner.SetBalloonedAsync(ballooned, cancellation);
 
-        public virtual Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation) => inner.SetPluggedAsync(plugged, cancellation);
+        public virtual Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation) =>
+            inner.SetPluggedAsync(plugged, cancellation);
 
         public Task ExtendAsync(MemorySize pluggableMax, CancellationToken cancellation) => inner.ExtendAsync(pluggableMax, cancellation);
 

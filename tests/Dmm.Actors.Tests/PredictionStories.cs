@@ -18,7 +18,8 @@ namespace Dmm.Actors.Tests;
 /// </summary>
 public sealed class PredictionStories : TestKit
 {
-    private static readonly Config Virtual = ConfigurationFactory.ParseString("""akka.scheduler.implementation = "Akka.TestKit.TestScheduler, Akka.TestKit" """);
+    private static readonly Config Virtual =
+        ConfigurationFactory.ParseString("""akka.scheduler.implementation = "Akka.TestKit.TestScheduler, Akka.TestKit" """);
 
     private readonly IActorRef _predictor;
 
@@ -35,7 +36,8 @@ public sealed class PredictionStories : TestKit
 
     private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
 
-    private PredictorProtocol.Sampled Sampled(string vm, long available, SampleReason reason = SampleReason.Periodic, bool tellsUse = true) => new(
+    private PredictorProtocol.Sampled Sampled(
+        string vm, long available, SampleReason reason = SampleReason.Periodic, bool tellsUse = true) => new(
         VmId.Parse(vm),
         new GuestSample
         {
@@ -150,7 +152,8 @@ public sealed class PredictionStories : TestKit
     {
         public Forecast? Current => null;
 
-        public Forecast Take(GuestSample sample, VmSizes sizes, DateTimeOffset wall, MemorySize? most = null) => throw new OverflowException("simulated");
+        public Forecast Take(GuestSample sample, VmSizes sizes, DateTimeOffset wall, MemorySize? most = null) =>
+            throw new OverflowException("simulated");
     }
 
     [Fact]

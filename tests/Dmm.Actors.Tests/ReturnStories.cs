@@ -38,7 +38,8 @@ public sealed class ReturnStories(ITestOutputHelper output) : HostFixture(output
         var first = Guest("always");
         foreach (var name in new[] { "always", "failure", "never" })
             Hypervisor.PowerOff(VmId.Parse(name));
-        var status = Until("one is back", s => Hypervisor.Guest(VmId.Parse("always")) is { } again && again != first && s.State.Vms.Count == 1);
+        var status = Until("one is back", s => Hypervisor.Guest(VmId.Parse("always")) is { } again && again != first
+            && s.State.Vms.Count == 1);
         Assert.Equal(["failure"], status.State.Resting.Keys.Select(id => id.Name));
         Assert.Null(status.State.Resting[VmId.Parse("failure")].ReturnAt);
 
@@ -73,7 +74,8 @@ public sealed class ReturnStories(ITestOutputHelper output) : HostFixture(output
         Until("it rests", s => s.State.Resting.ContainsKey(Vm));
         Again(TimeSpan.FromMinutes(2));
         Assert.Null(Hypervisor.Guest(Vm));
-        Assert.Contains("which does not run", Assert.IsType<HostProtocol.Refused>(Create(Spec("vm", 128, 256, 512))).Why, StringComparison.Ordinal);
+        Assert.Contains(
+            "which does not run", Assert.IsType<HostProtocol.Refused>(Create(Spec("vm", 128, 256, 512))).Why, StringComparison.Ordinal);
 
         Tell(new HostProtocol.StartVm(Vm, null));
         UntilRuns("vm");
@@ -131,7 +133,8 @@ public sealed class ReturnStories(ITestOutputHelper output) : HostFixture(output
         Tell(new HostProtocol.StopVm(Vm, new(TimeSpan.Zero, true)));
         Until("it rests", s => s.State.Resting.ContainsKey(Vm));
         Host.Tell(new HostProtocol.SetPolicy(Vm, MiB(401), null, null), TestActor);
-        Assert.Equal("it boots with 402 MiB instead of 256 MiB, within its new bounds", Assert.Single(ExpectMsg<HostProtocol.Done>().Notes));
+        Assert.Equal(
+            "it boots with 402 MiB instead of 256 MiB, within its new bounds", Assert.Single(ExpectMsg<HostProtocol.Done>().Notes));
         Assert.Equal((MiB(401), MiB(402)), (Look().State.Resting[Vm].Spec.Policy.Min, Look().State.Resting[Vm].Spec.Boot));
         Tell(new HostProtocol.SetPolicy(Vm, MiB(128), MiB(200), null));
         Assert.Equal(MiB(200), Look().State.Resting[Vm].Spec.Boot);
@@ -166,7 +169,14 @@ public sealed class ReturnStories(ITestOutputHelper output) : HostFixture(output
         Hypervisor.BootId = "first";
         var settings = new HostSettings { Memory = MiB(4096) };
         StartHost(settings, watch);
-        foreach (var (name, restart, priority) in new[] { ("low", RestartPolicy.Always, -1), ("none", RestartPolicy.Never, 9), ("mid", RestartPolicy.OnFailure, 0), ("high", RestartPolicy.OnFailure, 5), ("quiet", RestartPolicy.Always, 7) })
+        foreach (var (name, restart, priority) in new[]
+        {
+            ("low", RestartPolicy.Always, -1),
+            ("none", RestartPolicy.Never, 9),
+            ("mid", RestartPolicy.OnFailure, 0),
+            ("high", RestartPolicy.OnFailure, 5),
+            ("quiet", RestartPolicy.Always, 7),
+        })
         {
             Create(Spec(name, 128, 256, 512) with { Restart = restart, Priority = priority });
             UntilRuns(name);
@@ -197,10 +207,12 @@ public sealed class ReturnStories(ITestOutputHelper output) : HostFixture(output
         Run("vm", RestartPolicy.OnFailure);
         Hypervisor.LaunchFaults[Vm] = "the image is away";
         Hypervisor.Kill(Vm);
-        Until("its return came to nothing", s => s.State.Resting.TryGetValue(Vm, out var rests) && rests.Why.Contains("the image is away", StringComparison.Ordinal));
+        Until("its return came to nothing", s => s.State.Resting.TryGetValue(Vm, out var rests)
+            && rests.Why.Contains("the image is away", StringComparison.Ordinal));
         Create(Spec("peer", 512, 512, 512));
         UntilRuns("peer");
-        var status = Until("it can't return", s => s.State.Resting.TryGetValue(Vm, out var rests) && rests.Why.StartsWith("it can't return", StringComparison.Ordinal));
+        var status = Until("it can't return", s => s.State.Resting.TryGetValue(Vm, out var rests)
+            && rests.Why.StartsWith("it can't return", StringComparison.Ordinal));
         Assert.Contains("room for", status.State.Resting[Vm].Why, StringComparison.Ordinal);
         Tell(new HostProtocol.StopVm(VmId.Parse("peer"), new(TimeSpan.Zero, true)));
         UntilRuns("vm");

@@ -39,10 +39,17 @@ public sealed class SameDecisionsTests(ITestOutputHelper output) : HostFixture(o
     {
         var random = new Random(seed);
         // Its clock strikes where the history says so.
-        var settings = new HostSettings { Memory = MiB(3072), Cushion = MiB(64), PlanPeriod = TimeSpan.FromDays(365), SnapshotEvery = 1_000_000 };
+        var settings = new HostSettings
+        {
+            Memory = MiB(3072),
+            Cushion = MiB(64),
+            PlanPeriod = TimeSpan.FromDays(365),
+            SnapshotEvery = 1_000_000,
+        };
         var (keeper, vms, predictor) = (CreateTestProbe(), CreateTestProbe(), CreateTestProbe());
         var actor = Sys.ActorOf(HostActor.Props(HouseOf(settings, new NoStore()), new HostTenure(keeper, vms, predictor, 0)), "alone");
-        (_machine, _host) = (new(settings, Admission, new()), new(new(new Ledger(settings.Memory, settings.Reserve)), settings, Watches: false));
+        (_machine, _host) = (new(settings, Admission, new()),
+            new(new(new Ledger(settings.Memory, settings.Reserve)), settings, Watches: false));
         Decide(new HostCommand.TakeUp(null));
         for (var step = 0; step < Steps; step++)
         {
@@ -120,7 +127,8 @@ public sealed class SameDecisionsTests(ITestOutputHelper output) : HostFixture(o
         if (!_host.State.Vms.TryGetValue(id, out var vm))
         {
             return new HostProtocol.AdoptVm(
-                new(id, "simulation", MiB(256), $"/run/{id}", 100 + number, 1, "this", Owned: false), new(MiB(128), MiB(1024)), MiB(256 + random.Next(256)), MemorySize.Zero);
+                new(id, "simulation", MiB(256), $"/run/{id}", 100 + number, 1, "this", Owned: false), new(MiB(128), MiB(1024)),
+                MiB(256 + random.Next(256)), MemorySize.Zero);
         }
 
         return random.Next(14) switch
@@ -131,7 +139,8 @@ public sealed class SameDecisionsTests(ITestOutputHelper output) : HostFixture(o
             3 when random.Next(6) == 0 => new HostProtocol.ForgetVm(id),
             4 when random.Next(6) == 0 => new VmProtocol.Ended(id, "it died", Core.Lifecycle.EndCause.Failed),
             5 => new HostCommand.Beat(),
-            6 or 7 => new PredictorProtocol.Forecasts([.. _host.State.Vms.Keys.Select(of => DryRunResult(of, random, urgent: false))], Tick: true),
+            6 or 7 =>
+            new PredictorProtocol.Forecasts([.. _host.State.Vms.Keys.Select(of => DryRunResult(of, random, urgent: false))], Tick: true),
             8 => new PredictorProtocol.Forecasts([DryRunResult(id, random, urgent: true)], Tick: false),
             _ => Report(id, vm, random),
         };
@@ -151,7 +160,8 @@ public sealed class SameDecisionsTests(ITestOutputHelper output) : HostFixture(o
         var size = arrives ? vm.Promise.Target : MemorySize.Max(vm.Promise.Target, vm.Promise.Granted);
         var plugged = size.MinusOrZero(MiB(256)).RoundUp(MiB(2));
         var ballooned = (MiB(256) + plugged).MinusOrZero(size);
-        return new(id, arrives ? VmPhase.Settled : (VmPhase)random.Next(2, 6), null, new(MiB(256), plugged, ballooned, plugged, ballooned), new(size, size, hears ? told?.Message.Target : null))
+        return new(id, arrives ? VmPhase.Settled : (VmPhase)random.Next(2, 6), null, new(MiB(256), plugged, ballooned, plugged, ballooned),
+            new(size, size, hears ? told?.Message.Target : null))
         {
             Heard = hears ? told?.Number ?? 0 : 0,
             Capabilities = new(true, MiB(4096), MiB(2), []),

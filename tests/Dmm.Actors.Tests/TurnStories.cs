@@ -89,7 +89,8 @@ public sealed class TurnStories(ITestOutputHelper output) : HostFixture(output)
             s =>
             {
                 Covered(s);
-                return s.Reports[Vm].Phase == VmPhase.Settled && s.State.Vms[Vm].Promise is var p && p.Granted == MiB(mib) && p.Target == MiB(mib)
+                return s.Reports[Vm].Phase == VmPhase.Settled && s.State.Vms[Vm].Promise is var p && p.Granted == MiB(mib)
+                    && p.Target == MiB(mib)
                     && Guest("vm").Sizes.Actual == MiB(mib);
             });
         Assert.Equal(MiB(HostMiB - OverheadMiB - mib), status.State.Ledger.Free);

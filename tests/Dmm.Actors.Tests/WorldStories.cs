@@ -29,7 +29,8 @@ public sealed class WorldStories(ITestOutputHelper output) : WatchedHostFixture(
         return s.State.Ledger.Deficit.IsZero;
     });
 
-    private static Dictionary<VmId, MemorySize> Claims(HostProtocol.Status status) => status.State.Ledger.Claims.ToDictionary(c => c.Key, c => c.Value.Size);
+    private static Dictionary<VmId, MemorySize> Claims(HostProtocol.Status status) =>
+        status.State.Ledger.Claims.ToDictionary(c => c.Key, c => c.Value.Size);
 
     [Fact]
     public void Other_processes_that_stay_within_the_reserve_change_nothing()
@@ -57,7 +58,9 @@ public sealed class WorldStories(ITestOutputHelper output) : WatchedHostFixture(
         World.OthersHold = MiB(400);
         var status = Until("it is seen", s => !s.State.Ledger.Deficit.IsZero);
         var before = Claims(status);
-        Assert.Contains("DMM can count on 896 MiB instead of dmm.host.memory 1.27 GiB, since others than its VMs hold 400 MiB of the host, and dmm.host.reserve is 100 MiB", Deficit());
+        Assert.Contains(
+            "DMM can count on 896 MiB instead of dmm.host.memory 1.27 GiB, since others than its VMs hold 400 MiB of the host, and "
+                + "dmm.host.reserve is 100 MiB", Deficit());
         Assert.Contains(status.Problems, p => p.Contains("Nothing is granted until they fit again", StringComparison.Ordinal));
         status = UntilFits(before);
 
@@ -205,7 +208,8 @@ public sealed class WorldStories(ITestOutputHelper output) : WatchedHostFixture(
             Assert.True(Guest("a").Sizes.Actual + MiB(32) <= MiB(700), "it would have been killed");
         }
 
-        Assert.Contains(Notices(), h => h.Kind == "granted" && h.Text.Contains("as much as its control group allows", StringComparison.Ordinal));
+        Assert.Contains(
+            Notices(), h => h.Kind == "granted" && h.Text.Contains("as much as its control group allows", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -283,11 +287,13 @@ public sealed class WorldStories(ITestOutputHelper output) : WatchedHostFixture(
     {
         public ConcurrentDictionary<VmId, MemorySize> Limits { get; } = [];
 
-        protected override IVirtualMachine Of(VmId id, IVirtualMachine vm) => new Vm(vm, Limits.TryGetValue(id, out var limit) ? limit : null);
+        protected override IVirtualMachine Of(VmId id, IVirtualMachine vm) =>
+            new Vm(vm, Limits.TryGetValue(id, out var limit) ? limit : null);
 
         private sealed class Vm(IVirtualMachine inner, MemorySize? limit) : PassingVm(inner)
         {
-            public override async Task<HostCost?> MeasureAsync(CancellationToken cancellation) => (await base.MeasureAsync(cancellation))! with { Limit = limit };
+            public override async Task<HostCost?> MeasureAsync(CancellationToken cancellation) =>
+                (await base.MeasureAsync(cancellation))! with { Limit = limit };
         }
     }
 }

@@ -88,7 +88,8 @@ public sealed class DensityTests
     {
         var lab = new DensityReport(1, 24, 0.001, 1, 1, [new("dmm", 7, 1, 6, 8, 0.8, [7], 1, 1), new("oracle", 9, 1, 8, 10, 1, [9], 1, 1)]);
         var alone = new TrialFigures(3, 1, 1, 0, 0, 0, 1, [1]);
-        var report = new DensityBenchReport(new(DateTimeOffset.UnixEpoch, "q", new("cpu", 2, 1, "k", "r", 0)), 1, 0.95, Load, 3, alone, [new("dmm", 6, 2, [alone])], lab);
+        var report = new DensityBenchReport(
+            new(DateTimeOffset.UnixEpoch, "q", new("cpu", 2, 1, "k", "r", 0)), 1, 0.95, Load, 3, alone, [new("dmm", 6, 2, [alone])], lab);
         var folder = Directory.CreateTempSubdirectory("dmm-bench-test-");
         try
         {

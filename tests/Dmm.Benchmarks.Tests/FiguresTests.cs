@@ -42,7 +42,9 @@ public sealed class FiguresTests
         try
         {
             var table = new MarkdownTable("law", "ms").Add("`dmm`", MarkdownTable.One(0.5)).Add("`mom`", MarkdownTable.One(null));
-            Assert.Equal(["| law | ms |", "| --- | --- |", "| `dmm` | 0.50 |", "| `mom` | never |"], File.ReadAllLines(table.Write(folder.FullName, "t.md")));
+            Assert.Equal(
+                ["| law | ms |", "| --- | --- |", "| `dmm` | 0.50 |", "| `mom` | never |"],
+                File.ReadAllLines(table.Write(folder.FullName, "t.md")));
             Assert.Throws<ArgumentException>(() => table.Add("one"));
         }
         finally

@@ -46,19 +46,35 @@ public sealed class LiveTests
     [Fact]
     public void A_law_is_measured_by_the_same_load_with_unlimited_memory()
     {
-        LiveRun[] runs = [Run("unlimited", 1, 1000), Run("unlimited", 2, 2000), Run("unlimited", 3, 2000), Run("dmm", 1, 1900), Run("dmm", 2, 1500), Run("dmm", 3, 1700)];
+        LiveRun[] runs = [
+            Run("unlimited", 1, 1000),
+            Run("unlimited", 2, 2000),
+            Run("unlimited", 3, 2000),
+            Run("dmm", 1, 1900),
+            Run("dmm", 2, 1500),
+            Run("dmm", 3, 1700),
+        ];
         var laws = LawFigures.Of(runs);
         Assert.Equal(["dmm", "unlimited"], laws.Select(l => l.Law));
         Assert.Equal((1700.0, 0.85), (laws[0].OperationsPerSecond.Median!.Value, laws[0].OfUnlimited!.Value));
         Assert.Equal((9, 3), (laws[0].FirstFullMs.Count, laws[0].AllRoomMs.Count));
-        Assert.Equal((0.6, 0.75, 12L, 3), (laws[0].StallSomeSeconds.Median!.Value, laws[0].SwappedOutMibPerRun, laws[0].OomKills, laws[0].Deaths));
+        Assert.Equal(
+            (0.6, 0.75, 12L, 3), (laws[0].StallSomeSeconds.Median!.Value, laws[0].SwappedOutMibPerRun, laws[0].OomKills, laws[0].Deaths));
     }
 
     [Fact]
     public void The_report_is_drawn_and_written_with_what_never_came()
     {
-        LiveRun[] runs = [Run("dmm", 1, 900), Run("mom", 1, 100) with { Phases = [Phase(PhaseKind.HostIsFull, 100) with { FirstMs = null, UsableMs = null, HeldMs = null }] }, Run("unlimited", 1, 1000)];
-        var report = LiveReport.Of(new(DateTimeOffset.UnixEpoch, "q", new("cpu", 2, 1, "k", "r", 0)), 1, LiveSettings.Usual, [new(PhaseKind.HostIsFull, 100, 150, 200)], runs);
+        LiveRun[] runs =
+            [
+                Run("dmm", 1, 900),
+                Run("mom", 1,
+                    100) with { Phases = [Phase(PhaseKind.HostIsFull, 100) with { FirstMs = null, UsableMs = null, HeldMs = null }] },
+                Run("unlimited", 1, 1000),
+            ];
+        var report = LiveReport.Of(
+            new(DateTimeOffset.UnixEpoch, "q", new("cpu", 2, 1, "k", "r", 0)), 1, LiveSettings.Usual,
+            [new(PhaseKind.HostIsFull, 100, 150, 200)], runs);
         var folder = Directory.CreateTempSubdirectory("dmm-bench-test-");
         try
         {
@@ -80,7 +96,8 @@ public sealed class LiveTests
 
     private static LiveRun Run(string law, int round, double operationsPerSecond) => new(
         law, round, 1000, 1,
-        [Phase(PhaseKind.HostHasRoom, operationsPerSecond), .. Enumerable.Range(0, 3).Select(_ => Phase(PhaseKind.HostIsFull, operationsPerSecond))]);
+        [Phase(PhaseKind.HostHasRoom, operationsPerSecond), .. Enumerable.Range(0, 3)
+            .Select(_ => Phase(PhaseKind.HostIsFull, operationsPerSecond))]);
 
     private static PhaseFigures Phase(PhaseKind kind, double operationsPerSecond) =>
         new(kind, "alpha", 300, 500, 800, (long)(operationsPerSecond * 10), 10, 200, 100, 0.25, 1, kind == PhaseKind.HostHasRoom ? 1 : 0);

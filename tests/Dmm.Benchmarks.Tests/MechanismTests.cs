@@ -39,7 +39,8 @@ public sealed class MechanismTests
         try
         {
             var measures = new MechanismMeasures(
-                Plug: [new(128, 40), new(1024, 110)], PlugShown: [], Unplug: [new(128, 30), new(1024, 90)], Inflate: [new(32, 30), new(512, 410)], Deflate: [new(32, 20), new(512, 210)],
+                Plug: [new(128, 40), new(1024, 110)], PlugShown: [], Unplug: [new(128, 30), new(1024, 90)],
+                Inflate: [new(32, 30), new(512, 410)], Deflate: [new(32, 20), new(512, 210)],
                 HearingMs: [20, 40, 60, 80, 900], BurstHeardMs: [], ConfirmMs: [150, 160, 170], SampleAfterMoveMs: []);
             var file = ReportFile.Write(folder.FullName, MechanismsPart.DelaysFile, measures.ForTheLab());
             var read = MechanismDelays.Read(file);

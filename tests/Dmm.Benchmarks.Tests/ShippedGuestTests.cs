@@ -14,7 +14,8 @@ public sealed class ShippedGuestTests
     public void The_driver_knows_the_kernel_command_line_that_is_shipped() => Assert.Equal(QemuSettings.ShippedAppend, Shipped);
 
     [Fact]
-    public void A_vm_that_brings_none_of_its_own_boots_with_it() => Assert.Equal(Shipped, new QemuSettings { StateDirectory = "/" }.DefaultAppend);
+    public void A_vm_that_brings_none_of_its_own_boots_with_it() =>
+        Assert.Equal(Shipped, new QemuSettings { StateDirectory = "/" }.DefaultAppend);
 
     [Fact]
     public void Guests_whose_mechanisms_are_measured_boot_with_it()

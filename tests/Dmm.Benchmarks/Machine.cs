@@ -7,7 +7,8 @@ namespace Dmm.Benchmarks;
 internal sealed record Machine(string Cpu, int Cores, long MemoryBytes, string Kernel, string Runtime, double LoadAverage)
 {
     public static Machine Read() => new(
-        File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? RuntimeInformation.ProcessArchitecture.ToString(),
+        File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim()
+        ?? RuntimeInformation.ProcessArchitecture.ToString(),
         Environment.ProcessorCount,
         GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
         RuntimeInformation.OSDescription,

@@ -12,7 +12,8 @@ using Dmm.Benchmarks.Recovery;
 var output = new Option<string>("--output") { Description = "Folder of the reports", DefaultValueFactory = _ => "artifacts/bench" };
 var command = new RootCommand("Measures DMM; one subcommand a part")
 {
-    RecoveryPart.Build(output), IdlePart.Build(output), CommandPart.Build(output), ArbiterPart.Build(output), MechanismsPart.Build(output), LivePart.Build(output), DensityPart.Build(output), AdmissionPart.Build(output),
+    RecoveryPart.Build(output), IdlePart.Build(output), CommandPart.Build(output), ArbiterPart.Build(output), MechanismsPart.Build(output),
+    LivePart.Build(output), DensityPart.Build(output), AdmissionPart.Build(output),
 };
 command.Options.Add(output);
 // Guests are ended before the program is.

@@ -28,7 +28,8 @@ internal static class Command
 
     public static Task<Result> RunAloneAsync(params string[] args) => RunAloneAsync(width: null, colours: false, args);
 
-    private static async Task<Result> RunAloneAsync(int? width, bool colours, string[] args, TimeProvider? time = null, StringWriter? error = null)
+    private static async Task<Result> RunAloneAsync(
+        int? width, bool colours, string[] args, TimeProvider? time = null, StringWriter? error = null)
     {
         using var deadline = new CancellationTokenSource(Deadline);
         using var output = new StringWriter();

@@ -144,7 +144,8 @@ public sealed class CreateWaitTests : IAsyncLifetime
             var state = states[Math.Min(Interlocked.Increment(ref next), states.Length) - 1];
             context.Response.StatusCode = state is null ? 404 : 200;
             object answer = state is null ? new ErrorView("there is no VM web-1", "notFound") : state;
-            await Microsoft.AspNetCore.Http.HttpResponseJsonExtensions.WriteAsJsonAsync(context.Response, answer, answer.GetType(), ContractJson.Options);
+            await Microsoft.AspNetCore.Http.HttpResponseJsonExtensions.WriteAsJsonAsync(
+                context.Response, answer, answer.GetType(), ContractJson.Options);
         });
     }
 }

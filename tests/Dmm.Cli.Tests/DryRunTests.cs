@@ -6,7 +6,20 @@ public sealed class DryRunTests
 {
     private const long Mi = 1 << 20;
 
-    private static readonly string[] Create = ["vm", "create", "a", "--min", "128M", "--boot", "1G", "--max", "2G", "--deadline", "2030-01-01T00:00:00Z", "--dry-run"];
+    private static readonly string[] Create = [
+        "vm",
+        "create",
+        "a",
+        "--min",
+        "128M",
+        "--boot",
+        "1G",
+        "--max",
+        "2G",
+        "--deadline",
+        "2030-01-01T00:00:00Z",
+        "--dry-run",
+    ];
 
     private static readonly DryRunView Gathers = new()
     {
@@ -52,7 +65,8 @@ public sealed class DryRunTests
     public async Task What_would_be_refused_ends_as_the_refusal_would()
     {
         await using var daemon = (await FakeDaemon.StartAsync()).On(
-            "POST /api/v1/vms", Gathers with { Prospect = "refused", Fits = false, From = [], Text = "a needs 1 GiB; a boot of at most 512 MiB would fit" });
+            "POST /api/v1/vms",
+            Gathers with { Prospect = "refused", Fits = false, From = [], Text = "a needs 1 GiB; a boot of at most 512 MiB would fit" });
 
         var result = await Command.RunAsync(daemon, [.. Create, "--json"]);
 

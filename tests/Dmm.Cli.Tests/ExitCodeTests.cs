@@ -10,13 +10,16 @@ public sealed class ExitCodeTests
 {
     [Theory]
     [InlineData("dmm: a verb is missing; there are host, vm, events, lab (--help says more)")]
-    [InlineData("dmm: a verb is missing; there are list, show, explain, create, adopt, set, resize, stop, start, forget (--help says more)", "vm")]
+    [InlineData("dmm: a verb is missing; there are list, show, explain, create, adopt, set, resize, stop, start, forget (--help says more)",
+        "vm")]
     [InlineData("dmm: no verb 'lst'; there are list, show, explain, create, adopt, set, resize, stop, start, forget", "vm", "lst")]
     [InlineData("dmm: no verb 'hots'; there are host, vm, events, lab", "hots")]
     [InlineData("dmm: unknown argument '--jsn'", "vm", "list", "--jsn")]
     [InlineData("dmm: NAME is missing", "vm", "show")]
-    [InlineData("dmm: NAME is '../etc'; it must be a VM's name: 1 to 48 letters, digits, '.', '-' and '_', starting with a letter or digit", "vm", "show", "../etc")]
-    [InlineData("dmm: NAME is ''; it must be a VM's name: 1 to 48 letters, digits, '.', '-' and '_', starting with a letter or digit", "vm", "show", "")]
+    [InlineData("dmm: NAME is '../etc'; it must be a VM's name: 1 to 48 letters, digits, '.', '-' and '_', starting with a letter or digit",
+        "vm", "show", "../etc")]
+    [InlineData("dmm: NAME is ''; it must be a VM's name: 1 to 48 letters, digits, '.', '-' and '_', starting with a letter or digit", "vm",
+        "show", "")]
     [InlineData("dmm: --max is 'huge'; it must be a size such as 256M or 1.5GiB", "vm", "set", "a", "--max", "huge")]
     [InlineData("dmm: --max is '-1G'; it must be a size such as 256M or 1.5GiB", "vm", "set", "a", "--max", "-1G")]
     [InlineData("dmm: --max needs a value", "vm", "set", "a", "--max")]
@@ -28,16 +31,22 @@ public sealed class ExitCodeTests
     [InlineData("dmm: NAME, --qmp, --min, --max are missing", "vm", "adopt")]
     [InlineData("dmm: --max is given more than once", "vm", "set", "a", "--max", "1G", "--max", "2G")]
     [InlineData("dmm: unknown argument 'b'", "vm", "show", "a", "b")]
-    [InlineData("dmm: --grace 0s gives the guest no time to power down; give it longer, or add --kill to end its process at once", "vm", "stop", "a", "--grace", "0s")]
+    [InlineData("dmm: --grace 0s gives the guest no time to power down; give it longer, or add --kill to end its process at once", "vm",
+        "stop", "a", "--grace", "0s")]
     [InlineData("dmm: --restart is 'sometimes'; it must be never, on-failure or always", "vm", "set", "a", "--restart", "sometimes")]
-    [InlineData("dmm: --grace is '30'; it must be a number and a unit (ms, s, m, h, d), such as 500ms, 1.5s or 2m", "vm", "stop", "a", "--grace", "30")]
-    [InlineData("dmm: --since is 'yesterday'; it must be a time such as 2026-01-31T08:00 (local) or 2026-01-31T08:00:00Z, or how long ago, such as 10m", "events", "--since", "yesterday")]
-    [InlineData("dmm: --min SIZE is missing (The guarantee: never less than this); give it, or a spec file with --spec", "vm", "create", "a")]
+    [InlineData("dmm: --grace is '30'; it must be a number and a unit (ms, s, m, h, d), such as 500ms, 1.5s or 2m", "vm", "stop", "a",
+        "--grace", "30")]
+    [InlineData(
+        "dmm: --since is 'yesterday'; it must be a time such as 2026-01-31T08:00 (local) or 2026-01-31T08:00:00Z, or how long ago, such "
+            + "as 10m", "events", "--since", "yesterday")]
+    [InlineData("dmm: --min SIZE is missing (The guarantee: never less than this); give it, or a spec file with --spec", "vm", "create",
+        "a")]
     [InlineData("dmm: NAME is missing (the VM's name); give it, or a spec file with --spec", "vm", "create", "--min", "1G")]
     [InlineData("dmm: /nowhere/vm.conf does not exist", "vm", "create", "--spec", "/nowhere/vm.conf")]
     [InlineData("dmm: --network is 'bridge'; it must be none or user", "vm", "create", "a", "--network", "bridge")]
     [InlineData("dmm: --boot-policy is 'later'; it must be full or early", "vm", "create", "a", "--boot-policy", "later")]
-    [InlineData("dmm: --deadline is 'soon'; it must be a time such as 2026-01-31T08:00 (local) or 2026-01-31T08:00:00Z", "vm", "create", "a", "--deadline", "soon")]
+    [InlineData("dmm: --deadline is 'soon'; it must be a time such as 2026-01-31T08:00 (local) or 2026-01-31T08:00:00Z", "vm", "create",
+        "a", "--deadline", "soon")]
     [InlineData("dmm: --priority is '-1'; it must be a whole number", "vm", "create", "a", "--priority", "-1")]
     public async Task Used_wrongly(string line, params string[] args)
     {
@@ -55,13 +64,17 @@ public sealed class ExitCodeTests
 
         var result = await Command.RunAloneAsync("host", "show", "--socket", path);
 
-        Assert.Equal((2, $"dmm: the socket {path} has a path of more than 107 bytes, which no Unix socket can have\n"), (result.ExitCode, result.Error));
+        Assert.Equal(
+            (2, $"dmm: the socket {path} has a path of more than 107 bytes, which no Unix socket can have\n"),
+            (result.ExitCode, result.Error));
     }
 
     [Fact]
     public async Task What_the_daemon_finds_invalid_is_used_wrongly()
     {
-        await using var daemon = (await FakeDaemon.StartAsync()).On("PATCH /api/v1/vms/a", new ErrorView("max 1 GiB is below min 2 GiB; max must be at least min", "invalid"), HttpStatusCode.BadRequest);
+        await using var daemon = (await FakeDaemon.StartAsync())
+            .On("PATCH /api/v1/vms/a", new ErrorView("max 1 GiB is below min 2 GiB; max must be at least min", "invalid"),
+                HttpStatusCode.BadRequest);
 
         var result = await Command.RunAsync(daemon, "vm", "set", "a", "--max", "1G");
 
@@ -104,7 +117,9 @@ public sealed class ExitCodeTests
         var result = await Command.RunAsync(daemon, "host", "show");
 
         Assert.Equal(1, result.ExitCode);
-        Assert.StartsWith($"dmm: dmmd at {daemon.Socket} answers GET /api/v1/host in a way that this dmm does not understand; are both of one release? (", result.Error, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"dmm: dmmd at {daemon.Socket} answers GET /api/v1/host in a way that this dmm does not understand; are both of one release? (",
+            result.Error, StringComparison.Ordinal);
         Assert.Single(result.Error.TrimEnd('\n').Split('\n'));
     }
 
@@ -113,7 +128,9 @@ public sealed class ExitCodeTests
     {
         var result = await Command.RunAloneAsync("host", "show", "--socket", "/nowhere/dmm.sock");
 
-        Assert.Equal((3, "dmm: there is no socket /nowhere/dmm.sock; is dmmd running? --socket or DMM_SOCKET name another\n"), (result.ExitCode, result.Error));
+        Assert.Equal(
+            (3, "dmm: there is no socket /nowhere/dmm.sock; is dmmd running? --socket or DMM_SOCKET name another\n"),
+            (result.ExitCode, result.Error));
     }
 
     [Fact]
@@ -164,7 +181,8 @@ public sealed class ExitCodeTests
         var result = await Command.RunAloneAsync("host", "show", "--socket", path);
         await greeting;
 
-        Assert.Equal((3, $"dmm: something answers at {path}, but it is not dmmd: it does not speak HTTP\n"), (result.ExitCode, result.Error));
+        Assert.Equal(
+            (3, $"dmm: something answers at {path}, but it is not dmmd: it does not speak HTTP\n"), (result.ExitCode, result.Error));
     }
 
     [Theory]

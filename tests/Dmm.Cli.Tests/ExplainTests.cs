@@ -58,7 +58,8 @@ public sealed class ExplainTests
 
         var result = await Command.RunAsync(daemon, "vm", "explain", "web-1", "--at", "2026-01-31T12:00:00Z");
 
-        Assert.Equal($"GET /api/v1/vms/web-1/explain?at={Uri.EscapeDataString("2026-01-31T12:00:00.0000000Z")}", Assert.Single(daemon.Requests));
+        Assert.Equal(
+            $"GET /api/v1/vms/web-1/explain?at={Uri.EscapeDataString("2026-01-31T12:00:00.0000000Z")}", Assert.Single(daemon.Requests));
         Assert.Matches(@"^web-1      at 2026-01-31 \S+  as decided at 2026-01-31 \S+$", result.Lines[0]);
     }
 

@@ -109,6 +109,7 @@ internal sealed class FakeDaemon : IAsyncDisposable
         }
 
         context.Response.StatusCode = StatusCodes.Status404NotFound;
-        await context.Response.WriteAsync(JsonSerializer.Serialize(new ErrorView($"the fake daemon has no {route}", "notFound"), ContractJson.Options));
+        await context.Response.WriteAsync(
+            JsonSerializer.Serialize(new ErrorView($"the fake daemon has no {route}", "notFound"), ContractJson.Options));
     }
 }

@@ -31,14 +31,22 @@ public sealed class FollowTests
         using var error = new StringWriter();
         using var terminal = new Terminal(output, error, width: null, colours: false);
 
-        var exitCode = await CommandLine.RunAsync(["events", "--follow", "--since", "2026-01-31T12:00:00Z", "--json", "--socket", daemon.Socket], terminal, cancellation.Token);
+        var exitCode =
+            await CommandLine.RunAsync(
+                ["events", "--follow", "--since", "2026-01-31T12:00:00Z", "--json", "--socket", daemon.Socket], terminal,
+                cancellation.Token);
 
         Assert.Equal(ExitCode.Interrupted, exitCode);
-        Assert.Equal(["one", "two", "three"], output.Lines.Select(l => JsonSerializer.Deserialize<EventView>(l, ContractJson.Options)!.Text));
+        Assert.Equal(
+            ["one", "two", "three"], output.Lines.Select(l => JsonSerializer.Deserialize<EventView>(l, ContractJson.Options)!.Text));
         Assert.All(output.Lines, l => Assert.StartsWith("{\"sequence\":", l, StringComparison.Ordinal));
         Assert.Equal("dmm: the daemon went away; waiting for it\n", error.ToString());
         Assert.Equal(
-            ["GET /api/v1/events/stream?since=2026-01-31T12%3A00%3A00.0000000Z", "GET /api/v1/events?after=1", "GET /api/v1/events/stream?after=2"], daemon.Requests);
+            [
+                "GET /api/v1/events/stream?since=2026-01-31T12%3A00%3A00.0000000Z",
+                "GET /api/v1/events?after=1",
+                "GET /api/v1/events/stream?after=2",
+            ], daemon.Requests);
     }
 
     [Fact]
@@ -53,7 +61,9 @@ public sealed class FollowTests
                 return;
             }
 
-            await SendAsync(context, Samples.Event(1, "recovered", "two", Samples.Noon.AddHours(-2)), Samples.Event(2, "settled", "three", Samples.Noon.AddHours(-2)));
+            await SendAsync(
+                context, Samples.Event(1, "recovered", "two", Samples.Noon.AddHours(-2)),
+                Samples.Event(2, "settled", "three", Samples.Noon.AddHours(-2)));
             await Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
         }).Events([Samples.Event(1, "recovered", "two"), Samples.Event(2, "settled", "three")]);
         using var cancellation = new CancellationTokenSource(Deadline);
@@ -62,7 +72,8 @@ public sealed class FollowTests
 
         await CommandLine.RunAsync(["events", "--follow", "--json", "--socket", daemon.Socket], terminal, cancellation.Token);
 
-        Assert.Equal(["one", "two", "three"], output.Lines.Select(l => JsonSerializer.Deserialize<EventView>(l, ContractJson.Options)!.Text));
+        Assert.Equal(
+            ["one", "two", "three"], output.Lines.Select(l => JsonSerializer.Deserialize<EventView>(l, ContractJson.Options)!.Text));
     }
 
     [Fact]
@@ -76,7 +87,8 @@ public sealed class FollowTests
     [Fact]
     public async Task A_refusal_to_stream_is_said()
     {
-        await using var daemon = (await FakeDaemon.StartAsync()).On("GET /api/v1/events/stream", new ErrorView("too many followers", "refused"), HttpStatusCode.ServiceUnavailable);
+        await using var daemon = (await FakeDaemon.StartAsync())
+            .On("GET /api/v1/events/stream", new ErrorView("too many followers", "refused"), HttpStatusCode.ServiceUnavailable);
 
         var result = await Command.RunAsync(daemon, "events", "-f");
 
@@ -88,7 +100,8 @@ public sealed class FollowTests
         if (!context.Response.HasStarted)
             context.Response.ContentType = "text/event-stream";
         foreach (var happened in events)
-            await context.Response.WriteAsync($"id: {happened.Sequence}\nevent: {happened.Kind}\ndata: {JsonSerializer.Serialize(happened, ContractJson.Options)}\n\n");
+            await context.Response.WriteAsync(
+                $"id: {happened.Sequence}\nevent: {happened.Kind}\ndata: {JsonSerializer.Serialize(happened, ContractJson.Options)}\n\n");
         await context.Response.Body.FlushAsync();
     }
 

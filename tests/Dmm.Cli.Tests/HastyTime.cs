@@ -7,7 +7,8 @@ internal sealed class HastyTime : TimeProvider
 
     public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + TimeSpan.FromTicks(Interlocked.Read(ref _skipped));
 
-    public override long GetTimestamp() => System.GetTimestamp() + (long)(Interlocked.Read(ref _skipped) * ((double)TimestampFrequency / TimeSpan.TicksPerSecond));
+    public override long GetTimestamp() =>
+        System.GetTimestamp() + (long)(Interlocked.Read(ref _skipped) * ((double)TimestampFrequency / TimeSpan.TicksPerSecond));
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {

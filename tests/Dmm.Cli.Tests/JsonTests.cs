@@ -10,7 +10,8 @@ public sealed class JsonTests
     [Fact]
     public async Task Objects_are_indented_with_sizes_in_bytes_and_times_in_UTC()
     {
-        await using var daemon = (await FakeDaemon.StartAsync()).On("GET /api/v1/host", Samples.Host).On("GET /api/v1/vms/web-1", Samples.Vm);
+        await using var daemon = (await FakeDaemon.StartAsync()).On("GET /api/v1/host", Samples.Host)
+            .On("GET /api/v1/vms/web-1", Samples.Vm);
 
         var host = await Command.RunAsync(daemon, "host", "show", "--json");
         var vm = await Command.RunAsync(daemon, "--json", "vm", "show", "web-1");
@@ -28,7 +29,8 @@ public sealed class JsonTests
     [Fact]
     public async Task A_list_is_an_array()
     {
-        await using var daemon = (await FakeDaemon.StartAsync()).On("GET /api/v1/vms", new[] { Samples.Vm }).On("GET /api/v1/events", new[] { Samples.Event(7, "granted", "more") });
+        await using var daemon = (await FakeDaemon.StartAsync()).On("GET /api/v1/vms", new[] { Samples.Vm })
+            .On("GET /api/v1/events", new[] { Samples.Event(7, "granted", "more") });
 
         Assert.Equal("web-1", (string)Assert.Single((await Command.RunAsync(daemon, "vm", "list", "--json")).Json.AsArray())!["id"]!);
         Assert.Equal(7, (long)Assert.Single((await Command.RunAsync(daemon, "events", "--json")).Json.AsArray())!["sequence"]!);
@@ -37,7 +39,8 @@ public sealed class JsonTests
     [Fact]
     public async Task A_change_says_what_was_done()
     {
-        await using var daemon = (await FakeDaemon.StartAsync()).On("PATCH /api/v1/vms/web-1", new DoneView("web-1", "max is 4 GiB", ["rounded up to 4 GiB"]));
+        await using var daemon = (await FakeDaemon.StartAsync())
+            .On("PATCH /api/v1/vms/web-1", new DoneView("web-1", "max is 4 GiB", ["rounded up to 4 GiB"]));
 
         var json = await Command.RunAsync(daemon, "vm", "set", "web-1", "--max", "4000M", "--json");
         var text = await Command.RunAsync(daemon, "vm", "set", "web-1", "--max", "4000M");

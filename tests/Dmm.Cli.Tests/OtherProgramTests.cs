@@ -16,7 +16,8 @@ public sealed class OtherProgramTests
     [InlineData(null, "--socket", "lab", "vm", "list")]
     [InlineData(null, "--help")]
     [InlineData(null)]
-    public void Only_the_verb_makes_it_another_program(string? program, params string[] args) => Assert.Equal(program, OtherProgram.Of(args));
+    public void Only_the_verb_makes_it_another_program(string? program, params string[] args) =>
+        Assert.Equal(program, OtherProgram.Of(args));
 
     [Fact]
     public async Task It_takes_over_with_all_arguments_and_its_exit_code_is_the_commands()
@@ -24,12 +25,14 @@ public sealed class OtherProgramTests
         var folder = Directory.CreateTempSubdirectory("dmm-other-").FullName;
         var path = Path.Combine(folder, "dmm-lab");
         File.WriteAllText(path, "#!/bin/sh\nprintf '%s,' \"$@\"\nexit 7\n");
-        Assert.Equal((ExitCode.Failed, $"dmm: {path} can't be started: Permission denied\n"), await RunAsync(folder, ["lab", "run"], error: true));
+        Assert.Equal(
+            (ExitCode.Failed, $"dmm: {path} can't be started: Permission denied\n"), await RunAsync(folder, ["lab", "run"], error: true));
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         Assert.Equal((7, "--json,lab,run,a b,é,"), await RunAsync(folder, ["--json", "lab", "run", "a b", "é"]));
         var (code, said) = await RunAsync(folder, ["lab", "simulate"], error: true);
         Assert.Equal(ExitCode.Failed, code);
-        Assert.Matches("^dmm: this verb is a program of its own, dmm-simulate, which is neither beside dmm [^\n]* 'make simulate' makes it\n$", said);
+        Assert.Matches(
+            "^dmm: this verb is a program of its own, dmm-simulate, which is neither beside dmm [^\n]* 'make simulate' makes it\n$", said);
         Directory.Delete(folder, recursive: true);
     }
 

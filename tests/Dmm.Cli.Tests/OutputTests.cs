@@ -62,7 +62,9 @@ public sealed class OutputTests
         var result = await Command.RunAloneAsync([.. args.Select(a => a.Replace("PIPE", pipe, StringComparison.Ordinal))]);
 
         Assert.Equal(ExitCode.Usage, result.ExitCode);
-        Assert.Matches("^dmm: [^\n]* is (a named pipe|a device|a folder); a (regular )?file is needed[^\n]*\n$", result.Error.ReplaceLineEndings("\n"));
+        Assert.Matches(
+            "^dmm: [^\n]* is (a named pipe|a device|a folder); a (regular )?file is needed[^\n]*\n$",
+            result.Error.ReplaceLineEndings("\n"));
         Directory.Delete(folder, recursive: true);
     }
 
@@ -90,7 +92,8 @@ public sealed class OutputTests
     {
         // What the shell itself says of an end by a signal would be among the errors.
         var script = pipe.Length == 0 ? $"exec \"$0\" \"$@\" {redirections}" : $"set -o pipefail; \"$0\" \"$@\" {redirections} {pipe}";
-        var start = new ProcessStartInfo("bash", ["-c", script, Environment.ProcessPath!, Path.Combine(AppContext.BaseDirectory, "dmm.dll"), .. args])
+        var start = new ProcessStartInfo(
+            "bash", ["-c", script, Environment.ProcessPath!, Path.Combine(AppContext.BaseDirectory, "dmm.dll"), .. args])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -103,5 +106,6 @@ public sealed class OutputTests
         return (process.ExitCode, await error);
     }
 
-    private static Task<(int Code, string Error)> RunAsync(FakeDaemon daemon, string redirections, params string[] args) => RunAsync(daemon, redirections, args, "");
+    private static Task<(int Code, string Error)> RunAsync(FakeDaemon daemon, string redirections, params string[] args) =>
+        RunAsync(daemon, redirections, args, "");
 }

@@ -65,7 +65,8 @@ public sealed class ProcessTests
     private static Process Start(FakeDaemon daemon, params string[] args)
     {
         // Whoever runs the tests in the background ignores Ctrl-C, and what he starts inherits that.
-        var start = new ProcessStartInfo("env", ["--default-signal=INT", Environment.ProcessPath!, Path.Combine(AppContext.BaseDirectory, "dmm.dll"), .. args])
+        var start = new ProcessStartInfo(
+            "env", ["--default-signal=INT", Environment.ProcessPath!, Path.Combine(AppContext.BaseDirectory, "dmm.dll"), .. args])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -76,7 +77,9 @@ public sealed class ProcessTests
 
     private static async Task SendAsync(HttpContext context, string text)
     {
-        await context.Response.WriteAsync($"data: {{\"sequence\":{Interlocked.Increment(ref s_sequence)},\"at\":\"{DateTimeOffset.UtcNow:O}\",\"kind\":\"told\",\"text\":\"{text}\"}}\n\n");
+        await context.Response.WriteAsync(
+            $"data: {{\"sequence\":{Interlocked.Increment(ref s_sequence)},\"at\":\"{DateTimeOffset.UtcNow:O}\","
+                + $"\"kind\":\"told\",\"text\":\"{text}\"}}\n\n");
         await context.Response.Body.FlushAsync();
     }
 

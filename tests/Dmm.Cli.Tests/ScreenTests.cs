@@ -38,11 +38,14 @@ public sealed class ScreenTests
     public async Task A_host_in_trouble_says_so_first()
     {
         await using var daemon = (await FakeDaemon.StartAsync()).On(
-            "GET /api/v1/host", Samples.Host with { State = "degraded", Problems = ["the journal is full"], DeficitBytes = 1L << 30, Admissions = [] });
+            "GET /api/v1/host",
+            Samples.Host with { State = "degraded", Problems = ["the journal is full"], DeficitBytes = 1L << 30, Admissions = [] });
 
         var result = await Command.RunAsync(daemon, "host", "show");
 
-        Assert.Equal(["problem: the journal is full", "problem: 1 GiB more is claimed than there is; nothing is granted until it fits again"], result.Lines[..2]);
+        Assert.Equal(
+            ["problem: the journal is full", "problem: 1 GiB more is claimed than there is; nothing is granted until it fits again"],
+            result.Lines[..2]);
     }
 
     [Fact]
@@ -64,7 +67,8 @@ public sealed class ScreenTests
 
         Assert.Contains("memory        48 GiB  of 64 GiB set: others grew", result.Lines);
         Assert.Contains("moving        1 by balloon, 1 by hotplug; 1 wait for their turn", result.Lines);
-        Assert.Equal(["LACKS MEMORY    LACKS  COMES FROM", "web-1 !       300 MiB  db (200 MiB), nobody yet (100 MiB)"], result.Lines[^2..]);
+        Assert.Equal(
+            ["LACKS MEMORY    LACKS  COMES FROM", "web-1 !       300 MiB  db (200 MiB), nobody yet (100 MiB)"], result.Lines[^2..]);
     }
 
     [Fact]
@@ -96,7 +100,12 @@ public sealed class ScreenTests
     [Fact]
     public async Task A_VM_is_shown_with_its_warnings_first()
     {
-        var vm = Samples.Vm with { Warnings = ["the guest puts new memory offline; set memhp_default_state=online"], OperatorTargetBytes = 1L << 30, Why = "as told" };
+        var vm = Samples.Vm with
+        {
+            Warnings = ["the guest puts new memory offline; set memhp_default_state=online"],
+            OperatorTargetBytes = 1L << 30,
+            Why = "as told",
+        };
         await using var daemon = (await FakeDaemon.StartAsync()).On("GET /api/v1/vms/web-1", vm);
 
         var result = await Command.RunAsync(daemon, "vm", "show", "web-1");
@@ -108,7 +117,8 @@ public sealed class ScreenTests
         Assert.Contains("max              2 GiB  16.3 GiB at most without a restart", result.Lines);
         Assert.Contains("hypervisor       qemu  pid 4242, launched by DMM", result.Lines);
         Assert.Contains("operator QMP     /var/lib/dmm/vms/web-1/operator.sock", result.Lines);
-        Assert.Contains("guest hotplug    auto-online online, policy auto-movable (ratio 50), memmap_on_memory Y, blocks of 128 MiB", result.Lines);
+        Assert.Contains(
+            "guest hotplug    auto-online online, policy auto-movable (ratio 50), memmap_on_memory Y, blocks of 128 MiB", result.Lines);
     }
 
     [Theory]
@@ -117,7 +127,13 @@ public sealed class ScreenTests
     [InlineData("host", "show")]
     public async Task Eighty_columns_are_enough(params string[] args)
     {
-        var vm = Samples.Vm with { Id = "web-1", State = "uncooperative", Warnings = [string.Concat(Enumerable.Repeat("long words ", 20))], Why = string.Concat(Enumerable.Repeat("reasons ", 20)) };
+        var vm = Samples.Vm with
+        {
+            Id = "web-1",
+            State = "uncooperative",
+            Warnings = [string.Concat(Enumerable.Repeat("long words ", 20))],
+            Why = string.Concat(Enumerable.Repeat("reasons ", 20)),
+        };
         await using var daemon = (await FakeDaemon.StartAsync())
             .On("GET /api/v1/vms", new[] { vm })
             .On("GET /api/v1/vms/web-1", vm)
@@ -159,7 +175,12 @@ public sealed class ScreenTests
     public async Task Events_are_lines()
     {
         await using var daemon = (await FakeDaemon.StartAsync()).On(
-            "GET /api/v1/events", new[] { Samples.Event(1, "granted", "grows from 1 GiB to 2 GiB: demand"), Samples.Event(2, "started", "dmmd is here", vm: null) });
+            "GET /api/v1/events",
+            new[]
+            {
+                Samples.Event(1, "granted", "grows from 1 GiB to 2 GiB: demand"),
+                Samples.Event(2, "started", "dmmd is here", vm: null),
+            });
 
         var result = await Command.RunAsync(daemon, "events");
 

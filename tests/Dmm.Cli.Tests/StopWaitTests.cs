@@ -21,7 +21,8 @@ public sealed class StopWaitTests : IAsyncLifetime
 
         var result = await Command.RunAsync(_daemon, "vm", "stop", "web-1", "--wait");
 
-        Assert.Equal((0, "web-1: its guest is asked to power down\nweb-1: is gone, and its memory is back\n"), (result.ExitCode, result.Out));
+        Assert.Equal(
+            (0, "web-1: its guest is asked to power down\nweb-1: is gone, and its memory is back\n"), (result.ExitCode, result.Out));
     }
 
     [Fact]
@@ -37,7 +38,9 @@ public sealed class StopWaitTests : IAsyncLifetime
     {
         const string Why = "its guest did not power down within 3 s and it runs on: 'dmm vm stop web-1 --kill' ends its process";
         _daemon.On("GET /api/v1/vms/web-1", Samples.Vm with { State = "settled" });
-        _daemon.Events([Samples.Event(6, "stopGivenUp", "an older try", DateTimeOffset.UtcNow.AddHours(1))], Samples.Event(7, "stopGivenUp", Why, DateTimeOffset.UtcNow.AddHours(-2)));
+        _daemon.Events(
+            [Samples.Event(6, "stopGivenUp", "an older try", DateTimeOffset.UtcNow.AddHours(1))],
+            Samples.Event(7, "stopGivenUp", Why, DateTimeOffset.UtcNow.AddHours(-2)));
 
         var result = await Command.RunAsync(_daemon, "vm", "stop", "web-1", "--grace", "3s", "--wait");
 

@@ -38,14 +38,20 @@ public sealed class VmSpecFileTests : IDisposable
         Assert.Equal("console=ttyS0 quiet", spec.Append);
         Assert.Equal("user", spec.Network);
         Assert.Equal(TimeSpan.FromMinutes(2), spec.Timeout);
-        Assert.Equal(new VmSpecChannel("org.qemu.guest_agent.0", Path.Combine(_folder.Path, "specs/run/ga.sock")), Assert.Single(spec.Channels));
+        Assert.Equal(
+            new VmSpecChannel("org.qemu.guest_agent.0", Path.Combine(_folder.Path, "specs/run/ga.sock")), Assert.Single(spec.Channels));
         Assert.Null(spec.Disk);
     }
 
     [Fact]
     public void A_spec_may_be_JSON_with_nulls_and_sizes_as_numbers()
     {
-        var spec = VmSpecFile.Load(_folder.Write("web.json", """{"name": "web", "min": 134217728, "boot": "256MiB", "disk": "/d.qcow2", "disk-format": "qcow2", "kernel": null, "shares": null, "channels": []}"""));
+        var spec =
+            VmSpecFile.Load(
+                _folder.Write(
+                    "web.json",
+                    """{"name": "web", "min": 134217728, "boot": "256MiB", "disk": "/d.qcow2", "disk-format": "qcow2", """
+                    + """"kernel": null, "shares": null, "channels": []}"""));
 
         Assert.Equal(MemorySize.FromMiB(128), spec.Min);
         Assert.Equal("/d.qcow2", spec.Disk);
@@ -58,7 +64,10 @@ public sealed class VmSpecFileTests : IDisposable
 
     [Theory]
     [InlineData("mni = 128M", "FILE, line 1, column 7: unknown key mni; did you mean min?")]
-    [InlineData("colour = blue", "FILE, line 1, column 10: unknown key colour; there are name, min, boot, max, shares, cpus, kernel, initrd, append, disk, disk-format, network, channels, timeout, priority, boot-policy, restart, boot-check")]
+    [InlineData(
+        "colour = blue",
+        "FILE, line 1, column 10: unknown key colour; there are name, min, boot, max, shares, cpus, kernel, initrd, append, disk, "
+            + "disk-format, network, channels, timeout, priority, boot-policy, restart, boot-check")]
     [InlineData("min = lots", "min in FILE is 'lots'; it must be a size such as 256MiB")]
     [InlineData("cpus = 1.5", "cpus in FILE is '1.5'; it must be a whole number")]
     [InlineData("network = bridge", "network in FILE is 'bridge'; it must be none or user")]
@@ -67,7 +76,8 @@ public sealed class VmSpecFileTests : IDisposable
     [InlineData("kernel = \"\"", "kernel in FILE is ''; it must be a path")]
     [InlineData("min { a = 1 }", "min in FILE is a section; it must be a size such as 256MiB")]
     [InlineData("channels = x", "channels in FILE is 'x'; it must be a list of sections such as [{ name = …, socket = … }]")]
-    [InlineData("channels = [{ name = x, sock = y, socket = z }]", "FILE, line 1, column 32: unknown key channels[0].sock; did you mean channels[0].socket?")]
+    [InlineData("channels = [{ name = x, sock = y, socket = z }]",
+        "FILE, line 1, column 32: unknown key channels[0].sock; did you mean channels[0].socket?")]
     [InlineData("channels = [{ name = x }]", "FILE: channels[0].socket is missing")]
     [InlineData("append = console=ttyS0", "FILE, line 1, column 17: '=' in a value without quotes; write the value in quotes")]
     public void A_bad_spec_is_one_line(string text, string line)

@@ -10,7 +10,8 @@ public sealed class GrowingWaitTests
     [InlineData(4, 3_200)]
     [InlineData(5, 5_000)]
     [InlineData(int.MaxValue, 5_000)]
-    public void Each_is_twice_the_one_before_up_to_a_bound(int tries, int milliseconds) => Assert.Equal(milliseconds, Wait.After(tries).TotalMilliseconds);
+    public void Each_is_twice_the_one_before_up_to_a_bound(int tries, int milliseconds) =>
+        Assert.Equal(milliseconds, Wait.After(tries).TotalMilliseconds);
 
     [Fact]
     public void A_long_first_wait_overflows_nothing() =>

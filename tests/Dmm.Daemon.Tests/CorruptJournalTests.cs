@@ -11,10 +11,14 @@ namespace Dmm.Daemon.Tests;
 public sealed class CorruptJournalTests : TwoGovernedVms
 {
     [Theory]
-    [InlineData("update journal set message = x'7b', manifest = 'vm-launched-1' where manifest = 'vm-launched-1'", "events can be read", "vm-launched-1 can't be read")]
+    [InlineData("update journal set message = x'7b', manifest = 'vm-launched-1' where manifest = 'vm-launched-1'", "events can be read",
+        "vm-launched-1 can't be read")]
     [InlineData("update journal set manifest = 'vm-teleported-9' where sequence_number = 2", "events can be read", "does not know")]
     [InlineData("delete from journal where sequence_number = 2", "none is missing", "3 comes after 1")]
-    [InlineData("update journal set manifest = 'vm-launched-1', message = cast(json_object('at', '2026-01-01T00:00:00Z', 'vm', 'x', 'handle', json_object('id', 'x', 'hypervisor', 'simulation', 'base', 1, 'control', '', 'owned', json('true'))) as blob) where sequence_number = 3", "they follow from each other", "'x'")]
+    [InlineData(
+        "update journal set manifest = 'vm-launched-1', message = cast(json_object('at', '2026-01-01T00:00:00Z', 'vm', 'x', 'handle', "
+            + "json_object('id', 'x', 'hypervisor', 'simulation', 'base', 1, 'control', '', 'owned', json('true'))) as blob) where "
+                + "sequence_number = 3", "they follow from each other", "'x'")]
     public async Task What_breaks_a_journal_is_found_and_the_daemon_refuses_it(string damage, string question, string answer)
     {
         await Daemon.StopAsync();
@@ -22,7 +26,8 @@ public sealed class CorruptJournalTests : TwoGovernedVms
             connection.Run(damage);
         var (code, said) = Check();
         Assert.Equal(ExitCodes.Failed, code);
-        var line = Assert.Single(said.Split('\n'), l => l.StartsWith("BROKEN", StringComparison.Ordinal) && l.Contains(question, StringComparison.Ordinal));
+        var line = Assert.Single(said.Split('\n'), l => l.StartsWith("BROKEN", StringComparison.Ordinal)
+            && l.Contains(question, StringComparison.Ordinal));
         Assert.Contains(answer, line);
 
         await Daemon.StartAsync();

@@ -33,7 +33,13 @@ public sealed class DaemonFixture : IAsyncDisposable
     {
         Folder = Directory.CreateTempSubdirectory("dmmd-").FullName;
         Settings = DmmSettings.Parse(
-            $$"""dmm { hypervisor = simulation, state-dir = "{{Folder}}/s", socket = "{{Folder}}/d.sock", host { memory = 2GiB, reserve = 128MiB, cushion = 64MiB }, simulation.boot-time = 50ms } {{more(Folder)}}""",
+            $$"""
+            dmm {
+              hypervisor = simulation, state-dir = "{{Folder}}/s", socket = "{{Folder}}/d.sock"
+              host { memory = 2GiB, reserve = 128MiB, cushion = 64MiB }, simulation.boot-time = 50ms
+            }
+            {{more(Folder)}}
+            """,
             "test.conf");
         Client = SocketHttp.Client(Settings.Socket.Path, "http://dmm/api/v1/", Deadline);
     }
@@ -94,7 +100,8 @@ public sealed class DaemonFixture : IAsyncDisposable
 
     public async Task<(int Status, JsonElement Body)> PostAsync(string path, object body, HttpMethod? method = null)
     {
-        using var request = new HttpRequestMessage(method ?? HttpMethod.Post, path) { Content = JsonContent.Create(body, options: ContractJson.Options) };
+        using var request = new HttpRequestMessage(
+            method ?? HttpMethod.Post, path) { Content = JsonContent.Create(body, options: ContractJson.Options) };
         using var response = await Client.SendAsync(request);
         return ((int)response.StatusCode, await response.Content.ReadFromJsonAsync<JsonElement>());
     }
@@ -109,7 +116,8 @@ public sealed class DaemonFixture : IAsyncDisposable
         await UntilAsync(async cancellation =>
         {
             using var response = await Client.GetAsync($"vms/{name}", cancellation);
-            found = response.IsSuccessStatusCode ? await response.Content.ReadFromJsonAsync<VmView>(ContractJson.Options, cancellation) : null;
+            found = response.IsSuccessStatusCode ? await response.Content.ReadFromJsonAsync<VmView>(ContractJson.Options, cancellation)
+                : null;
             return found is not null && condition(found);
         });
         return found!;

@@ -28,7 +28,8 @@ internal sealed class DaemonProgram : IDisposable
             file,
             $$"""
             dmm {
-              hypervisor = simulation, state-dir = "{{In("s")}}", socket = "{{socket ?? Socket}}", host { memory = 2GiB, reserve = 128MiB, cushion = 64MiB }
+              hypervisor = simulation, state-dir = "{{In("s")}}", socket = "{{socket ?? Socket}}"
+              host { memory = 2GiB, reserve = 128MiB, cushion = 64MiB }
               {{dmm}}
             }
             {{more}}
@@ -42,7 +43,8 @@ internal sealed class DaemonProgram : IDisposable
     public Process StartBy(string[] by, params string[] arguments)
     {
         string[] words = [.. by, Environment.ProcessPath!, Path.Combine(AppContext.BaseDirectory, "dmmd.dll"), .. arguments];
-        var process = Process.Start(new ProcessStartInfo(words[0], words[1..]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var process =
+            Process.Start(new ProcessStartInfo(words[0], words[1..]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         _started.Add(process);
         return process;
     }

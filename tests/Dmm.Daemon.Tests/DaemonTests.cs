@@ -62,8 +62,11 @@ public sealed class DaemonTests : IAsyncLifetime
     {
         await _daemon.PostAsync("vms", DaemonFixture.Vm("a"));
         await _daemon.UntilAsync("a", v => v.State == "settled");
-        Assert.Equal((409, "there is a VM a on this host already; use another name"), Said(await _daemon.PostAsync("vms", DaemonFixture.Vm("a"))));
-        Assert.Equal((404, "there is no VM b on this host; 'dmm vm list' shows those that there are"), Said(await _daemon.PostAsync("vms/b/resize", new ResizeVmRequest(1))));
+        Assert.Equal(
+            (409, "there is a VM a on this host already; use another name"), Said(await _daemon.PostAsync("vms", DaemonFixture.Vm("a"))));
+        Assert.Equal(
+            (404, "there is no VM b on this host; 'dmm vm list' shows those that there are"),
+            Said(await _daemon.PostAsync("vms/b/resize", new ResizeVmRequest(1))));
         Assert.Equal(422, (await _daemon.PostAsync("vms/a/resize", new ResizeVmRequest(1))).Status);
         Assert.Equal(422, (await _daemon.PostAsync("vms/c/adopt", new AdoptVmRequest("/nowhere.sock", 1 << 20, 1 << 30, null))).Status);
     }
@@ -88,7 +91,9 @@ public sealed class DaemonTests : IAsyncLifetime
         var vm = await _daemon.UntilAsync("a", v => v.Shares == 500);
         Assert.Equal(2L << 30, vm.MaxBytes);
         var (status, error) = Said(await _daemon.PostAsync("vms/a", new SetVmRequest(null, 1L << 40, null), HttpMethod.Patch));
-        Assert.Equal((422, "a: max 1 TiB is more than the 256.25 GiB that its devices, and those that can be added while it runs, allow"), (status, error));
+        Assert.Equal(
+            (422, "a: max 1 TiB is more than the 256.25 GiB that its devices, and those that can be added while it runs, allow"),
+            (status, error));
         Assert.Equal(422, (await _daemon.PostAsync("vms/a", new SetVmRequest(3L << 30, 4L << 30, null), HttpMethod.Patch)).Status);
     }
 
@@ -106,7 +111,8 @@ public sealed class DaemonTests : IAsyncLifetime
         Assert.Contains("\ndmm_host_memory_stall_ratio{kind=\"some\"} 0\n", text, StringComparison.Ordinal);
 
         await _daemon.PostAsync("vms/a/stop", new StopVmRequest(0) { Kill = true });
-        await DaemonFixture.UntilAsync(async c => !(await _daemon.Client.GetStringAsync("/metrics", c)).Contains("vm=\"a\"", StringComparison.Ordinal));
+        await DaemonFixture.UntilAsync(async c => !(await _daemon.Client.GetStringAsync("/metrics", c))
+            .Contains("vm=\"a\"", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -124,8 +130,11 @@ public sealed class DaemonTests : IAsyncLifetime
                 kinds.Add(line["event: ".Length..]);
         }
 
-        Assert.Equal(["vmRequested", "launchBegun", "vmLaunched"], kinds.Where(k => k.StartsWith("vm", StringComparison.Ordinal) || k == "launchBegun"));
+        Assert.Equal(
+            ["vmRequested", "launchBegun", "vmLaunched"],
+            kinds.Where(k => k.StartsWith("vm", StringComparison.Ordinal) || k == "launchBegun"));
     }
 
-    private static (int Status, string? Error) Said((int Status, JsonElement Body) answer) => (answer.Status, answer.Body.GetProperty("error").GetString());
+    private static (int Status, string? Error) Said((int Status, JsonElement Body) answer) =>
+        (answer.Status, answer.Body.GetProperty("error").GetString());
 }

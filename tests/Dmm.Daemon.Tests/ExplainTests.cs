@@ -35,7 +35,8 @@ public sealed class ExplainTests : IAsyncLifetime
     private async Task<(int, string?)> RefusedAsync(string path)
     {
         using var response = await _daemon.Client.GetAsync(path);
-        return ((int)response.StatusCode, JsonDocument.Parse(await response.Content.ReadAsStringAsync()).RootElement.GetProperty("error").GetString());
+        return ((int)response.StatusCode, JsonDocument.Parse(await response.Content.ReadAsStringAsync()).RootElement.GetProperty("error")
+            .GetString());
     }
 
     private static string At(DateTimeOffset at) => $"?at={Uri.EscapeDataString(at.UtcDateTime.ToString("O"))}";

@@ -14,7 +14,9 @@ public sealed class JournalCommandTests : TwoGovernedVms
         Assert.Equal(0, code);
         Assert.Contains("2 VMs with claims of 832 MiB", said);
         Assert.DoesNotContain("BROKEN", said);
-        var fault = await Assert.ThrowsAsync<StartException>(() => JournalCommand.RebuildAsync(Daemon.Settings, TextWriter.Null, CancellationToken.None));
+        var fault =
+            await Assert.ThrowsAsync<StartException>(
+                () => JournalCommand.RebuildAsync(Daemon.Settings, TextWriter.Null, CancellationToken.None));
         Assert.Contains("a dmmd runs on", fault.Message);
     }
 
@@ -67,7 +69,9 @@ public sealed class JournalCommandTests : TwoGovernedVms
         Assert.Contains("2 VMs run, such as a, whose memory would be promised to others", fault.Message);
         await Daemon.StopAsync();
 
-        Assert.Contains("DECIDE  a: has 512 MiB; its policy is lost: min 512 MiB, max 512 MiB until 'dmm vm set a' says otherwise", await RebuildAsync());
+        Assert.Contains(
+            "DECIDE  a: has 512 MiB; its policy is lost: min 512 MiB, max 512 MiB until 'dmm vm set a' says otherwise",
+            await RebuildAsync());
         await Daemon.StartAsync();
         var vm = await Daemon.UntilAsync("a", v => v.State == "settled");
         Assert.Equal((512L << 20, 512L << 20), (vm.MinBytes, vm.MaxBytes));

@@ -14,7 +14,8 @@ public sealed partial class JournalDocument
     {
         var queries = Query().Matches(Text).Select(m => m.Groups[1].Value).ToList();
         Assert.True(queries.Count >= 4);
-        using var connection = JournalFile.Open(Path.Combine(KeptJournal.Root, KeptJournal.Version, "journal.db"), TimeSpan.FromSeconds(5), readOnly: true);
+        using var connection = JournalFile.Open(
+            Path.Combine(KeptJournal.Root, KeptJournal.Version, "journal.db"), TimeSpan.FromSeconds(5), readOnly: true);
         foreach (var query in queries)
         {
             using var command = connection.CreateCommand();

@@ -67,7 +67,9 @@ public sealed class JournalFaultTests : IAsyncLifetime
         File.Move(other, Journal, overwrite: true);
         await UntilHostAsync(h => h.Problems.Count == 0 && Directory.GetFiles(_daemon.Settings.StateDir, "journal.db.2*").Length > 0);
         await GoesOnAsync();
-        var aside = Assert.Single(Directory.GetFiles(_daemon.Settings.StateDir, "journal.db.2*"), f => !f.EndsWith("-wal", StringComparison.Ordinal) && !f.EndsWith("-shm", StringComparison.Ordinal));
+        var aside = Assert.Single(
+            Directory.GetFiles(_daemon.Settings.StateDir, "journal.db.2*"), f => !f.EndsWith("-wal", StringComparison.Ordinal)
+            && !f.EndsWith("-shm", StringComparison.Ordinal));
         Assert.Equal("a backup that someone put here", await File.ReadAllTextAsync(aside));
     }
 
@@ -82,7 +84,8 @@ public sealed class JournalFaultTests : IAsyncLifetime
     [TmpfsFact]
     public async Task On_a_full_disk_nothing_is_promised_until_there_is_room_again()
     {
-        await using var daemon = new DaemonFixture(folder => $"\ndmm.journal {{ busy-timeout = 1s, path = \"{folder}/small/journal.db\" }}");
+        await using var daemon =
+            new DaemonFixture(folder => $"\ndmm.journal {{ busy-timeout = 1s, path = \"{folder}/small/journal.db\" }}");
         using var small = new SmallDisk(Path.Combine(daemon.Folder, "small"));
         await daemon.StartReadyAsync();
         await daemon.PostAsync("vms", DaemonFixture.Vm("a"));

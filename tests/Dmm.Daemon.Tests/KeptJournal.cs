@@ -39,7 +39,9 @@ internal static class KeptJournal
             var folder = new DirectoryInfo(AppContext.BaseDirectory);
             while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "DMM.sln")))
                 folder = folder.Parent;
-            return Path.Combine(folder?.FullName ?? throw new InvalidOperationException("DMM.sln is in no folder above this program"), "tests", "Dmm.Daemon.Tests", "journals");
+            return Path.Combine(
+                folder?.FullName ?? throw new InvalidOperationException("DMM.sln is in no folder above this program"), "tests",
+                "Dmm.Daemon.Tests", "journals");
         }
     }
 
@@ -58,7 +60,14 @@ internal static class KeptJournal
                 Network = VmNetwork.User,
                 Channels = [new("org.example.0", "/run/example.sock")],
             };
-            var db = web with { Id = VmId.Parse("db"), BootPolicy = BootPolicy.Early, Medium = new BootMedium.DiskBoot("/images/db.qcow2", "qcow2"), Network = VmNetwork.None, Channels = [] };
+            var db = web with
+            {
+                Id = VmId.Parse("db"),
+                BootPolicy = BootPolicy.Early,
+                Medium = new BootMedium.DiskBoot("/images/db.qcow2", "qcow2"),
+                Network = VmNetwork.None,
+                Channels = [],
+            };
             var mail = db with { Id = VmId.Parse("mail"), Restart = RestartPolicy.Always, Priority = 5 };
             var cron = db with { Id = VmId.Parse("cron"), Restart = RestartPolicy.OnFailure, BootCheck = BootCheck.None };
             VmHandle handle = new(web.Id, "qemu", MiB(512), "/s/qmp.sock", 4711, 12345, "boot", true)
@@ -85,17 +94,22 @@ internal static class KeptJournal
                     new VmRequested(At.AddSeconds(6), db, MiB(90), At.AddSeconds(66)) { Number = 1 },
                     new AdmissionWaits(At.AddSeconds(6), db.Id, WaitCause.PeersCanNot, "its peers use what it lacks"),
                     new AdmissionPlanned(
-                        At.AddSeconds(7), db.Id, new(MiB(602), [new(web.Id, MiB(1024), MiB(640), GiveKind.Slack)], TimeSpan.FromSeconds(2.5), false), false),
+                        At.AddSeconds(7), db.Id,
+                        new(MiB(602), [new(web.Id, MiB(1024), MiB(640), GiveKind.Slack)], TimeSpan.FromSeconds(2.5), false), false),
                     new AdmissionEnded(At.AddSeconds(66), db.Id, AdmissionEnd.Expired, "its peers did not make room before its deadline"),
                     new OperatorTargetSet(At.AddSeconds(67), VmId.Parse("old"), MiB(800)),
                     new VmRested(At.AddSeconds(68), mail, MiB(90), EndCause.Stopped, "the guest shut down", null, 0),
-                    new VmRested(At.AddSeconds(69), cron, MiB(90), EndCause.HostRestarted, "the host has restarted", At.AddSeconds(69), 2) { ImageNeeds = MiB(100) },
+                    new VmRested(
+                        At.AddSeconds(69), cron, MiB(90), EndCause.HostRestarted, "the host has restarted", At.AddSeconds(69),
+                        2) { ImageNeeds = MiB(100) },
                 ],
                 [
                     new VmRequested(At.AddSeconds(70), db, MiB(90), At.AddSeconds(130)) { Number = 1, ImageNeeds = MiB(128) },
                     new MemoryReserved(At.AddSeconds(71), db.Id, MiB(256), MiB(346)),
                     new LaunchBegun(At.AddSeconds(71), db.Id, MiB(346)),
-                    new VmRequested(At.AddSeconds(71), web with { Id = VmId.Parse("mail"), Priority = 3, BootPolicy = BootPolicy.Full }, MiB(90), At.AddSeconds(131)) { Number = 2 },
+                    new VmRequested(
+                        At.AddSeconds(71), web with { Id = VmId.Parse("mail"), Priority = 3, BootPolicy = BootPolicy.Full }, MiB(90),
+                        At.AddSeconds(131)) { Number = 2 },
                     new AdmissionWaits(At.AddSeconds(71), VmId.Parse("mail"), WaitCause.BehindOthers, "db is before it"),
                     new VmAdopted(At.AddSeconds(72), new(MiB(64), MiB(64)), Other("gone"), MiB(64), MiB(10)),
                     new VmEnded(At.AddSeconds(73), VmId.Parse("gone"), "it was shut down") { Cause = EndCause.PoweredDown },
@@ -110,13 +124,17 @@ internal static class KeptJournal
                     new StopAsked(At.AddSeconds(108), VmId.Parse("old"), TimeSpan.FromSeconds(30)) { Kill = true },
                     new StopWithdrawn(At.AddSeconds(109), VmId.Parse("old")),
                     new VmRequested(At.AddSeconds(110), cron, MiB(90), At.AddSeconds(710)) { Tries = 2 },
-                    new VmIdentified(At.AddSeconds(111), VmId.Parse("old"), Other("old") with { Pid = 4714, PidStart = 34567, Proved = true }),
+                    new VmIdentified(
+                        At.AddSeconds(111), VmId.Parse("old"), Other("old") with { Pid = 4714, PidStart = 34567, Proved = true }),
                     new VmMigratedAway(At.AddSeconds(112), web.Id),
                     new VmMigrationUndone(At.AddSeconds(113), web.Id),
                     new VmMigratedAway(At.AddSeconds(114), web.Id),
-                    new VmRested(At.AddSeconds(115), web with { Id = VmId.Parse("cold"), Restart = RestartPolicy.Always, BootCheck = BootCheck.Strict }, MiB(90),
+                    new VmRested(
+                        At.AddSeconds(115),
+                        web with { Id = VmId.Parse("cold"), Restart = RestartPolicy.Always, BootCheck = BootCheck.Strict }, MiB(90),
                         EndCause.NeverBooted, "nothing was heard of its guest", At.AddSeconds(116), 1) { NeverBooted = true },
-                    new PromisesChanged(At.AddSeconds(78), [new(VmId.Parse("old"), MiB(768), MiB(768), false, Ruling.GivesSlack) { Was = MiB(1024) }]),
+                    new PromisesChanged(
+                        At.AddSeconds(78), [new(VmId.Parse("old"), MiB(768), MiB(768), false, Ruling.GivesSlack) { Was = MiB(1024) }]),
                 ]);
         }
     }
@@ -140,14 +158,16 @@ internal static class KeptJournal
         // One plain file, as small as can be.
         using (var connection = JournalFile.Open(path, TimeSpan.FromSeconds(5)))
             connection.Run("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE; delete from probe; VACUUM");
-        await File.WriteAllTextAsync(Path.Combine(folder, "state.txt"), Describe(before.Concat(after).Aggregate(Empty, (s, e) => s.Apply(e, Later))));
+        await File.WriteAllTextAsync(
+            Path.Combine(folder, "state.txt"), Describe(before.Concat(after).Aggregate(Empty, (s, e) => s.Apply(e, Later))));
     }
 
     /// <summary>Recovers as the host's actor does: through Akka.Persistence.Sql, from the snapshot or from the first event.</summary>
     public static async Task<(HostState State, IReadOnlyList<object> Read)> LoadAsync(string path, bool fromSnapshot)
     {
         var read = (IReadOnlyList<object>)await WithActorAsync(path, () => new Reader(fromSnapshot), "read");
-        return (read.SelectMany(o => o is HostSnapshot s ? s.Events.AsEnumerable() : [(IHostEvent)o]).Aggregate(Empty, (s, e) => s.Apply(e, Later)), read);
+        return (read.SelectMany(o => o is HostSnapshot s ? s.Events.AsEnumerable() : [(IHostEvent)o])
+            .Aggregate(Empty, (s, e) => s.Apply(e, Later)), read);
     }
 
     /// <summary>In words that have nothing to do with how events are written.</summary>
@@ -159,8 +179,11 @@ internal static class KeptJournal
         {
             var h = vm.Handle;
             Say($"{id}: min {vm.Policy.Min.Bytes} max {vm.Policy.Max.Bytes} shares {vm.Policy.Shares}");
-            Say($"  granted {vm.Promise.Granted.Bytes} target {vm.Promise.Target.Bytes} overhead {vm.Overhead.Bytes} operator target {vm.OperatorTarget?.Bytes} stop {vm.Stop} unwanted {vm.Unwanted} booted {Later.WallOf(vm.BootedAt):O} tries {vm.Tries} image needs {vm.ImageNeeds.Bytes}");
-            Say($"  {h.Hypervisor} {h.Base.Bytes} {h.Control} {h.Pid} {h.PidStart} {h.BootId} {h.Owned} {h.OperatorSocket} {h.AgentSocket} {h.ConsoleSocket}");
+            Say($"  granted {vm.Promise.Granted.Bytes} target {vm.Promise.Target.Bytes} overhead {vm.Overhead.Bytes} operator "
+                + $"target {vm.OperatorTarget?.Bytes} stop {vm.Stop} unwanted {vm.Unwanted} booted {Later.WallOf(vm.BootedAt):O} "
+                + $"tries {vm.Tries} image needs {vm.ImageNeeds.Bytes}");
+            Say($"  {h.Hypervisor} {h.Base.Bytes} {h.Control} {h.Pid} {h.PidStart} {h.BootId} {h.Owned} {h.OperatorSocket} "
+                + $"{h.AgentSocket} {h.ConsoleSocket}");
             Say($"  {Describe(vm.Spec)}");
             if (vm.MigratedAway || vm.BootedBefore)
                 Say($"  migrated away {vm.MigratedAway}, booted before {vm.BootedBefore}");
@@ -168,14 +191,17 @@ internal static class KeptJournal
 
         foreach (var (id, a) in state.Admissions)
         {
-            Say($"{id}: {a.State} since {Later.WallOf(a.Since):O}, wanted until {Later.WallOf(a.Deadline):O} with overhead {a.Overhead.Bytes}, set aside {a.Reserved?.Bytes}, boot {a.Boot?.Bytes}");
-            Say($"  number {a.Number}, image needs {a.ImageNeeds.Bytes}, tries {a.Tries}, waits for {a.Cause}: {a.Why}; gives: {string.Join(" ", a.Plan?.From ?? [])}");
+            Say($"{id}: {a.State} since {Later.WallOf(a.Since):O}, wanted until {Later.WallOf(a.Deadline):O} with "
+                + $"overhead {a.Overhead.Bytes}, set aside {a.Reserved?.Bytes}, boot {a.Boot?.Bytes}");
+            Say($"  number {a.Number}, image needs {a.ImageNeeds.Bytes}, tries {a.Tries}, waits for {a.Cause}: {a.Why}; "
+                + $"gives: {string.Join(" ", a.Plan?.From ?? [])}");
             Say($"  {Describe(a.Spec)}");
         }
 
         foreach (var (id, vm) in state.Resting)
         {
-            Say($"{id}: rests since {Later.WallOf(vm.Since):O}, {vm.Cause}: {vm.Why}; returns {Later.WallOf(vm.ReturnAt):O}, tries {vm.Tries}, overhead {vm.Overhead.Bytes}");
+            Say($"{id}: rests since {Later.WallOf(vm.Since):O}, {vm.Cause}: {vm.Why}; returns {Later.WallOf(vm.ReturnAt):O}, "
+                + $"tries {vm.Tries}, overhead {vm.Overhead.Bytes}");
             Say($"  {Describe(vm.Spec)}");
             if (vm.NeverBooted)
                 Say($"  never booted");
@@ -189,15 +215,20 @@ internal static class KeptJournal
 
     private static string Describe(VmSpec? spec) => spec is null
         ? "no spec"
-        : $"spec: boot {spec.Boot.Bytes} {spec.BootPolicy} priority {spec.Priority} cpus {spec.Cpus} {spec.Medium} {spec.Network} {string.Join(" ", spec.Channels)} {spec.Restart} {spec.BootCheck}";
+        : $"spec: boot {spec.Boot.Bytes} {spec.BootPolicy} priority {spec.Priority} "
+        + $"cpus {spec.Cpus} {spec.Medium} {spec.Network} {string.Join(" ", spec.Channels)} {spec.Restart} {spec.BootCheck}";
 
     private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
 
     private static async Task<object> WithActorAsync<T>(string path, System.Linq.Expressions.Expression<Func<T>> actor, string name)
         where T : ActorBase
     {
-        var settings = DmmSettings.Parse($$"""dmm { hypervisor = simulation, state-dir = "{{Path.GetDirectoryName(path)}}", journal.path = "{{path}}" }""", "test.conf");
-        var system = ActorSystem.Create("kept", Akka.Configuration.ConfigurationFactory.ParseString("akka.actor.provider = local").WithFallback(ActorSettings.AkkaOf(settings)));
+        var settings =
+            DmmSettings.Parse(
+                $$"""dmm { hypervisor = simulation, state-dir = "{{Path.GetDirectoryName(path)}}", journal.path = "{{path}}" }""",
+                "test.conf");
+        var system = ActorSystem.Create("kept", Akka.Configuration.ConfigurationFactory.ParseString("akka.actor.provider = local")
+            .WithFallback(ActorSettings.AkkaOf(settings)));
         try
         {
             return await system.ActorOf(Props.Create(actor), name).Ask<object>("go", TimeSpan.FromSeconds(60)) switch

@@ -15,7 +15,9 @@ public sealed class KeptJournals : IDisposable
 
     private readonly string _folder = Directory.CreateTempSubdirectory("dmm-kept-").FullName;
 
-    public static TheoryData<string> Versions => [.. Directory.GetDirectories(KeptJournal.Root).Select(folder => Path.GetFileName(folder)!).Append(KeptJournal.Version).Distinct().Order()];
+    public static TheoryData<string> Versions =>
+        [.. Directory.GetDirectories(KeptJournal.Root).Select(folder => Path.GetFileName(folder)!).Append(KeptJournal.Version).Distinct()
+            .Order()];
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
@@ -26,7 +28,8 @@ public sealed class KeptJournals : IDisposable
         var kept = Path.Combine(KeptJournal.Root, version);
         if (version == KeptJournal.Version && Environment.GetEnvironmentVariable("DMM_KEEP_JOURNAL") == "1")
             await KeptJournal.KeepAsync(kept);
-        Assert.True(File.Exists(Path.Combine(kept, "journal.db")), $"there is no journal of {version} in {kept}; write it with {HowToKeep}");
+        Assert.True(File.Exists(Path.Combine(kept, "journal.db")),
+            $"there is no journal of {version} in {kept}; write it with {HowToKeep}");
         var meaning = await File.ReadAllTextAsync(Path.Combine(kept, "state.txt"));
         var copy = Path.Combine(_folder, "journal.db");
         File.Copy(Path.Combine(kept, "journal.db"), copy);
@@ -41,7 +44,8 @@ public sealed class KeptJournals : IDisposable
             Assert.Equal(meaning, KeptJournal.Describe(state));
         }
 
-        Assert.All(JournalCheck.Run(copy, KeptJournal.Empty, KeptJournal.Later), finding => Assert.True(finding.Well, $"{finding.Question}: {finding.Answer}"));
+        Assert.All(JournalCheck.Run(copy, KeptJournal.Empty, KeptJournal.Later),
+            finding => Assert.True(finding.Well, $"{finding.Question}: {finding.Answer}"));
     }
 
     [Fact]
@@ -63,7 +67,8 @@ public sealed class KeptJournals : IDisposable
         {
         }
 
-        var settings = DmmSettings.Parse($$"""dmm { hypervisor = simulation, state-dir = "{{_folder}}", journal.path = "{{plugins}}" }""", "test.conf");
+        var settings = DmmSettings.Parse(
+            $$"""dmm { hypervisor = simulation, state-dir = "{{_folder}}", journal.path = "{{plugins}}" }""", "test.conf");
         var system = ActorSystem.Create("tables", Akka.Configuration.ConfigurationFactory.ParseString("""
             akka.actor.provider = local
             akka.persistence.journal.sql.auto-initialize = true
@@ -84,7 +89,12 @@ public sealed class KeptJournals : IDisposable
         using var reader = command.ExecuteReader();
         List<string> tables = [];
         while (reader.Read())
-            tables.Add($"{reader.GetString(0)}: {string.Join(' ', reader.GetString(1).Replace("if not exists ", "", StringComparison.OrdinalIgnoreCase).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).ToLowerInvariant()}");
+        {
+            var made = reader.GetString(1).Replace("if not exists ", "", StringComparison.OrdinalIgnoreCase);
+            var words = made.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+            tables.Add($"{reader.GetString(0)}: {string.Join(' ', words).ToLowerInvariant()}");
+        }
+
         return tables;
     }
 

@@ -34,7 +34,10 @@ public sealed class LayerTests
     public void Core_knows_the_base_library_alone()
     {
         Hold(Types().That().ResideInNamespaceMatching(Core).Should().NotDependOnAny(
-            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Akka|Dmm\.(Actors|Files|Hypervisors|Daemon|Hocon|Settings|Contracts|Commands|Cli|Lab)|LinqToDB|Newtonsoft)(\..*)?$")));
+            Types(includeReferenced: true).That()
+                .ResideInNamespaceMatching(
+                    @"^(Akka|Dmm\.(Actors|Files|Hypervisors|Daemon|Hocon|Settings|Contracts|Commands|Cli|Lab)"
+                    + @"|LinqToDB|Newtonsoft)(\..*)?$")));
         Assert.NotEmpty(Types().That().ResideInNamespaceMatching(Core).GetObjects(House));
     }
 
@@ -54,9 +57,11 @@ public sealed class LayerTests
         {
         }
 
-        Assert.Empty(left.SelectMany(folder => uses[folder]).Where(use => left.Contains(use.To!)).Select(use => $"{use.By} uses {use.To}").Distinct().Order(StringComparer.Ordinal));
+        Assert.Empty(left.SelectMany(folder => uses[folder]).Where(use => left.Contains(use.To!)).Select(use => $"{use.By} uses {use.To}")
+            .Distinct().Order(StringComparer.Ordinal));
 
-        static string? Folder(IType type) => type.Namespace?.FullName is { } space && space.StartsWith("Dmm.Core.", StringComparison.Ordinal) ? space : null;
+        static string? Folder(IType type) =>
+            type.Namespace?.FullName is { } space && space.StartsWith("Dmm.Core.", StringComparison.Ordinal) ? space : null;
     }
 
     /// <summary>One type reads the clocks that are handed to it, so that all parts read them alike.</summary>
@@ -64,7 +69,9 @@ public sealed class LayerTests
     public void Core_knows_no_clock_no_io_and_no_chance() =>
         Hold(Types().That().ResideInNamespaceMatching(Core).And().DoNotHaveFullName("Dmm.Core.Clocks").Should().NotDependOnAny(
             Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^System\.(IO|Net|Diagnostics\.Process)(\..*)?$")
-                .Or().HaveFullNameMatching(@"^System\.(TimeProvider|Random|Diagnostics\.Stopwatch|Environment|Console|Threading\.(Thread|Timer|PeriodicTimer))$")));
+                .Or().HaveFullNameMatching(
+                    @"^System\.(TimeProvider|Random|Diagnostics\.Stopwatch|Environment|Console|"
+                    + @"Threading\.(Thread|Timer|PeriodicTimer))$")));
 
     /// <summary>
     /// What is decided is decided by the monotonic clock. In Core the wall's is known to <c>Clocks</c>, which turns one into the other, to
@@ -75,7 +82,8 @@ public sealed class LayerTests
     public void Core_knows_the_walls_time_only_for_hours_of_the_day_for_the_journal_and_for_people() =>
         Assert.Equal(
             [
-                "Dmm.Core.Admission.AdmissionWords", "Dmm.Core.Clocks", "Dmm.Core.Demand.DemandModel", "Dmm.Core.Demand.DemandModels", "Dmm.Core.Demand.IDemandModel",
+                "Dmm.Core.Admission.AdmissionWords", "Dmm.Core.Clocks", "Dmm.Core.Demand.DemandModel", "Dmm.Core.Demand.DemandModels",
+                "Dmm.Core.Demand.IDemandModel",
                 "Dmm.Core.Demand.Seasons", "Dmm.Core.Laws.DmmLaw", "Dmm.Core.Machines.VmTurn",
             ],
             House.Types
@@ -92,7 +100,8 @@ public sealed class LayerTests
     public void Core_reckons_in_the_walls_time_only_where_it_turns_one_clock_into_the_other() =>
         Assert.Equal(
             [
-                "Dmm.Core.Clocks", "Dmm.Core.Demand.Seasons", "Dmm.Core.Events.EventBook", "Dmm.Core.Explaining.DecisionLog", "Dmm.Core.Explaining.ExplanationText",
+                "Dmm.Core.Clocks", "Dmm.Core.Demand.Seasons", "Dmm.Core.Events.EventBook", "Dmm.Core.Explaining.DecisionLog",
+                "Dmm.Core.Explaining.ExplanationText",
                 "Dmm.Core.Journals.History", "Dmm.Core.Laws.DmmLaw",
             ],
             Calls("Dmm.Core", @"^System\.(DateTimeOffset|DateTime)$", @"^(op_|Subtract|Add[A-Z(]|CompareTo)")
@@ -109,7 +118,9 @@ public sealed class LayerTests
         Assert.Empty(Calls("Dmm.Actors", @"^System\.(DateTime|DateTimeOffset)$", @"^get_(Now|UtcNow|Today)\(\)$")
             .Concat(Calls("Dmm.Actors", @"^System\.TimeProvider$", @"^(GetUtcNow|GetTimestamp|GetLocalNow|GetElapsedTime)\("))
             .Concat(Calls("Dmm.Actors", @"^Akka\.Actor\.ITimeProvider$", "^get_"))
-            .Concat(Calls("Dmm.Actors", @"^System\.(Environment|Diagnostics\.Stopwatch)$", "^(get_TickCount|get_TickCount64|GetTimestamp|StartNew)\\(")));
+            .Concat(Calls(
+                "Dmm.Actors", @"^System\.(Environment|Diagnostics\.Stopwatch)$",
+                "^(get_TickCount|get_TickCount64|GetTimestamp|StartNew)\\(")));
 
     /// <summary>
     /// A wait, an age or a deadline that is reckoned in times of day is wrong by whatever somebody sets the host's clock by.
@@ -119,7 +130,9 @@ public sealed class LayerTests
         Assert.Equal(
             ["Dmm.Daemon.Api.Explanations", "Dmm.Daemon.Journals.JournalStore", "Dmm.Hypervisors.Simulation.SimulatedHypervisor"],
             new[] { "Dmm.Hypervisors", "Dmm.Daemon" }
-                .SelectMany(name => Calls(name, @"^System\.(DateTime|DateTimeOffset|TimeProvider)$", @"^(get_(Now|UtcNow|Today)\(\)|Get(UtcNow|LocalNow)\()"))
+                .SelectMany(
+                    name => Calls(
+                        name, @"^System\.(DateTime|DateTimeOffset|TimeProvider)$", @"^(get_(Now|UtcNow|Today)\(\)|Get(UtcNow|LocalNow)\()"))
                 .Select(call => call.Split('+', '/')[0])
                 .Distinct()
                 .Order(StringComparer.Ordinal));
@@ -130,7 +143,8 @@ public sealed class LayerTests
         var callers = House.Types
             .Where(type => type.Assembly.Name.StartsWith("Dmm.Core", StringComparison.Ordinal))
             .SelectMany(type => type.Members)
-            .SelectMany(member => member.MemberDependencies.OfType<MethodCallDependency>().Select(d => (Member: member.FullName, d.TargetMember)))
+            .SelectMany(member => member.MemberDependencies.OfType<MethodCallDependency>()
+                .Select(d => (Member: member.FullName, d.TargetMember)))
             .Where(call => call.TargetMember.DeclaringType.FullName is "System.DateTime" or "System.DateTimeOffset"
                 && call.TargetMember.Name is "get_Now()" or "get_UtcNow()" or "get_Today()")
             .Select(call => call.Member);
@@ -140,12 +154,16 @@ public sealed class LayerTests
     [Fact]
     public void The_actor_shell_knows_no_edge() =>
         Hold(Types().That().ResideInNamespaceMatching(@"^Dmm\.Actors(\..*)?$").Should().NotDependOnAny(
-            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Dmm\.(Files|Hypervisors|Daemon|Hocon|Settings|Contracts|Commands|Cli|Lab)|Microsoft\.AspNetCore|System\.(IO|Net))(\..*)?$")));
+            Types(includeReferenced: true).That()
+                .ResideInNamespaceMatching(
+                    @"^(Dmm\.(Files|Hypervisors|Daemon|Hocon|Settings|Contracts|Commands|Cli|Lab)"
+                    + @"|Microsoft\.AspNetCore|System\.(IO|Net))(\..*)?$")));
 
     [Fact]
     public void Drivers_know_no_actors() =>
         Hold(Types().That().ResideInNamespaceMatching(@"^Dmm\.Hypervisors(\..*)?$").Should().NotDependOnAny(
-            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Akka|Dmm\.(Actors|Daemon|Hocon|Settings|Contracts|Commands|Cli|Lab))(\..*)?$")));
+            Types(includeReferenced: true).That()
+                .ResideInNamespaceMatching(@"^(Akka|Dmm\.(Actors|Daemon|Hocon|Settings|Contracts|Commands|Cli|Lab))(\..*)?$")));
 
     [Fact]
     public void The_daemon_knows_no_command() =>
@@ -156,7 +174,8 @@ public sealed class LayerTests
     [Fact]
     public void Commands_know_neither_actors_nor_drivers() =>
         Hold(Types().That().ResideInNamespaceMatching(@"^Dmm\.(Commands|Cli|Lab)(\..*)?$").Should().NotDependOnAny(
-            Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(Akka|Dmm\.(Actors|Daemon|Settings|Hypervisors)|Microsoft\.AspNetCore)(\..*)?$")));
+            Types(includeReferenced: true).That()
+                .ResideInNamespaceMatching(@"^(Akka|Dmm\.(Actors|Daemon|Settings|Hypervisors)|Microsoft\.AspNetCore)(\..*)?$")));
 
     [Fact]
     public void Dmm_itself_does_not_draw() =>
@@ -171,7 +190,8 @@ public sealed class LayerTests
     [InlineData(@"^Dmm\.Hypervisors(\..*)?$", @"^System\.IO(\..*)?$")]
     [InlineData(@"^Dmm\.Daemon(\..*)?$", @"^Microsoft\.AspNetCore(\..*)?$")]
     public void A_rule_that_does_not_hold_is_found_to_be_broken(string who, string whom) =>
-        Assert.False(Types().That().ResideInNamespaceMatching(who).Should().NotDependOnAny(Types(includeReferenced: true).That().ResideInNamespaceMatching(whom)).HasNoViolations(House));
+        Assert.False(Types().That().ResideInNamespaceMatching(who).Should()
+            .NotDependOnAny(Types(includeReferenced: true).That().ResideInNamespaceMatching(whom)).HasNoViolations(House));
 
     /// <summary>The types of an assembly that call such a member.</summary>
     private static IEnumerable<string> Calls(string assembly, string type, string member) => House.Types

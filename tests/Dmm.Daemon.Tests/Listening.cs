@@ -18,7 +18,8 @@ internal static class Listening
             // sl local_address rem_address st … inode is the tenth field; 0A is TCP's LISTEN; datagrams are taken by whatever is bound.
             foreach (var fields in Rows($"/proc/{pid}/net/{protocol}"))
             {
-                if (fields.Length > 9 && own.Contains(fields[9]) && (!protocol.StartsWith("tcp", StringComparison.Ordinal) || fields[3] == "0A"))
+                if (fields.Length > 9 && own.Contains(fields[9])
+                    && (!protocol.StartsWith("tcp", StringComparison.Ordinal) || fields[3] == "0A"))
                     found.Add($"{protocol} {fields[1]}");
             }
         }

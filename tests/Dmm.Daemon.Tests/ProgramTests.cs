@@ -19,7 +19,8 @@ public sealed class ProgramTests : IDisposable
         // The runtime's own diagnostics: a socket that its owner alone may use.
         var (diagnostics, others) = Split(Listening.Of(dmmd.Id), l => l.Contains("/dotnet-diagnostic-", StringComparison.Ordinal));
         Assert.Equal([$"unix {_dmmd.Socket}"], others);
-        Assert.All(diagnostics, l => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, FileFacts.At(l["unix ".Length..])!.Value.Mode));
+        Assert.All(
+            diagnostics, l => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, FileFacts.At(l["unix ".Length..])!.Value.Mode));
 
         DaemonProgram.SendTerminate(dmmd);
         var (code, _, error) = await DaemonProgram.EndOfAsync(dmmd);
@@ -55,12 +56,18 @@ public sealed class ProgramTests : IDisposable
 
     [Theory]
     [Trait(Category.Name, Category.Long)]
-    [InlineData("socket-group = nosuchgroup", "", "dmm.socket-group is 'nosuchgroup'; there is no such group on this host (getent group lists those that there are)")]
+    [InlineData(
+        "socket-group = nosuchgroup", "",
+        "dmm.socket-group is 'nosuchgroup'; there is no such group on this host (getent group lists those that there are)")]
     [InlineData("qemu.tb-size = 7MiB", "", "dmm.qemu.tb-size in CONF is '7MiB'; it must be a size from 8MiB to 1GiB")]
-    [InlineData("", "akka.loglevel = LOUD", "Akka does not start with the settings in section akka: ArgumentException: Unknown LogLevel: \"LOUD\"")]
+    [InlineData(
+        "", "akka.loglevel = LOUD", "Akka does not start with the settings in section akka: ArgumentException: Unknown LogLevel: \"LOUD\"")]
     [InlineData("", "akka.scheduler.tick-duration = 0ms", "Akka does not start with the settings in section akka: ")]
     [InlineData("", "akka.actor.default-dispatcher.type = Bogus", "")]
-    [InlineData("", "akka.actor.provider = cluster", "CONF, line 5, column 23: akka.actor.provider is 'cluster'; it must be local: this release runs one node alone, and Akka's own port has no lock")]
+    [InlineData(
+        "", "akka.actor.provider = cluster",
+        "CONF, line 5, column 23: akka.actor.provider is 'cluster'; it must be local: this release runs one node alone, and Akka's own "
+            + "port has no lock")]
     public async Task A_setting_that_can_not_be_is_one_line_and_exit_code_2(string dmm, string more, string line)
     {
         var conf = _dmmd.Settings(dmm, more);
@@ -116,7 +123,8 @@ public sealed class ProgramTests : IDisposable
     {
         using var pipe = new Standing(Thing.Pipe);
         Assert.Equal(
-            (ExitCodes.Usage, "", $"dmmd: {pipe.Path} is a named pipe; a regular file is needed\n"), await _dmmd.RunAsync("--config", pipe.Path));
+            (ExitCodes.Usage, "", $"dmmd: {pipe.Path} is a named pipe; a regular file is needed\n"),
+            await _dmmd.RunAsync("--config", pipe.Path));
     }
 
     [Fact]

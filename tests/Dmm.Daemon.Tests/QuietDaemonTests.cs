@@ -10,7 +10,8 @@ public sealed class QuietDaemonTests(RunningDaemon daemon) : IClassFixture<Runni
     public async Task A_simulated_host_shows_nothing_of_the_machine_that_it_runs_on()
     {
         var host = await daemon.Daemon.GetAsync<HostView>("host");
-        await DaemonFixture.UntilAsync(async _ => (host = await daemon.Daemon.GetAsync<HostView>("host")).Pressure.MemAvailableBytes is not null);
+        await DaemonFixture.UntilAsync(async _ => (host = await daemon.Daemon.GetAsync<HostView>("host"))
+            .Pressure.MemAvailableBytes is not null);
         Assert.Equal((2L << 30) + (128 << 20), host.Pressure.MemAvailableBytes);
         Assert.Equal(host.ConfiguredMemoryBytes, host.MemoryBytes);
         Assert.Null(host.MemoryWhy);

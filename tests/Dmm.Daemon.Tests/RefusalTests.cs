@@ -12,15 +12,22 @@ public sealed class RefusalTests(RunningDaemon daemon) : IClassFixture<RunningDa
     [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":2}""", "x: max 2 B is below boot 3 B; boot must be from min to max")]
     [InlineData("""{"name":"x","minBytes":0,"bootBytes":3,"maxBytes":3}""", "x: min is 0; a VM needs a min of its own, such as 128M")]
     [InlineData("""{"name":"x","minBytes":-1,"bootBytes":3,"maxBytes":3}""", "min is -1 bytes; it must not be negative")]
-    [InlineData("""{"name":"../x","minBytes":1,"bootBytes":3,"maxBytes":3}""", "'../x' is not a VM name; use 1 to 48 letters, digits, '.', '-' and '_', starting with a letter or digit")]
+    [InlineData("""{"name":"../x","minBytes":1,"bootBytes":3,"maxBytes":3}""",
+        "'../x' is not a VM name; use 1 to 48 letters, digits, '.', '-' and '_', starting with a letter or digit")]
     [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":3,"cpus":0}""", "x: cpus is 0; it must be from 1 to 255")]
-    [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":3,"kernel":"/k","disk":"/d"}""", "x: both kernel and disk are given; a VM boots from one of them")]
+    [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":3,"kernel":"/k","disk":"/d"}""",
+        "x: both kernel and disk are given; a VM boots from one of them")]
     [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":3,"kernel":"k"}""", "x: kernel 'k' is no absolute path")]
-    [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":3,"network":"bridge"}""", "x: network is 'bridge'; it must be none or user")]
-    [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":3,"timeoutSeconds":-5}""", "x: timeout is -5 s; it must be more than 0 and at most a day")]
-    [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":3,"priority":1001}""", "x: priority is 1001; it must be from 0 to 1000")]
-    [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":3,"bootPolicy":"later"}""", "x: the boot policy is 'later'; it must be full or early")]
-    [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":3,"timeoutSeconds":5,"deadline":"2030-01-01T00:00:00Z"}""", "x: both a timeout and a deadline are given; one of them is enough")]
+    [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":3,"network":"bridge"}""",
+        "x: network is 'bridge'; it must be none or user")]
+    [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":3,"timeoutSeconds":-5}""",
+        "x: timeout is -5 s; it must be more than 0 and at most a day")]
+    [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":3,"priority":1001}""",
+        "x: priority is 1001; it must be from 0 to 1000")]
+    [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":3,"bootPolicy":"later"}""",
+        "x: the boot policy is 'later'; it must be full or early")]
+    [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":3,"timeoutSeconds":5,"deadline":"2030-01-01T00:00:00Z"}""",
+        "x: both a timeout and a deadline are given; one of them is enough")]
     public async Task A_spec_that_can_not_be_is_refused_in_one_line_and_leaves_nothing_behind(string body, string error)
     {
         var (status, answer) = await daemon.Daemon.PostAsync("vms", JsonDocument.Parse(body).RootElement);
@@ -49,7 +56,8 @@ public sealed class RefusalTests(RunningDaemon daemon) : IClassFixture<RunningDa
         Assert.Contains("or the boot policy early, would fit", error);
         (status, answer) = await daemon.Daemon.PostAsync("vms?dryRun=true", body);
         Assert.Equal((200, "refused", false, error), (
-            status, answer.GetProperty("prospect").GetString(), answer.GetProperty("fits").GetBoolean(), answer.GetProperty("text").GetString()));
+            status, answer.GetProperty("prospect").GetString(), answer.GetProperty("fits").GetBoolean(), answer.GetProperty("text")
+                .GetString()));
     }
 
     [Fact]

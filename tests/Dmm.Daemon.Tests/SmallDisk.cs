@@ -47,7 +47,8 @@ internal sealed class SmallDisk : IDisposable
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true, RedirectStandardOutput = true });
+            using var process =
+                Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true, RedirectStandardOutput = true });
             return process is not null && process.WaitForExit(TimeSpan.FromSeconds(10)) && process.ExitCode == 0;
         }
         catch (System.ComponentModel.Win32Exception)
@@ -61,5 +62,6 @@ internal sealed class SmallDisk : IDisposable
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class TmpfsFactAttribute : FactAttribute
 {
-    public TmpfsFactAttribute() => Skip = SmallDisk.IsPossible() ? null : "a full disk is tried on a tmpfs of its own, which this user may not mount";
+    public TmpfsFactAttribute() =>
+        Skip = SmallDisk.IsPossible() ? null : "a full disk is tried on a tmpfs of its own, which this user may not mount";
 }

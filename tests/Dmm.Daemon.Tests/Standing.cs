@@ -92,7 +92,8 @@ internal sealed class Standing : IDisposable
     public static bool MayMakeDevices => Environment.UserName == "root";
 
     /// <param name="without">Names that may have come since.</param>
-    public string Picture(params string[] without) => string.Join('\n', Directory.GetFileSystemEntries(_folder).Order(StringComparer.Ordinal)
+    public string Picture(params string[] without) =>
+        string.Join('\n', Directory.GetFileSystemEntries(_folder).Order(StringComparer.Ordinal)
         .Where(path => !without.Contains(System.IO.Path.GetFileName(path)))
         .Select(path => (path, FileFacts.At(path)!.Value))
         .Select(entry => $"{entry.path} {entry.Value} {Content(entry.path, entry.Value.Kind)}"));

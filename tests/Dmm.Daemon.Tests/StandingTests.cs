@@ -33,7 +33,8 @@ public sealed class StandingTests
 
         var fault = Assert.Throws<StartException>(() => ControlSocket.Bind(settings));
         Assert.Equal(standing.Before, standing.Picture());
-        Assert.Equal(thing is Thing.LiveSocket or Thing.HeldSocket or Thing.DatagramSocket ? ExitCodes.Failed : ExitCodes.Usage, fault.ExitCode);
+        Assert.Equal(
+            thing is Thing.LiveSocket or Thing.HeldSocket or Thing.DatagramSocket ? ExitCodes.Failed : ExitCodes.Usage, fault.ExitCode);
         OneLine(fault, standing.Path);
 
         (FileKind, UnixFileMode)? Now() => FileFacts.At(standing.Path) is { } facts ? (facts.Kind, facts.Mode) : null;
@@ -129,12 +130,15 @@ public sealed class StandingTests
     public void The_socket_has_its_rights_before_anybody_can_connect()
     {
         using var standing = new Standing(Thing.Nothing);
-        var settings = new SocketSettings(standing.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite, null);
+        var settings = new SocketSettings(standing.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead
+            | UnixFileMode.GroupWrite, null);
         using var control = ControlSocket.Bind(settings);
         Assert.Equal(settings.Mode, FileFacts.At(standing.Path)!.Value.Mode);
         using var client = new System.Net.Sockets.Socket(
             System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
-        var fault = Assert.Throws<System.Net.Sockets.SocketException>(() => client.Connect(new System.Net.Sockets.UnixDomainSocketEndPoint(standing.Path)));
+        var fault =
+            Assert.Throws<System.Net.Sockets.SocketException>(
+                () => client.Connect(new System.Net.Sockets.UnixDomainSocketEndPoint(standing.Path)));
         Assert.Equal(System.Net.Sockets.SocketError.ConnectionRefused, fault.SocketErrorCode);
     }
 
@@ -155,7 +159,9 @@ public sealed class StandingTests
     public void A_group_that_is_not_there_is_a_setting_that_can_not_be()
     {
         using var standing = new Standing(Thing.DeadSocket);
-        var fault = Assert.Throws<StartException>(() => ControlSocket.Bind(new(standing.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite, "no-such-group")));
+        var fault =
+            Assert.Throws<StartException>(
+                () => ControlSocket.Bind(new(standing.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite, "no-such-group")));
         Assert.Equal(ExitCodes.Usage, fault.ExitCode);
         Assert.StartsWith("dmm.socket-group is 'no-such-group'; there is no such group", fault.Message);
         Assert.Equal(standing.Before, standing.Picture());

@@ -39,7 +39,9 @@ public sealed class VitalTests
         vitals.End("the keeper has ended");
 
         Assert.Equal("the keeper has ended", (await Assert.ThrowsAsync<UnavailableException>(() => waiting)).Message);
-        Assert.Equal("the keeper has ended", (await Assert.ThrowsAsync<UnavailableException>(() => gateway.HealthAsync(CancellationToken.None))).Message);
+        Assert.Equal(
+            "the keeper has ended", (await Assert.ThrowsAsync<UnavailableException>(() => gateway.HealthAsync(CancellationToken.None)))
+                .Message);
         await Assert.ThrowsAsync<UnavailableException>(() => gateway.EventsAsync(null, 0, CancellationToken.None));
         await system.Terminate();
     }

@@ -15,7 +15,7 @@ public sealed class FlakyScriptTests : IDisposable
         Expected: 1</Message>
               </ErrorInfo></Output>
             </UnitTestResult>
-            <UnitTestResult executionId="2" testName="Stories.It_shrinks(how: &quot;fast&quot;, by: 2)" computerName="vm" outcome="Failed" testType="x">
+            <UnitTestResult executionId="2" testName="Stories.It_shrinks(how: &quot;fast&quot;, by: 2)" outcome="Failed" testType="x">
                   <Message>too late</Message>
             </UnitTestResult>
             <UnitTestResult executionId="3" testName="Stories.It_stays" computerName="vm" outcome="Passed" testType="x" />
@@ -39,8 +39,10 @@ public sealed class FlakyScriptTests : IDisposable
     public async Task Who_passed_when_it_was_run_once_more_is_told_with_its_first_failure_and_kept()
     {
         var again = First
-            .Replace("testName=\"Stories.It_grows\" computerName=\"vm\" outcome=\"Failed\"", "testName=\"Stories.It_grows\" computerName=\"vm\" outcome=\"Passed\"", StringComparison.Ordinal)
-            .Replace("by: 2)\" computerName=\"vm\" outcome=\"Failed\"", "by: 2)\" computerName=\"vm\" outcome=\"Passed\"", StringComparison.Ordinal);
+            .Replace("testName=\"Stories.It_grows\" computerName=\"vm\" outcome=\"Failed\"",
+                "testName=\"Stories.It_grows\" computerName=\"vm\" outcome=\"Passed\"", StringComparison.Ordinal)
+            .Replace("by: 2)\" computerName=\"vm\" outcome=\"Failed\"", "by: 2)\" computerName=\"vm\" outcome=\"Passed\"",
+                StringComparison.Ordinal);
         var kept = Path.Combine(_folder, "flaky.json");
 
         var told = await RunAsync("again", Write("first.trx", First), Write("again.trx", again), kept);
@@ -54,7 +56,8 @@ public sealed class FlakyScriptTests : IDisposable
         using var json = JsonDocument.Parse(await File.ReadAllTextAsync(kept));
         Assert.Equal(
             [("Stories.It_grows", "Assert.Equal() Failure: \"a\\b\" <> 'c'"), ("Stories.It_shrinks(how: \"fast\", by: 2)", "too late")],
-            json.RootElement.EnumerateArray().Select(e => (e.GetProperty("name").GetString()!, e.GetProperty("firstFailure").GetString()!)));
+            json.RootElement.EnumerateArray()
+                .Select(e => (e.GetProperty("name").GetString()!, e.GetProperty("firstFailure").GetString()!)));
     }
 
     [Fact]
@@ -75,7 +78,8 @@ public sealed class FlakyScriptTests : IDisposable
 
     private static async Task<string[]> RunAsync(params string[] arguments)
     {
-        using var script = Process.Start(new ProcessStartInfo(Repository.PathOf("scripts", "flaky.sh"), arguments) { RedirectStandardOutput = true })!;
+        using var script =
+            Process.Start(new ProcessStartInfo(Repository.PathOf("scripts", "flaky.sh"), arguments) { RedirectStandardOutput = true })!;
         using var late = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         var said = await script.StandardOutput.ReadToEndAsync(late.Token);
         await script.WaitForExitAsync(late.Token);

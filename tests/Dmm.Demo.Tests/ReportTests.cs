@@ -21,7 +21,8 @@ public sealed class ReportTests : IDisposable
         var check = json["checks"]![0]!;
         Assert.Equal(
             ("time to memory", true, 765.432, "atMost", 3000.0, "ms"),
-            ((string)check["name"]!, (bool)check["passed"]!, (double)check["measured"]!, (string)check["bound"]!, (double)check["limit"]!, (string)check["unit"]!));
+            ((string)check["name"]!, (bool)check["passed"]!, (double)check["measured"]!, (string)check["bound"]!, (double)check["limit"]!,
+                (string)check["unit"]!));
     }
 
     [Fact]
@@ -90,7 +91,8 @@ public sealed class ReportTests : IDisposable
         return timeline;
     }
 
-    private static LoadReport Said(MemorySize total) => new() { Seq = 1, UptimeMs = 1, HeldKib = 0, WantKib = 0, MemTotalKib = total.Bytes >> 10 };
+    private static LoadReport Said(MemorySize total) =>
+        new() { Seq = 1, UptimeMs = 1, HeldKib = 0, WantKib = 0, MemTotalKib = total.Bytes >> 10 };
 
     private JsonNode Written(string? fault, IReadOnlyList<Check> checks, Timeline timeline)
     {

@@ -18,7 +18,8 @@ public sealed class TestbedFolderTests
         using var foreign = Follow("qemu-system-x86_64", "/dev/null");
         try
         {
-            await Wait.UntilAsync("the VM runs", () => Task.FromResult(folder.FindVms().Any(p => p.Pid == vm.Id)), Deadline, CancellationToken.None);
+            await Wait.UntilAsync(
+                "the VM runs", () => Task.FromResult(folder.FindVms().Any(p => p.Pid == vm.Id)), Deadline, CancellationToken.None);
             folder.Dispose();
             Assert.True(vm.WaitForExit(Deadline));
             Assert.False(reader.HasExited);

@@ -41,7 +41,8 @@ public sealed class TimelineTests
     private void Round(params (string Vm, long MiB)[] guests)
     {
         _timeline.Add(guests.Select(g => new Sample(
-            TimeSpan.FromSeconds(_round), _round, g.Vm, new(MemorySize.FromMiB(g.MiB), MemorySize.Zero, MemorySize.Zero, MemorySize.Zero), null)));
+            TimeSpan.FromSeconds(_round), _round, g.Vm, new(MemorySize.FromMiB(g.MiB), MemorySize.Zero, MemorySize.Zero, MemorySize.Zero),
+            null)));
         _round++;
     }
 }

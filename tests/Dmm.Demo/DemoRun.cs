@@ -24,7 +24,12 @@ public sealed class DemoRun(IScreen screen, string? program)
         var overhead = Overhead(image);
         var hostMemory = Sizes.Guests + MemorySize.FromMiB(overhead.Bytes * (ThreeGuests.Names.Count + 1) >> 20);
         var timeline = new Timeline();
-        var config = new DaemonConfig { HostMemory = hostMemory, Cushion = Sizes.Cushion, More = $"qemu.tb-size = {TranslationCache.Bytes}\nvm.spark = {Sizes.Spark.Bytes}" };
+        var config = new DaemonConfig
+        {
+            HostMemory = hostMemory,
+            Cushion = Sizes.Cushion,
+            More = $"qemu.tb-size = {TranslationCache.Bytes}\nvm.spark = {Sizes.Spark.Bytes}",
+        };
         await using var daemon = new TestbedDaemon(config, program, endOnSignals: false);
         await using var stage = new Stage(daemon, image, timeline, screen, cancellation);
         string? fault = null;
@@ -47,7 +52,9 @@ public sealed class DemoRun(IScreen screen, string? program)
         {
             stage.Recorder.Start();
             var ready = await stage.Daemon.StartAsync(stage.Cancellation);
-            stage.Tell($"dmmd is ready after {ready.TotalSeconds:0.0} s; it governs {hostMemory}: {Sizes.Guests} for guests, {overhead} of overhead for each of four");
+            stage.Tell(
+                $"dmmd is ready after {ready.TotalSeconds:0.0} s; it governs {hostMemory}: {Sizes.Guests} for guests, {overhead} of "
+                    + $"overhead for each of four");
             await ThreeGuests.PlayAsync(stage);
             await LoadMoves.PlayAsync(stage);
             await FourthGuest.PlayAsync(stage);
@@ -56,7 +63,8 @@ public sealed class DemoRun(IScreen screen, string? program)
             await Ending.JudgeAsync(stage, hostMemory, StoryLimit);
             return null;
         }
-        catch (Exception e) when (!stage.Cancellation.IsCancellationRequested && e is TestbedException or HypervisorException or HttpRequestException)
+        catch (Exception e) when (!stage.Cancellation.IsCancellationRequested && e is TestbedException or HypervisorException
+            or HttpRequestException)
         {
             stage.Tell($"the story ends here: {e.Message}");
             return e.Message;
@@ -83,7 +91,8 @@ public sealed class DemoRun(IScreen screen, string? program)
     /// What the driver expects each guest to cost beside its memory; the daemon's ledger counts the same until it has measured.
     /// </summary>
     private static MemorySize Overhead(GuestImage image) =>
-        new QemuHypervisor(new QemuSettings { StateDirectory = "/nonexistent", TranslationCache = TranslationCache }, TimeProvider.System).ExpectedOverhead(new VmSpec
+        new QemuHypervisor(new QemuSettings { StateDirectory = "/nonexistent", TranslationCache = TranslationCache }, TimeProvider.System)
+        .ExpectedOverhead(new VmSpec
         {
             Id = VmId.Parse(FourthGuest.Name),
             Policy = new(Sizes.Min, Sizes.Max, VmPolicy.DefaultShares),

@@ -32,7 +32,8 @@ public sealed class Guest : IAsyncDisposable
     /// <summary>Takes hold of a guest that DMM has launched.</summary>
     public static async Task<Guest> MeetAsync(VmView vm, TestbedFolder folder, CancellationToken cancellation)
     {
-        var socket = vm.OperatorQmp ?? throw new TestbedException($"{vm.Id}: dmm names no operator's QMP socket; a VM that it launched has one");
+        var socket = vm.OperatorQmp
+        ?? throw new TestbedException($"{vm.Id}: dmm names no operator's QMP socket; a VM that it launched has one");
         var pid = vm.Pid ?? throw new TestbedException($"{vm.Id}: dmm names no process; a VM that it launched has one");
         var eye = await QemuEye.OpenAsync(socket, cancellation);
         try

@@ -44,7 +44,10 @@ public sealed class Recorder(Timeline timeline, IScreen screen) : IAsyncDisposab
                     samples.Add(new(Now, round, guest.Name, await guest.Eye.LookAsync(_stop.Token), guest.Load.Last));
                 timeline.Add(samples);
                 if (round % RoundsPerHostLook == 0)
-                    timeline.Add(new HostSample(Now, _guests.Values.Aggregate(MemorySize.Zero, (sum, g) => sum + (ProcessMemory.Pss(g.Pid) ?? MemorySize.Zero))));
+                    timeline.Add(
+                        new HostSample(
+                            Now, _guests.Values.Aggregate(MemorySize.Zero, (sum, g) => sum
+                                + (ProcessMemory.Pss(g.Pid) ?? MemorySize.Zero))));
                 screen.Show(Now, samples);
             }
         }

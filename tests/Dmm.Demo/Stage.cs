@@ -6,7 +6,8 @@ using Dmm.Testbed;
 namespace Dmm.Demo;
 
 /// <summary>What the chapters of the story share.</summary>
-public sealed class Stage(TestbedDaemon daemon, GuestImage image, Timeline timeline, IScreen screen, CancellationToken cancellation) : IAsyncDisposable
+public sealed class Stage(TestbedDaemon daemon, GuestImage image, Timeline timeline, IScreen screen, CancellationToken cancellation)
+    : IAsyncDisposable
 {
     private readonly List<Guest> _guests = [];
     private readonly List<Check> _checks = [];
@@ -50,7 +51,9 @@ public sealed class Stage(TestbedDaemon daemon, GuestImage image, Timeline timel
 
     public async Task AskForAsync(string name)
     {
-        screen.Line(Now, $"$ dmm vm create {name} --min {Short(Sizes.Min)} --boot {Short(Sizes.Boot)} --max {Short(Sizes.Max)} --kernel … --initrd …");
+        screen.Line(
+            Now, $"$ dmm vm create {name} --min {Short(Sizes.Min)} --boot {Short(Sizes.Boot)} --max {Short(Sizes.Max)} --kernel … "
+                + $"--initrd …");
         await Dmm.CreateAsync(Guest.Request(name, image, daemon.Folder), cancellation);
     }
 

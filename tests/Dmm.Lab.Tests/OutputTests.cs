@@ -35,7 +35,8 @@ public sealed class OutputTests : IDisposable
             await made.WaitForExitAsync();
         var (code, _, error) = await RunAsync(args);
         Assert.Equal(ExitCode.Usage, code);
-        Assert.Matches("^dmm: [^\n]* is (a named pipe|a device|a folder); a (regular )?file is needed[^\n]*\n$", error.ReplaceLineEndings("\n"));
+        Assert.Matches(
+            "^dmm: [^\n]* is (a named pipe|a device|a folder); a (regular )?file is needed[^\n]*\n$", error.ReplaceLineEndings("\n"));
     }
 
     private Task<(int Code, string Output, string Error)> RunAsync(string[] args)

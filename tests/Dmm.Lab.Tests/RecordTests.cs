@@ -12,7 +12,14 @@ public sealed class RecordTests : IDisposable
     [Fact]
     public void What_is_recorded_is_a_trace_that_the_lab_reads()
     {
-        var vm = new VmView { Id = "web", State = "settled", ActualBytes = 1000 << 20, MaxBytes = 2000L << 20, Guest = new() { MemAvailableBytes = 300 << 20, SwapUsedBytes = 50 << 20 } };
+        var vm = new VmView
+        {
+            Id = "web",
+            State = "settled",
+            ActualBytes = 1000 << 20,
+            MaxBytes = 2000L << 20,
+            Guest = new() { MemAvailableBytes = 300 << 20, SwapUsedBytes = 50 << 20 },
+        };
         var start = DateTimeOffset.FromUnixTimeSeconds(1_800_000_000);
         RecordCommand.Append(_folder, [vm, vm with { Id = "mute", Guest = null }], start);
         RecordCommand.Append(_folder, [vm with { Guest = new() { MemAvailableBytes = 400 << 20 } }], start.AddMinutes(1));

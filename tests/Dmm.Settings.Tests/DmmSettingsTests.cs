@@ -15,7 +15,8 @@ public sealed class DmmSettingsTests
         Assert.Equal(PolicyKind.Dmm, settings.Policy);
         Assert.Equal("/var/lib/dmm", settings.StateDir);
         Assert.Equal("/run/dmm/dmm.sock", settings.Socket.Path);
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite, settings.Socket.Mode);
+        Assert.Equal(
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite, settings.Socket.Mode);
         Assert.Null(settings.Socket.Group);
         Assert.Null(settings.Host.Memory);
         Assert.Equal(MemorySize.FromGiB(1), settings.Host.Reserve);
@@ -52,7 +53,8 @@ public sealed class DmmSettingsTests
         for (var i = 1; i < lines.Length; i++)
         {
             if (settings.Contains(lines[i]))
-                Assert.True(lines[i - 1].TrimStart().StartsWith('#') || settings.Contains(lines[i - 1]) || lines[i - 1] == "akka {", $"line {i + 1}: {lines[i]}");
+                Assert.True(lines[i - 1].TrimStart().StartsWith('#') || settings.Contains(lines[i - 1]) || lines[i - 1] == "akka {",
+                    $"line {i + 1}: {lines[i]}");
         }
     }
 
@@ -66,7 +68,8 @@ public sealed class DmmSettingsTests
     {
         var settings = DmmSettings.Parse(
             """
-            dmm { hypervisor = simulation, state-dir = "/srv/dmm/", host.memory = 1.5GiB, host { reserve = 0, cushion = 64M }, http { port = 7070, address = localhost } }
+            dmm { hypervisor = simulation, state-dir = "/srv/dmm/", host.memory = 1.5GiB, host { reserve = 0, cushion = 64M }
+              http { port = 7070, address = localhost } }
             dmm.socket-mode = 0600
             dmm.qemu.append = "console=ttyS0 // quiet"
             akka { loglevel = DEBUG, actor.whatever = [1, 2] }
@@ -91,7 +94,8 @@ public sealed class DmmSettingsTests
     [Fact]
     public void A_file_may_be_JSON()
     {
-        var settings = DmmSettings.Parse("""{"dmm": {"hypervisor": "simulation", "plan": {"period": "250ms"}, "http": {"port": 8080}}}""", "x.json");
+        var settings = DmmSettings.Parse(
+            """{"dmm": {"hypervisor": "simulation", "plan": {"period": "250ms"}, "http": {"port": 8080}}}""", "x.json");
 
         Assert.Equal(TimeSpan.FromMilliseconds(250), settings.Plan.Period);
         Assert.Equal(8080, settings.Http.Port);
@@ -102,39 +106,82 @@ public sealed class DmmSettingsTests
     [InlineData("dmm.host.memory = -1G", "dmm.host.memory in /etc/dmm/dmm.conf is '-1G'; it must be a size such as 64GiB, or auto")]
     [InlineData("dmm.host.memory = [1G]", "dmm.host.memory in /etc/dmm/dmm.conf is a list; it must be a size such as 64GiB, or auto")]
     [InlineData("dmm.host.memory = null", "dmm.host.memory in /etc/dmm/dmm.conf is null; it must be a size such as 64GiB, or auto")]
-    [InlineData("dmm.host.memory = 1GiB", "dmm.host.memory in /etc/dmm/dmm.conf is '1GiB'; it must be more than dmm.host.reserve (1 GiB), which is taken off it")]
+    [InlineData(
+        "dmm.host.memory = 1GiB",
+        "dmm.host.memory in /etc/dmm/dmm.conf is '1GiB'; it must be more than dmm.host.reserve (1 GiB), which is taken off it")]
     [InlineData("dmm.host.reserve = 10 apples", "dmm.host.reserve in /etc/dmm/dmm.conf is '10 apples'; it must be a size from 0 to 1TiB")]
-    [InlineData("dmm.host.cushion = 80%", "dmm.host.cushion in /etc/dmm/dmm.conf is '80%'; it must be percent from 0% to 50%, or a size such as 512MiB")]
+    [InlineData(
+        "dmm.host.cushion = 80%",
+        "dmm.host.cushion in /etc/dmm/dmm.conf is '80%'; it must be percent from 0% to 50%, or a size such as 512MiB")]
     [InlineData("dmm.hypervisor = xen", "dmm.hypervisor in /etc/dmm/dmm.conf is 'xen'; it must be qemu or simulation")]
     [InlineData("dmm.hypervisor = 0", "dmm.hypervisor in /etc/dmm/dmm.conf is '0'; it must be qemu or simulation")]
     [InlineData("dmm.qemu.accel = hvf", "dmm.qemu.accel in /etc/dmm/dmm.conf is 'hvf'; it must be auto, kvm or tcg")]
     [InlineData("dmm.plan.period = 10ms", "dmm.plan.period in /etc/dmm/dmm.conf is '10ms'; it must be a duration from 100ms to 60s")]
     [InlineData("dmm.plan.period = 1", "dmm.plan.period in /etc/dmm/dmm.conf is '1'; it must be a duration from 100ms to 60s")]
-    [InlineData("dmm.plan.period = infinite", "dmm.plan.period in /etc/dmm/dmm.conf is 'infinite'; it must be a duration from 100ms to 60s")]
-    [InlineData("dmm.demand.shrink-quantile = 95", "dmm.demand.shrink-quantile in /etc/dmm/dmm.conf is '95'; it must be a number from 0.5 to 1")]
-    [InlineData("dmm.admission.queue = many", "dmm.admission.queue in /etc/dmm/dmm.conf is 'many'; it must be a whole number from 1 to 10000")]
-    [InlineData("dmm.http.port = 70000", "dmm.http.port in /etc/dmm/dmm.conf is '70000'; it must be a port from 1 to 65535, or 0 for no TCP")]
-    [InlineData("dmm.http.address = \"0.0.0.0\"", "dmm.http.address in /etc/dmm/dmm.conf is '0.0.0.0'; it must be a loopback address such as 127.0.0.1, since this release has neither TLS nor tokens to guard more")]
+    [InlineData(
+        "dmm.plan.period = infinite", "dmm.plan.period in /etc/dmm/dmm.conf is 'infinite'; it must be a duration from 100ms to 60s")]
+    [InlineData(
+        "dmm.demand.shrink-quantile = 95", "dmm.demand.shrink-quantile in /etc/dmm/dmm.conf is '95'; it must be a number from 0.5 to 1")]
+    [InlineData(
+        "dmm.admission.queue = many", "dmm.admission.queue in /etc/dmm/dmm.conf is 'many'; it must be a whole number from 1 to 10000")]
+    [InlineData(
+        "dmm.http.port = 70000", "dmm.http.port in /etc/dmm/dmm.conf is '70000'; it must be a port from 1 to 65535, or 0 for no TCP")]
+    [InlineData(
+        "dmm.http.address = \"0.0.0.0\"",
+        "dmm.http.address in /etc/dmm/dmm.conf is '0.0.0.0'; it must be a loopback address such as 127.0.0.1, since this release has "
+            + "neither TLS nor tokens to guard more")]
     [InlineData("dmm.state-dir = state", "dmm.state-dir in /etc/dmm/dmm.conf is 'state'; it must be an absolute path such as /var/lib/dmm")]
-    [InlineData("dmm.socket = dmm.sock", "dmm.socket in /etc/dmm/dmm.conf is 'dmm.sock'; it must be an absolute path of at most 107 bytes such as /run/dmm/dmm.sock")]
-    [InlineData("dmm.socket-mode = rw", "dmm.socket-mode in /etc/dmm/dmm.conf is 'rw'; it must be octal permissions from 0600 to 0777, such as 0660")]
-    [InlineData("dmm.vm.uncooperative-after = 2s", "dmm.vm.uncooperative-after in /etc/dmm/dmm.conf is '2s'; it must be longer than dmm.vm.stuck-after (5s)")]
+    [InlineData(
+        "dmm.socket = dmm.sock",
+        "dmm.socket in /etc/dmm/dmm.conf is 'dmm.sock'; it must be an absolute path of at most 107 bytes such as /run/dmm/dmm.sock")]
+    [InlineData(
+        "dmm.socket-mode = rw",
+        "dmm.socket-mode in /etc/dmm/dmm.conf is 'rw'; it must be octal permissions from 0600 to 0777, such as 0660")]
+    [InlineData(
+        "dmm.vm.uncooperative-after = 2s",
+        "dmm.vm.uncooperative-after in /etc/dmm/dmm.conf is '2s'; it must be longer than dmm.vm.stuck-after (5s)")]
     [InlineData("dmm.vm.spark = 1M", "dmm.vm.spark in /etc/dmm/dmm.conf is '1M'; it must be 0 or a size from 4MiB to 256MiB")]
-    [InlineData("dmm.qemu.stats-period = 1.5s", "dmm.qemu.stats-period in /etc/dmm/dmm.conf is '1.5s'; it must be whole seconds from 1s to 60s")]
+    [InlineData(
+        "dmm.qemu.stats-period = 1.5s", "dmm.qemu.stats-period in /etc/dmm/dmm.conf is '1.5s'; it must be whole seconds from 1s to 60s")]
     [InlineData("dmm.host = 5", "dmm.host in /etc/dmm/dmm.conf is '5'; it is a section of settings such as dmm.host.memory")]
-    [InlineData("dmm.host.memroy = 5G", "/etc/dmm/dmm.conf, line 1, column 19: unknown setting dmm.host.memroy; did you mean dmm.host.memory?")]
+    [InlineData(
+        "dmm.host.memroy = 5G", "/etc/dmm/dmm.conf, line 1, column 19: unknown setting dmm.host.memroy; did you mean dmm.host.memory?")]
     [InlineData("host.memory = 5G", "/etc/dmm/dmm.conf, line 1, column 15: unknown setting host.memory; did you mean dmm.host.memory?")]
     [InlineData("dmm.socket.path = x", "/etc/dmm/dmm.conf, line 1, column 19: unknown setting dmm.socket.path; did you mean dmm.socket?")]
-    [InlineData("\ndmm.coffee-machine.strength = 3", "/etc/dmm/dmm.conf, line 2, column 31: unknown setting dmm.coffee-machine.strength; reference.conf lists all there are")]
+    [InlineData(
+        "\ndmm.coffee-machine.strength = 3",
+        "/etc/dmm/dmm.conf, line 2, column 31: unknown setting dmm.coffee-machine.strength; reference.conf lists all there are")]
     [InlineData("dmm.hots {}", "/etc/dmm/dmm.conf, line 1, column 1: unknown setting dmm.hots; did you mean dmm.host?")]
-    [InlineData("\"dmm.host.memory\" = 5G", "/etc/dmm/dmm.conf, line 1, column 21: unknown setting \"dmm.host.memory\"; did you mean dmm.host.memory?")]
-    [InlineData("akka.actor.provider = remote", "/etc/dmm/dmm.conf, line 1, column 23: akka.actor.provider is 'remote'; it must be local: this release runs one node alone, and Akka's own port has no lock")]
-    [InlineData("akka.actor.provider = \"Akka.Cluster.ClusterActorRefProvider, Akka.Cluster\"", "/etc/dmm/dmm.conf, line 1, column 23: akka.actor.provider is 'Akka.Cluster.ClusterActorRefProvider, Akka.Cluster'; it must be local: this release runs one node alone, and Akka's own port has no lock")]
-    [InlineData("akka { actor { provider = null } }", "/etc/dmm/dmm.conf, line 1, column 27: akka.actor.provider is null; it must be local: this release runs one node alone, and Akka's own port has no lock")]
-    [InlineData("akka { \"actor.provider\" = cluster }", "/etc/dmm/dmm.conf, line 1, column 27: akka.\"actor.provider\" is 'cluster'; it must be local: this release runs one node alone, and Akka's own port has no lock")]
-    [InlineData("akka.remote.dot-netty.tcp.port = 4053", "/etc/dmm/dmm.conf, line 1, column 34: akka.remote.dot-netty.tcp.port can't be set, as all of akka.remote: this release runs one node alone, and Akka's own port has no lock; leave it away")]
-    [InlineData("akka.cluster { roles = [a] }", "/etc/dmm/dmm.conf, line 1, column 24: akka.cluster.roles can't be set, as all of akka.cluster: this release runs one node alone, and Akka's own port has no lock; leave it away")]
-    [InlineData("akka.extensions = [\"A.B, C\"]", "/etc/dmm/dmm.conf, line 1, column 19: akka.extensions can't be set, as all of akka.extensions: this release runs one node alone, and Akka's own port has no lock; leave it away")]
+    [InlineData(
+        "\"dmm.host.memory\" = 5G",
+        "/etc/dmm/dmm.conf, line 1, column 21: unknown setting \"dmm.host.memory\"; did you mean dmm.host.memory?")]
+    [InlineData(
+        "akka.actor.provider = remote",
+        "/etc/dmm/dmm.conf, line 1, column 23: akka.actor.provider is 'remote'; it must be local: this release runs one node alone, and "
+            + "Akka's own port has no lock")]
+    [InlineData("akka.actor.provider = \"Akka.Cluster.ClusterActorRefProvider, Akka.Cluster\"",
+        "/etc/dmm/dmm.conf, line 1, column 23: akka.actor.provider is 'Akka.Cluster.ClusterActorRefProvider, Akka.Cluster'; it must be "
+            + "local: this release runs one node alone, and Akka's own port has no lock")]
+    [InlineData(
+        "akka { actor { provider = null } }",
+        "/etc/dmm/dmm.conf, line 1, column 27: akka.actor.provider is null; it must be local: this release runs one node alone, and "
+            + "Akka's own port has no lock")]
+    [InlineData(
+        "akka { \"actor.provider\" = cluster }",
+        "/etc/dmm/dmm.conf, line 1, column 27: akka.\"actor.provider\" is 'cluster'; it must be local: this release runs one node "
+            + "alone, and Akka's own port has no lock")]
+    [InlineData(
+        "akka.remote.dot-netty.tcp.port = 4053",
+        "/etc/dmm/dmm.conf, line 1, column 34: akka.remote.dot-netty.tcp.port can't be set, as all of akka.remote: this release runs "
+            + "one node alone, and Akka's own port has no lock; leave it away")]
+    [InlineData(
+        "akka.cluster { roles = [a] }",
+        "/etc/dmm/dmm.conf, line 1, column 24: akka.cluster.roles can't be set, as all of akka.cluster: this release runs one node "
+            + "alone, and Akka's own port has no lock; leave it away")]
+    [InlineData(
+        "akka.extensions = [\"A.B, C\"]",
+        "/etc/dmm/dmm.conf, line 1, column 19: akka.extensions can't be set, as all of akka.extensions: this release runs one node "
+            + "alone, and Akka's own port has no lock; leave it away")]
     [InlineData("akka = 5", "akka in /etc/dmm/dmm.conf is '5'; it is a section, Akka's own")]
     public void A_bad_setting_is_one_line_with_what_was_found_and_what_would_be_right(string text, string line)
     {
@@ -146,7 +193,8 @@ public sealed class DmmSettingsTests
     [Fact]
     public void All_faults_of_a_file_come_together()
     {
-        var refusal = Assert.Throws<SettingsException>(() => DmmSettings.Parse("dmm { host.memory = x, plan.period = y, oops = 1 }", "x.conf"));
+        var refusal =
+            Assert.Throws<SettingsException>(() => DmmSettings.Parse("dmm { host.memory = x, plan.period = y, oops = 1 }", "x.conf"));
 
         Assert.Equal(3, refusal.Faults.Count);
     }

@@ -23,27 +23,45 @@ public sealed class HoconTextTests
     [InlineData("${x} = 1", "x.conf, line 1, column 1: substitutions (${…}) are not supported; write the value itself")]
     // Akka: ignored.
     [InlineData("xs += b", "x.conf, line 1, column 4: '+=' is not supported; write the whole list")]
-    [InlineData("a = 1\ninclude \"other.conf\"", "x.conf, line 2, column 1: include is not supported; write all settings into this one file")]
-    [InlineData("include file(\"other.conf\")", "x.conf, line 1, column 1: include is not supported; write all settings into this one file")]
+    [InlineData(
+        "a = 1\ninclude \"other.conf\"", "x.conf, line 2, column 1: include is not supported; write all settings into this one file")]
+    [InlineData(
+        "include file(\"other.conf\")", "x.conf, line 1, column 1: include is not supported; write all settings into this one file")]
     // Akka: accepted.
     [InlineData("dmm {\n  host {\n    memory = 1G\n  }\n", "x.conf, line 1, column 5: the '{' that opens here is never closed")]
     // Akka: drops the rest.
-    [InlineData("a = \"one\nb = 2", "x.conf, line 1, column 5: the quote that opens here is not closed on its line (text of several lines stands between triple quotes)")]
+    [InlineData(
+        "a = \"one\nb = 2",
+        "x.conf, line 1, column 5: the quote that opens here is not closed on its line "
+            + "(text of several lines stands between triple quotes)")]
     [InlineData("a = \"\"\"one\nb = 2", "x.conf, line 1, column 5: the triple quote that opens here is never closed")]
-    [InlineData("a = \"\"\"x\"\"\"\"\nb = 1", "x.conf, line 1, column 12: a fourth quote after a triple quote; a text in triple quotes can't end with a quote")]
+    [InlineData(
+        "a = \"\"\"x\"\"\"\"\nb = 1",
+        "x.conf, line 1, column 12: a fourth quote after a triple quote; a text in triple quotes can't end with a quote")]
     [InlineData("a = 1\n}\nb = 2", "x.conf, line 2, column 1: this '}' closes nothing")]
     [InlineData("{ a = 1 }\nb = 2", "x.conf, line 2, column 1: 'b' after the end of the outermost section; nothing may follow its '}'")]
-    [InlineData("a = \"x\" \"y\"\nb = 1", "x.conf, line 1, column 9: '\"' right after a value: values can't be joined; write one text in quotes, or put a comma or a new line between")]
+    [InlineData(
+        "a = \"x\" \"y\"\nb = 1",
+        "x.conf, line 1, column 9: '\"' right after a value: values can't be joined; write one text in quotes, or put a comma or a new "
+            + "line between")]
     // Akka: the value is cut off at the slashes.
-    [InlineData("kernel = /boot//vmlinuz", "x.conf, line 1, column 15: a comment would begin here and cut the value off; write the value in quotes, or a blank before the comment")]
-    [InlineData("a = x#y", "x.conf, line 1, column 6: a comment would begin here and cut the value off; write the value in quotes, or a blank before the comment")]
+    [InlineData(
+        "kernel = /boot//vmlinuz",
+        "x.conf, line 1, column 15: a comment would begin here and cut the value off; write the value in quotes, or a blank before the "
+            + "comment")]
+    [InlineData(
+        "a = x#y",
+        "x.conf, line 1, column 6: a comment would begin here and cut the value off; write the value in quotes, or a blank before the "
+            + "comment")]
     // Akka: an exception without a place.
     [InlineData("append = console=ttyS0", "x.conf, line 1, column 17: '=' in a value without quotes; write the value in quotes")]
     [InlineData("a = [1, 2\nb = 3", "x.conf, line 2, column 3: '=' in a value without quotes; write the value in quotes")]
     [InlineData("a = [1, 2", "x.conf, line 1, column 5: the '[' that opens here is never closed")]
     [InlineData("a = [1, {b = 2]]", "x.conf, line 1, column 15: found ']' where '}' must close first")]
     [InlineData("a = 1, , b = 2", "x.conf, line 1, column 8: two commas with nothing between them (the first at line 1, column 6)")]
-    [InlineData("a = \"\\q\"", "x.conf, line 1, column 6: unknown escape; after '\\' may stand one of \" \\ / b f n r t, or u and four hexadecimal digits")]
+    [InlineData(
+        "a = \"\\q\"",
+        "x.conf, line 1, column 6: unknown escape; after '\\' may stand one of \" \\ / b f n r t, or u and four hexadecimal digits")]
     [InlineData("[1, 2]", "x.conf, line 1, column 1: expected a key, found '['")]
     [InlineData("a =", "x.conf, line 1, column 4: expected a value, found the end of the file (an empty text is \"\")")]
     [InlineData("a = ]", "x.conf, line 1, column 5: expected a value, found ']' (an empty text is \"\")")]
@@ -53,7 +71,8 @@ public sealed class HoconTextTests
     // Akka: the last one wins; here it is a slip.
     [InlineData("a.b = 1\na { b = 2 }", "x.conf, line 2, column 5: b is set a second time; its first value is at line 1, column 7")]
     [InlineData("a = 1\na.b = 2", "x.conf, line 2, column 1: a is used as a section, but has a value at line 1, column 5")]
-    [InlineData("a = 1\u00a0", "x.conf, line 1, column 6: a character U+00A0 in a value without quotes; remove it, or write the value in quotes")]
+    [InlineData(
+        "a = 1\u00a0", "x.conf, line 1, column 6: a character U+00A0 in a value without quotes; remove it, or write the value in quotes")]
     [InlineData("a = \"x\u0000\"", "x.conf, line 1, column 7: a character U+0000 in a text; write it as \\u0000")]
     public void What_Akka_would_lose_or_die_of_is_refused_with_its_place(string text, string line)
     {
@@ -65,8 +84,15 @@ public sealed class HoconTextTests
     [Fact]
     public void Nesting_is_bounded()
     {
-        foreach (var text in new[] { string.Concat(Enumerable.Repeat("a{", 100_000)), "a=" + new string('[', 100_000), string.Concat(Enumerable.Repeat("a.", 100_000)) })
-            Assert.Contains("nested deeper than 32", Assert.Throws<SettingsException>(() => HoconText.Parse(text, "x")).Message, StringComparison.Ordinal);
+        foreach (var text in new[]
+        {
+            string.Concat(Enumerable.Repeat("a{", 100_000)),
+            "a=" + new string('[', 100_000),
+            string.Concat(Enumerable.Repeat("a.", 100_000)),
+        })
+            Assert.Contains(
+                "nested deeper than 32", Assert.Throws<SettingsException>(() => HoconText.Parse(text, "x")).Message,
+                StringComparison.Ordinal);
     }
 
     [Theory]
@@ -112,7 +138,9 @@ public sealed class HoconTextTests
         Assert.Equal("b", HoconAgreement.Difference(written, ConfigurationFactory.ParseString("a = 1")));
         Assert.Equal("f", HoconAgreement.Difference(written, ConfigurationFactory.ParseString("a = 1\nb { c = 2, d = [1, {e = 3}] }")));
         Assert.Equal("b.d", HoconAgreement.Difference(written, ConfigurationFactory.ParseString("a = 1\nb { c = 2, d = [1] }\nf = 4")));
-        Assert.Equal("b.d[1].e", HoconAgreement.Difference(written, ConfigurationFactory.ParseString("a = 1\nb { c = 2, d = [1, {e = 0}] }\nf = 4")));
+        Assert.Equal(
+            "b.d[1].e",
+            HoconAgreement.Difference(written, ConfigurationFactory.ParseString("a = 1\nb { c = 2, d = [1, {e = 0}] }\nf = 4")));
         Assert.Equal("g", HoconAgreement.Difference(written, ConfigurationFactory.ParseString(Whole + "\ng = 5")));
     }
 
@@ -125,7 +153,8 @@ public sealed class HoconTextTests
     {
         string[] pieces =
         [
-            "a", "b.c", "\"k y\"", " ", "\n", "\r\n", "=", ":", "+=", "{", "}", "[", "]", ",", "\"", "\"\"\"", "\\", "\\n", "#", "//", "/", "$", "${x}", "${?x}",
+            "a", "b.c", "\"k y\"", " ", "\n", "\r\n", "=", ":", "+=", "{", "}", "[", "]", ",", "\"", "\"\"\"", "\\", "\\n", "#", "//", "/",
+            "$", "${x}", "${?x}",
             "1", "1.5s", "null", "true", "include ", "é", "\t", "a = 1\n", "a { b = x }\n", "c = [1, 2]\n", "\"x\"",
         ];
         var accepted = 0;

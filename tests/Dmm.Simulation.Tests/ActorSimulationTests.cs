@@ -40,7 +40,9 @@ public sealed class ActorSimulationTests(ITestOutputHelper output)
     [Trait(Category.Name, Category.Long)]
     public void A_daemon_that_goes_by_the_hosts_time_of_day_is_found_out()
     {
-        SimulationResult Of(ulong seed, bool oneClock) => new ActorSimulation().Run(new() { Seed = seed, Steps = 80_000, OneClock = oneClock }, HistoryLog.Nothing, CancellationToken.None);
+        SimulationResult Of(ulong seed, bool oneClock) =>
+            new ActorSimulation()
+            .Run(new() { Seed = seed, Steps = 80_000, OneClock = oneClock }, HistoryLog.Nothing, CancellationToken.None);
         var found = Enumerable.Range(9, 8).Select(seed => Of((ulong)seed, true)).FirstOrDefault(result => result.Violation is not null);
         Assert.NotNull(found);
         output.WriteLine($"seed {found.Seed}: {found.Violation}");
@@ -53,7 +55,8 @@ public sealed class ActorSimulationTests(ITestOutputHelper output)
         // Between the two, real time goes by and the pool's threads are elsewhere: a clock or a thread that sneaks in makes them differ.
         var first = History(2026, steps);
         var second = History(2026, steps);
-        Assert.True(first.Length > steps * 6, $"the history has {first.Length} characters: it says too little for this test to mean anything");
+        Assert.True(
+            first.Length > steps * 6, $"the history has {first.Length} characters: it says too little for this test to mean anything");
         Assert.Equal(first, second);
         Assert.NotEqual(first, History(2027, steps));
     }

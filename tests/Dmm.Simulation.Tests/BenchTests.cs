@@ -12,7 +12,9 @@ public sealed class BenchTests
         Assert.Equal(["noise", "rain"], smallest.Without.Order());
         Assert.Equal(2, smallest.Vms);
         Assert.Equal(result.Violation!.Step, smallest.Steps);
-        Assert.Equal("dmm lab simulate --depth core --seed 1 --steps 100 --vms 2 --without noise --without rain", Report.Replay(SimulationDepth.Core, smallest));
+        Assert.Equal(
+            "dmm lab simulate --depth core --seed 1 --steps 100 --vms 2 --without noise --without rain",
+            Report.Replay(SimulationDepth.Core, smallest));
     }
 
     [Fact]
@@ -59,7 +61,8 @@ public sealed class BenchTests
 
     [Fact]
     public void A_depth_that_there_is_not_is_refused() =>
-        Assert.Contains("it must be core or actors", SimulationCommand.Tree(null!).Parse(["lab", "simulate", "--depth", "sea"]).Errors[0].Message, StringComparison.Ordinal);
+        Assert.Contains("it must be core or actors", SimulationCommand.Tree(null!).Parse(["lab", "simulate", "--depth", "sea"])
+            .Errors[0].Message, StringComparison.Ordinal);
 
     /// <summary>Goes wrong at step 100 where thunder befalls at least two VMs.</summary>
     private sealed class Contrived : ISimulation

@@ -17,7 +17,9 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
     {
         var (faults, steps, phases) = (new HashSet<string>(), new HashSet<string>(), new HashSet<(VmPhase From, VmPhase To)>());
         // Seed after seed until all was seen, which the first few are enough for.
-        for (ulong seed = 1; seed <= 4 || (seed <= Seeds && (SimulationResult.AllRequestSteps.Except(steps).Any() || new CoreSimulation().FaultNames.Except(faults).Any())); seed++)
+        for (ulong seed = 1; seed <= 4
+            || (seed <= Seeds
+                && (SimulationResult.AllRequestSteps.Except(steps).Any() || new CoreSimulation().FaultNames.Except(faults).Any())); seed++)
         {
             var result = Live(seed, 40_000);
             Assert.True(result.Crashes > 0, "no daemon died: nothing was tried");
@@ -32,7 +34,8 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
         // What is drawn and not seen here, HotplugMachineStories tells.
         AreDrawn(phases);
         var drawn = Drawn().ToHashSet();
-        Assert.True(phases.Intersect(drawn).Count() * 4 >= drawn.Count * 3, $"of the ways drawn, only {phases.Intersect(drawn).Count()} of {drawn.Count} were gone");
+        Assert.True(phases.Intersect(drawn).Count() * 4 >= drawn.Count * 3,
+            $"of the ways drawn, only {phases.Intersect(drawn).Count()} of {drawn.Count} were gone");
     }
 
     [Fact]
@@ -48,7 +51,8 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
 
     /// <summary>From every state a VM may become lost, paused or stopped.</summary>
     private static void AreDrawn(IEnumerable<(VmPhase From, VmPhase To)> ways) =>
-        Assert.Equal("", string.Join(", ", ways.Except(Drawn()).Where(way => way.To is not (VmPhase.Lost or VmPhase.Paused or VmPhase.Stopped))));
+        Assert.Equal(
+            "", string.Join(", ", ways.Except(Drawn()).Where(way => way.To is not (VmPhase.Lost or VmPhase.Paused or VmPhase.Stopped))));
 
     private static void Same(IEnumerable<string> expected, IEnumerable<string> seen)
     {
@@ -63,7 +67,8 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
         while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "DMM.sln")))
             folder = folder.Parent;
         return Arrow().Matches(File.ReadAllText(Path.Combine(folder!.FullName, "docs", "develop", "hotplug.md")))
-            .Select(m => (Enum.Parse<VmPhase>(m.Groups[1].Value, ignoreCase: true), Enum.Parse<VmPhase>(m.Groups[2].Value, ignoreCase: true)));
+            .Select(m => (Enum.Parse<VmPhase>(m.Groups[1].Value, ignoreCase: true),
+                Enum.Parse<VmPhase>(m.Groups[2].Value, ignoreCase: true)));
     }
 
     [GeneratedRegex(@"^\s+(\w+) --> (\w+): ", RegexOptions.Multiline)]
@@ -82,7 +87,8 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
     public void A_seed_is_one_history_to_the_letter()
     {
         var first = History(2026);
-        Assert.True(first.Length > 100_000, $"the history has {first.Length} characters: it says too little for this test to mean anything");
+        Assert.True(
+            first.Length > 100_000, $"the history has {first.Length} characters: it says too little for this test to mean anything");
         Assert.Equal(first, History(2026));
         Assert.NotEqual(first, History(2027));
     }
@@ -94,7 +100,8 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
         static string Run(HistoryLog log)
         {
             var result = new CoreSimulation().Run(new() { Seed = 41, Steps = 30_000 }, log, CancellationToken.None);
-            return $"{result.Steps} {result.Crashes} {result.Settlements} {result.Violation} {string.Join(' ', result.RequestSteps.Order())}";
+            return $"{result.Steps} {result.Crashes} {result.Settlements} {result.Violation} "
+                + $"{string.Join(' ', result.RequestSteps.Order())}";
         }
 
         Assert.Equal(Run(new HistoryLog(10)), Run(HistoryLog.Nothing));
@@ -104,7 +111,8 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
     public void A_fault_that_is_left_out_befalls_nobody()
     {
         var result = new CoreSimulation().Run(
-            new() { Seed = 5, Steps = 20_000, Without = new HashSet<string> { "crash", "floods" } }, HistoryLog.Nothing, CancellationToken.None);
+            new() { Seed = 5, Steps = 20_000, Without = new HashSet<string> { "crash", "floods" } }, HistoryLog.Nothing,
+            CancellationToken.None);
         Assert.Null(result.Violation);
         Assert.NotEmpty(result.Faults);
         Assert.DoesNotContain("crash", result.Faults);
@@ -118,7 +126,9 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
     [Trait(Category.Name, Category.Long)]
     public void A_daemon_that_goes_by_the_hosts_time_of_day_is_found_out()
     {
-        SimulationResult Of(ulong seed, bool oneClock) => new CoreSimulation().Run(new() { Seed = seed, Steps = 20_000, OneClock = oneClock }, HistoryLog.Nothing, CancellationToken.None);
+        SimulationResult Of(ulong seed, bool oneClock) =>
+            new CoreSimulation()
+            .Run(new() { Seed = seed, Steps = 20_000, OneClock = oneClock }, HistoryLog.Nothing, CancellationToken.None);
         var found = Enumerable.Range(1, 60).Select(seed => Of((ulong)seed, true)).FirstOrDefault(result => result.Violation is not null);
         Assert.NotNull(found);
         output.WriteLine($"seed {found.Seed}: {found.Violation}");

@@ -18,7 +18,8 @@ public sealed class ManyAtOnceTests(ITestOutputHelper output)
     private static VmId Id(int n) => VmId.Parse($"vm{n:0000}");
 
     [Fact]
-    public void Those_that_there_is_room_for_run_the_rest_wait_or_are_refused_and_follow_as_others_end() => AskForMany(asked: 40, fitting: 12);
+    public void Those_that_there_is_room_for_run_the_rest_wait_or_are_refused_and_follow_as_others_end() =>
+        AskForMany(asked: 40, fitting: 12);
 
     [Fact]
     [Trait(Category.Name, Category.Long)]
@@ -31,7 +32,12 @@ public sealed class ManyAtOnceTests(ITestOutputHelper output)
         {
             var settings = new DaemonSettings
             {
-                Host = new() { Memory = Each.Scale(fitting) + MemorySize.FromMiB(200), Reserve = MemorySize.FromMiB(100), LaunchesAtOnce = 16 },
+                Host = new()
+                {
+                    Memory = Each.Scale(fitting) + MemorySize.FromMiB(200),
+                    Reserve = MemorySize.FromMiB(100),
+                    LaunchesAtOnce = 16,
+                },
                 Admission = new() { Deadline = TimeSpan.FromHours(1), Queue = asked },
             };
             var script = new ScriptedHost(settings, log);
@@ -40,7 +46,13 @@ public sealed class ManyAtOnceTests(ITestOutputHelper output)
             script.UntilStatus("a daemon is there", _ => true);
             for (var n = 0; n < asked; n++)
             {
-                var (name, spec) = (n, new VmSpec { Id = Id(n), Policy = new(MemorySize.FromMiB(256), MemorySize.FromMiB(512)), Boot = MemorySize.FromMiB(256) });
+                var (name, spec) =
+                    (n, new VmSpec
+                    {
+                        Id = Id(n),
+                        Policy = new(MemorySize.FromMiB(256), MemorySize.FromMiB(512)),
+                        Boot = MemorySize.FromMiB(256),
+                    });
                 script.Host.Daemon!.Ask(new AdmissionProtocol.CreateVm(spec, World.Overhead, null, []), $"create {name}", answer =>
                 {
                     if (answer is HostProtocol.Refused no)
@@ -59,12 +71,15 @@ public sealed class ManyAtOnceTests(ITestOutputHelper output)
             Assert.True(taken.Count >= fitting + 3, "too few wait for this test to mean anything");
 
             foreach (var n in taken.Take(3))
-                script.Ask(new HostProtocol.StopVm(Id(n), new(TimeSpan.Zero, Kill: true)), $"stop {n}", s => !s.State.Vms.ContainsKey(Id(n)));
-            script.UntilStatus("three of the queue run", s => s.State.Vms.Count == fitting && !s.State.Vms.ContainsKey(Id(taken[0])) && s.State.Vms.ContainsKey(Id(taken[fitting + 2])));
+                script.Ask(new HostProtocol.StopVm(Id(n), new(TimeSpan.Zero, Kill: true)), $"stop {n}",
+                    s => !s.State.Vms.ContainsKey(Id(n)));
+            script.UntilStatus("three of the queue run", s => s.State.Vms.Count == fitting && !s.State.Vms.ContainsKey(Id(taken[0]))
+                && s.State.Vms.ContainsKey(Id(taken[fitting + 2])));
             Assert.Equal(taken.Skip(3).Take(fitting), Running());
             Assert.All(script.Host.World.Running.Values, vm => Assert.True(vm.Guest.Sizes.Actual >= MemorySize.FromMiB(256)));
 
-            IEnumerable<int> Running() => script.Status.State.Vms.Keys.Select(id => int.Parse(id.Name[2..], System.Globalization.CultureInfo.InvariantCulture));
+            IEnumerable<int> Running() =>
+                script.Status.State.Vms.Keys.Select(id => int.Parse(id.Name[2..], System.Globalization.CultureInfo.InvariantCulture));
             return 0;
         });
     }

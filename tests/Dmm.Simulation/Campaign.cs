@@ -41,7 +41,8 @@ public static class Campaign
             .Concat(Histories(plan, SimulationDepth.Actors, plan.ActorSteps, plan.ActorStepsPerSeed));
         long steps = 0, actorSteps = 0, seeds = 0, violations = 0, crashes = 0;
         var gate = new Lock();
-        System.Threading.Tasks.Parallel.ForEach(histories, new ParallelOptions { MaxDegreeOfParallelism = plan.Parallel }, (history, loop) =>
+        System.Threading.Tasks.Parallel.ForEach(
+            histories, new ParallelOptions { MaxDegreeOfParallelism = plan.Parallel }, (history, loop) =>
         {
             if (cancellation.IsCancellationRequested)
             {
@@ -78,7 +79,8 @@ public static class Campaign
         return $"{Report.Of(depth, plan, again, log.Last)}{Environment.NewLine}{Report.Smallest(depth, smallest, result)}";
     }
 
-    private static IEnumerable<(SimulationDepth Depth, SimulationPlan Plan)> Histories(CampaignPlan plan, SimulationDepth depth, long steps, long perSeed)
+    private static IEnumerable<(SimulationDepth Depth, SimulationPlan Plan)> Histories(
+        CampaignPlan plan, SimulationDepth depth, long steps, long perSeed)
     {
         for (var (seed, left) = (plan.FirstSeed, steps); left > 0; seed++, left -= perSeed)
             yield return (depth, new() { Seed = seed, Steps = Math.Min(left, perSeed) });

@@ -11,7 +11,12 @@ internal static class CampaignCommand
 
     public static Command Build()
     {
-        var first = new Option<ulong>("--first-seed") { Description = "The seed of the first history; the next have the next", HelpName = "N", DefaultValueFactory = _ => 1 };
+        var first = new Option<ulong>("--first-seed")
+        {
+            Description = "The seed of the first history; the next have the next",
+            HelpName = "N",
+            DefaultValueFactory = _ => 1,
+        };
         var core = Steps("--core-steps", "Steps of the pure core, all histories together", 10_000_000);
         var actors = Steps("--actor-steps", "Steps of the whole actor system, all histories together", 1_000_000);
         var report = new Option<string?>("--report") { Description = "Write the sum there, as JSON", HelpName = "FILE" };
@@ -34,7 +39,8 @@ internal static class CampaignCommand
         var result = Campaign.Run(plan, screen.Write, cancellation);
 
         // First what costs hours to find out, then the file, which may not be writable.
-        screen.Write($"{result.Seeds} histories from seed {plan.FirstSeed}: {result.Steps} steps of the core, {result.ActorSteps} of the actors, "
+        screen.Write(
+            $"{result.Seeds} histories from seed {plan.FirstSeed}: {result.Steps} steps of the core, {result.ActorSteps} of the actors, "
             + $"{result.Crashes} crashes, {result.Violations} violations in {result.Seconds} s");
         if (report is not null)
             LabScreen.Save(report, path => File.WriteAllText(path, JsonSerializer.Serialize(result, Json) + "\n"));

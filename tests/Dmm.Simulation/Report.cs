@@ -8,7 +8,8 @@ public static class Report
     /// <summary>The command that lives through the same history again.</summary>
     public static string Replay(SimulationDepth depth, SimulationPlan plan)
     {
-        var text = new StringBuilder($"dmm lab simulate --depth {depth.ToString().ToLowerInvariant()} --seed {plan.Seed} --steps {plan.Steps}");
+        var text =
+            new StringBuilder($"dmm lab simulate --depth {depth.ToString().ToLowerInvariant()} --seed {plan.Seed} --steps {plan.Steps}");
         if (plan.Vms is { } vms)
             text.Append($" --vms {vms}");
         foreach (var fault in plan.Without.Order(StringComparer.Ordinal))
@@ -21,7 +22,8 @@ public static class Report
 
     /// <param name="lines">The history's last lines.</param>
     /// <param name="printed">They were printed already.</param>
-    public static string Of(SimulationDepth depth, SimulationPlan plan, SimulationResult result, IReadOnlyList<string> lines, bool printed = false)
+    public static string Of(
+        SimulationDepth depth, SimulationPlan plan, SimulationResult result, IReadOnlyList<string> lines, bool printed = false)
     {
         var violation = result.Violation!;
         var text = new StringBuilder();

@@ -49,7 +49,8 @@ internal sealed class RequestSteps
         // A return that comes to nothing rests again.
         VmRested { Cause: EndCause.Stopped } r when r.Spec.Id == id => AdmissionStep.Cancel,
         VmRested r when r.Spec.Id == id => before.State == AdmissionState.Launching ? AdmissionStep.Fail : AdmissionStep.Expire,
-        PromisesChanged when before.State == AdmissionState.Planned && _state.Admissions[id].State == AdmissionState.Shrinking => AdmissionStep.PeersAsked,
+        PromisesChanged when before.State == AdmissionState.Planned && _state.Admissions[id].State == AdmissionState.Shrinking =>
+        AdmissionStep.PeersAsked,
         _ => null,
     };
 }

@@ -12,7 +12,8 @@ public static class Shrinking
     public static (SimulationPlan Plan, SimulationResult Result) Shrink(
         Func<ISimulation> simulation, SimulationPlan plan, SimulationResult found, CancellationToken cancellation)
     {
-        var rule = found.Violation?.Rule ?? throw new ArgumentException("a history in which nothing was found can't be made smaller", nameof(found));
+        var rule = found.Violation?.Rule
+        ?? throw new ArgumentException("a history in which nothing was found can't be made smaller", nameof(found));
         var best = (Plan: plan with { Steps = found.Violation.Step }, Result: found);
         var tries = 0;
 

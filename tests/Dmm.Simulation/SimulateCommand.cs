@@ -11,8 +11,18 @@ internal static class SimulateCommand
 
     public static Command Build()
     {
-        var seed = new Option<ulong>("--seed") { Description = "Which history; the same seed is the same history", HelpName = "N", DefaultValueFactory = _ => 1 };
-        var steps = new Option<long>("--steps") { Description = "How many steps it has", HelpName = "M", DefaultValueFactory = _ => 100_000 };
+        var seed = new Option<ulong>("--seed")
+        {
+            Description = "Which history; the same seed is the same history",
+            HelpName = "N",
+            DefaultValueFactory = _ => 1,
+        };
+        var steps = new Option<long>("--steps")
+        {
+            Description = "How many steps it has",
+            HelpName = "M",
+            DefaultValueFactory = _ => 100_000,
+        };
         var depth = new Option<SimulationDepth>("--depth")
         {
             Description = "The pure core alone, or all actors of a host on virtual time",
@@ -31,7 +41,15 @@ internal static class SimulateCommand
         steps.Validators.Add(AtLeastOne);
         vms.Validators.Add(AtLeastOne);
 
-        var command = new Command("simulate", "Live through one history of faults, and check every promise after every step") { seed, steps, depth, vms, without, print };
+        var command = new Command("simulate", "Live through one history of faults, and check every promise after every step")
+        {
+            seed,
+            steps,
+            depth,
+            vms,
+            without,
+            print,
+        };
         command.SetAction((parsed, cancellation) => Task.FromResult(Run(
             parsed.GetValue(depth),
             new()

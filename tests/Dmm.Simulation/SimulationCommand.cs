@@ -9,5 +9,6 @@ public static class SimulationCommand
 {
     /// <summary>As <c>dmm</c> passes its arguments on, <c>lab</c> included.</summary>
     public static Command Tree(CommandLine line) =>
-        LabCommand.Below("DMM's soundness, tried by histories of faults; needs no daemon", SimulateCommand.Build(), CampaignCommand.Build());
+        LabCommand.Below(
+            "DMM's soundness, tried by histories of faults; needs no daemon", SimulateCommand.Build(), CampaignCommand.Build());
 }

@@ -30,7 +30,8 @@ internal sealed class Wishes
                 return null;
             case RestartSet set when _wishes.TryGetValue(set.Vm, out var wish):
                 // One that waits for its return does so no more, whatever is set later: until it is started.
-                _wishes[set.Vm] = wish with { Restart = set.Restart, Unwanted = wish.Unwanted || (wish.Rests && set.Restart == RestartPolicy.Never) };
+                _wishes[set.Vm] = wish with { Restart = set.Restart, Unwanted = wish.Unwanted
+                    || (wish.Rests && set.Restart == RestartPolicy.Never) };
                 return null;
             case StopAsked stop when _wishes.TryGetValue(stop.Vm, out var wish):
                 _wishes[stop.Vm] = wish with { Unwanted = true };
@@ -52,7 +53,8 @@ internal sealed class Wishes
 
     /// <summary>At rest: whoever is to run does, unless the daemon still means to have it return.</summary>
     public string? Unmet(HostState state) => _wishes
-        .Where(w => w.Value is { Ran: true, Restart: RestartPolicy.Always, Unwanted: false } && !state.Vms.ContainsKey(w.Key) && !state.Admissions.ContainsKey(w.Key)
+        .Where(w => w.Value is { Ran: true, Restart: RestartPolicy.Always, Unwanted: false } && !state.Vms.ContainsKey(w.Key)
+            && !state.Admissions.ContainsKey(w.Key)
             && state.Resting.GetValueOrDefault(w.Key)?.ReturnAt is null)
         .Select(w => $"{w.Key} is to run whenever it ends, and neither runs nor returns").FirstOrDefault();
 

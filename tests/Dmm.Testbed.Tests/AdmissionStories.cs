@@ -35,7 +35,9 @@ public sealed class AdmissionStories(ITestOutputHelper output)
         await using var host = await StartAsync(memoryMiB: 800);
         var peer = await host.CreateAsync(host.Request("peer", boot: 512, max: 512));
         await host.Client.CreateAsync(host.Request("new", boot: 300, max: 512) with { TimeoutSeconds = 300 }, host.Late);
-        await Wait.UntilAsync("the request is written down", async () => (await host.Client.VmsAsync(host.Late)).Any(vm => vm.Id == "new"), Deadline, host.Late, pause: TimeSpan.FromMilliseconds(2));
+        await Wait.UntilAsync(
+            "the request is written down", async () => (await host.Client.VmsAsync(host.Late)).Any(vm => vm.Id == "new"), Deadline,
+            host.Late, pause: TimeSpan.FromMilliseconds(2));
         await host.Daemon.KillAsync();
 
         await host.Daemon.StartAsync(host.Late);
@@ -55,7 +57,9 @@ public sealed class AdmissionStories(ITestOutputHelper output)
     {
         const int Asked = 20, Room = 12;
         var size = MemorySize.FromMiB(128);
-        await using var host = await StartAsync((Room * 214) + 150, more: "qemu { accel = tcg, spare-root-ports = 0, tb-size = 32MiB }\nvm { boot-deadline = 10m }", limit: TimeSpan.FromMinutes(10));
+        await using var host = await StartAsync(
+            (Room * 214) + 150, more: "qemu { accel = tcg, spare-root-ports = 0, tb-size = 32MiB }\nvm { boot-deadline = 10m }",
+            limit: TimeSpan.FromMinutes(10));
         var clock = Stopwatch.StartNew();
         var refused = (await Task.WhenAll(Enumerable.Range(1, Asked).Select(AskAsync))).Count(taken => !taken);
         var queued = Asked - Room - refused;
@@ -68,7 +72,8 @@ public sealed class AdmissionStories(ITestOutputHelper output)
         var ended = (await RunningAsync()).Take(3).ToArray();
         foreach (var vm in ended)
             await host.Client.StopAsync(vm, TimeSpan.Zero, host.Late, kill: true);
-        await Wait.UntilAsync("three of the queue run in their place", async () => (await RunningAsync()) is var now && now.Count >= Room && !now.Intersect(ended).Any(), RealHost.Deadline * 2, host.Late);
+        await Wait.UntilAsync("three of the queue run in their place", async () => (await RunningAsync()) is var now && now.Count >= Room
+            && !now.Intersect(ended).Any(), RealHost.Deadline * 2, host.Late);
         output.WriteLine($"three more ran after {clock.Elapsed.TotalSeconds:0.0} s");
         await CheckAsync(queued - 3);
 
@@ -77,18 +82,23 @@ public sealed class AdmissionStories(ITestOutputHelper output)
         {
             try
             {
-                await host.Client.CreateAsync(host.Request($"vm{i:00}", min: 128, boot: 128, max: 128) with { TimeoutSeconds = 3600, Channels = null }, host.Late);
+                await host.Client.CreateAsync(
+                    host.Request($"vm{i:00}", min: 128, boot: 128, max: 128) with { TimeoutSeconds = 3600, Channels = null }, host.Late);
                 return true;
             }
-            catch (TestbedException e) when (e.Message.Contains("with every peer at its min this host has room for", StringComparison.Ordinal))
+            catch (TestbedException e) when (e.Message.Contains(
+                "with every peer at its min this host has room for", StringComparison.Ordinal))
             {
-                var placed = (await host.Client.VmsAsync(host.Late)).Count(vm => vm.State is not ("requested" or "planned" or "waiting" or "shrinking"));
+                var placed = (await host.Client.VmsAsync(host.Late))
+                    .Count(vm => vm.State is not ("requested" or "planned" or "waiting" or "shrinking"));
                 Assert.True(placed >= Room, $"with {placed} that have their memory: {e.Message}");
                 return false;
             }
         }
 
-        async Task<List<string>> RunningAsync() => [.. (await host.Client.VmsAsync(host.Late)).Where(vm => vm.Pid is not null && vm.State is not ("booting" or "stopping")).Select(vm => vm.Id)];
+        async Task<List<string>> RunningAsync() =>
+            [.. (await host.Client.VmsAsync(host.Late)).Where(vm => vm.Pid is not null && vm.State is not ("booting" or "stopping"))
+                .Select(vm => vm.Id)];
 
         async Task CheckAsync(int waiting)
         {
@@ -97,7 +107,9 @@ public sealed class AdmissionStories(ITestOutputHelper output)
             Assert.True(view.ClaimsBytes + view.ReservationsBytes + view.ReserveBytes <= view.MemoryBytes);
             Assert.Equal(Room, host.Daemon.Folder.FindVms().Count);
             var vms = await host.Client.VmsAsync(host.Late);
-            Assert.All(vms.Where(vm => vm.Pid is not null), vm => Assert.True(vm.ActualBytes >= size.Bytes, $"{vm.Id} has {vm.ActualBytes >> 20} MiB"));
+            Assert.All(
+                vms.Where(vm => vm.Pid is not null),
+                vm => Assert.True(vm.ActualBytes >= size.Bytes, $"{vm.Id} has {vm.ActualBytes >> 20} MiB"));
             Assert.All(vms.Where(vm => vm.Pid is null), vm => Assert.False(string.IsNullOrEmpty(vm.Why), vm.Id));
             // First come, first served: those that wait were asked for after those that run, as far as requests that came at once can tell.
             Assert.All(view.Admissions, a => Assert.Contains(a.State, new[] { "waiting", "requested" }));

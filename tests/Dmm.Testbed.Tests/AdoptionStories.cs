@@ -69,7 +69,9 @@ public sealed class AdoptionStories
 
         async Task RefusedAsync(string socket, int pid, string name)
         {
-            var refused = await Assert.ThrowsAsync<TestbedException>(() => host.Client.AdoptAsync("twice", new(socket, MiB(128), MiB(256), null), host.Late));
+            var refused =
+                await Assert.ThrowsAsync<TestbedException>(
+                    () => host.Client.AdoptAsync("twice", new(socket, MiB(128), MiB(256), null), host.Late));
             Assert.Contains($"process {pid} is governed as {name} already", refused.Message, StringComparison.Ordinal);
         }
     }
@@ -84,7 +86,8 @@ public sealed class AdoptionStories
         EventView? failed = null;
         await Wait.UntilAsync(
             "the failure is told",
-            async () => (failed = (await host.Client.EventsAsync(host.Late)).FirstOrDefault(e => e is { Kind: "admissionFailed", Vm: "bad" })) is not null,
+            async () => (failed = (await host.Client.EventsAsync(host.Late))
+                .FirstOrDefault(e => e is { Kind: "admissionFailed", Vm: "bad" })) is not null,
             Deadline, host.Late);
         Assert.Contains("qemu", failed!.Text, StringComparison.OrdinalIgnoreCase);
         var shown = await host.Client.HostAsync(host.Late);
@@ -102,7 +105,8 @@ public sealed class AdoptionStories
         var path = host.Daemon.Folder.In(kind);
         if (kind == "file")
             await File.WriteAllTextAsync(path, "", host.Late);
-        var refused = await Assert.ThrowsAsync<TestbedException>(() => host.Client.AdoptAsync("x", new(path, MiB(128), MiB(256), null), host.Late));
+        var refused =
+            await Assert.ThrowsAsync<TestbedException>(() => host.Client.AdoptAsync("x", new(path, MiB(128), MiB(256), null), host.Late));
         Assert.Contains(path, refused.Message);
         Assert.DoesNotContain('\n', refused.Message);
         Assert.Empty(await host.Client.VmsAsync(host.Late));

@@ -25,7 +25,8 @@ public sealed class BareGuest : IAsyncDisposable
 
     /// <summary>What users' guests boot with, but for how new memory goes online: for guests that have their own.</summary>
     public static string Usual { get; } = string.Join(' ', QemuSettings.ShippedAppend.Split(' ').Where(word =>
-        !word.StartsWith("memhp_default_state=", StringComparison.Ordinal) && !word.StartsWith("memory_hotplug.online_policy=", StringComparison.Ordinal)
+        !word.StartsWith("memhp_default_state=", StringComparison.Ordinal)
+        && !word.StartsWith("memory_hotplug.online_policy=", StringComparison.Ordinal)
         && !word.StartsWith("memory_hotplug.auto_movable_ratio=", StringComparison.Ordinal)));
 
     private BareGuest() => _hypervisor = new QemuHypervisor(
@@ -52,7 +53,8 @@ public sealed class BareGuest : IAsyncDisposable
             Id = VmId.Parse("bare"),
             Policy = new(Mi(128), Mi(2048)),
             Boot = Mi(256),
-            Medium = new BootMedium.KernelBoot(image.Kernel, image.Initrd, policy is null ? QemuSettings.ShippedAppend : $"{Usual} {policy}"),
+            Medium = new BootMedium.KernelBoot(image.Kernel, image.Initrd, policy is null ? QemuSettings.ShippedAppend
+                : $"{Usual} {policy}"),
             Channels = [new(LoadClient.Port, guest._folder.In("load"))],
         };
         return await guest.BeginAsync(() => guest._hypervisor.LaunchAsync(spec, guest.Late));
@@ -93,8 +95,10 @@ public sealed class BareGuest : IAsyncDisposable
                     "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max", "-m", memory, "-nodefaults", "-display", "none",
                     "-kernel", image.Kernel, "-initrd", image.Initrd, "-append", $"{Usual} {policy}",
                     "-device", "virtio-balloon-pci,deflate-on-oom=on", "-device", "virtio-serial-pci",
-                    "-chardev", $"socket,id=ga,path={guest._folder.In("agent")},server=on,wait=off", "-device", "virtserialport,chardev=ga,name=org.dmm.guest.0",
-                    "-chardev", $"socket,id=load,path={guest._folder.In("load")},server=on,wait=off", "-device", $"virtserialport,chardev=load,name={LoadClient.Port}",
+                    "-chardev", $"socket,id=ga,path={guest._folder.In("agent")},server=on,wait=off", "-device",
+                    "virtserialport,chardev=ga,name=org.dmm.guest.0",
+                    "-chardev", $"socket,id=load,path={guest._folder.In("load")},server=on,wait=off", "-device",
+                    $"virtserialport,chardev=load,name={LoadClient.Port}",
                     "-qmp", $"unix:{socket},server=on,wait=off",
                 ]);
                 return (started, started.Id);
@@ -133,7 +137,9 @@ public sealed class BareGuest : IAsyncDisposable
     public async Task<VmSizes> UntilAsync(string what, Func<VmSizes, bool> @is, TimeSpan? deadline = null)
     {
         var sizes = Sizes;
-        await Wait.UntilAsync(what, () => Task.FromResult(@is(sizes = Sizes)), deadline ?? Deadline, Late, () => $"sizes are {Sizes}, the guest has {Load.Last?.MemTotal}");
+        await Wait.UntilAsync(
+            what, () => Task.FromResult(@is(sizes = Sizes)), deadline ?? Deadline, Late,
+            () => $"sizes are {Sizes}, the guest has {Load.Last?.MemTotal}");
         return sizes;
     }
 
@@ -158,7 +164,8 @@ public sealed class BareGuest : IAsyncDisposable
     /// The load was what the OOM killer took. It tells of its end when it has been started again, which may be later than its guest's first
     /// report of the kill.
     /// </summary>
-    public Task UntilLoadDiedAsync() => Wait.UntilAsync("the load was what the OOM killer took", () => Task.FromResult(Load.Deaths > 0), Deadline, Late);
+    public Task UntilLoadDiedAsync() =>
+        Wait.UntilAsync("the load was what the OOM killer took", () => Task.FromResult(Load.Deaths > 0), Deadline, Late);
 
     /// <summary>The sizes, once nothing has moved for a while.</summary>
     public async Task<VmSizes> AtRestAsync(TimeSpan rest)
@@ -190,7 +197,8 @@ public sealed class BareGuest : IAsyncDisposable
                 return;
             held += above > Mi(16) ? above - Mi(12) : above.Scale(0.5);
             await load.HoldAsync(held, Mi(100), late);
-            await load.WaitForAsync("it holds", r => r.WantKib == held.Bytes >> 10 && r.Held + MemorySize.FromKiB(64) >= held, Deadline, late);
+            await load.WaitForAsync(
+                "it holds", r => r.WantKib == held.Bytes >> 10 && r.Held + MemorySize.FromKiB(64) >= held, Deadline, late);
         }
 
         throw new TestbedException($"the guest did not get down to {leave} free: {load.Last}");

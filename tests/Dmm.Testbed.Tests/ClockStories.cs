@@ -37,14 +37,16 @@ public sealed class ClockStories : IDisposable
         await host.Client.ResizeAsync("b", null, host.Late);
         Assert.Equal((0, ""), await host.DmmAsync("vm", "explain", "a"));
         var (code, error) = await host.DmmAsync(
-            "vm", "create", "c", "--min", "128M", "--boot", "640M", "--max", "768M", "--kernel", host.Image.Kernel, "--initrd", host.Image.Initrd, "--wait");
+            "vm", "create", "c", "--min", "128M", "--boot", "640M", "--max", "768M", "--kernel", host.Image.Kernel, "--initrd",
+            host.Image.Initrd, "--wait");
         Assert.True(code == 0, error);
 
         var pid = (await host.Client.VmAsync("b", host.Late)).Pid!.Value;
         HostProcess.Find(pid)!.Kill();
         await host.UntilAsync("b", "it is to return", vm => vm.Pid != pid);
         Set("-4h");
-        await host.UntilAsync("b", "it is back", vm => vm is { State: "settled" or "growing" or "shrinking", Pid: { } other } && other != pid);
+        await host.UntilAsync("b", "it is back", vm => vm is { State: "settled" or "growing" or "shrinking", Pid: { } other }
+            && other != pid);
     }
 
     [Fact]
@@ -52,13 +54,16 @@ public sealed class ClockStories : IDisposable
     {
         await using var host = await StartAsync(memoryMiB: 1024);
         await host.Client.CreateAsync(host.Request("v", max: 512) with { Restart = "always" }, host.Late);
-        await Wait.UntilAsync("it is launched", async () => (await EventsAsync(host)).Any(e => e.Kind == "vmLaunched"), Deadline, host.Late, pause: TimeSpan.FromMilliseconds(20));
+        await Wait.UntilAsync(
+            "it is launched", async () => (await EventsAsync(host)).Any(e => e.Kind == "vmLaunched"), Deadline, host.Late,
+            pause: TimeSpan.FromMilliseconds(20));
 
         Set("+10m");
 
         await host.MeetAsync("v");
         Assert.DoesNotContain(await EventsAsync(host), e => e.Kind is "bootFailed" or "vmEnded" or "vmReturns");
-        Assert.True((await EventsAsync(host)).Last().At > DateTimeOffset.UtcNow.AddMinutes(9), "the daemon was not shown another time: this story tried nothing");
+        Assert.True((await EventsAsync(host)).Last().At > DateTimeOffset.UtcNow.AddMinutes(9),
+            "the daemon was not shown another time: this story tried nothing");
     }
 
     private static Task<EventView[]> EventsAsync(RealHost host) => host.Client.EventsAsync(host.Late);

@@ -13,9 +13,12 @@ internal sealed class ControlGroup : IDisposable
 
     public ControlGroup(MemorySize limit)
     {
-        _path = Path.Combine(Root ?? throw new InvalidOperationException("this host limits no memory by control groups"), $"dmm-test-{Guid.NewGuid():N}");
+        _path = Path.Combine(
+            Root ?? throw new InvalidOperationException("this host limits no memory by control groups"), $"dmm-test-{Guid.NewGuid():N}");
         Directory.CreateDirectory(_path);
-        File.WriteAllText(Path.Combine(_path, Root == Version1 ? "memory.limit_in_bytes" : "memory.max"), limit.Bytes.ToString(CultureInfo.InvariantCulture));
+        File.WriteAllText(
+            Path.Combine(_path, Root == Version1 ? "memory.limit_in_bytes" : "memory.max"),
+            limit.Bytes.ToString(CultureInfo.InvariantCulture));
     }
 
     private static string? Root =>
@@ -66,5 +69,6 @@ internal sealed class ControlGroup : IDisposable
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class ControlGroupFactAttribute : FactAttribute
 {
-    public ControlGroupFactAttribute() => Skip = ControlGroup.IsPossible() ? null : "a limit is tried on a control group of its own, which this user may not make here";
+    public ControlGroupFactAttribute() =>
+        Skip = ControlGroup.IsPossible() ? null : "a limit is tried on a control group of its own, which this user may not make here";
 }

@@ -73,7 +73,8 @@ public sealed class DimmFacts
     {
         await using var guest = await LaunchAsync("memhp_default_state=online_movable module_blacklist=virtio_mem");
         await Wait.UntilAsync(
-            "its agent has said twice that there is no driver", () => Task.FromResult(guest.Seen<VmObservation.Able>().Count > 0), TimeSpan.FromSeconds(60), guest.Late);
+            "its agent has said twice that there is no driver", () => Task.FromResult(guest.Seen<VmObservation.Able>().Count > 0),
+            TimeSpan.FromSeconds(60), guest.Late);
         Assert.Equal(Mi(128), guest.Vm.Capabilities.BlockSize);
         Assert.Contains(guest.Vm.Capabilities.Lacks, l => l.Contains("whole DIMMs of 128 MiB", StringComparison.Ordinal));
         await guest.PlugAsync(1024);

@@ -16,12 +16,15 @@ public sealed class DimmStories
         {
             var started = Process.Start("qemu-system-x86_64",
             [
-                "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max", "-m", "256M,slots=8,maxmem=4G", "-nodefaults", "-display", "none",
-                "-kernel", host.Image.Kernel, "-initrd", host.Image.Initrd, "-append", $"{BareGuest.Usual} memhp_default_state=online_movable",
+                "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max", "-m", "256M,slots=8,maxmem=4G", "-nodefaults", "-display",
+                "none",
+                "-kernel", host.Image.Kernel, "-initrd", host.Image.Initrd, "-append",
+                $"{BareGuest.Usual} memhp_default_state=online_movable",
                 "-device", "virtio-balloon-pci,deflate-on-oom=on", "-device", "virtio-serial-pci",
                 "-chardev", $"socket,id=ga,path={host.Daemon.Folder.In("foreign.agent")},server=on,wait=off",
                 "-device", "virtserialport,chardev=ga,name=org.dmm.guest.0",
-                "-chardev", $"socket,id=load,path={load},server=on,wait=off", "-device", $"virtserialport,chardev=load,name={LoadClient.Port}",
+                "-chardev", $"socket,id=load,path={load},server=on,wait=off", "-device",
+                $"virtserialport,chardev=load,name={LoadClient.Port}",
                 "-qmp", $"unix:{socket},server=on,wait=off",
             ]);
             return (started, started.Id);

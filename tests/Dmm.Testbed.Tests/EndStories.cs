@@ -14,13 +14,15 @@ public sealed class EndStories
         var image = host.Daemon.Folder.In("bad.qcow2");
         await File.WriteAllBytesAsync(image, new byte[64 << 10], host.Late);
 
-        var (code, error) = await host.DmmAsync("vm", "create", "bad", "--min", "128M", "--boot", "256M", "--max", "256M", "--disk", image, "--disk-format", "qcow2", "--wait");
+        var (code, error) = await host.DmmAsync(
+            "vm", "create", "bad", "--min", "128M", "--boot", "256M", "--max", "256M", "--disk", image, "--disk-format", "qcow2", "--wait");
 
         Assert.Equal(1, code);
         Assert.Contains("Image is not in qcow2 format", error, StringComparison.Ordinal);
         var events = await host.Client.EventsAsync(host.Late);
         Assert.Contains(events, e => e is { Kind: "launchBegun", Vm: "bad" });
-        Assert.Contains(events, e => e is { Kind: "admissionFailed", Vm: "bad" } && e.Text.Contains("Image is not in qcow2 format", StringComparison.Ordinal));
+        Assert.Contains(events, e => e is { Kind: "admissionFailed", Vm: "bad" }
+            && e.Text.Contains("Image is not in qcow2 format", StringComparison.Ordinal));
         Assert.Single(host.Daemon.Folder.FindVms());
         Assert.Equal(0, (await host.Client.HostAsync(host.Late)).ReservationsBytes);
         var shrunk = (await peer.Eye.LookAsync(host.Late)).Actual;
@@ -34,7 +36,8 @@ public sealed class EndStories
     public async Task A_guest_that_never_boots_is_ended_at_its_deadline_where_that_is_asked_for_and_its_memory_is_back()
     {
         await using var host = await StartAsync(memoryMiB: 1024, more: "vm { boot-deadline = 20s }");
-        await host.Client.CreateAsync(host.Request("hangs") with { Append = $"{BareGuest.Usual} rdinit=/nowhere", BootCheck = "strict" }, host.Late);
+        await host.Client.CreateAsync(
+            host.Request("hangs") with { Append = $"{BareGuest.Usual} rdinit=/nowhere", BootCheck = "strict" }, host.Late);
         var running = await host.UntilAsync("hangs", "its process runs", vm => vm.Pid is not null);
         Assert.Equal("booting", running.State);
         await host.UntilGoneAsync("hangs");
@@ -58,7 +61,8 @@ public sealed class EndStories
 
         (code, var error) = await host.DmmAsync("vm", "stop", "deaf", "--grace", "3s", "--wait");
         Assert.Equal((1, true), (code, Runs(deaf.Pid)));
-        Assert.Contains("did not power down within 3 s and it runs on: 'dmm vm stop deaf --kill' ends its process", error, StringComparison.Ordinal);
+        Assert.Contains(
+            "did not power down within 3 s and it runs on: 'dmm vm stop deaf --kill' ends its process", error, StringComparison.Ordinal);
         Assert.True((await host.Client.HostAsync(host.Late)).ClaimsBytes >= MiB(256));
         await deaf.Load.HoldAsync(MemorySize.FromMiB(20), null, host.Late);
         await deaf.Load.WaitForAsync("it works on", r => r.Held == MemorySize.FromMiB(20), Deadline, host.Late);

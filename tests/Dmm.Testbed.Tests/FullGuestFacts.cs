@@ -105,7 +105,8 @@ public sealed class FullGuestFacts
     [Theory]
     [InlineData("memhp_default_state=online_movable")]
     [InlineData("memhp_default_state=online memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_ratio=301")]
-    public Task Where_the_first_new_memory_is_movable_a_nearly_full_guest_stops_after_a_few_blocks(string policy) => UnlessKilledAsync(() => LaunchAsync(policy), async guest =>
+    public Task Where_the_first_new_memory_is_movable_a_nearly_full_guest_stops_after_a_few_blocks(string policy) =>
+        UnlessKilledAsync(() => LaunchAsync(policy), async guest =>
     {
         await guest.FillAsync(leaveMiB: 6);
         await guest.PlugAsync(4 << 10);

@@ -46,7 +46,9 @@ public sealed class GrowthFacts
     [InlineData(2000)]
     public async Task A_guest_whose_first_blocks_are_movable_grows_on_where_the_kernel_gets_its_part(int ratio)
     {
-        await using var guest = await LaunchAsync($"memhp_default_state=online memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_ratio={ratio}");
+        await using var guest =
+            await LaunchAsync(
+                $"memhp_default_state=online memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_ratio={ratio}");
         await GrowAsync(guest, 15);
         await guest.PlugAsync(0);
         await guest.UntilAsync("all but a few blocks is back", s => s.Plugged <= Mi(32));

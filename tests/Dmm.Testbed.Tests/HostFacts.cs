@@ -21,7 +21,8 @@ public sealed class HostFacts
 
         // Free page reporting.
         await guest.Load.FreeAsync(guest.Late);
-        await Wait.UntilAsync("it is back", async () => await ResidentAsync(guest) < held - Mi(350).Bytes, TimeSpan.FromSeconds(120), guest.Late);
+        await Wait.UntilAsync(
+            "it is back", async () => await ResidentAsync(guest) < held - Mi(350).Bytes, TimeSpan.FromSeconds(120), guest.Late);
         Assert.Equal(Mi(900), guest.Sizes.Plugged);
     }
 

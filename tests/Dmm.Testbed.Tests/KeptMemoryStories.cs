@@ -18,7 +18,8 @@ public sealed class KeptMemoryStories
         await ShrinksInVainAsync(host, pin);
 
         var shown = await host.Client.VmAsync("pin", host.Late);
-        Assert.Contains(shown.Warnings, w => w.StartsWith("its balloon gives nothing back to the host: ", StringComparison.Ordinal) && w.Contains("locked", StringComparison.Ordinal));
+        Assert.Contains(shown.Warnings, w => w.StartsWith("its balloon gives nothing back to the host: ", StringComparison.Ordinal)
+            && w.Contains("locked", StringComparison.Ordinal));
         Assert.Contains(shown.Warnings, w => w.StartsWith("gives nothing back to the host: its process holds ", StringComparison.Ordinal));
         var free = (await host.Client.HostAsync(host.Late)).FreeBytes;
         var held = Resident(pin.Pid);
@@ -59,7 +60,8 @@ public sealed class KeptMemoryStories
         var held = Resident(pin.Pid);
         await host.Client.ResizeAsync("pin", MiB(256), host.Late);
         await host.UntilAsync("pin", "it says that it has 256 MiB, and has been looked at since", v =>
-            v is { State: "settled" } && v.ActualBytes <= MiB(260) && v.Warnings.Any(w => w.StartsWith("gives nothing back", StringComparison.Ordinal)));
+            v is { State: "settled" } && v.ActualBytes <= MiB(260)
+            && v.Warnings.Any(w => w.StartsWith("gives nothing back", StringComparison.Ordinal)));
         Assert.True(Resident(pin.Pid) >= held - MiB(16), "its host got it back: this story shows nothing");
     }
 
@@ -76,8 +78,10 @@ public sealed class KeptMemoryStories
     }
 
     private static long Resident(int pid) => File.ReadLines($"/proc/{pid}/status")
-        .Where(static line => line.StartsWith("RssAnon:", StringComparison.Ordinal) || line.StartsWith("RssShmem:", StringComparison.Ordinal))
-        .Sum(static line => long.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) << 10);
+        .Where(static line => line.StartsWith("RssAnon:", StringComparison.Ordinal)
+            || line.StartsWith("RssShmem:", StringComparison.Ordinal))
+        .Sum(static line => long.Parse(
+            line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) << 10);
 }
 
 /// <summary>Locks more memory than an ordinary user may (CAP_IPC_LOCK).</summary>
@@ -85,7 +89,8 @@ public sealed class KeptMemoryStories
 internal sealed class LockedMemoryFactAttribute : FactAttribute
 {
     /// <param name="inGroup">And makes a control group.</param>
-    public LockedMemoryFactAttribute(bool inGroup = false) => Skip = !Environment.IsPrivilegedProcess ? "locked memory is tried by a user who may lock as much"
+    public LockedMemoryFactAttribute(bool inGroup = false) =>
+        Skip = !Environment.IsPrivilegedProcess ? "locked memory is tried by a user who may lock as much"
         : inGroup && !ControlGroup.IsPossible() ? "a limit is tried on a control group of its own, which this user may not make here"
         : null;
 }

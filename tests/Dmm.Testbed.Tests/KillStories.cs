@@ -30,14 +30,23 @@ public sealed class KillStories(ITestOutputHelper output)
         }
         catch (Exception e)
         {
-            throw new InvalidOperationException($"DMM_SEED={seed} repeats it; after {run.Kills} kills: {e.Message}; dmmd said last: {string.Join(" | ", host.Daemon.Log.Tail(8))}", e);
+            throw new InvalidOperationException(
+                $"DMM_SEED={seed} repeats it; after {run.Kills} kills: {e.Message}; dmmd said "
+                    + $"last: {string.Join(" | ", host.Daemon.Log.Tail(8))}", e);
         }
         finally
         {
             if (Environment.GetEnvironmentVariable("DMM_SOAK_JSON") is { Length: > 0 } file)
             {
                 await File.WriteAllTextAsync(file, JsonSerializer.Serialize(
-                    new { run.Steps, Seeds = new[] { seed }, violations, Restarts = run.Kills, Seconds = Math.Round(clock.Elapsed.TotalSeconds, 1) }, Json));
+                    new
+                    {
+                        run.Steps,
+                        Seeds = new[] { seed },
+                        violations,
+                        Restarts = run.Kills,
+                        Seconds = Math.Round(clock.Elapsed.TotalSeconds, 1),
+                    }, Json));
             }
         }
     }

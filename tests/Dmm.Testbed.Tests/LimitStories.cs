@@ -16,7 +16,8 @@ public sealed class LimitStories
         await host.Client.SetAsync("vm", new(null, MiB(3072), null), host.Late);
         await host.Client.ResizeAsync("vm", MiB(2560), host.Late);
         var shown = await host.UntilAsync("vm", "it has arrived", v => v is { State: "settled" } && v.ActualBytes == MiB(2560));
-        await vm.Load.WaitForAsync("the guest itself counts the new memory", r => r.MemTotal >= MemorySize.FromMiB(2400), Deadline, host.Late);
+        await vm.Load.WaitForAsync(
+            "the guest itself counts the new memory", r => r.MemTotal >= MemorySize.FromMiB(2400), Deadline, host.Late);
         var sight = await vm.Eye.LookAsync(host.Late);
         Assert.Equal(2, sight.Devices);
         Assert.Equal(shown.ActualBytes, sight.Actual.Bytes);
@@ -66,11 +67,13 @@ public sealed class LimitStories
         await host.SignalAsync(vm.Pid, "CONT");
         await host.UntilAsync("vm", "its limit is seen", v => v.Warnings.Any(w => w.Contains("control group", StringComparison.Ordinal)));
         await host.Client.ResizeAsync("vm", MiB(3072), host.Late);
-        var shown = await host.UntilAsync("vm", "it is as large as its group allows", v => v is { State: "settled" } && v.ActualBytes > MiB(500));
+        var shown = await host.UntilAsync("vm", "it is as large as its group allows", v => v is { State: "settled" }
+            && v.ActualBytes > MiB(500));
 
         // What it had before it was put there is not the group's.
         var most = resident + MemorySize.FromMiB(600);
-        Assert.True(shown.GrantedBytes + shown.OverheadBytes <= most.Bytes, $"it was granted {shown.GrantedBytes >> 20} MiB and costs {shown.OverheadBytes >> 20} beside, of {most}");
+        Assert.True(shown.GrantedBytes + shown.OverheadBytes <= most.Bytes,
+            $"it was granted {shown.GrantedBytes >> 20} MiB and costs {shown.OverheadBytes >> 20} beside, of {most}");
 
         // Its guest takes all of that.
         var held = new MemorySize(shown.ActualBytes) - MemorySize.FromMiB(128);

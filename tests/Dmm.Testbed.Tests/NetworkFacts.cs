@@ -65,7 +65,8 @@ public sealed class NetworkFacts
             Medium = new BootMedium.KernelBoot("/k", null, null),
             Network = VmNetwork.User,
         };
-        var arguments = QemuCommandLine.Build(spec, settings, VmFolder.Of(settings, spec.Id), QemuAccel.Tcg, MemorySize.FromGiB(4)).ToList();
+        var arguments = QemuCommandLine.Build(spec, settings, VmFolder.Of(settings, spec.Id), QemuAccel.Tcg, MemorySize.FromGiB(4))
+            .ToList();
         var network = arguments[arguments.IndexOf("-netdev") + 1];
         string[] hubs =
         [
@@ -101,10 +102,38 @@ public sealed class NetworkFacts
 
     /// <summary>ARP (RFC 826): who has this address?</summary>
     private static byte[] Question(byte[] who) =>
-        [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, .. GuestCard, 0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 1, .. GuestCard, .. Guest, 0, 0, 0, 0, 0, 0, .. who];
+        [
+            0xFF,
+            0xFF,
+            0xFF,
+            0xFF,
+            0xFF,
+            0xFF,
+            .. GuestCard,
+            0x08,
+            0x06,
+            0,
+            1,
+            8,
+            0,
+            6,
+            4,
+            0,
+            1,
+            .. GuestCard,
+            .. Guest,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            .. who,
+        ];
 
     private static bool IsAnswer(byte[] frame, byte[] who) =>
-        frame.Length >= 42 && frame is [_, _, _, _, _, _, _, _, _, _, _, _, 0x08, 0x06, ..] && frame[21] == 2 && frame.AsSpan(28, 4).SequenceEqual(who);
+        frame.Length >= 42 && frame is [_, _, _, _, _, _, _, _, _, _, _, _, 0x08, 0x06, ..] && frame[21] == 2 && frame.AsSpan(28, 4)
+        .SequenceEqual(who);
 
     /// <summary>The first segment of a TCP connection to the host.</summary>
     private static byte[] Call(int port)

@@ -38,7 +38,9 @@ public sealed class RealHost : IAsyncDisposable
         long memoryMiB, string more = "", TimeSpan? limit = null, IReadOnlyDictionary<string, string>? environment = null)
     {
         var image = await GuestImage.EnsureAsync(_ => { }, CancellationToken.None);
-        var host = new RealHost(new(new() { HostMemory = MemorySize.FromMiB(memoryMiB), Cushion = MemorySize.FromMiB(16), More = more }), image, limit ?? TimeSpan.FromMinutes(8));
+        var host = new RealHost(
+            new(new() { HostMemory = MemorySize.FromMiB(memoryMiB), Cushion = MemorySize.FromMiB(16), More = more }), image, limit
+            ?? TimeSpan.FromMinutes(8));
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
             host.Daemon.Environment[name] = value;
         try
@@ -76,7 +78,8 @@ public sealed class RealHost : IAsyncDisposable
     /// <summary>Waits until a VM that was asked for is up, and takes hold of it from both sides.</summary>
     public async Task<Guest> MeetAsync(string name)
     {
-        var vm = await Client.WaitForVmAsync(name, "it is up", v => v is { State: "settled", Guest.MemTotalBytes: not null }, Deadline, Late);
+        var vm = await Client.WaitForVmAsync(
+            name, "it is up", v => v is { State: "settled", Guest.MemTotalBytes: not null }, Deadline, Late);
         var load = await LoadClient.ConnectAsync(name, Daemon.Folder.In($"{name}.load"), Late);
         var eye = await QemuEye.OpenAsync(vm.OperatorQmp!, Late);
         _open.AddRange([load, eye]);
@@ -85,7 +88,8 @@ public sealed class RealHost : IAsyncDisposable
         return new(name, vm.Pid!.Value, load, eye);
     }
 
-    public Task<VmView> UntilAsync(string name, string what, Func<VmView, bool> condition) => Client.WaitForVmAsync(name, what, condition, Deadline, Late);
+    public Task<VmView> UntilAsync(string name, string what, Func<VmView, bool> condition) =>
+        Client.WaitForVmAsync(name, what, condition, Deadline, Late);
 
     /// <summary>
     /// It stands at that size, and its grant has followed: a promise is lowered only after the guest's giving is confirmed.

@@ -18,7 +18,8 @@ public sealed class RecoveryStories
             await host.Daemon.KillAsync();
             Assert.True(Runs(vm.Pid), "the VM died with its daemon");
             await host.Daemon.StartAsync(host.Late);
-            var (done, _) = await host.UntilAgreedAsync(vm, "the next daemon has finished it", v => v is { State: "settled" } && Math.Abs(v.ActualBytes - MiB(size)) <= MiB(2));
+            var (done, _) = await host.UntilAgreedAsync(vm, "the next daemon has finished it", v => v is { State: "settled" }
+                && Math.Abs(v.ActualBytes - MiB(size)) <= MiB(2));
             Assert.Equal(vm.Pid, done.Pid);
         }
 
@@ -31,7 +32,9 @@ public sealed class RecoveryStories
     {
         await using var host = await StartAsync(memoryMiB: 2048);
         await host.Client.CreateAsync(host.Request("vm"), host.Late);
-        await Wait.UntilAsync("QEMU has been started", () => Task.FromResult(host.Daemon.Folder.FindVms().Count > 0), Deadline, host.Late, pause: TimeSpan.FromMilliseconds(2));
+        await Wait.UntilAsync(
+            "QEMU has been started", () => Task.FromResult(host.Daemon.Folder.FindVms().Count > 0), Deadline, host.Late,
+            pause: TimeSpan.FromMilliseconds(2));
         await host.Daemon.KillAsync();
 
         await host.Daemon.StartAsync(host.Late);
@@ -74,7 +77,8 @@ public sealed class RecoveryStories
         await host.Client.StopAsync("stopped", TimeSpan.FromSeconds(60), host.Late);
         await host.UntilGoneAsync("stopped");
         Assert.False(Runs(stopped.Pid));
-        Assert.Contains(await host.Client.EventsAsync(host.Late), e => e is { Kind: "vmEnded", Vm: "stopped" } && e.Text.Contains("shut down", StringComparison.Ordinal));
+        Assert.Contains(await host.Client.EventsAsync(host.Late), e => e is { Kind: "vmEnded", Vm: "stopped" }
+            && e.Text.Contains("shut down", StringComparison.Ordinal));
 
         await host.Client.ForgetAsync("forgotten", host.Late);
         await host.UntilGoneAsync("forgotten");

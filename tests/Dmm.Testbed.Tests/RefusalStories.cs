@@ -33,10 +33,13 @@ public sealed class RefusalStories
     [
         (2, "two: min is 0", ["two", "--min", "0", "--boot", "256M", "--max", "1G"]),
         (2, "two: min 512 MiB is above boot 256 MiB", ["two", "--min", "512M", "--boot", "256M", "--max", "1G"]),
-        (2, "two: the deadline 2020-01-01", ["two", "--min", "128M", "--boot", "256M", "--max", "1G", "--deadline", "2020-01-01T00:00:00Z", "--kernel", kernel]),
-        (2, "two: kernel '/nowhere/vmlinuz' does not exist", ["two", "--min", "128M", "--boot", "256M", "--max", "1G", "--kernel", "/nowhere/vmlinuz"]),
+        (2, "two: the deadline 2020-01-01",
+            ["two", "--min", "128M", "--boot", "256M", "--max", "1G", "--deadline", "2020-01-01T00:00:00Z", "--kernel", kernel]),
+        (2, "two: kernel '/nowhere/vmlinuz' does not exist",
+            ["two", "--min", "128M", "--boot", "256M", "--max", "1G", "--kernel", "/nowhere/vmlinuz"]),
         (2, $"{torn}, line 2, column 7", ["--spec", torn]),
         (1, "two needs 64 GiB to boot and about ", ["two", "--min", "128M", "--boot", "64G", "--max", "64G", "--kernel", kernel]),
-        (1, "there is a VM one on this host already; use another name", ["one", "--min", "128M", "--boot", "256M", "--max", "1G", "--kernel", kernel]),
+        (1, "there is a VM one on this host already; use another name",
+            ["one", "--min", "128M", "--boot", "256M", "--max", "1G", "--kernel", kernel]),
     ];
 }

@@ -16,8 +16,10 @@ public sealed class ResizeStories
         Assert.True(booted < MemorySize.FromMiB(256));
 
         await host.Client.ResizeAsync("vm", MiB(1024), host.Late);
-        await vm.Load.WaitForAsync("the guest itself counts the new memory", r => r.MemTotal >= booted + MemorySize.FromMiB(760), Deadline, host.Late);
-        var (shown, sight) = await host.UntilAgreedAsync(vm, "it has arrived", v => v is { State: "settled" } && v.ActualBytes == MiB(1024));
+        await vm.Load.WaitForAsync(
+            "the guest itself counts the new memory", r => r.MemTotal >= booted + MemorySize.FromMiB(760), Deadline, host.Late);
+        var (shown, sight) = await host.UntilAgreedAsync(vm, "it has arrived", v => v is { State: "settled" }
+            && v.ActualBytes == MiB(1024));
         Assert.Equal(shown.PluggedBytes, sight.Plugged.Bytes);
         Assert.Equal(shown.BalloonedBytes, sight.Ballooned.Bytes);
         Assert.Equal("agent", shown.Agent);
@@ -88,7 +90,9 @@ public sealed class ResizeStories
     {
         await using var host = await StartAsync(memoryMiB: 2048);
         await host.Client.CreateAsync(
-            host.Request("vm") with { Append = "console=ttyS0 quiet swiotlb=noforce no_timer_check memhp_default_state=online dmm.agent=off" }, host.Late);
+            host.Request(
+                "vm") with { Append = "console=ttyS0 quiet swiotlb=noforce no_timer_check memhp_default_state=online dmm.agent=off" },
+                host.Late);
         var vm = await host.UntilAsync("vm", "its balloon speaks", v => v is { State: "settled", Agent: "balloonStatistics" });
         Assert.True(vm.Guest!.MemAvailableBytes > 0);
 

@@ -34,8 +34,15 @@ public sealed class ReturnStories
     public async Task After_all_processes_are_gone_those_that_are_to_run_return_once_each_and_others_do_not()
     {
         await using var host = await StartAsync(memoryMiB: 2048);
-        foreach (var (name, restart, priority) in new[] { ("always", "always", 1), ("failure", "onFailure", 2), ("never", "never", 3), ("quiet", "onFailure", 4) })
-            await host.Client.CreateAsync(host.Request(name, boot: 160, max: 512) with { Restart = restart, Priority = priority }, host.Late);
+        foreach (var (name, restart, priority) in new[]
+        {
+            ("always", "always", 1),
+            ("failure", "onFailure", 2),
+            ("never", "never", 3),
+            ("quiet", "onFailure", 4),
+        })
+            await host.Client.CreateAsync(
+                host.Request(name, boot: 160, max: 512) with { Restart = restart, Priority = priority }, host.Late);
         var guests = new Dictionary<string, Guest>();
         foreach (var name in new[] { "always", "failure", "never", "quiet" })
             guests[name] = await host.MeetAsync(name);
@@ -51,7 +58,9 @@ public sealed class ReturnStories
 
         await host.Daemon.StartAsync(host.Late);
         // Killed once more in the middle of it.
-        await Wait.UntilAsync("one is being created", async () => (await host.Client.VmsAsync(host.Late)).Any(vm => vm.State is "launching" or "booting" && vm.Returns is not null), Deadline, host.Late, pause: TimeSpan.FromMilliseconds(5));
+        await Wait.UntilAsync("one is being created", async () => (await host.Client.VmsAsync(host.Late))
+            .Any(vm => vm.State is "launching" or "booting" && vm.Returns is not null), Deadline, host.Late,
+            pause: TimeSpan.FromMilliseconds(5));
         await host.Daemon.KillAsync();
         await host.Daemon.StartAsync(host.Late);
         var (always, failure) = (await BackAsync(host, "always", pids["always"]), await BackAsync(host, "failure", pids["failure"]));
@@ -61,5 +70,6 @@ public sealed class ReturnStories
     }
 
     private static async Task<VmView> BackAsync(RealHost host, string name, int before) =>
-        await host.UntilAsync(name, "it is back", vm => vm.State is "settled" or "growing" or "shrinking" && vm.Pid is { } pid && pid != before);
+        await host.UntilAsync(name, "it is back", vm => vm.State is "settled" or "growing" or "shrinking" && vm.Pid is { } pid
+            && pid != before);
 }

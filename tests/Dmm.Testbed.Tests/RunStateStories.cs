@@ -20,7 +20,9 @@ public sealed class RunStateStories
             await archive.WriteAsync(CpioArchive.Of("init", "#!/bin/sh\nexec /bin/sleep 100000\n"), host.Late);
         HostProcess.Find(first.Pid)!.Kill();
 
-        var silent = await host.UntilAsync("vm", "it is spoken of", vm => vm.Warnings.Any(w => w.StartsWith("nothing was heard of its guest within 45 s", StringComparison.Ordinal)));
+        var silent = await host.UntilAsync(
+            "vm", "it is spoken of",
+            vm => vm.Warnings.Any(w => w.StartsWith("nothing was heard of its guest within 45 s", StringComparison.Ordinal)));
         await Task.Delay(TimeSpan.FromSeconds(25), host.Late);
 
         var still = await host.Client.VmAsync("vm", host.Late);
@@ -39,7 +41,8 @@ public sealed class RunStateStories
         {
             await eye.TellAsync("stop", null, host.Late);
             await host.UntilAsync("vm", "it is paused", v => v.State == "paused");
-            // Longer than its deadline, which is far longer than a boot lasts where everything is slow: a boot that is ended is no pause's doing.
+            // Longer than its deadline, which is far longer than a boot lasts where everything is slow: a boot that is ended is no pause's
+            // doing.
             await Task.Delay(TimeSpan.FromSeconds(50), host.Late);
             Assert.Equal("paused", (await host.Client.VmAsync("vm", host.Late)).State);
             await eye.TellAsync("cont", null, host.Late);
@@ -67,7 +70,8 @@ public sealed class RunStateStories
         Directory.CreateDirectory(folder);
         var source = Path.GetDirectoryName((await host.Client.VmAsync("vm", host.Late)).OperatorQmp)!;
         var words = (await File.ReadAllTextAsync($"/proc/{guest.Pid}/cmdline", host.Late)).TrimEnd('\0').Split('\0')
-            .Select(w => w.Replace(source, folder, StringComparison.Ordinal).Replace(host.Daemon.Folder.In("vm.load"), Path.Combine(folder, "load"), StringComparison.Ordinal));
+            .Select(w => w.Replace(source, folder, StringComparison.Ordinal)
+                .Replace(host.Daemon.Folder.In("vm.load"), Path.Combine(folder, "load"), StringComparison.Ordinal));
         using var there = Process.Start(words.First(), [.. words.Skip(1).Where(w => w != "-daemonize"), "-incoming", $"unix:{incoming}"]);
         try
         {

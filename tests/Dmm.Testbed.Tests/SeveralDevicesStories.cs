@@ -19,8 +19,10 @@ public sealed class SeveralDevicesStories
             "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max", "-m", "256M,maxmem=8G", "-nodefaults", "-display", "none",
             "-kernel", host.Image.Kernel, "-initrd", host.Image.Initrd, "-append", $"{BareGuest.Usual} memhp_default_state=online_kernel",
             "-device", "virtio-balloon-pci,deflate-on-oom=on", "-device", "virtio-serial-pci",
-            "-chardev", $"socket,id=ga,path={folder.In("agent")},server=on,wait=off", "-device", "virtserialport,chardev=ga,name=org.dmm.guest.0",
-            "-chardev", $"socket,id=load,path={folder.In("load")},server=on,wait=off", "-device", $"virtserialport,chardev=load,name={LoadClient.Port}",
+            "-chardev", $"socket,id=ga,path={folder.In("agent")},server=on,wait=off", "-device",
+            "virtserialport,chardev=ga,name=org.dmm.guest.0",
+            "-chardev", $"socket,id=load,path={folder.In("load")},server=on,wait=off", "-device",
+            $"virtserialport,chardev=load,name={LoadClient.Port}",
             "-object", "memory-backend-ram,id=mem0,size=1G,reserve=off", "-device", "virtio-mem-pci,id=vm0,memdev=mem0,requested-size=0",
             "-object", "memory-backend-ram,id=mem1,size=1G,reserve=off", "-device", "virtio-mem-pci,id=vm1,memdev=mem1,requested-size=512M",
             "-qmp", $"unix:{folder.In("qmp")},server=on,wait=off", "-qmp", $"unix:{folder.In("eye")},server=on,wait=off",
@@ -37,7 +39,8 @@ public sealed class SeveralDevicesStories
             var watch = WatchAsync(eye, watching.Token);
 
             await host.Client.AdoptAsync("two", new(folder.In("qmp"), MiB(128), MiB(1024), null), host.Late);
-            await host.UntilAsync("two", "it is at rest", v => v is { State: "settled", Guest.MemTotalBytes: not null } && v.ActualBytes == MiB(768));
+            await host.UntilAsync("two", "it is at rest", v => v is { State: "settled", Guest.MemTotalBytes: not null }
+                && v.ActualBytes == MiB(768));
             await host.Client.ResizeAsync("two", MiB(768), host.Late);
             await host.UntilAsync("two", "it stays", v => v is { State: "settled" } && v.ActualBytes == MiB(768));
             await HoldAsync(host, load, 300);

@@ -58,11 +58,13 @@ public sealed class DmmClient : IDisposable
     public Task<DoneView> StartAsync(string name, CancellationToken cancellation) =>
         PostAsync($"api/v1/vms/{name}/start", new StartVmRequest(null), cancellation);
 
-    public Task<DoneView> ForgetAsync(string name, CancellationToken cancellation) => PostAsync($"api/v1/vms/{name}/forget", new { }, cancellation);
+    public Task<DoneView> ForgetAsync(string name, CancellationToken cancellation) =>
+        PostAsync($"api/v1/vms/{name}/forget", new { }, cancellation);
 
     /// <summary>Waits until the VM is as <paramref name="is"/> wants it.</summary>
     /// <exception cref="TestbedException">It is not in time; the message says how it is.</exception>
-    public async Task<VmView> WaitForVmAsync(string name, string what, Func<VmView, bool> @is, TimeSpan deadline, CancellationToken cancellation)
+    public async Task<VmView> WaitForVmAsync(
+        string name, string what, Func<VmView, bool> @is, TimeSpan deadline, CancellationToken cancellation)
     {
         VmView? last = null;
         return await Wait.ForAsync(
@@ -102,7 +104,8 @@ public sealed class DmmClient : IDisposable
         }
         catch (JsonException e)
         {
-            throw new TestbedException($"dmmd answered {(int)answer.StatusCode} with what is no answer of its kind: {text[..Math.Min(text.Length, 200)]}", e);
+            throw new TestbedException(
+                $"dmmd answered {(int)answer.StatusCode} with what is no answer of its kind: {text[..Math.Min(text.Length, 200)]}", e);
         }
     }
 }

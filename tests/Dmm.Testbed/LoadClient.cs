@@ -100,7 +100,8 @@ public sealed class LoadClient : IAsyncDisposable
 
     /// <summary>Waits for a report as wanted.</summary>
     /// <exception cref="TestbedException">None came in time, or the guest said that an order was wrong.</exception>
-    public Task<LoadReport> WaitForAsync(string what, Func<LoadReport, bool> @is, TimeSpan deadline, CancellationToken cancellation) => Wait.ForAsync(
+    public Task<LoadReport> WaitForAsync(string what, Func<LoadReport, bool> @is, TimeSpan deadline, CancellationToken cancellation) =>
+        Wait.ForAsync(
         $"{_name}: {what}",
         () =>
         {

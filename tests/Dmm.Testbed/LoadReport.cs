@@ -4,8 +4,8 @@ using Dmm.Core;
 namespace Dmm.Testbed;
 
 /// <summary>
-/// What the load generator says of its guest and of its own work (docs/develop/load-generator.md). Read in the guest, so it is what a program there
-/// sees.
+/// What the load generator says of its guest and of its own work (docs/develop/load-generator.md). Read in the guest, so it is what a
+/// program there sees.
 /// </summary>
 public sealed record LoadReport
 {

@@ -31,7 +31,8 @@ public sealed class QemuEye : IAsyncDisposable
 
     /// <param name="socket"><c>operatorQmp</c> of <c>dmm vm show</c>.</param>
     public static async Task<QemuEye> OpenAsync(string socket, CancellationToken cancellation) =>
-        new(await QmpClient.ConnectAsync(socket, new QmpOptions { Deadline = TimeSpan.FromSeconds(15) }, TimeProvider.System, cancellation));
+        new(await QmpClient.ConnectAsync(
+            socket, new QmpOptions { Deadline = TimeSpan.FromSeconds(15) }, TimeProvider.System, cancellation));
 
     public async Task<QemuSight> LookAsync(CancellationToken cancellation)
     {
@@ -53,7 +54,8 @@ public sealed class QemuEye : IAsyncDisposable
     public Task PressPowerAsync(CancellationToken cancellation) => _qmp.ExecuteAsync("system_powerdown", null, cancellation);
 
     /// <summary>Tells QEMU something past DMM, and hears its answer.</summary>
-    public Task<JsonElement> TellAsync(string command, JsonObject? arguments, CancellationToken cancellation) => _qmp.ExecuteAsync(command, arguments, cancellation);
+    public Task<JsonElement> TellAsync(string command, JsonObject? arguments, CancellationToken cancellation) =>
+        _qmp.ExecuteAsync(command, arguments, cancellation);
 
     public ValueTask DisposeAsync() => _qmp.DisposeAsync();
 

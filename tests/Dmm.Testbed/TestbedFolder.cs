@@ -22,7 +22,8 @@ public sealed class TestbedFolder : IDisposable
     public TestbedFolder(bool endOnSignals = true)
     {
         // Not Path.GetTempPath(): a socket's path ends at 107 bytes, and TMPDIR can be long.
-        Path = Directory.CreateDirectory($"/tmp/dmm-{Guid.NewGuid().ToString("N")[..8]}", UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
+        Path = Directory.CreateDirectory($"/tmp/dmm-{Guid.NewGuid().ToString("N")[..8]}", UnixFileMode.UserRead | UnixFileMode.UserWrite
+            | UnixFileMode.UserExecute).FullName;
         AppDomain.CurrentDomain.ProcessExit += OnExit;
         PosixSignal[] signals = endOnSignals ? [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT] : [];
         _signals = [.. signals.Select(s => PosixSignalRegistration.Create(s, _ => Close()))];
@@ -91,7 +92,9 @@ public sealed class TestbedFolder : IDisposable
             Thread.Sleep(SweepPause);
         }
 
-        Console.Error.WriteLine($"could not end these processes of {Path}: {string.Join(", ", FindVms().Concat(_daemons.Where(d => d.IsAlive())).Select(p => p.Pid))}");
+        Console.Error.WriteLine(
+            $"could not end these processes "
+                + $"of {Path}: {string.Join(", ", FindVms().Concat(_daemons.Where(d => d.IsAlive())).Select(p => p.Pid))}");
     }
 
     private bool IsVm(int pid)

@@ -12,7 +12,8 @@ public static class Wait
     /// <param name="state">What is there instead, for the message; looked at only when the deadline has passed.</param>
     /// <exception cref="TestbedException">The deadline has passed.</exception>
     public static async Task<T> ForAsync<T>(
-        string what, Func<Task<T?>> look, TimeSpan deadline, CancellationToken cancellation, Func<string>? state = null, TimeSpan? pause = null)
+        string what, Func<Task<T?>> look, TimeSpan deadline, CancellationToken cancellation, Func<string>? state = null,
+        TimeSpan? pause = null)
         where T : class
     {
         var clock = Stopwatch.StartNew();
@@ -29,7 +30,8 @@ public static class Wait
     /// <returns>How long it took.</returns>
     /// <exception cref="TestbedException">The deadline has passed.</exception>
     public static async Task<TimeSpan> UntilAsync(
-        string what, Func<Task<bool>> look, TimeSpan deadline, CancellationToken cancellation, Func<string>? state = null, TimeSpan? pause = null)
+        string what, Func<Task<bool>> look, TimeSpan deadline, CancellationToken cancellation, Func<string>? state = null,
+        TimeSpan? pause = null)
     {
         var clock = Stopwatch.StartNew();
         await ForAsync(what, async () => await look() ? what : null, deadline, cancellation, state, pause);

@@ -73,7 +73,8 @@ TEST(a_sample_names_all_that_the_protocol_promises) {
         .psi = {.some_us = 16, .full_us = 17},
     };
     EXPECT(sample_encode(&line, 17, WHY_LOW, &sample));
-    EXPECT(line_is(&line, "{\"t\":\"sample\",\"seq\":17,\"why\":\"low\",\"memTotalKib\":1,\"memFreeKib\":2,\"memAvailableKib\":3,\"anonKib\":4,"
+    EXPECT(line_is(&line, "{\"t\":\"sample\",\"seq\":17,\"why\":\"low\",\"memTotalKib\":1,\"memFreeKib\":2,"
+                          "\"memAvailableKib\":3,\"anonKib\":4,"
                           "\"unreclaimableKib\":5,\"activeFileKib\":6,\"inactiveFileKib\":7,\"shmemKib\":8,\"swapTotalKib\":9,"
                           "\"swapFreeKib\":10,\"refaults\":11,\"majorFaults\":12,\"swapIns\":13,\"swapOuts\":14,\"oomKills\":15,"
                           "\"stallSomeUs\":16,\"stallFullUs\":17}\n"));
@@ -119,13 +120,15 @@ TEST(a_member_is_found_wherever_it_stands) {
 }
 
 TEST(a_member_that_is_no_natural_number_is_unknown) {
-    const char *lines[] = {"{\"n\":-1}", "{\"n\":1.5}", "{\"n\":\"5\"}", "{\"n\":true}", "{\"n\":9223372036854775808}", "{\"m\":1}", "{\"x\":{\"n\":1}}"};
+    const char *lines[] = {"{\"n\":-1}", "{\"n\":1.5}", "{\"n\":\"5\"}", "{\"n\":true}", "{\"n\":9223372036854775808}", "{\"m\":1}",
+                           "{\"x\":{\"n\":1}}"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         EXPECT_NUMBER(number_in(lines[i]), UNKNOWN);
 }
 
 TEST(what_is_no_whole_object_is_refused) {
-    const char *lines[] = {"", "{", "}", "[]", "5", "{\"n\"}", "{\"n\":}", "{\"n\":5", "{\"n\":5}}", "{\"n\":5} x", "{\"n\":5,}", "{n:5}", "{\"n\":\"abc}",
+    const char *lines[] = {"", "{", "}", "[]", "5", "{\"n\"}", "{\"n\":}", "{\"n\":5", "{\"n\":5}}", "{\"n\":5} x", "{\"n\":5,}",
+                           "{n:5}", "{\"n\":\"abc}",
                            "{\"n\":\"a\\", "{\"n\":[1}", "{\"n\" 5}"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         EXPECT(!json_is_object(lines[i], strlen(lines[i])));

@@ -65,7 +65,8 @@ TEST(a_number_cut_at_the_end_of_the_text_is_not_believed) {
 }
 
 TEST(numbers_too_large_or_none_are_unknown) {
-    static const char text[] = "MemTotal: 9223372036854775807 kB\nMemFree: 9223372036854775808 kB\nMemAvailable: 99999999999999999999999 kB\n"
+    static const char text[] = "MemTotal: 9223372036854775807 kB\nMemFree: 9223372036854775808 kB\n"
+                               "MemAvailable: 99999999999999999999999 kB\n"
                                "Shmem: kB\nSwapTotal: -5 kB\nSwapFree:\nAnonPages\n\n:::\n";
     struct meminfo m;
     meminfo_parse(text, strlen(text), &m);

@@ -32,7 +32,8 @@ public sealed class AdmissionActor : ReceiveActor, IWithTimers
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    public static Props Props(IActorRef host, AdmissionSettings settings, TimeProvider time) => Akka.Actor.Props.Create(() => new AdmissionActor(host, settings, time));
+    public static Props Props(IActorRef host, AdmissionSettings settings, TimeProvider time) =>
+        Akka.Actor.Props.Create(() => new AdmissionActor(host, settings, time));
 
     protected override void PreStart() => _host.Tell(new HostProtocol.LineStarted());
 
@@ -40,7 +41,9 @@ public sealed class AdmissionActor : ReceiveActor, IWithTimers
     protected override void PostStop()
     {
         foreach (var (vm, asker) in _line.Asked.Select(a => (a.Key, a.Value.Asker)).Concat(_line.Cancelling.Select(c => (c.Key, c.Value))))
-            ((IActorRef)asker).Tell(new HostProtocol.Refused(HostProtocol.RefusalKind.Unavailable, $"{vm} could not be written down; 'dmm host show' says why, try again later"));
+            ((IActorRef)asker)
+                .Tell(new HostProtocol.Refused(
+                    HostProtocol.RefusalKind.Unavailable, $"{vm} could not be written down; 'dmm host show' says why, try again later"));
     }
 
     private void Perform(AdmissionEffect effect)

@@ -76,7 +76,8 @@ public sealed class HostActor : ReceivePersistentActor, IWithTimers
     protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr)
     {
         _journalFault = cause;
-        _log.Error("the journal can't be written ({0}: {1}): nothing new is promised, the VMs keep their memory", @event.GetType().Name, cause.Message);
+        _log.Error("the journal can't be written ({0}: {1}): nothing new is promised, the VMs keep their memory", @event.GetType().Name,
+            cause.Message);
     }
 
     /// <summary>
@@ -90,9 +91,11 @@ public sealed class HostActor : ReceivePersistentActor, IWithTimers
         Context.Stop(Self);
     }
 
-    protected override void OnRecoveryFailure(Exception reason, object? message = null) => _journalFault = message is null || reason is JournalContentException
+    protected override void OnRecoveryFailure(Exception reason, object? message = null) =>
+        _journalFault = message is null || reason is JournalContentException
         ? reason
-        : new JournalContentException($"event {LastSequenceNr} ({message.GetType().Name}) does not follow from those before it: {reason.Message}", reason);
+        : new JournalContentException(
+            $"event {LastSequenceNr} ({message.GetType().Name}) does not follow from those before it: {reason.Message}", reason);
 
     private void Take(IHostCommand command, IActorRef asker)
     {
@@ -230,11 +233,15 @@ public sealed class HostActor : ReceivePersistentActor, IWithTimers
         Recover<SnapshotOffer>(Replay);
         Recover<RecoveryCompleted>(_ => TakeUp());
         Command<SaveSnapshotSuccess>(Saved);
-        Command<SaveSnapshotFailure>(failure => _log.Warning("the snapshot of the host's journal could not be saved, so that replay will be longer: {0}", failure.Cause.Message));
+        Command<SaveSnapshotFailure>(
+            failure => _log.Warning(
+                "the snapshot of the host's journal could not be saved, so that replay will be longer: {0}", failure.Cause.Message));
         Command<DeleteMessagesSuccess>(_ => { });
-        Command<DeleteMessagesFailure>(failure => _log.Warning("old events could not be deleted, the next snapshot tries again: {0}", failure.Cause.Message));
+        Command<DeleteMessagesFailure>(
+            failure => _log.Warning("old events could not be deleted, the next snapshot tries again: {0}", failure.Cause.Message));
         Command<DeleteSnapshotsSuccess>(_ => { });
-        Command<DeleteSnapshotsFailure>(failure => _log.Warning("old snapshots could not be deleted, the next one tries again: {0}", failure.Cause.Message));
+        Command<DeleteSnapshotsFailure>(
+            failure => _log.Warning("old snapshots could not be deleted, the next one tries again: {0}", failure.Cause.Message));
     }
 
     private void Replay(SnapshotOffer offer)

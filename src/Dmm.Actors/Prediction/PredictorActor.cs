@@ -40,7 +40,8 @@ public sealed class PredictorActor : ReceiveActor
             if (taken.TurnsUrgent)
             {
                 Context.System.EventStream.Publish(new Notice(Clocks.Read(time).Wall, "pressure", sampled.Vm,
-                    $"{sampled.Sample.MemAvailable} available of {sampled.Sizes.Actual}; {forecast.Demand} expected", sampled.Sizes.Actual, forecast.Demand));
+                    $"{sampled.Sample.MemAvailable} available of {sampled.Sizes.Actual}; {forecast.Demand} expected", sampled.Sizes.Actual,
+                    forecast.Demand));
             }
         });
         Receive<PredictorProtocol.Forget>(forget =>

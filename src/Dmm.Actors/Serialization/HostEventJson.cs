@@ -8,8 +8,8 @@ using Dmm.Core.Journals;
 namespace Dmm.Actors.Serialization;
 
 /// <summary>
-/// The journal's text: JSON under short stable names, so that an operator can read it with <c>sqlite3</c> (docs/operate/journal.md). A name, once
-/// used, keeps its meaning: a change that old text can't carry gets a new name, and the old one goes on loading.
+/// The journal's text: JSON under short stable names, so that an operator can read it with <c>sqlite3</c> (docs/operate/journal.md). A
+/// name, once used, keeps its meaning: a change that old text can't carry gets a new name, and the old one goes on loading.
 /// </summary>
 public static class HostEventJson
 {
@@ -54,7 +54,13 @@ public static class HostEventJson
     {
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters = { new MemorySizeJson(), new VmIdJson(), new BootMediumJson(), new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+        Converters =
+        {
+            new MemorySizeJson(),
+            new VmIdJson(),
+            new BootMediumJson(),
+            new JsonStringEnumConverter(JsonNamingPolicy.CamelCase),
+        },
     };
 
     public static string NameOf(object o) => o is HostSnapshot ? SnapshotManifest
@@ -78,7 +84,8 @@ public static class HostEventJson
             {
                 SnapshotManifest => ReadSnapshot(JsonSerializer.Deserialize<SnapshotForm>(text, Options)),
                 FirstSnapshotManifest => ReadSnapshot(new([], JsonSerializer.Deserialize<Entry[]>(text, Options) ?? [])),
-                _ => JsonSerializer.Deserialize(text, TypeOf(manifest), Options) ?? throw new SerializationException($"the journal's event {manifest} is empty"),
+                _ => JsonSerializer.Deserialize(text, TypeOf(manifest), Options)
+                ?? throw new SerializationException($"the journal's event {manifest} is empty"),
             };
         }
         catch (Exception fault) when (fault is JsonException or FormatException or InvalidOperationException or ArgumentException)
@@ -97,7 +104,8 @@ public static class HostEventJson
 
     private static Type TypeOf(string manifest) => Manifests.TryGetValue(manifest, out var type)
         ? type
-        : throw new SerializationException($"the journal holds an event '{manifest}' that this release does not know; it was written by a later one");
+        : throw new SerializationException(
+            $"the journal holds an event '{manifest}' that this release does not know; it was written by a later one");
 
     private sealed record Entry(string Event, JsonElement Data);
 

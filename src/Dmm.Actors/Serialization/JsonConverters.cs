@@ -10,13 +10,15 @@ public sealed class MemorySizeJson : JsonConverter<MemorySize>
 {
     public override MemorySize Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => new(reader.GetInt64());
 
-    public override void Write(Utf8JsonWriter writer, MemorySize value, JsonSerializerOptions options) => writer.WriteNumberValue(value.Bytes);
+    public override void Write(Utf8JsonWriter writer, MemorySize value, JsonSerializerOptions options) =>
+        writer.WriteNumberValue(value.Bytes);
 }
 
 /// <summary>A VM's identity is its name.</summary>
 public sealed class VmIdJson : JsonConverter<VmId>
 {
-    public override VmId Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => VmId.Parse(reader.GetString());
+    public override VmId Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        VmId.Parse(reader.GetString());
 
     public override void Write(Utf8JsonWriter writer, VmId value, JsonSerializerOptions options) => writer.WriteStringValue(value.Name);
 }
@@ -29,7 +31,8 @@ public sealed class BootMediumJson : JsonConverter<BootMedium>
         var form = JsonSerializer.Deserialize<Form>(ref reader, options)!;
         return form.Kernel is { } kernel
             ? new BootMedium.KernelBoot(kernel, form.Initrd, form.Append)
-            : new BootMedium.DiskBoot(form.Disk ?? throw new JsonException("a boot medium has neither kernel nor disk"), form.Format ?? "raw");
+            : new BootMedium.DiskBoot(form.Disk ?? throw new JsonException("a boot medium has neither kernel nor disk"), form.Format
+                ?? "raw");
     }
 
     public override void Write(Utf8JsonWriter writer, BootMedium value, JsonSerializerOptions options) => JsonSerializer.Serialize(

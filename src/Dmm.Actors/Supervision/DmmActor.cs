@@ -102,7 +102,8 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
     public ITimerScheduler Timers { get; set; } = null!;
 
     private bool TakesQuestions =>
-        !_host.IsNobody() && (_health.Writable || (_health.Condition == JournalCondition.Starting && Now - _health.Since.Now < StartWithin));
+        !_host.IsNobody()
+        && (_health.Writable || (_health.Condition == JournalCondition.Starting && Now - _health.Since.Now < StartWithin));
 
     private Moment Now => Clocks.Now;
 
@@ -110,7 +111,8 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
 
     public static Props Props(House house) => Akka.Actor.Props.Create(() => new DmmActor(house));
 
-    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(-1, Timeout.InfiniteTimeSpan, static _ => Directive.Stop);
+    protected override SupervisorStrategy SupervisorStrategy() =>
+        new OneForOneStrategy(-1, Timeout.InfiniteTimeSpan, static _ => Directive.Stop);
 
     protected override void PreStart()
     {
@@ -166,7 +168,8 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
     {
         _host = ActorRefs.Nobody;
         _reception.Refuse(new(
-            HostProtocol.RefusalKind.Unavailable, "the journal failed before this was answered; see 'dmm host show' for why, and look before you try again"));
+            HostProtocol.RefusalKind.Unavailable,
+            "the journal failed before this was answered; see 'dmm host show' for why, and look before you try again"));
         if (_wellSince is { } since && Now - since >= _settings.CalmAfter)
             _attempts = 0;
         _wellSince = null;
@@ -245,7 +248,9 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
     {
         if (!TakesQuestions)
         {
-            Sender.Tell(new HostProtocol.Refused(HostProtocol.RefusalKind.Unavailable, _health.Problem ?? "the host's actor starts anew; try again"));
+            Sender.Tell(
+                new HostProtocol.Refused(HostProtocol.RefusalKind.Unavailable, _health.Problem
+                    ?? "the host's actor starts anew; try again"));
             return;
         }
 

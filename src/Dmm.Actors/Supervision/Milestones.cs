@@ -16,7 +16,9 @@ internal sealed class Milestones(Moment start)
         if (InControl is not null)
             return null;
         InControl = now - start;
-        return string.Create(CultureInfo.InvariantCulture, $"the ledger governs {vms} VMs, {InControl.Value.TotalSeconds:0.00} s after the start of the process");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"the ledger governs {vms} VMs, {InControl.Value.TotalSeconds:0.00} s after the start of the process");
     }
 
     /// <inheritdoc cref="Govern"/>
@@ -25,6 +27,7 @@ internal sealed class Milestones(Moment start)
         if (AllActors is not null)
             return null;
         AllActors = now - start;
-        return string.Create(CultureInfo.InvariantCulture, $"every VM has reported, {AllActors.Value.TotalSeconds:0.00} s after the start of the process");
+        return string.Create(
+            CultureInfo.InvariantCulture, $"every VM has reported, {AllActors.Value.TotalSeconds:0.00} s after the start of the process");
     }
 }

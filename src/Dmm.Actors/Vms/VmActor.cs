@@ -41,7 +41,9 @@ public sealed class VmActor : ReceiveActor, IWithTimers
             Decide(new VmFact.Connected(made.Vm.Capabilities, made.Vm.Identity));
         });
         Receive<Of>(of => of.Fact is not null && of.Connection == _connection, of => Decide(of.Fact!));
-        Receive<Faulted>(fault => fault.Connection == _connection, fault => throw new DriverFaultException($"{_vm.Id}: {fault.Cause.Message}", fault.Cause));
+        Receive<Faulted>(
+            fault => fault.Connection == _connection,
+            fault => throw new DriverFaultException($"{_vm.Id}: {fault.Cause.Message}", fault.Cause));
         ReceiveAny(_ => { });
     }
 
@@ -89,7 +91,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers
                     _settings.LaunchDeadline,
                     c => _hypervisor.LaunchAsync(launch.Spec, c),
                     static handle => new VmFact.Launched(handle),
-                    static cause => cause is VmLingersException ? new VmFact.LaunchUnknown(Say(cause)) : new VmFact.LaunchFailed(Say(cause)));
+                    static cause => cause is VmLingersException ? new VmFact.LaunchUnknown(Say(cause))
+                    : new VmFact.LaunchFailed(Say(cause)));
                 break;
             case VmEffect.Connect connect:
                 Connect(connect.Handle);
@@ -153,7 +156,9 @@ public sealed class VmActor : ReceiveActor, IWithTimers
         }).PipeTo(
             Self,
             success: vm => new Made(connection, vm),
-            failure: cause => new Of(connection, new VmFact.NotConnected(cause is VmGoneException ? cause.Message : Say(cause), (cause as VmGoneException)?.Cause)));
+            failure: cause => new Of(
+                connection,
+                new VmFact.NotConnected(cause is VmGoneException ? cause.Message : Say(cause), (cause as VmGoneException)?.Cause)));
     }
 
     private void Carry(VmCall call)
@@ -208,7 +213,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers
 
     /// <param name="ofConnection">The answer is of use only as long as this connection stands.</param>
     private void Ask<T>(
-        TimeSpan deadline, Func<CancellationToken, Task<T>> work, Func<T, IVmMessage?> success, Func<Exception, IVmMessage?> failure, bool ofConnection = false)
+        TimeSpan deadline, Func<CancellationToken, Task<T>> work, Func<T, IVmMessage?> success, Func<Exception, IVmMessage?> failure,
+        bool ofConnection = false)
     {
         var connection = _connection;
         object Tell(IVmMessage? fact) => ofConnection || fact is null ? new Of(connection, fact) : fact;
@@ -237,7 +243,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers
             CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
     }
 
-    private static string Say(Exception cause) => cause is OperationCanceledException ? "it took too long" : cause.GetBaseException().Message;
+    private static string Say(Exception cause) =>
+        cause is OperationCanceledException ? "it took too long" : cause.GetBaseException().Message;
 
     private sealed record Made(int Connection, IVirtualMachine Vm);
 

@@ -85,7 +85,8 @@ public sealed class VmsActor : ReceiveActor
             var actor = VmActor.Props(vm, _host, _predictor, _hypervisor, _settings);
             _vms[vm] = Context.ActorOf(
                 BackoffSupervisor.Props(
-                    Backoff.OnFailure(actor, "machine", _settings.RestartMin, _settings.RestartMax, _settings.RestartSpread, -1).WithAutoReset(_settings.CalmAfter)),
+                    Backoff.OnFailure(actor, "machine", _settings.RestartMin, _settings.RestartMax, _settings.RestartSpread, -1)
+                        .WithAutoReset(_settings.CalmAfter)),
                 name);
         }
 

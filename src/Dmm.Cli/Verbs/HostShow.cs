@@ -34,7 +34,8 @@ internal static class HostShow
         new FactSheet()
             .Add("host", host.Node, host.Hypervisor)
             .Add("state", host.State, style: Show.OfState(host.State))
-            .AddSize("memory", host.MemoryBytes, host.MemoryWhy is { } why ? $"of {Show.Size(host.ConfiguredMemoryBytes)} set: {why}" : "that DMM governs")
+            .AddSize("memory", host.MemoryBytes, host.MemoryWhy is { } why ? $"of {Show.Size(host.ConfiguredMemoryBytes)} set: {why}"
+                : "that DMM governs")
             .AddSize("reserve", host.ReserveBytes, "for the host itself")
             .AddSize("claims", host.ClaimsBytes, host.Vms == 1 ? "of 1 VM" : $"of {host.Vms} VMs")
             .AddSize("reservations", host.ReservationsBytes, "for VMs to come")
@@ -45,7 +46,9 @@ internal static class HostShow
             .AddSize("available", host.Pressure.MemAvailableBytes, "on the host now")
             .Add("pressure", Pressure(host.Pressure), "of the last 10 s stalled for memory")
             .Add("moving", host.Operations.Count == 0 && host.Held.Count == 0 ? null : Moving(host))
-            .Add("in control", Seconds(host.InControlSeconds), host.AllActorsSeconds is { } all ? $"after the daemon's start; all VMs reported after {Seconds(all)}" : "after the daemon's start; not all VMs have reported")
+            .Add("in control", Seconds(host.InControlSeconds), host.AllActorsSeconds is { } all
+                ? $"after the daemon's start; all VMs reported after {Seconds(all)}"
+                : "after the daemon's start; not all VMs have reported")
             .WriteTo(terminal);
         WriteWaits(host, terminal);
         if (host.Admissions.Count == 0)

@@ -27,15 +27,22 @@ internal sealed class VmCreate
     private readonly Option<string?> _network = Values.OneOf("--network", "none or user [none]", "KIND", "none", "user");
     private readonly Option<string?> _restart = Values.Restart("Create it anew after it has ended: never, on-failure or always [never]");
     private readonly Option<string?> _bootCheck =
-        Values.OneOf("--boot-check", "What shows that it has booted: heard (its guest speaks; else that is said), none, or strict (else it is ended) [heard]", "HOW", "heard", "none", "strict");
+        Values.OneOf(
+            "--boot-check",
+            "What shows that it has booted: heard (its guest speaks; else that is said), none, or strict (else it is ended) [heard]", "HOW",
+            "heard", "none", "strict");
     private readonly Option<bool> _wait = new("--wait") { Description = "Return when the VM runs, or has failed" };
     private readonly Option<TimeSpan?> _timeout =
         Values.Duration("--timeout", "How long it may wait for its memory [dmm.admission.deadline]");
-    private readonly Option<DateTimeOffset?> _deadline = Values.Time("--deadline", "Until when its memory must be there, instead of --timeout");
-    private readonly Option<int?> _priority = Values.Whole("--priority", "Who is created first where several wait, 0 to 1000, the highest first [100]");
+    private readonly Option<DateTimeOffset?> _deadline = Values.Time(
+        "--deadline", "Until when its memory must be there, instead of --timeout");
+    private readonly Option<int?> _priority = Values.Whole(
+        "--priority", "Who is created first where several wait, 0 to 1000, the highest first [100]");
     private readonly Option<string?> _bootPolicy =
-        Values.OneOf("--boot-policy", "full, or early: starts with less, as little as --min, and grows to --boot [full]", "POLICY", "full", "early");
-    private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Say what would happen, who would give how much and how long it would take; change nothing" };
+        Values.OneOf(
+            "--boot-policy", "full, or early: starts with less, as little as --min, and grows to --boot [full]", "POLICY", "full", "early");
+    private readonly Option<bool> _dryRun =
+        new("--dry-run") { Description = "Say what would happen, who would give how much and how long it would take; change nothing" };
 
     private VmCreate()
     {
@@ -75,7 +82,8 @@ internal sealed class VmCreate
 
         if (!session.Json)
             Changes.Write(done, session);
-        var vm = await new VmCreateWait(session, request.Name, mark, began, WaitsFor(request, session.Time.GetUtcNow())).UntilItRunsAsync(cancellation);
+        var vm = await new VmCreateWait(session, request.Name, mark, began, WaitsFor(request, session.Time.GetUtcNow()))
+            .UntilItRunsAsync(cancellation);
         var took = session.Time.GetElapsedTime(began);
         if (session.Json)
             session.Terminal.WriteJson(vm);

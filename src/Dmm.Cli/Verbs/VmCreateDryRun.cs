@@ -34,7 +34,9 @@ internal static class VmCreateDryRun
     private static string Prospect(DryRunView foreseen) => foreseen.Prospect switch
     {
         "gathers" => $"its peers would make room in about {Show.Seconds(TimeSpan.FromSeconds(foreseen.ExpectedSeconds ?? 0))}",
-        "late" => $"its peers would make room, but only after about {Show.Seconds(TimeSpan.FromSeconds(foreseen.ExpectedSeconds ?? 0))}, beyond its deadline",
+        "late" =>
+        $"its peers would make room, but only after about {Show.Seconds(TimeSpan.FromSeconds(foreseen.ExpectedSeconds ?? 0))}, beyond "
+        + $"its deadline",
         "waits" => $"it would wait: {foreseen.Text}",
         _ => foreseen.Text,
     };

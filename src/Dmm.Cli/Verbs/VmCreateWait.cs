@@ -81,7 +81,8 @@ internal sealed class VmCreateWait(Session session, string name, EventMark mark,
     /// <summary>It runs, and whether its guest does nobody knows.</summary>
     private VmView WarnOfSilence(VmView vm)
     {
-        if (vm.Warnings.FirstOrDefault(w => w.StartsWith("nothing was heard of its guest", StringComparison.Ordinal)) is { } silence && !session.Json)
+        if (vm.Warnings.FirstOrDefault(w => w.StartsWith("nothing was heard of its guest", StringComparison.Ordinal)) is { } silence
+            && !session.Json)
             session.Terminal.Progress($"{name}: {silence}");
         return vm;
     }
@@ -100,7 +101,8 @@ internal sealed class VmCreateWait(Session session, string name, EventMark mark,
     private async Task ThrowIfFailedAsync(bool last, CancellationToken cancellation)
     {
         var events = (await mark.SinceAsync(cancellation)).Where(e => e.Vm == name).ToList();
-        var end = events.LastOrDefault(e => e.Kind is "admissionRefused" or "admissionFailed" or "admissionExpired" or "admissionCancelled" or "bootFailed")
+        var end = events.LastOrDefault(e => e.Kind is "admissionRefused" or "admissionFailed" or "admissionExpired" or "admissionCancelled"
+            or "bootFailed")
             ?? (last ? events.LastOrDefault() : null);
         if (end is not null)
         {

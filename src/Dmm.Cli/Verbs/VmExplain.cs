@@ -15,10 +15,13 @@ internal static class VmExplain
     {
         var name = Values.VmName();
         var at = Values.Since("--at", "Then [now]", TimeProvider.System);
-        return line.Verb(new Command("explain", "Why a VM has the memory that it has, or had") { name, at }, async (parsed, session, cancellation) =>
+        return line.Verb(
+            new Command("explain", "Why a VM has the memory that it has, or had") { name, at }, async (parsed, session, cancellation) =>
         {
-            var then = parsed.GetValue(at) is { } time ? $"?at={Uri.EscapeDataString(time.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture))}" : "";
-            var explanation = await session.Daemon.GetAsync<ExplanationView>($"api/v1/vms/{parsed.GetRequiredValue(name)}/explain{then}", cancellation);
+            var then = parsed.GetValue(at) is { } time
+            ? $"?at={Uri.EscapeDataString(time.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture))}" : "";
+            var explanation = await session.Daemon.GetAsync<ExplanationView>(
+                $"api/v1/vms/{parsed.GetRequiredValue(name)}/explain{then}", cancellation);
             if (session.Json)
                 session.Terminal.WriteJson(explanation);
             else
@@ -29,7 +32,8 @@ internal static class VmExplain
     private static void Write(ExplanationView explanation, bool past, Session session)
     {
         var sheet = new FactSheet().Add(
-            explanation.Vm, past ? $"at {Show.Time(explanation.At, session.Time)}" : "now", past ? $"as decided at {Show.Time(explanation.DecidedAt, session.Time)}" : null, Show.Strong);
+            explanation.Vm, past ? $"at {Show.Time(explanation.At, session.Time)}" : "now", past
+            ? $"as decided at {Show.Time(explanation.DecidedAt, session.Time)}" : null, Show.Strong);
         var before = "";
         foreach (var (topic, text) in explanation.Text)
         {

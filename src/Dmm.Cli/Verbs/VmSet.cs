@@ -16,7 +16,8 @@ internal static class VmSet
         var command = new Command("set", "Change a VM's policy while it runs") { name, min, max, shares, restart };
         command.Validators.Add(result =>
         {
-            if (result.GetResult(min) is null && result.GetResult(max) is null && result.GetResult(shares) is null && result.GetResult(restart) is null)
+            if (result.GetResult(min) is null && result.GetResult(max) is null && result.GetResult(shares) is null
+                && result.GetResult(restart) is null)
                 result.AddError("nothing to set; give --min, --max, --shares or --restart");
         });
         return line.Verb(command, async (parsed, session, cancellation) =>

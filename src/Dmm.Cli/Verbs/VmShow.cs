@@ -35,18 +35,21 @@ internal static class VmShow
             .AddSize("target", vm.TargetBytes, vm.OperatorTargetBytes is null ? null : "set by hand; dmm vm resize NAME auto ends that")
             .AddSize("granted", vm.GrantedBytes)
             .AddSize("lacks", vm.Waits?.MissingBytes, vm.Waits is { } waits ? $"comes from {Show.From(waits)}" : null)
-            .Add("held back", vm.HeldSince is { } since ? Show.Ago(since, session.Time) : null, "until its turn comes: enough other VMs move")
+            .Add("held back", vm.HeldSince is { } since ? Show.Ago(since, session.Time) : null,
+                "until its turn comes: enough other VMs move")
             .AddSize("min", vm.MinBytes)
             .AddSize("max", vm.MaxBytes, $"{Show.Size(vm.StaticMaxBytes)} at most without a restart")
             .Add("shares", vm.Shares.ToString(CultureInfo.InvariantCulture))
-            .Add("restart", vm.Restart == "onFailure" ? "on-failure" : vm.Restart, vm.Returns is > 0 and var returns ? $"{returns} returns since it last ran well" : null)
+            .Add("restart", vm.Restart == "onFailure" ? "on-failure" : vm.Restart, vm.Returns is > 0 and var returns
+                ? $"{returns} returns since it last ran well" : null)
             .Add("returns", vm.ReturnsAt is { } returnsAt ? Show.Time(returnsAt, session.Time) : null)
             .Add("priority", vm.Priority == 0 ? null : vm.Priority.ToString(CultureInfo.InvariantCulture))
             .AddSize("working set", vm.WorkingSetBytes)
             .AddSize("demand", vm.DemandBytes, "forecast working set and headroom")
             .AddSize("overhead", vm.OverheadBytes, "the hypervisor's own")
             .Add("agent", vm.Agent, Agent(vm.Guest), vm.Agent == "none" ? Show.Warning : Show.Usual)
-            .Add("hypervisor", vm.Hypervisor.Length == 0 ? null : vm.Hypervisor, $"{(vm.Pid is { } pid ? $"pid {pid}, " : "")}{(vm.Adopted ? "adopted" : "launched by DMM")}")
+            .Add("hypervisor", vm.Hypervisor.Length == 0 ? null : vm.Hypervisor,
+                $"{(vm.Pid is { } pid ? $"pid {pid}, " : "")}{(vm.Adopted ? "adopted" : "launched by DMM")}")
             .Add("operator QMP", vm.OperatorQmp)
             .Add("console", vm.Console);
         if (vm.Guest is { } guest)

@@ -13,9 +13,13 @@ internal static class VmStart
     {
         var name = Values.VmName();
         var timeout = Values.Duration("--timeout", "How long it may wait for its memory [dmm.admission.deadline]");
-        var force = new Option<bool>("--force") { Description = "Also where it was migrated away: it runs nowhere else, and its disk is in use nowhere else" };
+        var force =
+            new Option<bool>(
+                "--force") { Description = "Also where it was migrated away: it runs nowhere else, and its disk is in use nowhere else" };
         var wait = new Option<bool>("--wait") { Description = "Return when the VM runs, or has failed" };
-        return line.Verb(new Command("start", "Start a VM that is stopped, or waits for its return") { name, timeout, force, wait }, async (parsed, session, cancellation) =>
+        return line.Verb(
+            new Command("start", "Start a VM that is stopped, or waits for its return") { name, timeout, force, wait },
+            async (parsed, session, cancellation) =>
         {
             var (vm, waits) = (parsed.GetRequiredValue(name), parsed.GetValue(wait));
             var mark = waits ? await new EventFeed(session.Daemon, session.Time).MarkAsync(cancellation) : null;
@@ -30,7 +34,8 @@ internal static class VmStart
             if (session.Json)
                 session.Terminal.WriteJson(runs);
             else
-                session.Terminal.WriteLine($"{vm} runs with {Show.Size(runs.ActualBytes)} after {Show.Seconds(session.Time.GetElapsedTime(began))}");
+                session.Terminal.WriteLine(
+                    $"{vm} runs with {Show.Size(runs.ActualBytes)} after {Show.Seconds(session.Time.GetElapsedTime(began))}");
         });
     }
 }

@@ -21,8 +21,10 @@ internal sealed class VmStop
     private static readonly TimeSpan LongestOwn = TimeSpan.FromHours(1);
 
     private readonly Argument<string> _name = Values.VmName();
-    private readonly Option<TimeSpan?> _grace = Values.Duration("--grace", "How long the guest may take to power down [dmm.vm.stop-grace; with --kill 0s]");
-    private readonly Option<bool> _kill = new("--kill") { Description = "End its process: at once, or with --grace when the guest has not powered down by then" };
+    private readonly Option<TimeSpan?> _grace = Values.Duration(
+        "--grace", "How long the guest may take to power down [dmm.vm.stop-grace; with --kill 0s]");
+    private readonly Option<bool> _kill =
+        new("--kill") { Description = "End its process: at once, or with --grace when the guest has not powered down by then" };
     private readonly Option<bool> _wait = new("--wait") { Description = "Return when it is gone, or has not powered down in time" };
 
     private VmStop()
@@ -32,12 +34,20 @@ internal sealed class VmStop
     public static Command Build(CommandLine line)
     {
         var verb = new VmStop();
-        var command = new Command("stop", "Stop a VM: its guest powers down, and it stays stopped") { verb._name, verb._grace, verb._kill, verb._wait };
+        var command = new Command("stop", "Stop a VM: its guest powers down, and it stays stopped")
+        {
+            verb._name,
+            verb._grace,
+            verb._kill,
+            verb._wait,
+        };
         command.Validators.Add(result =>
         {
             // A grace that is no duration has its own fault.
-            if (result.GetResult(verb._grace) is { Tokens: [{ Value: var grace }] } && DurationText.TryParse(grace, out var time) && time == TimeSpan.Zero && !result.GetValue(verb._kill))
-                result.AddError("--grace 0s gives the guest no time to power down; give it longer, or add --kill to end its process at once");
+            if (result.GetResult(verb._grace) is { Tokens: [{ Value: var grace }] } && DurationText.TryParse(grace, out var time)
+                && time == TimeSpan.Zero && !result.GetValue(verb._kill))
+                result.AddError(
+                    "--grace 0s gives the guest no time to power down; give it longer, or add --kill to end its process at once");
         });
         return line.Verb(command, verb.RunAsync);
     }

@@ -42,7 +42,8 @@ public sealed class DaemonClient : IDisposable
         AskAsync<DoneView>(HttpMethod.Post, path, body, deadline ?? ChangeDeadline, cancellation);
 
     /// <summary>Asks what would be; nothing is changed.</summary>
-    public Task<T> DryRunAsync<T>(string path, object body, CancellationToken cancellation) => AskAsync<T>(HttpMethod.Post, path, body, ChangeDeadline, cancellation);
+    public Task<T> DryRunAsync<T>(string path, object body, CancellationToken cancellation) =>
+        AskAsync<T>(HttpMethod.Post, path, body, ChangeDeadline, cancellation);
 
     public Task<DoneView> PatchAsync(string path, object body, CancellationToken cancellation) =>
         AskAsync<DoneView>(HttpMethod.Patch, path, body, ChangeDeadline, cancellation);
@@ -145,7 +146,8 @@ public sealed class DaemonClient : IDisposable
 
     private CommandException NotReached(SocketException e) => CommandException.Unreachable(e.SocketErrorCode switch
     {
-        SocketError.AccessDenied => $"{_socket} may not be used by this user; its permissions say who may (dmm.socket-mode, dmm.socket-group)",
+        SocketError.AccessDenied =>
+        $"{_socket} may not be used by this user; its permissions say who may (dmm.socket-mode, dmm.socket-group)",
         SocketError.ConnectionRefused => $"nobody listens at {_socket}; is dmmd running?",
         _ when !File.Exists(_socket) => $"there is no socket {_socket}; is dmmd running? --socket or DMM_SOCKET name another",
         _ => $"{_socket} can't be reached: {e.Message}",

@@ -82,7 +82,8 @@ public static class AdmissionLife
     }.ToFrozenDictionary(row => row.Key, row => row.Value);
 
     /// <summary>Where a step leads; null where it can't be taken.</summary>
-    public static AdmissionState? After(AdmissionState state, AdmissionStep step) => Table.TryGetValue((state, step), out var next) ? next : null;
+    public static AdmissionState? After(AdmissionState state, AdmissionStep step) =>
+        Table.TryGetValue((state, step), out var next) ? next : null;
 
     /// <summary>The memory that it lacks is being looked for.</summary>
     public static bool Seeks(this AdmissionState state) => state <= AdmissionState.Shrinking;
@@ -90,5 +91,6 @@ public static class AdmissionLife
     /// <summary>Its peers give for it.</summary>
     public static bool Gathers(this AdmissionState state) => state is AdmissionState.Planned or AdmissionState.Shrinking;
 
-    private static KeyValuePair<(AdmissionState, AdmissionStep), AdmissionState> Row(AdmissionState from, AdmissionStep step, AdmissionState to) => new((from, step), to);
+    private static KeyValuePair<(AdmissionState, AdmissionStep), AdmissionState> Row(
+        AdmissionState from, AdmissionStep step, AdmissionState to) => new((from, step), to);
 }

@@ -54,7 +54,8 @@ public sealed class AdmissionLine
     /// <param name="room">What the guarantees of the VMs that run leave (<see cref="AdmissionRules.Room"/>).</param>
     /// <param name="lawDecides">Another law than DMM's own decides who gives (<c>dmm.policy</c>).</param>
     public AdmissionLine(
-        Ledger ledger, IEnumerable<AdmissionRecord> admissions, IReadOnlyList<Peer> peers, MemorySize room, QueueRules rules, bool lawDecides)
+        Ledger ledger, IEnumerable<AdmissionRecord> admissions, IReadOnlyList<Peer> peers, MemorySize room, QueueRules rules,
+        bool lawDecides)
     {
         (_peers, _room, _rules, _lawDecides) = (peers, room, rules, lawDecides);
         _line = [.. InOrder(admissions)];
@@ -155,7 +156,8 @@ public sealed class AdmissionLine
         if (a.LeastSize > _room)
         {
             return Waits(a, WaitCause.Guarantees,
-                $"it lacks {missing}, and the guarantees of the VMs that run leave room for {_room} of the {a.LeastSize} that it needs: one of them must end, or be guaranteed less{_keepers}");
+                $"it lacks {missing}, and the guarantees of the VMs that run leave room for {_room} of the {a.LeastSize} that it needs: "
+                    + $"one of them must end, or be guaranteed less{_keepers}");
         }
 
         var made = Room(a, a.Size, now) ?? (a.LeastSize < a.Size ? Room(a, a.LeastSize, now) : null);
@@ -168,7 +170,9 @@ public sealed class AdmissionLine
         }
 
         var most = RoomPlanner.Most(_peers, _levels, _rules.Step);
-        return Waits(a, WaitCause.PeersCanNot, $"it lacks {missing}, and its peers can be counted on for {most} now; the rest they use, or can't be moved{_keepers}");
+        return Waits(
+            a, WaitCause.PeersCanNot,
+            $"it lacks {missing}, and its peers can be counted on for {most} now; the rest they use, or can't be moved{_keepers}");
     }
 
     private MemorySize Covers(RoomPlan plan) => RoomPlanner.Covers(plan, _byName, _levels, _rules.Step);
@@ -193,6 +197,7 @@ public sealed class AdmissionLine
     private QueueMove.Wait? Waits(AdmissionRecord a, WaitCause cause, string why)
     {
         _blocked ??= a;
-        return a is { State: AdmissionState.Waiting, Cause: { } known } && known == cause ? null : new QueueMove.Wait(a.Spec.Id, cause, why);
+        return a is { State: AdmissionState.Waiting, Cause: { } known } && known == cause ? null
+            : new QueueMove.Wait(a.Spec.Id, cause, why);
     }
 }

@@ -25,6 +25,8 @@ public static class AdmissionRules
             : boot >= lowest && spec.BootPolicy == BootPolicy.Full ? $"a boot of at most {boot}, or the boot policy early, would fit; or "
             : boot >= spec.Policy.Min ? $"a boot of at most {boot} would fit; or "
             : $"a min and a boot of at most {boot} would fit; or ";
-        return $"{needs} and about {overhead} of overhead; with every peer at its min this host has room for {room}: {would}{(lacking <= mins ? $"{lacking} less of its peers' mins, or more of the host" : $"{lacking} more of the host")}";
+        return $"{needs} and about {overhead} of overhead; with every peer at its min this host has room "
+            + $"for {room}: {would}{(lacking <= mins ? $"{lacking} less of its peers' mins, or more of the host" : $"{lacking} more of "
+            + $"the host")}";
     }
 }

@@ -27,11 +27,14 @@ public static class AdmissionWords
     };
 
     /// <summary>How far it has come, each time another line.</summary>
-    public static string Progress(AdmissionRecord admission, RoomPlan plan, MemorySize missing, Func<Contribution, MemorySize> outstanding, Clocks now)
+    public static string Progress(
+        AdmissionRecord admission, RoomPlan plan, MemorySize missing, Func<Contribution, MemorySize> outstanding, Clocks now)
     {
-        var owing = plan.From.Where(part => !outstanding(part).IsZero).Select(part => $"{part.Vm} still {outstanding(part)} of {part.Size}").ToList();
+        var owing = plan.From.Where(part => !outstanding(part).IsZero).Select(part => $"{part.Vm} still {outstanding(part)} of {part.Size}")
+            .ToList();
         var from = owing.Count == 0 ? "" : $"; to come: {string.Join(", ", owing)}";
-        return $"{missing} of {plan.For} missing{from}; until {now.WallOf(admission.Deadline):HH:mm:ss}{(plan.Late ? ", which can't be kept as things go" : "")}";
+        return $"{missing} of {plan.For} missing{from}; "
+            + $"until {now.WallOf(admission.Deadline):HH:mm:ss}{(plan.Late ? ", which can't be kept as things go" : "")}";
     }
 
     public static string Seconds(TimeSpan time) => time.TotalSeconds < 10 ? $"{time.TotalSeconds:0.0} s" : $"{time.TotalSeconds:0} s";

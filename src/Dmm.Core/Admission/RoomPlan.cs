@@ -37,7 +37,8 @@ public sealed record Contribution(VmId Vm, MemorySize From, MemorySize To, GiveK
 public sealed record RoomPlan(MemorySize For, ImmutableArray<Contribution> From, TimeSpan Expected, bool Late)
 {
     public bool Equals(RoomPlan? other) =>
-        other is not null && For == other.For && Expected == other.Expected && Late == other.Late && From.AsSpan().SequenceEqual(other.From.AsSpan());
+        other is not null && For == other.For && Expected == other.Expected && Late == other.Late && From.AsSpan()
+        .SequenceEqual(other.From.AsSpan());
 
     public override int GetHashCode() => HashCode.Combine(For, From.Length, Expected, Late);
 }

@@ -29,12 +29,14 @@ public static class RoomPlanner
     /// <param name="harmWeight">How many times its shares a VM weighs at most where a lack of memory hurts it most.</param>
     /// <returns>Null where its peers can't give it.</returns>
     public static RoomPlan? Make(
-        MemorySize goal, MemorySize missing, IReadOnlyList<Peer> peers, IReadOnlyDictionary<VmId, MemorySize> levels, ISet<VmId> moving, TimeSpan left, MemorySize step,
+        MemorySize goal, MemorySize missing, IReadOnlyList<Peer> peers, IReadOnlyDictionary<VmId, MemorySize> levels, ISet<VmId> moving,
+        TimeSpan left, MemorySize step,
         double harmWeight)
     {
         // First only with what each can give in time; where that does not do, with all, and late.
         var limits = left > Delay ? left - Delay : TimeSpan.Zero;
-        return Make(goal, missing, peers, levels, moving, limits, left, step, harmWeight) ?? Make(goal, missing, peers, levels, moving, null, left, step, harmWeight);
+        return Make(goal, missing, peers, levels, moving, limits, left, step, harmWeight)
+            ?? Make(goal, missing, peers, levels, moving, null, left, step, harmWeight);
     }
 
     /// <summary>What all of these could give together, as far as they are counted on.</summary>
@@ -51,7 +53,8 @@ public static class RoomPlanner
     }
 
     /// <summary>How much of a plan can be counted on to come still.</summary>
-    public static MemorySize Covers(RoomPlan plan, IReadOnlyDictionary<VmId, Peer> peers, IReadOnlyDictionary<VmId, MemorySize> levels, MemorySize step)
+    public static MemorySize Covers(
+        RoomPlan plan, IReadOnlyDictionary<VmId, Peer> peers, IReadOnlyDictionary<VmId, MemorySize> levels, MemorySize step)
     {
         var sum = MemorySize.Zero;
         foreach (var part in plan.From)
@@ -65,7 +68,8 @@ public static class RoomPlanner
 
     /// <summary>How long what is outstanding takes at the pace at which it comes now.</summary>
     public static TimeSpan Takes(RoomPlan plan, IReadOnlyDictionary<VmId, Peer> peers) => plan.From
-        .Select(part => peers.TryGetValue(part.Vm, out var peer) ? peer.ShrinkHistory.TimeFor(part.Outstanding(peer.Bid.Held)) : TimeSpan.Zero)
+        .Select(part => peers.TryGetValue(part.Vm, out var peer) ? peer.ShrinkHistory.TimeFor(part.Outstanding(peer.Bid.Held))
+            : TimeSpan.Zero)
         .DefaultIfEmpty().Max();
 
     private static MemorySize Outstanding(Contribution part, Peer peer, IReadOnlyDictionary<VmId, MemorySize> levels, MemorySize step)
@@ -87,7 +91,8 @@ public static class RoomPlanner
         levels.TryGetValue(peer.Bid.Vm, out var level) ? MemorySize.Min(level, peer.Bid.Held) : peer.Bid.Held;
 
     private static RoomPlan? Make(
-        MemorySize goal, MemorySize missing, IReadOnlyList<Peer> peers, IReadOnlyDictionary<VmId, MemorySize> levels, ISet<VmId> moving, TimeSpan? limit, TimeSpan left,
+        MemorySize goal, MemorySize missing, IReadOnlyList<Peer> peers, IReadOnlyDictionary<VmId, MemorySize> levels, ISet<VmId> moving,
+        TimeSpan? limit, TimeSpan left,
         MemorySize step, double harmWeight)
     {
         var givers = peers.Where(peer => peer.Gives).Select(peer => new Giving(peer, LevelOf(peer, levels), limit)).ToArray();
@@ -100,12 +105,16 @@ public static class RoomPlanner
 
         if (!missing.IsZero)
             return null;
-        var parts = givers.Where(g => g.Level < g.From).OrderBy(g => g.Vm).Select(g => new Contribution(g.Vm, g.From, g.Level, g.Kind)).ToImmutableArray();
-        var expected = Delay + givers.Where(g => g.Level < g.From).Select(g => g.Peer.ShrinkHistory.TimeFor(g.From - g.Level)).DefaultIfEmpty().Max();
+        var parts = givers.Where(g => g.Level < g.From).OrderBy(g => g.Vm).Select(g => new Contribution(g.Vm, g.From, g.Level, g.Kind))
+            .ToImmutableArray();
+        var expected = Delay + givers.Where(g => g.Level < g.From).Select(g => g.Peer.ShrinkHistory.TimeFor(g.From - g.Level))
+            .DefaultIfEmpty().Max();
         return new(goal, parts, expected, expected > left);
     }
 
-    private static MemorySize Take(Giving[] givers, MemorySize missing, GiveKind kind, IReadOnlyDictionary<VmId, MemorySize> levels, ISet<VmId> moving, MemorySize step)
+    private static MemorySize Take(
+        Giving[] givers, MemorySize missing, GiveKind kind, IReadOnlyDictionary<VmId, MemorySize> levels, ISet<VmId> moving,
+        MemorySize step)
     {
         var line = givers
             .Select(g => (Giving: g, Part: g.Level.MinusOrZero(g.FloorOf(kind, step))))
@@ -150,7 +159,8 @@ public static class RoomPlanner
 
     private sealed class Giving(Peer peer, MemorySize from, TimeSpan? limit)
     {
-        private readonly MemorySize _inTime = limit is { } time ? from.MinusOrZero(peer.ShrinkHistory.Pace.Scale(time.TotalSeconds * InTime)) : MemorySize.Zero;
+        private readonly MemorySize _inTime = limit is { } time
+        ? from.MinusOrZero(peer.ShrinkHistory.Pace.Scale(time.TotalSeconds * InTime)) : MemorySize.Zero;
 
         public Peer Peer => peer;
 
@@ -166,7 +176,8 @@ public static class RoomPlanner
 
         public double Weight { get; set; }
 
-        public double HarmOfEachMiB => peer.Bid.Harm > 0 ? peer.Bid.Harm / Math.Max(1, peer.Bid.Want.MinusOrZero(peer.Bid.Held).Mebibytes) : 0;
+        public double HarmOfEachMiB =>
+            peer.Bid.Harm > 0 ? peer.Bid.Harm / Math.Max(1, peer.Bid.Want.MinusOrZero(peer.Bid.Held).Mebibytes) : 0;
 
         public MemorySize FloorOf(GiveKind kind, MemorySize step) => MemorySize.Max(peer.FloorOf(kind, step), _inTime);
 

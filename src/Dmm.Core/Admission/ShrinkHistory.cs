@@ -9,7 +9,8 @@ namespace Dmm.Core.Admission;
 public sealed record ShrinkHistory
 {
     /// <summary>
-    /// virtio-mem and the balloon of an idle guest give a GiB in 0.3 to 3 s (docs/develop/hotplug.md); step by step, as DMM asks, more slowly.
+    /// virtio-mem and the balloon of an idle guest give a GiB in 0.3 to 3 s (docs/develop/hotplug.md); step by step, as DMM asks, more
+    /// slowly.
     /// </summary>
     public static readonly MemorySize UnknownRate = MemorySize.FromMiB(200);
 
@@ -64,6 +65,7 @@ public sealed record ShrinkHistory
         next = next with { Began = null, Lately = new(long.MaxValue) };
         return moved < Worth
             ? next
-            : next with { Rate = MemorySize.FromBytes((0.5 * next.Rate.Bytes) + (0.5 * rate.Bytes)), Trust = next.Trust + (0.3 * (MostTrust - next.Trust)) };
+            : next with { Rate = MemorySize.FromBytes((0.5 * next.Rate.Bytes) + (0.5 * rate.Bytes)), Trust = next.Trust
+                + (0.3 * (MostTrust - next.Trust)) };
     }
 }

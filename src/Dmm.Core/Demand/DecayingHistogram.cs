@@ -10,7 +10,8 @@ public sealed class DecayingHistogram(TimeSpan halfLife)
     private const int Buckets = 368;
     private const double Growth = 1.05;
     private static readonly double LogGrowth = Math.Log(Growth);
-    private static readonly MemorySize[] Edges = [.. Enumerable.Range(0, Buckets).Select(i => MemorySize.FromBytes(Math.Pow(Growth, i) * (1 << 20)))];
+    private static readonly MemorySize[] Edges = [.. Enumerable.Range(0, Buckets)
+        .Select(i => MemorySize.FromBytes(Math.Pow(Growth, i) * (1 << 20)))];
 
     private readonly double[] _weights = new double[Buckets];
     private Moment _reference;

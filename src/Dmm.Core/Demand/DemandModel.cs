@@ -110,7 +110,8 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
         var urgent = IsUrgent(sample, actual) || (_floor.Hurts && actual < floor);
         var rate = Math.Max(0, _bytesPerSecond);
         var ahead = Math.Min(rate * settings.Horizon.TotalSeconds, Math.Max(used.Bytes, SmallGuest.Bytes));
-        var headroom = Math.Max(Math.Max(settings.HeadroomMin.Bytes, used.Bytes * settings.Headroom), 3 * _errorBytes) * (heard ? 1 : UnheardHeadroom);
+        var headroom = Math.Max(Math.Max(settings.HeadroomMin.Bytes, used.Bytes * settings.Headroom), 3 * _errorBytes) * (heard ? 1
+            : UnheardHeadroom);
         // Who swaps lives through a lack; without swap the next fork is killed, and so what is foreseen is needed.
         var swaps = Swaps(sample);
         var soon = swaps ? Math.Min(rate * OnTheWaySeconds, 0.25 * used.Bytes) : ahead;
@@ -132,7 +133,8 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
             BytesPerSecond = _bytesPerSecond,
             Headroom = MemorySize.Min(MemorySize.FromBytes(headroom), bound),
             HeadroomBound = HeadroomBound(used),
-            Bound = shrinkTo == demand ? "demand" : shrinkTo == past ? "past use" : shrinkTo == floor ? "a shrink that hurt" : "this hour on earlier days",
+            Bound = shrinkTo == demand ? "demand" : shrinkTo == past ? "past use" : shrinkTo == floor ? "a shrink that hurt"
+            : "this hour on earlier days",
         };
     }
 

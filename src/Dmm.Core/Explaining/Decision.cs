@@ -67,7 +67,8 @@ public sealed record Decision
 
     /// <summary>Whether it says anything that the one before did not.</summary>
     public bool Tells(Decision before) =>
-        (Phase, Ruling, Urgent, Promise, OperatorTarget, Policy) != (before.Phase, before.Ruling, before.Urgent, before.Promise, before.OperatorTarget, before.Policy)
+        (Phase, Ruling, Urgent, Promise, OperatorTarget, Policy) != (before.Phase, before.Ruling, before.Urgent, before.Promise,
+            before.OperatorTarget, before.Policy)
         || !Payments.IsEmpty
         || !Holds.Select(h => h.Kind).SequenceEqual(before.Holds.Select(h => h.Kind))
         || Moved(Planned, before.Planned)

@@ -52,7 +52,8 @@ public sealed class DecisionLog(ExplainKeep keep)
                 continue;
             if (!planned.State.Vms.TryGetValue(bid.Vm, out var vm))
                 continue;
-            Take(Decision.Of(new(planned, vm, bid, allotment, waits?.GetValueOrDefault(bid.Vm)), payments is not null && payments.TryGetValue(bid.Vm, out var own) ? own.ToImmutable() : []), bid.Vm);
+            Take(Decision.Of(new(planned, vm, bid, allotment, waits?.GetValueOrDefault(bid.Vm)), payments is not null
+                && payments.TryGetValue(bid.Vm, out var own) ? own.ToImmutable() : []), bid.Vm);
         }
 
         if (planned.Tick)
@@ -96,7 +97,8 @@ public sealed class DecisionLog(ExplainKeep keep)
             : new(
                 Total(parts.Select(p => p.Payment)),
                 parts[^1].At,
-                [.. parts.Select(p => p.Payment).GroupBy(peer).Select(g => new Share(g.Key, Total(g))).OrderByDescending(s => s.Size).ThenBy(s => s.Peer?.Name, StringComparer.Ordinal)]);
+                [.. parts.Select(p => p.Payment).GroupBy(peer).Select(g => new Share(g.Key, Total(g))).OrderByDescending(s => s.Size)
+                    .ThenBy(s => s.Peer?.Name, StringComparer.Ordinal)]);
     }
 
     private static MemorySize Total(IEnumerable<Payment> payments) => payments.Aggregate(MemorySize.Zero, static (sum, p) => sum + p.Size);
@@ -169,7 +171,8 @@ public sealed class DecisionLog(ExplainKeep keep)
                 line.Kept.RemoveRange(0, line.Kept.FindLastIndex(d => d.At.Now <= oldest));
         }
 
-        var gone = _lines.Where(l => l.Value.GoneAt is not null).OrderByDescending(l => l.Value.GoneAt?.Now).Select((l, i) => (l.Key, Old: i >= Gone || l.Value.GoneAt?.Now < oldest)).ToList();
+        var gone = _lines.Where(l => l.Value.GoneAt is not null).OrderByDescending(l => l.Value.GoneAt?.Now)
+            .Select((l, i) => (l.Key, Old: i >= Gone || l.Value.GoneAt?.Now < oldest)).ToList();
         foreach (var (vm, _) in gone.Where(g => g.Old))
             _lines.Remove(vm);
         if (gone.Exists(g => g.Old) && _lines.Count > 0)

@@ -28,7 +28,8 @@ public static class ExplanationText
     {
         if (explanation.Decision is not { } decision)
             return [];
-        var holds = decision.Holds.Select(hold => new ExplanationLine(TopicOf(hold.Kind), HoldOf(hold, explanation.At.Now))).ToLookup(line => line.Topic);
+        var holds = decision.Holds.Select(hold => new ExplanationLine(TopicOf(hold.Kind), HoldOf(hold, explanation.At.Now)))
+            .ToLookup(line => line.Topic);
         var lines = ImmutableArray.CreateBuilder<ExplanationLine>();
         lines.Add(new("memory", Memory(decision)));
         lines.AddRange(holds[Problem]);
@@ -51,11 +52,25 @@ public static class ExplanationText
     }
 
     /// <summary>What the journal still tells of a time that is not remembered any more.</summary>
-    public static ImmutableArray<ExplanationLine> Of(DateTimeOffset decidedAt, PromiseChange change, ImmutableArray<Payment> payments, Explanation e)
+    public static ImmutableArray<ExplanationLine> Of(
+        DateTimeOffset decidedAt, PromiseChange change, ImmutableArray<Payment> payments, Explanation e)
     {
         var lines = ImmutableArray.CreateBuilder<ExplanationLine>();
-        lines.Add(new("memory", $"promised {change.Granted}{(change.Target == change.Granted ? "" : $", told to become {change.Target}")}, {Age(e.At.Wall - decidedAt)} before"));
-        lines.Add(new("rule", RuleOf(new() { At = new(e.At.MomentOf(decidedAt), decidedAt), Policy = new(change.Target, change.Target), Promise = new(change.Granted, change.Target), Planned = change.Target, Ruling = change.Ruling, Urgent = change.Urgent })));
+        lines.Add(
+            new("memory",
+                $"promised {change.Granted}{(change.Target == change.Granted ? "" : $", told to become {change.Target}")}, "
+                    + $"{Age(e.At.Wall - decidedAt)} before"));
+        lines.Add(
+            new("rule",
+                RuleOf(new()
+                {
+                    At = new(e.At.MomentOf(decidedAt), decidedAt),
+                    Policy = new(change.Target, change.Target),
+                    Promise = new(change.Granted, change.Target),
+                    Planned = change.Target,
+                    Ruling = change.Ruling,
+                    Urgent = change.Urgent,
+                })));
         Add("got", payments.Where(p => p.To == e.Vm).Select(p => $"{p.Size} from {p.From?.Name ?? "free memory"}"));
         Add("gave", payments.Where(p => p.From == e.Vm).Select(p => $"{p.Size} to {p.To?.Name ?? "free memory"}"));
         lines.Add(new("note", "from the journal: what its guest had said, what was foreseen and what was held back is not known any more"));
@@ -71,7 +86,8 @@ public static class ExplanationText
 
     private static string Memory(Decision d)
     {
-        var wants = d.OperatorTarget is null && d.Forecast is { } forecast && forecast.Demand > d.Actual ? $" of the {forecast.Demand} that it wants" : "";
+        var wants = d.OperatorTarget is null && d.Forecast is { } forecast && forecast.Demand > d.Actual
+        ? $" of the {forecast.Demand} that it wants" : "";
         var told = d.Promise.Target == d.Promise.Granted
             ? d.Actual == d.Promise.Granted ? "as promised" : $"promised {d.Promise.Granted}"
             : $"promised {d.Promise.Granted}, told to become {d.Promise.Target}";
@@ -83,8 +99,10 @@ public static class ExplanationText
         if (d.Guest is not { } said)
             return "has said nothing of itself: neither its agent nor its balloon speaks";
         var swapped = said.Swapped.IsZero ? "" : $", {said.Swapped} swapped out";
-        var stall = d.Forecast is { Harm: >= 0.0005 } f ? string.Create(CultureInfo.InvariantCulture, $", stalled for memory {f.Harm * 100:0.#} % of the time") : "";
-        return $"{said.Available} available of {said.Total}{swapped}{stall}, as its {(said.Source == SampleSource.Agent ? "agent" : "balloon")} said {Age(asked - said.At)} before";
+        var stall = d.Forecast is { Harm: >= 0.0005 } f
+            ? string.Create(CultureInfo.InvariantCulture, $", stalled for memory {f.Harm * 100:0.#} % of the time") : "";
+        return $"{said.Available} available of {said.Total}{swapped}{stall}, as "
+            + $"its {(said.Source == SampleSource.Agent ? "agent" : "balloon")} said {Age(asked - said.At)} before";
     }
 
     private static string Wants(Forecast f)
@@ -105,14 +123,16 @@ public static class ExplanationText
         ? $"operator: {own} was set by hand"
         : d.Ruling switch
         {
-            Ruling.Keep when d.Holds.Any(h => h.Kind is HoldKind.DeadBand) => $"keep: it is near enough to what it needs, and stays at {d.Planned}",
+            Ruling.Keep when d.Holds.Any(h => h.Kind is HoldKind.DeadBand) =>
+            $"keep: it is near enough to what it needs, and stays at {d.Planned}",
             Ruling.Keep => "keep: it has what it needs; what it does not need stays with it until others do",
             Ruling.Immovable => "immovable: nothing is asked of it, and nobody counts on its memory",
             Ruling.Demand when d.Urgent => $"demand, urgent: {d.Planned} at once",
             Ruling.Demand => $"demand: it may have {d.Planned}",
             Ruling.GivesSlack => $"gives slack: down to {d.Planned}, which it is not expected to miss, since others need memory",
             Ruling.GivesPast => $"gives what it used lately and does not use now: down to {d.Planned}, since others need memory",
-            Ruling.FairShare => $"fair share: there is not enough for all; {d.Planned} is its part by shares, working sets first, or what its guest can't give",
+            Ruling.FairShare =>
+            $"fair share: there is not enough for all; {d.Planned} is its part by shares, working sets first, or what its guest can't give",
             Ruling.Limited => $"limited: {d.Planned} is all that its control group allows",
             Ruling.Policy => $"policy: {d.Planned} by the law that dmm.policy names",
             _ => d.Ruling.ToString(),
@@ -140,7 +160,9 @@ public static class ExplanationText
         HoldKind.Deficit => $"the host lacks {h.Size} for what is claimed already: nothing is granted until it fits ('dmm host show')",
         HoldKind.Peers => $"{h.Size} comes from {FromWhom(h)}",
         HoldKind.Gathering => $"free memory is gathered for {h.Word}, a VM to come",
-        HoldKind.Turn => $"it is to become {h.Size} and has waited {Age(asked - (h.Since ?? asked))} for its turn: enough other VMs move (dmm.plan.balloon-operations, hotplug-operations)",
+        HoldKind.Turn =>
+        $"it is to become {h.Size} and has waited {Age(asked - (h.Since ?? asked))} for its turn: enough other VMs move "
+        + $"(dmm.plan.balloon-operations, hotplug-operations)",
         HoldKind.Shortage => $"{h.Size} less than it wants: others lack memory, too",
         HoldKind.Cushion => $"{h.Size}: it would eat the host's cushion, which is for guests about to stall",
         HoldKind.Max => $"what is beyond its max {h.Size}: 'dmm vm set NAME --max' raises it",

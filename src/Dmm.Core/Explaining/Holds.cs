@@ -110,7 +110,8 @@ public static class Holds
             return MemorySize.Zero;
         if (c.Vm.OperatorTarget is null && c.Planned.Settings.Law is null && bid.Want == bid.Held && c.Forecast?.Demand > bid.Held)
             return c.Forecast.Demand - bid.Held;
-        return c.Allotment.Ruling != Ruling.Keep && plan > target && plan - target < c.Planned.Settings.Step ? plan - target : MemorySize.Zero;
+        return c.Allotment.Ruling != Ruling.Keep && plan > target && plan - target < c.Planned.Settings.Step ? plan - target
+            : MemorySize.Zero;
     }
 
     private static void Shrinks(in Case c, ImmutableArray<Hold>.Builder holds)

@@ -32,7 +32,8 @@ public sealed class AdmissionMachine(AdmissionSettings settings)
     /// <summary>So many steps are asked for at once; whatever else the host is told has its turn between two batches.</summary>
     public const int Batch = 16;
 
-    public (Admissions Next, ImmutableArray<AdmissionEffect> Effects) Decide(Admissions line, IAdmissionCommand command, object asker, Clocks now)
+    public (Admissions Next, ImmutableArray<AdmissionEffect> Effects) Decide(
+        Admissions line, IAdmissionCommand command, object asker, Clocks now)
     {
         var effects = ImmutableArray.CreateBuilder<AdmissionEffect>();
         var next = command switch
@@ -51,7 +52,8 @@ public sealed class AdmissionMachine(AdmissionSettings settings)
         return (next, effects.ToImmutable());
     }
 
-    private Admissions Create(Admissions line, AdmissionProtocol.CreateVm create, object asker, Clocks now, ImmutableArray<AdmissionEffect>.Builder effects)
+    private Admissions Create(
+        Admissions line, AdmissionProtocol.CreateVm create, object asker, Clocks now, ImmutableArray<AdmissionEffect>.Builder effects)
     {
         var vm = create.Spec.Id;
         if (line.Asked.ContainsKey(vm) || line.Host?.State.Admissions.ContainsKey(vm) == true)
@@ -74,11 +76,14 @@ public sealed class AdmissionMachine(AdmissionSettings settings)
     private static Admissions Recorded(Admissions line, VmId vm, ImmutableArray<AdmissionEffect>.Builder effects)
     {
         if (line.Asked.TryGetValue(vm, out var asked))
-            effects.Add(new AdmissionEffect.Reply(asked.Asker, new HostProtocol.Done(vm, "accepted: it starts as soon as its memory is free", asked.Request.Notes)));
+            effects.Add(
+                new AdmissionEffect.Reply(
+                    asked.Asker, new HostProtocol.Done(vm, "accepted: it starts as soon as its memory is free", asked.Request.Notes)));
         return line with { Asked = line.Asked.Remove(vm) };
     }
 
-    private static Admissions Refused(Admissions line, AdmissionProtocol.RecordRefused refused, ImmutableArray<AdmissionEffect>.Builder effects)
+    private static Admissions Refused(
+        Admissions line, AdmissionProtocol.RecordRefused refused, ImmutableArray<AdmissionEffect>.Builder effects)
     {
         if (line.Asked.TryGetValue(refused.Vm, out var asked))
             effects.Add(new AdmissionEffect.Reply(asked.Asker, refused.Refusal));
@@ -110,7 +115,8 @@ public sealed class AdmissionMachine(AdmissionSettings settings)
         return line;
     }
 
-    private static void Wake(Admissions line, Clocks now, ImmutableArray<AdmissionEffect>.Builder effects) => effects.Add(new AdmissionEffect.WakeAt(
+    private static void Wake(Admissions line, Clocks now, ImmutableArray<AdmissionEffect>.Builder effects) =>
+        effects.Add(new AdmissionEffect.WakeAt(
         line.Host?.State.Admissions.Values.Where(a => a.State.Seeks() && a.Deadline > now.Now).Min(a => (Moment?)a.Deadline)));
 
     private static Admissions Cancel(Admissions line, VmId vm, object asker, ImmutableArray<AdmissionEffect>.Builder effects)
@@ -132,7 +138,8 @@ public sealed class AdmissionMachine(AdmissionSettings settings)
         return line with { Cancelling = line.Cancelling.Remove(not.Vm) };
     }
 
-    private static Admissions Finished(Admissions line, AdmissionProtocol.Finished finished, ImmutableArray<AdmissionEffect>.Builder effects)
+    private static Admissions Finished(
+        Admissions line, AdmissionProtocol.Finished finished, ImmutableArray<AdmissionEffect>.Builder effects)
     {
         var vm = finished.Vm;
         if (line.Cancelling.TryGetValue(vm, out var asker))
@@ -140,7 +147,8 @@ public sealed class AdmissionMachine(AdmissionSettings settings)
             effects.Add(new AdmissionEffect.Reply(asker, finished.End switch
             {
                 AdmissionEnd.Cancelled => new HostProtocol.Done(vm, "no longer wanted", []),
-                { } end => new HostProtocol.Refused(HostProtocol.RefusalKind.Conflict, $"{vm} has {end.ToString().ToLowerInvariant()} meanwhile"),
+                { } end =>
+                new HostProtocol.Refused(HostProtocol.RefusalKind.Conflict, $"{vm} has {end.ToString().ToLowerInvariant()} meanwhile"),
                 null => new HostProtocol.Refused(HostProtocol.RefusalKind.Conflict, $"{vm} runs; stop it"),
             }));
         }
@@ -148,7 +156,8 @@ public sealed class AdmissionMachine(AdmissionSettings settings)
         return line with { Cancelling = line.Cancelling.Remove(vm) };
     }
 
-    private Admissions Foresee(Admissions line, AdmissionProtocol.DryRun dryRun, object asker, Clocks now, ImmutableArray<AdmissionEffect>.Builder effects)
+    private Admissions Foresee(
+        Admissions line, AdmissionProtocol.DryRun dryRun, object asker, Clocks now, ImmutableArray<AdmissionEffect>.Builder effects)
     {
         var (asked, host) = (dryRun.Asked, dryRun.Host);
         var full = settings.Full((line with { Host = host }).Waiting);

@@ -14,7 +14,8 @@ public static class HostAdmissions
     /// <summary>The next step of the queue; null where nothing is to be done.</summary>
     /// <param name="state">The host's state with the steps that were decided before this one.</param>
     /// <param name="host">What else is known of the host.</param>
-    public static QueueMove? Next(HostState state, Host host, Moment now) => state.Admissions.IsEmpty ? null : QueueOf(state, host, now).Next(now);
+    public static QueueMove? Next(HostState state, Host host, Moment now) =>
+        state.Admissions.IsEmpty ? null : QueueOf(state, host, now).Next(now);
 
     /// <summary>A step as it is written down.</summary>
     public static IHostEvent EventOf(QueueMove step, HostState state, DateTimeOffset at) => step switch
@@ -31,7 +32,9 @@ public static class HostAdmissions
 
     /// <summary>Why a VM can never be made room for as things stand; null where it can.</summary>
     public static string? Never(HostState state, VmSpec spec, MemorySize overhead, MemorySize imageNeeds) =>
-        AdmissionRules.Never(spec, overhead, imageNeeds, Room(state), state.Vms.Aggregate(MemorySize.Zero, (sum, vm) => sum + vm.Value.Policy.Min)) is { } why
+        AdmissionRules.Never(
+            spec, overhead, imageNeeds, Room(state),
+            state.Vms.Aggregate(MemorySize.Zero, (sum, vm) => sum + vm.Value.Policy.Min)) is { } why
             ? why + Guarantees.Keepers(state.Ledger)
             : null;
 
@@ -51,8 +54,10 @@ public static class HostAdmissions
         const string Late = "its memory was not there before its deadline";
         if (admission.Plan is not { } plan)
             return admission.Why is { } why ? $"{Late}: {why}" : Late;
-        var owing = plan.From.Where(part => !Outstanding(part, state).IsZero).Select(part => $"{part.Vm} gave {part.Size.MinusOrZero(Outstanding(part, state))} of {part.Size}");
-        return $"{Late}: {plan.For.MinusOrZero(state.Ledger.Free)} of {plan.For} were missing; {string.Join(", ", owing)}".TrimEnd(' ', ';') + Guarantees.Keepers(state.Ledger);
+        var owing = plan.From.Where(part => !Outstanding(part, state).IsZero)
+            .Select(part => $"{part.Vm} gave {part.Size.MinusOrZero(Outstanding(part, state))} of {part.Size}");
+        return $"{Late}: {plan.For.MinusOrZero(state.Ledger.Free)} of {plan.For} were missing; {string.Join(", ", owing)}".TrimEnd(' ', ';')
+            + Guarantees.Keepers(state.Ledger);
     }
 
     /// <summary>What of a part has not come yet.</summary>
@@ -66,13 +71,19 @@ public static class HostAdmissions
         var (spec, state) = (asked.Spec, host.State);
         if (Never(state, spec, asked.Overhead, asked.ImageNeeds) is { } never)
             return new(spec.Id, Prospect.Refused, never, null, null);
-        var record = new AdmissionRecord(spec, asked.Overhead, now, now + timeout, null) { Number = NextNumber(state), ImageNeeds = asked.ImageNeeds };
+        var record = new AdmissionRecord(spec, asked.Overhead, now, now + timeout, null)
+        {
+            Number = NextNumber(state),
+            ImageNeeds = asked.ImageNeeds,
+        };
         return QueueOf(state, host, now).Foresee(record, now) switch
         {
             QueueMove.Reserve reserve when reserve.Boot < spec.Boot =>
                 new(spec.Id, Prospect.Starts, $"it would start at once with {reserve.Boot} and grow to {spec.Boot}", reserve.Boot, null),
-            QueueMove.Reserve reserve => new(spec.Id, Prospect.Starts, $"it would start at once: {state.Ledger.Free} are free", reserve.Boot, null),
-            QueueMove.Plan { Room: var room } => new(spec.Id, room.Late ? Prospect.Late : Prospect.Gathers, AdmissionWords.Of(room), null, room),
+            QueueMove.Reserve reserve =>
+            new(spec.Id, Prospect.Starts, $"it would start at once: {state.Ledger.Free} are free", reserve.Boot, null),
+            QueueMove.Plan { Room: var room } =>
+            new(spec.Id, room.Late ? Prospect.Late : Prospect.Gathers, AdmissionWords.Of(room), null, room),
             QueueMove.Wait wait => new(spec.Id, Prospect.Waits, wait.Why, null, null),
             var other => throw new InvalidOperationException($"{other} is no first step of a request"),
         };

@@ -30,7 +30,10 @@ public sealed record HostCapacity(MemorySize Memory, string? Why)
         foreach (var (vm, most) in ledger.LetGo)
             resident += Held(vm, most);
         var there = ledger.HostReserve + (resident + sight.Available).MinusOrZero(margin);
-        least = least.Or(there, () => $"others than its VMs hold {sight.Total.MinusOrZero(resident + sight.Available)} of the host, and dmm.host.reserve is {ledger.HostReserve}");
+        least = least.Or(
+            there, () =>
+                $"others than its VMs hold {sight.Total.MinusOrZero(resident + sight.Available)} of the host, and dmm.host.reserve "
+                + $"is {ledger.HostReserve}");
 
         foreach (var group in sight.Groups)
         {

@@ -55,7 +55,8 @@ public static class HostDispatch
             // What moves already has its place: it is turned round at once. A spark that is laid by needs none, so the last few MiB do not
             // count.
             var moves = last is not null && !report.Stopping && (report.Heard != last.Number
-                || (report.Phase is VmPhase.Growing or VmPhase.Shrinking && Ladder.Distance(sizes.Actual, last.Message.Target) > spark + settings.Tolerance));
+                || (report.Phase is VmPhase.Growing or VmPhase.Shrinking && Ladder.Distance(sizes.Actual, last.Message.Target) > spark
+                    + settings.Tolerance));
             if (moves)
                 underWay.Add(new(id, Operations.Needs(sizes, can, last!.Message.Target, spark, settings.Tolerance), urgent));
             if (last?.Message == message)

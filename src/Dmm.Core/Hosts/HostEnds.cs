@@ -12,14 +12,16 @@ public static class HostEnds
     /// <summary>Heard of, or up by its deadline where its guest need not speak.</summary>
     public static bool HasBooted(VmRecord vm, VmProtocol.Report report) =>
         report.Hello is not null || report.Sample is not null
-        || (vm.Spec is { BootCheck: BootCheck.None } && report.Phase is not (VmPhase.Booting or VmPhase.Lost or VmPhase.Paused or VmPhase.Stopped));
+        || (vm.Spec is { BootCheck: BootCheck.None }
+            && report.Phase is not (VmPhase.Booting or VmPhase.Lost or VmPhase.Paused or VmPhase.Stopped));
 
     /// <summary>What its run state says of whether it may run elsewhere, where that is new.</summary>
     public static IHostEvent? Moved(VmRecord vm, VmProtocol.Report report, DateTimeOffset now) =>
         // Before the VM is in hand nothing is known of whether it runs.
         report.Confirmation is null || report.Capabilities is null || vm.MigratedAway == report.RunState.MayRunElsewhere() ? null
         : report.RunState.MayRunElsewhere() ? new VmMigratedAway(now, report.Vm)
-        : report.RunState == VmRunState.Running && report.Phase is not (VmPhase.Lost or VmPhase.Stopped) ? new VmMigrationUndone(now, report.Vm)
+        : report.RunState == VmRunState.Running && report.Phase is not (VmPhase.Lost or VmPhase.Stopped)
+        ? new VmMigrationUndone(now, report.Vm)
         : null;
 
     /// <summary>Its process has ended.</summary>
@@ -29,7 +31,8 @@ public static class HostEnds
             return EndOf(vm, cause, why, settings, now);
         // That a guest which never spoke powered down was meant all the same, where somebody asked for what was meant to be heeded.
         var meant = cause == EndCause.PoweredDown && vm.Spec?.Restart == RestartPolicy.OnFailure;
-        return EndOf(vm, meant || vm.EverBooted ? cause : EndCause.NeverBooted, $"it ended before its guest was heard of: {why}", settings, now);
+        return EndOf(
+            vm, meant || vm.EverBooted ? cause : EndCause.NeverBooted, $"it ended before its guest was heard of: {why}", settings, now);
     }
 
     /// <summary>What becomes of a VM that does not run any more.</summary>
@@ -39,8 +42,10 @@ public static class HostEnds
             (cause, why) = (EndCause.MigratedAway, $"it was migrated away: {why}");
         else if (vm.Unwanted)
             cause = EndCause.Stopped;
-        return vm.Spec is { } spec && Returns.After(spec.Restart, cause, vm.Unwanted, vm.Tries, now.Now - vm.BootedAt, settings, now.Now) is { } rest
-            ? new VmRested(now.Wall, AfterBoot(spec.Under(vm.Policy), vm, cause), vm.Overhead, cause, why, now.WallOf(rest.ReturnAt), rest.Tries)
+        return vm.Spec is { } spec
+            && Returns.After(spec.Restart, cause, vm.Unwanted, vm.Tries, now.Now - vm.BootedAt, settings, now.Now) is { } rest
+            ? new VmRested(
+                now.Wall, AfterBoot(spec.Under(vm.Policy), vm, cause), vm.Overhead, cause, why, now.WallOf(rest.ReturnAt), rest.Tries)
             {
                 ImageNeeds = vm.ImageNeeds,
                 NeverBooted = !vm.EverBooted,
@@ -52,14 +57,17 @@ public static class HostEnds
     /// A first creation that comes to nothing is over; a return is tried again, or the VM stays stopped where its operator wants it no
     /// more.
     /// </summary>
-    public static IHostEvent EndOf(Core.Admission.AdmissionRecord admission, AdmissionEnd end, string why, ReturnSettings settings, Clocks now)
+    public static IHostEvent EndOf(
+        Core.Admission.AdmissionRecord admission, AdmissionEnd end, string why, ReturnSettings settings, Clocks now)
     {
         if (admission.Tries is not { } tries)
             return new AdmissionEnded(now.Wall, admission.Spec.Id, end, why);
         var cancelled = end == AdmissionEnd.Cancelled;
         var cause = cancelled ? EndCause.Stopped : EndCause.Failed;
         var rest = Returns.After(admission.Spec.Restart, cause, cancelled, tries, null, settings, now.Now) ?? new(null, 0);
-        return new VmRested(now.Wall, admission.Spec, admission.Overhead, cause, cancelled ? why : $"its start came to nothing: {why}", now.WallOf(rest.ReturnAt), rest.Tries)
+        return new VmRested(
+            now.Wall, admission.Spec, admission.Overhead, cause, cancelled ? why : $"its start came to nothing: {why}",
+            now.WallOf(rest.ReturnAt), rest.Tries)
         {
             ImageNeeds = admission.ImageNeeds,
             NeverBooted = admission.NeverBooted,
@@ -68,7 +76,11 @@ public static class HostEnds
 
     /// <summary>It does not return: its operator wants it no more.</summary>
     public static VmRested Stays(RestingVm resting, Clocks now) =>
-        new(now.Wall, resting.Spec, resting.Overhead, EndCause.Stopped, resting.Why, null, 0) { ImageNeeds = resting.ImageNeeds, NeverBooted = resting.NeverBooted };
+        new(now.Wall, resting.Spec, resting.Overhead, EndCause.Stopped, resting.Why, null, 0)
+        {
+            ImageNeeds = resting.ImageNeeds,
+            NeverBooted = resting.NeverBooted,
+        };
 
     /// <summary>Why an operator's start is not simply followed; null where nothing speaks against it.</summary>
     public static string? Doubt(RestingVm resting) => resting.Cause == EndCause.MigratedAway
@@ -92,7 +104,8 @@ public static class HostEnds
     public static VmRested Hindered(RestingVm resting, string hindrance, ReturnSettings settings, Clocks now)
     {
         var rest = Returns.After(resting.Spec.Restart, EndCause.Failed, false, resting.Tries, null, settings, now.Now) ?? new(null, 0);
-        return new(now.Wall, resting.Spec, resting.Overhead, resting.Cause, $"it can't return: {hindrance}", now.WallOf(rest.ReturnAt), rest.Tries)
+        return new(now.Wall, resting.Spec, resting.Overhead, resting.Cause, $"it can't return: {hindrance}", now.WallOf(rest.ReturnAt),
+            rest.Tries)
         {
             ImageNeeds = resting.ImageNeeds,
             NeverBooted = resting.NeverBooted,

@@ -38,7 +38,8 @@ public sealed class HostInbox<TAsker>
                 {
                     // What its process held is told once, and is of the moment of those sizes.
                     var before = (VmProtocol.Report)older.Value.Command;
-                    older.Value = (report.Resident is null && report.Sizes == before.Sizes ? report with { Resident = before.Resident } : report, asker);
+                    older.Value = (report.Resident is null && report.Sizes == before.Sizes ? report with { Resident = before.Resident }
+                        : report, asker);
                     return;
                 }
 

@@ -63,11 +63,13 @@ public sealed record HostOutlook(MemorySize Memory)
 
     /// <summary>What is to be kept free for fast growth now.</summary>
     public MemorySize Cushion(HostRules rules) =>
-        CushionFactor <= 1 ? rules.Cushion : MemorySize.Max(rules.Cushion, MemorySize.Min(rules.Cushion.Scale(CushionFactor), rules.CushionMax));
+        CushionFactor <= 1 ? rules.Cushion
+        : MemorySize.Max(rules.Cushion, MemorySize.Min(rules.Cushion.Scale(CushionFactor), rules.CushionMax));
 
     /// <param name="ledger">As it stands now: its claims, and its host reserve.</param>
     public HostOutlook Take(HostReading sight, Ledger ledger, HostRules rules, Moment now) =>
-        (this with { Sight = sight }).Count(HostCapacity.Of(sight, ledger, rules.Memory, rules.Margin), rules, now).Press(sight, rules, now);
+        (this with { Sight = sight }).Count(HostCapacity.Of(sight, ledger, rules.Memory, rules.Margin), rules, now)
+        .Press(sight, rules, now);
 
     private HostOutlook Count(HostCapacity seen, HostRules rules, Moment now)
     {

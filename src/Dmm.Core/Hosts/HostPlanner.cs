@@ -17,10 +17,12 @@ namespace Dmm.Core.Hosts;
 /// <param name="Slowed">Who was asked for less than was wanted of it, since nobody is in need; null for nobody.</param>
 /// <param name="Gathering">The VM to come for which memory is gathered first; null for none.</param>
 public sealed record HostPlan(
-    ImmutableArray<PromiseChange> Changes, ImmutableArray<Wait> Waits, IReadOnlyList<Bid> Bids, IReadOnlyList<Allotment> Allotments, IReadOnlySet<VmId>? Slowed,
+    ImmutableArray<PromiseChange> Changes, ImmutableArray<Wait> Waits, IReadOnlyList<Bid> Bids, IReadOnlyList<Allotment> Allotments,
+    IReadOnlySet<VmId>? Slowed,
     VmId? Gathering)
 {
-    public void Deconstruct(out ImmutableArray<PromiseChange> changes, out ImmutableArray<Wait> waits) => (changes, waits) = (Changes, Waits);
+    public void Deconstruct(out ImmutableArray<PromiseChange> changes, out ImmutableArray<Wait> waits) =>
+        (changes, waits) = (Changes, Waits);
 }
 
 /// <summary>
@@ -67,7 +69,8 @@ public static class HostPlanner
         {
             var (claim, report) = (state.Ledger.Claims[vm], reports.GetValueOrDefault(vm));
             budget = budget.MinusOrZero(claim.Beside);
-            bids.Add(HostAdmissions.Bound(BidOf(vm, record, claim, report, Fresh(forecasts.GetValueOrDefault(vm), now), settings), gathered));
+            bids.Add(
+                HostAdmissions.Bound(BidOf(vm, record, claim, report, Fresh(forecasts.GetValueOrDefault(vm), now), settings), gathered));
             (promises[vm], policies[vm]) = (record.Promise, record.Policy);
             if (report is not null && HostDispatch.Answer(report, told.GetValueOrDefault(vm), record.Promise) is { } standing)
                 standings[vm] = standing;
@@ -77,14 +80,18 @@ public static class HostPlanner
         if (!state.Ledger.Deficit.IsZero)
             budget = budget.MinusOrZero(AtRest.Scale(count));
         var plan = law is null
-            ? arbiter.Decide(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(bids), budget, settings.Cushion, settings.Step, budget.Scale(settings.Spare)).ToArray()
+            ? arbiter.Decide(
+                System.Runtime.InteropServices.CollectionsMarshal.AsSpan(bids), budget, settings.Cushion, settings.Step,
+                budget.Scale(settings.Spare)).ToArray()
             : law.Plan(bids, budget, state.Vms, reports, now);
         var slowed = gathered.Count == 0 && !bids.Exists(static bid => bid.Urgent) ? Slow(plan, bids, state, settings, tick) : null;
         Limit(plan, bids, state, reports);
         Order(plan, bids, state);
         HostAdmissions.Name(plan, bids, gathered);
-        var grants = Granting.Decide(state.Ledger, promises, standings, plan, policies, kept, law is null ? settings.Step : MemorySize.Min(LawPlanner.Step, settings.Step));
-        return new(grants.Changes, WaitsOf(state, grants, gathered, bids, promises), bids, plan, slowed, gathered.Count == 0 ? null : gathered[0].Spec.Id);
+        var grants = Granting.Decide(state.Ledger, promises, standings, plan, policies, kept, law is null ? settings.Step
+            : MemorySize.Min(LawPlanner.Step, settings.Step));
+        return new(grants.Changes, WaitsOf(state, grants, gathered, bids, promises), bids, plan, slowed, gathered.Count == 0 ? null
+            : gathered[0].Spec.Id);
     }
 
     /// <summary>What of a forecast still counts; null for nothing.</summary>
@@ -101,7 +108,8 @@ public static class HostPlanner
             // Whatever else is given is given at once.
             if (plan[i].Ruling != Ruling.GivesPast || state.Vms[plan[i].Vm] is not { OperatorTarget: null, Promise: var promise })
                 continue;
-            var step = tick ? MemorySize.Max(settings.Step, bids[i].Held.Scale(settings.ShrinkRate * settings.PlanPeriod.TotalSeconds)) : MemorySize.Zero;
+            var step = tick ? MemorySize.Max(settings.Step, bids[i].Held.Scale(settings.ShrinkRate * settings.PlanPeriod.TotalSeconds))
+                : MemorySize.Zero;
             var target = Bidding.Slowly(plan[i], bids[i], promise.Target, step);
             if (target <= plan[i].Target)
                 continue;
@@ -133,7 +141,8 @@ public static class HostPlanner
         }
     }
 
-    private static ImmutableArray<Wait> WaitsOf(HostState state, Grants grants, List<AdmissionRecord> gathered, List<Bid> bids, Dictionary<VmId, Promise> promises)
+    private static ImmutableArray<Wait> WaitsOf(
+        HostState state, Grants grants, List<AdmissionRecord> gathered, List<Bid> bids, Dictionary<VmId, Promise> promises)
     {
         var raised = grants.Changes.Aggregate(MemorySize.Zero, static (sum, c) => sum + c.Granted.MinusOrZero(c.Was ?? c.Granted));
         // The urgent may take even what is being gathered; the others leave it alone.
@@ -147,20 +156,24 @@ public static class HostPlanner
         // Who holds no more than it is to have owes nothing.
         return Waits.Chain(unmet, bids
             .Where(bid => promises[bid.Vm].Target < MemorySize.Max(bid.Held, promises[bid.Vm].Granted))
-            .Select(bid => new Giver(bid.Vm, MemorySize.Max(state.Ledger.Claims[bid.Vm].Actual, promises[bid.Vm].Granted).MinusOrZero(promises[bid.Vm].Target))));
+            .Select(bid => new Giver(bid.Vm, MemorySize.Max(state.Ledger.Claims[bid.Vm].Actual, promises[bid.Vm].Granted)
+                .MinusOrZero(promises[bid.Vm].Target))));
     }
 
     /// <summary>What each VM bids, whatever plans for VMs to come ask of it.</summary>
     public static IEnumerable<Bid> Bids(
-        HostState state, ImmutableDictionary<VmId, VmProtocol.Report> reports, ImmutableDictionary<VmId, Forecast> forecasts, HostSettings settings,
+        HostState state, ImmutableDictionary<VmId, VmProtocol.Report> reports, ImmutableDictionary<VmId, Forecast> forecasts,
+        HostSettings settings,
         Moment now) =>
         state.Vms.Select(vm => BidOf(
-            vm.Key, vm.Value, state.Ledger.Claims[vm.Key], reports.GetValueOrDefault(vm.Key), Fresh(forecasts.GetValueOrDefault(vm.Key), now), settings));
+            vm.Key, vm.Value, state.Ledger.Claims[vm.Key], reports.GetValueOrDefault(vm.Key),
+            Fresh(forecasts.GetValueOrDefault(vm.Key), now), settings));
 
     private static Bid BidOf(VmId vm, VmRecord record, Claim claim, VmProtocol.Report? report, Forecast? forecast, HostSettings settings)
     {
         var held = MemorySize.Max(claim.Actual, claim.Granted);
-        var movable = report is { Confirmation: not null, Stopping: false, Phase: VmPhase.Settled or VmPhase.Growing or VmPhase.Shrinking or VmPhase.Stuck };
+        var movable = report is { Confirmation: not null, Stopping: false, Phase: VmPhase.Settled or VmPhase.Growing or VmPhase.Shrinking
+            or VmPhase.Stuck };
         // More than it can become here would be promised for nothing.
         var (min, max) = (record.Policy.Min, record.Policy.Max);
         if (report?.Most is { } reach)

@@ -33,7 +33,8 @@ public static class HostProtocol
     {
         public RestartPolicy? Restart { get; init; }
 
-        public VmPolicy Of(VmPolicy before) => before with { Min = Min ?? before.Min, Max = Max ?? before.Max, Shares = Shares ?? before.Shares };
+        public VmPolicy Of(VmPolicy before) =>
+            before with { Min = Min ?? before.Min, Max = Max ?? before.Max, Shares = Shares ?? before.Shares };
     }
 
     /// <summary>Null: DMM decides again.</summary>
@@ -67,7 +68,8 @@ public static class HostProtocol
     public sealed record Refused(RefusalKind Kind, string Why);
 
     /// <summary>
-    /// What would become of a VM that was asked for now. Answered by <see cref="DryRunResult"/> or <see cref="Refused"/>; nothing is written.
+    /// What would become of a VM that was asked for now. Answered by <see cref="DryRunResult"/> or <see cref="Refused"/>; nothing is
+    /// written.
     /// </summary>
     public sealed record DryRunVm(VmSpec Spec, MemorySize Overhead, MemorySize ImageNeeds, TimeSpan? Timeout) : IHostCommand;
 

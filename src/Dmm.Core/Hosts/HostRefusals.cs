@@ -9,7 +9,8 @@ namespace Dmm.Core.Hosts;
 /// </summary>
 public static class HostRefusals
 {
-    public static HostProtocol.Refused? OfRequest(HostState state, VmSpec spec, MemorySize overhead, MemorySize imageNeeds, HostSettings settings) =>
+    public static HostProtocol.Refused? OfRequest(
+        HostState state, VmSpec spec, MemorySize overhead, MemorySize imageNeeds, HostSettings settings) =>
         InUse(state, spec.Id) ?? Foreign(state, spec.Id) ?? Overcommitted(state, spec.Id, spec.Policy.Max, settings)
         ?? Refusal(HostAdmissions.Never(state, spec, overhead, imageNeeds));
 
@@ -24,7 +25,8 @@ public static class HostRefusals
         var known = state.LetGoAs(adopt.Handle);
         var ledger = known is { } name ? state.Ledger.Gone(name) : state.Ledger;
         return InUse(state, id) ?? Governed(state, adopt) ?? (known != id ? LetGoUnder(state, id) : null)
-            ?? Overcommitted(state, id, adopt.Policy.Max, settings) ?? NoRoom(ledger, adopt) ?? NotGuaranteed(state, ledger, id, adopt.Policy.Min, adopt.Overhead);
+            ?? Overcommitted(state, id, adopt.Policy.Max, settings) ?? NoRoom(ledger, adopt)
+            ?? NotGuaranteed(state, ledger, id, adopt.Policy.Min, adopt.Overhead);
     }
 
     /// <summary>Another policy for a VM that runs.</summary>
@@ -37,26 +39,31 @@ public static class HostRefusals
         if (set.Restart is not null && vm.Spec is null)
         {
             return Refusal(
-                $"{id}: somebody else started it, so that DMM can't create it anew; only a VM that 'dmm vm create' made has a restart policy");
+                $"{id}: somebody else started it, so that DMM can't create it anew; only a VM that 'dmm vm create' made has a restart "
+                    + $"policy");
         }
 
         if (set.Max > vm.Policy.Max && Overcommitted(state, id, policy.Max, settings) is { } overcommitted)
             return overcommitted;
         var most = report is { Capabilities: { } can, Sizes: { } sizes } ? sizes.Base + can.ExtendableTo : policy.Max;
         if (set.Max > most)
-            return Refusal($"{id}: max {set.Max} is more than the {most} that its devices, and those that can be added while it runs, allow");
+            return Refusal(
+                $"{id}: max {set.Max} is more than the {most} that its devices, and those that can be added while it runs, allow");
         return set.Min > vm.Policy.Min ? NotGuaranteed(state, state.Ledger, id, policy.Min, vm.Overhead) : null;
     }
 
     /// <summary>Another policy for a VM that does not run.</summary>
-    public static HostProtocol.Refused? OfPolicy(HostState state, HostProtocol.SetPolicy set, RestingVm resting, VmPolicy policy, HostSettings settings) =>
+    public static HostProtocol.Refused? OfPolicy(
+        HostState state, HostProtocol.SetPolicy set, RestingVm resting, VmPolicy policy, HostSettings settings) =>
         policy.Fault() is { } fault ? Refusal($"{set.Vm}: {fault}")
         : policy.Max > resting.Spec.Policy.Max && resting.ReturnAt is not null ? Overcommitted(state, set.Vm, policy.Max, settings)
         : null;
 
     public static HostProtocol.Refused? OfTarget(HostProtocol.ResizeVm resize, VmRecord vm) =>
         resize.Target is { } wanted && (wanted < vm.Policy.Min || wanted > vm.Policy.Max)
-            ? Refusal($"{resize.Vm}: {wanted} is outside its policy, min {vm.Policy.Min} to max {vm.Policy.Max}; change that first with 'dmm vm set'")
+            ? Refusal(
+                $"{resize.Vm}: {wanted} is outside its policy, min {vm.Policy.Min} to max {vm.Policy.Max}; change that first with 'dmm "
+                    + $"vm set'")
             : null;
 
     /// <summary>A VM that does not run is to be started.</summary>
@@ -78,7 +85,8 @@ public static class HostRefusals
             : state.Resting.ContainsKey(id)
                 ? new(
                     HostProtocol.RefusalKind.Conflict,
-                    $"there is a VM {id} on this host already, which does not run: 'dmm vm start {id}', 'dmm vm forget {id}', or use another name")
+                    $"there is a VM {id} on this host already, which does not run: 'dmm vm start {id}', 'dmm vm forget {id}', or use "
+                        + $"another name")
                 : null;
 
     /// <summary>A launch would not meet one that somebody else had started: there would be two under one name.</summary>
@@ -94,7 +102,8 @@ public static class HostRefusals
     {
         var name = state.GovernedAs(adopt.Handle)
             // Its launch may still be under way: then its process is not known here yet.
-            ?? (adopt.LaunchedAs is { } launched && (state.Vms.ContainsKey(launched) || state.Admissions.ContainsKey(launched)) ? launched : null);
+            ?? (adopt.LaunchedAs is { } launched && (state.Vms.ContainsKey(launched) || state.Admissions.ContainsKey(launched)) ? launched
+                : null);
         return name is { } governed
             ? new(HostProtocol.RefusalKind.Conflict, $"{adopt.Handle.Whereabouts()} is governed as {governed} already")
             : null;
@@ -105,7 +114,8 @@ public static class HostRefusals
         var (id, can) = (adopt.Handle.Id, adopt.Ceiling + adopt.Overhead);
         var size = MemorySize.Max(can, adopt.Resident ?? MemorySize.Zero);
         return size <= ledger.Free ? null : Refusal(
-            $"{id} can become {adopt.Ceiling} as its devices stand and costs about {adopt.Overhead} beside{(size > can ? $", and its process holds {size}" : "")}, "
+            $"{id} can become {adopt.Ceiling} as its devices stand and costs about {adopt.Overhead} "
+                + $"beside{(size > can ? $", and its process holds {size}" : "")}, "
                 + $"but only {ledger.Free} of dmm.host.memory {ledger.HostMemory} are free");
     }
 
@@ -114,7 +124,8 @@ public static class HostRefusals
 
     private static HostProtocol.Refused? NotGuaranteed(HostState state, Ledger ledger, VmId id, MemorySize min, MemorySize overhead) =>
         Guarantees.Missing(ledger, state.Policies(), id, min, overhead) is { IsZero: false } missing
-            ? Refusal($"{id}: min {min} can't be guaranteed: with the peers' mins {missing} are missing on this host{Guarantees.Keepers(ledger)}")
+            ? Refusal(
+                $"{id}: min {min} can't be guaranteed: with the peers' mins {missing} are missing on this host{Guarantees.Keepers(ledger)}")
             : null;
 
     private static HostProtocol.Refused? Refusal(string? why) => why is null ? null : new(HostProtocol.RefusalKind.Refused, why);

@@ -54,7 +54,8 @@ public sealed record HostState(Ledger Ledger)
 {
     public ImmutableSortedDictionary<VmId, VmRecord> Vms { get; init; } = ImmutableSortedDictionary<VmId, VmRecord>.Empty;
 
-    public ImmutableSortedDictionary<VmId, AdmissionRecord> Admissions { get; init; } = ImmutableSortedDictionary<VmId, AdmissionRecord>.Empty;
+    public ImmutableSortedDictionary<VmId, AdmissionRecord> Admissions { get; init; } = ImmutableSortedDictionary<VmId,
+        AdmissionRecord>.Empty;
 
     /// <summary>VMs that do not run and are remembered; no memory is theirs.</summary>
     public ImmutableSortedDictionary<VmId, RestingVm> Resting { get; init; } = ImmutableSortedDictionary<VmId, RestingVm>.Empty;
@@ -75,13 +76,22 @@ public sealed record HostState(Ledger Ledger)
         VmRequested r => this with
         {
             Admissions = Admissions.SetItem(
-                r.Spec.Id, new(r.Spec, r.Overhead, now.MomentOf(r.At), now.MomentOf(r.Deadline, r.At), null) { Number = r.Number, ImageNeeds = r.ImageNeeds, Tries = r.Tries, NeverBooted = r.NeverBooted }),
+                r.Spec.Id,
+                new(r.Spec, r.Overhead, now.MomentOf(r.At), now.MomentOf(r.Deadline, r.At), null)
+                {
+                    Number = r.Number,
+                    ImageNeeds = r.ImageNeeds,
+                    Tries = r.Tries,
+                    NeverBooted = r.NeverBooted,
+                }),
             Resting = Resting.Remove(r.Spec.Id),
         },
         AdmissionPlanned p => WithAdmission(p.Vm, a => a.Planned(p.Plan, p.Asked, now.MomentOf(p.At))),
         AdmissionWaits w => WithAdmission(w.Vm, a => a.Waits(w.Cause, w.Why, now.MomentOf(w.At))),
         MemoryReserved m => SetAside(m.Vm, m.Boot, m.Size, now.MomentOf(m.At)),
-        LaunchBegun b => (Admissions[b.Vm].State == AdmissionState.Reserved ? this : SetAside(b.Vm, b.Reserved - Admissions[b.Vm].Overhead, b.Reserved, now.MomentOf(b.At)))
+        LaunchBegun b =>
+        (Admissions[b.Vm].State == AdmissionState.Reserved ? this
+            : SetAside(b.Vm, b.Reserved - Admissions[b.Vm].Overhead, b.Reserved, now.MomentOf(b.At)))
             .WithAdmission(b.Vm, a => a.LaunchBegun(now.MomentOf(b.At))),
         VmLaunched l => Launched(l),
         AdmissionEnded a => Without(a.Vm),
@@ -91,7 +101,9 @@ public sealed record HostState(Ledger Ledger)
         VmMigratedAway m => With(m.Vm, vm => vm with { MigratedAway = true }),
         VmMigrationUndone m => With(m.Vm, vm => vm with { MigratedAway = false }),
         PolicySet p => With(p.Vm, vm => vm with { Policy = p.Policy }, spec => spec.Under(p.Policy)),
-        RestartSet r => With(r.Vm, vm => vm with { Spec = vm.Spec is { } spec ? spec with { Restart = r.Restart } : null }, spec => spec with { Restart = r.Restart })
+        RestartSet r =>
+        With(r.Vm, vm => vm with { Spec = vm.Spec is { } spec ? spec with { Restart = r.Restart } : null },
+            spec => spec with { Restart = r.Restart })
             .StayingIf(r.Vm, r.Restart == RestartPolicy.Never),
         OperatorTargetSet t => With(t.Vm, vm => vm with { OperatorTarget = t.Target }),
         PromisesChanged p => Changed(p),
@@ -117,7 +129,13 @@ public sealed record HostState(Ledger Ledger)
         {
             if (vm.Spec is { } spec)
             {
-                events.Add(new VmRequested(now, spec with { Policy = vm.Policy }, vm.Overhead, now) { Tries = vm.Tries, ImageNeeds = vm.ImageNeeds, NeverBooted = vm.Tries is not null && !vm.BootedBefore });
+                events.Add(
+                    new VmRequested(now, spec with { Policy = vm.Policy }, vm.Overhead, now)
+                    {
+                        Tries = vm.Tries,
+                        ImageNeeds = vm.ImageNeeds,
+                        NeverBooted = vm.Tries is not null && !vm.BootedBefore,
+                    });
                 events.Add(new LaunchBegun(now, id, vm.Handle.Base + vm.Overhead));
                 events.Add(new VmLaunched(now, id, vm.Handle));
                 if (vm.BootedAt is { } booted)
@@ -143,7 +161,10 @@ public sealed record HostState(Ledger Ledger)
         }
 
         foreach (var vm in Resting.Values)
-            events.Add(new VmRested(clocks.WallOf(vm.Since), vm.Spec, vm.Overhead, vm.Cause, vm.Why, clocks.WallOf(vm.ReturnAt), vm.Tries) { ImageNeeds = vm.ImageNeeds, NeverBooted = vm.NeverBooted });
+            events.Add(
+                new VmRested(
+                    clocks.WallOf(vm.Since), vm.Spec, vm.Overhead, vm.Cause, vm.Why, clocks.WallOf(vm.ReturnAt),
+                    vm.Tries) { ImageNeeds = vm.ImageNeeds, NeverBooted = vm.NeverBooted });
 
         // Behind the VMs: what is asked of them stands in their promises.
         foreach (var admission in AdmissionLine.InOrder(Admissions.Values))
@@ -167,12 +188,19 @@ public sealed record HostState(Ledger Ledger)
     public VmId? LetGoAs(VmHandle handle) => LetGo.Where(vm => vm.Value.SameProcess(handle)).Select(vm => (VmId?)vm.Key).FirstOrDefault();
 
     /// <summary>Under which name a process is governed; null where it is not.</summary>
-    public VmId? GovernedAs(VmHandle handle) => Vms.Where(vm => vm.Value.Handle.SameProcess(handle)).Select(vm => (VmId?)vm.Key).FirstOrDefault();
+    public VmId? GovernedAs(VmHandle handle) =>
+        Vms.Where(vm => vm.Value.Handle.SameProcess(handle)).Select(vm => (VmId?)vm.Key).FirstOrDefault();
 
     private static IEnumerable<IHostEvent> Condense(AdmissionRecord a, Clocks clocks)
     {
         var (id, since) = (a.Spec.Id, clocks.WallOf(a.Since));
-        yield return new VmRequested(clocks.WallOf(a.At), a.Spec, a.Overhead, clocks.WallOf(a.Deadline)) { Number = a.Number, ImageNeeds = a.ImageNeeds, Tries = a.Tries, NeverBooted = a.NeverBooted };
+        yield return new VmRequested(clocks.WallOf(a.At), a.Spec, a.Overhead, clocks.WallOf(a.Deadline))
+        {
+            Number = a.Number,
+            ImageNeeds = a.ImageNeeds,
+            Tries = a.Tries,
+            NeverBooted = a.NeverBooted,
+        };
         if (a.Plan is { } plan)
             yield return new AdmissionPlanned(since, id, plan, a.State == AdmissionState.Shrinking);
         if (a.Cause is { } cause)
@@ -183,7 +211,8 @@ public sealed record HostState(Ledger Ledger)
             yield return new LaunchBegun(since, id, a.Reserved!.Value);
     }
 
-    private HostState SetAside(VmId vm, MemorySize boot, MemorySize size, Moment at) => WithAdmission(vm, a => a.SetAside(boot, size, at)) with
+    private HostState SetAside(VmId vm, MemorySize boot, MemorySize size, Moment at) =>
+        WithAdmission(vm, a => a.SetAside(boot, size, at)) with
     {
         // Decided against the same ledger, so that it fits; only at recovery it may not, and the promise stands all the same.
         Ledger = Ledger.Keep(vm, size),
@@ -225,7 +254,13 @@ public sealed record HostState(Ledger Ledger)
         var returns = r.ReturnAt is { } at ? now.MomentOf(at, r.At) : (Moment?)null;
         return Without(r.Spec.Id) with
         {
-            Resting = Resting.SetItem(r.Spec.Id, new(r.Spec, r.Overhead, r.Cause, r.Why, now.MomentOf(r.At), returns, r.Tries) { ImageNeeds = r.ImageNeeds, NeverBooted = r.NeverBooted }),
+            Resting = Resting.SetItem(
+                r.Spec.Id,
+                new(r.Spec, r.Overhead, r.Cause, r.Why, now.MomentOf(r.At), returns, r.Tries)
+                {
+                    ImageNeeds = r.ImageNeeds,
+                    NeverBooted = r.NeverBooted,
+                }),
         };
     }
 
@@ -244,13 +279,21 @@ public sealed record HostState(Ledger Ledger)
         {
             if (!vms.TryGetValue(change.Vm, out var vm))
                 continue;
-            vms = vms.SetItem(change.Vm, vm with { Promise = new(change.Granted, change.Target), Owed = vm.Owed <= change.Granted ? null : vm.Owed });
+            vms = vms.SetItem(
+                change.Vm, vm with { Promise = new(change.Granted, change.Target), Owed = vm.Owed <= change.Granted ? null : vm.Owed });
             // Decided against the same ledger, so this does not refuse; only a host that has shrunk since then can, and the promise stands.
-            ledger = ledger.Grant(change.Vm, change.Granted) ?? ledger.TakeIn(change.Vm, ledger.Claims[change.Vm] with { Granted = change.Granted });
+            ledger = ledger.Grant(change.Vm, change.Granted)
+                ?? ledger.TakeIn(change.Vm, ledger.Claims[change.Vm] with { Granted = change.Granted });
         }
 
-        var asked = Admissions.Where(a => a.Value is { State: AdmissionState.Planned, Plan: { From.IsEmpty: false } plan } && plan.From.All(part => Told(part, vms)));
-        return this with { Vms = vms, Ledger = ledger, Admissions = Admissions.SetItems(asked.Select(a => KeyValuePair.Create(a.Key, a.Value.PeersAsked()))) };
+        var asked = Admissions.Where(a => a.Value is { State: AdmissionState.Planned, Plan: { From.IsEmpty: false } plan }
+            && plan.From.All(part => Told(part, vms)));
+        return this with
+        {
+            Vms = vms,
+            Ledger = ledger,
+            Admissions = Admissions.SetItems(asked.Select(a => KeyValuePair.Create(a.Key, a.Value.PeersAsked()))),
+        };
     }
 
     /// <summary>It was told to give its part, or is not there any more.</summary>
@@ -263,12 +306,14 @@ public sealed record HostState(Ledger Ledger)
     /// <param name="ofSpec">The same for one that does not run and is remembered.</param>
     private HostState With(VmId id, Func<VmRecord, VmRecord> change, Func<VmSpec, VmSpec>? ofSpec = null) =>
         Vms.TryGetValue(id, out var vm) ? this with { Vms = Vms.SetItem(id, change(vm)) }
-        : ofSpec is not null && Resting.TryGetValue(id, out var resting) ? this with { Resting = Resting.SetItem(id, resting with { Spec = ofSpec(resting.Spec) }) }
+        : ofSpec is not null && Resting.TryGetValue(id, out var resting)
+        ? this with { Resting = Resting.SetItem(id, resting with { Spec = ofSpec(resting.Spec) }) }
         : this;
 
     /// <summary>One that waits for its return does so no more.</summary>
     private HostState StayingIf(VmId id, bool stays) =>
-        stays && Resting.TryGetValue(id, out var resting) ? this with { Resting = Resting.SetItem(id, resting with { ReturnAt = null }) } : this;
+        stays && Resting.TryGetValue(id, out var resting) ? this with { Resting = Resting.SetItem(id, resting with { ReturnAt = null }) }
+        : this;
 
     /// <summary>Nothing of it is left: neither a claim, nor what was set aside, nor its memory.</summary>
     private HostState Without(VmId id) => this with

@@ -71,7 +71,8 @@ internal sealed partial class HostTurn
         else if (State.GovernedAs(launched.Handle) is { } other)
         {
             // What runs under its name was taken in under another one meanwhile.
-            EndAdmission(id, AdmissionEnd.Failed, $"{launched.Handle.Whereabouts()}, which its launch found, is governed as {other} already");
+            EndAdmission(
+                id, AdmissionEnd.Failed, $"{launched.Handle.Whereabouts()}, which its launch found, is governed as {other} already");
         }
         else
         {
@@ -94,7 +95,8 @@ internal sealed partial class HostTurn
         else if (HostAdmissions.EndOf(admission, giveUp.End) is null || (giveUp.End == AdmissionEnd.Expired && admission.Deadline > Now))
             Reply(new AdmissionProtocol.NotGivenUp(giveUp.Vm, $"it is {admission.State.ToString().ToLowerInvariant()}"));
         else
-            EndAdmission(giveUp.Vm, giveUp.End, giveUp.End == AdmissionEnd.Expired ? HostAdmissions.WhyExpired(admission, State) : giveUp.Why);
+            EndAdmission(giveUp.Vm, giveUp.End, giveUp.End == AdmissionEnd.Expired ? HostAdmissions.WhyExpired(admission, State)
+                : giveUp.Why);
     }
 
     private void EndAdmission(VmId vm, AdmissionEnd end, string why)

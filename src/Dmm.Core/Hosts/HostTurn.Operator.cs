@@ -100,7 +100,8 @@ internal sealed partial class HostTurn
             var whole = MemoryLayout.InWholeBlocks(can);
             target = (whole ? MemoryLayout.LeastFrom(size, sizes, can) : size.RoundUp(block)).Clamp(vm.Policy.Min, vm.Policy.Max);
             if (target != size)
-                notes = [$"{size} was rounded to {target}, {(whole ? $"its base and whole blocks of {block}" : $"a multiple of the block of {block}")}"];
+                notes = [$"{size} was rounded to {target}, {(whole ? $"its base and whole blocks of {block}" : $"a multiple of the "
+                    + $"block of {block}")}"];
         }
 
         if (report?.Capabilities?.Keeps is { } keeps && target < vm.Promise.Granted)
@@ -134,7 +135,8 @@ internal sealed partial class HostTurn
         order.AtOnce && vm.Handle is { Owned: false, Pid: null }
             ? "it is told to quit, and as it is not known which process runs it none is ended for it"
             : order.AtOnce ? "its process is being ended"
-            : $"its guest is asked to power down, and has {order.Grace.TotalSeconds:0.#} s; {(order.Kill ? "then its process is ended" : "otherwise it runs on")}";
+            : $"its guest is asked to power down, and has {order.Grace.TotalSeconds:0.#} "
+            + $"s; {(order.Kill ? "then its process is ended" : "otherwise it runs on")}";
 
     private void StopResting(VmId id, RestingVm resting)
     {

@@ -86,7 +86,8 @@ internal sealed partial class HostTurn
         {
             State = State with { Ledger = ledger },
             HeardOf = report.Resident is null ? Host.HeardOf : Host.HeardOf.Add(id),
-            Shrinks = Host.Shrinks.SetItem(id, Host.Shrinks.GetValueOrDefault(id, new()).Observe(standing.Actual, vm.Promise.Target, report.Phase, Now)),
+            Shrinks = Host.Shrinks.SetItem(id, Host.Shrinks.GetValueOrDefault(id, new())
+                .Observe(standing.Actual, vm.Promise.Target, report.Phase, Now)),
         };
         var confirmed = vm.Promise.Target < vm.Promise.Granted && standing.Target == vm.Promise.Target;
         if (ledger.Claims[id].Differs(before.Claims[id]) || report.Phase != phase || confirmed)
@@ -158,7 +159,8 @@ internal sealed partial class HostTurn
 
     private void TellTargets()
     {
-        var (tell, operations) = HostDispatch.Next(State, Host.Reports, Host.Forecasts, Host.Told, Host.Operations, Host.Waits, Settings, Now);
+        var (tell, operations) = HostDispatch.Next(
+            State, Host.Reports, Host.Forecasts, Host.Told, Host.Operations, Host.Waits, Settings, Now);
         var (told, number) = (Host.Told.ToBuilder(), Host.Tellings);
         foreach (var (id, message) in tell)
         {

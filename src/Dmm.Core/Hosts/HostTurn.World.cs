@@ -13,7 +13,8 @@ internal sealed partial class HostTurn
             return;
 
         // What was seen counts against what is claimed once all who are gone are known to be so.
-        var gone = saw.Vms.Where(vm => State.LetGo.GetValueOrDefault(vm.Id) == vm && saw.Sight.Gone.Contains(vm.Id)).Select(vm => vm.Id).ToList();
+        var gone = saw.Vms.Where(vm => State.LetGo.GetValueOrDefault(vm.Id) == vm && saw.Sight.Gone.Contains(vm.Id)).Select(vm => vm.Id)
+            .ToList();
         foreach (var vm in gone)
             Record(new LetGoEnded(Wall, vm));
         See(saw.Sight);
@@ -35,7 +36,8 @@ internal sealed partial class HostTurn
             if (outlook.Pressure is { } pressure)
             {
                 var most = Settings.Rules.CushionMax;
-                Notify("hostPressure", null, $"{pressure} on the host: the cushion grows from {Settings.Cushion} to as much as {most}", Settings.Cushion, most);
+                Notify("hostPressure", null, $"{pressure} on the host: the cushion grows from {Settings.Cushion} to as much as {most}",
+                    Settings.Cushion, most);
             }
             else
             {
@@ -54,7 +56,8 @@ internal sealed partial class HostTurn
         if (Host.Blind is null)
         {
             Notify(
-                "hostUnseen", null, $"the host's memory can't be read: {blind.Why}; what was known last stands: {Host.Outlook.Memory}", warn: true);
+                "hostUnseen", null, $"the host's memory can't be read: {blind.Why}; what was known last stands: {Host.Outlook.Memory}",
+                warn: true);
         }
 
         Host = Host with { Blind = blind.Why };
@@ -84,7 +87,8 @@ internal sealed partial class HostTurn
         Host = Host with { SaidMemory = memory };
         Notify(
             "hostMemory", null,
-            memory < said ? $"DMM can count on {memory} of the host, {moved} less: {Host.Outlook.Why}" : $"DMM can count on {memory} of the host again",
+            memory < said ? $"DMM can count on {memory} of the host, {moved} less: {Host.Outlook.Why}"
+            : $"DMM can count on {memory} of the host again",
             said, memory);
     }
 

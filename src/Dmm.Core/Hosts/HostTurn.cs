@@ -36,7 +36,8 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
             case HostProtocol.StopVm stop: Stop(stop); break;
             case HostProtocol.StartVm start: Start(start); break;
             case HostProtocol.ForgetVm forget: Forget(forget); break;
-            case HostProtocol.DryRunVm asked: Do(new HostEffect.TellAdmission(new AdmissionProtocol.DryRun(asked, Host), Forward: true)); break;
+            case HostProtocol.DryRunVm asked: Do(new HostEffect.TellAdmission(new AdmissionProtocol.DryRun(asked, Host), Forward: true));
+            break;
             case HostProtocol.RecordRequest request: RecordRequest(request); break;
             case HostProtocol.LineStarted: LineStarted(); break;
             case HostProtocol.TakeSteps steps: TakeSteps(steps); break;
@@ -64,7 +65,8 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
     {
         SayDeficit();
         WatchWhoRuns();
-        if (!ReferenceEquals(State.Vms, _before.Vms) || !ReferenceEquals(State.Admissions, _before.Admissions) || State.Ledger.Free != _before.Ledger.Free)
+        if (!ReferenceEquals(State.Vms, _before.Vms) || !ReferenceEquals(State.Admissions, _before.Admissions)
+            || State.Ledger.Free != _before.Ledger.Free)
             Host = Host with { Version = Host.Version + 1 };
         ShowLine();
         return new(Host, _events.ToImmutable(), _effects.ToImmutable());
@@ -82,7 +84,8 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
 
     private void Reply(object answer) => Do(new HostEffect.Reply(answer));
 
-    private void Done(VmId vm, string text, ImmutableArray<string> notes = default) => Reply(new HostProtocol.Done(vm, text, notes.IsDefault ? [] : notes));
+    private void Done(VmId vm, string text, ImmutableArray<string> notes = default) =>
+        Reply(new HostProtocol.Done(vm, text, notes.IsDefault ? [] : notes));
 
     private void Refuse(HostProtocol.RefusalKind kind, string why) => Reply(new HostProtocol.Refused(kind, why));
 

@@ -29,7 +29,8 @@ public sealed class LawPlanner(ILaw law)
     /// <param name="budget">Memory for all guests together.</param>
     /// <returns>In the order of the bids.</returns>
     public Allotment[] Plan(
-        IReadOnlyList<Bid> bids, MemorySize budget, IReadOnlyDictionary<VmId, VmRecord> vms, IReadOnlyDictionary<VmId, VmProtocol.Report> reports, Moment at)
+        IReadOnlyList<Bid> bids, MemorySize budget, IReadOnlyDictionary<VmId, VmRecord> vms,
+        IReadOnlyDictionary<VmId, VmProtocol.Report> reports, Moment at)
     {
         var (held, urgent, population) = (MemorySize.Zero, false, LeaveSlots(bids));
         foreach (var bid in bids)

@@ -16,7 +16,8 @@ public static class VmProtocol
 
     /// <summary>To the VM: its part of the journal. Without a handle it is to be launched from the spec.</summary>
     /// <param name="MayRun">Without a handle: its launch may have begun before, so that it may run already.</param>
-    public sealed record Assume(VmSpec? Spec, VmHandle? Handle, VmPolicy Policy, Promise? Promise, StopOrder? Stop, bool MayRun) : IVmMessage
+    public sealed record Assume(VmSpec? Spec, VmHandle? Handle, VmPolicy Policy, Promise? Promise, StopOrder? Stop, bool MayRun)
+        : IVmMessage
     {
         /// <summary>It was heard of since it was launched, or somebody else started it: it is never given up for not booting.</summary>
         public bool Booted { get; init; }

@@ -53,7 +53,8 @@ public static class History
     public static (long UpTo, ImmutableArray<HistoryMark> Left)? Delete(
         ImmutableArray<HistoryMark> marks, long snapshot, DateTimeOffset now, HistoryKeep keep)
     {
-        var gone = marks.Where(mark => mark.Sequence <= snapshot && (mark.At <= now - keep.Keep || mark.Sequence <= snapshot - keep.Most)).ToList();
+        var gone = marks.Where(mark => mark.Sequence <= snapshot && (mark.At <= now - keep.Keep || mark.Sequence <= snapshot - keep.Most))
+            .ToList();
         if (gone.Count == 0)
             return null;
         var upTo = gone.Max(mark => mark.Sequence);

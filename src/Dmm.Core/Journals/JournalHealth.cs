@@ -47,8 +47,10 @@ public sealed record JournalHealth(JournalCondition Condition, Clocks Since, str
         JournalCondition.Well => null,
         JournalCondition.Starting => "the daemon is starting: it reads its journal",
         JournalCondition.Slow => $"the journal is slow since {Since.Wall:HH:mm:ss}: {Why}",
-        JournalCondition.Stalled => $"the journal stalls since {Since.Wall:HH:mm:ss}: {Why}; nothing new is promised until it is over, the VMs keep their memory",
-        _ => $"the journal can't be used since {Since.Wall:HH:mm:ss}: {Why}; nothing new is promised until it is mended, the VMs keep their memory",
+        JournalCondition.Stalled =>
+        $"the journal stalls since {Since.Wall:HH:mm:ss}: {Why}; nothing new is promised until it is over, the VMs keep their memory",
+        _ => $"the journal can't be used since {Since.Wall:HH:mm:ss}: {Why}; nothing new is promised until it is mended, the VMs keep "
+            + $"their memory",
     };
 
     public static JournalHealth Starting(Clocks now) => new(JournalCondition.Starting, now, null);
@@ -62,7 +64,13 @@ public sealed record JournalHealth(JournalCondition Condition, Clocks Since, str
         if (took >= SlowWrite)
         {
             var why = $"the last slow write took {took.TotalSeconds:0.0} s";
-            return this with { Condition = JournalCondition.Slow, Since = Condition == JournalCondition.Slow ? Since : now, Why = why, SlowAt = now.Now };
+            return this with
+            {
+                Condition = JournalCondition.Slow,
+                Since = Condition == JournalCondition.Slow ? Since : now,
+                Why = why,
+                SlowAt = now.Now,
+            };
         }
 
         var calm = SlowAt is null || now.Now - SlowAt >= Calm;
@@ -75,7 +83,8 @@ public sealed record JournalHealth(JournalCondition Condition, Clocks Since, str
     /// <param name="writing">When the oldest write began that is still under way.</param>
     public JournalHealth Look(Clocks now, Clocks? writing) =>
         Writable && writing is { } began && now.Now - began.Now >= Patience
-            ? new(JournalCondition.Stalled, began, "a write does not come through; does somebody hold the file's lock, or is the disk slow?") { SlowAt = now.Now }
+            ? new(JournalCondition.Stalled, began,
+                "a write does not come through; does somebody hold the file's lock, or is the disk slow?") { SlowAt = now.Now }
             : Condition == JournalCondition.Slow && writing is null && now.Now - SlowAt >= Calm ? new(JournalCondition.Well, now, null)
             : this;
 

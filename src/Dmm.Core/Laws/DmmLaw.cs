@@ -74,7 +74,17 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
         return part switch
         {
             < 0.3 => new(own with { Cushion = 1, Demand = own.Demand with { Headroom = part } }),
-            < 0.7 => new(own with { Spare = 1, Demand = own.Demand with { Headroom = 0.1 + (0.5 * (part - 0.3)), ShrinkQuantile = 0.5 + (1.2 * (part - 0.3)), Seasons = false } }),
+            < 0.7 =>
+            new(own with
+            {
+                Spare = 1,
+                Demand = own.Demand with
+                {
+                    Headroom = 0.1 + (0.5 * (part - 0.3)),
+                    ShrinkQuantile = 0.5 + (1.2 * (part - 0.3)),
+                    Seasons = false,
+                },
+            }),
             _ => new(own with { Spare = (1 - part) / 0.3 }),
         };
     }
@@ -128,7 +138,8 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
         if (!changed)
             return next;
         var memory = new MemorySize(host.Memory);
-        var plan = _arbiter.Decide(_bids.AsSpan(0, count), memory, memory.Scale(settings.Cushion), settings.Step, memory.Scale(settings.Spare));
+        var plan = _arbiter.Decide(
+            _bids.AsSpan(0, count), memory, memory.Scale(settings.Cushion), settings.Step, memory.Scale(settings.Spare));
         _unfinished = false;
         var (slot, place, moved) = (0, 0, false);
         foreach (var allotment in plan)
@@ -149,7 +160,8 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
         var target = allotment.Target;
         if (!inNeed && allotment.Ruling == Ruling.GivesPast)
         {
-            var step = tick ? MemorySize.Max(settings.Step, bid.Held.Scale(settings.ShrinkRate * settings.Period.TotalSeconds)) : MemorySize.Zero;
+            var step = tick ? MemorySize.Max(settings.Step, bid.Held.Scale(settings.ShrinkRate * settings.Period.TotalSeconds))
+            : MemorySize.Zero;
             target = Bidding.Slowly(allotment, bid, last, step);
             _unfinished |= target > allotment.Target;
         }
@@ -162,7 +174,9 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
     private Bid BidOf(Known known, in LawGuest guest)
     {
         var held = new MemorySize(Math.Max(guest.Actual, known.Target));
-        return new Bid(known.Vm, new(guest.Min), new(guest.Max), guest.Shares, held, held, held, Urgent: false, Movable: true) { Asked = new(known.Target) }
+        return new Bid(
+            known.Vm, new(guest.Min), new(guest.Max), guest.Shares, held, held, held, Urgent: false,
+            Movable: true) { Asked = new(known.Target) }
             .With(known.Forecast!, settings.Step, settings.DeadBand, settings.Margin);
     }
 
@@ -233,6 +247,7 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
                 : SampleReason.Periodic,
         };
 
-        private static VmSizes SizesOf(in LawGuest guest) => new(new(guest.Actual), MemorySize.Zero, MemorySize.Zero, MemorySize.Zero, MemorySize.Zero);
+        private static VmSizes SizesOf(in LawGuest guest) =>
+            new(new(guest.Actual), MemorySize.Zero, MemorySize.Zero, MemorySize.Zero, MemorySize.Zero);
     }
 }

@@ -8,27 +8,34 @@ public static class LawCatalog
     public static ImmutableArray<LawEntry> All { get; } =
     [
         new("dmm", "working set, forecast and headroom; shares under contention; hears pressure", "this project",
-            new("what guests keep beyond use: headroom, from 0.3 on past use too, from 0.7 on what is idle", DmmLaw.DefaultIdle, [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.29, 0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.67, 0.68, 0.69, 0.7, 0.8, 0.9, 0.95, 1]), DmmLaw.Leaving),
+            new("what guests keep beyond use: headroom, from 0.3 on past use too, from 0.7 on what is idle", DmmLaw.DefaultIdle,
+                [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.29, 0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.67, 0.68, 0.69, 0.7, 0.8, 0.9, 0.95, 1]),
+                DmmLaw.Leaving),
         new("static", "no management: every VM holds its maximum", "none", null, _ => new StaticLaw()),
         new("proxmox", "fills 80 % of the host by shares, 100 MiB a VM every 10 s; balloon only", "Proxmox VE, PVE/AutoBalloon.pm",
-            new("host memory in use", ProxmoxLaw.DefaultHostUse, [0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1]), value => new ProxmoxLaw(value)),
-        new("mom", "5 % steps every 10 s, down while less than 20 % of the host is free, else up; balloon only", "oVirt MOM, doc/balloon.rules",
+            new("host memory in use", ProxmoxLaw.DefaultHostUse, [0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1]),
+            value => new ProxmoxLaw(value)),
+        new("mom", "5 % steps every 10 s, down while less than 20 % of the host is free, else up; balloon only",
+            "oVirt MOM, doc/balloon.rules",
             new("free part of a guest", MomLaw.DefaultGuestFree, [0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6]), value => new MomLaw(value)),
-        new("squeezed", "the same part of each VM's range from min to max, blind to need", "XenServer squeezed, lib/squeeze.ml", null, _ => new SqueezedLaw()),
+        new("squeezed", "the same part of each VM's range from min to max, blind to need", "XenServer squeezed, lib/squeeze.ml", null,
+            _ => new SqueezedLaw()),
         new("hyperv", "demand and 20 % at once, removal every 5 min, weights under contention", "Hyper-V Dynamic Memory, documentation",
             new("buffer", HypervLaw.DefaultBuffer, [0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1]), value => new HypervLaw(value)),
         new("esx", "shares with a tax of 75 % on idle memory, every 15 s; four host states", "Waldspurger, OSDI 2002",
             new("tax on idle memory", EsxLaw.DefaultTax, [0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99]), value => new EsxLaw(value)),
         new("vpa", "90th percentile of daily peaks and 15 %, half-life 24 h", "Kubernetes Vertical Pod Autoscaler, pkg/recommender",
             new("margin", VpaLaw.DefaultMargin, [0, 0.05, 0.1, 0.15, 0.25, 0.5, 1]), value => new VpaLaw(value)),
-        new("neon", "use ÷ 0.75 in compute units every 5 s, up at once, down after five minutes", "Neon autoscaling, pkg/agent/core/goalcu.go",
+        new("neon", "use ÷ 0.75 in compute units every 5 s, up at once, down after five minutes",
+            "Neon autoscaling, pkg/agent/core/goalcu.go",
             new("use of memory", NeonLaw.DefaultTarget, [0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]), value => new NeonLaw(value)),
     ];
 
     /// <exception cref="ArgumentException">There is no law of that name.</exception>
     public static LawEntry Get(string name) =>
         All.FirstOrDefault(law => law.Name == name)
-        ?? throw new ArgumentException($"There is no law \"{name}\"; there are {string.Join(", ", All.Select(law => law.Name))}.", nameof(name));
+        ?? throw new ArgumentException(
+            $"There is no law \"{name}\"; there are {string.Join(", ", All.Select(law => law.Name))}.", nameof(name));
 
     /// <summary>A new law that has learnt nothing yet.</summary>
     /// <param name="safety">Its safety setting; the peer's own default where it is left out.</param>

@@ -31,11 +31,13 @@ public sealed class MomLaw(double guestFree = MomLaw.DefaultGuestFree, double ho
 
     private readonly double _guestFree = guestFree is >= 0 and <= 1
         ? guestFree
-        : throw new ArgumentOutOfRangeException(nameof(guestFree), guestFree, "What a guest shall have free must be a part of its size, 0 to 1.");
+        : throw new ArgumentOutOfRangeException(
+            nameof(guestFree), guestFree, "What a guest shall have free must be a part of its size, 0 to 1.");
 
     private readonly double _hostFree = hostFree is > 0 and <= 1
         ? hostFree
-        : throw new ArgumentOutOfRangeException(nameof(hostFree), hostFree, "The part of the host below which it is under pressure must be above 0 and at most 1.");
+        : throw new ArgumentOutOfRangeException(
+            nameof(hostFree), hostFree, "The part of the host below which it is under pressure must be above 0 and at most 1.");
 
     private readonly SlotMemory<Samples> _used = new();
     private Samples _free;

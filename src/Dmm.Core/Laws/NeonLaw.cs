@@ -33,7 +33,8 @@ public sealed class NeonLaw(double target = NeonLaw.DefaultTarget, long unit = N
         ? target
         : throw new ArgumentOutOfRangeException(nameof(target), target, "Use as a part of memory must be above 0 and at most 1.");
 
-    private readonly long _unit = unit > 0 ? unit : throw new ArgumentOutOfRangeException(nameof(unit), unit, "A compute unit's memory must be above 0.");
+    private readonly long _unit = unit > 0 ? unit
+        : throw new ArgumentOutOfRangeException(nameof(unit), unit, "A compute unit's memory must be above 0.");
 
     private readonly SlotMemory<Guest> _guests = new();
 

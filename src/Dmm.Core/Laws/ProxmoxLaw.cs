@@ -26,7 +26,8 @@ public sealed class ProxmoxLaw(double hostUse = ProxmoxLaw.DefaultHostUse) : ILa
 
     private readonly double _hostUse = hostUse is > 0 and <= 1
         ? hostUse
-        : throw new ArgumentOutOfRangeException(nameof(hostUse), hostUse, "The part of the host's memory that is filled must be above 0 and at most 1.");
+        : throw new ArgumentOutOfRangeException(
+            nameof(hostUse), hostUse, "The part of the host's memory that is filled must be above 0 and at most 1.");
 
     private readonly SlotMemory<Round> _rounds = new();
 

@@ -23,7 +23,8 @@ public sealed class SqueezedLaw(long pool = SqueezedLaw.DefaultPool) : ILaw
     private const long Inaccuracy = 4L << 10;
     private static readonly TimeSpan StuckAfter = TimeSpan.FromSeconds(5);
 
-    private readonly long _pool = pool >= 0 ? pool : throw new ArgumentOutOfRangeException(nameof(pool), pool, "What is kept free must not be below 0.");
+    private readonly long _pool = pool >= 0 ? pool
+        : throw new ArgumentOutOfRangeException(nameof(pool), pool, "What is kept free must not be below 0.");
 
     private readonly SlotMemory<Progress> _progress = new();
 

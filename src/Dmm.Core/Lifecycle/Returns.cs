@@ -32,10 +32,12 @@ public static class Returns
     {
         if (policy == RestartPolicy.Never)
             return null;
-        if (unwanted || cause == EndCause.MigratedAway || cause == EndCause.Stopped || (cause == EndCause.PoweredDown && policy == RestartPolicy.OnFailure))
+        if (unwanted || cause == EndCause.MigratedAway || cause == EndCause.Stopped
+            || (cause == EndCause.PoweredDown && policy == RestartPolicy.OnFailure))
             return new(null, 0);
         var before = ran >= settings.CalmAfter ? 0 : tries ?? 0;
         // That its host restarted was no fault of the VM's own.
-        return cause == EndCause.HostRestarted ? new(now, before) : new(now + new GrowingWait(settings.Min, settings.Max).After(before), before + 1);
+        return cause == EndCause.HostRestarted ? new(now, before)
+            : new(now + new GrowingWait(settings.Min, settings.Max).After(before), before + 1);
     }
 }

@@ -42,7 +42,9 @@ internal sealed partial class VmTurn
         var until = now.WallOf(Now + order.Grace);
         Vm = Vm with
         {
-            StopWhy = $"its guest was asked to power down, and has until {until:HH:mm:ss}; {(order.Kill ? "then its process is ended" : "otherwise it runs on")}",
+            StopWhy =
+                $"its guest was asked to power down, and has "
+                + $"until {until:HH:mm:ss}; {(order.Kill ? "then its process is ended" : "otherwise it runs on")}",
         };
         Report();
         LetGraceRun(order.Grace);

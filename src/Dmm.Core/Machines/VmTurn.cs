@@ -272,7 +272,9 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
                 Call(new(VmCallKind.Plug, ask.Plugged));
                 break;
             case VmEvent.RescueAsked rescue:
-                Notify("rescued", $"its guest has {Memory.Available} left and can't be plugged: it gets a rescue DIMM of {rescue.Base - Memory.Sizes!.Base}");
+                Notify("rescued",
+                    $"its guest has {Memory.Available} left and can't be plugged: it gets a rescue DIMM "
+                        + $"of {rescue.Base - Memory.Sizes!.Base}");
                 Call(new(VmCallKind.Rescue, MemorySize.Zero));
                 break;
             case VmEvent.ExtensionAsked extension:
@@ -280,13 +282,15 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
                 Call(new(VmCallKind.Extend, extension.PluggableMax));
                 break;
             case VmEvent.Refused refused:
-                Notify("refused", $"{(refused.Addition == Addition.Device ? "a further hotplug device" : "a rescue DIMM")} was refused: {refused.Why}");
+                Notify("refused",
+                    $"{(refused.Addition == Addition.Device ? "a further hotplug device" : "a rescue DIMM")} was refused: {refused.Why}");
                 break;
             case VmEvent.TurnedDown { Repeated: false } turned:
                 Notify("refused", $"its hypervisor would not resize it: {turned.Why}");
                 break;
             case VmEvent.PhaseEntered entered:
-                var text = entered.Why is null ? $"{entered.Phase} at {Memory.Actual}" : $"{entered.Phase} at {Memory.Actual}: {entered.Why}";
+                var text = entered.Why is null ? $"{entered.Phase} at {Memory.Actual}"
+                    : $"{entered.Phase} at {Memory.Actual}: {entered.Why}";
                 Notify(KindOf(entered.Phase), text, to: Memory.Target);
                 break;
         }
@@ -415,7 +419,8 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
     private void Finish(string why, EndCause cause)
     {
         // That it was ended for not booting stands above what its hypervisor says of its end; that it may run elsewhere above all.
-        (why, cause) = Memory.RunState.MayRunElsewhere() ? (why, EndCause.MigratedAway) : Vm.GaveUp is { } because ? (because, EndCause.NeverBooted) : (why, cause);
+        (why, cause) = Memory.RunState.MayRunElsewhere() ? (why, EndCause.MigratedAway) : Vm.GaveUp is { } because
+        ? (because, EndCause.NeverBooted) : (why, cause);
         Disconnected();
         Do(new VmEffect.LetGo());
         foreach (var timer in Enum.GetValues<VmTimer>())

@@ -12,20 +12,25 @@ public static class Deficits
     {
         List<string> causes = [];
         if (ledger.HostMemory < configured)
-            causes.Add($"DMM can count on {ledger.HostMemory} instead of dmm.host.memory {configured}{(why is null ? "" : $", since {why}")}");
+            causes.Add(
+                $"DMM can count on {ledger.HostMemory} instead of dmm.host.memory {configured}{(why is null ? "" : $", since {why}")}");
         Add(causes, ledger, c => c.Value.Actual.MinusOrZero(c.Value.Granted), (vm, size) => $"{vm} holds {size} more than it was granted");
-        Add(causes, ledger, c => c.Value.Overhead.MinusOrZero(expected(c.Key)), (vm, size) => $"the hypervisor of {vm} needs {size} more than expected");
-        Add(causes, ledger, c => c.Value.Resident.MinusOrZero(c.Value.Nominal), (vm, size) => $"the process of {vm} holds {size} more than it has and was granted, which this host never got back");
+        Add(causes, ledger, c => c.Value.Overhead.MinusOrZero(expected(c.Key)),
+            (vm, size) => $"the hypervisor of {vm} needs {size} more than expected");
+        Add(causes, ledger, c => c.Value.Resident.MinusOrZero(c.Value.Nominal),
+            (vm, size) => $"the process of {vm} holds {size} more than it has and was granted, which this host never got back");
         if (causes.Count == 0)
             causes.Add("more was promised than this host has now");
-        return $"claims {ledger.Claimed}, {(ledger.Loose.IsZero ? "" : $"VMs that were let go of {ledger.Loose}, ")}reservations {ledger.Reserved} and reserve {ledger.HostReserve} are {ledger.Deficit} more than the {ledger.HostMemory} "
+        return $"claims {ledger.Claimed}, {(ledger.Loose.IsZero ? "" : $"VMs that were let go of {ledger.Loose}, ")}"
+            + $"reservations {ledger.Reserved} and reserve {ledger.HostReserve} are {ledger.Deficit} more than the {ledger.HostMemory} "
             + $"there are: {string.Join("; ", causes)}. Nothing is granted until they fit again";
     }
 
     private static void Add(
         List<string> causes, Ledger ledger, Func<KeyValuePair<VmId, Claim>, MemorySize> size, Func<VmId, MemorySize, string> text)
     {
-        var found = ledger.Claims.Select(c => (Vm: c.Key, Size: size(c))).Where(c => !c.Size.IsZero).OrderByDescending(c => c.Size).ToList();
+        var found = ledger.Claims.Select(c => (Vm: c.Key, Size: size(c))).Where(c => !c.Size.IsZero).OrderByDescending(c => c.Size)
+            .ToList();
         causes.AddRange(found.Take(Named).Select(c => text(c.Vm, c.Size)));
         if (found.Count > Named)
             causes.Add($"and {found.Count - Named} more VMs so");

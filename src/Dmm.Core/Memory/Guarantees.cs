@@ -13,7 +13,8 @@ public static class Guarantees
     /// What there is for one more VM with every peer at its min: memory less reserve, reservations, what was let go of, and Σ (min +
     /// overhead). A claim without a policy is a launch's, which stands whole.
     /// </summary>
-    public static MemorySize Room(Ledger ledger, IReadOnlyDictionary<VmId, VmPolicy> policies) => ledger.HostMemory.MinusOrZero(ledger.Fixed + Of(ledger, policies));
+    public static MemorySize Room(Ledger ledger, IReadOnlyDictionary<VmId, VmPolicy> policies) =>
+        ledger.HostMemory.MinusOrZero(ledger.Fixed + Of(ledger, policies));
 
     /// <summary>
     /// What is missing on this host for all mins to be guaranteed together, where <paramref name="vm"/> is guaranteed
@@ -21,7 +22,8 @@ public static class Guarantees
     /// </summary>
     /// <param name="ledger">With the VM's claim, if it runs; else without.</param>
     /// <param name="overhead">What it costs beside, where it has no claim yet.</param>
-    public static MemorySize Missing(Ledger ledger, IReadOnlyDictionary<VmId, VmPolicy> policies, VmId vm, MemorySize min, MemorySize overhead)
+    public static MemorySize Missing(
+        Ledger ledger, IReadOnlyDictionary<VmId, VmPolicy> policies, VmId vm, MemorySize min, MemorySize overhead)
     {
         var others = ledger.Fixed + Of(ledger.Release(vm), policies);
         var own = ledger.Claims.TryGetValue(vm, out var claim) ? claim.AtLeast(min) : min + overhead;
@@ -36,7 +38,8 @@ public static class Guarantees
         if (keepers.Count == 0)
             return "";
         var more = keepers.Count > Named ? $" and {keepers.Count - Named} more VMs" : "";
-        return $"; {string.Join(", ", keepers.Take(Named).Select(c => $"{c.Key} holds {c.Value.Kept} that it gave and this host never got back"))}{more}";
+        return $"; {string.Join(", ", keepers.Take(Named).Select(c => $"{c.Key} holds {c.Value.Kept} that it gave and this host never "
+            + $"got back"))}{more}";
     }
 
     private static MemorySize Of(Ledger ledger, IReadOnlyDictionary<VmId, VmPolicy> policies)

@@ -62,7 +62,8 @@ public sealed record Ledger
     public ImmutableSortedDictionary<VmId, Claim> Claims { get; private init; } = ImmutableSortedDictionary<VmId, Claim>.Empty;
 
     /// <summary>Memory set aside for VMs that are about to be created, their overhead included.</summary>
-    public ImmutableSortedDictionary<VmId, MemorySize> Reservations { get; private init; } = ImmutableSortedDictionary<VmId, MemorySize>.Empty;
+    public ImmutableSortedDictionary<VmId, MemorySize> Reservations { get; private init; } = ImmutableSortedDictionary<VmId,
+        MemorySize>.Empty;
 
     /// <summary>What VMs that were let go of could take then: as long as their processes run nobody else can be promised it.</summary>
     public ImmutableSortedDictionary<VmId, MemorySize> LetGo { get; private init; } = ImmutableSortedDictionary<VmId, MemorySize>.Empty;
@@ -110,11 +111,13 @@ public sealed record Ledger
         if (!Claims.TryGetValue(vm, out var before))
             return this;
         var after = before with { Actual = actual, Overhead = overhead, Resident = resident ?? before.Resident };
-        return With(vm, resident is null && before.Resident.IsZero && looks && actual < before.Actual ? after with { Unproven = before.Size } : after);
+        return With(vm, resident is null && before.Resident.IsZero && looks && actual < before.Actual
+            ? after with { Unproven = before.Size } : after);
     }
 
     /// <summary>Takes note of what a VM's process holds now. The world is never refused.</summary>
-    public Ledger Holds(VmId vm, MemorySize resident) => Claims.TryGetValue(vm, out var claim) ? With(vm, claim with { Resident = resident }) : this;
+    public Ledger Holds(VmId vm, MemorySize resident) =>
+        Claims.TryGetValue(vm, out var claim) ? With(vm, claim with { Resident = resident }) : this;
 
     /// <summary>
     /// Takes note of a look at the host. What nobody could look at stands as it was seen last. The world is never refused.

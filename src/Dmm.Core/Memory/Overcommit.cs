@@ -23,6 +23,7 @@ public static class Overcommit
         return string.Create(
             CultureInfo.InvariantCulture,
             $"{vm}: with max {max} the sum of all max would be {others + max}, {would:0.##} times the {guests} for guests; "
-                + $"dmm.admission.overcommit-max-ratio allows {ratio:0.##} times, so max can be {bound.MinusOrZero(others).RoundDown(MemorySize.FromMiB(2))} at most");
+                + $"dmm.admission.overcommit-max-ratio allows {ratio:0.##} times, so max can "
+                + $"be {bound.MinusOrZero(others).RoundDown(MemorySize.FromMiB(2))} at most");
     }
 }

@@ -38,7 +38,8 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
 
     /// <summary>One plan in a buffer of its own, at the first turn.</summary>
     /// <inheritdoc cref="Decide"/>
-    public static Allotment[] Plan(ReadOnlySpan<Bid> bids, MemorySize budget, MemorySize cushion) => new Arbiter().Decide(bids, budget, cushion).ToArray();
+    public static Allotment[] Plan(ReadOnlySpan<Bid> bids, MemorySize budget, MemorySize cushion) =>
+        new Arbiter().Decide(bids, budget, cushion).ToArray();
 
     /// <param name="budget">Memory for all guests together, what is kept for VMs to come already taken off.</param>
     /// <param name="cushion">Kept free below the budget; urgent growth alone takes of it.</param>
@@ -51,7 +52,8 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
     /// to the cushion.
     /// </param>
     /// <returns>In the order of the bids; valid until the next call.</returns>
-    public ReadOnlySpan<Allotment> Decide(ReadOnlySpan<Bid> bids, MemorySize budget, MemorySize cushion, MemorySize step = default, MemorySize spare = default)
+    public ReadOnlySpan<Allotment> Decide(
+        ReadOnlySpan<Bid> bids, MemorySize budget, MemorySize cushion, MemorySize step = default, MemorySize spare = default)
     {
         Grow(bids.Length);
         _step = step;
@@ -81,7 +83,8 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
         var limit = budget.MinusOrZero(cushion.MinusOrZero(urgent));
         total -= Give(bids, plan, total.MinusOrZero(MemorySize.Min(limit, budget.MinusOrZero(spare))), Ruling.GivesSlack);
         // The cushion is filled from slack alone: what was used lately is given for growth.
-        total -= Give(bids, plan, MemorySize.Max(total.MinusOrZero(budget), MemorySize.Min(total.MinusOrZero(limit), growth)), Ruling.GivesPast);
+        total -= Give(
+            bids, plan, MemorySize.Max(total.MinusOrZero(budget), MemorySize.Min(total.MinusOrZero(limit), growth)), Ruling.GivesPast);
         // Ordinary growth does not take the cushion, but nobody is cut below demand to fill it.
         if (total > budget)
             Share(bids, plan, budget);
@@ -116,7 +119,8 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
         for (var i = 0; i < bids.Length; i++)
         {
             ref readonly var bid = ref bids[i];
-            _sizes[i] = !bid.Movable || plan[i].Ruling == Ruling.Demand ? MemorySize.Zero : plan[i].Target.MinusOrZero(FloorOf(bid, ruling));
+            _sizes[i] = !bid.Movable || plan[i].Ruling == Ruling.Demand ? MemorySize.Zero
+                : plan[i].Target.MinusOrZero(FloorOf(bid, ruling));
             all += _sizes[i];
         }
 
@@ -182,14 +186,16 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
     private static MemorySize FloorOf(in Bid bid) => MemorySize.Min(bid.TakenTo, bid.Held).Clamp(bid.Min, bid.Max);
 
     private static MemorySize FloorOf(in Bid bid, Ruling ruling) =>
-        MemorySize.Max(FloorOf(bid), (ruling == Ruling.GivesSlack ? MemorySize.Max(bid.ShrinkTo, bid.Want) : bid.Want).Clamp(bid.Min, bid.Max));
+        MemorySize.Max(FloorOf(bid), (ruling == Ruling.GivesSlack ? MemorySize.Max(bid.ShrinkTo, bid.Want) : bid.Want)
+            .Clamp(bid.Min, bid.Max));
 
     /// <summary>Fair shares move by some bytes with whatever anybody uses: only whole steps count, small ones below need.</summary>
     private MemorySize Steady(in Bid bid, MemorySize fair, MemorySize floor, MemorySize need)
     {
         if (_step.IsZero || fair <= floor || fair >= bid.Want.Clamp(bid.Min, bid.Max))
             return fair;
-        return fair < need ? MemorySize.Max(floor, fair.RoundDown(_step.Scale(ShortStep))) : MemorySize.Max(MemorySize.Max(floor, need), fair.RoundDown(_step));
+        return fair < need ? MemorySize.Max(floor, fair.RoundDown(_step.Scale(ShortStep)))
+            : MemorySize.Max(MemorySize.Max(floor, need), fair.RoundDown(_step));
     }
 
     /// <summary>
@@ -242,7 +248,9 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
         {
             ref readonly var bid = ref bids[i];
             if (bid.Movable)
-                _waterFilling.Add(enough ? _needs[i] : bid.Min, _floors[i], enough ? bid.Want.Clamp(bid.Min, bid.Max) : _needs[i], WeightOf(bid, _harms[i], most));
+                _waterFilling.Add(
+                    enough ? _needs[i] : bid.Min, _floors[i], enough ? bid.Want.Clamp(bid.Min, bid.Max) : _needs[i],
+                    WeightOf(bid, _harms[i], most));
         }
 
         _waterFilling.Fill(budget);
@@ -283,7 +291,8 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
 
     /// <summary>What it lacks counts to a power of two, so that weights do not change with each MiB that moves.</summary>
     private static double HarmOfEachMiB(in Bid bid) =>
-        bid.Harm > 0 ? Math.ScaleB(bid.Harm, -Math.ILogB(Math.Max(1, bid.Want.Clamp(bid.Min, bid.Max).MinusOrZero(bid.Held).Mebibytes))) : 0;
+        bid.Harm > 0 ? Math.ScaleB(bid.Harm, -Math.ILogB(Math.Max(1, bid.Want.Clamp(bid.Min, bid.Max).MinusOrZero(bid.Held).Mebibytes)))
+        : 0;
 
     private void Grow(int count)
     {

@@ -65,7 +65,8 @@ public static class Granting
         foreach (var allotment in plan)
         {
             // A VM that has not reported yet keeps what the journal promised it.
-            if (allotment.Ruling == Ruling.Immovable || !promises.TryGetValue(allotment.Vm, out var promise) || !standings.TryGetValue(allotment.Vm, out var standing))
+            if (allotment.Ruling == Ruling.Immovable || !promises.TryGetValue(allotment.Vm, out var promise)
+                || !standings.TryGetValue(allotment.Vm, out var standing))
                 continue;
             var policy = policies[allotment.Vm];
             var target = Steady(allotment, promise, standing, policy, step);
@@ -78,7 +79,9 @@ public static class Granting
             // It is the target last told that must be answered for, not the one wanted now: a VM that was promised more in between may
             // still come to hear of that. And until it hears of the new one it may ask its devices, step by step, for all of the last.
             var granted = standing.Target == promise.Target
-                ? MemorySize.Max(target, MemorySize.Min(promise.Granted, MemorySize.Max(MemorySize.Max(standing.Actual, standing.Ceiling), promise.Target)))
+                ? MemorySize.Max(
+                    target, MemorySize.Min(
+                        promise.Granted, MemorySize.Max(MemorySize.Max(standing.Actual, standing.Ceiling), promise.Target)))
                 : promise.Granted;
             if (granted == promise.Granted && target == promise.Target)
                 continue;
@@ -101,7 +104,8 @@ public static class Granting
             {
                 // It shrinks, and is to have more than it is granted still: it turns round within what is its own, since nobody else can be
                 // promised that.
-                changes.Add(new(allotment.Vm, promise.Granted, promise.Granted, allotment.Urgent, allotment.Ruling) { Was = promise.Granted });
+                changes.Add(
+                    new(allotment.Vm, promise.Granted, promise.Granted, allotment.Urgent, allotment.Ruling) { Was = promise.Granted });
             }
 
             if (MemorySize.Max(part, promise.Granted) is var has && has < allotment.Target)
@@ -122,7 +126,8 @@ public static class Granting
     {
         // What the VM, or its process, already holds above its grant is claimed already: promising it takes nothing more.
         var claim = ledger.Claims[allotment.Vm];
-        var held = MemorySize.Min(allotment.Target, MemorySize.Max(MemorySize.Max(promise.Granted, claim.Actual), claim.Size.MinusOrZero(claim.Overhead)));
+        var held = MemorySize.Min(
+            allotment.Target, MemorySize.Max(MemorySize.Max(promise.Granted, claim.Actual), claim.Size.MinusOrZero(claim.Overhead)));
         var free = allotment.Urgent ? ledger.Free : ledger.Free.MinusOrZero(kept);
         var lacking = allotment.Target - held;
         if (lacking <= free)

@@ -84,7 +84,8 @@ public sealed record Operations
     {
         if (Ladder.Distance(sizes.Actual, target) <= tolerance)
             return Mechanisms.None;
-        var layout = MemoryLayout.For(sizes.Base, can.PluggableMax, can.BlockSize, can.Balloon, target, can.Balloon ? spark : MemorySize.Zero, sizes.Plugged);
+        var layout = MemoryLayout.For(sizes.Base, can.PluggableMax, can.BlockSize, can.Balloon, target, can.Balloon ? spark
+            : MemorySize.Zero, sizes.Plugged);
         return (Ladder.Distance(layout.Plugged, sizes.Plugged) > tolerance ? Mechanisms.Hotplug : Mechanisms.None)
             | (Ladder.Distance(layout.Ballooned, sizes.Ballooned) > tolerance ? Mechanisms.Balloon : Mechanisms.None);
     }

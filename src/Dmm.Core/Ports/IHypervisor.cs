@@ -60,7 +60,8 @@ public interface IHypervisor : IAsyncDisposable
     /// </summary>
     /// <exception cref="HypervisorException">It is still there, or it is not known which process it is; the message says so.</exception>
     Task EndProcessAsync(VmHandle handle, CancellationToken cancellation) =>
-        Task.FromException(new HypervisorException($"VM '{handle.Id}' can't be ended while it can't be reached: {Name} knows no process of it"));
+        Task.FromException(
+            new HypervisorException($"VM '{handle.Id}' can't be ended while it can't be reached: {Name} knows no process of it"));
 }
 
 /// <summary>A VM in hand. Disposing lets go of it; it runs on.</summary>

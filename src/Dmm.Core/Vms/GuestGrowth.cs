@@ -9,7 +9,8 @@ namespace Dmm.Core.Vms;
 /// </summary>
 public static class GuestGrowth
 {
-    private const string Recommended = "memhp_default_state=online memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_ratio=50";
+    private const string Recommended =
+        "memhp_default_state=online memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_ratio=50";
 
     /// <summary>Above this the metadata of what is movable is more than what goes into the kernel's zone beside it.</summary>
     private const int HighestRatio = 2000;

@@ -27,7 +27,8 @@ public static class HotplugMachine
             case VmCommand.Connect c:
                 Emit(new VmEvent.Connected(c.Capabilities, now));
                 break;
-            case VmCommand.SetTarget t when t.Target != state.Target || t.Max != state.Max || t.Min != state.Min || t.Urgent != state.Urgent:
+            case VmCommand.SetTarget t when t.Target != state.Target || t.Max != state.Max || t.Min != state.Min
+                || t.Urgent != state.Urgent:
                 Emit(new VmEvent.TargetChanged(t.Target, t.Min, t.Max, t.Urgent, now));
                 break;
             case VmCommand.ObserveSizes s:
@@ -127,8 +128,12 @@ public static class HotplugMachine
             NextBlockAt = BlockDue(state, p),
         },
         VmEvent.RescueAsked r => state with { RescuedBase = r.Base, RescueAt = r.At },
-        VmEvent.ExtensionAsked x => state with { ExtendTries = state.ExtendTries + 1, NextExtendAt = x.At + BackOff(state, state.ExtendTries) },
-        VmEvent.TurnedDown t => WithRefusal(state, t.Device, new(t.Why, (RefusalOf(state, t.Device)?.Times ?? 0) + 1, t.At + BackOff(state, RefusalOf(state, t.Device)?.Times ?? 0))),
+        VmEvent.ExtensionAsked x =>
+        state with { ExtendTries = state.ExtendTries + 1, NextExtendAt = x.At + BackOff(state, state.ExtendTries) },
+        VmEvent.TurnedDown t =>
+        WithRefusal(
+            state, t.Device,
+            new(t.Why, (RefusalOf(state, t.Device)?.Times ?? 0) + 1, t.At + BackOff(state, RefusalOf(state, t.Device)?.Times ?? 0))),
         VmEvent.Heeded h => WithRefusal(state, h.Device, null),
         VmEvent.Refused { Addition: Addition.RescueDimm } => state with { RescuedBase = MemorySize.Zero },
         VmEvent.Refused r => state with { ExtendFault = r.Why },
@@ -136,7 +141,8 @@ public static class HotplugMachine
         _ => throw new ArgumentOutOfRangeException(nameof(e), e, "not an event of the hotplug machine"),
     };
 
-    private static Refusal? RefusalOf(VmMemory state, SizedDevice device) => device == SizedDevice.Balloon ? state.BalloonRefusal : state.PlugRefusal;
+    private static Refusal? RefusalOf(VmMemory state, SizedDevice device) =>
+        device == SizedDevice.Balloon ? state.BalloonRefusal : state.PlugRefusal;
 
     private static VmMemory WithRefusal(VmMemory state, SizedDevice device, Refusal? refusal) =>
         device == SizedDevice.Balloon ? state with { BalloonRefusal = refusal } : state with { PlugRefusal = refusal };
@@ -238,7 +244,8 @@ public static class HotplugMachine
         };
         if (state is not { Sizes: { } before, Target: { } target })
             return next with { StillSince = s.At, Tries = 0, NextTryAt = s.At };
-        if (state.Trial is { } trial && s.Sizes.Plugged < before.Plugged && s.Sizes.Plugged <= trial.Plugged && s.Sizes.PluggedTarget > trial.Plugged)
+        if (state.Trial is { } trial && s.Sizes.Plugged < before.Plugged && s.Sizes.Plugged <= trial.Plugged
+            && s.Sizes.PluggedTarget > trial.Plugged)
             return next with { StillSince = trial.StillSince, Tries = trial.Tries, NextTryAt = s.At + BackOff(state, trial.Tries) };
         var progress = Ladder.Distance(next.Actual, target) < Ladder.Distance(state.Actual, target);
         return progress ? next with { StillSince = s.At, Tries = 0, NextTryAt = s.At + state.Profile.PokeAfter } : next;
@@ -261,7 +268,8 @@ public static class HotplugMachine
 
     private static bool AtRest(VmPhase phase) => phase is VmPhase.Booting or VmPhase.Settled or VmPhase.Lost or VmPhase.Paused;
 
-    private static TimeSpan BackOff(VmMemory state, int tries) => new GrowingWait(state.Profile.RetryMin, state.Profile.RetryMax).After(tries);
+    private static TimeSpan BackOff(VmMemory state, int tries) =>
+        new GrowingWait(state.Profile.RetryMin, state.Profile.RetryMax).After(tries);
 
     private static bool Moved(VmSizes? before, VmSizes after) =>
         before is null || before.Plugged != after.Plugged || before.Ballooned != after.Ballooned || before.Base != after.Base;

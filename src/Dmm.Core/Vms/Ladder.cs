@@ -30,7 +30,8 @@ public static class Ladder
     }
 
     private static MemoryLayout LayoutOf(VmMemory state, VmSizes sizes, VmCapabilities can, MemorySize target) => MemoryLayout.For(
-        sizes.Base, MostPlugged(state, can), can.BlockSize, can.Balloon, target, can.Balloon ? state.SparkWanted : MemorySize.Zero, HeldOf(state, sizes, target));
+        sizes.Base, MostPlugged(state, can), can.BlockSize, can.Balloon, target, can.Balloon ? state.SparkWanted : MemorySize.Zero,
+        HeldOf(state, sizes, target));
 
     /// <summary>
     /// What counts as plugged already, where a part of a block is wanted. A block that was asked back counts as gone, though its guest has
@@ -48,7 +49,8 @@ public static class Ladder
     private static MemorySize Rescue(VmMemory state, VmSizes sizes, VmCapabilities can, MemorySize target, Moment now)
     {
         var profile = state.Profile;
-        var exhausted = state.Available < profile.RescueBelow && sizes.Ballooned < profile.RescueBelow && now - state.AvailableAt < profile.UncooperativeAfter
+        var exhausted = state.Available < profile.RescueBelow && sizes.Ballooned < profile.RescueBelow
+            && now - state.AvailableAt < profile.UncooperativeAfter
             && (state.AvailableAt >= state.MovedAt || state.Tries > 0);
         return exhausted && !can.RescueSize.IsZero && state.RescueDue.IsZero && now - state.RescueAt >= profile.PokeAfter
             && state.Actual + can.RescueSize <= target
@@ -66,7 +68,8 @@ public static class Ladder
     /// What is given by one device leaves room for what the other may still become: it moves while the calls are on their way, and each is
     /// carried out alone.
     /// </summary>
-    private static (MemorySize Plug, MemorySize Balloon) Bounded(VmSizes sizes, MemorySize target, MemorySize plug, MemorySize balloon, MemorySize block)
+    private static (MemorySize Plug, MemorySize Balloon) Bounded(
+        VmSizes sizes, MemorySize target, MemorySize plug, MemorySize balloon, MemorySize block)
     {
         var heldBack = MemorySize.Min(balloon, MemorySize.Min(sizes.Ballooned, sizes.BalloonedTarget));
         if (plug > sizes.Plugged)
@@ -77,7 +80,8 @@ public static class Ladder
         return (plug, balloon);
     }
 
-    private static IEnumerable<VmEvent> Added(VmMemory state, VmSizes sizes, VmCapabilities can, MemorySize target, MemorySize rescue, Moment now)
+    private static IEnumerable<VmEvent> Added(
+        VmMemory state, VmSizes sizes, VmCapabilities can, MemorySize target, MemorySize rescue, Moment now)
     {
         // The guest may take at any moment what it was told to plug before: the DIMM comes once that has been told less.
         if (!rescue.IsZero && state.Ceiling + rescue <= target)
@@ -121,11 +125,13 @@ public static class Ladder
     private static (MemorySize Plug, MemorySize Balloon) Armed(VmMemory state, VmSizes sizes, MemoryLayout layout, Moment now)
     {
         var lacking = layout.Ballooned.MinusOrZero(sizes.Ballooned);
-        var arm = !state.Urgent && layout.Plugged > sizes.Plugged && !lacking.IsZero && state.CanGive(now) >= lacking + state.Profile.MetadataFloor
+        var arm = !state.Urgent && layout.Plugged > sizes.Plugged && !lacking.IsZero && state.CanGive(now) >= lacking
+            + state.Profile.MetadataFloor
             && state.Actual >= state.Min + lacking;
         var arming = arm || sizes.BalloonedTarget == layout.Ballooned;
         var room = layout.Plugged.MinusOrZero(lacking).RoundDown(BlockOf(state));
-        return (arming ? MemorySize.Max(sizes.Plugged, MemorySize.Min(layout.Plugged, room)) : sizes.Plugged, arming ? layout.Ballooned : sizes.Ballooned);
+        return (arming ? MemorySize.Max(sizes.Plugged, MemorySize.Min(layout.Plugged, room)) : sizes.Plugged, arming ? layout.Ballooned
+            : sizes.Ballooned);
     }
 
     private static (MemorySize Plug, MemorySize Balloon) Up(VmMemory state, VmSizes sizes, MemorySize target, MemoryLayout layout)
@@ -151,7 +157,8 @@ public static class Ladder
         var ballooned = MemorySize.Min(sizes.Ballooned, layout.Ballooned);
         var room = (target + ballooned).MinusOrZero(sizes.Base);
         var wanted = MemorySize.Min(layout.Plugged, room.RoundDown(BlockOf(state)));
-        return (MemorySize.Max(sizes.Plugged, MemorySize.Min(wanted, Payable(state, sizes))), sizes.BalloonedTarget.Clamp(ballooned, layout.Ballooned));
+        return (MemorySize.Max(sizes.Plugged, MemorySize.Min(wanted, Payable(state, sizes))),
+            sizes.BalloonedTarget.Clamp(ballooned, layout.Ballooned));
     }
 
     private static (MemorySize Plug, MemorySize Balloon) Down(
@@ -175,7 +182,8 @@ public static class Ladder
             // The last blocks are the slow ones: what is to come from the balloon need not wait for them.
             var last = MemorySize.Min(sizes.Plugged - layout.Plugged, excess);
             var beside = can.Balloon && last <= FewBlocks ? step.MinusOrZero(last) : MemorySize.Zero;
-            return (give.IsZero && sizes.PluggedTarget >= sizes.Plugged ? sizes.Plugged : asked, Inflated(state, sizes, stuck ? step : beside));
+            return (give.IsZero && sizes.PluggedTarget >= sizes.Plugged ? sizes.Plugged : asked,
+                Inflated(state, sizes, stuck ? step : beside));
         }
 
         return (sizes.Plugged, Inflated(state, sizes, MemorySize.Min(step, layout.Ballooned.MinusOrZero(sizes.Ballooned))));
@@ -186,7 +194,8 @@ public static class Ladder
     /// or the balloon takes, never both: together they would take what the guest could spare once. A block that it can't spare, or does not
     /// give, it gives in parts, by the balloon.
     /// </summary>
-    private static (MemorySize Plug, MemorySize Balloon) DownByBlocks(VmMemory state, VmSizes sizes, MemoryLayout layout, MemorySize step, Moment now)
+    private static (MemorySize Plug, MemorySize Balloon) DownByBlocks(
+        VmMemory state, VmSizes sizes, MemoryLayout layout, MemorySize step, Moment now)
     {
         if (state.GivesBlocks)
             return (now < state.NextBlockAt ? sizes.PluggedTarget : sizes.Plugged, sizes.Ballooned);

@@ -25,7 +25,8 @@ public readonly record struct MemoryLayout(MemorySize Plugged, MemorySize Balloo
     /// </param>
     /// <param name="held">What is plugged now: where blocks can't be divided it decides from which side the target is come to.</param>
     public static MemoryLayout For(
-        MemorySize @base, MemorySize pluggableMax, MemorySize block, bool balloon, MemorySize target, MemorySize spark, MemorySize held = default)
+        MemorySize @base, MemorySize pluggableMax, MemorySize block, bool balloon, MemorySize target, MemorySize spark,
+        MemorySize held = default)
     {
         if (pluggableMax.IsZero || block.IsZero)
             return new(MemorySize.Zero, balloon ? @base.MinusOrZero(target) : MemorySize.Zero);

@@ -31,7 +31,8 @@ public sealed record VmHandle(
     public bool SameProcess(VmHandle other) => Pid is not null && other.Pid is not null
         ? (Pid, PidStart, BootId) == (other.Pid, other.PidStart, other.BootId)
         : Control.Length == 0 || other.Control.Length == 0 ? (Id, Control) == (other.Id, other.Control)
-        : Hypervisor == other.Hypervisor && (Control == other.Control || Control == other.OperatorSocket || OperatorSocket == other.Control);
+        : Hypervisor == other.Hypervisor
+        && (Control == other.Control || Control == other.OperatorSocket || OperatorSocket == other.Control);
 
     /// <summary>What it is, for people.</summary>
     public string Whereabouts() => Pid is { } pid ? $"process {pid}" : $"what answers at {Control}";

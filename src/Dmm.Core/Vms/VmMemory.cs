@@ -152,7 +152,8 @@ public sealed record VmMemory
     {
         get
         {
-            if (Sizes is not { } sizes || MemTotal is not { } total || KeptBack is not { } kept || AvailableAt < MovedAt + Profile.SampleLatency)
+            if (Sizes is not { } sizes || MemTotal is not { } total || KeptBack is not { } kept || AvailableAt < MovedAt
+                + Profile.SampleLatency)
                 return MemorySize.Zero;
             var accepted = total + kept + sizes.Ballooned;
             var missing = MemorySize.Min((sizes.Base + sizes.Plugged).MinusOrZero(accepted), sizes.Plugged);

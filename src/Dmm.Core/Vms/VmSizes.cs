@@ -6,7 +6,8 @@ namespace Dmm.Core.Vms;
 /// <param name="Ballooned">Memory that the balloon holds back now.</param>
 /// <param name="PluggedTarget">What hotplug was last asked for; equals <paramref name="Plugged"/> when it is done.</param>
 /// <param name="BalloonedTarget">What the balloon was last asked to hold back.</param>
-public sealed record VmSizes(MemorySize Base, MemorySize Plugged, MemorySize Ballooned, MemorySize PluggedTarget, MemorySize BalloonedTarget)
+public sealed record VmSizes(
+    MemorySize Base, MemorySize Plugged, MemorySize Ballooned, MemorySize PluggedTarget, MemorySize BalloonedTarget)
 {
     /// <summary>base + plugged − ballooned: what the guest can use now.</summary>
     public MemorySize Actual => (Base + Plugged).MinusOrZero(Ballooned);

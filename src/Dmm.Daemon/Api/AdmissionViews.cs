@@ -9,7 +9,8 @@ namespace Dmm.Daemon.Api;
 public static class AdmissionViews
 {
     public static AdmissionView Of(HostProtocol.Status status, AdmissionRecord admission, Clocks now) => new(
-        admission.Spec.Id.Name, StateOf(admission), admission.Size.Bytes, Missing(status, admission).Bytes, WhyOf(status, admission, now), now.WallOf(admission.At),
+        admission.Spec.Id.Name, StateOf(admission), admission.Size.Bytes, Missing(status, admission).Bytes, WhyOf(status, admission, now),
+        now.WallOf(admission.At),
         admission.Reserved is null ? now.WallOf(admission.Deadline) : null)
     {
         Priority = admission.Spec.Priority,
@@ -45,7 +46,8 @@ public static class AdmissionViews
     {
         { State: AdmissionState.Launching } => $"{admission.Reserved} set aside; the hypervisor is starting it",
         { State: AdmissionState.Reserved } => $"{admission.Reserved} set aside; it waits for its turn to be launched",
-        { Plan: { } plan } => AdmissionWords.Progress(admission, plan, Missing(status, admission), part => HostAdmissions.Outstanding(part, status.State), now),
+        { Plan: { } plan } =>
+        AdmissionWords.Progress(admission, plan, Missing(status, admission), part => HostAdmissions.Outstanding(part, status.State), now),
         { Why: { } why } => $"{why}; until {now.WallOf(admission.Deadline):HH:mm:ss}",
         _ => $"it has just been asked for; until {now.WallOf(admission.Deadline):HH:mm:ss}",
     };

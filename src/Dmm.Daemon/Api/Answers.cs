@@ -45,7 +45,9 @@ public static class Answers
         }
         catch (AskTimeoutException)
         {
-            return Error(503, "the host's actor did not answer in time, and may still do what was asked; 'dmm host show' says how its journal is", "timeout");
+            return Error(
+                503, "the host's actor did not answer in time, and may still do what was asked; 'dmm host show' says how its journal is",
+                "timeout");
         }
         catch (OperationCanceledException) when (!context.HttpContext.RequestAborted.IsCancellationRequested)
         {
@@ -64,7 +66,8 @@ public static class Answers
         }
         catch (JsonException fault)
         {
-            throw new SpecException($"the body can't be read as JSON at {fault.Path ?? "its start"}: {fault.Message.Split(" Path:")[0]}", fault);
+            throw new SpecException(
+                $"the body can't be read as JSON at {fault.Path ?? "its start"}: {fault.Message.Split(" Path:")[0]}", fault);
         }
     }
 }

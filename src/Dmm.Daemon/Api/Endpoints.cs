@@ -23,7 +23,8 @@ public static class Endpoints
 
     private static Clocks Now => Clocks.Read(TimeProvider.System);
 
-    public static void MapApi(this IEndpointRouteBuilder routes, Func<HostGateway> gateway, IHypervisor hypervisor, string node, TimeSpan stopGrace)
+    public static void MapApi(
+        this IEndpointRouteBuilder routes, Func<HostGateway> gateway, IHypervisor hypervisor, string node, TimeSpan stopGrace)
     {
         var api = routes.MapGroup("/api/v1").AddEndpointFilter(ReadOnlyOverTcp).AddEndpointFilter(Answers.Guard);
         api.MapGet("/host", async (CancellationToken c) =>
@@ -64,24 +65,30 @@ public static class Endpoints
                 throw new SpecException($"{name}: grace is {seconds} s; it must be from 0 to an hour");
             var kill = request.Kill ?? false;
             if (request.GraceSeconds == 0 && !kill)
-                throw new SpecException($"{name}: grace is 0 s, which gives its guest no time to power down; give it longer, or ask for its process to be ended (--kill)");
+                throw new SpecException(
+                    $"{name}: grace is 0 s, which gives its guest no time to power down; give it longer, or ask for its process to be "
+                        + $"ended (--kill)");
             var grace = request.GraceSeconds is { } s ? TimeSpan.FromSeconds(s) : kill ? TimeSpan.Zero : stopGrace;
             return Answers.Of(await gateway().CommandAsync(new HostProtocol.StopVm(Specs.IdOf(name), new(grace, kill)), c));
         });
         api.MapPost("/vms/{name}/start", async (string name, HttpRequest http, CancellationToken c) =>
         {
             var request = await Answers.BodyAsync<StartVmRequest>(http, c);
-            var start = new HostProtocol.StartVm(Specs.IdOf(name), Specs.TimeoutOf(name, request.TimeoutSeconds)) { Force = request.Force ?? false };
+            var start = new HostProtocol.StartVm(Specs.IdOf(name), Specs.TimeoutOf(name, request.TimeoutSeconds)) { Force = request.Force
+                ?? false };
             return Answers.Of(await gateway().CommandAsync(start, c));
         });
         api.MapPost("/vms/{name}/forget", async (string name, CancellationToken c) =>
             Answers.Of(await gateway().CommandAsync(new HostProtocol.ForgetVm(Specs.IdOf(name)), c)));
         api.MapGet("/events", async (DateTimeOffset? since, long? after, int? last, CancellationToken c) =>
-            Answers.Json((await gateway().EventsAsync(since, after ?? 0, c, last is >= 0 ? last.Value : int.MaxValue)).Items.Select(Views.EventOf)));
-        api.MapGet("/events/stream", (DateTimeOffset? since, long? after, HttpContext http) => StreamAsync(gateway(), since, after ?? 0, http));
+            Answers.Json((await gateway().EventsAsync(since, after ?? 0, c, last is >= 0 ? last.Value : int.MaxValue))
+                .Items.Select(Views.EventOf)));
+        api.MapGet(
+            "/events/stream", (DateTimeOffset? since, long? after, HttpContext http) => StreamAsync(gateway(), since, after ?? 0, http));
     }
 
-    private static async Task<IResult> CreateAsync(HostGateway host, IHypervisor hypervisor, CreateVmRequest request, bool dryRun, CancellationToken c)
+    private static async Task<IResult> CreateAsync(
+        HostGateway host, IHypervisor hypervisor, CreateVmRequest request, bool dryRun, CancellationToken c)
     {
         var (spec, notes) = Specs.Read(request, hypervisor);
         var timeout = Specs.TimeoutOf(request, Now.Wall);
@@ -94,13 +101,15 @@ public static class Endpoints
         var (overhead, needs) = (hypervisor.ExpectedOverhead(spec), hypervisor.ImageNeeds(spec));
         if (dryRun)
         {
-            return await host.CommandAsync(new HostProtocol.DryRunVm(spec, overhead, needs, timeout), c) is var answer && answer is HostProtocol.DryRunResult foreseen
+            return await host.CommandAsync(new HostProtocol.DryRunVm(spec, overhead, needs, timeout), c) is var answer
+            && answer is HostProtocol.DryRunResult foreseen
                 ? Answers.Json(AdmissionViews.Of(foreseen, notes))
                 : Answers.Of(answer);
         }
 
         var outcome = await host.CommandAsync(new AdmissionProtocol.CreateVm(spec, overhead, timeout, notes) { ImageNeeds = needs }, c);
-        return outcome is HostProtocol.Done done ? Answers.Json(new DoneView(done.Vm.Name, done.Text, done.Notes), 202) : Answers.Of(outcome);
+        return outcome is HostProtocol.Done done ? Answers.Json(new DoneView(done.Vm.Name, done.Text, done.Notes), 202)
+            : Answers.Of(outcome);
     }
 
     /// <summary>
@@ -120,15 +129,18 @@ public static class Endpoints
         return await hypervisor.FindAsync(spec, deadline.Token) is not null;
     }
 
-    private static async Task<object> AdoptAsync(HostGateway host, IHypervisor hypervisor, string name, AdoptVmRequest request, CancellationToken c)
+    private static async Task<object> AdoptAsync(
+        HostGateway host, IHypervisor hypervisor, string name, AdoptVmRequest request, CancellationToken c)
     {
         var id = Specs.IdOf(name);
         var policy = new Core.Vms.VmPolicy(
-            Specs.SizeOf("min", request.MinBytes), Specs.SizeOf("max", request.MaxBytes), request.Shares ?? Core.Vms.VmPolicy.DefaultShares);
+            Specs.SizeOf("min", request.MinBytes), Specs.SizeOf("max", request.MaxBytes), request.Shares
+            ?? Core.Vms.VmPolicy.DefaultShares);
         if (policy.Fault() is { } fault)
             throw new SpecException($"{id}: {fault}");
         if (Views.VmOf(await host.StatusAsync(c), id, Now) is not null)
-            return new HostProtocol.Refused(HostProtocol.RefusalKind.Conflict, $"there is a VM {id} on this host already; use another name");
+            return new HostProtocol.Refused(
+                HostProtocol.RefusalKind.Conflict, $"there is a VM {id} on this host already; use another name");
 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(c);
         deadline.CancelAfter(InspectDeadline);
@@ -139,7 +151,8 @@ public static class Endpoints
             {
                 Resident = cost?.Resident,
                 LaunchedAs = hypervisor.LaunchedAs(handle),
-                Notes = [.. keeps is null ? (string[])[] : [$"its balloon gives nothing back to the host: {keeps}"], .. doubt is null ? (string[])[] : [doubt]],
+                Notes = [.. keeps is null ? (string[])[] : [$"its balloon gives nothing back to the host: {keeps}"], .. doubt is null
+                    ? (string[])[] : [doubt]],
             }, c);
     }
 
@@ -194,7 +207,8 @@ public static class Endpoints
     private static Task WriteAsync(HttpResponse response, Numbered e, CancellationToken c)
     {
         var view = Views.EventOf(e);
-        return response.WriteAsync($"id: {view.Sequence}\nevent: {view.Kind}\ndata: {JsonSerializer.Serialize(view, ContractJson.Options)}\n\n", c);
+        return response.WriteAsync(
+            $"id: {view.Sequence}\nevent: {view.Kind}\ndata: {JsonSerializer.Serialize(view, ContractJson.Options)}\n\n", c);
     }
 
     private static MemorySize? Size(string what, long? bytes) => bytes is { } b ? Specs.SizeOf(what, b) : null;

@@ -16,8 +16,10 @@ public static class Explanations
     /// <summary>Clocks of two programs on one host differ by no more.</summary>
     private static readonly TimeSpan Skew = TimeSpan.FromSeconds(1);
 
-    public static void MapExplanations(this IEndpointRouteBuilder routes, Func<HostGateway> gateway, PastPromises past, TimeProvider time) =>
-        routes.MapGroup("/api/v1").AddEndpointFilter(Answers.Guard).MapGet("/vms/{name}/explain", async (string name, DateTimeOffset? at, CancellationToken c) =>
+    public static void MapExplanations(
+        this IEndpointRouteBuilder routes, Func<HostGateway> gateway, PastPromises past, TimeProvider time) =>
+        routes.MapGroup("/api/v1").AddEndpointFilter(Answers.Guard)
+        .MapGet("/vms/{name}/explain", async (string name, DateTimeOffset? at, CancellationToken c) =>
         {
             var id = Specs.IdOf(name);
             var explanation = await gateway().ExplainAsync(id, at, c);
@@ -48,9 +50,11 @@ public static class Explanations
         var state = (await host.StatusAsync(c)).State;
         return state.Admissions.ContainsKey(vm) ? $"{vm} does not run yet; 'dmm vm show {vm}' says what it waits for"
             : !state.Vms.ContainsKey(vm) && e.Since is null ? $"there is no VM {vm} on this host; 'dmm vm list' shows those that there are"
-            : at is null ? state.Vms.ContainsKey(vm) ? $"nothing has been decided of {vm} yet; try again in a second" : $"{vm} is gone; --at tells of the time before"
+            : at is null ? state.Vms.ContainsKey(vm) ? $"nothing has been decided of {vm} yet; try again in a second"
+            : $"{vm} is gone; --at tells of the time before"
             : $"nothing is known of {vm} at {at.Value.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: "
-                + (e.Since is { } since ? $"decisions on it are remembered since {since.Wall.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}" : "no decision on it is remembered")
+                + (e.Since is { } since ? $"decisions on it are remembered since {since.Wall.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}"
+                    : "no decision on it is remembered")
                 + $", and the {PastPromises.Most} events of the journal before that time promise it nothing";
     }
 
@@ -76,11 +80,13 @@ public static class Explanations
         Guest = d.Guest is { } g ? new(e.At.WallOf(g.At), Name(g.Source), g.Available.Bytes, g.Total.Bytes, g.Swapped.Bytes) : null,
         Forecast = d.Forecast is { } f ? Of(f, e.At) : null,
         HeldBack = [.. d.Holds.Select(h => new HoldView(
-            Name(h.Kind), ExplanationText.HoldOf(h, e.At.Now), h.Size.IsZero ? null : h.Size.Bytes, [.. h.From.Select(g => new GiverView(g.Vm.Name, g.Size.Bytes))], e.At.WallOf(h.Since)))],
+            Name(h.Kind), ExplanationText.HoldOf(h, e.At.Now), h.Size.IsZero ? null : h.Size.Bytes,
+            [.. h.From.Select(g => new GiverView(g.Vm.Name, g.Size.Bytes))], e.At.WallOf(h.Since)))],
         Got = Of(e.Got, e.While),
         Gave = Of(e.Gave, e.While),
         Changes = [.. e.Before.Select(b => new PromiseChangeView(
-            b.At.Wall, b.Promise.Granted.Bytes, b.Promise.Target.Bytes, Name(b.Ruling), b.Urgent, From(b.Payments, e.Vm), To(b.Payments, e.Vm)))],
+            b.At.Wall, b.Promise.Granted.Bytes, b.Promise.Target.Bytes, Name(b.Ruling), b.Urgent, From(b.Payments, e.Vm),
+            To(b.Payments, e.Vm)))],
     };
 
     private static ExplanationView Of(Explanation e, PromisesChanged promised)
@@ -99,22 +105,29 @@ public static class Explanations
             Ruling = Name(change.Ruling),
             Urgent = change.Urgent,
             HeldBack = [],
-            Changes = [new(promised.At, change.Granted.Bytes, change.Target.Bytes, Name(change.Ruling), change.Urgent, From(payments, e.Vm), To(payments, e.Vm))],
+            Changes =
+                [new(promised.At, change.Granted.Bytes, change.Target.Bytes, Name(change.Ruling), change.Urgent, From(payments, e.Vm),
+                    To(payments, e.Vm))],
         };
     }
 
     private static ForecastView Of(Forecast f, Clocks asked) => new(
-        asked.WallOf(f.At), f.WorkingSet.Bytes, Math.Round(f.BytesPerSecond), f.Need.Bytes, f.Headroom.Bytes, f.HeadroomBound, f.Demand.Bytes, f.ShrinkTo.Bytes, f.Bound, Math.Round(f.Harm, 4), f.Urgent);
+        asked.WallOf(f.At), f.WorkingSet.Bytes, Math.Round(f.BytesPerSecond), f.Need.Bytes, f.Headroom.Bytes, f.HeadroomBound,
+        f.Demand.Bytes, f.ShrinkTo.Bytes, f.Bound, Math.Round(f.Harm, 4), f.Urgent);
 
     private static MovesView? Of(Moves? moves, TimeSpan over) => moves is { } m
-        ? new(m.Total.Bytes, m.Last.Wall, Math.Round(over.TotalSeconds, 1), [.. m.Shares.Select(s => new PeerView(s.Peer?.Name, s.Size.Bytes))])
+        ? new(m.Total.Bytes, m.Last.Wall, Math.Round(over.TotalSeconds, 1),
+            [.. m.Shares.Select(s => new PeerView(s.Peer?.Name, s.Size.Bytes))])
         : null;
 
-    private static PeerView[] From(IEnumerable<Payment> payments, VmId vm) => [.. payments.Where(p => p.To == vm).Select(p => new PeerView(p.From?.Name, p.Size.Bytes))];
+    private static PeerView[] From(IEnumerable<Payment> payments, VmId vm) =>
+        [.. payments.Where(p => p.To == vm).Select(p => new PeerView(p.From?.Name, p.Size.Bytes))];
 
-    private static PeerView[] To(IEnumerable<Payment> payments, VmId vm) => [.. payments.Where(p => p.From == vm).Select(p => new PeerView(p.To?.Name, p.Size.Bytes))];
+    private static PeerView[] To(IEnumerable<Payment> payments, VmId vm) =>
+        [.. payments.Where(p => p.From == vm).Select(p => new PeerView(p.To?.Name, p.Size.Bytes))];
 
-    private static ExplanationLineView[] Lines(IEnumerable<ExplanationLine> lines) => [.. lines.Select(l => new ExplanationLineView(l.Topic, l.Text))];
+    private static ExplanationLineView[] Lines(IEnumerable<ExplanationLine> lines) =>
+        [.. lines.Select(l => new ExplanationLineView(l.Topic, l.Text))];
 
     private static string Name<T>(T value)
         where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());

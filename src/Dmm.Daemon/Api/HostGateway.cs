@@ -39,7 +39,8 @@ public sealed class HostGateway(IActorRef dmm, IActorRef events, IActorRef decis
     public Task<Explanation> ExplainAsync(VmId vm, DateTimeOffset? at, CancellationToken cancellation) =>
         AskAsync<Explanation>(decisions, new DecisionLogActor.Explain(vm, at), cancellation);
 
-    public Task<EventLogActor.Events> EventsAsync(DateTimeOffset? since, long after, CancellationToken cancellation, int last = int.MaxValue) =>
+    public Task<EventLogActor.Events> EventsAsync(
+        DateTimeOffset? since, long after, CancellationToken cancellation, int last = int.MaxValue) =>
         AskAsync<EventLogActor.Events>(events, new EventLogActor.Read(since, after, last), cancellation);
 
     private async Task<T> AskAsync<T>(IActorRef actor, object question, CancellationToken cancellation)

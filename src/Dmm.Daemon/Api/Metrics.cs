@@ -41,7 +41,8 @@ public static class Metrics
             Host("dmm_host_available_bytes", "MemAvailable of the host.", sight.Available.Bytes);
             if (sight.Stall is { } stall)
             {
-                var pressure = make.CreateGauge("dmm_host_memory_stall_ratio", "Part of the last 10 s in which tasks of the host stalled for memory (PSI).", "kind");
+                var pressure = make.CreateGauge(
+                    "dmm_host_memory_stall_ratio", "Part of the last 10 s in which tasks of the host stalled for memory (PSI).", "kind");
                 pressure.WithLabels("some").Set(stall.Some);
                 pressure.WithLabels("full").Set(stall.Full);
             }
@@ -77,7 +78,8 @@ public static class Metrics
             claim.WithLabels(id.Name).Set(status.State.Ledger.Claims[id].Size.Bytes);
             overhead.WithLabels(id.Name).Set(status.State.Ledger.Claims[id].Overhead.Bytes);
             foreach (var possible in Enum.GetValues<VmPhase>())
-                phase.WithLabels(id.Name, possible.ToString().ToLowerInvariant()).Set(possible == (report?.Phase ?? VmPhase.Booting) ? 1 : 0);
+                phase.WithLabels(id.Name, possible.ToString().ToLowerInvariant())
+                    .Set(possible == (report?.Phase ?? VmPhase.Booting) ? 1 : 0);
         }
     }
 }

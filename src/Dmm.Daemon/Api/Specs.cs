@@ -58,9 +58,11 @@ public static class Specs
             Channels = [.. (request.Channels ?? []).Select(c => new VmChannel(c.Name, Absolute(id, "channel socket", c.Socket)))],
         };
         var fault = spec.Policy.Fault()
-            ?? (spec.Priority is < 0 or > VmSpec.MostPriority ? $"priority is {spec.Priority}; it must be from 0 to {VmSpec.MostPriority}" : null)
+            ?? (spec.Priority is < 0 or > VmSpec.MostPriority ? $"priority is {spec.Priority}; it must be from 0 to {VmSpec.MostPriority}"
+                : null)
             ?? (spec.Cpus is < 1 or > VmSpec.MaxCpus ? $"cpus is {spec.Cpus}; it must be from 1 to {VmSpec.MaxCpus}" : null)
-            ?? (spec.Channels.Length > VmSpec.MaxChannels ? $"it has {spec.Channels.Length} channels; {VmSpec.MaxChannels} are possible" : null)
+            ?? (spec.Channels.Length > VmSpec.MaxChannels ? $"it has {spec.Channels.Length} channels; {VmSpec.MaxChannels} are possible"
+                : null)
             ?? hypervisor.Fault(spec);
         return fault is null ? (spec, [.. notes]) : throw new SpecException($"{id}: {fault}");
     }
@@ -89,7 +91,8 @@ public static class Specs
         if (request is { TimeoutSeconds: not null, Deadline: not null })
             throw new SpecException($"{request.Name}: both a timeout and a deadline are given; one of them is enough");
         if (request.Deadline is { } past && past <= now)
-            throw new SpecException($"{request.Name}: the deadline {past:u} is past, it is {now:u} now; it must be a time to come, at most a day from now");
+            throw new SpecException(
+                $"{request.Name}: the deadline {past:u} is past, it is {now:u} now; it must be a time to come, at most a day from now");
         if (request.Deadline is { } far && far > now.AddDays(1))
             throw new SpecException($"{request.Name}: the deadline {far:u} is more than a day from now, {now:u}");
         return request.Deadline is { } deadline ? deadline - now : TimeoutOf(request.Name, request.TimeoutSeconds);
@@ -129,7 +132,8 @@ public static class Specs
         if (request.Kernel is not null)
         {
             return new BootMedium.KernelBoot(
-                Absolute(id, "kernel", request.Kernel), request.Initrd is null ? null : Absolute(id, "initrd", request.Initrd), request.Append);
+                Absolute(id, "kernel", request.Kernel), request.Initrd is null ? null : Absolute(id, "initrd", request.Initrd),
+                request.Append);
         }
 
         if (request.Disk is null)

@@ -41,7 +41,8 @@ public static class Views
             DeficitBytes = ledger.Deficit.Bytes,
             OvercommitRatio = guests.IsZero ? 0 : Math.Round(max / guests.Bytes, 3),
             Pressure = new(
-                status.Outlook?.Sight?.Available.Bytes, PerCent(status.Outlook?.Sight?.Stall?.Some), PerCent(status.Outlook?.Sight?.Stall?.Full)),
+                status.Outlook?.Sight?.Available.Bytes, PerCent(status.Outlook?.Sight?.Stall?.Some),
+                PerCent(status.Outlook?.Sight?.Stall?.Full)),
             Vms = status.State.Vms.Count,
             Admissions = [.. AdmissionLine.InOrder(status.State.Admissions.Values).Select(a => AdmissionViews.Of(status, a, now))],
             Waits = [.. status.Waits.Select(WaitOf)],
@@ -124,7 +125,8 @@ public static class Views
         {
             Id = id.Name,
             State = report is null ? "booting" : report.Stopping || vm.Stop is not null ? "stopping"
-                : report is { Phase: VmPhase.Paused, RunState: VmRunState.MigratedAway } ? "migrated" : report.Phase.ToString().ToLowerInvariant(),
+                : report is { Phase: VmPhase.Paused, RunState: VmRunState.MigratedAway } ? "migrated" : report.Phase.ToString()
+                .ToLowerInvariant(),
             Why = report is null ? "the hypervisor has not reported yet" : report.Why,
             BaseBytes = sizes?.Base.Bytes ?? vm.Handle.Base.Bytes,
             PluggedBytes = sizes?.Plugged.Bytes ?? 0,
@@ -134,7 +136,8 @@ public static class Views
             TargetBytes = vm.Promise.Target.Bytes,
             MinBytes = vm.Policy.Min.Bytes,
             MaxBytes = vm.Policy.Max.Bytes,
-            StaticMaxBytes = report is { Capabilities: { } can, Sizes: { } has } ? (has.Base + can.ExtendableTo).Bytes : vm.Policy.Max.Bytes,
+            StaticMaxBytes = report is { Capabilities: { } can, Sizes: { } has } ? (has.Base + can.ExtendableTo).Bytes
+            : vm.Policy.Max.Bytes,
             Shares = vm.Policy.Shares,
             Restart = vm.Spec is { } spec ? NameOf(spec.Restart) : null,
             Priority = vm.Spec?.Priority ?? 0,
@@ -159,7 +162,8 @@ public static class Views
             Console = vm.Handle.ConsoleSocket,
             Guest = report is null ? null : GuestOf(report, now),
             Warnings = report is null ? []
-                : [.. report.Warnings, .. claim is not null && VmLimit.Warning(report.Cost, claim, vm.Policy.Max) is { } limit ? [limit] : (string[])[],
+                : [.. report.Warnings, .. claim is not null && VmLimit.Warning(report.Cost, claim, vm.Policy.Max) is { } limit ? [limit]
+                    : (string[])[],
                     .. claim is not null && Keepers.Warning(claim) is { } keeps ? [keeps] : (string[])[]],
         };
     }
@@ -194,7 +198,8 @@ public static class Views
         };
     }
 
-    private static string NameOf(RestartPolicy restart) => restart == RestartPolicy.OnFailure ? "onFailure" : restart.ToString().ToLowerInvariant();
+    private static string NameOf(RestartPolicy restart) =>
+        restart == RestartPolicy.OnFailure ? "onFailure" : restart.ToString().ToLowerInvariant();
 
     private static GuestView GuestOf(VmProtocol.Report report, Clocks now) => new()
     {

@@ -39,7 +39,8 @@ public static class ActorSettings
             UtilityWeight = settings.Plan.UtilityWeight,
             Spare = settings.Plan.Spare,
             PlanPeriod = settings.Plan.Period,
-            Law = settings.Policy == PolicyKind.Dmm ? null : LawCatalog.All.First(law => law.Name.Equals(settings.Policy.ToString(), StringComparison.OrdinalIgnoreCase)).Name,
+            Law = settings.Policy == PolicyKind.Dmm ? null
+            : LawCatalog.All.First(law => law.Name.Equals(settings.Policy.ToString(), StringComparison.OrdinalIgnoreCase)).Name,
             OvercommitMax = settings.Admission.OvercommitMaxRatio,
             Returns = new()
             {
@@ -135,7 +136,8 @@ public static class ActorSettings
     /// </summary>
     public static Config AkkaOf(DmmSettings settings)
     {
-        var connection = JournalFile.ConnectionString(settings.Journal.Path, settings.Journal.BusyTimeout).Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
+        var connection = JournalFile.ConnectionString(settings.Journal.Path, settings.Journal.BusyTimeout)
+            .Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
         var breaker = (2 * settings.Journal.BusyTimeout).TotalSeconds + 5;
         var serializer = $"{typeof(HostEventSerializer).FullName}, {typeof(HostEventSerializer).Assembly.GetName().Name}";
         var events = $"{typeof(IHostEvent).FullName}, {typeof(IHostEvent).Assembly.GetName().Name}";

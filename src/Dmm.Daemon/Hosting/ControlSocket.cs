@@ -104,7 +104,8 @@ public sealed class ControlSocket : IDisposable
         var status = Getgrnam(name, out var entry, buffer, buffer.Length, out var found);
         if (status == 0 && found != 0)
             return entry.Id;
-        throw new StartException($"dmm.socket-group is '{name}'; there is no such group on this host (getent group lists those that there are)")
+        throw new StartException(
+            $"dmm.socket-group is '{name}'; there is no such group on this host (getent group lists those that there are)")
         {
             ExitCode = ExitCodes.Usage,
         };

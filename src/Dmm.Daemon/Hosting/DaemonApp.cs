@@ -47,7 +47,8 @@ public static class DaemonApp
             ContentRootPath = AppContext.BaseDirectory,
             Args = ["--hostBuilder:reloadConfigOnChange=false"],
         });
-        builder.Logging.ClearProviders().AddSimpleConsole(o => (o.SingleLine, o.TimestampFormat, o.UseUtcTimestamp) = (true, "yyyy-MM-ddTHH:mm:ss.fffZ ", true));
+        builder.Logging.ClearProviders()
+            .AddSimpleConsole(o => (o.SingleLine, o.TimestampFormat, o.UseUtcTimestamp) = (true, "yyyy-MM-ddTHH:mm:ss.fffZ ", true));
         builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Akka", LogLevel.Warning);
         // What keeps it from starting dmmd itself says, in one line.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
@@ -82,7 +83,8 @@ public static class DaemonApp
         var gateway = new Lazy<HostGateway>(
             () => new(registry.Get<DmmActor>(), registry.Get<EventLogActor>(), registry.Get<DecisionLogActor>(), vitals));
         app.MapApi(() => gateway.Value, hypervisor, Environment.MachineName, settings.Vm.StopGrace);
-        app.MapExplanations(() => gateway.Value, new PastPromises(settings.Journal.Path, settings.Journal.BusyTimeout), TimeProvider.System);
+        app.MapExplanations(
+            () => gateway.Value, new PastPromises(settings.Journal.Path, settings.Journal.BusyTimeout), TimeProvider.System);
         app.MapProbes(() => gateway.Value);
         return app;
     }
@@ -109,9 +111,11 @@ public static class DaemonApp
     private static void Start(ActorSystem system, IActorRegistry registry, IServiceProvider services, DmmSettings settings)
     {
         var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("dmm");
-        registry.Register<EventLogActor>(system.ListenerOf<Notice>(EventLogActor.Props(settings.Events.Keep, TimeProvider.System), "events"));
+        registry.Register<EventLogActor>(
+            system.ListenerOf<Notice>(EventLogActor.Props(settings.Events.Keep, TimeProvider.System), "events"));
         registry.Register<DecisionLogActor>(
-            system.ListenerOf<Planned>(DecisionLogActor.Props(new(settings.Explain.Keep, settings.Explain.Most), TimeProvider.System), DecisionLogActor.Name));
+            system.ListenerOf<Planned>(
+                DecisionLogActor.Props(new(settings.Explain.Keep, settings.Explain.Most), TimeProvider.System), DecisionLogActor.Name));
         var hypervisor = services.GetRequiredService<IHypervisor>();
         var ending = services.GetRequiredService<Ending>();
         var house = new House(hypervisor, services.GetRequiredService<JournalStore>())
@@ -149,10 +153,12 @@ public static class DaemonApp
     /// <summary>A journal that is not there although VMs run was lost: a new one would promise their memory to others.</summary>
     private static JournalStore OpenJournal(DmmSettings settings)
     {
-        if (!File.Exists(settings.Journal.Path) && ActorSettings.HypervisorOf(settings, _ => { }) is IInventory inventory && inventory.Running() is { Count: > 0 } vms)
+        if (!File.Exists(settings.Journal.Path) && ActorSettings.HypervisorOf(settings, _ => { }) is IInventory inventory
+            && inventory.Running() is { Count: > 0 } vms)
         {
             throw new StartException(
-                $"there is no journal {settings.Journal.Path}, but {vms.Count} VMs run, such as {vms[0]}, whose memory would be promised to others; "
+                $"there is no journal {settings.Journal.Path}, but {vms.Count} VMs run, such as {vms[0]}, whose memory would be "
+                    + $"promised to others; "
                 + "'dmmd journal rebuild' makes one from what the hypervisor says")
             {
                 ExitCode = ExitCodes.JournalCorrupt,

@@ -50,7 +50,8 @@ public sealed class StateDirectory : IDisposable
         }
         catch (IOException fault)
         {
-            throw new StartException($"a dmmd runs on {path} already (it holds {file}); stop it first, or give this one a dmm.state-dir of its own", fault);
+            throw new StartException(
+                $"a dmmd runs on {path} already (it holds {file}); stop it first, or give this one a dmm.state-dir of its own", fault);
         }
     }
 

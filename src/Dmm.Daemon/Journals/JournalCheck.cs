@@ -55,7 +55,8 @@ public static class JournalCheck
     {
         var faulty = entries.Where(e => e.Content is null).ToList();
         return faulty.Count == 0
-            ? new($"{what} can be read", true, $"{entries.Count}{(entries.Count == 0 ? "" : $", {entries.Min(e => e.Sequence)} to {entries.Max(e => e.Sequence)}")}")
+            ? new($"{what} can be read", true,
+                $"{entries.Count}{(entries.Count == 0 ? "" : $", {entries.Min(e => e.Sequence)} to {entries.Max(e => e.Sequence)}")}")
             : new($"{what} can be read", false, $"{faulty.Count} of {entries.Count} can't: {faulty[0].Sequence}: {faulty[0].Fault}");
     }
 
@@ -70,7 +71,8 @@ public static class JournalCheck
             last = e.Sequence;
         }
 
-        return new("none is missing", true, snapshots.Count == 0 ? $"from 1 to {last}" : $"after the snapshot at {snapshots[0].Sequence}, to {last}");
+        return new("none is missing", true, snapshots.Count == 0 ? $"from 1 to {last}"
+            : $"after the snapshot at {snapshots[0].Sequence}, to {last}");
     }
 
     private static Finding Folds(List<JournalEntry> snapshots, List<JournalEntry> events, HostState empty, Clocks now)
@@ -92,6 +94,8 @@ public static class JournalCheck
             return new("they follow from each other", false, $"{sequence}: {fault.Message}");
         }
 
-        return new("they follow from each other", true, $"{state.Vms.Count} VMs with claims of {state.Ledger.Claimed}, {state.Admissions.Count} on their way");
+        return new(
+            "they follow from each other", true,
+            $"{state.Vms.Count} VMs with claims of {state.Ledger.Claimed}, {state.Admissions.Count} on their way");
     }
 }

@@ -14,8 +14,10 @@ public static class JournalCommand
     {
         var check = new Command("check", "Says whether the journal is whole; changes nothing; exit code 1 where it is not") { config };
         check.SetAction((parse, _) => guard(() => Task.FromResult(Check(DmmSettings.Load(parse.GetValue(config)), Console.Out))));
-        var rebuild = new Command("rebuild", "Moves the journal aside and makes a new one from the VMs that run; refuses while a daemon runs") { config };
-        rebuild.SetAction((parse, cancellation) => guard(() => RebuildAsync(DmmSettings.Load(parse.GetValue(config)), Console.Out, cancellation)));
+        var rebuild = new Command(
+            "rebuild", "Moves the journal aside and makes a new one from the VMs that run; refuses while a daemon runs") { config };
+        rebuild.SetAction(
+            (parse, cancellation) => guard(() => RebuildAsync(DmmSettings.Load(parse.GetValue(config)), Console.Out, cancellation)));
         return new Command("journal", "Looks after the journal, without a daemon") { check, rebuild };
     }
 
@@ -37,7 +39,8 @@ public static class JournalCommand
         await using var hypervisor = ActorSettings.HypervisorOf(settings, line => output.WriteLine(line));
         try
         {
-            var (vms, aside) = await JournalRebuild.RunAsync(settings.Journal.Path, Empty(settings), hypervisor, Clocks.Read(TimeProvider.System), cancellation);
+            var (vms, aside) = await JournalRebuild.RunAsync(
+                settings.Journal.Path, Empty(settings), hypervisor, Clocks.Read(TimeProvider.System), cancellation);
             foreach (var vm in vms)
                 output.WriteLine($"{(vm.Known ? "ok     " : "DECIDE ")} {vm.Vm}: {vm.Text}");
             output.WriteLine($"{settings.Journal.Path} is new{(aside is null ? "" : $"; the old one is {aside}")}. Start dmmd again.");

@@ -10,10 +10,12 @@ public static class JournalFaults
 {
     /// <summary>What to do about a journal that is corrupt.</summary>
     public const string WayOut =
-        "'dmmd journal check' says what is wrong with it; 'dmmd journal rebuild' moves it aside and makes a new one from the VMs that run; they run on all the while";
+        "'dmmd journal check' says what is wrong with it; 'dmmd journal rebuild' moves it aside and makes a new one from the VMs that "
+            + "run; they run on all the while";
 
     // Result codes of SQLite (https://www.sqlite.org/rescode.html).
-    private const int Error = 1, Busy = 5, Locked = 6, ReadOnly = 8, InputOutput = 10, Corrupt = 11, Full = 13, CantOpen = 14, NotADatabase = 26;
+    private const int Error = 1, Busy = 5, Locked = 6, ReadOnly = 8, InputOutput = 10, Corrupt = 11, Full = 13, CantOpen = 14,
+        NotADatabase = 26;
 
     public static JournalFault Judge(Exception cause, string path, TimeSpan busy)
     {
@@ -28,7 +30,9 @@ public static class JournalFaults
                 case SqliteException { SqliteErrorCode: Full } sql:
                     return new(false, $"the disk of {path} is full ({Said(sql)})");
                 case SqliteException { SqliteErrorCode: Busy or Locked }:
-                    return new(false, $"another process has held the lock of {path} for more than {busy.TotalSeconds:0.#} s; 'fuser {path}' names it");
+                    return new(
+                        false, $"another process has held the lock of {path} for more than {busy.TotalSeconds:0.#} s; 'fuser {path}' "
+                            + $"names it");
                 case SqliteException { SqliteErrorCode: ReadOnly } sql:
                     return new(false, $"{path} can't be written ({Said(sql)})");
                 case SqliteException { SqliteErrorCode: InputOutput or CantOpen } sql:
@@ -48,7 +52,8 @@ public static class JournalFaults
     private static IEnumerable<Exception> Chain(Exception cause)
     {
         yield return cause;
-        var inner = cause is AggregateException many ? many.InnerExceptions : cause.InnerException is { } one ? [one] : (IReadOnlyList<Exception>)[];
+        var inner = cause is AggregateException many ? many.InnerExceptions : cause.InnerException is { } one ? [one]
+            : (IReadOnlyList<Exception>)[];
         foreach (var deeper in inner.SelectMany(Chain))
             yield return deeper;
     }

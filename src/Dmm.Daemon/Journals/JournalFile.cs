@@ -63,7 +63,8 @@ public static class JournalFile
 
     /// <summary>How every connection is made, the plugin's too.</summary>
     /// <param name="busy">How long a lock that another holds is waited for.</param>
-    public static string ConnectionString(string path, TimeSpan busy, bool pooling = true, bool readOnly = false) => new SqliteConnectionStringBuilder
+    public static string ConnectionString(string path, TimeSpan busy, bool pooling = true, bool readOnly = false) =>
+        new SqliteConnectionStringBuilder
     {
         DataSource = path,
         DefaultTimeout = (int)Math.Ceiling(busy.TotalSeconds),

@@ -15,11 +15,13 @@ public sealed record JournalEntry(long Sequence, string Manifest, object? Conten
 public static class JournalReader
 {
     public static IEnumerable<JournalEntry> Events(SqliteConnection connection) => Read(
-        connection, "select sequence_number, manifest, message from journal where persistence_id = $stream and not deleted order by sequence_number");
+        connection,
+        "select sequence_number, manifest, message from journal where persistence_id = $stream and not deleted order by sequence_number");
 
     /// <summary>Newest first.</summary>
     public static IEnumerable<JournalEntry> Snapshots(SqliteConnection connection) => Read(
-        connection, "select sequence_number, manifest, snapshot from snapshot where persistence_id = $stream order by sequence_number desc");
+        connection,
+        "select sequence_number, manifest, snapshot from snapshot where persistence_id = $stream order by sequence_number desc");
 
     private static IEnumerable<JournalEntry> Read(SqliteConnection connection, string sql)
     {
@@ -28,7 +30,8 @@ public static class JournalReader
         command.Parameters.AddWithValue("$stream", JournalFile.Stream);
         using var reader = command.ExecuteReader();
         while (reader.Read())
-            yield return Decode(reader.GetInt64(0), reader.IsDBNull(1) ? "" : reader.GetString(1), reader.IsDBNull(2) ? [] : reader.GetFieldValue<byte[]>(2));
+            yield return Decode(reader.GetInt64(0), reader.IsDBNull(1) ? "" : reader.GetString(1), reader.IsDBNull(2) ? []
+                : reader.GetFieldValue<byte[]>(2));
     }
 
     private static JournalEntry Decode(long sequence, string manifest, byte[] text)

@@ -62,7 +62,9 @@ public static class JournalRebuild
             {
                 // Nobody can tell that it is gone: what it may hold stays claimed.
                 events.Add(new VmAdopted(now, vm.Policy, vm.Handle, vm.Promise.Granted, vm.Overhead));
-                report.Add(new(id, $"can't be reached ({unreachable.Message}), and may run: its claim of {vm.Promise.Granted} stands as in the old journal", true));
+                report.Add(
+                    new(id, $"can't be reached ({unreachable.Message}), and may run: its claim of {vm.Promise.Granted} stands as in the "
+                        + $"old journal", true));
             }
         }
 
@@ -75,11 +77,14 @@ public static class JournalRebuild
         }
 
         foreach (var (id, vm) in known.Resting.Where(vm => !running.Contains(vm.Key)))
-            KeepOrLeaveOut(id, vm.Spec, vm.Overhead, vm.ImageNeeds, vm.Why, vm.NeverBooted, vm.Cause == EndCause.MigratedAway, always: true);
+            KeepOrLeaveOut(
+                id, vm.Spec, vm.Overhead, vm.ImageNeeds, vm.Why, vm.NeverBooted, vm.Cause == EndCause.MigratedAway, always: true);
         return (report, JournalFile.Replace(path, events, now));
 
         // Whether it is to return is for a person to say: much may have changed since.
-        void KeepOrLeaveOut(VmId id, VmSpec? spec, MemorySize overhead, MemorySize imageNeeds, string why, bool neverBooted, bool away = false, bool always = false)
+        void KeepOrLeaveOut(
+            VmId id, VmSpec? spec, MemorySize overhead, MemorySize imageNeeds, string why, bool neverBooted, bool away = false,
+            bool always = false)
         {
             var keep = spec is not null && (always || spec.Restart != RestartPolicy.Never);
             if (keep)
@@ -110,7 +115,9 @@ public static class JournalRebuild
             var ceiling = MemorySize.Max(sizes.Actual, sizes.Ceiling);
             if (spec is not null && policy is not null && handle.Owned)
             {
-                events.Add(new VmRequested(now, spec with { Policy = policy }, overhead, now) { Tries = old?.Tries, ImageNeeds = old?.ImageNeeds ?? MemorySize.Zero });
+                events.Add(
+                    new VmRequested(now, spec with { Policy = policy }, overhead, now) { Tries = old?.Tries, ImageNeeds = old?.ImageNeeds
+                        ?? MemorySize.Zero });
                 events.Add(new LaunchBegun(now, handle.Id, handle.Base + overhead));
                 events.Add(new VmLaunched(now, handle.Id, handle));
                 events.Add(new VmBooted(now, handle.Id));
@@ -134,7 +141,9 @@ public static class JournalRebuild
                 events.AddRange([new StopAsked(now, handle.Id, TimeSpan.Zero), new StopGivenUp(now, handle.Id, "")]);
             report.Add(policy is { } p
                 ? new(handle.Id, $"has {sizes.Actual}; min {p.Min}, max {p.Max}, shares {p.Shares} from the old journal", true)
-                : new(handle.Id, $"has {sizes.Actual}; its policy is lost: min {sizes.Actual}, max {ceiling} until 'dmm vm set {handle.Id}' says otherwise", false));
+                : new(handle.Id,
+                    $"has {sizes.Actual}; its policy is lost: min {sizes.Actual}, max {ceiling} until 'dmm vm set {handle.Id}' says "
+                        + $"otherwise", false));
         }
     }
 
@@ -154,7 +163,8 @@ public static class JournalRebuild
                 after = snapshot.Sequence;
             }
 
-            return Whole(JournalReader.Events(connection)).Where(e => e.Sequence > after).Select(e => e.Content).OfType<IHostEvent>().Aggregate(state, Try);
+            return Whole(JournalReader.Events(connection)).Where(e => e.Sequence > after).Select(e => e.Content).OfType<IHostEvent>()
+                .Aggregate(state, Try);
         }
         catch (SqliteException)
         {
@@ -167,7 +177,8 @@ public static class JournalRebuild
             {
                 return state.Apply(e, now);
             }
-            catch (Exception fault) when (fault is KeyNotFoundException or ArgumentException or InvalidOperationException or OverflowException)
+            catch (Exception fault) when (fault is KeyNotFoundException or ArgumentException or InvalidOperationException
+                or OverflowException)
             {
                 return state;
             }
@@ -190,7 +201,8 @@ public static class JournalRebuild
         return read;
     }
 
-    private static async Task<(VmSizes Sizes, MemorySize Overhead)> LookAsync(IHypervisor hypervisor, VmHandle handle, CancellationToken cancellation)
+    private static async Task<(VmSizes Sizes, MemorySize Overhead)> LookAsync(
+        IHypervisor hypervisor, VmHandle handle, CancellationToken cancellation)
     {
         await using var vm = await hypervisor.ConnectAsync(handle, _ => { }, cancellation);
         return (await vm.TakeStockAsync(cancellation), (await vm.MeasureAsync(cancellation))?.Overhead ?? MemorySize.FromMiB(64));
@@ -206,7 +218,8 @@ public static class JournalRebuild
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            throw new HypervisorException($"{id} runs and did not answer within {Patience.TotalSeconds:0} s; without it nothing was changed");
+            throw new HypervisorException(
+                $"{id} runs and did not answer within {Patience.TotalSeconds:0} s; without it nothing was changed");
         }
     }
 }

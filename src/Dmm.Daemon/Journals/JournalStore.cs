@@ -44,7 +44,8 @@ public sealed class JournalStore : IJournalStore, IDisposable
         {
             store.Dispose();
             throw JournalFaults.Judge(fault, path, busy) is { Corrupt: true } corrupt
-                ? new StartException($"the journal can't be opened: {corrupt.Why}; {JournalFaults.WayOut}", fault) { ExitCode = ExitCodes.JournalCorrupt }
+                ? new StartException(
+                    $"the journal can't be opened: {corrupt.Why}; {JournalFaults.WayOut}", fault) { ExitCode = ExitCodes.JournalCorrupt }
                 : new StartException($"the journal {path} can't be opened: {fault.Message}", fault);
         }
     }
@@ -57,12 +58,14 @@ public sealed class JournalStore : IJournalStore, IDisposable
         {
             return FileIdentity.Of(_path) is not { } now ? $"{_path} was deleted while the daemon was writing it"
                 : now != _file ? $"{_path} was exchanged for another file while the daemon was writing it"
-                : FileIdentity.Of(_path + "-wal") != _log ? $"{_path}-wal, which is a part of the journal, was deleted or exchanged while the daemon was writing it"
+                : FileIdentity.Of(_path + "-wal") != _log
+                ? $"{_path}-wal, which is a part of the journal, was deleted or exchanged while the daemon was writing it"
                 : null;
         }
     }
 
-    public Task<string?> MendAsync(ImmutableArray<IHostEvent>? known, CancellationToken cancellation) => Task.Run(() => Mend(known, cancellation), cancellation);
+    public Task<string?> MendAsync(ImmutableArray<IHostEvent>? known, CancellationToken cancellation) =>
+        Task.Run(() => Mend(known, cancellation), cancellation);
 
     private string? Mend(ImmutableArray<IHostEvent>? known, CancellationToken cancellation)
     {
@@ -102,7 +105,8 @@ public sealed class JournalStore : IJournalStore, IDisposable
             LetGo();
             var now = _time.GetUtcNow();
             var aside = JournalFile.Replace(
-                _path, known.Insert(0, new JournalBegun(now, $"{lost}; what the daemon knew was written anew, older history is gone")), now);
+                _path, known.Insert(0, new JournalBegun(now, $"{lost}; what the daemon knew was written anew, older history is gone")),
+                now);
             Hold();
             return $"{lost}; all that was promised is written anew{(aside is null ? "" : $", what stood there is now {aside}")}";
         }
@@ -117,7 +121,8 @@ public sealed class JournalStore : IJournalStore, IDisposable
             where type = 'table' and not exists (select 1 from sqlite_master where name = 'journal') limit 1
             """;
         if (tables.ExecuteScalar() is string table)
-            throw new WrongFileException($"{_path} is a database of another program (it has a table {table} and none that is called journal)");
+            throw new WrongFileException(
+                $"{_path} is a database of another program (it has a table {table} and none that is called journal)");
     }
 
     private void Hold()
@@ -132,7 +137,8 @@ public sealed class JournalStore : IJournalStore, IDisposable
             // hold nobody up.
             mode.CommandText = "PRAGMA journal_mode=WAL";
             if (mode.ExecuteScalar() as string is not "wal" and var other)
-                throw new StartException($"the journal {_path} can't use write-ahead logging (it stays in mode '{other}'); put it on a local disk");
+                throw new StartException(
+                    $"the journal {_path} can't use write-ahead logging (it stays in mode '{other}'); put it on a local disk");
             JournalFile.MakeTables(held);
             mode.CommandText = "select count(*) from probe";
             mode.ExecuteScalar();

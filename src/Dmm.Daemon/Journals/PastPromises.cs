@@ -16,7 +16,8 @@ public sealed class PastPromises(string path, TimeSpan busy)
         select manifest, message from (
             select sequence_number, manifest, message from journal
             where persistence_id = $stream and not deleted
-              and sequence_number <= (select sequence_number from journal where created <= $at order by created desc, sequence_number desc limit 1)
+              and sequence_number <= (
+                select sequence_number from journal where created <= $at order by created desc, sequence_number desc limit 1)
             order by sequence_number desc limit $most)
         where manifest in ('promises-changed-1', 'vm-launched-1', 'vm-ended-1', 'vm-forgotten-1') and instr(cast(message as text), $vm) > 0
         order by sequence_number desc limit 1

@@ -6,9 +6,9 @@ using Dmm.Hypervisors.Wire;
 namespace Dmm.Hypervisors.Guest;
 
 /// <summary>
-/// Reads what the agent says (docs/develop/guest-protocol.md). The guest is not trusted: whatever it writes, the result has sizes that this VM can
-/// have, counters that are not negative, and short printable texts; anything else is refused with a reason, never thrown. What it says over
-/// time is bounded by
+/// Reads what the agent says (docs/develop/guest-protocol.md). The guest is not trusted: whatever it writes, the result has sizes that this
+/// VM can have, counters that are not negative, and short printable texts; anything else is refused with a reason, never thrown. What it
+/// says over time is bounded by
 /// <see cref="SampleBounds"/>.
 /// </summary>
 public static class GuestLine

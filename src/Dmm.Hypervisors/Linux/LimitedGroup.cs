@@ -40,7 +40,8 @@ internal sealed record LimitedGroup(string Name, MemorySize Limit, MemorySize Av
         foreach (var line in ProcFiles.Lines(Path.Combine(root, "proc", process, "cgroup")))
         {
             // A path that leads out of this daemon's cgroup namespace (/../…) starts at what can be seen.
-            if (line.Split(':', 3) is [_, var controllers, var path] && (controllers.Length == 0 || controllers.Split(',').Contains("memory")))
+            if (line.Split(':', 3) is [_, var controllers, var path]
+                && (controllers.Length == 0 || controllers.Split(',').Contains("memory")))
                 yield return (controllers.Length == 0, path.Split('/').Contains("..") ? "" : path.Trim('/'));
         }
     }
@@ -54,7 +55,8 @@ internal sealed record LimitedGroup(string Name, MemorySize Limit, MemorySize Av
             return null;
         var key = version2 ? "inactive_file " : "total_inactive_file ";
         var line = Array.Find(ProcFiles.Lines(Path.Combine(folder, "memory.stat")), l => l.StartsWith(key, StringComparison.Ordinal));
-        var cache = line is not null && long.TryParse(line.AsSpan(key.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) ? bytes : 0;
+        var cache = line is not null
+            && long.TryParse(line.AsSpan(key.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) ? bytes : 0;
         return new($"/{group}", new(most), new MemorySize(most).MinusOrZero(new(Math.Max(0, use - cache))));
     }
 }

@@ -15,9 +15,12 @@ namespace Dmm.Hypervisors.Linux;
 public sealed class LinuxHostMonitor(string root = "/") : IHostMonitor
 {
     /// <summary>The kernel's own, new with each boot. Source: Linux, Documentation/admin-guide/sysctl/kernel.rst (random).</summary>
-    public string? BootId => ProcFiles.Lines(Path.Combine(root, "proc/sys/kernel/random/boot_id")) is [var id, ..] && id.Trim() is { Length: > 0 } text ? text : null;
+    public string? BootId =>
+        ProcFiles.Lines(Path.Combine(root, "proc/sys/kernel/random/boot_id")) is [var id, ..] && id.Trim() is { Length: > 0 } text ? text
+        : null;
 
-    public Task<HostReading> LookAsync(IReadOnlyCollection<VmHandle> vms, CancellationToken cancellation) => Task.Run(() => Look(vms), cancellation);
+    public Task<HostReading> LookAsync(IReadOnlyCollection<VmHandle> vms, CancellationToken cancellation) =>
+        Task.Run(() => Look(vms), cancellation);
 
     private HostReading Look(IReadOnlyCollection<VmHandle> vms)
     {
@@ -78,8 +81,10 @@ public sealed class LinuxHostMonitor(string root = "/") : IHostMonitor
     private static double? Average(string[] lines, string kind)
     {
         const string Key = "avg10=";
-        var field = Array.Find(lines, l => l.StartsWith(kind, StringComparison.Ordinal))?.Split(' ').FirstOrDefault(f => f.StartsWith(Key, StringComparison.Ordinal));
-        return field is not null && double.TryParse(field[Key.Length..], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var percent)
+        var field = Array.Find(lines, l => l.StartsWith(kind, StringComparison.Ordinal))?.Split(' ')
+            .FirstOrDefault(f => f.StartsWith(Key, StringComparison.Ordinal));
+        return field is not null
+            && double.TryParse(field[Key.Length..], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var percent)
             ? percent / 100
             : null;
     }

@@ -41,5 +41,6 @@ internal static class ProcFiles
 
     /// <summary>A file that holds one number.</summary>
     public static long? Number(string path) =>
-        Lines(path) is [var text, ..] && long.TryParse(text.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+        Lines(path) is [var text, ..] && long.TryParse(text.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        ? number : null;
 }

@@ -22,7 +22,8 @@ internal sealed record ProcessMemory(MemorySize Pages, MemorySize Huge, MemorySi
         var status = ProcFiles.Lines(Path.Combine(root, string.Create(CultureInfo.InvariantCulture, $"proc/{pid}/status")));
         MemorySize Figure(string key) => ProcFiles.Kibibytes(status, key) ?? MemorySize.Zero;
         return ProcFiles.Kibibytes(status, "RssAnon") is { } anonymous
-            ? new(anonymous + Figure("RssShmem") + Figure("VmPTE"), Figure("HugetlbPages"), MemorySize.Max(Figure("VmLck"), Figure("VmPin")))
+            ? new(anonymous + Figure("RssShmem") + Figure("VmPTE"), Figure("HugetlbPages"),
+                MemorySize.Max(Figure("VmLck"), Figure("VmPin")))
             : null;
     }
 }

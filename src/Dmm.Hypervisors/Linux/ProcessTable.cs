@@ -17,7 +17,8 @@ internal static class ProcessTable
         var stat = ProcFiles.Stat(Path.Combine(folder, "stat"));
         if (stat.Length <= 19)
             return !Directory.Exists(folder) && (root != "/" || IsUnknown(pid));
-        if (start is { } expected && long.TryParse(stat[19], NumberStyles.None, CultureInfo.InvariantCulture, out var found) && found != expected)
+        if (start is { } expected && long.TryParse(stat[19], NumberStyles.None, CultureInfo.InvariantCulture, out var found)
+            && found != expected)
             return true;
         return stat[0] is "Z" or "X" && IsHusk(folder);
     }

@@ -72,7 +72,8 @@ public sealed record HostProcess(int Pid, long Start)
     public bool IsOfThisUser() => UserOf(string.Create(CultureInfo.InvariantCulture, $"{Pid}")) is { } user && user == UserOf("self");
 
     private static string? UserOf(string process) =>
-        Array.Find(ProcFiles.Lines($"/proc/{process}/status"), l => l.StartsWith("Uid:", StringComparison.Ordinal))?.Split('\t') is [_, _, var effective, ..] ? effective : null;
+        Array.Find(ProcFiles.Lines($"/proc/{process}/status"), l => l.StartsWith("Uid:", StringComparison.Ordinal))?.Split('\t') is [_, _,
+            var effective, ..] ? effective : null;
 
     public bool Has(string option, string value)
     {

@@ -63,7 +63,8 @@ public sealed class ProcessHold : IDisposable
     public void Terminate() => Signal(SigTerm);
 
     /// <returns>What was seen last: gone, or not so within the deadline.</returns>
-    public Task<ProcessLook> WaitAsync(TimeSpan deadline, TimeProvider time, CancellationToken cancellation) => WaitAsync(deadline, deadline, time, cancellation);
+    public Task<ProcessLook> WaitAsync(TimeSpan deadline, TimeProvider time, CancellationToken cancellation) =>
+        WaitAsync(deadline, deadline, time, cancellation);
 
     /// <summary>
     /// Waits for its end for as long as it is busy with its storage, within bounds: to end a process that writes what a disk is owed is
@@ -98,7 +99,9 @@ public sealed class ProcessHold : IDisposable
         var folder = string.Create(CultureInfo.InvariantCulture, $"/proc/{Process.Pid}");
         var line = Array.Find(ProcFiles.Lines(folder + "/io"), l => l.StartsWith("write_bytes:", StringComparison.Ordinal));
         var before = written;
-        if (line is not null && long.TryParse(line.AsSpan("write_bytes:".Length), NumberStyles.AllowLeadingWhite, CultureInfo.InvariantCulture, out written) && written != before)
+        if (line is not null
+            && long.TryParse(line.AsSpan("write_bytes:".Length), NumberStyles.AllowLeadingWhite, CultureInfo.InvariantCulture, out written)
+            && written != before)
             return true;
         try
         {

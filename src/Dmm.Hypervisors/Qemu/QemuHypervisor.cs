@@ -54,10 +54,12 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
     /// </summary>
     public MemorySize ImageNeeds(VmSpec spec)
     {
-        static MemorySize Of(string? path) => path is not null && new FileInfo(path) is { Exists: true } file ? new(file.Length) : MemorySize.Zero;
+        static MemorySize Of(string? path) =>
+            path is not null && new FileInfo(path) is { Exists: true } file ? new(file.Length) : MemorySize.Zero;
         return spec.Medium switch
         {
-            BootMedium.KernelBoot kernel => (MemorySize.FromMiB(64) + Of(kernel.Kernel).Scale(4) + Of(kernel.Initrd).Scale(4)).RoundUp(MemorySize.FromMiB(2)),
+            BootMedium.KernelBoot kernel => (MemorySize.FromMiB(64) + Of(kernel.Kernel).Scale(4) + Of(kernel.Initrd).Scale(4))
+                .RoundUp(MemorySize.FromMiB(2)),
             BootMedium.DiskBoot => MemorySize.FromMiB(192),
             _ => MemorySize.Zero,
         };
@@ -87,7 +89,8 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
             return null;
         var process = new HostProcess(pid, start);
         return Directory.EnumerateDirectories(_settings.VmsDirectory)
-            .Select(path => VmId.TryParse(Path.GetFileName(path), out var id) && process.Has("-pidfile", VmFolder.Of(_settings, id).PidFile) ? id : (VmId?)null)
+            .Select(path => VmId.TryParse(Path.GetFileName(path), out var id) && process.Has("-pidfile", VmFolder.Of(_settings, id).PidFile)
+                ? id : (VmId?)null)
             .FirstOrDefault(id => id is not null);
     }
 
@@ -112,7 +115,8 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
     public IReadOnlyList<VmId> Running() => !Directory.Exists(_settings.VmsDirectory)
         ? []
         : [.. Directory.EnumerateDirectories(_settings.VmsDirectory)
-            .Select(path => VmId.TryParse(Path.GetFileName(path), out var id) && _launcher.FindRunning(VmFolder.Of(_settings, id)) is not null ? id : (VmId?)null)
+            .Select(path => VmId.TryParse(Path.GetFileName(path), out var id)
+                && _launcher.FindRunning(VmFolder.Of(_settings, id)) is not null ? id : (VmId?)null)
             .OfType<VmId>()
             .Order()];
 
@@ -137,7 +141,8 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
         try
         {
             (process, doubt) = await _connector.IdentifyAsync(handle, process, qmp, cancellation).ConfigureAwait(false);
-            hold = process is null ? null : ProcessHold.Take(process) ?? throw new VmGoneException($"VM '{handle.Id}' no longer runs: process {process.Pid} is gone");
+            hold = process is null ? null : ProcessHold.Take(process)
+                ?? throw new VmGoneException($"VM '{handle.Id}' no longer runs: process {process.Pid} is gone");
         }
         catch
         {
@@ -145,8 +150,16 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
             throw;
         }
 
-        var identified = handle.Owned ? handle : handle with { Pid = process?.Pid, PidStart = process?.Start, BootId = HostProcess.ReadBootId(), Proved = process is not null };
-        return await QemuVirtualMachine.TakeUpAsync(identified, qmp, hold, doubt, _settings, _time, observe, _log, cancellation).ConfigureAwait(false);
+        var identified = handle.Owned ? handle
+            : handle with
+            {
+                Pid = process?.Pid,
+                PidStart = process?.Start,
+                BootId = HostProcess.ReadBootId(),
+                Proved = process is not null,
+            };
+        return await QemuVirtualMachine.TakeUpAsync(identified, qmp, hold, doubt, _settings, _time, observe, _log, cancellation)
+            .ConfigureAwait(false);
     }
 
     /// <summary>
@@ -168,16 +181,20 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
         if (process is null)
         {
             throw new HypervisorException(
-                $"VM '{handle.Id}' can't be reached at {handle.Control}, and which process runs it is not known: DMM ends no process that may be another's");
+                $"VM '{handle.Id}' can't be reached at {handle.Control}, and which process runs it is not known: DMM ends no process "
+                    + $"that may be another's");
         }
 
         using var hold = ProcessHold.Take(process);
         hold?.Terminate();
-        if (hold is not null && await hold.WaitAsync(_settings.CommandDeadline, _settings.FlushDeadline, _time, cancellation).ConfigureAwait(false) != ProcessLook.Gone)
+        if (hold is not null && await hold.WaitAsync(_settings.CommandDeadline, _settings.FlushDeadline, _time, cancellation)
+            .ConfigureAwait(false) != ProcessLook.Gone)
         {
             hold.Kill();
             if (await hold.WaitAsync(_settings.ExitDeadline, _time, cancellation).ConfigureAwait(false) != ProcessLook.Gone)
-                throw new VmLingersException($"process {process.Pid} of VM '{handle.Id}' was killed and is still there after {_settings.ExitDeadline.TotalSeconds:0.#} s");
+                throw new VmLingersException(
+                    $"process {process.Pid} of VM '{handle.Id}' was killed and is still there "
+                        + $"after {_settings.ExitDeadline.TotalSeconds:0.#} s");
         }
 
         VmFolder.Of(handle)?.Remove();

@@ -206,7 +206,8 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
     private static ulong SeedOf(VmId id) => id.Name.Aggregate(0UL, static (hash, letter) => (hash * 31) + letter);
 
     /// <summary>There is no process to tell two VMs of one name apart by: when each was launched does.</summary>
-    private VmHandle HandleOf(VmId id, SimulatedGuest guest) => new(id, Name, guest.Base, $"{FileOf(id)}, {guest.Born:O}", null, null, BootId, Owned: true);
+    private VmHandle HandleOf(VmId id, SimulatedGuest guest) =>
+        new(id, Name, guest.Base, $"{FileOf(id)}, {guest.Born:O}", null, null, BootId, Owned: true);
 
     private string FileOf(VmId id) => Path.Combine(_settings.Directory, $"{id}.json");
 

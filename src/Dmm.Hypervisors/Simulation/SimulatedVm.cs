@@ -21,7 +21,8 @@ internal sealed class SimulatedVm : IVirtualMachine
     private bool _closed;
 
     public SimulatedVm(
-        VmId id, SimulatedGuest guest, SimulatedHypervisor hypervisor, SimulationSettings settings, TimeProvider time, Action<VmObservation> observe)
+        VmId id, SimulatedGuest guest, SimulatedHypervisor hypervisor, SimulationSettings settings, TimeProvider time,
+        Action<VmObservation> observe)
     {
         (_id, _guest, _hypervisor, _settings, _time, _observe) = (id, guest, hypervisor, settings, time, observe);
         Capabilities = new(Balloon: true, PluggableMax, SimulatedGuest.Block, [])

@@ -11,10 +11,21 @@ internal static class DensityCommand
     public static Command Build()
     {
         var traces = new TraceOptions();
-        var shortfall = new Option<double>("--shortfall") { Description = "The bound: Σ shortfall ÷ Σ need", HelpName = "RATIO", DefaultValueFactory = _ => 0.001 };
-        var orders = new Option<int>("--orders") { Description = "Random orders in which VMs join", HelpName = "N", DefaultValueFactory = _ => 20 };
+        var shortfall = new Option<double>("--shortfall")
+        {
+            Description = "The bound: Σ shortfall ÷ Σ need",
+            HelpName = "RATIO",
+            DefaultValueFactory = _ => 0.001,
+        };
+        var orders = new Option<int>("--orders")
+        {
+            Description = "Random orders in which VMs join",
+            HelpName = "N",
+            DefaultValueFactory = _ => 20,
+        };
         shortfall.Validators.Add(result => Within(result.GetValueOrDefault<double>() is >= 0 and <= 1, result, "from 0 to 1"));
-        orders.Validators.Add(result => Within(result.GetValueOrDefault<int>() is >= 1 and <= MostOrders, result, $"from 1 to {MostOrders}"));
+        orders.Validators.Add(
+            result => Within(result.GetValueOrDefault<int>() is >= 1 and <= MostOrders, result, $"from 1 to {MostOrders}"));
         var command = new Command("density", "Find how many recorded VMs one host holds under each law");
         traces.AddTo(command);
         command.Options.Add(shortfall);
@@ -29,15 +40,19 @@ internal static class DensityCommand
             var done = 0;
             var run = new DensityRun(host, memory, bound, count, traces.Delays(parsed), seed, cancellation)
             {
-                Found = (law, order, vms) => screen.Progress($"{Interlocked.Increment(ref done)} of {laws.Count * count}: {law} holds {vms} VMs in order {order}"),
+                Found = (law, order, vms) => screen.Progress(
+                    $"{Interlocked.Increment(ref done)} of {laws.Count * count}: {law} holds {vms} VMs in order {order}"),
             };
             var figures = run.Run(laws, cancellation);
-            screen.Write($"VMs on a host of {memory} within {bound:0.###%} shortfall, of {host.Vms.Count} VMs with {host.SumOfMax} in all; {count} orders");
+            screen.Write(
+                $"VMs on a host of {memory} within {bound:0.###%} shortfall, of {host.Vms.Count} VMs with {host.SumOfMax} in "
+                    + $"all; {count} orders");
             screen.Table(
                 ["law", "VMs", "±", "least", "most", "of oracle", "replays", "seconds"],
                 figures.Select(f => (IReadOnlyList<string>)
                 [
-                    f.Law, $"{f.Mean:0.0}", $"{f.Deviation:0.0}", $"{f.Least}", $"{f.Most}", f.OfOracle is { } part ? $"{part:0 %}" : "", $"{f.Replays}", $"{f.Seconds:0.0}",
+                    f.Law, $"{f.Mean:0.0}", $"{f.Deviation:0.0}", $"{f.Least}", $"{f.Most}", f.OfOracle is { } part ? $"{part:0 %}" : "",
+                    $"{f.Replays}", $"{f.Seconds:0.0}",
                 ]));
             screen.Json(traces.Json(parsed), new DensityReport(memory.Bytes, host.Vms.Count, bound, count, seed, figures));
         }));

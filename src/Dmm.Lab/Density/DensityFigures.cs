@@ -14,11 +14,13 @@ public sealed record DensityFigures(
     {
         var mean = holds.Average();
         var deviation = holds.Count < 2 ? 0 : Math.Sqrt(holds.Sum(n => (n - mean) * (n - mean)) / (holds.Count - 1));
-        return new(law, mean, deviation, holds.Min(), holds.Max(), oracle is null || oracle.Sum() == 0 ? null : mean / oracle.Average(), holds, replays, seconds);
+        return new(law, mean, deviation, holds.Min(), holds.Max(), oracle is null || oracle.Sum() == 0 ? null : mean / oracle.Average(),
+            holds, replays, seconds);
     }
 }
 
 /// <summary>What <c>--json</c> holds.</summary>
 /// <param name="Shortfall">The bound: Σ shortfall ÷ Σ need.</param>
 /// <param name="Vms">That there were to choose from; a law that holds all of them could hold more.</param>
-public sealed record DensityReport(long HostMemoryBytes, int Vms, double Shortfall, int Orders, ulong Seed, IReadOnlyList<DensityFigures> Laws);
+public sealed record DensityReport(
+    long HostMemoryBytes, int Vms, double Shortfall, int Orders, ulong Seed, IReadOnlyList<DensityFigures> Laws);

@@ -21,7 +21,8 @@ internal sealed class DensityRun
     private readonly OracleReplay _oracle;
     private readonly int[] _oracleHolds;
 
-    public DensityRun(TraceHost host, MemorySize memory, double bound, int orders, MechanismDelays delays, ulong seed, CancellationToken cancellation)
+    public DensityRun(
+        TraceHost host, MemorySize memory, double bound, int orders, MechanismDelays delays, ulong seed, CancellationToken cancellation)
     {
         (_host, _memory, _bound, _delays, _seed) = (host, memory.Bytes, bound, delays, seed);
         var chance = new SeededRandom(seed);
@@ -53,7 +54,8 @@ internal sealed class DensityRun
         return [.. results.Select(r => DensityFigures.Of(r.Law, r.Holds, oracle, r.Replays, r.Ticks / (double)Stopwatch.Frequency))];
     }
 
-    private int Guess(Result result, int order) => _oracleHolds[0] == 0 ? 0 : (int)Math.Round((double)result.Holds[0] * _oracleHolds[order] / _oracleHolds[0]);
+    private int Guess(Result result, int order) =>
+        _oracleHolds[0] == 0 ? 0 : (int)Math.Round((double)result.Holds[0] * _oracleHolds[order] / _oracleHolds[0]);
 
     private void One(Result result, int order, int guess, CancellationToken cancellation)
     {

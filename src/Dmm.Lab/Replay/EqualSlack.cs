@@ -16,8 +16,10 @@ internal static class EqualSlack
         [
             .. curves.Where(curve => curve.Law != Own).SelectMany(curve => curve.Points.Select(point =>
             {
-                var best = own.Where(p => p.SlackRatio <= point.SlackRatio).OrderBy(p => p.ShortfallRatio).ThenBy(p => p.SlackRatio).FirstOrDefault();
-                return new EqualSlackFigures(curve.Law, point.Value, point.SlackRatio, point.ShortfallRatio, best?.Value, best?.SlackRatio, best?.ShortfallRatio);
+                var best = own.Where(p => p.SlackRatio <= point.SlackRatio).OrderBy(p => p.ShortfallRatio).ThenBy(p => p.SlackRatio)
+                    .FirstOrDefault();
+                return new EqualSlackFigures(
+                    curve.Law, point.Value, point.SlackRatio, point.ShortfallRatio, best?.Value, best?.SlackRatio, best?.ShortfallRatio);
             })),
         ];
     }
@@ -27,12 +29,15 @@ internal static class EqualSlack
             ["law", "setting", "slack", "its shortfall", "DMM's", "of it", "DMM's setting", "DMM's slack"],
             figures.Select(f => (IReadOnlyList<string>)
             [
-                f.Law, $"{f.Value}", $"{f.SlackRatio:0 %}", $"{f.ShortfallRatio:0.00000 %}", f.OwnShortfallRatio is { } own ? $"{own:0.00000 %}" : "none",
-                f.OwnShortfallRatio is { } part && f.ShortfallRatio > 0 ? $"{part / f.ShortfallRatio:0 %}" : "", $"{f.OwnValue}", $"{f.OwnSlackRatio:0 %}",
+                f.Law, $"{f.Value}", $"{f.SlackRatio:0 %}", $"{f.ShortfallRatio:0.00000 %}", f.OwnShortfallRatio is { } own
+                ? $"{own:0.00000 %}" : "none",
+                f.OwnShortfallRatio is { } part && f.ShortfallRatio > 0 ? $"{part / f.ShortfallRatio:0 %}" : "", $"{f.OwnValue}",
+                $"{f.OwnSlackRatio:0 %}",
             ]));
 }
 
 /// <summary>One point of another law's curve, and DMM's best point with no more slack.</summary>
 /// <param name="Value">Of the law's safety setting.</param>
 /// <param name="OwnValue">Of DMM's; null, as what follows, where each of its points leaves more idle.</param>
-public sealed record EqualSlackFigures(string Law, double Value, double SlackRatio, double ShortfallRatio, double? OwnValue, double? OwnSlackRatio, double? OwnShortfallRatio);
+public sealed record EqualSlackFigures(
+    string Law, double Value, double SlackRatio, double ShortfallRatio, double? OwnValue, double? OwnSlackRatio, double? OwnShortfallRatio);

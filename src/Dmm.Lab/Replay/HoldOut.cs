@@ -16,19 +16,22 @@ internal static class HoldOut
         var (fit, report) = (vms.Where(vm => !held.Contains(vm.Name)).ToList(), vms.Where(vm => held.Contains(vm.Name)).ToList());
         return fit.Count > 0 && report.Count > 0
             ? (fit, report)
-            : throw new LabException($"--holdout {text} leaves {fit.Count} VMs to fit on and {report.Count} to report on; each must be at least 1");
+            : throw new LabException(
+                $"--holdout {text} leaves {fit.Count} VMs to fit on and {report.Count} to report on; each must be at least 1");
     }
 
     private static double? Part(string text)
     {
         var number = text.EndsWith('%') ? text[..^1] : text;
-        return double.TryParse(number, System.Globalization.NumberStyles.AllowDecimalPoint, null, out var part) && (text.EndsWith('%') ? part /= 100 : part) < 1 ? part : null;
+        return double.TryParse(number, System.Globalization.NumberStyles.AllowDecimalPoint, null, out var part)
+            && (text.EndsWith('%') ? part /= 100 : part) < 1 ? part : null;
     }
 
     private static HashSet<string> Drawn(IReadOnlyList<VmTrace> vms, double part, ulong seed)
     {
         var chance = new SeededRandom(seed);
-        return [.. vms.Select(vm => (vm.Name, Draw: chance.Next())).OrderBy(vm => vm.Draw).Take((int)Math.Round(vms.Count * part)).Select(vm => vm.Name)];
+        return [.. vms.Select(vm => (vm.Name, Draw: chance.Next())).OrderBy(vm => vm.Draw).Take((int)Math.Round(vms.Count * part))
+            .Select(vm => vm.Name)];
     }
 
     private static HashSet<string> Named(IReadOnlyList<VmTrace> vms, string text)
@@ -37,7 +40,9 @@ internal static class HoldOut
         foreach (var name in names)
         {
             if (!vms.Any(vm => vm.Name == name))
-                throw new LabException($"--holdout names '{name}', which is not among the traces; it must be a part such as 0.3, or names of VMs, separated by commas");
+                throw new LabException(
+                    $"--holdout names '{name}', which is not among the traces; it must be a part such as 0.3, or names of VMs, "
+                        + $"separated by commas");
         }
 
         return [.. names];

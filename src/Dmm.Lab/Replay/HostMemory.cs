@@ -213,7 +213,8 @@ internal sealed class HostMemory(
         else if (!vm.Starting && (vm.Held > vm.Actual || vm.Target < vm.Actual))
         {
             vm.Starting = true;
-            var milliseconds = vm.Actual < vm.Boot ? delays.BalloonLatencyMs : vm.Held > vm.Actual ? delays.PlugLatencyMs : delays.UnplugLatencyMs;
+            var milliseconds = vm.Actual < vm.Boot ? delays.BalloonLatencyMs : vm.Held > vm.Actual ? delays.PlugLatencyMs
+                : delays.UnplugLatencyMs;
             arrive(i, now + Math.Max(1, (long)(milliseconds * 1000)));
         }
     }

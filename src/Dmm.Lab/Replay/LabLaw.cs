@@ -37,11 +37,13 @@ internal sealed record LabLaw(string Name, Func<ILaw> Create, Func<VmPlan, long>
     public LabLaw With(double value) => Of(LawCatalog.Get(Name), value);
 
     private static LabLaw Of(LawEntry law, double? value) =>
-        new(law.Name, () => law.Create(value), law.Name == Static ? static vm => vm.Max.Bytes : static vm => vm.Min.Bytes) { Safety = law.Safety, Value = value };
+        new(law.Name, () => law.Create(value), law.Name == Static ? static vm => vm.Max.Bytes
+            : static vm => vm.Min.Bytes) { Safety = law.Safety, Value = value };
 
     /// <exception cref="LabException">There is no such law.</exception>
     public static LabLaw Of(string name) =>
-        All.FirstOrDefault(law => law.Name == name) ?? throw new LabException($"there is no law '{name}'; there are {string.Join(", ", Names)}");
+        All.FirstOrDefault(law => law.Name == name)
+        ?? throw new LabException($"there is no law '{name}'; there are {string.Join(", ", Names)}");
 
     /// <summary>Every law's name, the oracle's last.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. All.Select(law => law.Name), Oracle];
@@ -49,10 +51,13 @@ internal sealed record LabLaw(string Name, Func<ILaw> Create, Func<VmPlan, long>
     /// <param name="text">Names, separated by commas, or <c>all</c>.</param>
     /// <exception cref="LabException">There is no such law.</exception>
     public static IReadOnlyList<string> Parse(string text) =>
-        text == "all" ? Names : [.. text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Distinct().Select(name => name == Oracle ? name : Of(name).Name)];
+        text == "all" ? Names
+        : [.. text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Distinct()
+            .Select(name => name == Oracle ? name : Of(name).Name)];
 
     /// <summary>As every law that can take a VM down to its min admits.</summary>
-    public static int AdmitByMin(IReadOnlyList<VmPlan> vms, long memory) => new LabLaw(Oracle, null!, static vm => vm.Min.Bytes).Admit(vms, memory);
+    public static int AdmitByMin(IReadOnlyList<VmPlan> vms, long memory) =>
+        new LabLaw(Oracle, null!, static vm => vm.Min.Bytes).Admit(vms, memory);
 
     /// <summary>The first VMs, in their order, whose claims the host holds; the first that does not fit ends it.</summary>
     public int Admit(IReadOnlyList<VmPlan> vms, long memory)

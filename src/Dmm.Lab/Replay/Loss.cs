@@ -25,7 +25,8 @@ internal static class Loss
         HearingMostMs = 0,
     };
 
-    public static LossReport Explain(TraceHost host, TraceHost hostWithoutMin, MemorySize memory, MechanismDelays delays, ulong seed, CancellationToken cancellation)
+    public static LossReport Explain(
+        TraceHost host, TraceHost hostWithoutMin, MemorySize memory, MechanismDelays delays, ulong seed, CancellationToken cancellation)
     {
         var cases = new (string Ideal, TraceHost Host, MechanismDelays Delays, bool Foresees, double? Cushion)[]
         {
@@ -44,7 +45,8 @@ internal static class Loss
             var settings = cushion is { } own ? new DmmLawSettings { Cushion = own } : new();
             var law = new DmmLaw(settings);
             IReadOnlyList<VmPlan> vms = [.. on.Vms.Take(LabLaw.AdmitByMin(on.Vms, memory.Bytes))];
-            var engine = new ReplayEngine(memory.Bytes, vms, foresees ? new Foreseeing(law, [.. vms.Select(vm => vm.Need)], Ahead) : law, with, on.End, seed)
+            var engine = new ReplayEngine(
+                memory.Bytes, vms, foresees ? new Foreseeing(law, [.. vms.Select(vm => vm.Need)], Ahead) : law, with, on.End, seed)
             {
                 GoesOn = () =>
                 {
@@ -74,7 +76,8 @@ internal static class Loss
             Of("memory to arrive", static c => c.Moving),
         ];
 
-        CauseFigures Of(string cause, Func<ShortfallCauses, double> part) => new(cause, ReplayFigures.Ratio(vms.Sum(vm => part(vm.Causes)), need));
+        CauseFigures Of(string cause, Func<ShortfallCauses, double> part) =>
+            new(cause, ReplayFigures.Ratio(vms.Sum(vm => part(vm.Causes)), need));
     }
 }
 

@@ -5,8 +5,8 @@ namespace Dmm.Lab.Replay;
 
 /// <summary>
 /// How long each mechanism takes on real guests. The defaults are what <c>make bench PART=mechanisms</c> measured on a quiet machine, with
-/// QEMU 7.2 without KVM and guests that boot as users' do (docs/operate/results.md), rounded; <c>--delays FILE</c> gives others, such as those that
-/// a benchmark on a machine of one's own has measured. Sizes are MiB a second, times milliseconds.
+/// QEMU 7.2 without KVM and guests that boot as users' do (docs/operate/results.md), rounded; <c>--delays FILE</c> gives others, such as
+/// those that a benchmark on a machine of one's own has measured. Sizes are MiB a second, times milliseconds.
 /// </summary>
 public sealed record MechanismDelays
 {
@@ -59,12 +59,14 @@ public sealed record MechanismDelays
     {
         try
         {
-            var delays = JsonSerializer.Deserialize<MechanismDelays>(RegularFile.ReadText(file), Json) ?? throw new JsonException("it is null");
+            var delays = JsonSerializer.Deserialize<MechanismDelays>(RegularFile.ReadText(file), Json)
+            ?? throw new JsonException("it is null");
             return delays.Fault() is { } fault ? throw new JsonException(fault) : delays;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
-            throw new LabException($"{file}: {e.Message}; it must be a JSON object of delays, such as {{\"plugMibPerSecond\": 11000, \"plugLatencyMs\": 30}}");
+            throw new LabException(
+                $"{file}: {e.Message}; it must be a JSON object of delays, such as {{\"plugMibPerSecond\": 11000, \"plugLatencyMs\": 30}}");
         }
     }
 
@@ -72,8 +74,10 @@ public sealed record MechanismDelays
     {
         foreach (var (name, value) in new[]
                  {
-                     (nameof(PlugMibPerSecond), PlugMibPerSecond), (nameof(UnplugMibPerSecond), UnplugMibPerSecond), (nameof(DeflateMibPerSecond), DeflateMibPerSecond),
-                     (nameof(InflateMibPerSecond), InflateMibPerSecond), (nameof(SwapOutMibPerSecond), SwapOutMibPerSecond), (nameof(CacheFillMibPerSecond), CacheFillMibPerSecond),
+                     (nameof(PlugMibPerSecond), PlugMibPerSecond), (nameof(UnplugMibPerSecond), UnplugMibPerSecond),
+                     (nameof(DeflateMibPerSecond), DeflateMibPerSecond),
+                     (nameof(InflateMibPerSecond), InflateMibPerSecond), (nameof(SwapOutMibPerSecond), SwapOutMibPerSecond),
+                     (nameof(CacheFillMibPerSecond), CacheFillMibPerSecond),
                      (nameof(ConfirmMs), ConfirmMs),
                  })
         {
@@ -83,7 +87,8 @@ public sealed record MechanismDelays
 
         foreach (var (name, value) in new[]
                  {
-                     (nameof(PlugLatencyMs), PlugLatencyMs), (nameof(UnplugLatencyMs), UnplugLatencyMs), (nameof(BalloonLatencyMs), BalloonLatencyMs),
+                     (nameof(PlugLatencyMs), PlugLatencyMs), (nameof(UnplugLatencyMs), UnplugLatencyMs),
+                     (nameof(BalloonLatencyMs), BalloonLatencyMs),
                      (nameof(HearingLeastMs), HearingLeastMs), (nameof(HearingMostMs), HearingMostMs), (nameof(LowMemoryMib), LowMemoryMib),
                  })
         {

@@ -9,14 +9,40 @@ internal static class ReplayCommand
     public static Command Build()
     {
         var traces = new TraceOptions();
-        var plot = new Option<string?>("--plot") { Description = "Draw shortfall against slack, each law a curve over its own safety setting (PNG)", HelpName = "FILE" };
-        var plotVms = new Option<string?>("--plot-vms") { Description = "VMs, separated by commas, whose memory over time is drawn beneath", HelpName = "A,B" };
+        var plot =
+            new Option<string?>(
+                "--plot")
+                {
+                    Description = "Draw shortfall against slack, each law a curve over its own safety setting (PNG)",
+                    HelpName = "FILE",
+                };
+        var plotVms = new Option<string?>("--plot-vms")
+        {
+            Description = "VMs, separated by commas, whose memory over time is drawn beneath",
+            HelpName = "A,B",
+        };
         var command = new Command("replay", "Play recorded VMs on one host under each law, and compare");
-        var holdout = new Option<string?>("--holdout") { Description = "Report on these VMs alone: a part, drawn by the seed, or names", HelpName = "PART|A,B" };
-        var fit = new Option<bool>("--fit") { Description = "Choose each law's safety setting on the VMs that are not held out: least shortfall, then least slack" };
-        var explain = new Option<bool>("--explain-loss") { Description = "Say where DMM's distance from perfect foresight is lost: delay, forecast, guarantee, cushion" };
-        var equal = new Option<bool>("--equal-slack") { Description = "Compare DMM with each law over its own safety setting, at no more slack than the law's" };
-        var period = new Option<double?>("--period") { Description = "Seconds from plan to plan, as dmm.plan.period; peers that look less often keep their own [each law's own]", HelpName = "T" };
+        var holdout = new Option<string?>("--holdout")
+        {
+            Description = "Report on these VMs alone: a part, drawn by the seed, or names",
+            HelpName = "PART|A,B",
+        };
+        var fit =
+            new Option<bool>(
+                "--fit") { Description =
+                    "Choose each law's safety setting on the VMs that are not held out: least shortfall, then least slack" };
+        var explain =
+            new Option<bool>(
+                "--explain-loss") { Description =
+                    "Say where DMM's distance from perfect foresight is lost: delay, forecast, guarantee, cushion" };
+        var equal =
+            new Option<bool>(
+                "--equal-slack") { Description = "Compare DMM with each law over its own safety setting, at no more slack than the law's" };
+        var period =
+            new Option<double?>(
+                "--period") { Description =
+                    "Seconds from plan to plan, as dmm.plan.period; peers that look less often keep their own [each law's own]",
+                    HelpName = "T" };
         period.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<double?>() is not (null or (>= 0.1 and <= 60)))
@@ -71,45 +97,67 @@ internal static class ReplayCommand
             LossReport? loss = null;
             if (parsed.GetValue(explain))
             {
-                loss = Loss.Explain(host, new(reported, options with { Min = new(MemorySize.FromMiB(1), 0) }), memory, delays, seed, cancellation);
+                loss = Loss.Explain(
+                    host, new(reported, options with { Min = new(MemorySize.FromMiB(1), 0) }), memory, delays, seed, cancellation);
                 screen.Table(
                     ["made ideal", "shortfall", "slack"],
                     loss.Ideals.Select(f => (IReadOnlyList<string>)[f.Ideal, $"{f.ShortfallRatio:0.0000 %}", $"{f.SlackRatio:0.0 %}"]));
-                screen.Table(["what was short waited for", "shortfall"], loss.Causes.Select(c => (IReadOnlyList<string>)[c.Cause, $"{c.ShortfallRatio:0.0000 %}"]));
+                screen.Table(
+                    ["what was short waited for", "shortfall"],
+                    loss.Causes.Select(c => (IReadOnlyList<string>)[c.Cause, $"{c.ShortfallRatio:0.0000 %}"]));
             }
 
-            screen.Json(traces.Json(parsed), new ReplayReport(memory.Bytes, host.Vms.Count, host.SumOfMax.Bytes, host.End / 1e6, seed, set.BadRowCount, figures) { Curves = curves, EqualSlack = equals, Loss = loss?.Ideals, Causes = loss?.Causes });
+            screen.Json(
+                traces.Json(parsed),
+                new ReplayReport(
+                    memory.Bytes, host.Vms.Count, host.SumOfMax.Bytes, host.End / 1e6, seed, set.BadRowCount, figures)
+                    {
+                        Curves = curves,
+                        EqualSlack = equals,
+                        Loss = loss?.Ideals,
+                        Causes = loss?.Causes,
+                    });
 
             ReplayRun Run(TraceHost on, MemorySize with, MemoryRecord? recorded) =>
-                new(on, with, delays, seed) { Period = parsed.GetValue(period) is { } seconds ? TimeSpan.FromSeconds(seconds) : null, Progress = (law, part) => screen.Progress($"{law}: {part:P0}"), Record = recorded };
+                new(on, with, delays, seed)
+                {
+                    Period = parsed.GetValue(period) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+                    Progress = (law, part) => screen.Progress($"{law}: {part:P0}"),
+                    Record = recorded,
+                };
 
             // The same tightness: as much memory for each byte of max.
             IReadOnlyList<LabLaw?> Fit(TraceHost on, IReadOnlyList<string> names, IReadOnlyList<LabLaw?> standard)
             {
                 var size = parsed.GetValue(traces.HostMemory)!.Value;
-                var with = size.Size is { } whole ? whole.Scale((double)on.SumOfMax.Bytes / reported.Sum(vm => vm.Max.Bytes)) : size.Of(on.SumOfMax);
-                var best = Run(on, with, null).Sweep(names, cancellation).ToDictionary(c => c.Law, c => c.Points.OrderBy(p => p.ShortfallRatio).ThenBy(p => p.SlackRatio).First().Value);
+                var with = size.Size is { } whole ? whole.Scale((double)on.SumOfMax.Bytes / reported.Sum(vm => vm.Max.Bytes))
+                    : size.Of(on.SumOfMax);
+                var best = Run(on, with, null).Sweep(names, cancellation)
+                    .ToDictionary(c => c.Law, c => c.Points.OrderBy(p => p.ShortfallRatio).ThenBy(p => p.SlackRatio).First().Value);
                 return [.. standard.Select(law => law is not null && best.TryGetValue(law.Name, out var value) ? law.With(value) : law)];
             }
         }));
         return command;
     }
 
-    private static string[] Names(string? text) => text?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
+    private static string[] Names(string? text) =>
+        text?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
 
     public static void Show(LabScreen screen, IReadOnlyList<ReplayFigures> figures) =>
         screen.Table(
             ["law", "shortfall", "short time", "slack", "moved/h", "resizes/VM·h", "Jain", "admitted", "seconds"],
             figures.Select(f => (IReadOnlyList<string>)
             [
-                f.Law, $"{f.ShortfallRatio:0.0000 %}", $"{f.ShortfallTimeRatio:0.0000 %}", $"{f.SlackRatio:0.0 %}", $"{f.MovedRatio:0.00}", $"{f.ResizesPerVmHour:0.00}",
+                f.Law, $"{f.ShortfallRatio:0.0000 %}", $"{f.ShortfallTimeRatio:0.0000 %}", $"{f.SlackRatio:0.0 %}", $"{f.MovedRatio:0.00}",
+                $"{f.ResizesPerVmHour:0.00}",
                 $"{f.Jain:0.000}", $"{f.Admitted}", $"{f.Seconds:0.0}",
             ]));
 }
 
 /// <summary>What <c>--json</c> holds.</summary>
 /// <param name="Seconds">That were simulated.</param>
-public sealed record ReplayReport(long HostMemoryBytes, int Vms, long SumOfMaxBytes, double Seconds, ulong Seed, long BadRows, IReadOnlyList<ReplayFigures> Laws)
+public sealed record ReplayReport(
+    long HostMemoryBytes, int Vms, long SumOfMaxBytes, double Seconds, ulong Seed, long BadRows, IReadOnlyList<ReplayFigures> Laws)
 {
     /// <summary>Each law over its own safety setting; null unless they were drawn.</summary>
     public IReadOnlyList<SafetyCurve>? Curves { get; init; }

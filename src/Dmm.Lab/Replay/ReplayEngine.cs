@@ -39,17 +39,20 @@ internal sealed class ReplayEngine
     /// <param name="end">Microseconds.</param>
     /// <param name="seed">Of what is drawn: how late pressure is heard.</param>
     /// <param name="leastPeriod">The law looks no more often than this, but for the events that it hears.</param>
-    public ReplayEngine(long memory, IReadOnlyList<VmPlan> vms, ILaw law, MechanismDelays delays, long end, ulong seed, TimeSpan leastPeriod = default)
+    public ReplayEngine(
+        long memory, IReadOnlyList<VmPlan> vms, ILaw law, MechanismDelays delays, long end, ulong seed, TimeSpan leastPeriod = default)
     {
         (_law, _delays, _end) = (law, delays, end);
         _period = law.Period == TimeSpan.Zero ? 0 : Math.Max(law.Period.Ticks, leastPeriod.Ticks) / TimeSpan.TicksPerMicrosecond;
         _vms = [.. vms.Select(vm => new ReplayVm(vm, law.BalloonOnly))];
         var n = _vms.Length;
         _events = new(Thing.Count(n));
-        _host = new(memory, _vms, delays, law as ITellsUrgency, (vm, at) => _events.Set(Thing.Movement(n, vm), at), vm => _events.Remove(Thing.Movement(n, vm)));
+        _host = new(memory, _vms, delays, law as ITellsUrgency, (vm, at) => _events.Set(Thing.Movement(n, vm), at),
+            vm => _events.Remove(Thing.Movement(n, vm)));
         _fairness = new(memory, _vms);
         _chance = new(seed);
-        (_guests, _targets, _lookedAt, _shortWhenLooked, _low, _isActive) = (new LawGuest[n], new long[n], new long[n], new double[n], new bool[n], new bool[n]);
+        (_guests, _targets, _lookedAt, _shortWhenLooked, _low, _isActive) = (new LawGuest[n], new long[n], new long[n], new double[n],
+            new bool[n], new bool[n]);
         (_lowMemory, _fillRate) = (delays.LowMemoryMib * (1 << 20), delays.CacheFillMibPerSecond * (1 << 20) * 1e-6);
     }
 
@@ -101,7 +104,8 @@ internal sealed class ReplayEngine
         return true;
     }
 
-    public ReplayFigures Figures(string law, int admitted, double seconds) => ReplayFigures.Of(law, _vms, _end * 1e-6, _fairness.Index, admitted, seconds);
+    public ReplayFigures Figures(string law, int admitted, double seconds) =>
+        ReplayFigures.Of(law, _vms, _end * 1e-6, _fairness.Index, admitted, seconds);
 
     /// <summary>Every VM starts with its min, and with what it needs then as far as that goes; the law has its say at once.</summary>
     private void Begin()

@@ -20,7 +20,8 @@ public sealed record ReplayFigures(
     int Admitted,
     double Seconds)
 {
-    internal static ReplayFigures Of(string law, IReadOnlyList<ReplayVm> vms, double simulatedSeconds, double jain, int admitted, double seconds)
+    internal static ReplayFigures Of(
+        string law, IReadOnlyList<ReplayVm> vms, double simulatedSeconds, double jain, int admitted, double seconds)
     {
         double shortfall = 0, shortSeconds = 0, slack = 0, need = 0, moved = 0;
         long resizes = 0;
@@ -36,7 +37,8 @@ public sealed record ReplayFigures(
 
         var vmSeconds = vms.Count * simulatedSeconds;
         return new(
-            law, Ratio(shortfall, need), Ratio(shortSeconds, vmSeconds), Ratio(slack, need), Ratio(moved, need / 3600), Ratio(resizes, vmSeconds / 3600), jain, admitted, seconds);
+            law, Ratio(shortfall, need), Ratio(shortSeconds, vmSeconds), Ratio(slack, need), Ratio(moved, need / 3600),
+            Ratio(resizes, vmSeconds / 3600), jain, admitted, seconds);
     }
 
     internal static double Ratio(double part, double whole) => whole > 0 ? part / whole : 0;

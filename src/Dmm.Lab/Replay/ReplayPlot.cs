@@ -20,7 +20,9 @@ internal static class ReplayPlot
     private static readonly ScottPlot.Palettes.Category10 Palette = new();
 
     /// <param name="vms">Names of those that were recorded.</param>
-    public static void Save(IReadOnlyList<ReplayFigures> figures, IReadOnlyList<SafetyCurve> curves, MemoryRecord? record, IReadOnlyList<string> vms, string file)
+    public static void Save(
+        IReadOnlyList<ReplayFigures> figures, IReadOnlyList<SafetyCurve> curves, MemoryRecord? record, IReadOnlyList<string> vms,
+        string file)
     {
         var multiplot = new Multiplot();
         multiplot.AddPlots(1 + vms.Count);
@@ -38,11 +40,14 @@ internal static class ReplayPlot
             var colour = Palette.GetColor(i);
             if (curves.FirstOrDefault(c => c.Law == law.Law) is { } curve)
             {
-                var line = plot.Add.Scatter(curve.Points.Select(p => Log(p.SlackRatio)).ToArray(), curve.Points.Select(p => Log(p.ShortfallRatio)).ToArray(), colour);
+                var line = plot.Add.Scatter(
+                    curve.Points.Select(p => Log(p.SlackRatio)).ToArray(), curve.Points.Select(p => Log(p.ShortfallRatio)).ToArray(),
+                    colour);
                 (line.LineWidth, line.MarkerSize) = (1.5f, 5);
             }
 
-            var own = plot.Add.Marker(Log(law.SlackRatio), Log(law.ShortfallRatio), law.Law == LabLaw.Oracle ? MarkerShape.FilledDiamond : MarkerShape.FilledCircle, 13, colour);
+            var own = plot.Add.Marker(Log(law.SlackRatio), Log(law.ShortfallRatio), law.Law == LabLaw.Oracle ? MarkerShape.FilledDiamond
+                : MarkerShape.FilledCircle, 13, colour);
             own.LegendText = law.Law;
         }
 
@@ -80,5 +85,6 @@ internal static class ReplayPlot
 
     private static double Log(double ratio) => Math.Log10(Math.Max(ratio, Least));
 
-    private static NumericAutomatic Decades() => new() { LabelFormatter = static value => $"{Math.Pow(10, value):0.####%}", IntegerTicksOnly = true };
+    private static NumericAutomatic Decades() =>
+        new() { LabelFormatter = static value => $"{Math.Pow(10, value):0.####%}", IntegerTicksOnly = true };
 }

@@ -25,13 +25,16 @@ internal sealed class ReplayRun(TraceHost host, MemorySize memory, MechanismDela
     /// <summary>Each law with each value of its safety setting; those without one are left out.</summary>
     public IReadOnlyList<SafetyCurve> Sweep(IReadOnlyList<string> laws, CancellationToken cancellation)
     {
-        var made = laws.Where(name => name != LabLaw.Oracle).Select(LabLaw.Of).Where(law => law.Safety is not null).SelectMany(law => law.Safety!.Values.Select(law.With)).ToList();
+        var made = laws.Where(name => name != LabLaw.Oracle).Select(LabLaw.Of).Where(law => law.Safety is not null)
+            .SelectMany(law => law.Safety!.Values.Select(law.With)).ToList();
         var figures = Run(made, cancellation);
         return
         [
             .. made.Zip(figures, (law, f) => (law, Point: new SafetyPoint(law.Value!.Value, f.ShortfallRatio, f.SlackRatio)))
                 .GroupBy(pair => pair.law.Name)
-                .Select(group => new SafetyCurve(group.Key, group.First().law.Safety!.Meaning, group.First().law.Safety!.Default, [.. group.Select(pair => pair.Point)])),
+                .Select(group => new SafetyCurve(
+                    group.Key, group.First().law.Safety!.Meaning, group.First().law.Safety!.Default,
+                    [.. group.Select(pair => pair.Point)])),
         ];
     }
 

@@ -18,7 +18,9 @@ public readonly record struct SizeOrPercent(MemorySize? Size, double Percent)
         value = default;
         if (text.EndsWith('%'))
         {
-            var ok = double.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var percent) && percent <= 10_000;
+            var ok = double.TryParse(
+                text.AsSpan(0, text.Length - 1), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var percent)
+                && percent <= 10_000;
             value = new(null, percent);
             return ok;
         }

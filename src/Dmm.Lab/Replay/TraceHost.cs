@@ -37,7 +37,9 @@ internal sealed class TraceHost
         Origin = options.From ?? traces.Min(t => t.Start);
         var to = options.To ?? traces.Max(t => t.End);
         if (to <= Origin)
-            throw new LabException($"nothing lies between {Show(Origin)} and {Show(to)}; the traces go from {Show(traces.Min(t => t.Start))} to {Show(traces.Max(t => t.End))}");
+            throw new LabException(
+                $"nothing lies between {Show(Origin)} and {Show(to)}; the traces go from {Show(traces.Min(t => t.Start))} "
+                    + $"to {Show(traces.Max(t => t.End))}");
         _boot = options.Boot;
         End = (to - Origin) * 1_000_000;
         Vms =
@@ -45,7 +47,9 @@ internal sealed class TraceHost
             .. traces.Select(trace =>
             {
                 var min = MemorySize.Min(trace.Max, options.Min.Of(trace.Max));
-                return new VmPlan(trace.Name, min, (_boot?.Of(trace.Max) ?? min).Clamp(min, trace.Max), trace.Max, VmPolicy.DefaultShares, NeedCurve.Of(trace, options.Between, Origin, to, options.Seed));
+                return new VmPlan(
+                    trace.Name, min, (_boot?.Of(trace.Max) ?? min).Clamp(min, trace.Max), trace.Max, VmPolicy.DefaultShares,
+                    NeedCurve.Of(trace, options.Between, Origin, to, options.Seed));
             }),
         ];
         SumOfMax = new(Vms.Sum(vm => vm.Max.Bytes));

@@ -15,26 +15,70 @@ internal sealed class TraceOptions
         AllowMultipleArgumentsPerToken = true,
     };
 
-    private readonly Option<string?> _recorded = new("--recorded") { Description = "Instead of --traces: what dmm lab record has written", HelpName = "DIR" };
+    private readonly Option<string?> _recorded = new("--recorded")
+    {
+        Description = "Instead of --traces: what dmm lab record has written",
+        HelpName = "DIR",
+    };
 
     private readonly Option<string> _format = OneOf("--format", "Form of the traces", "auto", ["auto", "gwa-t-12", "dmm"]);
     private readonly Option<string> _between = OneOf("--between", "What need does between two samples", "step", ["step", "linear"]);
-    private readonly Option<string> _laws = new("--laws") { Description = "Laws, separated by commas; all", HelpName = "A,B", DefaultValueFactory = _ => "all" };
+    private readonly Option<string> _laws = new("--laws")
+    {
+        Description = "Laws, separated by commas; all",
+        HelpName = "A,B",
+        DefaultValueFactory = _ => "all",
+    };
     private readonly Option<SizeOrPercent?> _min = SizeOrPercent.Option("--min", "Min of each VM; a percentage is of its max [128MiB]");
-    private readonly Option<SizeOrPercent?> _boot = SizeOrPercent.Option("--boot", "What each VM booted with; a percentage is of its max [max for laws that know balloons alone, else min]");
+    private readonly Option<SizeOrPercent?> _boot = SizeOrPercent.Option(
+        "--boot", "What each VM booted with; a percentage is of its max [max for laws that know balloons alone, else min]");
     private readonly Option<int?> _vms = new("--vms") { Description = "The first N VMs alone", HelpName = "N" };
-    private readonly Option<string?> _from = new("--from") { Description = "From this time (2013-07-05T12:00Z, or seconds since 1970)", HelpName = "T" };
+    private readonly Option<string?> _from = new("--from")
+    {
+        Description = "From this time (2013-07-05T12:00Z, or seconds since 1970)",
+        HelpName = "T",
+    };
     private readonly Option<string?> _to = new("--to") { Description = "To this time", HelpName = "T" };
-    private readonly Option<ulong> _seed = new("--seed") { Description = "Of all that is drawn; the same seed gives the same figures", HelpName = "N", DefaultValueFactory = _ => 1 };
-    private readonly Option<string?> _delays = new("--delays") { Description = "JSON of the mechanisms' measured delays", HelpName = "FILE" };
+    private readonly Option<ulong> _seed = new("--seed")
+    {
+        Description = "Of all that is drawn; the same seed gives the same figures",
+        HelpName = "N",
+        DefaultValueFactory = _ => 1,
+    };
+    private readonly Option<string?> _delays = new("--delays")
+    {
+        Description = "JSON of the mechanisms' measured delays",
+        HelpName = "FILE",
+    };
     private readonly Option<bool> _strict = new("--strict") { Description = "End at the first bad row, instead of counting it" };
-    private readonly Option<string?> _json = new("--json") { Description = "Write the figures as JSON; - is standard output", HelpName = "FILE" };
+    private readonly Option<string?> _json = new("--json")
+    {
+        Description = "Write the figures as JSON; - is standard output",
+        HelpName = "FILE",
+    };
 
-    public Option<SizeOrPercent?> HostMemory { get; } = SizeOrPercent.Option("--host-memory", "Memory of the host, for guests; a percentage is of the sum of all max", required: true);
+    public Option<SizeOrPercent?> HostMemory { get; } = SizeOrPercent.Option(
+        "--host-memory", "Memory of the host, for guests; a percentage is of the sum of all max", required: true);
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[_traces, _recorded, _format, HostMemory, _laws, _min, _boot, _between, _vms, _from, _to, _seed, _delays, _strict, _json])
+        foreach (var option in (Option[])[
+            _traces,
+            _recorded,
+            _format,
+            HostMemory,
+            _laws,
+            _min,
+            _boot,
+            _between,
+            _vms,
+            _from,
+            _to,
+            _seed,
+            _delays,
+            _strict,
+            _json,
+        ])
             command.Options.Add(option);
     }
 
@@ -55,12 +99,15 @@ internal sealed class TraceOptions
             throw new LabException("give either --traces DIR|FILE… or --recorded DIR");
         if (recorded is not null)
             (paths, format) = ([recorded], TraceFormat.Dmm);
-        var reader = new TraceReader(format, parsed.GetValue(_strict), (done, of) => screen.Progress($"reading traces: {done} of {of} files"));
+        var reader = new TraceReader(
+            format, parsed.GetValue(_strict), (done, of) => screen.Progress($"reading traces: {done} of {of} files"));
         var set = reader.Read(paths, cancellation);
         foreach (var row in set.BadRows)
             screen.Complain(row);
         if (set.BadRowCount > 0)
-            screen.Complain($"{set.BadRowCount} of {set.Rows + set.BadRowCount} rows are bad and were left out{(set.BadRowCount > set.BadRows.Count ? $"; the first {set.BadRows.Count} are named" : "")}");
+            screen.Complain(
+                $"{set.BadRowCount} of {set.Rows + set.BadRowCount} rows are bad and were left "
+                    + $"out{(set.BadRowCount > set.BadRows.Count ? $"; the first {set.BadRows.Count} are named" : "")}");
         if (parsed.GetValue(_vms) is { } most)
         {
             if (most < 1)
@@ -89,7 +136,12 @@ internal sealed class TraceOptions
 
     private static Option<string> OneOf(string name, string description, string standard, string[] values)
     {
-        var option = new Option<string>(name) { Description = description, HelpName = string.Join('|', values), DefaultValueFactory = _ => standard };
+        var option = new Option<string>(name)
+        {
+            Description = description,
+            HelpName = string.Join('|', values),
+            DefaultValueFactory = _ => standard,
+        };
         option.AcceptOnlyFromAmong(values);
         return option;
     }

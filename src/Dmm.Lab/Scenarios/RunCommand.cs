@@ -10,7 +10,12 @@ internal static class RunCommand
     public static Command Build()
     {
         var file = new Argument<string>("SCENARIO") { Description = "A scenario's file (docs/use/lab.md)" };
-        var laws = new Option<string>("--laws") { Description = "Laws, separated by commas; all", HelpName = "A,B", DefaultValueFactory = _ => "all" };
+        var laws = new Option<string>("--laws")
+        {
+            Description = "Laws, separated by commas; all",
+            HelpName = "A,B",
+            DefaultValueFactory = _ => "all",
+        };
         var seed = new Option<ulong>("--seed") { Description = "Of all that is drawn", HelpName = "N", DefaultValueFactory = _ => 1 };
         var delays = new Option<string?>("--delays") { Description = "JSON of the mechanisms' measured delays", HelpName = "FILE" };
         var json = new Option<string?>("--json") { Description = "Write the figures as JSON; - is standard output", HelpName = "FILE" };
@@ -24,7 +29,16 @@ internal static class RunCommand
                 .Select(law => Play(LabLaw.Of(law), scenario, mechanisms, parsed.GetValue(seed), cancellation)).ToList();
             screen.Write($"{scenario.Vms.Count} VMs on a host of {scenario.HostMemory}, {scenario.Length}");
             ReplayCommand.Show(screen, figures);
-            screen.Json(parsed.GetValue(json), new { hostMemoryBytes = scenario.HostMemory.Bytes, vms = scenario.Vms.Count, seconds = scenario.Length.TotalSeconds, seed = parsed.GetValue(seed), laws = figures });
+            screen.Json(
+                parsed.GetValue(json),
+                new
+                {
+                    hostMemoryBytes = scenario.HostMemory.Bytes,
+                    vms = scenario.Vms.Count,
+                    seconds = scenario.Length.TotalSeconds,
+                    seed = parsed.GetValue(seed),
+                    laws = figures,
+                });
         }));
         return command;
     }

@@ -22,14 +22,17 @@ internal static class RecordCommand
     {
         var folder = new Argument<string>("DIR") { Description = "Folder of the files; those that are there are gone on with" };
         var every = Values.Duration("--every", "How often each VM is written down, 1s to 15m [1m]");
-        return line.Verb(new Command("record", "Write down what this host's VMs use, for dmm lab replay --recorded") { folder, every }, async (parsed, session, cancellation) =>
+        return line.Verb(
+            new Command("record", "Write down what this host's VMs use, for dmm lab replay --recorded") { folder, every },
+            async (parsed, session, cancellation) =>
         {
             var period = parsed.GetValue(every) ?? Usual;
             if (period < Least || period > Most)
                 throw CommandException.Usage($"--every is {period}; it must be from 1s to 15m");
             using var timer = new PeriodicTimer(period, session.Time);
             do
-                Append(Folder(parsed.GetValue(folder)!), await session.Daemon.GetAsync<VmView[]>("api/v1/vms", cancellation), session.Time.GetUtcNow());
+                Append(Folder(parsed.GetValue(folder)!), await session.Daemon.GetAsync<VmView[]>("api/v1/vms", cancellation),
+                    session.Time.GetUtcNow());
             while (await timer.WaitForNextTickAsync(cancellation));
         });
     }
@@ -49,7 +52,8 @@ internal static class RecordCommand
                 using var writer = new StreamWriter(file, append: true) { NewLine = "\n" };
                 if (writer.BaseStream.Position == 0)
                     writer.WriteLine(TraceWriter.Heading);
-                writer.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{now.ToUnixTimeSeconds()},{vm.MaxBytes >> 10},{used >> 10}"));
+                writer.WriteLine(
+                    string.Create(CultureInfo.InvariantCulture, $"{now.ToUnixTimeSeconds()},{vm.MaxBytes >> 10},{used >> 10}"));
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

@@ -12,7 +12,8 @@ internal static class TraceFiles
             if (File.Exists(path))
                 files.Add((NameOf(Path.GetFileName(path)), path));
             else if (Directory.Exists(path))
-                files.AddRange(Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Where(IsTrace).Select(f => (NameOf(Path.GetRelativePath(path, f)), f)));
+                files.AddRange(Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Where(IsTrace)
+                    .Select(f => (NameOf(Path.GetRelativePath(path, f)), f)));
             else
                 throw new LabException($"{path} is not there; give a file of a trace, or a folder of such files");
         }
@@ -24,7 +25,8 @@ internal static class TraceFiles
         return files;
     }
 
-    private static bool IsTrace(string file) => file.EndsWith(".csv", StringComparison.Ordinal) || file.EndsWith(".csv.gz", StringComparison.Ordinal);
+    private static bool IsTrace(string file) =>
+        file.EndsWith(".csv", StringComparison.Ordinal) || file.EndsWith(".csv.gz", StringComparison.Ordinal);
 
     private static string NameOf(string path)
     {

@@ -31,12 +31,14 @@ internal sealed record TraceColumns(char Separator, int Time, int Provisioned, i
     public static TraceColumns Of(string? heading, TraceFormat format, string file)
     {
         var line = heading?.TrimStart('\uFEFF').Trim() ?? "";
-        if (format is TraceFormat.Auto or TraceFormat.Dmm && line.StartsWith("timestamp_s,provisioned_kib,used_kib", StringComparison.Ordinal))
+        if (format is TraceFormat.Auto or TraceFormat.Dmm
+            && line.StartsWith("timestamp_s,provisioned_kib,used_kib", StringComparison.Ordinal))
             return DmmForm with { Count = line.Split(',').Length };
         if (format is TraceFormat.Auto or TraceFormat.GwaT12 && line.Contains(';', StringComparison.Ordinal))
         {
             var names = line.Split(';', StringSplitOptions.TrimEntries);
-            var (time, provisioned, used) = (Array.IndexOf(names, GwaTime), Array.IndexOf(names, GwaProvisioned), Array.IndexOf(names, GwaUsed));
+            var (time, provisioned, used) = (Array.IndexOf(names, GwaTime), Array.IndexOf(names, GwaProvisioned),
+                Array.IndexOf(names, GwaUsed));
             if (time >= 0 && provisioned >= 0 && used >= 0)
                 return new(';', time, provisioned, used, names.Length);
         }

@@ -87,7 +87,9 @@ public sealed class TraceReader(TraceFormat format = TraceFormat.Auto, bool stri
                 var at = row.Time - start;
                 if (at > int.MaxValue || (seconds.Count > 0 && at < seconds[^1]))
                 {
-                    Bad(file, line, $"its time is {row.Time}; it must not be before the row above it, {start + seconds.LastOrDefault()}, nor 68 years after the first");
+                    Bad(file, line,
+                        $"its time is {row.Time}; it must not be before the row above it, {start + seconds.LastOrDefault()}, nor 68 "
+                            + $"years after the first");
                     continue;
                 }
 

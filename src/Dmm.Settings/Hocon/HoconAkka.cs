@@ -45,7 +45,8 @@ public static class HoconAkka
     {
         HoconList list => list.Items.Select(Trap).FirstOrDefault(trap => trap is not null),
         HoconSection section => section.Members.Values.Select(Trap).FirstOrDefault(trap => trap is not null),
-        HoconScalar { IsNull: false } scalar when scalar.Text.Trim() != scalar.Text => "Akka cuts blanks off both ends of a text, so leave them away",
+        HoconScalar { IsNull: false } scalar when scalar.Text.Trim() != scalar.Text =>
+        "Akka cuts blanks off both ends of a text, so leave them away",
         HoconScalar { IsNull: false, Text: "null" } => "Akka takes it for no value at all, so write null without quotes",
         _ => null,
     };

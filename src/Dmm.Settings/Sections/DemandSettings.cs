@@ -10,7 +10,8 @@ namespace Dmm.Settings;
 /// <param name="Horizon">Of the forecast.</param>
 /// <param name="LowMemory">Base of the agent's threshold of MemAvailable.</param>
 public sealed record DemandSettings(
-    MemorySize HeadroomMin, double Headroom, TimeSpan HalfLife, double ShrinkQuantile, TimeSpan ProbeHalfLife, TimeSpan FloorHalfLife, TimeSpan Horizon,
+    MemorySize HeadroomMin, double Headroom, TimeSpan HalfLife, double ShrinkQuantile, TimeSpan ProbeHalfLife, TimeSpan FloorHalfLife,
+    TimeSpan Horizon,
     MemorySize LowMemory)
 {
     internal static DemandSettings Read(SettingsReader reader) => new(

@@ -11,7 +11,8 @@ namespace Dmm.Settings;
 /// <param name="PressureFull">0 to 1.</param>
 /// <param name="Margin">Available memory that is never counted on.</param>
 public sealed record HostSettings(
-    MemorySize? Memory, MemorySize Reserve, Portion Cushion, Portion CushionMax, double PressureSome, double PressureFull, MemorySize Margin,
+    MemorySize? Memory, MemorySize Reserve, Portion Cushion, Portion CushionMax, double PressureSome, double PressureFull,
+    MemorySize Margin,
     TimeSpan WatchPeriod, TimeSpan CalmAfter)
 {
     /// <summary>What DMM governs on this host: <see cref="Memory"/>, or what is measured now. More than <see cref="Reserve"/>.</summary>

@@ -7,7 +7,8 @@ namespace Dmm.Settings;
 /// <param name="Spare">Fraction of the guests' memory that is kept free where it would be slack in guests.</param>
 /// <param name="UtilityWeight">How many times its shares a VM weighs at most where a lack of memory hurts most; 1 is plain shares.</param>
 public sealed record PlanSettings(
-    TimeSpan Period, double DeadBand, MemorySize Step, double ShrinkRate, int BalloonOperations, int HotplugOperations, double UtilityWeight, double Spare)
+    TimeSpan Period, double DeadBand, MemorySize Step, double ShrinkRate, int BalloonOperations, int HotplugOperations,
+    double UtilityWeight, double Spare)
 {
     internal static PlanSettings Read(SettingsReader reader) => new(
         reader.Duration("dmm.plan.period", "100ms", "60s"),

@@ -129,7 +129,8 @@ public sealed class ExplainStories : HostFixture
         UntilRuns("a", "b");
         Guest("a").Used = MiB(800);
         Guest("b").Used = MiB(800);
-        Assert.Equal(Ruling.FairShare, UntilExplained("there is too little for both", "b", e => Has(e, HoldKind.Shortage)).Decision!.Ruling);
+        Assert.Equal(Ruling.FairShare, UntilExplained("there is too little for both", "b", e => Has(e, HoldKind.Shortage))
+            .Decision!.Ruling);
     }
 
     [Fact]
@@ -149,7 +150,8 @@ public sealed class ExplainStories : HostFixture
         Create(Spec("small", 128, 256, 320));
         UntilRuns("small");
         Guest("small").Used = MiB(250);
-        Assert.Equal(MiB(320), UntilExplained("it is at its max", "small", e => Has(e, HoldKind.Max)).Decision!.Holds.Single(h => h.Kind == HoldKind.Max).Size);
+        Assert.Equal(MiB(320), UntilExplained("it is at its max", "small", e => Has(e, HoldKind.Max))
+            .Decision!.Holds.Single(h => h.Kind == HoldKind.Max).Size);
     }
 
     [Fact]

@@ -36,7 +36,11 @@ internal static class AdmissionPart
             if (result.GetValueOrDefault<int>() is < 1 or > 1000)
                 result.AddError("--rounds must be from 1 to 1000");
         });
-        var command = new Command("admission", "Time to a running VM on a full host, next to an empty one and to squeezed's law") { rounds, output };
+        var command = new Command("admission", "Time to a running VM on a full host, next to an empty one and to squeezed's law")
+        {
+            rounds,
+            output,
+        };
         command.SetAction((parsed, cancellation) => PartRun.GuardAsync(
             "admission", say => RunAsync(parsed.GetValue(rounds), parsed.GetValue(output)!, say, cancellation), cancellation));
         return command;
@@ -64,12 +68,14 @@ internal static class AdmissionPart
             say.Line($"{f.Host,-5} host, {f.Law,-8}: room after {f.RoomMs.Text("ms")}, running after {f.RunningMs.Text("ms")}");
         var table = new MarkdownTable("host", "law", "memory is there, ms", "running, ms", "running, 99 %, ms", "VMs");
         foreach (var f in report.Figures)
-            table.Add(f.Host.ToString().ToLowerInvariant(), $"`{f.Law}`", MarkdownTable.Spread(f.RoomMs), MarkdownTable.Spread(f.RunningMs), MarkdownTable.One(f.RunningMs.P99), MarkdownTable.Number(f.RunningMs.Count));
+            table.Add(f.Host.ToString().ToLowerInvariant(), $"`{f.Law}`", MarkdownTable.Spread(f.RoomMs), MarkdownTable.Spread(f.RunningMs),
+                MarkdownTable.One(f.RunningMs.P99), MarkdownTable.Number(f.RunningMs.Count));
         say.Line($"{file}, {table.Write(output, "admission.md")}");
     }
 
     private static async Task BlockAsync(
-        BenchHouse house, GuestImage image, Host host, string law, int round, int count, List<Creation> creations, Say say, CancellationToken cancellation)
+        BenchHouse house, GuestImage image, Host host, string law, int round, int count, List<Creation> creations, Say say,
+        CancellationToken cancellation)
     {
         // The new VM's own cost beside its memory is the host's, as that of its peers is.
         var newcomer = new MemorySize(house.Overhead.Bytes / Peers.Length);
@@ -79,7 +85,9 @@ internal static class AdmissionPart
             await FillAsync(house, cancellation);
             var made = await CreateAsync(house, image, host, law, ((round - 1) * count) + i + 1, cancellation);
             creations.Add(made);
-            say.Line($"{host,-5} host, {law,-8}: {made.FreeMibBefore,5:0} MiB free, room after {made.RoomMs ?? double.NaN,6:0} ms, running after {made.RunningMs ?? double.NaN,6:0} ms {made.Reason}(load {made.LoadAverage:0.0})");
+            say.Line(
+                $"{host,-5} host, {law,-8}: {made.FreeMibBefore,5:0} MiB free, room after {made.RoomMs ?? double.NaN,6:0} ms, running "
+                    + $"after {made.RunningMs ?? double.NaN,6:0} ms {made.Reason}(load {made.LoadAverage:0.0})");
         }
 
         await house.EndAsync(Boot);
@@ -106,13 +114,23 @@ internal static class AdmissionPart
             await house.Client.ResizeAsync(name, null, cancellation);
     }
 
-    private static async Task<Creation> CreateAsync(BenchHouse house, GuestImage image, Host host, string law, int round, CancellationToken cancellation)
+    private static async Task<Creation> CreateAsync(
+        BenchHouse house, GuestImage image, Host host, string law, int round, CancellationToken cancellation)
     {
         var (client, load) = (house.Client, Machine.LoadNow());
         var free = (await client.HostAsync(cancellation)).FreeBytes / (double)(1 << 20);
         var clock = Stopwatch.StartNew();
         await client.CreateAsync(
-            new() { Name = NewVm, MinBytes = Min.Bytes, BootBytes = Boot.Bytes, MaxBytes = Max.Bytes, Kernel = image.Kernel, Initrd = image.Initrd, TimeoutSeconds = Deadline.TotalSeconds },
+            new()
+            {
+                Name = NewVm,
+                MinBytes = Min.Bytes,
+                BootBytes = Boot.Bytes,
+                MaxBytes = Max.Bytes,
+                Kernel = image.Kernel,
+                Initrd = image.Initrd,
+                TimeoutSeconds = Deadline.TotalSeconds,
+            },
             cancellation);
         double? room = null, running = null;
         VmView? last = null;
@@ -134,7 +152,8 @@ internal static class AdmissionPart
         if (last is not null)
         {
             await client.StopAsync(NewVm, TimeSpan.Zero, cancellation, kill: true);
-            await Wait.UntilAsync("the new VM is gone", async () => !(await client.VmsAsync(cancellation)).Any(vm => vm.Id == NewVm), Deadline, cancellation);
+            await Wait.UntilAsync(
+                "the new VM is gone", async () => !(await client.VmsAsync(cancellation)).Any(vm => vm.Id == NewVm), Deadline, cancellation);
         }
 
         return new(host, law, round, Math.Round(free, 1), room, running, reason, load);

@@ -35,7 +35,12 @@ internal static class ArbiterPart
 
     public static Command Build(Option<string> output)
     {
-        var vms = new Option<int[]>("--vms") { Description = "Numbers of VMs", DefaultValueFactory = _ => Sizes, AllowMultipleArgumentsPerToken = true };
+        var vms = new Option<int[]>("--vms")
+        {
+            Description = "Numbers of VMs",
+            DefaultValueFactory = _ => Sizes,
+            AllowMultipleArgumentsPerToken = true,
+        };
         var runs = new Option<int>("--runs") { Description = "How often it is measured; the median counts", DefaultValueFactory = _ => 15 };
         var command = new Command("arbiter", "A plan for 10,000 VMs, next to sorting 10,000 keys") { vms, runs, output };
         command.SetAction(parse => Run(parse.GetValue(vms)!, parse.GetValue(runs), parse.GetValue(output)!));
@@ -64,7 +69,8 @@ internal static class ArbiterPart
     }
 
     private static bool? Met(IReadOnlyCollection<Measured> arbiter) =>
-        arbiter.Where(a => a.Vms == GoalVms).ToList() is { Count: > 0 } goal ? goal.TrueForAll(a => a is { MedianMilliseconds: <= Goal, AllocatedBytes: 0 }) : null;
+        arbiter.Where(a => a.Vms == GoalVms).ToList() is { Count: > 0 } goal
+        ? goal.TrueForAll(a => a is { MedianMilliseconds: <= Goal, AllocatedBytes: 0 }) : null;
 
     private static (List<Measured> These, List<Measured> Others) Split(List<Measured> all, string method) =>
         ([.. all.Where(m => m.Method == method)], [.. all.Where(m => m.Method != method)]);
@@ -112,14 +118,17 @@ internal static class ArbiterPart
         {
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"  {what,-8} {m.Vms,6} VMs {m.Regime?.ToString().ToLowerInvariant(),-11} {m.MedianMilliseconds,8:0.000} ms (p25 {m.P25Milliseconds:0.000}, p95 {m.P95Milliseconds:0.000}){(m.RatioToSort is { } r ? $", {r:0.0} × sort" : "")}, {m.AllocatedBytes} B"));
+                $"  {what,-8} {m.Vms,6} VMs {m.Regime?.ToString().ToLowerInvariant(),-11} {m.MedianMilliseconds,8:0.000} ms "
+                    + $"(p25 {m.P25Milliseconds:0.000}, "
+                    + $"p95 {m.P95Milliseconds:0.000}){(m.RatioToSort is { } r ? $", {r:0.0} × sort" : "")}, {m.AllocatedBytes} B"));
         }
     }
 }
 
 /// <summary>One case, over its runs.</summary>
 internal sealed record Measured(
-    string Method, int Vms, Regime? Regime, double MedianMilliseconds, double P25Milliseconds, double P95Milliseconds, double DeviationMilliseconds, long AllocatedBytes, int Runs)
+    string Method, int Vms, Regime? Regime, double MedianMilliseconds, double P25Milliseconds, double P95Milliseconds,
+    double DeviationMilliseconds, long AllocatedBytes, int Runs)
 {
     public double? RatioToSort { get; init; }
 }

@@ -48,9 +48,16 @@ public class PlannerBench
             var handle = new VmHandle(bid.Vm, "simulation", bid.Min, "", null, null, null, Owned: true);
             _state = _state.Apply(new VmAdopted(now.Wall, new(bid.Min, bid.Max, bid.Shares), handle, bid.Held, Overhead), now);
             _state = _state with { Ledger = _state.Ledger.Observe(bid.Vm, bid.Held, Overhead) };
-            _reports = _reports.SetItem(bid.Vm, new(bid.Vm, VmPhase.Settled, null, new(bid.Held, default, default, default, default), new(bid.Held, bid.Held, bid.Held)));
+            _reports = _reports.SetItem(
+                bid.Vm, new(bid.Vm, VmPhase.Settled, null, new(bid.Held, default, default, default, default),
+                    new(bid.Held, bid.Held, bid.Held)));
             _forecasts = _forecasts.SetItem(
-                bid.Vm, new(bid.Vm, bid.Need, bid.Want, bid.ShrinkTo, bid.Urgent, Now) { Need = bid.Need, Harm = bid.Harm, Used = bid.TakenTo });
+                bid.Vm, new(bid.Vm, bid.Need, bid.Want, bid.ShrinkTo, bid.Urgent, Now)
+                {
+                    Need = bid.Need,
+                    Harm = bid.Harm,
+                    Used = bid.TakenTo,
+                });
         }
 
         Next();

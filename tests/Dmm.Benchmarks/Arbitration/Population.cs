@@ -45,8 +45,10 @@ public sealed class Population
                 : regime == Regime.Drained ? max
                 : held + random.Next(((max - held) / 2) + 1);
             Bids[i] = new(
-                VmId.Parse($"vm-{i:00000}"), MemorySize.FromMiB(min), MemorySize.FromMiB(max), Shares[random.Next(Shares.Length)], MemorySize.FromMiB(held),
-                MemorySize.FromMiB(want), MemorySize.FromMiB(Math.Max(want, random.Next(want, Math.Max(want, held) + 1))), grows && random.Next(20) == 0, true)
+                VmId.Parse($"vm-{i:00000}"), MemorySize.FromMiB(min), MemorySize.FromMiB(max), Shares[random.Next(Shares.Length)],
+                MemorySize.FromMiB(held),
+                MemorySize.FromMiB(want), MemorySize.FromMiB(Math.Max(want, random.Next(want, Math.Max(want, held) + 1))), grows
+                && random.Next(20) == 0, true)
             {
                 Need = MemorySize.FromMiB(Math.Max(min, want - (want / 16) - 64)),
                 Harm = random.Next(7) == 0 ? random.NextDouble() * 0.3 : 0,

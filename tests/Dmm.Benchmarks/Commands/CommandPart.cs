@@ -21,14 +21,16 @@ internal static class CommandPart
         var daemon = new Option<string>("--dmmd") { Description = "The daemon", DefaultValueFactory = _ => "bin/dmmd" };
         var command = new Command("command", "Size of dmm, and the time from typed to answered") { runs, program, daemon, output };
         command.SetAction((parse, cancellation) => RunAsync(
-            parse.GetValue(runs), Path.GetFullPath(parse.GetValue(program)!), Path.GetFullPath(parse.GetValue(daemon)!), parse.GetValue(output)!, cancellation));
+            parse.GetValue(runs), Path.GetFullPath(parse.GetValue(program)!), Path.GetFullPath(parse.GetValue(daemon)!),
+            parse.GetValue(output)!, cancellation));
         return command;
     }
 
     private static async Task<int> RunAsync(int runs, string program, string daemon, string output, CancellationToken cancellation)
     {
         using var house = new RecoveryHouse(vms: 10, events: 100);
-        var listed = await house.RunAsync(daemon, (_, _, cancel) => MedianAsync(runs, program, ["vm", "list", "--socket", house.Socket], cancel), cancellation);
+        var listed = await house.RunAsync(
+            daemon, (_, _, cancel) => MedianAsync(runs, program, ["vm", "list", "--socket", house.Socket], cancel), cancellation);
         var help = await MedianAsync(runs, program, ["--help"], cancellation);
         var any = await MedianAsync(runs, "/bin/true", [], cancellation);
         var report = new

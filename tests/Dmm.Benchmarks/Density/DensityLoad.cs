@@ -16,15 +16,24 @@ internal sealed record LoadStep(TimeSpan At, int Guest, MemorySize Hold, bool Wo
 /// <param name="BurstPart">What a burst holds, part of the VM's max.</param>
 /// <param name="Own">What a guest of this image uses without any load; the traces hold it, the guest has it by itself.</param>
 internal sealed record DensityLoad(
-    IReadOnlyList<MemorySize> Sizes, MemorySize Min, MemorySize Boot, MemorySize Idle, MemorySize Own, TimeSpan Cycle, double Busy, double BurstPart, MemorySize PerSecond,
+    IReadOnlyList<MemorySize> Sizes, MemorySize Min, MemorySize Boot, MemorySize Idle, MemorySize Own, TimeSpan Cycle, double Busy,
+    double BurstPart, MemorySize PerSecond,
     long OperationsPerSecond)
 {
     /// <summary>Steps of this spread phases evenly, however many VMs there are.</summary>
     private const double GoldenRatio = 0.6180339887498949;
 
     public static DensityLoad Usual { get; } = new(
-        [MemorySize.FromMiB(512), MemorySize.FromMiB(256), MemorySize.FromMiB(1024), MemorySize.FromMiB(512), MemorySize.FromMiB(256), MemorySize.FromMiB(768)],
-        MemorySize.FromMiB(112), MemorySize.FromMiB(256), MemorySize.FromMiB(16), MemorySize.FromMiB(72), TimeSpan.FromSeconds(30), 0.2, 0.4, MemorySize.FromMiB(128), 50_000);
+        [
+            MemorySize.FromMiB(512),
+            MemorySize.FromMiB(256),
+            MemorySize.FromMiB(1024),
+            MemorySize.FromMiB(512),
+            MemorySize.FromMiB(256),
+            MemorySize.FromMiB(768),
+        ],
+        MemorySize.FromMiB(112), MemorySize.FromMiB(256), MemorySize.FromMiB(16), MemorySize.FromMiB(72), TimeSpan.FromSeconds(30), 0.2,
+        0.4, MemorySize.FromMiB(128), 50_000);
 
     public MemorySize Max(int vm) => Sizes[vm % Sizes.Count];
 
@@ -33,7 +42,8 @@ internal sealed record DensityLoad(
     /// <summary>When VM <paramref name="vm"/> begins its burst in each cycle.</summary>
     public TimeSpan Begins(int vm) => Cycle * (vm * GoldenRatio % 1);
 
-    public GuestPlan Plan(int vm, bool bootsWithMax) => new($"vm{vm:00}", Min, bootsWithMax ? Max(vm) : MemorySize.Min(Boot, Max(vm)), Max(vm));
+    public GuestPlan Plan(int vm, bool bootsWithMax) =>
+        new($"vm{vm:00}", Min, bootsWithMax ? Max(vm) : MemorySize.Min(Boot, Max(vm)), Max(vm));
 
     /// <summary>How many VMs a host holds that gives each its max, in the order of their numbers.</summary>
     public int Fixed(MemorySize memory)

@@ -8,7 +8,9 @@ namespace Dmm.Benchmarks.Density;
 /// <param name="Served">Operations ÷ those that the load's pace asks for, all guests together.</param>
 /// <param name="Worst">The same of the guest that fared worst.</param>
 /// <param name="PerVm">The same of each guest.</param>
-internal sealed record TrialFigures(int Vms, double Served, double Worst, double StallSomeSeconds, long OomKills, int Deaths, double LoadAverage, IReadOnlyList<double> PerVm);
+internal sealed record TrialFigures(
+    int Vms, double Served, double Worst, double StallSomeSeconds, long OomKills, int Deaths, double LoadAverage,
+    IReadOnlyList<double> PerVm);
 
 /// <summary>Plays the mixed load on the guests of a house for a warm-up and one whole cycle.</summary>
 internal sealed class DensityTrial(IReadOnlyList<BenchGuest> guests, DensityLoad load, CancellationToken cancellation)
@@ -44,7 +46,8 @@ internal sealed class DensityTrial(IReadOnlyList<BenchGuest> guests, DensityLoad
         }
 
         return new(
-            guests.Count, Math.Round(done / due, 4), served.Min(), Math.Round(Sum(first!, last, r => r.StallSomeUs) / 1e6, 2), Sum(first!, last, r => r.OomKills),
+            guests.Count, Math.Round(done / due, 4), served.Min(), Math.Round(Sum(first!, last, r => r.StallSomeUs) / 1e6, 2),
+            Sum(first!, last, r => r.OomKills),
             guests.Sum(g => g.Load.Deaths), Machine.LoadNow(), served);
     }
 
@@ -66,5 +69,6 @@ internal sealed class DensityTrial(IReadOnlyList<BenchGuest> guests, DensityLoad
 
     private Task<LoadReport[]> AllAsync() => Task.WhenAll(guests.Select(g => g.ReportAsync(cancellation)));
 
-    private static long Sum(LoadReport[] first, LoadReport[] last, Func<LoadReport, long> counter) => first.Zip(last, (a, b) => counter(b) - counter(a)).Sum();
+    private static long Sum(LoadReport[] first, LoadReport[] last, Func<LoadReport, long> counter) =>
+        first.Zip(last, (a, b) => counter(b) - counter(a)).Sum();
 }

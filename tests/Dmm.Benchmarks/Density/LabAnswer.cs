@@ -16,7 +16,8 @@ internal static class LabAnswer
     /// <param name="delays">As <c>--delays</c> takes them; null: the lab's own.</param>
     /// <exception cref="TestbedException">The lab refused; the message is its own.</exception>
     public static async Task<DensityReport> AskAsync(
-        DensityLoad load, int vms, MemorySize memory, string laws, double shortfall, string folder, string? delays, CancellationToken cancellation)
+        DensityLoad load, int vms, MemorySize memory, string laws, double shortfall, string folder, string? delays,
+        CancellationToken cancellation)
     {
         Directory.CreateDirectory(folder);
         for (var vm = 0; vm < vms; vm++)
@@ -25,11 +26,18 @@ internal static class LabAnswer
         List<string> arguments =
         [
             "lab", "density", "--traces", folder, "--host-memory", memory.Bytes.ToString(CultureInfo.InvariantCulture), "--laws", laws,
-            "--min", load.Min.Bytes.ToString(CultureInfo.InvariantCulture), "--shortfall", shortfall.ToString(CultureInfo.InvariantCulture), "--json", json,
+            "--min", load.Min.Bytes.ToString(CultureInfo.InvariantCulture), "--shortfall", shortfall.ToString(CultureInfo.InvariantCulture),
+            "--json", json,
         ];
         if (delays is not null)
             arguments.AddRange(["--delays", delays]);
-        using var lab = Process.Start(new ProcessStartInfo(Repository.PathOf("bin", "dmm"), arguments) { RedirectStandardOutput = true, RedirectStandardError = true })
+        using var lab =
+            Process.Start(
+                new ProcessStartInfo(Repository.PathOf("bin", "dmm"), arguments)
+                {
+                    RedirectStandardOutput = true,
+                    RedirectStandardError = true,
+                })
             ?? throw new TestbedException("bin/dmm can't be started");
         var (output, errors) = (lab.StandardOutput.ReadToEndAsync(cancellation), lab.StandardError.ReadToEndAsync(cancellation));
         try

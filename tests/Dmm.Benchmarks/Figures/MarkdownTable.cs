@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Dmm.Benchmarks.Figures;
 
-/// <summary>A part's figures as they stand in docs/operate/results.md, written beside the JSON, so that nobody copies figures by hand.</summary>
+/// <summary>
+/// A part's figures as they stand in docs/operate/results.md, written beside the JSON, so that nobody copies figures by hand.
+/// </summary>
 internal sealed class MarkdownTable(params string[] heading)
 {
     private readonly List<string> _lines = [Row(heading), Row(heading.Select(_ => "---"))];
@@ -27,9 +29,12 @@ internal sealed class MarkdownTable(params string[] heading)
     /// <summary>Median, 90th percentile, most; and how many of how many never came.</summary>
     public static string Spread(Distribution of) => of.Count == 0
         ? ""
-        : $"{One(of.Median)} / {One(of.P90)} / {One(of.Most)}{(of.Missing > 0 ? string.Create(CultureInfo.InvariantCulture, $" ({of.Missing} of {of.Count} never)") : "")}";
+        : $"{One(of.Median)} / {One(of.P90)} "
+        + $"/ {One(of.Most)}{(of.Missing > 0 ? string.Create(CultureInfo.InvariantCulture, $" ({of.Missing} of {of.Count} never)") : "")}";
 
-    public static string One(double? value) => value is not { } v ? "never" : v.ToString(Math.Abs(v) switch { >= 100 => "#,0", >= 10 => "0.0", 0 => "0", _ => "0.00" }, CultureInfo.InvariantCulture);
+    public static string One(double? value) =>
+        value is not { } v ? "never"
+        : v.ToString(Math.Abs(v) switch { >= 100 => "#,0", >= 10 => "0.0", 0 => "0", _ => "0.00" }, CultureInfo.InvariantCulture);
 
     public static string Number(long value) => value.ToString("#,0", CultureInfo.InvariantCulture);
 

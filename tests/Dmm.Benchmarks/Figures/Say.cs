@@ -8,5 +8,8 @@ internal sealed class Say(string part)
     private readonly System.Diagnostics.Stopwatch _clock = System.Diagnostics.Stopwatch.StartNew();
 
     public void Line(FormattableString text) =>
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{part} {_clock.Elapsed.TotalSeconds,6:0.0} s  {text.ToString(CultureInfo.InvariantCulture)}"));
+        Console.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{part} {_clock.Elapsed.TotalSeconds,6:0.0} s  {text.ToString(CultureInfo.InvariantCulture)}"));
 }

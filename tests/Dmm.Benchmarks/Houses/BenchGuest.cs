@@ -37,7 +37,8 @@ internal sealed class BenchGuest : IAsyncDisposable
         var seq = Load.Last?.Seq ?? 0;
         await Load.ReportAsync(cancellation);
         return await Wait.ForAsync(
-            $"{Name}: a report", () => Task.FromResult(Load.Last is { } last && last.Seq > seq ? last : null), Deadline, cancellation, pause: TimeSpan.FromMilliseconds(2));
+            $"{Name}: a report", () => Task.FromResult(Load.Last is { } last && last.Seq > seq ? last : null), Deadline, cancellation,
+            pause: TimeSpan.FromMilliseconds(2));
     }
 
     public ValueTask DisposeAsync() => Load.DisposeAsync();

@@ -50,7 +50,8 @@ internal sealed class BenchHouse(CancellationToken cancellation) : IAsyncDisposa
             await Client.CreateAsync(Request(plan, image), cancellation);
         foreach (var plan in come)
         {
-            var vm = await Client.WaitForVmAsync(plan.Name, "it is up", v => v is { State: "settled", Guest.MemTotalBytes: not null }, Deadline, cancellation);
+            var vm = await Client.WaitForVmAsync(
+                plan.Name, "it is up", v => v is { State: "settled", Guest.MemTotalBytes: not null }, Deadline, cancellation);
             _guests.Add(await BenchGuest.MeetAsync(vm, plan, LoadSocket(plan.Name), cancellation));
         }
 
@@ -98,7 +99,8 @@ internal sealed class BenchHouse(CancellationToken cancellation) : IAsyncDisposa
         _guests.Remove(guest);
         await guest.DisposeAsync();
         await Client.StopAsync(name, TimeSpan.Zero, cancellation, kill: true);
-        await Wait.UntilAsync($"{name} is gone", async () => !(await Client.VmsAsync(cancellation)).Any(vm => vm.Id == name), Deadline, cancellation);
+        await Wait.UntilAsync(
+            $"{name} is gone", async () => !(await Client.VmsAsync(cancellation)).Any(vm => vm.Id == name), Deadline, cancellation);
     }
 
     private async Task StopAtAsync(MemorySize start)

@@ -15,6 +15,7 @@ internal sealed record Rival(string Name, string Policy, bool BootsWithMax = fal
 
     public static IReadOnlyList<Rival> All { get; } =
     [
-        Dmm, new("static", "static", EqualParts: true), new("mom", "mom", BootsWithMax: true), new("proxmox", "proxmox", BootsWithMax: true), new("squeezed", "squeezed"), Plenty,
+        Dmm, new("static", "static", EqualParts: true), new("mom", "mom", BootsWithMax: true),
+        new("proxmox", "proxmox", BootsWithMax: true), new("squeezed", "squeezed"), Plenty,
     ];
 }

@@ -27,7 +27,8 @@ internal static class IdlePart
         return command;
     }
 
-    private static async Task<int> RunAsync(int vms, TimeSpan settle, TimeSpan time, string program, string output, CancellationToken cancellation)
+    private static async Task<int> RunAsync(
+        int vms, TimeSpan settle, TimeSpan time, string program, string output, CancellationToken cancellation)
     {
         using var house = new RecoveryHouse(vms, events: (3 * vms) + 1_000);
         var report = await house.RunAsync(
@@ -53,7 +54,8 @@ internal static class IdlePart
         var file = Path.Combine(output, "idle.json");
         await File.WriteAllTextAsync(file, JsonSerializer.Serialize(report, Json) + "\n", cancellation);
         Console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"idle: {vms} VMs cost {report.cpuPercentOfACore} % of a core and {report.residentMiB} MiB; {file}"));
+            CultureInfo.InvariantCulture,
+            $"idle: {vms} VMs cost {report.cpuPercentOfACore} % of a core and {report.residentMiB} MiB; {file}"));
         return 0;
     }
 }

@@ -14,7 +14,8 @@ namespace Dmm.Benchmarks.Live;
 /// <param name="StallSomeMs">PSI some of all guests.</param>
 /// <param name="SwappedOutMib">By all guests.</param>
 internal sealed record PhaseFigures(
-    PhaseKind Kind, string Guest, double? FirstMs, double? UsableMs, double? HeldMs, long Operations, double Seconds, double StallSomeMs, double StallFullMs, double SwappedOutMib, long OomKills, int Deaths)
+    PhaseKind Kind, string Guest, double? FirstMs, double? UsableMs, double? HeldMs, long Operations, double Seconds, double StallSomeMs,
+    double StallFullMs, double SwappedOutMib, long OomKills, int Deaths)
 {
     public double OperationsPerSecond => Operations / Seconds;
 }
@@ -41,7 +42,8 @@ internal sealed record RawBurst(PhaseKind Kind, double PlugMs, double FirstMs, d
 /// <param name="OfUnlimited">Median of its operations per second ÷ that of the same load with unlimited memory.</param>
 /// <param name="StallSomeSeconds">Of all guests in the phases of a run in which the load moves.</param>
 internal sealed record LawFigures(
-    string Law, int Runs, Distribution FirstRoomMs, Distribution FirstFullMs, Distribution AllRoomMs, Distribution AllFullMs, Distribution HeldFullMs, Distribution OperationsPerSecond, double? OfUnlimited,
+    string Law, int Runs, Distribution FirstRoomMs, Distribution FirstFullMs, Distribution AllRoomMs, Distribution AllFullMs,
+    Distribution HeldFullMs, Distribution OperationsPerSecond, double? OfUnlimited,
     Distribution StallSomeSeconds, double SwappedOutMibPerRun, long OomKills, int Deaths)
 {
     public static IReadOnlyList<LawFigures> Of(IReadOnlyList<LiveRun> runs)
@@ -57,9 +59,12 @@ internal sealed record LawFigures(
         List<PhaseFigures> full = [.. phases.Where(p => p.Kind == PhaseKind.HostIsFull)];
         var operations = Distribution.Of(runs.Select(r => r.OperationsPerSecond));
         return new(
-            law, runs.Count, Distribution.Of(room.Select(p => p.FirstMs)), Distribution.Of(full.Select(p => p.FirstMs)), Distribution.Of(room.Select(p => p.UsableMs)),
-            Distribution.Of(full.Select(p => p.UsableMs)), Distribution.Of(full.Select(p => p.HeldMs)), operations, plenty is > 0 ? Math.Round(operations.Median!.Value / plenty.Value, 4) : null,
-            Distribution.Of(runs.Select(r => Math.Round(r.StallSomeMs / 1000, 3))), Math.Round(full.Sum(p => p.SwappedOutMib) / runs.Count, 2),
+            law, runs.Count, Distribution.Of(room.Select(p => p.FirstMs)), Distribution.Of(full.Select(p => p.FirstMs)),
+            Distribution.Of(room.Select(p => p.UsableMs)),
+            Distribution.Of(full.Select(p => p.UsableMs)), Distribution.Of(full.Select(p => p.HeldMs)), operations, plenty is > 0
+            ? Math.Round(operations.Median!.Value / plenty.Value, 4) : null,
+            Distribution.Of(runs.Select(r => Math.Round(r.StallSomeMs / 1000, 3))),
+            Math.Round(full.Sum(p => p.SwappedOutMib) / runs.Count, 2),
             phases.Sum(p => p.OomKills), phases.Sum(p => p.Deaths));
     }
 
@@ -68,13 +73,16 @@ internal sealed record LawFigures(
 
 /// <summary>What <c>live.json</c> holds.</summary>
 internal sealed record LiveReport(
-    QemuMachine Machine, ulong Seed, LiveSettings Settings, IReadOnlyList<LawFigures> Laws, Distribution RawPlugMs, Distribution RawFirstMs, Distribution RawAllMs, IReadOnlyList<RawBurst> Raw, IReadOnlyList<LiveRun> Runs)
+    QemuMachine Machine, ulong Seed, LiveSettings Settings, IReadOnlyList<LawFigures> Laws, Distribution RawPlugMs, Distribution RawFirstMs,
+    Distribution RawAllMs, IReadOnlyList<RawBurst> Raw, IReadOnlyList<LiveRun> Runs)
 {
-    public static LiveReport Of(QemuMachine machine, ulong seed, LiveSettings settings, IReadOnlyList<RawBurst> raw, IReadOnlyList<LiveRun> runs)
+    public static LiveReport Of(
+        QemuMachine machine, ulong seed, LiveSettings settings, IReadOnlyList<RawBurst> raw, IReadOnlyList<LiveRun> runs)
     {
         var full = raw.Where(r => r.Kind == PhaseKind.HostIsFull).ToList();
         return new(
-            machine, seed, settings, LawFigures.Of(runs), Distribution.Of(full.Select(r => r.PlugMs)), Distribution.Of(full.Select(r => r.FirstMs)),
+            machine, seed, settings, LawFigures.Of(runs), Distribution.Of(full.Select(r => r.PlugMs)),
+            Distribution.Of(full.Select(r => r.FirstMs)),
             Distribution.Of(full.Select(r => r.UsableMs)), raw, runs);
     }
 }

@@ -15,19 +15,36 @@ internal static class LivePart
     public static Command Build(Option<string> output)
     {
         var runs = new Option<int>("--runs") { Description = "Runs of each law", DefaultValueFactory = _ => 5 };
-        var phase = new Option<double>("--phase") { Description = "Seconds for which a guest has the load", DefaultValueFactory = _ => LiveSettings.Usual.Phase.TotalSeconds };
+        var phase = new Option<double>("--phase")
+        {
+            Description = "Seconds for which a guest has the load",
+            DefaultValueFactory = _ => LiveSettings.Usual.Phase.TotalSeconds,
+        };
         var seed = new Option<ulong>("--seed") { Description = "Of the order of laws and guests", DefaultValueFactory = _ => 1 };
-        var laws = new Option<string>("--laws") { Description = "Laws, separated by commas", DefaultValueFactory = _ => string.Join(',', Rival.All.Select(r => r.Name)) };
+        var laws = new Option<string>("--laws")
+        {
+            Description = "Laws, separated by commas",
+            DefaultValueFactory = _ => string.Join(',', Rival.All.Select(r => r.Name)),
+        };
         runs.Validators.Add(result => Within(result.GetValueOrDefault<int>() is >= 1 and <= 100, result, "from 1 to 100"));
         phase.Validators.Add(result => Within(result.GetValueOrDefault<double>() is >= 2 and <= 600, result, "from 2 to 600"));
         laws.Validators.Add(result => Within(
-            result.GetValueOrDefault<string>()!.Split(',').All(name => Rival.All.Any(r => r.Name == name)), result, $"of {string.Join(',', Rival.All.Select(r => r.Name))}"));
-        var command = new Command("live", "DMM against its peers on real guests: reaction, a load that moves, stall") { runs, phase, seed, laws, output };
+            result.GetValueOrDefault<string>()!.Split(',').All(name => Rival.All.Any(r => r.Name == name)), result,
+            $"of {string.Join(',', Rival.All.Select(r => r.Name))}"));
+        var command = new Command("live", "DMM against its peers on real guests: reaction, a load that moves, stall")
+        {
+            runs,
+            phase,
+            seed,
+            laws,
+            output,
+        };
         command.SetAction((parsed, cancellation) => PartRun.GuardAsync(
             "live",
             say => RunAsync(
                 [.. Rival.All.Where(r => parsed.GetValue(laws)!.Split(',').Contains(r.Name))], parsed.GetValue(runs),
-                LiveSettings.Usual with { Phase = TimeSpan.FromSeconds(parsed.GetValue(phase)) }, parsed.GetValue(seed), parsed.GetValue(output)!, say, cancellation),
+                LiveSettings.Usual with { Phase = TimeSpan.FromSeconds(parsed.GetValue(phase)) }, parsed.GetValue(seed),
+                parsed.GetValue(output)!, say, cancellation),
             cancellation));
         return command;
     }
@@ -48,23 +65,29 @@ internal static class LivePart
             var run = await PlayAsync(rival.BootsWithMax ? large : small, rival, round, settings, seed + (ulong)round, cancellation);
             runs.Add(run);
             var bursts = string.Join(", ", run.Phases.Select(p => p.FirstMs is { } ms ? FormattableString.Invariant($"{ms:0}") : "never"));
-            say.Line($"{i + 1,2} of {rivals.Count * rounds}: {rival.Name,-9} round {round}: {run.OperationsPerSecond,6:0} operations/s, first memory after {bursts} ms, stalled {run.StallSomeMs / 1000:0.0} s (load {run.LoadAverage:0.0})");
+            say.Line(
+                $"{i + 1,2} of {rivals.Count * rounds}: {rival.Name,-9} round {round}: {run.OperationsPerSecond,6:0} operations/s, "
+                    + $"first memory after {bursts} ms, stalled {run.StallSomeMs / 1000:0.0} s (load {run.LoadAverage:0.0})");
         }
 
         var report = LiveReport.Of(machine, seed, settings, raw, runs);
         var file = ReportFile.Write(output, "live.json", report);
         foreach (var law in report.Laws)
-            say.Line($"{law.Law,-9} {law.OperationsPerSecond.Text("operations/s")}, {law.OfUnlimited:0 %} of unlimited; first memory {law.FirstFullMs.Text("ms")}, all {law.AllFullMs.Text("ms")}; stall {law.StallSomeSeconds.Text("s")}");
+            say.Line(
+                $"{law.Law,-9} {law.OperationsPerSecond.Text("operations/s")}, {law.OfUnlimited:0 %} of unlimited; first "
+                    + $"memory {law.FirstFullMs.Text("ms")}, all {law.AllFullMs.Text("ms")}; stall {law.StallSomeSeconds.Text("s")}");
         var plot = Path.Combine(output, "live.png");
         LivePlot.Save(report, plot);
         say.Line($"{file}, {plot}, {LiveTable.Of(report).Write(output, "live.md")}");
     }
 
-    private static async Task<LiveRun> PlayAsync(BenchHouse house, Rival rival, int round, LiveSettings settings, ulong seed, CancellationToken cancellation)
+    private static async Task<LiveRun> PlayAsync(
+        BenchHouse house, Rival rival, int round, LiveSettings settings, ulong seed, CancellationToken cancellation)
     {
         var load = Machine.LoadNow();
         await house.BeginAsync(
-            rival.Policy, rival.Unlimited ? new(settings.Max.Bytes * house.Guests.Count) : settings.Guests, settings.Start, rival.EqualParts ? settings.EqualPart : null);
+            rival.Policy, rival.Unlimited ? new(settings.Max.Bytes * house.Guests.Count) : settings.Guests, settings.Start, rival.EqualParts
+            ? settings.EqualPart : null);
         foreach (var guest in house.Guests)
             await guest.Load.HoldAsync(settings.Idle, null, cancellation);
         // Laws that look every ten seconds are met at any moment between two looks.

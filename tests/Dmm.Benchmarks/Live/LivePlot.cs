@@ -20,13 +20,17 @@ internal static class LivePlot
         multiplot.AddPlots(3);
         multiplot.Layout = new Rows();
         var most = report.Settings.Phase.TotalMilliseconds;
-        Draw(multiplot.GetPlot(0), report, "Reaction on a full host: burst to the first new memory that the guest can use (red: not within the phase)", "ms", run => run.Phases.Where(p => p.Kind == PhaseKind.HostIsFull).Select(p => p.FirstMs), most);
-        Draw(multiplot.GetPlot(1), report, "A load that moves from guest to guest", "operations a second", run => [run.OperationsPerSecond], most);
+        Draw(multiplot.GetPlot(0), report,
+            "Reaction on a full host: burst to the first new memory that the guest can use (red: not within the phase)", "ms",
+            run => run.Phases.Where(p => p.Kind == PhaseKind.HostIsFull).Select(p => p.FirstMs), most);
+        Draw(multiplot.GetPlot(1), report, "A load that moves from guest to guest", "operations a second", run => [run.OperationsPerSecond],
+            most);
         Draw(multiplot.GetPlot(2), report, "Stall of all guests in a run (PSI some)", "seconds", run => [run.StallSomeMs / 1000], most);
         multiplot.SavePng(file, Width, Height);
     }
 
-    private static void Draw(Plot plot, LiveReport report, string title, string unit, Func<LiveRun, IEnumerable<double?>> values, double never)
+    private static void Draw(
+        Plot plot, LiveReport report, string title, string unit, Func<LiveRun, IEnumerable<double?>> values, double never)
     {
         foreach (var (i, law) in report.Laws.Index())
         {

@@ -14,13 +14,15 @@ namespace Dmm.Benchmarks.Live;
 /// </param>
 /// <param name="OperationsPerSecond">The pace of the load: memory limits it, not the processor.</param>
 internal sealed record LiveSettings(
-    MemorySize Guests, MemorySize Start, MemorySize Min, MemorySize Boot, MemorySize Max, MemorySize Idle, MemorySize Small, MemorySize Moving, long OperationsPerSecond,
+    MemorySize Guests, MemorySize Start, MemorySize Min, MemorySize Boot, MemorySize Max, MemorySize Idle, MemorySize Small,
+    MemorySize Moving, long OperationsPerSecond,
     TimeSpan SmallPhase, TimeSpan Phase)
 {
     public static readonly string[] Names = ["alpha", "bravo", "carol"];
 
     public static LiveSettings Usual { get; } = new(
-        MemorySize.FromMiB(1104), MemorySize.FromMiB(264), MemorySize.FromMiB(128), MemorySize.FromMiB(256), MemorySize.FromMiB(896), MemorySize.FromMiB(24),
+        MemorySize.FromMiB(1104), MemorySize.FromMiB(264), MemorySize.FromMiB(128), MemorySize.FromMiB(256), MemorySize.FromMiB(896),
+        MemorySize.FromMiB(24),
         MemorySize.FromMiB(192), MemorySize.FromMiB(576), 100_000, TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(6));
 
     public MemorySize EqualPart => new(Guests.Bytes / Names.Length);
@@ -36,7 +38,8 @@ internal sealed record LiveSettings(
         return
         [
             new(PhaseKind.HostHasRoom, first, Small, SmallPhase),
-            .. Enumerable.Range(1, Names.Length).Select(i => new LivePhase(PhaseKind.HostIsFull, (first + (i * step)) % Names.Length, Moving, Phase)),
+            .. Enumerable.Range(1, Names.Length)
+                .Select(i => new LivePhase(PhaseKind.HostIsFull, (first + (i * step)) % Names.Length, Moving, Phase)),
         ];
     }
 }

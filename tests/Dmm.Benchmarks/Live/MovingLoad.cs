@@ -47,12 +47,15 @@ internal sealed class MovingLoad(IReadOnlyList<BenchGuest> guests, LiveSettings 
         // The load's own clock bounds what its operations are counted over: a stalled guest answers late.
         var (first, last) = (start[phase.Guest], end[phase.Guest]);
         return new(
-            phase.Kind, guest.Name, watch.FirstMs, watch.UsableMs, watch.HeldMs, last.Operations - first.Operations, (last.UptimeMs - first.UptimeMs) / 1000.0,
-            Sum(start, end, r => r.StallSomeUs) / 1000.0, Sum(start, end, r => r.StallFullUs) / 1000.0, Sum(start, end, r => r.SwapOuts) / 256.0,
+            phase.Kind, guest.Name, watch.FirstMs, watch.UsableMs, watch.HeldMs, last.Operations - first.Operations,
+            (last.UptimeMs - first.UptimeMs) / 1000.0,
+            Sum(start, end, r => r.StallSomeUs) / 1000.0, Sum(start, end, r => r.StallFullUs) / 1000.0,
+            Sum(start, end, r => r.SwapOuts) / 256.0,
             Sum(start, end, r => r.OomKills), guests.Sum(g => g.Load.Deaths) - deaths);
     }
 
     private Task<LoadReport[]> AllAsync() => Task.WhenAll(guests.Select(g => g.ReportAsync(cancellation)));
 
-    private static long Sum(LoadReport[] start, LoadReport[] end, Func<LoadReport, long> counter) => start.Zip(end, (a, b) => counter(b) - counter(a)).Sum();
+    private static long Sum(LoadReport[] start, LoadReport[] end, Func<LoadReport, long> counter) =>
+        start.Zip(end, (a, b) => counter(b) - counter(a)).Sum();
 }

@@ -17,7 +17,8 @@ internal sealed record LineFit(double LatencyMs, double MibPerSecond)
     /// </summary>
     public static LineFit Of(IEnumerable<Movement> movements)
     {
-        var points = movements.GroupBy(m => m.Mib).OrderBy(g => g.Key).Select(g => (Mib: g.Key, Ms: Distribution.Middle(g.Select(m => m.Ms)))).ToList();
+        var points = movements.GroupBy(m => m.Mib).OrderBy(g => g.Key)
+            .Select(g => (Mib: g.Key, Ms: Distribution.Middle(g.Select(m => m.Ms)))).ToList();
         if (points.Count == 0)
             throw new ArgumentException("Nothing was measured, so there is nothing to fit a line to.", nameof(movements));
         var (x, y) = (points.Average(p => p.Mib), points.Average(p => p.Ms));
@@ -27,7 +28,8 @@ internal sealed record LineFit(double LatencyMs, double MibPerSecond)
             return new(Round(points.Min(p => p.Ms)), Rate(points[^1].Ms / points[^1].Mib));
         var latency = y - (slope * x);
         // A line that would begin before the movement is drawn through the origin instead.
-        return latency >= 0 ? new(Round(latency), Rate(slope)) : new(0, Rate(points.Sum(p => p.Mib * p.Ms) / points.Sum(p => p.Mib * p.Mib)));
+        return latency >= 0 ? new(Round(latency), Rate(slope))
+            : new(0, Rate(points.Sum(p => p.Mib * p.Ms) / points.Sum(p => p.Mib * p.Mib)));
     }
 
     private static double Rate(double msPerMib) => Round(Math.Clamp(1000 / Math.Max(msPerMib, 1e-9), 1, MostRate));

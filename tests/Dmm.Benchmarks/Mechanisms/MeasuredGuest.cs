@@ -88,13 +88,16 @@ internal sealed class MeasuredGuest : IAsyncDisposable
     {
         QemuSight? last = null;
         return (await Wait.ForAsync(
-            what, async () => @is(last = await LookAsync()) ? new Moment(Now) : null, Deadline, _cancellation, () => $"QEMU shows {last}", Grain)).At;
+            what, async () => @is(last = await LookAsync()) ? new Moment(Now) : null, Deadline, _cancellation, () => $"QEMU shows {last}",
+            Grain)).At;
     }
 
     /// <summary>Asks the guest until it sees what is waited for.</summary>
     /// <returns>When it did, milliseconds.</returns>
     public async Task<double> WhenGuestAsync(string what, Func<LoadReport, bool> @is, TimeSpan? grain = null) =>
-        (await Wait.ForAsync(what, async () => @is(await ReportAsync()) ? new Moment(Now) : null, Deadline, _cancellation, () => $"the guest says {Load.Last}", grain ?? Grain)).At;
+        (await Wait.ForAsync(
+            what, async () => @is(await ReportAsync()) ? new Moment(Now) : null, Deadline, _cancellation,
+            () => $"the guest says {Load.Last}", grain ?? Grain)).At;
 
     /// <summary>A report that was asked for just now.</summary>
     public async Task<LoadReport> ReportAsync()
@@ -102,7 +105,8 @@ internal sealed class MeasuredGuest : IAsyncDisposable
         var seq = Load.Last?.Seq ?? 0;
         await Load.ReportAsync(_cancellation);
         return await Wait.ForAsync(
-            "a report from the guest", () => Task.FromResult(Load.Last is { } last && last.Seq > seq ? last : null), Deadline, _cancellation, pause: TimeSpan.FromMilliseconds(1));
+            "a report from the guest", () => Task.FromResult(Load.Last is { } last && last.Seq > seq ? last : null), Deadline,
+            _cancellation, pause: TimeSpan.FromMilliseconds(1));
     }
 
     /// <summary>Until nothing has moved for a while, as far as QEMU tells.</summary>
@@ -134,8 +138,10 @@ internal sealed class MeasuredGuest : IAsyncDisposable
         var handle = await _hypervisor.LaunchAsync(spec, _cancellation);
         _vm = await _hypervisor.ConnectAsync(handle, Observe, _cancellation);
         _load = await LoadClient.ConnectAsync("measured", _folder.In("load"), _cancellation);
-        _eye = await QemuEye.OpenAsync(handle.OperatorSocket ?? throw new TestbedException("the driver names no operator's socket"), _cancellation);
-        await Wait.UntilAsync("the agent speaks", () => Task.FromResult(SeenSince<VmObservation.Sample>(0).Count > 0), Deadline, _cancellation);
+        _eye = await QemuEye.OpenAsync(
+            handle.OperatorSocket ?? throw new TestbedException("the driver names no operator's socket"), _cancellation);
+        await Wait.UntilAsync(
+            "the agent speaks", () => Task.FromResult(SeenSince<VmObservation.Sample>(0).Count > 0), Deadline, _cancellation);
         await Load.ReportAsync(_cancellation);
         await Load.WaitForAsync("its first report", _ => true, Deadline, _cancellation);
     }

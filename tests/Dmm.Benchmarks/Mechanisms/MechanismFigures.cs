@@ -14,8 +14,10 @@ namespace Dmm.Benchmarks.Mechanisms;
 /// <param name="ConfirmMs">Between what the driver tells of a long shrink on its way.</param>
 /// <param name="SampleAfterMoveMs">From a movement's end, as QEMU shows it, to a sample of the agent that was taken after it.</param>
 internal sealed record MechanismMeasures(
-    IReadOnlyList<Movement> Plug, IReadOnlyList<Movement> PlugShown, IReadOnlyList<Movement> Unplug, IReadOnlyList<Movement> Inflate, IReadOnlyList<Movement> Deflate,
-    IReadOnlyList<double> HearingMs, IReadOnlyList<double> BurstHeardMs, IReadOnlyList<double> ConfirmMs, IReadOnlyList<double> SampleAfterMoveMs)
+    IReadOnlyList<Movement> Plug, IReadOnlyList<Movement> PlugShown, IReadOnlyList<Movement> Unplug, IReadOnlyList<Movement> Inflate,
+    IReadOnlyList<Movement> Deflate,
+    IReadOnlyList<double> HearingMs, IReadOnlyList<double> BurstHeardMs, IReadOnlyList<double> ConfirmMs,
+    IReadOnlyList<double> SampleAfterMoveMs)
 {
     /// <summary>
     /// In the lab's own form. What was not measured (swap, page cache, the agent's threshold) keeps the lab's value. Hearing goes from the
@@ -49,10 +51,12 @@ internal sealed record MechanismMeasures(
 /// <summary>What <c>mechanisms.json</c> holds.</summary>
 /// <param name="Append">The kernel command line that the guests booted with.</param>
 internal sealed record MechanismsReport(
-    QemuMachine Machine, string Append, int Rounds, LineFit Plug, LineFit Unplug, LineFit Inflate, LineFit Deflate, Distribution HearingMs, Distribution BurstHeardMs,
+    QemuMachine Machine, string Append, int Rounds, LineFit Plug, LineFit Unplug, LineFit Inflate, LineFit Deflate, Distribution HearingMs,
+    Distribution BurstHeardMs,
     Distribution ConfirmMs, Distribution SampleAfterMoveMs, MechanismMeasures Raw)
 {
     public static MechanismsReport Of(QemuMachine machine, string append, int rounds, MechanismMeasures raw) => new(
-        machine, append, rounds, LineFit.Of(raw.Plug), LineFit.Of(raw.Unplug), LineFit.Of(raw.Inflate), LineFit.Of(raw.Deflate), Distribution.Of(raw.HearingMs),
+        machine, append, rounds, LineFit.Of(raw.Plug), LineFit.Of(raw.Unplug), LineFit.Of(raw.Inflate), LineFit.Of(raw.Deflate),
+        Distribution.Of(raw.HearingMs),
         Distribution.Of(raw.BurstHeardMs), Distribution.Of(raw.ConfirmMs), Distribution.Of(raw.SampleAfterMoveMs), raw);
 }

@@ -34,7 +34,9 @@ internal sealed class MechanismsRun(int rounds, string append, Say say, Cancella
                     await PlugAsync(guest, mib);
                 foreach (var mib in BalloonMib)
                     await BalloonAsync(guest, mib);
-                say.Line($"round {round} of {rounds}: 4 GiB plugged in {_plug[^1].Ms:0} ms, unplugged in {_unplug[^1].Ms:0}; 512 MiB inflated in {_inflate[^1].Ms:0} ms, deflated in {_deflate[^1].Ms:0}");
+                say.Line(
+                    $"round {round} of {rounds}: 4 GiB plugged in {_plug[^1].Ms:0} ms, unplugged in {_unplug[^1].Ms:0}; 512 MiB "
+                        + $"inflated in {_inflate[^1].Ms:0} ms, deflated in {_deflate[^1].Ms:0}");
             }
 
             for (var round = 1; round <= rounds; round++)
@@ -42,11 +44,14 @@ internal sealed class MechanismsRun(int rounds, string append, Say say, Cancella
         }
 
         say.Line($"boots a guest of 256 MiB, whose need is to be heard");
-        await using (var guest = await MeasuredGuest.LaunchAsync(MemorySize.FromMiB(256), MemorySize.FromGiB(2), $"dmm.zram=256M {append}", cancellation))
+        await using (var guest = await MeasuredGuest.LaunchAsync(
+            MemorySize.FromMiB(256), MemorySize.FromGiB(2), $"dmm.zram=256M {append}", cancellation))
         {
             for (var round = 1; round <= 2 * rounds; round++)
                 await HearAsync(guest);
-            say.Line($"need was heard after {Distribution.Of(_hearing).Text("ms")}; a burst from rest after {Distribution.Of(_burstHeard).Text("ms")}");
+            say.Line(
+                $"need was heard after {Distribution.Of(_hearing).Text("ms")}; a burst from rest "
+                    + $"after {Distribution.Of(_burstHeard).Text("ms")}");
         }
 
         return new(_plug, _plugShown, _unplug, _inflate, _deflate, _hearing, _burstHeard, _confirm, _sampleAfter);
@@ -93,7 +98,8 @@ internal sealed class MechanismsRun(int rounds, string append, Say say, Cancella
     {
         IReadOnlyList<(double At, VmObservation.Sample What)> after = [];
         await Wait.UntilAsync(
-            "a sample after a movement", () => Task.FromResult((after = guest.SeenSince<VmObservation.Sample>(moved)).Count > 0), TimeSpan.FromSeconds(20), cancellation);
+            "a sample after a movement", () => Task.FromResult((after = guest.SeenSince<VmObservation.Sample>(moved)).Count > 0),
+            TimeSpan.FromSeconds(20), cancellation);
         _sampleAfter.Add(Math.Round(after[0].At - moved, 2));
     }
 
@@ -133,7 +139,8 @@ internal sealed class MechanismsRun(int rounds, string append, Say say, Cancella
             "the agent calls",
             () =>
             {
-                heard = guest.SeenSince<VmObservation.Sample>(begun).Where(s => s.What.Value.MemAvailable < Low).Select(s => ((double, VmObservation.Sample)?)s).FirstOrDefault();
+                heard = guest.SeenSince<VmObservation.Sample>(begun).Where(s => s.What.Value.MemAvailable < Low)
+                    .Select(s => ((double, VmObservation.Sample)?)s).FirstOrDefault();
                 return Task.FromResult(heard is not null);
             },
             TimeSpan.FromSeconds(20), cancellation, pause: TimeSpan.FromMilliseconds(2));

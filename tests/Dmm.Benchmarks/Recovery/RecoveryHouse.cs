@@ -42,12 +42,26 @@ internal sealed class RecoveryHouse : IDisposable
             var plugged = Math.Max(0, bytes - Boot.Bytes);
             File.WriteAllText(
                 Path.Combine(Pristine, "simulation", $"{id}.json"),
-                JsonSerializer.Serialize(new { Base = Boot.Bytes, Plugged = plugged, Ballooned = ballooned, PluggedTarget = plugged, BalloonedTarget = ballooned, Used = bytes / 2 }));
+                JsonSerializer.Serialize(
+                    new
+                    {
+                        Base = Boot.Bytes,
+                        Plugged = plugged,
+                        Ballooned = ballooned,
+                        PluggedTarget = plugged,
+                        BalloonedTarget = ballooned,
+                        Used = bytes / 2,
+                    }));
         }
 
         File.WriteAllText(
             Config,
-            $$"""dmm { hypervisor = simulation, state-dir = "{{State}}", socket = "{{Socket}}", host { memory = {{(vms * 2L) + 64}}GiB, reserve = 1GiB, cushion = 1GiB } }""");
+            $$"""
+            dmm {
+              hypervisor = simulation, state-dir = "{{State}}", socket = "{{Socket}}"
+              host { memory = {{(vms * 2L) + 64}}GiB, reserve = 1GiB, cushion = 1GiB }
+            }
+            """);
     }
 
     public int Events { get; private set; }
@@ -67,7 +81,8 @@ internal sealed class RecoveryHouse : IDisposable
         RunAsync(program, (_, run, _) => Task.FromResult(run), cancellation);
 
     /// <summary>Starts a daemon on a fresh copy; once every VM has reported it is handed over, and ended then.</summary>
-    public async Task<T> RunAsync<T>(string program, Func<Process, RecoveryRun, CancellationToken, Task<T>> then, CancellationToken cancellation)
+    public async Task<T> RunAsync<T>(
+        string program, Func<Process, RecoveryRun, CancellationToken, Task<T>> then, CancellationToken cancellation)
     {
         if (Directory.Exists(State))
             Directory.Delete(State, recursive: true);
@@ -89,9 +104,11 @@ internal sealed class RecoveryHouse : IDisposable
                 if (daemon.HasExited)
                     throw new InvalidOperationException($"the daemon has ended with {daemon.ExitCode}");
                 spent.Add(((DateTime.UtcNow - started).TotalSeconds, daemon.TotalProcessorTime.TotalSeconds));
-                if (poll % PollsPerLook == 0 && await LookAsync(client, deadline.Token) is { InControlSeconds: { } control, AllActorsSeconds: { } all })
+                if (poll % PollsPerLook == 0
+                    && await LookAsync(client, deadline.Token) is { InControlSeconds: { } control, AllActorsSeconds: { } all })
                 {
-                    var run = new RecoveryRun(control, all, spent.LastOrDefault(s => s.After <= control).Cpu, Math.Round(spent[^1].Cpu, 3), load);
+                    var run = new RecoveryRun(
+                        control, all, spent.LastOrDefault(s => s.After <= control).Cpu, Math.Round(spent[^1].Cpu, 3), load);
                     return await then(daemon, run, cancellation);
                 }
             }
@@ -138,10 +155,14 @@ internal sealed class RecoveryHouse : IDisposable
         JournalFile.MakeTables(connection);
         JournalFile.Append(connection, journal);
         var snapshotAt = journal.Count / SnapshotEvery * SnapshotEvery;
-        var covered = journal.Take(snapshotAt).Aggregate(new HostState(new Ledger(state.Ledger.HostMemory, state.Ledger.HostReserve)), (s, e) => s.Apply(e, new(Moment.Origin, at)));
+        var covered = journal.Take(snapshotAt)
+            .Aggregate(new HostState(new Ledger(state.Ledger.HostMemory, state.Ledger.HostReserve)),
+                (s, e) => s.Apply(e, new(Moment.Origin, at)));
         connection.Run(
-            "insert into snapshot (persistence_id, sequence_number, created, snapshot, manifest, serializer_id) values ($stream, $sequence, $created, $snapshot, $manifest, $serializer)",
-            ("$stream", JournalFile.Stream), ("$sequence", snapshotAt), ("$created", at.UtcTicks), ("$snapshot", HostEventJson.Write(new HostSnapshot(covered.Condense(new(Moment.Origin, at))))),
+            "insert into snapshot (persistence_id, sequence_number, created, snapshot, manifest, serializer_id) values ($stream, "
+                + "$sequence, $created, $snapshot, $manifest, $serializer)",
+            ("$stream", JournalFile.Stream), ("$sequence", snapshotAt), ("$created", at.UtcTicks),
+            ("$snapshot", HostEventJson.Write(new HostSnapshot(covered.Condense(new(Moment.Origin, at))))),
             ("$manifest", HostEventJson.SnapshotManifest), ("$serializer", HostEventSerializer.Id));
         return state;
 
@@ -157,7 +178,8 @@ internal sealed class RecoveryHouse : IDisposable
         try
         {
             using var response = await client.GetAsync("api/v1/host", cancellation);
-            return response.IsSuccessStatusCode ? await response.Content.ReadFromJsonAsync<HostView>(ContractJson.Options, cancellation) : null;
+            return response.IsSuccessStatusCode ? await response.Content.ReadFromJsonAsync<HostView>(ContractJson.Options, cancellation)
+                : null;
         }
         catch (HttpRequestException)
         {

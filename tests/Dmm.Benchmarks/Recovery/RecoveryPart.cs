@@ -15,19 +15,28 @@ internal static class RecoveryPart
     public static Command Build(Option<string> output)
     {
         var vms = new Option<int>("--vms") { Description = "Simulated VMs", DefaultValueFactory = _ => 1_000 };
-        var events = new Option<int>("--events") { Description = "Events in the journal; a snapshot stands at the last multiple of 500", DefaultValueFactory = _ => 20_250 };
+        var events = new Option<int>("--events")
+        {
+            Description = "Events in the journal; a snapshot stands at the last multiple of 500",
+            DefaultValueFactory = _ => 20_250,
+        };
         var runs = new Option<int>("--runs") { Description = "How often it is measured; the median counts", DefaultValueFactory = _ => 5 };
         var program = new Option<string>("--dmmd") { Description = "The daemon", DefaultValueFactory = _ => "bin/dmmd" };
         var command = new Command("recovery", "From process start to the first plan with 1,000 VMs") { vms, events, runs, program, output };
         command.SetAction((parse, cancellation) => RunAsync(
-            parse.GetValue(vms), parse.GetValue(events), parse.GetValue(runs), Path.GetFullPath(parse.GetValue(program)!), parse.GetValue(output)!, cancellation));
+            parse.GetValue(vms), parse.GetValue(events), parse.GetValue(runs), Path.GetFullPath(parse.GetValue(program)!),
+            parse.GetValue(output)!, cancellation));
         return command;
     }
 
     private static async Task<int> RunAsync(int vms, int events, int runs, string program, string output, CancellationToken cancellation)
     {
         using var house = new RecoveryHouse(vms, events);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"recovery: {vms} VMs, {house.Events} events, {house.JournalBytes / 1024} KiB of journal, {Environment.ProcessorCount} cores"));
+        Console.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"recovery: {vms} VMs, {house.Events} events, {house.JournalBytes / 1024} KiB of journal, {Environment.ProcessorCount} "
+                    + $"cores"));
         List<RecoveryRun> measured = [];
         for (var i = 0; i < runs; i++)
         {
@@ -35,7 +44,8 @@ internal static class RecoveryPart
             measured.Add(run);
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"  in control after {run.InControlSeconds:0.00} s, all actors after {run.AllActorsSeconds:0.00} s, {run.InControlCpuSeconds:0.00} and {run.CpuSeconds:0.00} s of CPU (load {run.LoadAverage:0.0})"));
+                $"  in control after {run.InControlSeconds:0.00} s, all actors after {run.AllActorsSeconds:0.00} "
+                    + $"s, {run.InControlCpuSeconds:0.00} and {run.CpuSeconds:0.00} s of CPU (load {run.LoadAverage:0.0})"));
         }
 
         var report = new
@@ -52,7 +62,9 @@ internal static class RecoveryPart
         var file = Path.Combine(output, "recovery.json");
         await File.WriteAllTextAsync(file, JsonSerializer.Serialize(report, Json) + "\n", cancellation);
         Console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"recovery: in control after {report.inControlSeconds:0.00} s, all actors after {report.allActorsSeconds:0.00} s (medians); {file}"));
+            CultureInfo.InvariantCulture,
+            $"recovery: in control after {report.inControlSeconds:0.00} s, all actors after {report.allActorsSeconds:0.00} s "
+                + $"(medians); {file}"));
         return 0;
     }
 
@@ -69,4 +81,5 @@ internal static class RecoveryPart
 /// </param>
 /// <param name="CpuSeconds">The same until every VM had reported.</param>
 /// <param name="LoadAverage">Of the machine in the minute before: with much else running on it the figures mean little.</param>
-internal sealed record RecoveryRun(double InControlSeconds, double AllActorsSeconds, double InControlCpuSeconds, double CpuSeconds, double LoadAverage);
+internal sealed record RecoveryRun(
+    double InControlSeconds, double AllActorsSeconds, double InControlCpuSeconds, double CpuSeconds, double LoadAverage);

@@ -19,7 +19,8 @@ public sealed class AdmissionLineTests
         var reserved = asked.SetAside(reserve.Boot, reserve.Size, Noon);
         var other = Asked("other", 512, 2).SetAside(MiB(512), MiB(544), Noon).LaunchBegun(Noon);
         Assert.Null(Line(Ledger(Idle, 600), Idle, [reserved, other], launches: 1).Next(Noon));
-        Assert.Equal("new", Assert.IsType<QueueMove.Launch>(Line(Ledger(Idle, 600), Idle, [reserved, other], launches: 2).Next(Noon)).Vm.Name);
+        Assert.Equal("new", Assert.IsType<QueueMove.Launch>(Line(Ledger(Idle, 600), Idle, [reserved, other], launches: 2).Next(Noon))
+            .Vm.Name);
     }
 
     [Fact]
@@ -34,7 +35,12 @@ public sealed class AdmissionLineTests
     [Fact]
     public void The_highest_priority_comes_first_and_within_it_who_came_first()
     {
-        AdmissionRecord[] asked = [Asked("late", 512, 3), Asked("first", 512, 1), Asked("high", 512, 4, priority: 500), Asked("second", 512, 2)];
+        AdmissionRecord[] asked = [
+            Asked("late", 512, 3),
+            Asked("first", 512, 1),
+            Asked("high", 512, 4, priority: 500),
+            Asked("second", 512, 2),
+        ];
         Assert.Equal("high first second late", string.Join(" ", AdmissionLine.InOrder(asked).Select(a => a.Spec.Id.Name)));
         Assert.Equal("high", Line(Idle, 600, asked).Next(Noon)!.Vm.Name);
     }
@@ -75,7 +81,8 @@ public sealed class AdmissionLineTests
         var large = Asked("large", 1000, 1);
         var wait = Assert.IsType<QueueMove.Wait>(Line(busy, 500, large).Next(Noon));
         Assert.Equal(WaitCause.PeersCanNot, wait.Cause);
-        var behind = Assert.IsType<QueueMove.Wait>(Line(busy, 500, large.Waits(wait.Cause, wait.Why, Noon), Asked("small", 128, 2)).Next(Noon));
+        var behind = Assert.IsType<QueueMove.Wait>(Line(busy, 500, large.Waits(wait.Cause, wait.Why, Noon), Asked("small", 128, 2))
+            .Next(Noon));
         Assert.Equal(("small", WaitCause.BehindOthers), (behind.Vm.Name, behind.Cause));
     }
 
@@ -92,7 +99,8 @@ public sealed class AdmissionLineTests
     public void A_mover_that_is_stuck_makes_the_plan_anew_with_the_others()
     {
         var asked = Asked("new", 1000, 1);
-        var room = Assert.IsType<QueueMove.Plan>(Line([Peer("a", held: 2048, want: 256), Peer("b", held: 1500, want: 256)], 100, asked).Next(Noon)).Room;
+        var room = Assert.IsType<QueueMove.Plan>(Line([Peer("a", held: 2048, want: 256), Peer("b", held: 1500, want: 256)], 100, asked)
+            .Next(Noon)).Room;
         Assert.Equal("a", Assert.Single(room.From).Vm.Name);
 
         var a = Peer("a", held: 2000, want: 256, mover: Stuck(1));
@@ -156,7 +164,9 @@ public sealed class AdmissionLineTests
     {
         var (a, launching) = (VmId.Parse("a"), VmId.Parse("launching"));
         var ledger = new Ledger(MiB(1000), MiB(10)).TakeIn(a, new(MiB(700), MiB(700), MiB(50))).Reserve(launching, MiB(100))!;
-        Assert.Equal(MiB(1000 - 10 - 100 - 200 - 50), AdmissionRules.Room(ledger, new Dictionary<VmId, VmPolicy> { [a] = new(MiB(200), MiB(1000)) }));
+        Assert.Equal(
+            MiB(1000 - 10 - 100 - 200 - 50),
+            AdmissionRules.Room(ledger, new Dictionary<VmId, VmPolicy> { [a] = new(MiB(200), MiB(1000)) }));
     }
 
     [Fact]
@@ -167,8 +177,14 @@ public sealed class AdmissionLineTests
             "b needs 512 MiB to boot and about 32 MiB of overhead; with every peer at its min this host has room for 268 MiB: "
                 + "a boot of at most 236 MiB, or the boot policy early, would fit; or 276 MiB less of its peers' mins, or more of the host",
             AdmissionRules.Never(Asked("b", 512, 1).Spec, MiB(32), MemorySize.Zero, MiB(268), MiB(400)));
-        Assert.Contains("a min and a boot of at most 236 MiB would fit", AdmissionRules.Never(Asked("b", 512, 1, min: 400).Spec, MiB(32), MemorySize.Zero, MiB(268), MiB(400)));
-        Assert.Contains("room for 20 MiB: 524 MiB less of its peers' mins", AdmissionRules.Never(Asked("b", 512, 1).Spec, MiB(32), MemorySize.Zero, MiB(20), MiB(600)));
-        Assert.EndsWith("room for 20 MiB: 524 MiB more of the host", AdmissionRules.Never(Asked("b", 512, 1).Spec, MiB(32), MemorySize.Zero, MiB(20), MiB(400)));
+        Assert.Contains(
+            "a min and a boot of at most 236 MiB would fit",
+            AdmissionRules.Never(Asked("b", 512, 1, min: 400).Spec, MiB(32), MemorySize.Zero, MiB(268), MiB(400)));
+        Assert.Contains(
+            "room for 20 MiB: 524 MiB less of its peers' mins",
+            AdmissionRules.Never(Asked("b", 512, 1).Spec, MiB(32), MemorySize.Zero, MiB(20), MiB(600)));
+        Assert.EndsWith(
+            "room for 20 MiB: 524 MiB more of the host",
+            AdmissionRules.Never(Asked("b", 512, 1).Spec, MiB(32), MemorySize.Zero, MiB(20), MiB(400)));
     }
 }

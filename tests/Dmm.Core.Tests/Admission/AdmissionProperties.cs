@@ -42,7 +42,8 @@ public sealed class AdmissionProperties
     }
 
     private static readonly Gen<Op> Ops = Gen.Frequency(
-        (4, Gen.Select(Gen.Int[128, 1500], Gen.Int[64, 600], Gen.Int[0, 3], Gen.Bool, Gen.Int[1, 90], (boot, min, priority, early, seconds) =>
+        (4, Gen.Select(
+            Gen.Int[128, 1500], Gen.Int[64, 600], Gen.Int[0, 3], Gen.Bool, Gen.Int[1, 90], (boot, min, priority, early, seconds) =>
             (Op)new Op.Ask(Math.Max(boot, min), min, priority, early, seconds))),
         (1, Gen.Int[0, 9].Select(n => (Op)new Op.Cancel(n))),
         (3, Gen.Select(Gen.Int[0, 9], Gen.Int[32, 1500], (vm, mib) => (Op)new Op.Need(vm, mib))),
@@ -109,7 +110,8 @@ public sealed class AdmissionProperties
                     _guests.Remove(guest.Id);
                     _ledger = _ledger.Release(guest.Id);
                     break;
-                case Op.LaunchEnds ends when _admissions.Values.OrderBy(a => a.Number).FirstOrDefault(a => a.State == AdmissionState.Launching) is { } launching:
+                case Op.LaunchEnds ends when _admissions.Values.OrderBy(a => a.Number)
+                    .FirstOrDefault(a => a.State == AdmissionState.Launching) is { } launching:
                     LaunchEnds(launching, ends.Fails);
                     break;
                 case Op.Pass pass:
@@ -181,7 +183,8 @@ public sealed class AdmissionProperties
 
                     // Whose turn it is: with all before it planned or provided for.
                     Assert.All(
-                        AdmissionLine.InOrder(_admissions.Values).TakeWhile(a => a != admission), a => Assert.NotEqual(AdmissionState.Requested, a.State));
+                        AdmissionLine.InOrder(_admissions.Values).TakeWhile(a => a != admission),
+                        a => Assert.NotEqual(AdmissionState.Requested, a.State));
                     _admissions[move.Vm] = admission.Planned(plan.Room, true, _now);
                     break;
                 case QueueMove.Wait wait:
@@ -192,7 +195,8 @@ public sealed class AdmissionProperties
                     Assert.True(admission.Spec.BootPolicy == BootPolicy.Early || reserve.Boot == admission.Spec.Boot);
                     Passes(admission, reserve.Size);
                     _admissions[move.Vm] = admission.SetAside(reserve.Boot, reserve.Size, _now);
-                    _ledger = _ledger.Reserve(move.Vm, reserve.Size) ?? throw new InvalidOperationException($"{move} is beyond what is free, {_ledger.Free}");
+                    _ledger = _ledger.Reserve(move.Vm, reserve.Size)
+                        ?? throw new InvalidOperationException($"{move} is beyond what is free, {_ledger.Free}");
                     break;
                 case QueueMove.Launch:
                     _admissions[move.Vm] = admission.LaunchBegun(_now);
@@ -209,8 +213,12 @@ public sealed class AdmissionProperties
             foreach (var first in AdmissionLine.InOrder(_admissions.Values).TakeWhile(a => a != passing).Where(a => a.State.Seeks()))
             {
                 var plan = first.Plan ?? throw new Xunit.Sdk.XunitException($"{passing.Spec.Id} passes {first.Spec.Id}, which waits");
-                var owed = plan.From.Where(p => _guests.ContainsKey(p.Vm)).Aggregate(MemorySize.Zero, (sum, p) => sum + p.Outstanding(_guests[p.Vm].Held));
-                Assert.True(left + owed >= plan.For, $"{passing.Spec.Id} takes {size} and leaves {first.Spec.Id} {left} and {owed} to come of the {plan.For} that it gathers");
+                var owed = plan.From.Where(p => _guests.ContainsKey(p.Vm))
+                    .Aggregate(MemorySize.Zero, (sum, p) => sum + p.Outstanding(_guests[p.Vm].Held));
+                Assert.True(
+                    left + owed >= plan.For,
+                    $"{passing.Spec.Id} takes {size} and leaves {first.Spec.Id} {left} and {owed} to come "
+                    + $"of the {plan.For} that it gathers");
                 left = left.MinusOrZero(plan.For.MinusOrZero(owed));
             }
         }
@@ -218,7 +226,8 @@ public sealed class AdmissionProperties
         private void Pass()
         {
             _now = _now + TimeSpan.FromSeconds(0.1);
-            foreach (var late in _admissions.Values.Where(a => a.Deadline <= _now && AdmissionLife.After(a.State, AdmissionStep.Expire) is not null).ToList())
+            foreach (var late in _admissions.Values.Where(a => a.Deadline <= _now
+                && AdmissionLife.After(a.State, AdmissionStep.Expire) is not null).ToList())
                 End(late.Spec.Id, AdmissionStep.Expire);
             foreach (var guest in _guests.Values)
             {
@@ -256,12 +265,15 @@ public sealed class AdmissionProperties
         private void Check()
         {
             Assert.True(_ledger.Deficit.IsZero);
-            Assert.All(_guests.Values, guest => Assert.True(guest.Held >= guest.Min, $"{guest.Id} has {guest.Held}, its min is {guest.Min}"));
+            Assert.All(
+                _guests.Values, guest => Assert.True(guest.Held >= guest.Min, $"{guest.Id} has {guest.Held}, its min is {guest.Min}"));
             var mins = _guests.Values.Aggregate(_ledger.HostReserve, (sum, guest) => sum + guest.Min + Overhead)
-                + _admissions.Values.Where(a => a.Reserved is not null).Aggregate(MemorySize.Zero, static (sum, a) => sum + a.Spec.Policy.Min + a.Overhead);
+                + _admissions.Values.Where(a => a.Reserved is not null)
+                .Aggregate(MemorySize.Zero, static (sum, a) => sum + a.Spec.Policy.Min + a.Overhead);
             Assert.True(mins <= _ledger.HostMemory, $"guarantees of {mins} on a host of {_ledger.HostMemory}");
             Assert.Equal(_admissions.Values.Where(a => a.Reserved is not null).Select(a => a.Spec.Id).Order(), _ledger.Reservations.Keys);
-            Assert.All(_admissions.Values.Where(a => a.Reserved is not null), a => Assert.Equal(a.Reserved, _ledger.Reservations[a.Spec.Id]));
+            Assert.All(_admissions.Values.Where(a => a.Reserved is not null),
+                a => Assert.Equal(a.Reserved, _ledger.Reservations[a.Spec.Id]));
         }
 
         private void Add(VmId id, MemorySize held, MemorySize min)
@@ -272,9 +284,11 @@ public sealed class AdmissionProperties
 
         private Guest? Nth(int n) => _guests.Count == 0 ? null : _guests.Values.ElementAt(n % _guests.Count);
 
-        private MemorySize Room() => AdmissionRules.Room(_ledger, _guests.ToDictionary(g => g.Key, g => new VmPolicy(g.Value.Min, MiB(4000))));
+        private MemorySize Room() =>
+            AdmissionRules.Room(_ledger, _guests.ToDictionary(g => g.Key, g => new VmPolicy(g.Value.Min, MiB(4000))));
 
-        private AdmissionLine Line() => Requests.Line(_ledger, [.. _guests.Values.Select(g => g.AsPeer())], _admissions.Values, launches: 3);
+        private AdmissionLine Line() =>
+            Requests.Line(_ledger, [.. _guests.Values.Select(g => g.AsPeer())], _admissions.Values, launches: 3);
     }
 
     private sealed class Guest(VmId id, MemorySize held, MemorySize min)
@@ -305,7 +319,8 @@ public sealed class AdmissionProperties
         }
 
         public Peer AsPeer() => new(
-            new(id, min, MiB(4000), 1000, Held, MemorySize.Min(Held, Used + MiB(16)), MemorySize.Min(Held, Used + MiB(64)), false, _phase != VmPhase.Stuck && Temper != Temper.Stuck)
+            new(id, min, MiB(4000), 1000, Held, MemorySize.Min(Held, Used + MiB(16)), MemorySize.Min(Held, Used + MiB(64)), false,
+                _phase != VmPhase.Stuck && Temper != Temper.Stuck)
             {
                 Need = MemorySize.Min(Held, Used),
                 TakenTo = Temper == Temper.Lies ? MemorySize.Zero : MemorySize.Min(Held, Used),

@@ -13,7 +13,9 @@ internal static class Requests
 
     public static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
 
-    public static Peer Peer(string name, long held, long want, long? shrinkTo = null, long? need = null, long min = 128, int shares = 1000, double harm = 0, long? spare = null, ShrinkHistory? mover = null) =>
+    public static Peer Peer(
+        string name, long held, long want, long? shrinkTo = null, long? need = null, long min = 128, int shares = 1000, double harm = 0,
+        long? spare = null, ShrinkHistory? mover = null) =>
         new(
             new(VmId.Parse(name), MiB(min), MiB(100_000), shares, MiB(held), MiB(want), MiB(shrinkTo ?? want), false, true)
             {
@@ -23,9 +25,12 @@ internal static class Requests
             },
             mover ?? new(), Heard: true);
 
-    public static AdmissionRecord Asked(string name, long boot, long number, long min = 128, int priority = VmSpec.DefaultPriority, bool early = false, double seconds = 60) =>
+    public static AdmissionRecord Asked(
+        string name, long boot, long number, long min = 128, int priority = VmSpec.DefaultPriority, bool early = false,
+        double seconds = 60) =>
         new(
-            new() { Id = VmId.Parse(name), Policy = new(MiB(min), MiB(100_000)), Boot = MiB(boot), Priority = priority, BootPolicy = early ? BootPolicy.Early : BootPolicy.Full },
+            new() { Id = VmId.Parse(name), Policy = new(MiB(min), MiB(100_000)), Boot = MiB(boot), Priority = priority, BootPolicy = early
+                ? BootPolicy.Early : BootPolicy.Full },
             MiB(32), Noon, Noon + TimeSpan.FromSeconds(seconds), null)
         { Number = number };
 
@@ -38,14 +43,17 @@ internal static class Requests
             static (ledger, peer) => ledger.TakeIn(peer.Bid.Vm, new(peer.Bid.Held, peer.Bid.Held, MiB(32))));
     }
 
-    public static AdmissionLine Line(IReadOnlyList<Peer> peers, long free, params AdmissionRecord[] admissions) => Line(Ledger(peers, free), peers, admissions);
+    public static AdmissionLine Line(IReadOnlyList<Peer> peers, long free, params AdmissionRecord[] admissions) =>
+        Line(Ledger(peers, free), peers, admissions);
 
-    public static AdmissionLine Line(Ledger ledger, IReadOnlyList<Peer> peers, IEnumerable<AdmissionRecord> admissions, int launches = 16) => new(
+    public static AdmissionLine Line(
+        Ledger ledger, IReadOnlyList<Peer> peers, IEnumerable<AdmissionRecord> admissions, int launches = 16) => new(
         ledger, admissions, peers,
         AdmissionRules.Room(ledger, peers.ToDictionary(peer => peer.Bid.Vm, peer => new VmPolicy(peer.Bid.Min, peer.Bid.Max))),
         new(8, launches, Step, 4), lawDecides: false);
 
-    public static string Text(RoomPlan plan) => string.Join(" ", plan.From.Select(part => $"{part.Vm}:{part.From.Mebibytes}-{part.To.Mebibytes}:{part.Kind}"));
+    public static string Text(RoomPlan plan) =>
+        string.Join(" ", plan.From.Select(part => $"{part.Vm}:{part.From.Mebibytes}-{part.To.Mebibytes}:{part.Kind}"));
 
     /// <summary>A peer that was seen to give a certain size in a certain time.</summary>
     public static ShrinkHistory Moved(long mib, double seconds, int times = 8)

@@ -16,7 +16,8 @@ public sealed class RoomPlannerTests
     public void Slack_pays_before_anything_else_and_one_giver_is_enough() => Assert.Equal(
         // 100 counted on at 0.9 are 112, in steps of 16.
         "big:1024-912:Slack",
-        Text(Make(100, Peer("busy", held: 1024, want: 900, need: 600), Peer("big", held: 1024, want: 256), Peer("small", held: 512, want: 300))!));
+        Text(Make(100, Peer("busy", held: 1024, want: 900, need: 600), Peer("big", held: 1024, want: 256),
+            Peer("small", held: 512, want: 300))!));
 
     [Fact]
     public void What_was_used_lately_pays_before_headroom_and_headroom_before_what_is_in_use()
@@ -42,7 +43,9 @@ public sealed class RoomPlannerTests
     [Fact]
     public void A_peer_that_was_stuck_is_asked_last_among_equals_and_counted_on_for_less()
     {
-        Assert.Equal("sure:512-400:Slack", Text(Make(100, Peer("shaky", held: 1024, want: 128, mover: Stuck(2)), Peer("sure", held: 512, want: 128))!));
+        Assert.Equal(
+            "sure:512-400:Slack",
+            Text(Make(100, Peer("shaky", held: 1024, want: 128, mover: Stuck(2)), Peer("sure", held: 512, want: 128))!));
         var alone = Make(100, Peer("shaky", held: 1024, want: 128, mover: Stuck(2)))!;
         Assert.True(alone.From[0].Size >= MiB(400), $"{alone.From[0].Size} are asked for 100 MiB");
     }
@@ -79,7 +82,8 @@ public sealed class RoomPlannerTests
         // A level above min of L bytes a share: 1024 − 3000 L + 1024 − 1000 L = 556 would leave rich with 1024; so poor pays all.
         Assert.Equal(["poor"], plan.From.Select(part => part.Vm.Name));
         plan = Make(1300, Peer("rich", held: 1152, want: 1152, shares: 3000), Peer("poor", held: 1152, want: 1152, shares: 1000))!;
-        var (rich, poor) = (plan.From.Single(p => p.Vm.Name == "rich").To.MinusOrZero(MiB(128)), plan.From.Single(p => p.Vm.Name == "poor").To.MinusOrZero(MiB(128)));
+        var (rich, poor) = (plan.From.Single(p => p.Vm.Name == "rich").To.MinusOrZero(MiB(128)), plan.From.Single(p => p.Vm.Name == "poor")
+            .To.MinusOrZero(MiB(128)));
         Assert.InRange(rich.Bytes / (double)poor.Bytes, 2.6, 3.4);
     }
 
@@ -104,7 +108,8 @@ public sealed class RoomPlannerTests
     public void What_one_gives_to_another_plan_already_is_not_given_twice()
     {
         var levels = new Dictionary<VmId, MemorySize> { [VmId.Parse("a")] = MiB(300) };
-        var plan = RoomPlanner.Make(MiB(100), MiB(100), [Peer("a", held: 1024, want: 128)], levels, new HashSet<VmId>(), TimeSpan.FromSeconds(60), Step, 4)!;
+        var plan = RoomPlanner.Make(
+            MiB(100), MiB(100), [Peer("a", held: 1024, want: 128)], levels, new HashSet<VmId>(), TimeSpan.FromSeconds(60), Step, 4)!;
         Assert.Equal("a:300-188:Slack", Text(plan));
     }
 
@@ -117,7 +122,8 @@ public sealed class RoomPlannerTests
         Assert.True(Covers(peer) >= MiB(400));
         Assert.Equal(MemorySize.Zero, Covers(Peer("a", held: 1024, want: 900)));
         Assert.Equal(MemorySize.Zero, Covers(peer with { Bid = peer.Bid with { Movable = false } }));
-        Assert.True(Covers(peer with { Heard = false }) >= MiB(400), "one that has not been heard of since a restart still owes what it owed");
+        Assert.True(Covers(peer with { Heard = false }) >= MiB(400),
+            "one that has not been heard of since a restart still owes what it owed");
         Assert.InRange(Covers(Peer("a", held: 800, want: 128)).Mebibytes, 150, 240);
     }
 }

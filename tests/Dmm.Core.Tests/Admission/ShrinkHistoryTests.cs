@@ -14,7 +14,8 @@ public sealed class ShrinkHistoryTests
     }
 
     [Fact]
-    public void Who_gives_what_it_is_asked_for_is_trusted_more_each_time() => Assert.True(new ShrinkHistory().Trust < Moved(100, 1, times: 1).Trust && Moved(100, 1, times: 1).Trust < Moved(100, 1).Trust);
+    public void Who_gives_what_it_is_asked_for_is_trusted_more_each_time() =>
+        Assert.True(new ShrinkHistory().Trust < Moved(100, 1, times: 1).Trust && Moved(100, 1, times: 1).Trust < Moved(100, 1).Trust);
 
     [Fact]
     public void Who_was_stuck_is_counted_on_less_and_wins_trust_back_by_moving()
@@ -28,7 +29,8 @@ public sealed class ShrinkHistoryTests
     [Fact]
     public void A_shrink_that_crawls_is_seen_before_it_ends()
     {
-        var mover = new ShrinkHistory().Observe(MiB(1000), MiB(500), VmPhase.Shrinking, Noon).Observe(MiB(990), MiB(500), VmPhase.Shrinking, Noon + TimeSpan.FromSeconds(10));
+        var mover = new ShrinkHistory().Observe(MiB(1000), MiB(500), VmPhase.Shrinking, Noon)
+            .Observe(MiB(990), MiB(500), VmPhase.Shrinking, Noon + TimeSpan.FromSeconds(10));
         Assert.Equal(1.0, mover.Pace.Mebibytes, 3);
         Assert.InRange(mover.TimeFor(MiB(490)).TotalSeconds, 480, 500);
     }
@@ -36,7 +38,8 @@ public sealed class ShrinkHistoryTests
     [Fact]
     public void Small_change_says_nothing_of_a_rate()
     {
-        var mover = new ShrinkHistory().Observe(MiB(1008), MiB(1000), VmPhase.Shrinking, Noon).Observe(MiB(1000), MiB(1000), VmPhase.Settled, Noon + TimeSpan.FromSeconds(60));
+        var mover = new ShrinkHistory().Observe(MiB(1008), MiB(1000), VmPhase.Shrinking, Noon)
+            .Observe(MiB(1000), MiB(1000), VmPhase.Settled, Noon + TimeSpan.FromSeconds(60));
         Assert.Equal((ShrinkHistory.UnknownRate, ShrinkHistory.UnknownTrust), (mover.Rate, mover.Trust));
     }
 }

@@ -9,9 +9,11 @@ public sealed class DemandTests
 
     private static MemorySize MiB(double mib) => MemorySize.FromBytes(mib * (1 << 20));
 
-    private static VmSizes Sizes(MemorySize total, double ballooned = 0) => new(total, MemorySize.Zero, MiB(ballooned), MemorySize.Zero, MiB(ballooned));
+    private static VmSizes Sizes(MemorySize total, double ballooned = 0) =>
+        new(total, MemorySize.Zero, MiB(ballooned), MemorySize.Zero, MiB(ballooned));
 
-    private static GuestSample Sample(double second, double available, SampleReason reason = SampleReason.Periodic, double total = 1000, double held = 0) => new()
+    private static GuestSample Sample(
+        double second, double available, SampleReason reason = SampleReason.Periodic, double total = 1000, double held = 0) => new()
     {
         At = Start + TimeSpan.FromSeconds(second),
         Source = SampleSource.Agent,
@@ -72,7 +74,9 @@ public sealed class DemandTests
         var model = new DemandModel(VmId.Parse("a"), new());
         Forecast forecast = model.Take(Sample(0, 150, total: 236, held: 60), Sizes(MiB(256)));
         for (var i = 1; i < 50; i++)
-            forecast = model.Take(Sample(i * 0.1, Math.Max(40, 150 - (10 * i)), SampleReason.LowMemory, total: 236, held: 60), Sizes(MiB(256), ballooned: Math.Min(110, 10 * i)));
+            forecast = model.Take(
+                Sample(i * 0.1, Math.Max(40, 150 - (10 * i)), SampleReason.LowMemory, total: 236, held: 60),
+                Sizes(MiB(256), ballooned: Math.Min(110, 10 * i)));
         Assert.False(forecast.Urgent);
         Assert.True(forecast.Demand < MiB(256), $"{forecast.Demand}");
     }
@@ -174,14 +178,22 @@ public sealed class DemandTests
     {
         var model = new DemandModel(VmId.Parse("a"), new());
         model.Take(Sample(0, 700, held: 300) with { SwapTotal = MiB(4000), SwapFree = MiB(4000) }, Sizes(MiB(1000)));
-        var forecast = model.Take(Sample(1, 0, SampleReason.Stall, held: 1000) with { SwapTotal = MiB(4000), SwapFree = MiB(2000), StallSomeMicroseconds = 500_000 }, Sizes(MiB(1000)));
+        var forecast =
+            model.Take(
+                Sample(1, 0, SampleReason.Stall, held: 1000) with
+                {
+                    SwapTotal = MiB(4000),
+                    SwapFree = MiB(2000),
+                    StallSomeMicroseconds = 500_000,
+                }, Sizes(MiB(1000)));
         Assert.Equal(MiB(3000), forecast.WorkingSet);
         Assert.True(forecast.Urgent && forecast.Need >= MiB(3000) && forecast.Demand > forecast.Need, $"{forecast}");
     }
 
     [Fact]
     public void What_was_in_swap_before_anybody_looked_is_not_missed() =>
-        Assert.Equal(MiB(300), new DemandModel(VmId.Parse("a"), new()).Take(Sample(0, 700) with { SwapTotal = MiB(4000), SwapFree = MiB(3000) }, Sizes(MiB(1000))).WorkingSet);
+        Assert.Equal(MiB(300), new DemandModel(VmId.Parse("a"), new())
+            .Take(Sample(0, 700) with { SwapTotal = MiB(4000), SwapFree = MiB(3000) }, Sizes(MiB(1000))).WorkingSet);
 
     [Fact]
     public void What_is_never_read_again_from_swap_is_forgotten_and_what_is_read_is_not()
@@ -191,7 +203,8 @@ public sealed class DemandTests
             var model = new DemandModel(VmId.Parse("a"), new());
             var forecast = model.Take(Sample(0, 700) with { SwapTotal = MiB(4000), SwapFree = MiB(4000) }, Sizes(MiB(1000)));
             for (var i = 1; i <= 3600; i++)
-                forecast = model.Take(Sample(i, 700) with { SwapTotal = MiB(4000), SwapFree = MiB(3500), SwapIns = i * swapInsASecond }, Sizes(MiB(1000)));
+                forecast = model.Take(
+                    Sample(i, 700) with { SwapTotal = MiB(4000), SwapFree = MiB(3500), SwapIns = i * swapInsASecond }, Sizes(MiB(1000)));
             return forecast.WorkingSet;
         }
 
@@ -207,7 +220,8 @@ public sealed class DemandTests
             var model = new DemandModel(VmId.Parse("a"), new());
             var forecast = model.Take(Sample(0, 900, held: 100) with { SwapTotal = MiB(swap), SwapFree = MiB(swap) }, Sizes(MiB(1000)));
             for (var i = 1; i <= 10; i++)
-                forecast = model.Take(Sample(i, 900 - (50 * i), held: 100 + (50 * i)) with { SwapTotal = MiB(swap), SwapFree = MiB(swap) }, Sizes(MiB(1000)));
+                forecast = model.Take(
+                    Sample(i, 900 - (50 * i), held: 100 + (50 * i)) with { SwapTotal = MiB(swap), SwapFree = MiB(swap) }, Sizes(MiB(1000)));
             return forecast;
         }
 

@@ -58,10 +58,12 @@ public sealed class HostileSampleProperties
     private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
 
     [Fact]
-    public void Whatever_a_guest_says_its_model_goes_on_and_foresees_no_more_than_the_vm_can_have() => Said.Array[1, 12].Sample(GoesOn, iter: 3_000);
+    public void Whatever_a_guest_says_its_model_goes_on_and_foresees_no_more_than_the_vm_can_have() =>
+        Said.Array[1, 12].Sample(GoesOn, iter: 3_000);
 
     [Fact]
-    public void Where_nobody_says_what_the_vm_can_have_the_model_goes_on_as_well() => Said.Array[1, 12].Sample(GoesOnUnbounded, iter: 1_000);
+    public void Where_nobody_says_what_the_vm_can_have_the_model_goes_on_as_well() =>
+        Said.Array[1, 12].Sample(GoesOnUnbounded, iter: 1_000);
 
     [Fact]
     [Trait(Category.Name, Category.Long)]

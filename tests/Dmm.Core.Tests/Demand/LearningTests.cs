@@ -12,7 +12,8 @@ public sealed class LearningTests
 
     private static VmSizes Sizes(double actual) => new(MiB(actual), default, default, default, default);
 
-    private static GuestSample Sample(double second, double total, double available, double stalledMs = 0, double activeFile = 0, long refaults = 0) => new()
+    private static GuestSample Sample(
+        double second, double total, double available, double stalledMs = 0, double activeFile = 0, long refaults = 0) => new()
     {
         At = Moment.Origin + TimeSpan.FromSeconds(second),
         Source = SampleSource.Agent,

@@ -29,7 +29,9 @@ public sealed class DecisionLogTests
             if (targets[i] == 0)
                 continue;
             var (target, policy) = (MiB(targets[i]), new VmPolicy(MiB(64), MiB(8192)));
-            state = state.Apply(new VmAdopted(Start, policy, new(Id(i), "simulation", MiB(256), "", null, null, null, false), target, MemorySize.Zero), At(0));
+            state = state.Apply(
+                new VmAdopted(Start, policy, new(Id(i), "simulation", MiB(256), "", null, null, null, false), target, MemorySize.Zero),
+                At(0));
             bids.Add(new(Id(i), policy.Min, policy.Max, policy.Shares, target, target, target, false, true));
             plan.Add(new(Id(i), target, Ruling.Keep, false));
             if (before is not null && before[i] != targets[i])
@@ -37,7 +39,8 @@ public sealed class DecisionLogTests
         }
 
         return new(
-            At(second), tick, new(changes.ToImmutable(), [], bids, plan, null, null), state, ImmutableDictionary<VmId, VmProtocol.Report>.Empty,
+            At(second), tick, new(changes.ToImmutable(), [], bids, plan, null, null), state,
+            ImmutableDictionary<VmId, VmProtocol.Report>.Empty,
             ImmutableDictionary<VmId, Forecast>.Empty, ImmutableSortedDictionary<VmId, Moment>.Empty, new() { Memory = MiB(1_000_000) });
     }
 
@@ -156,7 +159,8 @@ public sealed class DecisionLogTests
     public void Each_reason_has_words()
     {
         foreach (var kind in Enum.GetValues<HoldKind>())
-            Assert.False(string.IsNullOrEmpty(ExplanationText.HoldOf(new(kind, MiB(64), "why") { Since = At(0).Now }, At(3).Now)), $"{kind}");
+            Assert.False(
+                string.IsNullOrEmpty(ExplanationText.HoldOf(new(kind, MiB(64), "why") { Since = At(0).Now }, At(3).Now)), $"{kind}");
     }
 
     [Theory]
@@ -166,5 +170,6 @@ public sealed class DecisionLogTests
     [InlineData(600, "10 min")]
     [InlineData(86_400, "24 h")]
     [InlineData(864_000, "10 d")]
-    public void Ages_are_told_in_units_that_tell_enough(double seconds, string text) => Assert.Equal(text, ExplanationText.Age(TimeSpan.FromSeconds(seconds)));
+    public void Ages_are_told_in_units_that_tell_enough(double seconds, string text) =>
+        Assert.Equal(text, ExplanationText.Age(TimeSpan.FromSeconds(seconds)));
 }

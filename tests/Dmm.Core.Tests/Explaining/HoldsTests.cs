@@ -22,20 +22,29 @@ public sealed class HoldsTests
     /// A VM of 500 MiB, min 100, max 2000, alone on a host of 1000, that wants so much; the arguments say what is otherwise.
     /// </summary>
     private static ImmutableArray<Hold> Of(
-        long demand = 500, long host = 1000, long cushion = 0, long min = 100, long? limit = null, long? most = null, long past = 0, long? granted = null, VmPhase phase = VmPhase.Settled,
+        long demand = 500, long host = 1000, long cushion = 0, long min = 100, long? limit = null, long? most = null, long past = 0,
+        long? granted = null, VmPhase phase = VmPhase.Settled,
         bool reported = true, bool foreseen = true, bool gathering = false)
     {
         var held = MiB(500);
         var state = new HostState(new Ledger(MiB(host), MemorySize.Zero));
-        state = state.Apply(new VmAdopted(Wall, new(MiB(min), MiB(2000)), new(Vm, "simulation", held, "", null, null, null, false), MiB(granted ?? 500), MemorySize.Zero), Clocks);
+        state = state.Apply(
+            new VmAdopted(
+                Wall, new(MiB(min), MiB(2000)), new(Vm, "simulation", held, "", null, null, null, false), MiB(granted ?? 500),
+                MemorySize.Zero), Clocks);
         state = state with { Ledger = state.Ledger.Observe(Vm, held, MemorySize.Zero) };
         if (gathering)
-            state = state.Apply(new VmRequested(Wall, new() { Id = VmId.Parse("coming"), Policy = new(MiB(100), MiB(900)), Boot = MiB(900) }, MemorySize.Zero, Wall.AddMinutes(1)), Clocks)
+            state = state.Apply(
+                new VmRequested(
+                    Wall, new() { Id = VmId.Parse("coming"), Policy = new(MiB(100), MiB(900)), Boot = MiB(900) }, MemorySize.Zero,
+                    Wall.AddMinutes(1)), Clocks)
                 .Apply(new AdmissionPlanned(Wall, VmId.Parse("coming"), new(MiB(900), [], TimeSpan.Zero, false), false), Clocks);
         var reports = ImmutableDictionary<VmId, VmProtocol.Report>.Empty;
         if (reported)
         {
-            reports = reports.Add(Vm, new(Vm, phase, phase == VmPhase.Settled ? null : "a reason", new(held, default, default, default, default), new(held, held, held))
+            reports = reports.Add(
+                Vm, new(Vm, phase, phase == VmPhase.Settled ? null : "a reason", new(held, default, default, default, default),
+                    new(held, held, held))
             {
                 Cost = new(MemorySize.Zero, held, limit is { } l ? MiB(l) : null),
                 Most = most is { } m ? MiB(m) : null,
@@ -64,10 +73,12 @@ public sealed class HoldsTests
     public void A_vm_that_grows_as_it_wants_is_held_back_by_nothing() => Assert.Empty(Of(demand: 800));
 
     [Fact]
-    public void Ordinary_growth_is_held_back_by_the_cushion() => Assert.Equal([(HoldKind.Cushion, 100)], Kinds(Of(demand: 800, cushion: 300)));
+    public void Ordinary_growth_is_held_back_by_the_cushion() =>
+        Assert.Equal([(HoldKind.Cushion, 100)], Kinds(Of(demand: 800, cushion: 300)));
 
     [Fact]
-    public void What_the_host_does_not_have_is_a_shortage() => Assert.Contains((HoldKind.Shortage, 500), Kinds(Of(demand: 1504, host: 1004)));
+    public void What_the_host_does_not_have_is_a_shortage() =>
+        Assert.Contains((HoldKind.Shortage, 500), Kinds(Of(demand: 1504, host: 1004)));
 
     [Fact]
     public void A_change_too_small_to_be_worth_it_is_named() => Assert.Equal([(HoldKind.DeadBand, 10)], Kinds(Of(demand: 510)));
@@ -86,7 +97,8 @@ public sealed class HoldsTests
         Assert.Contains((HoldKind.Min, 450), Kinds(Of(demand: 100, host: 450, min: 450)));
 
     [Fact]
-    public void In_a_deficit_nothing_is_granted() => Assert.Contains(Of(demand: 700, host: 400, min: 600), h => h.Kind == HoldKind.Deficit && h.Size == MiB(100));
+    public void In_a_deficit_nothing_is_granted() =>
+        Assert.Contains(Of(demand: 700, host: 400, min: 600), h => h.Kind == HoldKind.Deficit && h.Size == MiB(100));
 
     [Fact]
     public void What_was_used_lately_is_given_slowly()

@@ -51,7 +51,9 @@ public sealed class AdmissionMachineTests
     {
         var host = Full();
         host.Request(Spec("late", boot: 200));
-        host.Say(new HostProtocol.RecordRequest(Spec("later", boot: 200), MemorySize.Zero, MemorySize.Zero, host.Now.Now + TimeSpan.FromMinutes(5)));
+        host.Say(
+            new HostProtocol.RecordRequest(Spec("later", boot: 200), MemorySize.Zero, MemorySize.Zero, host.Now.Now
+                + TimeSpan.FromMinutes(5)));
 
         var first = Wake(Say(new AdmissionProtocol.HostIs(host.Host), now: host.Now));
         Assert.Equal(host.Now.Now + TimeSpan.FromMinutes(1), first);
@@ -104,12 +106,15 @@ public sealed class AdmissionMachineTests
     {
         Say(new AdmissionProtocol.Cancel(Id("a")), asker: "operator");
         Assert.Equal(HostProtocol.RefusalKind.Conflict, Refusal(Say(new AdmissionProtocol.Cancel(Id("a")), asker: "another")).Kind);
-        Assert.IsType<HostProtocol.Done>(Assert.IsType<AdmissionEffect.Reply>(Assert.Single(Say(new AdmissionProtocol.Finished(Id("a"), AdmissionEnd.Cancelled)))).Answer);
+        Assert.IsType<HostProtocol.Done>(
+            Assert.IsType<AdmissionEffect.Reply>(Assert.Single(Say(new AdmissionProtocol.Finished(Id("a"), AdmissionEnd.Cancelled))))
+                .Answer);
 
         Say(new AdmissionProtocol.Cancel(Id("b")));
         Assert.Contains("runs; stop it", Refusal(Say(new AdmissionProtocol.Finished(Id("b"), null))).Why, StringComparison.Ordinal);
         Say(new AdmissionProtocol.Cancel(Id("c")));
-        Assert.Contains("it is launching; stop it once it runs", Refusal(Say(new AdmissionProtocol.NotGivenUp(Id("c"), "it is launching"))).Why, StringComparison.Ordinal);
+        Assert.Contains("it is launching; stop it once it runs", Refusal(Say(new AdmissionProtocol.NotGivenUp(Id("c"), "it is launching")))
+            .Why, StringComparison.Ordinal);
     }
 
     private static HostUnderTest Full()
@@ -127,7 +132,8 @@ public sealed class AdmissionMachineTests
         return effects;
     }
 
-    private static IHostCommand Asked(ImmutableArray<AdmissionEffect> effects) => Assert.Single(effects.OfType<AdmissionEffect.AskHost>()).Command;
+    private static IHostCommand Asked(ImmutableArray<AdmissionEffect> effects) =>
+        Assert.Single(effects.OfType<AdmissionEffect.AskHost>()).Command;
 
     private static Moment? Wake(ImmutableArray<AdmissionEffect> effects) => Assert.Single(effects.OfType<AdmissionEffect.WakeAt>()).At;
 

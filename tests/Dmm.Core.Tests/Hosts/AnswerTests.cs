@@ -32,7 +32,8 @@ public sealed class AnswerTests
         Assert.Equal(Size, HostDispatch.Answer(Report(heard: 10), Last(number: 10), Promised)!.Target);
     }
 
-    private static VmProtocol.Report Report(long heard) => new(VmId.Parse("a"), VmPhase.Settled, null, null, new(Size, Size, Size)) { Heard = heard };
+    private static VmProtocol.Report Report(long heard) =>
+        new(VmId.Parse("a"), VmPhase.Settled, null, null, new(Size, Size, Size)) { Heard = heard };
 
     private static Told Last(long number) => new(new(Size, MemorySize.FromMiB(64), Size, false), number);
 }

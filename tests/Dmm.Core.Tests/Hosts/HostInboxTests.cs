@@ -88,7 +88,8 @@ public sealed class HostInboxTests
     public void Of_one_vms_reports_the_newest_counts_and_each_keeps_its_place_among_what_else_is_said()
     {
         var launched = new VmProtocol.Launched(Id("a"), new(Id("a"), "simulation", MiB(1), "", 1, 0, "", Owned: true));
-        Put(Report("a", 1), Report("b", 1), Report("a", 2), launched, Report("a", 3), Report("a", 4), new VmProtocol.Ended(Id("a"), "", EndCause.Failed));
+        Put(Report("a", 1), Report("b", 1), Report("a", 2), launched, Report("a", 3), Report("a", 4),
+            new VmProtocol.Ended(Id("a"), "", EndCause.Failed));
         Assert.Equal(
             [Report("a", 2), Report("b", 1), launched, Report("a", 4), new VmProtocol.Ended(Id("a"), "", EndCause.Failed)],
             TakeAll());

@@ -32,7 +32,8 @@ public sealed class HostOutlookTests
         Resident = ImmutableDictionary<VmId, MemorySize>.Empty.Add(A, MiB(a)).Add(B, MiB(b)),
     };
 
-    private static MemorySize Count(HostReading sight, Ledger? ledger = null) => HostCapacity.Of(sight, ledger ?? Book, Rules.Memory, Rules.Margin).Memory;
+    private static MemorySize Count(HostReading sight, Ledger? ledger = null) =>
+        HostCapacity.Of(sight, ledger ?? Book, Rules.Memory, Rules.Margin).Memory;
 
     [Fact]
     public void What_the_host_itself_uses_comes_out_of_the_reserve_and_is_not_taken_off_twice() =>
@@ -52,7 +53,8 @@ public sealed class HostOutlookTests
     {
         var launching = Book.Reserve(VmId.Parse("c"), MiB(700))!;
         Assert.Equal(MiB(7100), Count(Sight(available: 4000), launching));
-        Assert.Equal(MiB(6900), Count(Sight(available: 4000) with { Resident = ImmutableDictionary<VmId, MemorySize>.Empty.Add(A, MiB(1500)) }));
+        Assert.Equal(
+            MiB(6900), Count(Sight(available: 4000) with { Resident = ImmutableDictionary<VmId, MemorySize>.Empty.Add(A, MiB(1500)) }));
     }
 
     [Fact]
@@ -62,7 +64,9 @@ public sealed class HostOutlookTests
         Assert.Equal((Book.Free, Book.Committed), (loose.Free, loose.Committed));
         Assert.Equal(Count(Sight(available: 4000)), Count(Sight(available: 4000), loose));
         Assert.Equal(MiB(500 + 2000 + 500 + 3500 - 100), Count(Sight(available: 3500, a: 2500), loose));
-        Assert.Equal(MiB(500 + 2000 + 500 + 1000 - 100), Count(Sight(available: 5600, a: 2000) with { Groups = [new("/dmm", MiB(5000), MiB(1000), [A, B])] }, loose));
+        Assert.Equal(
+            MiB(500 + 2000 + 500 + 1000 - 100),
+            Count(Sight(available: 5600, a: 2000) with { Groups = [new("/dmm", MiB(5000), MiB(1000), [A, B])] }, loose));
         Assert.Equal(Book.Release(A).Free, loose.Gone(A).Free);
     }
 
@@ -74,7 +78,8 @@ public sealed class HostOutlookTests
         Assert.Equal(MiB(500 + 2000 + 1000 - 100), Count(Sight(5600) with { Groups = [all with { Available = MiB(1000) }] }));
 
         // b was adopted and stands elsewhere: its claim of 1000 comes on top of what the group has for a.
-        Assert.Equal(MiB(500 + 1500 + 1000 - 100 + 1000), Count(Sight(5600) with { Groups = [all with { Available = MiB(1000), Members = [A] }] }));
+        Assert.Equal(
+            MiB(500 + 1500 + 1000 - 100 + 1000), Count(Sight(5600) with { Groups = [all with { Available = MiB(1000), Members = [A] }] }));
     }
 
     /// <summary>
@@ -85,7 +90,8 @@ public sealed class HostOutlookTests
     public void No_more_is_free_than_is_available_less_the_margin_whatever_processes_hold()
     {
         var vm = Gen.Select(Gen.Int[0, 4000], Gen.Int[0, 4000], Gen.Int[0, 9], Gen.Int[0, 5000]);
-        Gen.Select(vm.Array[0, 4], Gen.Int[0, 8000], Gen.Int[0, 8000], Gen.Bool, Gen.Int[0, 900]).Sample((vms, available, left, grouped, reserved) =>
+        Gen.Select(vm.Array[0, 4], Gen.Int[0, 8000], Gen.Int[0, 8000], Gen.Bool, Gen.Int[0, 900])
+            .Sample((vms, available, left, grouped, reserved) =>
         {
             var ledger = new Ledger(Rules.Memory, MiB(500)).Keep(VmId.Parse("c"), MiB(reserved));
             var resident = ImmutableDictionary<VmId, MemorySize>.Empty;
@@ -205,7 +211,9 @@ public sealed class HostOutlookTests
         Assert.Equal(MiB(936), VmLimit.Most(new HostCost(MiB(64), MiB(300), MiB(1000)), claim));
         Assert.Equal(MiB(512), VmLimit.Most(new HostCost(MiB(64), MiB(300), MiB(400)), claim));
         Assert.Null(VmLimit.Warning(new HostCost(MiB(64), MiB(300), MiB(1000)), claim, MiB(900)));
-        Assert.Contains("it is given 936 MiB at most, not its max 2 GiB", VmLimit.Warning(new HostCost(MiB(64), MiB(300), MiB(1000)), claim, MemorySize.FromGiB(2)));
+        Assert.Contains(
+            "it is given 936 MiB at most, not its max 2 GiB",
+            VmLimit.Warning(new HostCost(MiB(64), MiB(300), MiB(1000)), claim, MemorySize.FromGiB(2)));
     }
 
     [Fact]
@@ -213,8 +221,10 @@ public sealed class HostOutlookTests
     {
         var ledger = Book.Follow(MiB(3200)).Observe(A, MiB(2000), MiB(150));
         Assert.Equal(
-            "claims 3.08 GiB, reservations 0 B and reserve 500 MiB are 450 MiB more than the 3.13 GiB there are: DMM can count on 3.13 GiB instead of dmm.host.memory 7.81 GiB, "
-            + "since others grew; a holds 100 MiB more than it was granted; the hypervisor of a needs 50 MiB more than expected. Nothing is granted until they fit again",
+            "claims 3.08 GiB, reservations 0 B and reserve 500 MiB are 450 MiB more than the 3.13 GiB there are: DMM can count on 3.13 "
+                + "GiB instead of dmm.host.memory 7.81 GiB, "
+            + "since others grew; a holds 100 MiB more than it was granted; the hypervisor of a needs 50 MiB more than expected. "
+                + "Nothing is granted until they fit again",
             Deficits.Text(ledger, Rules.Memory, "others grew", _ => MiB(100)));
     }
 }

@@ -44,7 +44,8 @@ internal sealed class HostUnderTest
 
     public static VmId Id(string vm) => VmId.Parse(vm);
 
-    public static VmSpec Spec(string vm, long min = 128, long boot = 256, long max = 1024) => new() { Id = Id(vm), Policy = new(MiB(min), MiB(max)), Boot = MiB(boot) };
+    public static VmSpec Spec(string vm, long min = 128, long boot = 256, long max = 1024) =>
+        new() { Id = Id(vm), Policy = new(MiB(min), MiB(max)), Boot = MiB(boot) };
 
     public static VmHandle Handle(string vm, int? pid = 100, bool owned = true, long boot = 256) =>
         new(Id(vm), "simulation", MiB(boot), $"/run/{vm}", pid, pid is null ? null : 1, "this", owned);
@@ -66,7 +67,8 @@ internal sealed class HostUnderTest
         Launch(spec.Id.Name, pid);
     }
 
-    public object? Request(VmSpec spec) => Say(new HostProtocol.RecordRequest(spec, MemorySize.Zero, MemorySize.Zero, Now.Now + TimeSpan.FromMinutes(1)));
+    public object? Request(VmSpec spec) =>
+        Say(new HostProtocol.RecordRequest(spec, MemorySize.Zero, MemorySize.Zero, Now.Now + TimeSpan.FromMinutes(1)));
 
     public void Launch(string vm, int pid = 100)
     {
@@ -104,7 +106,8 @@ internal sealed class HostUnderTest
             _mailbox.Enqueue(new HostCommand.Plan());
 
         // What is persisted changes by events alone.
-        Assert.Equal(Persisted(decision.Events.Aggregate(before.State, (state, e) => state.Apply(e, new(Now.Now, e.At)))), Persisted(Host.State));
+        Assert.Equal(
+            Persisted(decision.Events.Aggregate(before.State, (state, e) => state.Apply(e, new(Now.Now, e.At)))), Persisted(Host.State));
         var answer = decision.Effects.OfType<HostEffect.Reply>().Select(r => r.Answer).SingleOrDefault();
         foreach (var tell in decision.Effects.OfType<HostEffect.TellAdmission>())
         {

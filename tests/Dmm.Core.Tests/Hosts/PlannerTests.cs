@@ -31,13 +31,19 @@ public sealed class PlannerTests
         var reports = ImmutableDictionary<VmId, VmProtocol.Report>.Empty;
         foreach (var vm in vms)
         {
-            state = state.Apply(new VmAdopted(Clocks.Wall, new(MiB(100), MiB(2000)), new(Id(vm), "simulation", MiB(500), "", null, null, null, false), MiB(each), MemorySize.Zero), Clocks);
+            state = state.Apply(
+                new VmAdopted(
+                    Clocks.Wall, new(MiB(100), MiB(2000)), new(Id(vm), "simulation", MiB(500), "", null, null, null, false), MiB(each),
+                    MemorySize.Zero), Clocks);
             state = state with { Ledger = state.Ledger.Observe(Id(vm), MiB(actual), MemorySize.Zero) };
-            reports = reports.SetItem(Id(vm), new(Id(vm), VmPhase.Settled, null, new(MiB(actual), default, default, default, default), new(MiB(each), MiB(actual), MiB(actual))));
+            reports = reports.SetItem(
+                Id(vm), new(Id(vm), VmPhase.Settled, null, new(MiB(actual), default, default, default, default),
+                    new(MiB(each), MiB(actual), MiB(actual))));
         }
 
         var plan = HostPlanner.Next(
-            state, reports, forecasts.ToImmutableDictionary(f => f.Vm), new Dictionary<VmId, Told>(), new() { Memory = state.Ledger.HostMemory }, new Arbiter(),
+            state, reports, forecasts.ToImmutableDictionary(f => f.Vm), new Dictionary<VmId, Told>(),
+            new() { Memory = state.Ledger.HostMemory }, new Arbiter(),
             tick: true, now: Now);
         return plan.Allotments.ToImmutableDictionary(a => a.Vm, a => a.Target);
     }
@@ -66,7 +72,9 @@ public sealed class PlannerTests
     {
         var plan = Plan(["hungry", "silent"], Wants("hungry", 900, TimeSpan.Zero), Wants("silent", 100, TimeSpan.FromMinutes(4)));
         Assert.Equal(MiB(500), plan[Id("silent")]);
-        Assert.Equal(MiB(100), Plan(["hungry", "idle"], Wants("hungry", 900, TimeSpan.Zero), Wants("idle", 100, TimeSpan.FromMinutes(2)))[Id("idle")]);
+        Assert.Equal(
+            MiB(100),
+            Plan(["hungry", "idle"], Wants("hungry", 900, TimeSpan.Zero), Wants("idle", 100, TimeSpan.FromMinutes(2)))[Id("idle")]);
     }
 
     [Fact]

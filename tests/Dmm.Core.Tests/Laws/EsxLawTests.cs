@@ -7,7 +7,8 @@ public sealed class EsxLawTests
     /// <summary>
     /// A host of 2000 of which 1880 may be held, 120 being its 6 %; the first guest uses all that it has, the second a little.
     /// </summary>
-    private static LawTable Two(ILaw law, long actual = 900) => new LawTable(law, 2000).Guest(1000, used: 1000, max: 1500).Guest(actual, used: 100, max: 1500);
+    private static LawTable Two(ILaw law, long actual = 900) =>
+        new LawTable(law, 2000).Guest(1000, used: 1000, max: 1500).Guest(actual, used: 100, max: 1500);
 
     [Fact]
     public void Unless_memory_is_overcommitted_everyone_has_its_maximum()

@@ -20,7 +20,8 @@ public sealed class LawProperties
     private sealed record Step(int Periods, int Slot, LawGuest Guest, int Follows, bool Calls);
 
     private static readonly Gen<LawGuest> Guest =
-        Gen.Select(Gen.Int[1, 400], Gen.Int[0, 2000], Gen.Int[0, 2000], Gen.Int[1, 3000], Gen.Double[0, 1.3], Gen.Double[0, 1], Gen.Int[0, 9])
+        Gen.Select(Gen.Int[1, 400], Gen.Int[0, 2000], Gen.Int[0, 2000], Gen.Int[1, 3000], Gen.Double[0, 1.3], Gen.Double[0, 1],
+            Gen.Int[0, 9])
             .Select((min, boot, more, shares, use, free, absent) =>
             {
                 var actual = (min + boot) * MiB;
@@ -44,7 +45,8 @@ public sealed class LawProperties
 
     private static readonly Gen<(LawGuest[] Guests, Step[] Steps, long Memory)> Histories = Gen.Select(
         Guest.Array[1, 6],
-        Gen.Select(Gen.OneOf(Gen.Int[1, 5], Gen.Int[1, 400]), Gen.Int[0, 5], Guest, Gen.Int[0, 4], Gen.Bool, (n, slot, guest, follows, calls) =>
+        Gen.Select(Gen.OneOf(Gen.Int[1, 5], Gen.Int[1, 400]), Gen.Int[0, 5], Guest, Gen.Int[0, 4], Gen.Bool,
+            (n, slot, guest, follows, calls) =>
             new Step(n, slot, guest, follows, calls)).Array[1, 6],
         Gen.Int[100, 12_000],
         (guests, steps, memory) => (guests, steps, memory * MiB));
@@ -132,7 +134,8 @@ public sealed class LawProperties
     {
         var run = new Run(name, [.. Enumerable.Range(1, 40).Select(i => new LawGuest
         {
-            Present = true, Min = 100 * MiB, Boot = 1000 * MiB, Max = 2000 * MiB, Shares = 1000, Actual = 600 * MiB, Used = 20 * i * MiB, Free = 10 * MiB,
+            Present = true, Min = 100 * MiB, Boot = 1000 * MiB, Max = 2000 * MiB, Shares = 1000, Actual = 600 * MiB, Used = 20 * i * MiB,
+            Free = 10 * MiB,
         })], 20_000 * MiB);
         for (var warm = 0; warm < 50; warm++)
         {
@@ -163,7 +166,8 @@ public sealed class LawProperties
 
     [Fact]
     public void Every_value_of_a_safety_setting_makes_a_law() =>
-        Assert.All(LawCatalog.All, entry => Assert.All(entry.Safety?.Values ?? [], value => Assert.Equal(entry.Name, entry.Create(value).Name)));
+        Assert.All(
+            LawCatalog.All, entry => Assert.All(entry.Safety?.Values ?? [], value => Assert.Equal(entry.Name, entry.Create(value).Name)));
 
     private sealed class Run(string name, LawGuest[] guests, long memory)
     {

@@ -15,7 +15,8 @@ internal sealed class LawTable(ILaw law, long memory)
 
     /// <param name="free">MemFree; what is neither used nor free is cache.</param>
     /// <param name="used">What programs and the kernel hold, what is swapped out included.</param>
-    public LawTable Guest(long actual, long used = 0, long free = 0, long min = 100, long boot = 4096, long max = 4096, int shares = 1000, long swapped = 0)
+    public LawTable Guest(
+        long actual, long used = 0, long free = 0, long min = 100, long boot = 4096, long max = 4096, int shares = 1000, long swapped = 0)
     {
         _guests.Add(default);
         _targets.Add(actual << 20);
@@ -23,7 +24,8 @@ internal sealed class LawTable(ILaw law, long memory)
     }
 
     public LawTable Change(
-        int slot, long actual, long used = 0, long free = 0, long min = 100, long boot = 4096, long max = 4096, int shares = 1000, long swapped = 0)
+        int slot, long actual, long used = 0, long free = 0, long min = 100, long boot = 4096, long max = 4096, int shares = 1000,
+        long swapped = 0)
     {
         _guests[slot] = new()
         {

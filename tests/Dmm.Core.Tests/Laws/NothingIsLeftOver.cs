@@ -15,7 +15,8 @@ public sealed class NothingIsLeftOver
     private const long Unit = 1024 * MiB;
 
     /// <summary>
-    /// By each law's own rule (docs/develop/control-laws.md): the least and the most that may be free once it has had its say as often as it needs.
+    /// By each law's own rule (docs/develop/control-laws.md): the least and the most that may be free once it has had its say as often as
+    /// it needs.
     /// </summary>
     private static readonly Dictionary<string, Func<World, (double Least, double Most)>> KeptFree = new()
     {
@@ -34,7 +35,9 @@ public sealed class NothingIsLeftOver
         ["esx"] = static world => ((0.06 * world.Memory) - 1, (0.06 * world.Memory) + world.Here + 1),
         // All of a growth or nothing of it: what is left is less than the least growth of those that have to swap. They grow by 20 % or 100
         // MiB, and 15 % and a bucket of 5 % above; nobody is to have less than 250 MiB.
-        ["vpa"] = static world => (0, world.Short.Select(guest => Math.Min(guest.Max - guest.Actual, Math.Max(250 * MiB, (0.45 * guest.Actual) + (125 * MiB)))).DefaultIfEmpty(world.Memory).Min()),
+        ["vpa"] = static world =>
+            (0, world.Short.Select(guest => Math.Min(guest.Max - guest.Actual, Math.Max(250 * MiB, (0.45 * guest.Actual) + (125 * MiB))))
+                .DefaultIfEmpty(world.Memory).Min()),
         // Whole compute units.
         ["neon"] = static _ => (0, Unit),
     };
@@ -59,7 +62,9 @@ public sealed class NothingIsLeftOver
         });
 
     private static readonly Gen<(LawGuest[] Guests, double Tightness, double Cached)> Hosts = Gen.Select(
-        Gen.OneOf(Guest.Array[2, 12], Guest.Array[1], Guest.Array[2, 12].Select(guests => guests.Select(guest => guest with { Shares = 1000 }).ToArray())),
+        Gen.OneOf(
+            Guest.Array[2, 12], Guest.Array[1],
+            Guest.Array[2, 12].Select(guests => guests.Select(guest => guest with { Shares = 1000 }).ToArray())),
         Gen.Double[0.01, 0.99],
         Gen.Double[0, 1],
         (guests, tightness, cached) => (guests, tightness, cached));
@@ -173,7 +178,8 @@ public sealed class NothingIsLeftOver
         }
 
         public override string ToString() =>
-            $"of {Memory / MiB} MiB; {string.Join("; ", _guests.Select((guest, i) => $"{guest.Actual / MiB} → {_targets[i] / MiB} of {guest.Min / MiB} to {guest.Max / MiB}, uses {guest.Used / MiB}, shares {guest.Shares}"))}";
+            $"of {Memory / MiB} MiB; {string.Join("; ", _guests.Select((guest, i) => $"{guest.Actual / MiB} → {_targets[i] / MiB} "
+            + $"of {guest.Min / MiB} to {guest.Max / MiB}, uses {guest.Used / MiB}, shares {guest.Shares}"))}";
 
         private void Look(LawEvents why)
         {

@@ -29,7 +29,8 @@ public sealed class LifecycleTests
 
     [Fact]
     public void A_vm_without_one_is_forgotten_however_it_ends() =>
-        Assert.All(Enum.GetValues<EndCause>(), cause => Assert.Null(Returns.After(RestartPolicy.Never, cause, false, 1, Short, Settings, Now)));
+        Assert.All(
+            Enum.GetValues<EndCause>(), cause => Assert.Null(Returns.After(RestartPolicy.Never, cause, false, 1, Short, Settings, Now)));
 
     [Fact]
     public void A_vm_that_was_stopped_stays_so_even_if_it_is_killed_in_the_end() =>
@@ -38,7 +39,9 @@ public sealed class LifecycleTests
     [Fact]
     public void A_vm_whose_first_life_ends_before_it_is_heard_of_returns_as_its_policy_says()
     {
-        Assert.Equal(new Rest(Now + TimeSpan.FromSeconds(1), 1), Returns.After(RestartPolicy.Always, EndCause.NeverBooted, false, tries: null, ran: null, Settings, Now));
+        Assert.Equal(
+            new Rest(Now + TimeSpan.FromSeconds(1), 1),
+            Returns.After(RestartPolicy.Always, EndCause.NeverBooted, false, tries: null, ran: null, Settings, Now));
         Assert.Null(Returns.After(RestartPolicy.Never, EndCause.NeverBooted, false, tries: null, ran: null, Settings, Now));
     }
 
@@ -76,7 +79,8 @@ public sealed class LifecycleTests
     [InlineData(BootCheck.Strict, true, BootVerdict.Say)]
     [InlineData(BootCheck.None, false, BootVerdict.Wait)]
     [InlineData(BootCheck.None, true, BootVerdict.Wait)]
-    public void Only_one_that_never_booted_in_any_life_is_ended_for_silence_and_only_where_that_was_asked_for(BootCheck check, bool everBooted, BootVerdict late)
+    public void Only_one_that_never_booted_in_any_life_is_ended_for_silence_and_only_where_that_was_asked_for(
+        BootCheck check, bool everBooted, BootVerdict late)
     {
         var deadline = TimeSpan.FromSeconds(120);
         Assert.Equal(BootVerdict.Wait, BootWatch.Verdict(check, everBooted, deadline - TimeSpan.FromSeconds(1), deadline));
@@ -87,11 +91,16 @@ public sealed class LifecycleTests
     public void What_is_said_of_a_silent_guest_names_what_was_not_heard_and_with_how_little_it_was_started()
     {
         var deadline = TimeSpan.FromSeconds(20);
-        var words = BootWatch.Words(BootVerdict.Say, false, deadline, channel: true, balloon: false, (MemorySize.FromMiB(160), MemorySize.FromMiB(700)));
-        Assert.StartsWith("nothing was heard of its guest within 20 s in which it ran (dmm.vm.boot-deadline): its agent said no word, it has no balloon", words, StringComparison.Ordinal);
+        var words = BootWatch.Words(
+            BootVerdict.Say, false, deadline, channel: true, balloon: false, (MemorySize.FromMiB(160), MemorySize.FromMiB(700)));
+        Assert.StartsWith(
+            "nothing was heard of its guest within 20 s in which it ran (dmm.vm.boot-deadline): its agent said no word, it has no balloon",
+            words, StringComparison.Ordinal);
         Assert.Contains("started early with 160 MiB of the 700 MiB", words, StringComparison.Ordinal);
         Assert.EndsWith("it runs on and keeps its memory", words, StringComparison.Ordinal);
-        Assert.EndsWith("it is ended; its console may say why", BootWatch.Words(BootVerdict.End, false, deadline, true, true, null), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "it is ended; its console may say why", BootWatch.Words(BootVerdict.End, false, deadline, true, true, null),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -101,7 +110,8 @@ public sealed class LifecycleTests
         Assert.Equal(TimeSpan.Zero, clock.Read(Now));
         clock = clock.Started(Now).Started(Now + TimeSpan.FromSeconds(5)).Stopped(Now + TimeSpan.FromSeconds(10));
         Assert.Equal(TimeSpan.FromSeconds(10), clock.Read(Now + TimeSpan.FromHours(1)));
-        clock = clock.Started(Now + TimeSpan.FromHours(1)).Stopped(Now + TimeSpan.FromHours(1) + TimeSpan.FromSeconds(3)).Stopped(Now + TimeSpan.FromHours(2));
+        clock = clock.Started(Now + TimeSpan.FromHours(1)).Stopped(Now + TimeSpan.FromHours(1) + TimeSpan.FromSeconds(3))
+            .Stopped(Now + TimeSpan.FromHours(2));
         Assert.Equal(TimeSpan.FromSeconds(13), clock.Read(Now + TimeSpan.FromHours(3)));
         Assert.Equal(TimeSpan.FromSeconds(13), clock.Started(Now + TimeSpan.FromHours(4)).Read(Now + TimeSpan.FromHours(3)));
     }
@@ -113,7 +123,8 @@ public sealed class LifecycleTests
         Assert.Null(Overcommit.Refusal(vm, MemorySize.FromGiB(8), MemorySize.FromGiB(8), guests, 2));
         Assert.Null(Overcommit.Refusal(vm, MemorySize.FromGiB(800), MemorySize.FromGiB(8), guests, 0));
         Assert.Equal(
-            "web: with max 10 GiB the sum of all max would be 18 GiB, 2.25 times the 8 GiB for guests; dmm.admission.overcommit-max-ratio allows 2 times, so max can be 8 GiB at most",
+            "web: with max 10 GiB the sum of all max would be 18 GiB, 2.25 times the 8 GiB for guests; "
+                + "dmm.admission.overcommit-max-ratio allows 2 times, so max can be 8 GiB at most",
             Overcommit.Refusal(vm, MemorySize.FromGiB(10), MemorySize.FromGiB(8), guests, 2));
     }
 }

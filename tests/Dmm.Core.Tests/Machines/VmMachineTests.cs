@@ -124,7 +124,8 @@ public sealed class VmMachineTests
         vm.Take(new VmProtocol.Stop(new(TimeSpan.FromSeconds(25), Kill: true)));
         Assert.True(vm.Reported.Stopping);
         vm.Take(new VmFact.NotAskedToPowerDown("it took too long"));
-        Assert.Contains("could not be asked to power down, which is tried again: it took too long", vm.Reported.Why, StringComparison.Ordinal);
+        Assert.Contains(
+            "could not be asked to power down, which is tried again: it took too long", vm.Reported.Why, StringComparison.Ordinal);
         vm.Pass(TimeSpan.FromSeconds(24));
         Assert.Equal(3, vm.Done.Count(e => e is VmEffect.AskToPowerDown));
         Assert.DoesNotContain(vm.Done, e => e is VmEffect.EndProcess);

@@ -36,7 +36,8 @@ internal sealed class VmUnderTest
     public static VmHandle Handle { get; } = new(Id, "simulation", MiB(256), "", 4711, 0, "boot", Owned: true);
 
     public static VmProtocol.Assume Part(BootCheck check = BootCheck.Heard, StopOrder? stop = null) => new(
-        new VmSpec { Id = Id, Policy = new(MiB(128), MiB(2048)), Boot = MiB(256), BootCheck = check }, Handle, new(MiB(128), MiB(2048)), new(MiB(256), MiB(256)), stop, MayRun: false);
+        new VmSpec { Id = Id, Policy = new(MiB(128), MiB(2048)), Boot = MiB(256), BootCheck = check }, Handle, new(MiB(128), MiB(2048)),
+        new(MiB(256), MiB(256)), stop, MayRun: false);
 
     /// <summary>A VM in hand, heard of and settled at 256 MiB.</summary>
     public static VmUnderTest Settled(BootCheck check = BootCheck.Heard)
@@ -99,7 +100,8 @@ internal sealed class VmUnderTest
         MemAvailable = MiB(availableMiB),
     }));
 
-    public void Target(long mib, long number = 1) => Take(new VmProtocol.SetTarget(MiB(mib), MiB(128), MiB(2048), Urgent: false) { Number = number });
+    public void Target(long mib, long number = 1) =>
+        Take(new VmProtocol.SetTarget(MiB(mib), MiB(128), MiB(2048), Urgent: false) { Number = number });
 
     /// <summary>The call that is under way is carried out, and its guest obeys at once.</summary>
     public void CarryOut()

@@ -107,7 +107,9 @@ public sealed class KeptMemoryProperties
             }
 
             var held = _real.Values.Aggregate(Reserve, static (sum, vm) => sum + vm.Resident);
-            Assert.True(held <= Memory, $"processes hold {held} of {Memory}: {string.Join("; ", _real)}; the ledger: {string.Join("; ", _ledger.Claims)}");
+            Assert.True(
+                held <= Memory,
+                $"processes hold {held} of {Memory}: {string.Join("; ", _real)}; the ledger: {string.Join("; ", _ledger.Claims)}");
         }
 
         private void Look()
@@ -130,12 +132,16 @@ public sealed class KeptMemoryProperties
             {
                 var want = MemorySize.FromMiB(plan.WantMib[i]);
                 var claim = _ledger.Claims[vm];
-                return new Bid(vm, Policy.Min, Policy.Max, 1000, MemorySize.Max(claim.Actual, claim.Granted), want, want, plan.WantMib[i] % 5 == 0, true);
+                return new Bid(
+                    vm, Policy.Min, Policy.Max, 1000, MemorySize.Max(claim.Actual, claim.Granted), want, want, plan.WantMib[i] % 5 == 0,
+                    true);
             }).ToArray();
-            var budget = _ledger.Claims.Values.Aggregate(_ledger.HostMemory.MinusOrZero(_ledger.Fixed), static (left, claim) => left.MinusOrZero(claim.Beside));
+            var budget = _ledger.Claims.Values.Aggregate(
+                _ledger.HostMemory.MinusOrZero(_ledger.Fixed), static (left, claim) => left.MinusOrZero(claim.Beside));
             var allotments = Arbiter.Plan(bids, budget, MemorySize.Zero);
             var changes = Granting.Decide(
-                _ledger, _promises, _standings, allotments, Vms.ToImmutableDictionary(vm => vm, _ => Policy), MemorySize.Zero, MemorySize.FromMiB(16)).Changes;
+                _ledger, _promises, _standings, allotments, Vms.ToImmutableDictionary(vm => vm, _ => Policy), MemorySize.Zero,
+                MemorySize.FromMiB(16)).Changes;
             foreach (var change in changes)
             {
                 _ledger = _ledger.Grant(change.Vm, change.Granted) ?? throw new InvalidOperationException($"the ledger refuses {change}");
@@ -150,12 +156,16 @@ public sealed class KeptMemoryProperties
     public void A_vm_whose_process_keeps_what_its_guest_gave_claims_it_until_it_is_back_and_may_grow_within_it()
     {
         var (a, mib) = (VmId.Parse("a"), (Func<long, MemorySize>)MemorySize.FromMiB);
-        var ledger = new Ledger(Memory, Reserve).TakeIn(a, new(mib(1000), mib(1000), mib(50))).Observe(a, mib(1000), mib(50), mib(1045), looks: true);
+        var ledger = new Ledger(Memory, Reserve).TakeIn(a, new(mib(1000), mib(1000), mib(50)))
+            .Observe(a, mib(1000), mib(50), mib(1045), looks: true);
         ledger = ledger.Observe(a, mib(300), mib(50), mib(1045), looks: true).Grant(a, mib(300))!;
         Assert.Equal((mib(1045), mib(695)), (ledger.Claims[a].Size, ledger.Claims[a].Kept));
         Assert.Equal(ledger.Free, ledger.Grant(a, mib(900))!.Free);
-        Assert.StartsWith("gives nothing back to the host: its process holds 695 MiB more", Keepers.Warning(ledger.Claims[a]), StringComparison.Ordinal);
-        Assert.Contains("the process of a holds 695 MiB more than it has", Deficits.Text(ledger.Follow(mib(1000)), Memory, null, _ => mib(50)), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "gives nothing back to the host: its process holds 695 MiB more", Keepers.Warning(ledger.Claims[a]), StringComparison.Ordinal);
+        Assert.Contains(
+            "the process of a holds 695 MiB more than it has", Deficits.Text(ledger.Follow(mib(1000)), Memory, null, _ => mib(50)),
+            StringComparison.Ordinal);
 
         // Most of it comes back; the rest is within the tolerance.
         ledger = ledger.Observe(a, mib(300), mib(50), mib(360), looks: true);
@@ -167,20 +177,24 @@ public sealed class KeptMemoryProperties
     public void What_a_vm_says_that_nobody_can_look_at_counts_once_the_host_was_looked_at()
     {
         var (a, mib) = (VmId.Parse("a"), (Func<long, MemorySize>)MemorySize.FromMiB);
-        var ledger = new Ledger(Memory, Reserve).TakeIn(a, new(MemorySize.Zero, mib(1000), mib(50))).Observe(a, mib(1000), mib(50), null, looks: true);
-        ledger = ledger.Observe(a, mib(600), mib(50), null, looks: true).Observe(a, mib(300), mib(50), null, looks: true).Grant(a, mib(300))!;
+        var ledger = new Ledger(Memory, Reserve).TakeIn(a, new(MemorySize.Zero, mib(1000), mib(50)))
+            .Observe(a, mib(1000), mib(50), null, looks: true);
+        ledger = ledger.Observe(a, mib(600), mib(50), null, looks: true).Observe(a, mib(300), mib(50), null, looks: true)
+            .Grant(a, mib(300))!;
         Assert.Equal(mib(1050), ledger.Claims[a].Size);
         Assert.Equal(mib(350), ledger.See(ImmutableDictionary<VmId, MemorySize>.Empty, ImmutableHashSet<VmId>.Empty).Claims[a].Size);
 
         // Where nobody looks at the host there is nothing to wait for.
-        Assert.Equal(mib(350), new Ledger(Memory, Reserve).TakeIn(a, new(mib(1000), mib(300), mib(50))).Observe(a, mib(300), mib(50), null, looks: false).Claims[a].Size);
+        Assert.Equal(mib(350), new Ledger(Memory, Reserve).TakeIn(a, new(mib(1000), mib(300), mib(50)))
+            .Observe(a, mib(300), mib(50), null, looks: false).Claims[a].Size);
     }
 
     [Fact]
     public void A_look_that_was_under_way_when_a_vm_gave_memory_does_not_make_it_a_keeper()
     {
         var (a, mib) = (VmId.Parse("a"), (Func<long, MemorySize>)MemorySize.FromMiB);
-        var ledger = new Ledger(Memory, Reserve).TakeIn(a, new(mib(1000), mib(1000), mib(50))).Observe(a, mib(300), mib(50), mib(345), looks: true).Grant(a, mib(300))!;
+        var ledger = new Ledger(Memory, Reserve).TakeIn(a, new(mib(1000), mib(1000), mib(50)))
+            .Observe(a, mib(300), mib(50), mib(345), looks: true).Grant(a, mib(300))!;
         var before = new Dictionary<VmId, MemorySize> { [a] = mib(1045) };
         Assert.Equal(mib(350), ledger.See(before, new HashSet<VmId> { a }).Claims[a].Size);
         Assert.Equal(mib(1045), ledger.See(before, new HashSet<VmId>()).Claims[a].Size);

@@ -37,7 +37,8 @@ public sealed partial class LedgerProperties
         {
             switch (op)
             {
-                case Op.Reserve r when !_promises.ContainsKey(Id(r.Vm)) && !_loose.ContainsKey(Id(r.Vm)) && _ledger.Reserve(Id(r.Vm), MemorySize.FromMiB(r.Mib) + Overhead) is { } reserved:
+                case Op.Reserve r when !_promises.ContainsKey(Id(r.Vm)) && !_loose.ContainsKey(Id(r.Vm))
+                && _ledger.Reserve(Id(r.Vm), MemorySize.FromMiB(r.Mib) + Overhead) is { } reserved:
                     _ledger = reserved;
                     _reserved[Id(r.Vm)] = MemorySize.FromMiB(r.Mib) + Overhead;
                     break;
@@ -84,7 +85,8 @@ public sealed partial class LedgerProperties
                     break;
                 case Op.Move m when Among(_devices, m.Vm) is { } vm:
                     var still = _devices[vm];
-                    _devices[vm] = still with { Actual = new(still.Actual.Bytes + ((still.Told.Bytes - still.Actual.Bytes) * m.PerCent / 100)) };
+                    _devices[vm] =
+                        still with { Actual = new(still.Actual.Bytes + ((still.Told.Bytes - still.Actual.Bytes) * m.PerCent / 100)) };
                     break;
                 case Op.Deflate d when Among(_devices, d.Vm) is { } vm:
                     _devices[vm] = _devices[vm] with { Actual = _devices[vm].Actual + MemorySize.FromMiB(d.Mib) };
@@ -130,7 +132,8 @@ public sealed partial class LedgerProperties
             Assert.Equal(_reserved, _ledger.Reservations);
             Assert.Equal(_loose.Select(vm => (vm.Key, vm.Value.Held)), _ledger.LetGo.Select(vm => (vm.Key, vm.Value)));
             Assert.Equal(_loose.Values.Sum(vm => vm.Held.Bytes), _ledger.Loose.Bytes);
-            Assert.Equal(_ledger.Claims.Values.Sum(c => MemorySize.Max(c.Actual, c.Granted).Bytes + c.Overhead.Bytes), _ledger.Claimed.Bytes);
+            Assert.Equal(
+                _ledger.Claims.Values.Sum(c => MemorySize.Max(c.Actual, c.Granted).Bytes + c.Overhead.Bytes), _ledger.Claimed.Bytes);
             Assert.Equal(_ledger.Reservations.Values.Sum(r => r.Bytes), _ledger.Reserved.Bytes);
         }
 
@@ -164,7 +167,8 @@ public sealed partial class LedgerProperties
             {
                 var held = _ledger.Claims[vm].Size - Overhead;
                 var want = MemorySize.FromMiB(p.WantMib[Index(vm)]);
-                return new Bid(vm, Policy.Min, Policy.Max, 1000, held, want, want, p.WantMib[Index(vm)] % 5 == 0, _standings.ContainsKey(vm));
+                return new Bid(
+                    vm, Policy.Min, Policy.Max, 1000, held, want, want, p.WantMib[Index(vm)] % 5 == 0, _standings.ContainsKey(vm));
             }).ToArray();
             var budget = _ledger.HostMemory.MinusOrZero(_ledger.Fixed + kept).MinusOrZero(Overhead.Scale(bids.Length));
             var plan = Arbiter.Plan(bids, budget, MemorySize.FromMiB(50));
@@ -220,7 +224,8 @@ public sealed partial class LedgerProperties
             _reports.Clear();
             _onTheirWay.Clear();
             foreach (var (vm, size) in _reserved)
-                _ledger = _ledger.Reserve(vm, size) ?? throw new InvalidOperationException($"the ledger refuses {vm} {size} that was reserved before");
+                _ledger = _ledger.Reserve(vm, size)
+                    ?? throw new InvalidOperationException($"the ledger refuses {vm} {size} that was reserved before");
             foreach (var (vm, (held, _)) in _loose)
                 _ledger = _ledger.LetGoOf(vm, held);
             foreach (var (vm, promise) in _promises)
@@ -241,7 +246,8 @@ public sealed partial class LedgerProperties
         }
 
         /// <summary>One of those that there are; null where there is none.</summary>
-        private static VmId? Among<T>(SortedDictionary<VmId, T> vms, int index) => vms.Count == 0 ? null : vms.Keys.ElementAt(index % vms.Count);
+        private static VmId? Among<T>(SortedDictionary<VmId, T> vms, int index) =>
+            vms.Count == 0 ? null : vms.Keys.ElementAt(index % vms.Count);
 
         private static VmId Id(int vm) => VmId.Parse($"vm{vm}");
 

@@ -137,7 +137,8 @@ public sealed partial class LedgerProperties
     public void A_claim_is_never_below_what_the_vm_has()
     {
         var vm = VmId.Parse("a");
-        var ledger = new Ledger(MemorySize.FromMiB(1000), MemorySize.Zero).TakeIn(vm, new(MemorySize.FromMiB(500), MemorySize.FromMiB(500), MemorySize.Zero));
+        var ledger = new Ledger(MemorySize.FromMiB(1000), MemorySize.Zero)
+            .TakeIn(vm, new(MemorySize.FromMiB(500), MemorySize.FromMiB(500), MemorySize.Zero));
         ledger = ledger.Grant(vm, MemorySize.FromMiB(200))!;
         Assert.Equal(MemorySize.FromMiB(500), ledger.Free);
         ledger = ledger.Observe(vm, MemorySize.FromMiB(200), MemorySize.Zero);

@@ -33,16 +33,20 @@ public sealed class LedgerMutations
     [InlineData("no look at free", Ledger, "after.Size.MinusOrZero(before.Size) > Free ? null : With(vm, after)", "With(vm, after)")]
     [InlineData("reserved without a look", Ledger, "size > without.Free", "false")]
     [InlineData("never converted", Ledger, "EndReservation(vm).With(vm, claim)", "With(vm, claim)")]
-    [InlineData("released twice", Ledger, "            : this;\n\n    private Ledger With", "            : this with { Claimed = Claimed.MinusOrZero(MemorySize.FromMiB(64)) };\n\n    private Ledger With")]
+    [InlineData("released twice", Ledger, "            : this;\n\n    private Ledger With",
+        "            : this with { Claimed = Claimed.MinusOrZero(MemorySize.FromMiB(64)) };\n\n    private Ledger With")]
     [InlineData("asked is confirmed", Granting, "var granted = standing.Target == promise.Target\n", "var granted = true\n")]
-    [InlineData("told is forgotten", Granting, "MemorySize.Max(MemorySize.Max(standing.Actual, standing.Ceiling), promise.Target)", "standing.Actual")]
+    [InlineData("told is forgotten", Granting, "MemorySize.Max(MemorySize.Max(standing.Actual, standing.Ceiling), promise.Target)",
+        "standing.Actual")]
     [InlineData("let go is free", Ledger, "Fixed => Reserved + Loose + HostReserve;", "Fixed => Reserved + HostReserve;")]
     [InlineData("sums", Ledger, "Claimed = Claimed - before + claim.Size", "Claimed = Claimed + claim.Size")]
     public void The_properties_find_it(string what, string file, string from, string to) =>
         Assert.True(Find(Mutant.Of(file, from, to), MutantHistories) is not null, $"'{what}' was found by no property");
 
     [Fact]
-    public void The_unbroken_ledger_holds_when_it_is_built_the_same_way() => Assert.Null(Find(Mutant.Of(Ledger, "public sealed record Ledger\n", "public sealed record Ledger\n"), Histories));
+    public void The_unbroken_ledger_holds_when_it_is_built_the_same_way() =>
+        Assert.Null(Find(Mutant.Of(Ledger, "public sealed record Ledger\n", "public sealed record Ledger\n"), Histories));
 
-    private static Exception? Find(Mutant mutant, long histories) => mutant.Try(typeof(LedgerProperties), nameof(LedgerProperties.UntilOneBreaks), histories);
+    private static Exception? Find(Mutant mutant, long histories) =>
+        mutant.Try(typeof(LedgerProperties), nameof(LedgerProperties.UntilOneBreaks), histories);
 }

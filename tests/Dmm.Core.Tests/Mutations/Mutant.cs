@@ -53,7 +53,8 @@ internal sealed class Mutant : AssemblyLoadContext
         var text = source.ToString();
         var times = text.Split(from).Length - 1;
         Assert.True(times == 1, $"'{from}' stands {times} times in {file}; a mutation needs it exactly once");
-        return new(Compile(Sources.Values.Where(tree => tree != source).Append(Parse(text.Replace(from, to, StringComparison.Ordinal), file))));
+        return new(
+            Compile(Sources.Values.Where(tree => tree != source).Append(Parse(text.Replace(from, to, StringComparison.Ordinal), file))));
     }
 
     /// <summary>
@@ -76,7 +77,8 @@ internal sealed class Mutant : AssemblyLoadContext
     /// <summary>What stands on Dmm.Core is loaded once more, too.</summary>
     protected override Assembly? Load(AssemblyName assemblyName) =>
         assemblyName.Name == "Dmm.Core" ? LoadFromStream(new MemoryStream(_core))
-        : assemblyName.Name?.StartsWith("dmm", StringComparison.OrdinalIgnoreCase) == true ? LoadFromAssemblyPath(Path.Combine(AppContext.BaseDirectory, $"{assemblyName.Name}.dll"))
+        : assemblyName.Name?.StartsWith("dmm", StringComparison.OrdinalIgnoreCase) == true
+        ? LoadFromAssemblyPath(Path.Combine(AppContext.BaseDirectory, $"{assemblyName.Name}.dll"))
         : null;
 
     private static SyntaxTree Parse(string text, string path) =>
@@ -99,7 +101,8 @@ internal sealed class Mutant : AssemblyLoadContext
     private static byte[] Compile(IEnumerable<SyntaxTree> trees)
     {
         var compilation = CSharpCompilation.Create("Dmm.Core", trees, References, new(
-            OutputKind.DynamicallyLinkedLibrary, optimizationLevel: OptimizationLevel.Release, nullableContextOptions: NullableContextOptions.Enable));
+            OutputKind.DynamicallyLinkedLibrary, optimizationLevel: OptimizationLevel.Release,
+            nullableContextOptions: NullableContextOptions.Enable));
         using var image = new MemoryStream();
         var result = compilation.Emit(image);
         Assert.True(result.Success, string.Join('\n', result.Diagnostics.Where(d => d.Severity == DiagnosticSeverity.Error)));

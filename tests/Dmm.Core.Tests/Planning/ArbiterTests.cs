@@ -7,7 +7,8 @@ public sealed class ArbiterTests
 {
     private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
 
-    private static Bid Of(string vm, long held, long want, long? shrinkTo = null, long min = 64, long max = 4096, int shares = 1000, bool urgent = false) =>
+    private static Bid Of(
+        string vm, long held, long want, long? shrinkTo = null, long min = 64, long max = 4096, int shares = 1000, bool urgent = false) =>
         new(VmId.Parse(vm), MiB(min), MiB(max), shares, MiB(held), MiB(want), MiB(shrinkTo ?? want), urgent, true);
 
     private static MemorySize[] Targets(long budget, long cushion, params Bid[] bids) =>
@@ -23,12 +24,14 @@ public sealed class ArbiterTests
 
     [Fact]
     public void What_was_used_lately_is_taken_only_after_slack() =>
-        Assert.Equal([MiB(500), MiB(300), MiB(100)], Targets(900, 0, Of("a", 300, 500), Of("b", 300, 100, shrinkTo: 300), Of("c", 300, 100)));
+        Assert.Equal(
+            [MiB(500), MiB(300), MiB(100)], Targets(900, 0, Of("a", 300, 500), Of("b", 300, 100, shrinkTo: 300), Of("c", 300, 100)));
 
     [Fact]
     public void Too_little_for_all_is_shared_by_weight_between_min_and_demand() =>
         // 1000 − 2 × 100 = 800 are shared 3 : 1.
-        Assert.Equal([MiB(700), MiB(300)], Targets(1000, 0, Of("a", 500, 900, min: 100, shares: 3000), Of("b", 500, 900, min: 100, shares: 1000)));
+        Assert.Equal(
+            [MiB(700), MiB(300)], Targets(1000, 0, Of("a", 500, 900, min: 100, shares: 3000), Of("b", 500, 900, min: 100, shares: 1000)));
 
     [Fact]
     public void Who_wants_less_than_its_share_leaves_the_rest_to_the_others() =>
@@ -55,7 +58,9 @@ public sealed class ArbiterTests
     [Fact]
     public void Nobodys_headroom_costs_another_its_working_set() =>
         // Needs of 600 and 200 fit; the 100 that are left are shared as headroom.
-        Assert.Equal([MiB(650), MiB(250)], Targets(900, 0, Of("a", 500, 800, min: 100) with { Need = MiB(600) }, Of("b", 500, 400, min: 100) with { Need = MiB(200) }));
+        Assert.Equal(
+            [MiB(650), MiB(250)],
+            Targets(900, 0, Of("a", 500, 800, min: 100) with { Need = MiB(600) }, Of("b", 500, 400, min: 100) with { Need = MiB(200) }));
 
     [Fact]
     public void Memory_goes_first_where_a_mib_spares_most_harm_within_the_guarantees()
@@ -63,7 +68,8 @@ public sealed class ArbiterTests
         Bid[] bids = [Of("a", 500, 1000, min: 100) with { Harm = 0.2 }, Of("b", 500, 1000, min: 100)];
         // 800 are shared 4 : 1; with plain shares 1 : 1.
         Assert.Equal([MiB(740), MiB(260)], Targets(1000, 0, bids));
-        Assert.Equal([MiB(500), MiB(500)], [.. new Arbiter(utilityWeight: 1).Decide(bids, MiB(1000), default).ToArray().Select(a => a.Target)]);
+        Assert.Equal(
+            [MiB(500), MiB(500)], [.. new Arbiter(utilityWeight: 1).Decide(bids, MiB(1000), default).ToArray().Select(a => a.Target)]);
     }
 
     [Fact]
@@ -106,7 +112,8 @@ public sealed class ArbiterTests
             double shares = bids.Sum(b => (double)b.Shares);
             for (var j = 0; j < bids.Length; j++)
             {
-                var fair = MemorySize.Min(bids[j].Min + MiB(room).Scale(bids[j].Shares / shares), bids[j].Want.Clamp(bids[j].Min, bids[j].Max));
+                var fair = MemorySize.Min(
+                    bids[j].Min + MiB(room).Scale(bids[j].Shares / shares), bids[j].Want.Clamp(bids[j].Min, bids[j].Max));
                 Assert.True(plan[j].Target.Bytes >= fair.Bytes - bids.Length, $"{plan[j]} of {bids[j]}, fair {fair}");
             }
         });
@@ -115,7 +122,9 @@ public sealed class ArbiterTests
     public void Nothing_is_allocated_once_its_buffers_have_grown()
     {
         var arbiter = new Arbiter();
-        var bids = Enumerable.Range(0, 1000).Select(i => Of($"v{i}", 100 + (i % 300), 100 + (i * 37 % 500), min: 64, urgent: i % 50 == 0) with { Harm = i % 7 * 0.01 }).ToArray();
+        var bids = Enumerable.Range(0, 1000)
+            .Select(i => Of($"v{i}", 100 + (i % 300), 100 + (i * 37 % 500), min: 64, urgent: i % 50 == 0) with { Harm = i % 7 * 0.01 })
+            .ToArray();
         foreach (var (budget, ruling) in new[] { (100_000, Ruling.FairShare), (350_000, Ruling.GivesSlack), (600_000, Ruling.Keep) })
         {
             Assert.Contains(arbiter.Decide(bids, MiB(budget), MiB(1000)).ToArray(), a => a.Ruling == ruling);
@@ -126,7 +135,8 @@ public sealed class ArbiterTests
     }
 
     private static readonly Gen<Bid[]> Bids =
-        Gen.Select(Gen.Int[64, 300], Gen.Int[0, 2000], Gen.Int[1, 5000], Gen.Int[64, 2500], Gen.Int[0, 3000], Gen.Bool, (min, room, shares, held, want, urgent) =>
+        Gen.Select(Gen.Int[64, 300], Gen.Int[0, 2000], Gen.Int[1, 5000], Gen.Int[64, 2500], Gen.Int[0, 3000], Gen.Bool,
+            (min, room, shares, held, want, urgent) =>
             (min, max: min + room, shares, held: Math.Clamp(held, min, min + room), want, urgent))
         .Array[0, 20]
         .Select(all => all.Select((b, i) => new Bid(
@@ -161,7 +171,9 @@ public sealed class ArbiterTests
 
     [Fact]
     public void Where_more_is_wanted_than_there_is_nothing_is_left_over_but_parts_of_steps() =>
-        Gen.Select(Bids, Gen.Double[0, 1], Gen.Int[0, 500], Gen.Int[0, 32], Gen.Select(Gen.Int[0, 9], Gen.Double[0, 1], Gen.Double[0, 1.2], Gen.Int[0, 9]).Array[20]).Sample((all, tightness, cushion, step, more) =>
+        Gen.Select(Bids, Gen.Double[0, 1], Gen.Int[0, 500], Gen.Int[0, 32],
+            Gen.Select(Gen.Int[0, 9], Gen.Double[0, 1], Gen.Double[0, 1.2], Gen.Int[0, 9]).Array[20])
+                .Sample((all, tightness, cushion, step, more) =>
         {
             // Some use all that they want, some can't be moved or are hurt, some can give nothing, some are at their min.
             Bid[] bids = [.. all.Select((bid, i) => (bid, more: more[i])).Select(b => b.bid with
@@ -175,13 +187,15 @@ public sealed class ArbiterTests
                 Movable = b.more.Item1 > 0,
             })];
             MemorySize Sum(Func<Bid, MemorySize> of) => bids.Aggregate(MemorySize.Zero, (sum, bid) => sum + of(bid));
-            var wanted = Sum(bid => bid.Movable ? MemorySize.Max(bid.Want, MemorySize.Min(bid.TakenTo, bid.Held)).Clamp(bid.Min, bid.Max) : bid.Held);
+            var wanted = Sum(bid => bid.Movable ? MemorySize.Max(bid.Want, MemorySize.Min(bid.TakenTo, bid.Held)).Clamp(bid.Min, bid.Max)
+                : bid.Held);
             var least = Sum(bid => bid.Movable ? MemorySize.Min(bid.TakenTo, bid.Held).Clamp(bid.Min, bid.Max) : bid.Held);
             if (wanted <= least)
                 return;
             // Somewhere between what nobody can be taken below and what is wanted.
             var budget = least + (wanted - least).Scale(tightness * 0.999);
-            var given = new Arbiter().Decide(bids, budget, MiB(cushion), MiB(step)).ToArray().Aggregate(MemorySize.Zero, (sum, a) => sum + a.Target);
+            var given = new Arbiter().Decide(bids, budget, MiB(cushion), MiB(step)).ToArray()
+                .Aggregate(MemorySize.Zero, (sum, a) => sum + a.Target);
             Assert.InRange(given.Bytes, budget.Bytes - (bids.Length * ((step << 20) + 1L)), budget.Bytes);
         });
 }

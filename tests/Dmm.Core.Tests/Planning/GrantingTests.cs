@@ -15,10 +15,12 @@ public sealed class GrantingTests
     private static VmId Id(string name) => VmId.Parse(name);
 
     /// <summary>VMs that hold what they were granted, on a host with <paramref name="free"/>.</summary>
-    private static Grants Grant(long free, long kept, params (string Vm, long Granted, long Target, bool Urgent, long Min, int Shares)[] vms)
+    private static Grants Grant(
+        long free, long kept, params (string Vm, long Granted, long Target, bool Urgent, long Min, int Shares)[] vms)
     {
         var ledger = new Ledger(MiB(vms.Sum(v => v.Granted) + free), MemorySize.Zero);
-        var (promises, standings, policies) = (new Dictionary<VmId, Promise>(), new Dictionary<VmId, Confirmation>(), new Dictionary<VmId, VmPolicy>());
+        var (promises, standings, policies) = (new Dictionary<VmId, Promise>(), new Dictionary<VmId, Confirmation>(),
+            new Dictionary<VmId, VmPolicy>());
         foreach (var v in vms)
         {
             ledger = ledger.TakeIn(Id(v.Vm), new(MiB(v.Granted), MiB(v.Granted), MemorySize.Zero));
@@ -38,7 +40,8 @@ public sealed class GrantingTests
         // 266 free: 100 for the urgent one, 160 for the poorest; the 6 that are left are no step.
         Assert.Equal(
             [("z-urgent", 300), ("poor", 260)],
-            Given(Grant(266, 0, ("rich", 400, 500, false, 100, 1000), ("poor", 100, 260, false, 100, 1000), ("z-urgent", 200, 300, true, 100, 1000))));
+            Given(Grant(266, 0, ("rich", 400, 500, false, 100, 1000), ("poor", 100, 260, false, 100, 1000),
+                ("z-urgent", 200, 300, true, 100, 1000))));
 
     [Fact]
     public void More_shares_make_a_vm_poorer_for_what_it_holds() =>
@@ -86,8 +89,10 @@ public sealed class GrantingTests
     }
 
     private static readonly Gen<(string, long, long, bool, long, int)[]> Hosts =
-        Gen.Select(Gen.Long[64, 2000], Gen.Long[0, 1000], Gen.Bool, Gen.Long[16, 64], Gen.Int[1, 5000], (granted, more, urgent, min, shares) => (granted, more, urgent, min, shares))
-            .Array[1, 12].Select(all => all.Select((v, i) => ($"v{i}", v.granted, v.granted + v.more, v.urgent, v.min, v.shares)).ToArray());
+        Gen.Select(Gen.Long[64, 2000], Gen.Long[0, 1000], Gen.Bool, Gen.Long[16, 64], Gen.Int[1, 5000],
+            (granted, more, urgent, min, shares) => (granted, more, urgent, min, shares))
+            .Array[1, 12].Select(all => all.Select((v, i) => ($"v{i}", v.granted, v.granted + v.more, v.urgent, v.min, v.shares))
+                .ToArray());
 
     [Fact]
     public void Nobody_waits_for_memory_that_is_free() => Gen.Select(Hosts, Gen.Long[0, 3000], Gen.Long[0, 500]).Sample((vms, free, kept) =>
@@ -129,17 +134,25 @@ public sealed class GrantingTests
         }
 
         // A growth of less than a step is none: it is left out of the plan.
-        Assert.All(vms, v => Assert.True(granted[v.Item1] == v.Item3 || v.Item3 - v.Item2 < 16 || v.Item3 - granted[v.Item1] < 16, $"{v.Item1} has {granted[v.Item1]} of {v.Item3}"));
+        Assert.All(
+            vms, v => Assert.True(
+                granted[v.Item1] == v.Item3 || v.Item3 - v.Item2 < 16 || v.Item3 - granted[v.Item1] < 16,
+                $"{v.Item1} has {granted[v.Item1]} of {v.Item3}"));
     }, iter: hosts);
 
     [Fact]
     public void In_a_deficit_no_claim_rises_and_each_part_that_comes_back_is_written_down()
     {
         var (a, b) = (Id("a"), Id("b"));
-        var ledger = new Ledger(MiB(900), MemorySize.Zero).TakeIn(a, new(MiB(500), MiB(500), MemorySize.Zero)).TakeIn(b, new(MiB(480), MiB(500), MemorySize.Zero));
+        var ledger = new Ledger(MiB(900), MemorySize.Zero).TakeIn(a, new(MiB(500), MiB(500), MemorySize.Zero))
+            .TakeIn(b, new(MiB(480), MiB(500), MemorySize.Zero));
         var policies = new Dictionary<VmId, VmPolicy> { [a] = new(MiB(64), MiB(1000)), [b] = new(MiB(64), MiB(1000)) };
         var promises = new Dictionary<VmId, Promise> { [a] = new(MiB(500), MiB(500)), [b] = new(MiB(500), MiB(300)) };
-        var standings = new Dictionary<VmId, Confirmation> { [a] = new(MiB(500), MiB(500), MiB(500)), [b] = new(MiB(480), MiB(480), MiB(300)) };
+        var standings = new Dictionary<VmId, Confirmation>
+        {
+            [a] = new(MiB(500), MiB(500), MiB(500)),
+            [b] = new(MiB(480), MiB(480), MiB(300)),
+        };
         Allotment[] plan = [new(a, MiB(600), Ruling.Demand, true), new(b, MiB(300), Ruling.GivesSlack, false)];
 
         var grants = Granting.Decide(ledger, promises, standings, plan, policies, MemorySize.Zero, Step);
@@ -155,8 +168,10 @@ public sealed class GrantingTests
         // 4 MiB are free: no step. What it is granted nobody else can be promised.
         var ledger = new Ledger(MiB(504), MemorySize.Zero).TakeIn(a, new(MiB(400), MiB(500), MemorySize.Zero));
         var grants = Granting.Decide(
-            ledger, new Dictionary<VmId, Promise> { [a] = new(MiB(500), MiB(300)) }, new Dictionary<VmId, Confirmation> { [a] = new(MiB(400), MiB(500), MiB(300)) },
-            [new(a, MiB(512), Ruling.FairShare, false)], new Dictionary<VmId, VmPolicy> { [a] = new(MiB(64), MiB(1000)) }, MemorySize.Zero, Step);
+            ledger, new Dictionary<VmId, Promise> { [a] = new(MiB(500), MiB(300)) },
+            new Dictionary<VmId, Confirmation> { [a] = new(MiB(400), MiB(500), MiB(300)) },
+            [new(a, MiB(512), Ruling.FairShare, false)], new Dictionary<VmId, VmPolicy> { [a] = new(MiB(64), MiB(1000)) }, MemorySize.Zero,
+            Step);
 
         var change = Assert.Single(grants.Changes);
         Assert.Equal((MiB(500), MiB(500)), (change.Granted, change.Target));

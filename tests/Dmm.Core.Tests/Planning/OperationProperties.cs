@@ -10,7 +10,8 @@ public sealed class OperationProperties
     private static readonly OperationLimits Limits = new(Balloon: 2, Hotplug: 3);
 
     private static readonly Gen<OperationWish> Wishes = Gen.Select(
-        Gen.Int[0, 14], Gen.Int[1, 3], Gen.Bool, Gen.Bool, (vm, needs, urgent, idle) => new OperationWish(Id(vm), (Mechanisms)needs, urgent, idle));
+        Gen.Int[0, 14], Gen.Int[1, 3], Gen.Bool, Gen.Bool,
+        (vm, needs, urgent, idle) => new OperationWish(Id(vm), (Mechanisms)needs, urgent, idle));
 
     /// <summary>A second each: who newly wishes, and which of those that move arrive in it.</summary>
     private static readonly Gen<(OperationWish[] New, int Arrived)[]> Histories =
@@ -18,7 +19,8 @@ public sealed class OperationProperties
 
     private static VmId Id(int vm) => VmId.Parse($"v{vm}");
 
-    private static int Count(IEnumerable<Operation> all, Mechanisms mechanism, bool urgent) => all.Count(o => o.Urgent == urgent && o.Uses.HasFlag(mechanism));
+    private static int Count(IEnumerable<Operation> all, Mechanisms mechanism, bool urgent) =>
+        all.Count(o => o.Urgent == urgent && o.Uses.HasFlag(mechanism));
 
     [Fact]
     public void Never_more_in_flight_than_the_budget_and_nobody_twice() => Histories.Sample(history => Run(history, (_, operations, _) =>
@@ -34,7 +36,8 @@ public sealed class OperationProperties
     }));
 
     [Fact]
-    public void Nobody_is_held_back_while_there_is_a_place_that_nobody_before_him_waits_for() => Histories.Sample(history => Run(history, (wishes, operations, now) =>
+    public void Nobody_is_held_back_while_there_is_a_place_that_nobody_before_him_waits_for() =>
+        Histories.Sample(history => Run(history, (wishes, operations, now) =>
     {
         foreach (var urgent in new[] { false, true })
         {
@@ -58,17 +61,21 @@ public sealed class OperationProperties
         var alone = history.Select(h => (h.New.Where(w => w.Urgent).ToArray(), h.Arrived)).ToArray();
         var (with, without) = (new List<string>(), new List<string>());
         // The same VM is not wished for in both ways, or its one operation would stand for two.
-        var mixed = history.Select(h => (h.New.Select(w => w.Urgent ? w : w with { Vm = VmId.Parse($"calm-{w.Vm}") }).ToArray(), h.Arrived)).ToArray();
+        var mixed = history.Select(h => (h.New.Select(w => w.Urgent ? w : w with { Vm = VmId.Parse($"calm-{w.Vm}") }).ToArray(), h.Arrived))
+            .ToArray();
         Run(mixed, (_, operations, _) => with.Add(string.Join(' ', operations.InFlight.Where(o => o.Urgent).Select(o => o.Vm).Order())));
         Run(alone, (_, operations, _) => without.Add(string.Join(' ', operations.InFlight.Select(o => o.Vm).Order())));
         Assert.Equal(without, with);
     });
 
     [Fact]
-    public void Everyones_turn_comes_even_while_others_keep_coming() => Gen.Select(Wishes, Wishes.Array[3].Array[80]).Sample((first, others) =>
+    public void Everyones_turn_comes_even_while_others_keep_coming() =>
+        Gen.Select(Wishes, Wishes.Array[3].Array[80]).Sample((first, others) =>
     {
         // Each operation takes two seconds, and three more wish for one each second. Nobody is urgent, so nobody may be overtaken for ever.
-        var history = others.Select((w, i) => (New: w.Select(o => o with { Urgent = false, Vm = VmId.Parse($"{o.Vm}-{i}") }).ToArray(), Arrived: -1)).ToArray();
+        var history =
+            others.Select((w, i) => (New: w.Select(o => o with { Urgent = false, Vm = VmId.Parse($"{o.Vm}-{i}") }).ToArray(), Arrived: -1))
+            .ToArray();
         history[0].New = [.. history[0].New, first with { Urgent = false }];
         var began = false;
         Run(history, (_, operations, _) => began |= operations.InFlight.Any(o => o.Vm == first.Vm));
@@ -114,7 +121,8 @@ public sealed class OperationProperties
         for (var second = 0; second < history.Length; second++)
         {
             var (fresh, arrived) = history[second];
-            var underWay = operations.InFlight.Where(o => arrived == -1 ? second - began[o.Vm] < 2 : (arrived >> (int.Parse(o.Vm.Name[(o.Vm.Name.LastIndexOf('v') + 1)..]) % 15) & 1) == 0).ToList();
+            var underWay = operations.InFlight.Where(o => arrived == -1 ? second - began[o.Vm] < 2
+                : (arrived >> (int.Parse(o.Vm.Name[(o.Vm.Name.LastIndexOf('v') + 1)..]) % 15) & 1) == 0).ToList();
             foreach (var wish in fresh.Where(w => underWay.All(o => o.Vm != w.Vm)))
                 wishes.TryAdd(wish.Vm, wish);
             var now = Start + TimeSpan.FromSeconds(second);

@@ -16,7 +16,8 @@ public sealed class RankingTests
 
     [Fact]
     public void Numbers_rise_and_equals_stay_as_they_were_added() =>
-        Gen.OneOf(Gen.Double[0, 1e15], Gen.Int[0, 5].Select(i => i * 0.5), Gen.Const(double.PositiveInfinity), Gen.Double[0, 1e-300]).Array[0, 3000].Sample(numbers =>
+        Gen.OneOf(Gen.Double[0, 1e15], Gen.Int[0, 5].Select(i => i * 0.5), Gen.Const(double.PositiveInfinity), Gen.Double[0, 1e-300])
+        .Array[0, 3000].Sample(numbers =>
         {
             var ranking = For(numbers.Length);
             for (var i = 0; i < numbers.Length; i++)

@@ -9,8 +9,10 @@ public sealed class SteadinessTests
     private static readonly MemorySize Step = MiB(16);
 
     private static readonly Gen<Bid[]> Bids =
-        Gen.Select(Gen.Int[64, 300], Gen.Int[0, 2000], Gen.Int[1, 5000], Gen.Int[64, 2500], Gen.Int[0, 3000], Gen.Int[0, 800], (min, room, shares, held, want, headroom) =>
-            new Bid(default, MiB(min), MiB(min + room), shares, MiB(Math.Clamp(held, min, min + room)), MiB(want), MiB(want + 50), false, true) { Need = MiB(Math.Max(0, want - headroom)) })
+        Gen.Select(Gen.Int[64, 300], Gen.Int[0, 2000], Gen.Int[1, 5000], Gen.Int[64, 2500], Gen.Int[0, 3000], Gen.Int[0, 800],
+            (min, room, shares, held, want, headroom) =>
+            new Bid(default, MiB(min), MiB(min + room), shares, MiB(Math.Clamp(held, min, min + room)), MiB(want), MiB(want + 50), false,
+                true) { Need = MiB(Math.Max(0, want - headroom)) })
         .Array[1, 20]
         .Select(all => all.Select((bid, i) => bid with { Vm = VmId.Parse($"v{i}") }).ToArray());
 
@@ -64,7 +66,9 @@ public sealed class SteadinessTests
     public void Who_has_most_headroom_pays_for_what_one_lacks_and_the_others_do_not_move() =>
         // Needs are 700; of the 500 that are left b and c might have 10 more than they hold, which is not worth a move, and d wants 80. a
         // has 100 too much.
-        Assert.Equal([MiB(420), MiB(300), MiB(300), MiB(180)], Targets(1200, 0, Of("a", 500, 200, 600), Of("b", 300, 200, 310), Of("c", 300, 200, 310), Of("d", 100, 100, 180)));
+        Assert.Equal(
+            [MiB(420), MiB(300), MiB(300), MiB(180)],
+            Targets(1200, 0, Of("a", 500, 200, 600), Of("b", 300, 200, 310), Of("c", 300, 200, 310), Of("d", 100, 100, 180)));
 
     [Fact]
     public void Who_gives_already_goes_on_giving()
@@ -91,5 +95,7 @@ public sealed class SteadinessTests
 
     [Fact]
     public void The_poorest_grows_first_where_growth_would_eat_the_cushion() =>
-        Assert.Equal([MiB(500), MiB(250), MiB(150)], Targets(1000, 100, Of("a", 500, 600, 600), Of("b", 200, 260, 260) with { Want = MiB(250) }, Of("c", 150, 150, 150)));
+        Assert.Equal(
+            [MiB(500), MiB(250), MiB(150)],
+            Targets(1000, 100, Of("a", 500, 600, 600), Of("b", 200, 260, 260) with { Want = MiB(250) }, Of("c", 150, 150, 150)));
 }

@@ -9,8 +9,10 @@ public sealed class TakenToTests
     private static readonly MemorySize Step = MiB(16);
 
     private static readonly Gen<Bid[]> Bids =
-        Gen.Select(Gen.Int[64, 300], Gen.Int[0, 2000], Gen.Int[1, 5000], Gen.Int[64, 2500], Gen.Int[0, 3000], Gen.Int[0, 800], Gen.Int[0, 3000], Gen.Int[0, 9], (min, room, shares, held, want, headroom, takenTo, kind) =>
-            new Bid(default, MiB(min), MiB(min + room), shares, MiB(Math.Clamp(held, min, min + room)), MiB(want), MiB(want + 50), kind == 1, kind != 0)
+        Gen.Select(Gen.Int[64, 300], Gen.Int[0, 2000], Gen.Int[1, 5000], Gen.Int[64, 2500], Gen.Int[0, 3000], Gen.Int[0, 800],
+            Gen.Int[0, 3000], Gen.Int[0, 9], (min, room, shares, held, want, headroom, takenTo, kind) =>
+            new Bid(default, MiB(min), MiB(min + room), shares, MiB(Math.Clamp(held, min, min + room)), MiB(want), MiB(want + 50),
+                kind == 1, kind != 0)
             {
                 Need = MiB(Math.Max(0, want - headroom)),
                 TakenTo = MiB(takenTo),
@@ -25,7 +27,8 @@ public sealed class TakenToTests
     private static Bid Of(string vm, long held, long want, long takenTo, long min = 100, long max = 4096, int shares = 1000) =>
         new(VmId.Parse(vm), MiB(min), MiB(max), shares, MiB(held), MiB(want), MiB(want), false, true) { TakenTo = MiB(takenTo) };
 
-    private static MemorySize[] Targets(long budget, params Bid[] bids) => [.. Arbiter.Plan(bids, MiB(budget), default).Select(a => a.Target)];
+    private static MemorySize[] Targets(long budget, params Bid[] bids) =>
+        [.. Arbiter.Plan(bids, MiB(budget), default).Select(a => a.Target)];
 
     private static MemorySize Floor(Bid bid) => bid.Movable ? MemorySize.Min(bid.Held, bid.TakenTo).Clamp(bid.Min, bid.Max) : bid.Held;
 
@@ -126,6 +129,7 @@ public sealed class TakenToTests
             Assert.Equal(plan, Arbiter.Plan(bids, MiB(budget), default));
             var total = Sum(plan.Select(a => a.Target)).Bytes;
             Array.Reverse(bids);
-            Assert.InRange(Sum(Arbiter.Plan(bids, MiB(budget), default).Select(a => a.Target)).Bytes, total - bids.Length, total + bids.Length);
+            Assert.InRange(Sum(Arbiter.Plan(bids, MiB(budget), default).Select(a => a.Target)).Bytes, total - bids.Length, total
+                + bids.Length);
         });
 }

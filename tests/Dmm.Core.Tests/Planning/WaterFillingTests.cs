@@ -22,15 +22,18 @@ public sealed class WaterFillingTests
 
     [Fact]
     public void All_rise_by_their_weight_until_they_are_full() =>
-        Assert.Equal([MiB(300).Bytes, MiB(150).Bytes, MiB(550).Bytes], Fill(MiB(1000), (100, 0, 300, 3), (100, 0, 150, 1), (100, 0, 2000, 1)));
+        Assert.Equal(
+            [MiB(300).Bytes, MiB(150).Bytes, MiB(550).Bytes], Fill(MiB(1000), (100, 0, 300, 3), (100, 0, 150, 1), (100, 0, 2000, 1)));
 
     [Fact]
     public void A_floor_above_ones_part_is_kept_and_the_others_have_less() =>
-        Assert.Equal([MiB(500).Bytes, MiB(250).Bytes, MiB(250).Bytes], Fill(MiB(1000), (100, 500, 900, 1), (100, 0, 900, 1), (100, 0, 900, 1)));
+        Assert.Equal(
+            [MiB(500).Bytes, MiB(250).Bytes, MiB(250).Bytes], Fill(MiB(1000), (100, 500, 900, 1), (100, 0, 900, 1), (100, 0, 900, 1)));
 
     [Fact]
     public void One_leaves_its_floor_when_the_level_has_come_to_it() =>
-        Assert.Equal([MiB(550).Bytes, MiB(550).Bytes, MiB(400).Bytes], Fill(MiB(1500), (100, 500, 900, 1), (100, 0, 900, 1), (0, 400, 300, 1)));
+        Assert.Equal(
+            [MiB(550).Bytes, MiB(550).Bytes, MiB(400).Bytes], Fill(MiB(1500), (100, 500, 900, 1), (100, 0, 900, 1), (0, 400, 300, 1)));
 
     [Fact]
     public void Where_floors_are_too_much_nobody_has_more_than_its_own() =>
@@ -55,6 +58,7 @@ public sealed class WaterFillingTests
 
             // Whoever could have more stands where the highest stands.
             for (var i = 0; i < has.Length; i++)
-                Assert.True(has[i] == tops[i] || has[i] >= MiB(vessels[i].From).Bytes + (level * vessels[i].Weight) - vessels.Length - (2 * vessels[i].Weight), $"{i}: {has[i]}");
+                Assert.True(has[i] == tops[i] || has[i] >= MiB(vessels[i].From).Bytes
+                    + (level * vessels[i].Weight) - vessels.Length - (2 * vessels[i].Weight), $"{i}: {has[i]}");
         });
 }

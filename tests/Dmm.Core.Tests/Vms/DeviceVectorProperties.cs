@@ -13,7 +13,8 @@ public sealed class DeviceVectorProperties
 
     private static readonly Gen<int> PerCent = Gen.Int[0, 100];
 
-    private static readonly Gen<HotplugDevice> AnyDevice = Gen.Select(Gen.Int[0, 2], Gen.Int[1, 16], PerCent, PerCent, (block, max, size, requested) =>
+    private static readonly Gen<HotplugDevice> AnyDevice = Gen.Select(
+        Gen.Int[0, 2], Gen.Int[1, 16], PerCent, PerCent, (block, max, size, requested) =>
     {
         var unit = MemorySize.FromMiB(Blocks[block]);
         var most = MemorySize.FromMiB(128 * max);
@@ -27,7 +28,8 @@ public sealed class DeviceVectorProperties
     /// <summary>How far each device goes towards what it was told, in percent, each time that it is looked at.</summary>
     private static readonly Gen<int[]> Moves = Gen.OneOf(Gen.Int[0, 100], Gen.Const(0), Gen.Const(100)).Array[1, 40];
 
-    private static readonly Gen<(HotplugDevice[] Devices, int[] Amounts, int[] Moves)> Histories = Gen.Select(AnyDevices, Gen.Int[0, 4000].Array[1, 8], Moves);
+    private static readonly Gen<(HotplugDevice[] Devices, int[] Amounts, int[] Moves)> Histories = Gen.Select(
+        AnyDevices, Gen.Int[0, 4000].Array[1, 8], Moves);
 
     [Fact]
     public void Together_they_never_become_more_than_the_amount_or_than_they_could_before() => Histories.Sample(StayBelow, iter: 1_000);
@@ -42,7 +44,9 @@ public sealed class DeviceVectorProperties
         foreach (var amount in amounts.Select(a => MemorySize.FromMiB(a * 2)))
         {
             var bound = MemorySize.Max(amount, DeviceVector.Most(moving.Devices));
-            moving.Ask(amount, () => Assert.True(DeviceVector.Most(moving.Devices) <= bound, $"{moving}, asked for {amount}, which could become {bound}"));
+            moving.Ask(
+                amount, () => Assert.True(
+                    DeviceVector.Most(moving.Devices) <= bound, $"{moving}, asked for {amount}, which could become {bound}"));
         }
     }
 
@@ -61,7 +65,9 @@ public sealed class DeviceVectorProperties
 
         // All grow, or all shrink.
         var plugged = DeviceVector.Plugged(devices);
-        Assert.All(Enumerable.Range(0, devices.Length), i => Assert.True(amount >= plugged ? told[i] >= devices[i].Size : told[i] <= devices[i].Size));
+        Assert.All(
+            Enumerable.Range(0, devices.Length),
+            i => Assert.True(amount >= plugged ? told[i] >= devices[i].Size : told[i] <= devices[i].Size));
     });
 
     [Fact]
@@ -69,7 +75,8 @@ public sealed class DeviceVectorProperties
         Assert.Equal(devices.Select(d => d.Size), DeviceVector.Spread(devices, DeviceVector.Plugged(devices))));
 
     [Fact]
-    public void The_same_amount_is_the_same_again_while_they_move() => Sample(Gen.Select(AnyDevices, Gen.Int[0, 60], Moves), (devices, units, moves) =>
+    public void The_same_amount_is_the_same_again_while_they_move() =>
+        Sample(Gen.Select(AnyDevices, Gen.Int[0, 60], Moves), (devices, units, moves) =>
     {
         var amount = MemorySize.FromMiB(128 * units);
         var moving = new Moving(devices, moves);
@@ -103,10 +110,12 @@ public sealed class DeviceVectorProperties
 
     /// <summary>Whatever each of them keeps for good: asked for the same again and again, they give what all but that can make.</summary>
     [Fact]
-    public void What_one_keeps_another_gives_in_its_turn() => Sample(Gen.Select(AnyDevices, Gen.Int[0, 60], Gen.Int[0, 200].Array[5]), (any, units, keeps) =>
+    public void What_one_keeps_another_gives_in_its_turn() =>
+        Sample(Gen.Select(AnyDevices, Gen.Int[0, 60], Gen.Int[0, 200].Array[5]), (any, units, keeps) =>
     {
         var block = any.Max(d => d.Block);
-        HotplugDevice[] devices = [.. any.Select(d => d with { Size = d.Size.RoundDown(block), Requested = d.Size.RoundDown(block), Block = block })];
+        HotplugDevice[] devices =
+            [.. any.Select(d => d with { Size = d.Size.RoundDown(block), Requested = d.Size.RoundDown(block), Block = block })];
         MemorySize[] kept = [.. devices.Select((d, i) => MemorySize.Min(d.Size, new(block.Bytes * (keeps[i] % 4))))];
         var (amount, before) = (MemorySize.FromMiB(128 * units), DeviceVector.Plugged(devices));
         if (amount > before)
@@ -116,7 +125,11 @@ public sealed class DeviceVectorProperties
         {
             var told = turn.Spread(devices, amount);
             for (var i = 0; i < devices.Length; i++)
-                devices[i] = devices[i] with { Requested = told[i], Size = MemorySize.Max(told[i], MemorySize.Min(devices[i].Size, kept[i])) };
+                devices[i] = devices[i] with
+                {
+                    Requested = told[i],
+                    Size = MemorySize.Max(told[i], MemorySize.Min(devices[i].Size, kept[i])),
+                };
             Assert.True(DeviceVector.Plugged(devices) >= amount, $"{string.Join(' ', devices)}: less than {amount}");
         }
 
@@ -125,7 +138,8 @@ public sealed class DeviceVectorProperties
     });
 
     [Fact]
-    public void A_larger_amount_is_never_less_and_with_like_blocks_for_no_device() => Sample(Gen.Select(AnyDevices, AnyMib, AnyMib), (devices, a, b) =>
+    public void A_larger_amount_is_never_less_and_with_like_blocks_for_no_device() =>
+        Sample(Gen.Select(AnyDevices, AnyMib, AnyMib), (devices, a, b) =>
     {
         var less = DeviceVector.Spread(devices, MemorySize.FromMiB(Math.Min(a, b) * 2));
         var more = DeviceVector.Spread(devices, MemorySize.FromMiB(Math.Max(a, b) * 2));

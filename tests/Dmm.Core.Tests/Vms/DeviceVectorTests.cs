@@ -41,7 +41,8 @@ public sealed class DeviceVectorTests
     public void Asked_for_the_same_again_in_vain_the_next_device_is_asked_and_the_first_asked_is_left_alone()
     {
         var turn = new DeviceTurn();
-        string Told(string devices, long amount) => string.Join(' ', turn.Spread(Of(devices, 1024, 2), MiB($"{amount}")).Select(part => part.Bytes >> 20));
+        string Told(string devices, long amount) =>
+            string.Join(' ', turn.Spread(Of(devices, 1024, 2), MiB($"{amount}")).Select(part => part.Bytes >> 20));
         Assert.Equal("186 0 0", Told("186/186 10/10 8/8", 186));
         // The last is passed over, and comes after all others.
         Assert.Equal("178 0 8", Told("186/186 10/0 8/0", 186));
@@ -57,7 +58,9 @@ public sealed class DeviceVectorTests
     {
         var devices = Of("100/300 50/50 80/0", 1024, 2);
         Assert.Equal([0, 1, 2], DeviceVector.InOrder(devices, DeviceVector.Spread(devices, MemorySize.FromMiB(230))));
-        Assert.Equal([2, 0, 1], DeviceVector.InOrder(Of("0/0 50/50 80/80", 1024, 2), [MemorySize.FromMiB(20), MemorySize.FromMiB(50), MemorySize.FromMiB(60)]));
+        Assert.Equal(
+            [2, 0, 1],
+            DeviceVector.InOrder(Of("0/0 50/50 80/80", 1024, 2), [MemorySize.FromMiB(20), MemorySize.FromMiB(50), MemorySize.FromMiB(60)]));
     }
 
     [Fact]

@@ -22,11 +22,13 @@ public sealed class HotplugMachineProperties
         {
             Parts = [MemorySize.FromMiB(256), MemorySize.FromMiB(512), MemorySize.FromMiB(4096)],
         },
-        new("two virtio-mem devices alone", new() { Spark = MemorySize.Zero }, new(Balloon: false, MemorySize.FromMiB(4864), MemorySize.FromMiB(4), []))
+        new("two virtio-mem devices alone", new() { Spark = MemorySize.Zero },
+            new(Balloon: false, MemorySize.FromMiB(4864), MemorySize.FromMiB(4), []))
         {
             Parts = [MemorySize.FromMiB(768), MemorySize.FromMiB(4096)],
         },
-        new("DIMMs and a balloon", new(), new(Balloon: true, MemorySize.FromGiB(8), MemorySize.FromMiB(512), []) { BalloonTakesPlugged = true }),
+        new("DIMMs and a balloon", new(),
+            new(Balloon: true, MemorySize.FromGiB(8), MemorySize.FromMiB(512), []) { BalloonTakesPlugged = true }),
         new("DIMMs alone", new() { Spark = MemorySize.Zero }, new(Balloon: false, MemorySize.FromGiB(8), MemorySize.FromMiB(256), [])),
         new("a balloon alone", new(), new(Balloon: true, MemorySize.Zero, MemorySize.FromMiB(2), [])),
         new(
@@ -34,7 +36,8 @@ public sealed class HotplugMachineProperties
             new()
             {
                 PokeAfter = TimeSpan.FromSeconds(16), StuckAfter = TimeSpan.FromSeconds(20), SampleLatency = TimeSpan.FromMilliseconds(20),
-                RetryMax = TimeSpan.FromSeconds(30), Tolerance = MemorySize.FromMiB(1), Spark = MemorySize.FromMiB(16), MetadataFloor = MemorySize.FromMiB(16),
+                RetryMax = TimeSpan.FromSeconds(30), Tolerance = MemorySize.FromMiB(1), Spark = MemorySize.FromMiB(16),
+                MetadataFloor = MemorySize.FromMiB(16),
             },
             new(Balloon: true, MemorySize.FromGiB(8), MemorySize.FromMiB(1), [])),
     ];
@@ -150,7 +153,8 @@ public sealed class HotplugMachineProperties
                 var most = guest.State.Phase == VmPhase.Settled ? 0 : 4;
                 Assert.True(
                     guest.Asks - asked <= most,
-                    $"{guest.State.Phase} at {guest.Actual} of {guest.State.Target}, and asked {guest.Asks - asked} times in a minute: {guest.State.Why}");
+                    $"{guest.State.Phase} at {guest.Actual} of {guest.State.Target}, and asked {guest.Asks - asked} times in a "
+                        + $"minute: {guest.State.Why}");
                 if (mechanism.Devices.Balloon)
                     Assert.Equal(VmPhase.Settled, guest.State.Phase);
                 Assert.True(
@@ -188,7 +192,8 @@ public sealed class HotplugMachineProperties
 
                 Assert.Equal(VmPhase.Settled, guest.State.Phase);
                 var reachable = Ladder.Reachable(guest.State, MemorySize.FromMiB(mib * 2));
-                Assert.True(Ladder.Distance(guest.Actual, reachable) <= mechanism.Profile.Tolerance, $"it stands at {guest.Actual}, told {reachable}");
+                Assert.True(Ladder.Distance(guest.Actual, reachable) <= mechanism.Profile.Tolerance,
+                    $"it stands at {guest.Actual}, told {reachable}");
             },
             seed: seed,
             iter: histories);
@@ -216,7 +221,8 @@ public sealed class HotplugMachineProperties
         public Guest(Mechanism mechanism)
         {
             _mechanism = mechanism;
-            _parts = [.. mechanism.Parts.Select(max => new HotplugDevice(MemorySize.Zero, MemorySize.Zero, max, mechanism.Devices.BlockSize))];
+            _parts =
+                [.. mechanism.Parts.Select(max => new HotplugDevice(MemorySize.Zero, MemorySize.Zero, max, mechanism.Devices.BlockSize))];
             State = Fresh();
             Connect();
         }
@@ -368,7 +374,9 @@ public sealed class HotplugMachineProperties
                         Assert.True(ask.Plugged.Bytes % Devices.BlockSize.Bytes == 0, $"{ask.Plugged} is no whole block");
                         if (State.Available == Available && State.Sizes!.Plugged == _sizes.Plugged)
                         {
-                            Assert.True(ask.Plugged >= _sizes.Plugged || _sizes.Plugged - ask.Plugged <= Available.MinusOrZero(State.Profile.Margin.Scale(0.5)) + Devices.BlockSize
+                            Assert.True(ask.Plugged >= _sizes.Plugged
+                                || _sizes.Plugged - ask.Plugged <= Available.MinusOrZero(State.Profile.Margin.Scale(0.5))
+                                + Devices.BlockSize
                                 || ask.Plugged == _sizes.PluggedTarget, $"{_sizes.Plugged.MinusOrZero(ask.Plugged)} taken of {Available}");
                         }
 
@@ -409,6 +417,7 @@ public sealed class HotplugMachineProperties
             return MemorySize.Max(size.MinusOrZero(Available), MemorySize.Min(size, kept));
         }
 
-        private static MemorySize Toward(MemorySize from, MemorySize to, int perCent) => new(from.Bytes + ((to.Bytes - from.Bytes) * perCent / 100));
+        private static MemorySize Toward(MemorySize from, MemorySize to, int perCent) =>
+            new(from.Bytes + ((to.Bytes - from.Bytes) * perCent / 100));
     }
 }

@@ -276,7 +276,8 @@ public sealed class HotplugMachineStories
     public void A_guest_is_never_asked_for_more_than_it_can_accept()
     {
         var vm = new MachineUnderTest(
-            can: new(Balloon: true, MemorySize.FromGiB(64), MiB(2), []), hello: new() { Protocol = 1, AutoOnline = "online_movable", VirtioMem = true });
+            can: new(Balloon: true, MemorySize.FromGiB(64), MiB(2), []),
+            hello: new() { Protocol = 1, AutoOnline = "online_movable", VirtioMem = true });
         vm.Sample(150);
         vm.Target(32768, maxMiB: 65536, urgent: true);
         Assert.True(vm.Asked.OfType<VmEvent.PlugAsked>().Last().Plugged <= MemorySize.FromGiB(8));

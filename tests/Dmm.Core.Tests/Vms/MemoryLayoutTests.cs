@@ -20,7 +20,8 @@ public sealed class MemoryLayoutTests
     public void Without_hotplug_there_is_the_balloon_alone() => Assert.Equal(new MemoryLayout(MiB(0), MiB(0)), For(512, pluggable: 0));
 
     [Fact]
-    public void Without_a_balloon_whole_blocks_are_plugged_and_nothing_more() => Assert.Equal(new MemoryLayout(MiB(254), MiB(0)), For(511, balloon: false));
+    public void Without_a_balloon_whole_blocks_are_plugged_and_nothing_more() =>
+        Assert.Equal(new MemoryLayout(MiB(254), MiB(0)), For(511, balloon: false));
 
     /// <summary>
     /// From below whole blocks that fit; from above the last is kept as long as a part of it is wanted, and the balloon holds the rest
@@ -34,14 +35,16 @@ public sealed class MemoryLayoutTests
     [InlineData(200, 512, 0, 56)]
     [InlineData(9000, 0, 4096, 0)]
     public void Large_blocks_come_and_go_whole(long target, long held, long plugged, long ballooned) => Assert.Equal(
-        new MemoryLayout(MiB(plugged), MiB(ballooned)), MemoryLayout.For(MiB(256), MiB(4096), MiB(512), true, MiB(target), MiB(24), MiB(held)));
+        new MemoryLayout(MiB(plugged), MiB(ballooned)),
+        MemoryLayout.For(MiB(256), MiB(4096), MiB(512), true, MiB(target), MiB(24), MiB(held)));
 
     [Fact]
     public void A_wish_for_a_part_of_a_large_block_is_a_wish_for_all_of_it()
     {
         var can = new VmCapabilities(Balloon: true, MiB(4096), MiB(512), []);
         var sizes = new VmSizes(MiB(256), MiB(512), MiB(100), MiB(512), MiB(100));
-        Assert.Equal([MiB(700), MiB(768), MiB(1280)], new[] { 700L, 768, 800 }.Select(wanted => MemoryLayout.LeastFrom(MiB(wanted), sizes, can)));
+        Assert.Equal(
+            [MiB(700), MiB(768), MiB(1280)], new[] { 700L, 768, 800 }.Select(wanted => MemoryLayout.LeastFrom(MiB(wanted), sizes, can)));
         Assert.Equal(MiB(801), MemoryLayout.LeastFrom(MiB(801), sizes, can with { BlockSize = MiB(2) }));
     }
 

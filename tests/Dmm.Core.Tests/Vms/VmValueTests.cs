@@ -25,7 +25,8 @@ public sealed class VmValueTests
     public void A_policy_that_can_not_be_says_what_would_be_right()
     {
         Assert.Null(new VmPolicy(MemorySize.FromMiB(1), MemorySize.FromMiB(1)).Fault());
-        Assert.Equal("max 1 MiB is below min 2 MiB; max must be at least min", new VmPolicy(MemorySize.FromMiB(2), MemorySize.FromMiB(1)).Fault());
+        Assert.Equal("max 1 MiB is below min 2 MiB; max must be at least min", new VmPolicy(MemorySize.FromMiB(2), MemorySize.FromMiB(1))
+            .Fault());
         Assert.Equal("shares is 0; it must be from 1 to 1000000", new VmPolicy(MemorySize.FromMiB(1), MemorySize.FromMiB(1), 0).Fault());
         Assert.Equal(
             "max is 2048 TiB; it can be at most 1024 TiB", new VmPolicy(MemorySize.FromMiB(1), MemorySize.FromGiB(2 << 20)).Fault());
@@ -35,7 +36,14 @@ public sealed class VmValueTests
     [Fact]
     public void A_hello_that_limits_growth_says_what_to_set()
     {
-        var good = new GuestHello { Protocol = 1, AutoOnline = "online", OnlinePolicy = "auto-movable", AutoMovableRatio = 50, VirtioMem = true };
+        var good = new GuestHello
+        {
+            Protocol = 1,
+            AutoOnline = "online",
+            OnlinePolicy = "auto-movable",
+            AutoMovableRatio = 50,
+            VirtioMem = true,
+        };
         Assert.Empty(Limits(good));
         Assert.Contains("memhp_default_state=online", Assert.Single(Limits(good with { AutoOnline = "offline" })));
         Assert.Contains("auto_movable_ratio=50", Assert.Single(Limits(good with { AutoOnline = "online_movable" })));
@@ -51,7 +59,9 @@ public sealed class VmValueTests
         // Measured: 11.6 GiB from 256 MiB, when nothing else ran.
         Assert.Equal(MemorySize.FromGiB(8), GuestGrowth.MostPlugged(movable, small, small, profile));
         Assert.Contains("8.25 GiB", Assert.Single(GuestGrowth.Limits(movable, small, profile)));
-        Assert.Null(GuestGrowth.MostPlugged(movable with { AutoOnline = "online", OnlinePolicy = "auto-movable", AutoMovableRatio = 301 }, small, small, profile));
+        Assert.Null(
+            GuestGrowth.MostPlugged(
+                movable with { AutoOnline = "online", OnlinePolicy = "auto-movable", AutoMovableRatio = 301 }, small, small, profile));
     }
 
     [Fact]
@@ -68,7 +78,12 @@ public sealed class VmValueTests
     [Fact]
     public void A_vm_that_boots_anew_under_a_policy_that_was_changed_boots_within_its_bounds()
     {
-        var spec = new VmSpec { Id = VmId.Parse("a"), Policy = new(MemorySize.FromMiB(128), MemorySize.FromMiB(512)), Boot = MemorySize.FromMiB(224) };
+        var spec = new VmSpec
+        {
+            Id = VmId.Parse("a"),
+            Policy = new(MemorySize.FromMiB(128), MemorySize.FromMiB(512)),
+            Boot = MemorySize.FromMiB(224),
+        };
         Assert.Equal(MemorySize.FromMiB(288), spec.Under(new(MemorySize.FromMiB(288), MemorySize.FromMiB(512))).Boot);
         Assert.Equal(MemorySize.FromMiB(200), spec.Under(new(MemorySize.FromMiB(128), MemorySize.FromMiB(200))).Boot);
         // Whole blocks where there is one.

@@ -19,7 +19,9 @@ public static class Burst
         var before = await bravo.Load.WaitForAsync("reports", _ => true, Deadline, stage.Cancellation);
         var view = await stage.Dmm.VmAsync(bravo.Name, stage.Cancellation);
         var had = (await bravo.Eye.LookAsync(stage.Cancellation)).Actual;
-        stage.Chapter("5 burst", $"5  bravo, with {had}, {before.MemAvailable} of it available and no swap, wants {Sizes.Burst} at {Sizes.BurstPerSecond}/s");
+        stage.Chapter(
+            "5 burst",
+            $"5  bravo, with {had}, {before.MemAvailable} of it available and no swap, wants {Sizes.Burst} at {Sizes.BurstPerSecond}/s");
         await bravo.Load.HoldAsync(Sizes.Burst, Sizes.BurstPerSecond, stage.Cancellation);
         await Wait.UntilAsync(
             "bravo's burst ends",
@@ -37,10 +39,13 @@ public static class Burst
         var milliseconds = began is null || seen is null ? (double?)null : seen.UptimeMs - began.UptimeMs;
         var end = reports[^1];
         stage.Tell(milliseconds is { } ms
-            ? $"{ms:0} ms from the start of the burst to memory that the guest sees; it had {reports.Min(r => r.MemAvailable)} available at the least"
+            ? $"{ms:0} ms from the start of the burst to memory that the guest sees; it had {reports.Min(r => r.MemAvailable)} "
+            + $"available at the least"
             : "the guest never saw more memory");
         stage.Tell($"bravo holds {end.Held} and sees {end.MemTotal}");
-        stage.Add(Check.AtLeast("bravo's burst is many times what it had available", Sizes.Burst.Bytes / (double)before.MemAvailable.Bytes, 2, "times"));
+        stage.Add(
+            Check.AtLeast(
+                "bravo's burst is many times what it had available", Sizes.Burst.Bytes / (double)before.MemAvailable.Bytes, 2, "times"));
         stage.Add(Check.AtMost("bravo has no swap", (view.Guest?.SwapTotalBytes ?? 0) >> 20, 0, "MiB"));
         stage.Add(Check.AtMost("from the start of the burst to memory that the guest sees", milliseconds, 3_000, "ms"));
         stage.Add(Check.AtLeast("bravo's burst is held to its end", end.Held.Mebibytes, Sizes.Burst.Mebibytes, "MiB"));

@@ -15,7 +15,8 @@ public static class Ending
         stage.Tell($"the hypervisors' own overhead, beside the guests' memory: {string.Join(", ", costs)} MiB");
         stage.Add(Check.AtMost("OOM kills in all guests", stage.Guests.Sum(g => g.Load.Deaths + (g.Load.Last?.OomKills ?? 0)), 0, "kills"));
         var together = stage.Timeline.PeakTogether(stage.Guests.Count).Mebibytes;
-        stage.Add(Check.AtMost("the most that the four guests had together (QEMU)", together, (Sizes.Guests + Sizes.Spark).Mebibytes, "MiB"));
+        stage.Add(
+            Check.AtMost("the most that the four guests had together (QEMU)", together, (Sizes.Guests + Sizes.Spark).Mebibytes, "MiB"));
         var used = stage.Timeline.Host.Select(h => h.Used.Mebibytes).DefaultIfEmpty().Max();
         stage.Add(Check.AtMost("the most that their processes took of the host, overhead included", used, hostMemory.Mebibytes, "MiB"));
         stage.Add(Check.AtMost("the story took", stage.Now.TotalSeconds, limit.TotalSeconds, "s"));

@@ -15,10 +15,16 @@ public static class FourthGuest
         stage.Chapter("3 a fourth", $"3  A fourth guest of {Sizes.Boot} is created; it does not fit");
         var charlie = stage["charlie"];
         await charlie.Load.HoldAsync(Sizes.Remainder, null, stage.Cancellation);
-        await charlie.Load.WaitForAsync($"keeps {Sizes.Remainder} of its load", r => r.Held <= Sizes.Remainder, Deadline, stage.Cancellation);
+        await charlie.Load.WaitForAsync(
+            $"keeps {Sizes.Remainder} of its load", r => r.Held <= Sizes.Remainder, Deadline, stage.Cancellation);
         var before = await TogetherAsync(stage);
-        stage.Tell($"{charlie.Name} frees its load but for {Sizes.Remainder}; its memory stays where it is. The three hold {before} of {Sizes.Guests}");
-        stage.Add(Check.AtMost("left of the guests' memory when the fourth is wanted", Sizes.Guests.MinusOrZero(before).Mebibytes, Sizes.Boot.Mebibytes - 1, "MiB"));
+        stage.Tell(
+            $"{charlie.Name} frees its load but for {Sizes.Remainder}; its memory stays where it is. The three hold {before} "
+                + $"of {Sizes.Guests}");
+        stage.Add(
+            Check.AtMost(
+                "left of the guests' memory when the fourth is wanted", Sizes.Guests.MinusOrZero(before).Mebibytes,
+                Sizes.Boot.Mebibytes - 1, "MiB"));
 
         var asked = stage.Now;
         await stage.AskForAsync(Name);
@@ -28,9 +34,11 @@ public static class FourthGuest
         var up = await delta.Load.WaitForAsync("the guest speaks", _ => true, Deadline, stage.Cancellation);
         stage.Tell($"{Name} is up {(stage.Now - asked).TotalSeconds:0.0} s after it was wanted: the guest sees {up.MemTotal}");
 
-        stage.Add(Check.AtMost($"its peers hold when {Name} is launched (QEMU)", after.Mebibytes, (Sizes.Guests - Sizes.Boot).Mebibytes, "MiB"));
+        stage.Add(
+            Check.AtMost($"its peers hold when {Name} is launched (QEMU)", after.Mebibytes, (Sizes.Guests - Sizes.Boot).Mebibytes, "MiB"));
         stage.Add(Check.AtMost($"{Name} is up after", (stage.Now - asked).TotalSeconds, Deadline.TotalSeconds, "s"));
-        await stage.Dmm.WaitForVmAsync(Name, "its agent speaks", vm => vm is { Agent: "agent", State: "settled" }, Deadline, stage.Cancellation);
+        await stage.Dmm.WaitForVmAsync(
+            Name, "its agent speaks", vm => vm is { Agent: "agent", State: "settled" }, Deadline, stage.Cancellation);
     }
 
     private static async Task<MemorySize> TogetherAsync(Stage stage, Guest? without = null)

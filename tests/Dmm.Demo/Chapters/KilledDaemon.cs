@@ -31,7 +31,9 @@ public static class KilledDaemon
         var worked = await WorkAloneAsync(stage, charlie);
         var left = (await alpha.Eye.LookAsync(stage.Cancellation)).Actual;
         stage.Tell($"{AloneMs / 1000} s without a daemon: alpha stays at {left}, charlie's load goes on with {worked:#,0} operations/s");
-        stage.Add(Check.AtMost("alpha's resize is unfinished without a daemon (QEMU)", left.Mebibytes, (Sizes.Resize - Sizes.Near).Mebibytes - 1, "MiB"));
+        stage.Add(
+            Check.AtMost(
+                "alpha's resize is unfinished without a daemon (QEMU)", left.Mebibytes, (Sizes.Resize - Sizes.Near).Mebibytes - 1, "MiB"));
         stage.Add(Check.AtLeast("charlie's load goes on without a daemon", worked, 1_000, "operations/s"));
 
         var began = stage.Now;
@@ -43,8 +45,11 @@ public static class KilledDaemon
             Deadline, stage.Cancellation);
         var done = (await alpha.Eye.LookAsync(stage.Cancellation)).Actual;
         stage.Tell($"alpha has {done} {(stage.Now - began).TotalSeconds:0.0} s after the start of the next daemon");
-        stage.Add(Check.AtLeast("the next daemon finishes alpha's resize (QEMU)", done.Mebibytes, (Sizes.Resize - Sizes.Near).Mebibytes, "MiB"));
-        stage.Add(Check.AtMost("from the next daemon's start to the finished resize", (stage.Now - began).TotalSeconds, Deadline.TotalSeconds, "s"));
+        stage.Add(
+            Check.AtLeast("the next daemon finishes alpha's resize (QEMU)", done.Mebibytes, (Sizes.Resize - Sizes.Near).Mebibytes, "MiB"));
+        stage.Add(
+            Check.AtMost(
+                "from the next daemon's start to the finished resize", (stage.Now - began).TotalSeconds, Deadline.TotalSeconds, "s"));
         var same = stage.Daemon.Folder.FindVms().Select(p => p.Pid).Order().Count(pids.Contains);
         stage.Add(Check.AtLeast("guests that outlived the daemon, by pid", same, pids.Count, "guests"));
         await stage.Dmm.ResizeAsync(alpha.Name, null, stage.Cancellation);

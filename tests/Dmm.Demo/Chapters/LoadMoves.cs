@@ -34,14 +34,21 @@ public static class LoadMoves
         await guest.Load.WorkAsync(1, stage.Cancellation);
         await guest.Load.HoldAsync(Sizes.Load, Sizes.LoadPerSecond, stage.Cancellation);
         await guest.Load.WaitForAsync($"holds its load of {Sizes.Load}", r => r.Held >= Sizes.Load, GrowDeadline, stage.Cancellation);
-        var until = (await guest.Load.WaitForAsync("reports", _ => true, FreeDeadline, stage.Cancellation)).UptimeMs + (long)Plateau.TotalMilliseconds;
+        var until = (await guest.Load.WaitForAsync("reports", _ => true, FreeDeadline, stage.Cancellation)).UptimeMs
+            + (long)Plateau.TotalMilliseconds;
         var worked = await guest.Load.WaitForAsync("works on its load", r => r.UptimeMs >= until, GrowDeadline, stage.Cancellation);
         var seen = await guest.Eye.LookAsync(stage.Cancellation);
         var gave = peersBefore.MinusOrZero(await PeersAsync(stage, peers));
-        stage.Tell($"{guest.Name} holds {worked.Held} after {(stage.Now - began).TotalSeconds:0.0} s: the guest sees {worked.MemTotal}, QEMU has plugged {seen.Plugged}; its peers gave {gave}");
+        stage.Tell(
+            $"{guest.Name} holds {worked.Held} after {(stage.Now - began).TotalSeconds:0.0} s: the guest sees {worked.MemTotal}, QEMU "
+                + $"has plugged {seen.Plugged}; its peers gave {gave}");
 
-        stage.Add(Check.AtLeast($"{guest.Name} grows by hotplug (QEMU)", seen.Plugged.Mebibytes, (Sizes.Load - Sizes.Boot).Mebibytes, "MiB plugged"));
-        stage.Add(Check.AtLeast($"{guest.Name} sees more than it booted with (MemTotal)", worked.MemTotal.Mebibytes, Sizes.Load.Mebibytes, "MiB"));
+        stage.Add(
+            Check.AtLeast(
+                $"{guest.Name} grows by hotplug (QEMU)", seen.Plugged.Mebibytes, (Sizes.Load - Sizes.Boot).Mebibytes, "MiB plugged"));
+        stage.Add(
+            Check.AtLeast(
+                $"{guest.Name} sees more than it booted with (MemTotal)", worked.MemTotal.Mebibytes, Sizes.Load.Mebibytes, "MiB"));
         stage.Add(Check.AtLeast($"{guest.Name}'s idle peers give (QEMU)", gave.Mebibytes, Sizes.Near.Mebibytes, "MiB"));
         stage.Add(Check.AtLeast($"{guest.Name}'s load works at its full size", worked.OperationsPerSecond, 1_000, "operations/s"));
     }

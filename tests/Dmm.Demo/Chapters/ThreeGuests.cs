@@ -11,7 +11,8 @@ public static class ThreeGuests
 
     public static async Task PlayAsync(Stage stage)
     {
-        stage.Chapter("1 boot", $"1  Three guests boot with {Sizes.Boot}; each may become {Sizes.Max}; between them they have {Sizes.Guests}");
+        stage.Chapter(
+            "1 boot", $"1  Three guests boot with {Sizes.Boot}; each may become {Sizes.Max}; between them they have {Sizes.Guests}");
         var began = stage.Now;
         foreach (var name in Names)
             await stage.AskForAsync(name);
@@ -24,7 +25,8 @@ public static class ThreeGuests
         }
 
         foreach (var name in Names)
-            await stage.Dmm.WaitForVmAsync(name, "its agent speaks", vm => vm is { Agent: "agent", State: "settled" }, Deadline, stage.Cancellation);
+            await stage.Dmm.WaitForVmAsync(
+                name, "its agent speaks", vm => vm is { Agent: "agent", State: "settled" }, Deadline, stage.Cancellation);
         var costs = (await stage.Dmm.VmsAsync(stage.Cancellation)).Select(vm => $"{vm.OverheadBytes >> 20}");
         stage.Tell($"their hypervisors' own overhead, beside their memory: {string.Join(", ", costs)} MiB");
         stage.Add(Check.AtMost("three guests boot, agents speaking, in", (stage.Now - began).TotalSeconds, Deadline.TotalSeconds, "s"));

@@ -13,9 +13,11 @@ public sealed record Check(string Name, double? Measured, Bound Bound, double Li
 {
     public bool Passed => Measured is { } measured && (Bound == Bound.AtLeast ? measured >= Limit : measured <= Limit);
 
-    public static Check AtLeast(string name, double? measured, double limit, string unit) => new(name, Rounded(measured), Bound.AtLeast, limit, unit);
+    public static Check AtLeast(string name, double? measured, double limit, string unit) =>
+        new(name, Rounded(measured), Bound.AtLeast, limit, unit);
 
-    public static Check AtMost(string name, double? measured, double limit, string unit) => new(name, Rounded(measured), Bound.AtMost, limit, unit);
+    public static Check AtMost(string name, double? measured, double limit, string unit) =>
+        new(name, Rounded(measured), Bound.AtMost, limit, unit);
 
     private static double? Rounded(double? value) => value is { } v && double.IsFinite(v) ? Math.Round(v, 3) : null;
 }

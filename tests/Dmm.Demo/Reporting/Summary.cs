@@ -28,7 +28,17 @@ public static class Summary
     {
         var table = new Table { Border = TableBorder.Simple };
         table.AddColumn("guest");
-        foreach (var title in new[] { "boot", "most it saw", "most plugged", "most ballooned", "largest", "smallest", "largest load", "OOM kills" })
+        foreach (var title in new[]
+        {
+            "boot",
+            "most it saw",
+            "most plugged",
+            "most ballooned",
+            "largest",
+            "smallest",
+            "largest load",
+            "OOM kills",
+        })
             table.AddColumn(new TableColumn(title).RightAligned());
         foreach (var g in report.Guests)
         {
@@ -43,11 +53,13 @@ public static class Summary
     private static Table Checks(DemoReport report)
     {
         var table = new Table { Border = TableBorder.Simple };
-        table.AddColumn("").AddColumn("check").AddColumn(new TableColumn("measured").RightAligned()).AddColumn(new TableColumn("limit").RightAligned()).AddColumn("unit");
+        table.AddColumn("").AddColumn("check").AddColumn(new TableColumn("measured").RightAligned())
+            .AddColumn(new TableColumn("limit").RightAligned()).AddColumn("unit");
         foreach (var c in report.Checks)
         {
             table.AddRow(
-                c.Passed ? "[green]ok[/]" : "[red]FAILED[/]", c.Name.EscapeMarkup(), Words.Figure(c.Measured), Words.Limit(c), c.Unit.EscapeMarkup());
+                c.Passed ? "[green]ok[/]" : "[red]FAILED[/]", c.Name.EscapeMarkup(), Words.Figure(c.Measured), Words.Limit(c),
+                c.Unit.EscapeMarkup());
         }
 
         return table;

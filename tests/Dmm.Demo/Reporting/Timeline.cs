@@ -34,7 +34,8 @@ public sealed class Timeline
             _host.Add(sample);
     }
 
-    public IReadOnlyList<Sample> Of(string vm, TimeSpan from, TimeSpan to) => [.. Samples.Where(s => s.Vm == vm && s.At >= from && s.At <= to)];
+    public IReadOnlyList<Sample> Of(string vm, TimeSpan from, TimeSpan to) =>
+        [.. Samples.Where(s => s.Vm == vm && s.At >= from && s.At <= to)];
 
     /// <summary>
     /// The most that this many guests together were ever seen to have, as QEMU tells it. Guests are looked at one after the other, so what

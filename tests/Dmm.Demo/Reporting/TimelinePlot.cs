@@ -15,7 +15,12 @@ public static class TimelinePlot
 
     /// <summary>The same for both, so that a moment stands above itself.</summary>
     private static readonly PixelPadding Padding = new(left: 70, right: 190, bottom: 50, top: 40);
-    private static readonly Color[] Colors = [Color.FromHex("#1f77b4"), Color.FromHex("#d9730d"), Color.FromHex("#2ca02c"), Color.FromHex("#8e44ad")];
+    private static readonly Color[] Colors = [
+        Color.FromHex("#1f77b4"),
+        Color.FromHex("#d9730d"),
+        Color.FromHex("#2ca02c"),
+        Color.FromHex("#8e44ad"),
+    ];
 
     public static void Save(Timeline timeline, MemorySize budget, string file)
     {

@@ -69,7 +69,8 @@ public sealed class LiveScreen(IAnsiConsole console) : IScreen
     private void Draw()
     {
         var room = Math.Max(4, console.Profile.Height - RowsOfBars);
-        _live?.UpdateTarget(new Rows([.. _lines.TakeLast(room).Select(l => new Markup(l) { Overflow = Overflow.Ellipsis }), new Text(""), Bars()]));
+        _live?.UpdateTarget(
+            new Rows([.. _lines.TakeLast(room).Select(l => new Markup(l) { Overflow = Overflow.Ellipsis }), new Text(""), Bars()]));
     }
 
     private Table Bars()
@@ -83,7 +84,8 @@ public sealed class LiveScreen(IAnsiConsole console) : IScreen
         {
             table.AddRow(
                 new Markup(s.Vm.EscapeMarkup()), Bar(s), Cell(s.Qemu.Actual), Cell(s.Qemu.Plugged), Cell(s.Qemu.Ballooned),
-                new Text(s.Load is { } load ? Mib(load.MemTotal) : "–"), new Text(s.Load is { } l ? l.OperationsPerSecond.ToString("#,0", CultureInfo.InvariantCulture) : "–"));
+                new Text(s.Load is { } load ? Mib(load.MemTotal) : "–"),
+                new Text(s.Load is { } l ? l.OperationsPerSecond.ToString("#,0", CultureInfo.InvariantCulture) : "–"));
         }
 
         var sum = _guests.Aggregate(MemorySize.Zero, (all, s) => all + s.Qemu.Actual);

@@ -8,7 +8,8 @@ public static class Words
 {
     public static string Clock(TimeSpan at) => string.Create(CultureInfo.InvariantCulture, $"{at.TotalSeconds,6:0.0} s");
 
-    public static string Figure(double? value) => value is { } v ? v.ToString(Math.Abs(v) < 10 ? "0.##" : "#,0", CultureInfo.InvariantCulture) : "not measured";
+    public static string Figure(double? value) =>
+        value is { } v ? v.ToString(Math.Abs(v) < 10 ? "0.##" : "#,0", CultureInfo.InvariantCulture) : "not measured";
 
     public static string Measured(Check check) => $"{Figure(check.Measured)} {check.Unit}".TrimEnd();
 

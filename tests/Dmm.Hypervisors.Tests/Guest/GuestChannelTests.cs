@@ -88,7 +88,8 @@ public sealed class GuestChannelTests : IDisposable
         _channel.AskHello();
 
         Assert.Equal(
-            """{"t":"settings","lowKib":49152}""" + "\n" + """{"t":"ask","what":"sample"}""" + "\n" + """{"t":"ask","what":"hello"}""" + "\n",
+            """{"t":"settings","lowKib":49152}""" + "\n" + """{"t":"ask","what":"sample"}""" + "\n" + """{"t":"ask","what":"hello"}"""
+                + "\n",
             await HearAsync(guest, lines: 3));
     }
 

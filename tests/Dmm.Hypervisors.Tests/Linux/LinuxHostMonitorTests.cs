@@ -14,7 +14,9 @@ public sealed class LinuxHostMonitorTests : IDisposable
     public LinuxHostMonitorTests()
     {
         Write("proc/meminfo", "MemTotal:        8388608 kB\nMemFree:          123456 kB\nMemAvailable:    2097152 kB\n");
-        Write("proc/4711/status", "Name:\tqemu\nVmPTE:\t    1024 kB\nRssAnon:\t  524288 kB\nRssFile:\t   30000 kB\nRssShmem:\t    1024 kB\nHugetlbPages:\t       0 kB\n");
+        Write("proc/4711/status",
+            "Name:\tqemu\nVmPTE:\t    1024 kB\nRssAnon:\t  524288 kB\nRssFile:\t   30000 kB\nRssShmem:\t    1024 kB\nHugetlbPages:\t    "
+                + "   0 kB\n");
     }
 
     public void Dispose() => Directory.Delete(_root, recursive: true);
@@ -134,8 +136,10 @@ public sealed class LinuxHostMonitorTests : IDisposable
     }
 
     [Theory]
-    [InlineData("0::/system.slice/dmmd.service", "0::/system.slice/dmmd.service/vms", "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file")]
-    [InlineData("5:cpu:/\n4:memory:/system.slice/dmmd.service", "4:memory:/system.slice/dmmd.service/vms", "sys/fs/cgroup/memory", "memory.limit_in_bytes",
+    [InlineData("0::/system.slice/dmmd.service", "0::/system.slice/dmmd.service/vms", "sys/fs/cgroup", "memory.max", "memory.current",
+        "inactive_file")]
+    [InlineData("5:cpu:/\n4:memory:/system.slice/dmmd.service", "4:memory:/system.slice/dmmd.service/vms", "sys/fs/cgroup/memory",
+        "memory.limit_in_bytes",
         "memory.usage_in_bytes", "total_inactive_file")]
     public async Task A_limited_group_above_the_daemon_tells_what_it_has_left_and_which_vms_stand_in_it(
         string own, string vm, string mount, string limit, string usage, string cache)
@@ -145,7 +149,8 @@ public sealed class LinuxHostMonitorTests : IDisposable
         Write($"{mount}/system.slice/{limit}", "4294967296\n");
         Write($"{mount}/system.slice/{usage}", "3221225472\n");
         Write($"{mount}/system.slice/memory.stat", $"anon 1\n{cache} 536870912\n");
-        Write($"{mount}/system.slice/dmmd.service/{limit}", mount.EndsWith("memory", StringComparison.Ordinal) ? "9223372036854771712\n" : "max\n");
+        Write($"{mount}/system.slice/dmmd.service/{limit}", mount.EndsWith("memory", StringComparison.Ordinal) ? "9223372036854771712\n"
+            : "max\n");
         Write($"{mount}/system.slice/dmmd.service/{usage}", "1\n");
 
         var group = Assert.Single((await LookAsync(Handle(4711))).Groups);
@@ -184,7 +189,8 @@ public sealed class LinuxHostMonitorTests : IDisposable
 
     private Task<HostReading> LookAsync(params VmHandle[] vms) => new LinuxHostMonitor(_root).LookAsync(vms, CancellationToken.None);
 
-    private static string Stat(string state, long start) => $"4711 (of a (strange) name) {state} 1 4711 4711 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 {start} 0 0\n";
+    private static string Stat(string state, long start) =>
+        $"4711 (of a (strange) name) {state} 1 4711 4711 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 {start} 0 0\n";
 
     private static VmHandle Handle(int? pid) => new(Web, "qemu", MemorySize.FromMiB(256), "", pid, null, null, true);
 

@@ -11,7 +11,8 @@ public sealed class BalloonStatisticsTests
     private const string NotTold = "18446744073709551615";
 
     private static GuestSample? Read(string more) => BalloonStatistics.Read(
-        JsonDocument.Parse($$"""{"stat-total-memory": 1000000, "stat-free-memory": 20000{{more}}}""").RootElement, Moment.Origin, new(2_000_000));
+        JsonDocument.Parse($$"""{"stat-total-memory": 1000000, "stat-free-memory": 20000{{more}}}""").RootElement, Moment.Origin,
+        new(2_000_000));
 
     [Fact]
     public void What_is_available_is_the_kernels_own_word_and_half_of_the_cache_is_taken_for_used()

@@ -21,7 +21,9 @@ public sealed class DimmTests : IDisposable
     {
         await using var qemu = New();
         await using var vm = await ConnectAsync(qemu);
-        Assert.Equal((Dimm, MemorySize.FromGiB(4), MemorySize.Zero), (vm.Capabilities.BlockSize, vm.Capabilities.PluggableMax, vm.Capabilities.RescueSize));
+        Assert.Equal(
+            (Dimm, MemorySize.FromGiB(4), MemorySize.Zero),
+            (vm.Capabilities.BlockSize, vm.Capabilities.PluggableMax, vm.Capabilities.RescueSize));
         Assert.Contains(vm.Capabilities.Lacks, l => l.Contains("whole DIMMs of 128 MiB, up to 4 GiB", StringComparison.Ordinal));
 
         await vm.SetPluggedAsync(MemorySize.FromMiB(384), default).InTime();
@@ -84,7 +86,8 @@ public sealed class DimmTests : IDisposable
         Assert.Equal(["dimm0", "dimm1"], qemu.Added.Select(d => d.Id));
         Assert.Equal((256, 256), await PluggedAsync(vm));
         await qemu.TakeAwayAsync("dimm1");
-        await _observed.FirstAsync<VmObservation.Sizes>(s => s.Value.Plugged == s.Value.PluggedTarget && s.Value.Plugged == MemorySize.FromMiB(128));
+        await _observed.FirstAsync<VmObservation.Sizes>(s => s.Value.Plugged == s.Value.PluggedTarget
+            && s.Value.Plugged == MemorySize.FromMiB(128));
 
         await vm.SetPluggedAsync(MemorySize.FromMiB(256), default).InTime();
         Assert.Equal((256, 256), await PluggedAsync(vm));

@@ -131,7 +131,8 @@ internal sealed class FakeQemu : IAsyncDisposable
 
     /// <summary>What a guest answers to being asked for a DIMM: 132 it begins, 130 it refuses.</summary>
     public Task AnswerEjectionAsync(string id, int status) => TellAsync(
-        "ACPI_DEVICE_OST", $$$"""{"info": {"device": "{{{id}}}", "source": 3, "status": {{{status}}}, "slot": "0", "slot-type": "DIMM"}}""");
+        "ACPI_DEVICE_OST",
+        $$$"""{"info": {"device": "{{{id}}}", "source": 3, "status": {{{status}}}, "slot": "0", "slot-type": "DIMM"}}""");
 
     public int Count(string command) => Heard.Count(h => h.StartsWith(command, StringComparison.Ordinal));
 
@@ -175,7 +176,8 @@ internal sealed class FakeQemu : IAsyncDisposable
         "query-balloon" => peer.ReturnAsync(command.Id, $$"""{"actual": {{BalloonActualBytes}}}"""),
         "qom-list" => peer.ReturnAsync(command.Id, Children(command.Arguments.GetProperty("path").GetString()!)),
         "qom-get" => peer.ReturnAsync(
-            command.Id, Property(command.Arguments.GetProperty("path").GetString()!, command.Arguments.GetProperty("property").GetString()!)),
+            command.Id,
+            Property(command.Arguments.GetProperty("path").GetString()!, command.Arguments.GetProperty("property").GetString()!)),
         "object-add" => AddObjectAsync(peer, command),
         "object-del" => DeleteObjectAsync(peer, command),
         "device_add" when DeviceRefusal is { } words => peer.RefuseAsync(command.Id, "GenericError", words),
@@ -188,8 +190,11 @@ internal sealed class FakeQemu : IAsyncDisposable
             command.Id, $$"""[{"label": "c", "frontend-open": false, "filename": "disconnected:unix:{{AgentSocket}},server=on"}]"""),
         "query-status" when Status is { } status => peer.ReturnAsync(
             command.Id, $$"""{"status": "{{status}}", "running": {{(status == "running" ? "true" : "false")}}, "singlestep": false}"""),
-        "human-monitor-command" when MemoryAddress is { } address => peer.ReturnAsync(command.Id, $"\"Host virtual address for 0x0 (pc.ram) is 0x{address:x}\\r\\n\""),
-        "query-cpus-fast" => peer.ReturnAsync(command.Id, $"[{string.Join(", ", Threads.Select((tid, i) => $$"""{"cpu-index": {{i}}, "thread-id": {{tid}}}"""))}]"),
+        "human-monitor-command" when MemoryAddress is { } address =>
+        peer.ReturnAsync(command.Id, $"\"Host virtual address for 0x0 (pc.ram) is 0x{address:x}\\r\\n\""),
+        "query-cpus-fast" =>
+        peer.ReturnAsync(
+            command.Id, $"[{string.Join(", ", Threads.Select((tid, i) => $$"""{"cpu-index": {{i}}, "thread-id": {{tid}}}"""))}]"),
         "balloon" or "system_powerdown" => peer.ReturnAsync(command.Id),
         "quit" => QuitAsync(peer, command),
         _ => peer.RefuseAsync(command.Id, "CommandNotFound", $"The command {command.Name} has not been found"),
@@ -201,7 +206,8 @@ internal sealed class FakeQemu : IAsyncDisposable
     {
         return Objects.TryAdd(IdIn(command), command.Arguments.GetProperty("size").GetInt64())
             ? peer.ReturnAsync(command.Id)
-            : peer.RefuseAsync(command.Id, "GenericError", $"attempt to add duplicate property '{IdIn(command)}' to object (type 'container')");
+            : peer.RefuseAsync(
+                command.Id, "GenericError", $"attempt to add duplicate property '{IdIn(command)}' to object (type 'container')");
     }
 
     private Task DeleteObjectAsync(FakeQmpServer.Connection peer, FakeQmpServer.Command command)
@@ -268,8 +274,10 @@ internal sealed class FakeQemu : IAsyncDisposable
              "size": {{{Objects[device.Memory]}}}, "slot": {{{index + 1}}}, "hotplugged": true}}
             """
         : $$$"""
-            {"type": "virtio-mem", "data": {"id": "{{{device.Id}}}", "memdev": "/objects/{{{device.Memory}}}", "memaddr": {{{AddressOf(index)}}},
-             "block-size": {{{device.Block}}}, "size": {{{device.Plugged}}}, "max-size": {{{Objects[device.Memory]}}}, "requested-size": {{{device.Requested}}}}}
+            {"type": "virtio-mem", "data": {"id": "{{{device.Id}}}", "memdev": "/objects/{{{device.Memory}}}",
+             "memaddr": {{{AddressOf(index)}}},
+             "block-size": {{{device.Block}}}, "size": {{{device.Plugged}}}, "max-size": {{{Objects[device.Memory]}}},
+             "requested-size": {{{device.Requested}}}}}
             """;
 
     private static long AddressOf(int index) => (1L << 36) + (index * (1L << 33));
@@ -303,7 +311,8 @@ internal sealed class FakeQemu : IAsyncDisposable
     private string Property(string path, string name) => name switch
     {
         "memory" => $$"""{"size": {{BootBytes}}, "slots": {{Slots}}, "max-size": {{MaxBytes}}}""",
-        "memaddr" when _added.FindIndex(d => path.EndsWith("/" + d.Id, StringComparison.Ordinal)) is >= 0 and var index => $"{AddressOf(index)}",
+        "memaddr" when _added.FindIndex(d => path.EndsWith("/" + d.Id, StringComparison.Ordinal)) is >= 0 and var index =>
+        $"{AddressOf(index)}",
         "memaddr" => "4294967296",
         "guest-stats" => GuestStatistics,
         "name" => "\"org.dmm.guest.0\"",

@@ -37,7 +37,8 @@ public sealed class QemuEndTests : QemuVmFixture
         await _observed.FirstAsync<VmObservation.RunState>(r => r is { Value: VmRunState.Running, Why: null });
         qemu.Status = "io-error";
         await qemu.TellAsync("STOP");
-        await _observed.FirstAsync<VmObservation.RunState>(r => r.Value == VmRunState.Paused && r.Why!.Contains("io-error", StringComparison.Ordinal));
+        await _observed.FirstAsync<VmObservation.RunState>(r => r.Value == VmRunState.Paused
+            && r.Why!.Contains("io-error", StringComparison.Ordinal));
         Assert.Equal(3, _observed.Of<VmObservation.RunState>().Count);
     }
 

@@ -264,7 +264,8 @@ public sealed class QemuIdentityTests : IDisposable
     {
         var folder = new VmFolder(_folder.In("vms/one"));
         folder.Create([]);
-        using var impostor = Process.Start(new ProcessStartInfo("/bin/bash", ["-c", "read", "-pidfile", folder.PidFile]) { RedirectStandardInput = true })!;
+        using var impostor =
+            Process.Start(new ProcessStartInfo("/bin/bash", ["-c", "read", "-pidfile", folder.PidFile]) { RedirectStandardInput = true })!;
         try
         {
             File.WriteAllText(folder.PidFile, $"{impostor.Id}\n");
@@ -340,7 +341,9 @@ public sealed class QemuIdentityTests : IDisposable
 
         public StandIn(TestFolder folder)
         {
-            _shell = System.Diagnostics.Process.Start(new ProcessStartInfo(FakeProgram.Shell(folder), ["-c", "read"]) { RedirectStandardInput = true })!;
+            _shell =
+                System.Diagnostics.Process.Start(
+                    new ProcessStartInfo(FakeProgram.Shell(folder), ["-c", "read"]) { RedirectStandardInput = true })!;
             Process = HostProcess.Find(_shell.Id)!;
             // The base library returns when the child has become what it is to be.
             var stack = File.ReadAllLines($"/proc/{_shell.Id}/maps").First(l => l.EndsWith("[stack]", StringComparison.Ordinal));
@@ -391,5 +394,6 @@ public sealed class QemuIdentityTests : IDisposable
         Hypervisor().ConnectAsync(handle, observe ?? (_ => { }), default).InTime();
 
     private QemuHypervisor Hypervisor() => new(
-        new QemuSettings { StateDirectory = _folder.Path, Accel = QemuAccel.Tcg, Binary = _binary, CommandDeadline = _patience }, TimeProvider.System);
+        new QemuSettings { StateDirectory = _folder.Path, Accel = QemuAccel.Tcg, Binary = _binary, CommandDeadline = _patience },
+        TimeProvider.System);
 }

@@ -21,7 +21,8 @@ public sealed class QemuVirtualMachineTests : QemuVmFixture
 
         var first = Assert.IsType<VmObservation.Sizes>(_observed.All[0]);
         Assert.Equal(
-            new VmSizes(Boot, MemorySize.FromMiB(512), MemorySize.FromMiB(56), MemorySize.FromMiB(512), MemorySize.Zero) { BalloonUnsure = true },
+            new VmSizes(Boot, MemorySize.FromMiB(512), MemorySize.FromMiB(56), MemorySize.FromMiB(512),
+                MemorySize.Zero) { BalloonUnsure = true },
             first.Value);
         Assert.True(vm.Capabilities.Balloon);
         Assert.Equal(MemorySize.FromGiB(16), vm.Capabilities.PluggableMax);
@@ -255,7 +256,8 @@ public sealed class QemuVirtualMachineTests : QemuVmFixture
         for (var told = 1; told <= 3; told++)
         {
             var stamp = _time.GetUtcNow().ToUnixTimeSeconds() + off + told;
-            qemu.GuestStatistics = $$$"""{"stats": {"stat-total-memory": 230000000, "stat-free-memory": 100000000}, "last-update": {{{stamp}}}}""";
+            qemu.GuestStatistics =
+                $$$"""{"stats": {"stat-total-memory": 230000000, "stat-free-memory": 100000000}, "last-update": {{{stamp}}}}""";
             await LooksAsync(qemu, 2);
             Assert.Equal(told, _observed.Of<VmObservation.Sample>().Count);
         }

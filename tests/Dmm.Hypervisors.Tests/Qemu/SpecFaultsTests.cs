@@ -107,7 +107,8 @@ public sealed class SpecFaultsTests : IDisposable
         Assert.Contains("'qemu-system-none' (dmm.qemu.binary) is not there; install qemu-system-x86", fault, StringComparison.Ordinal);
     }
 
-    private string? Kernel(string path, string? initrd = null) => Fault(Good with { Medium = new BootMedium.KernelBoot(path, initrd, null) });
+    private string? Kernel(string path, string? initrd = null) =>
+        Fault(Good with { Medium = new BootMedium.KernelBoot(path, initrd, null) });
 
     private string? Disk(string path, string format = "raw") => Fault(Good with { Medium = new BootMedium.DiskBoot(path, format) });
 

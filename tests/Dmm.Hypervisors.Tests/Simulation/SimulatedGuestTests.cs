@@ -10,7 +10,8 @@ public sealed class SimulatedGuestTests
 
     private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
 
-    private static SimulatedGuest Guest(GuestTemper temper, ulong seed = 1) => new(MiB(512), Settings, seed) { Temper = temper, Used = MiB(50) };
+    private static SimulatedGuest Guest(GuestTemper temper, ulong seed = 1) =>
+        new(MiB(512), Settings, seed) { Temper = temper, Used = MiB(50) };
 
     private static void Wait(SimulatedGuest guest, double seconds)
     {

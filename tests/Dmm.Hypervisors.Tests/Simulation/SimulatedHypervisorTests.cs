@@ -13,7 +13,12 @@ public sealed class SimulatedHypervisorTests
         using var folder = new TestFolder();
         var settings = new SimulationSettings { Directory = folder.Path, BootTime = TimeSpan.Zero };
         await using var hypervisor = new SimulatedHypervisor(settings, TimeProvider.System);
-        var spec = new VmSpec { Id = VmId.Parse("vm"), Policy = new(MemorySize.FromMiB(64), MemorySize.FromMiB(512)), Boot = MemorySize.FromMiB(256) };
+        var spec = new VmSpec
+        {
+            Id = VmId.Parse("vm"),
+            Policy = new(MemorySize.FromMiB(64), MemorySize.FromMiB(512)),
+            Boot = MemorySize.FromMiB(256),
+        };
         var handle = await hypervisor.LaunchAsync(spec, default);
         await using var vm = await hypervisor.ConnectAsync(handle, _ => { }, default);
 

@@ -14,7 +14,8 @@ public sealed class AdvantageTests
     [Fact]
     public void Dmm_holds_nine_tenths_of_what_perfect_foresight_holds()
     {
-        var figures = new DensityRun(Host, Host.SumOfMax.Scale(0.06), 0.001, orders: 3, new(), seed: 5, default).Run(["dmm", "hyperv", LabLaw.Oracle], default);
+        var figures = new DensityRun(Host, Host.SumOfMax.Scale(0.06), 0.001, orders: 3, new(), seed: 5, default)
+            .Run(["dmm", "hyperv", LabLaw.Oracle], default);
         Assert.True(figures[0].OfOracle >= 0.9, $"{figures[0].Mean} of {figures[2].Mean}");
         Assert.True(figures[0].Mean > figures[1].Mean, $"{figures[0].Mean} and {figures[1].Mean}");
     }
@@ -33,19 +34,21 @@ public sealed class AdvantageTests
     /// since its shares go round whole. </param>
     private static void FallsShortByHalf(double tightness, double ofHyperv = 0.5)
     {
-        var figures = new ReplayRun(Host, Host.SumOfMax.Scale(tightness), new(), 1).Run([.. LabLaw.Names.Where(law => law != "static")], default);
+        var figures = new ReplayRun(Host, Host.SumOfMax.Scale(tightness), new(), 1)
+            .Run([.. LabLaw.Names.Where(law => law != "static")], default);
         var (dmm, oracle) = (figures.Single(f => f.Law == "dmm"), figures.Single(f => f.Law == LabLaw.Oracle));
         Assert.All(
             figures.Where(f => f.Law is not ("dmm" or LabLaw.Oracle)),
             f => Assert.True(
-                dmm.ShortfallRatio - oracle.ShortfallRatio <= (f.ShortfallRatio - oracle.ShortfallRatio) * (f.Law == "hyperv" ? ofHyperv : 0.5),
+                dmm.ShortfallRatio - oracle.ShortfallRatio <= (f.ShortfallRatio - oracle.ShortfallRatio) * (f.Law == "hyperv" ? ofHyperv
+                    : 0.5),
                 $"dmm {dmm.ShortfallRatio}, {f.Law} {f.ShortfallRatio}, oracle {oracle.ShortfallRatio}"));
     }
 
     /// <summary>
     /// With memory enough for all, so that what is left with the guests is the law's own choice. The aim is half of any peer's.
-    /// Here leaps are drawn, so that no history foretells them; on recorded VMs it is 39 % at most (docs/operate/results.md). Whoever leaves more
-    /// idle than is used needs no law.
+    /// Here leaps are drawn, so that no history foretells them; on recorded VMs it is 39 % at most (docs/operate/results.md). Whoever
+    /// leaves more idle than is used needs no law.
     /// </summary>
     [Fact]
     [Trait(Category.Name, Category.Long)]
@@ -54,10 +57,12 @@ public sealed class AdvantageTests
         var curves = new ReplayRun(Host, Host.SumOfMax.Scale(0.5), new(), 1).Sweep(["dmm", "hyperv", "neon", "esx", "vpa"], default);
         var dmm = curves.Single(c => c.Law == "dmm").Points;
         var least = dmm.Min(p => p.SlackRatio);
-        foreach (var (law, peer) in curves.Where(c => c.Law != "dmm").SelectMany(c => c.Points.Where(p => p.SlackRatio >= least && p.SlackRatio <= 1).Select(p => (c.Law, p))))
+        foreach (var (law, peer) in curves.Where(c => c.Law != "dmm")
+            .SelectMany(c => c.Points.Where(p => p.SlackRatio >= least && p.SlackRatio <= 1).Select(p => (c.Law, p))))
         {
             var own = dmm.Where(p => p.SlackRatio <= peer.SlackRatio).Min(p => p.ShortfallRatio);
-            Assert.True(own <= peer.ShortfallRatio * 0.65, $"dmm {own}, {law} at {peer.Value}: {peer.ShortfallRatio} with slack {peer.SlackRatio}");
+            Assert.True(
+                own <= peer.ShortfallRatio * 0.65, $"dmm {own}, {law} at {peer.Value}: {peer.ShortfallRatio} with slack {peer.SlackRatio}");
         }
     }
 }

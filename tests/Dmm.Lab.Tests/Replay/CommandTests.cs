@@ -26,7 +26,17 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(Lab.Replay.LabLaw.Names, laws.Select(law => (string)law!["law"]!));
         foreach (var law in laws)
         {
-            foreach (var figure in new[] { "shortfallRatio", "shortfallTimeRatio", "slackRatio", "movedRatio", "resizesPerVmHour", "jain", "admitted", "seconds" })
+            foreach (var figure in new[]
+            {
+                "shortfallRatio",
+                "shortfallTimeRatio",
+                "slackRatio",
+                "movedRatio",
+                "resizesPerVmHour",
+                "jain",
+                "admitted",
+                "seconds",
+            })
                 Assert.True(law![figure]!.GetValue<double>() >= 0, $"{law["law"]} {figure}");
             Assert.Contains((string)law!["law"]!, output);
         }
@@ -37,7 +47,8 @@ public sealed class CommandTests : IDisposable
     {
         var (json, png) = (Path.Combine(_folder.Path, "out", "f.json"), Path.Combine(_folder.Path, "out", "f.png"));
         var (code, _, error) = await Run(
-            "replay", "--traces", _folder.Path, "--host-memory", "30%", "--laws", "hyperv,static", "--holdout", "1,2,3", "--fit", "--plot", png, "--plot-vms", "2", "--json", json);
+            "replay", "--traces", _folder.Path, "--host-memory", "30%", "--laws", "hyperv,static", "--holdout", "1,2,3", "--fit", "--plot",
+            png, "--plot-vms", "2", "--json", json);
         Assert.True(code == 0, error);
         var report = JsonNode.Parse(File.ReadAllText(json))!;
         Assert.Equal(3, (int)report["vms"]!);
@@ -48,7 +59,8 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public async Task Laws_are_compared_at_no_more_slack_than_each_leaves()
     {
-        var (code, output, error) = await Run("replay", "--traces", _folder.Path, "--host-memory", "60%", "--laws", "dmm,hyperv", "--equal-slack", "--json", "-");
+        var (code, output, error) = await Run(
+            "replay", "--traces", _folder.Path, "--host-memory", "60%", "--laws", "dmm,hyperv", "--equal-slack", "--json", "-");
         Assert.True(code == 0, error);
         var report = JsonNode.Parse(output[output.IndexOf('{')..])!;
         var own = report["curves"]!.AsArray().Single(c => (string)c!["law"]! == "dmm")!["points"]!.AsArray();
@@ -64,20 +76,26 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public async Task What_is_made_ideal_brings_dmm_nearer_to_perfect_foresight()
     {
-        var (code, output, error) = await Run("replay", "--traces", _folder.Path, "--host-memory", "60%", "--laws", "dmm", "--explain-loss", "--json", "-");
+        var (code, output, error) = await Run(
+            "replay", "--traces", _folder.Path, "--host-memory", "60%", "--laws", "dmm", "--explain-loss", "--json", "-");
         Assert.True(code == 0, error);
-        var loss = JsonNode.Parse(output[output.IndexOf('{')..])!["loss"]!.AsArray().ToDictionary(f => (string)f!["ideal"]!, f => (double)f!["shortfallRatio"]!);
+        var loss = JsonNode.Parse(output[output.IndexOf('{')..])!["loss"]!.AsArray()
+            .ToDictionary(f => (string)f!["ideal"]!, f => (double)f!["shortfallRatio"]!);
         Assert.Equal(["nothing", "delay", "forecast", "guarantee", "cushion", "all", "perfect foresight"], loss.Keys);
-        Assert.True(loss["forecast"] < loss["nothing"] && loss["all"] <= loss["forecast"] && loss["perfect foresight"] <= loss["all"], string.Join(", ", loss));
+        Assert.True(loss["forecast"] < loss["nothing"] && loss["all"] <= loss["forecast"] && loss["perfect foresight"] <= loss["all"],
+            string.Join(", ", loss));
     }
 
     [Fact]
     public async Task A_scenario_is_played_under_each_law()
     {
-        var file = _folder.File("s.conf", "memory = 1GiB", "length = 5m", "vms {", "a { max = 1GiB, need = [\"0s 100MiB\", \"60s 700MiB\"] }", "b { max = 1GiB, joins = 2m, need = [\"2m 200MiB\"] }", "}");
+        var file = _folder.File(
+            "s.conf", "memory = 1GiB", "length = 5m", "vms {", "a { max = 1GiB, need = [\"0s 100MiB\", \"60s 700MiB\"] }",
+            "b { max = 1GiB, joins = 2m, need = [\"2m 200MiB\"] }", "}");
         var (code, output, error) = await Run("run", file, "--laws", "dmm,static", "--json", "-");
         Assert.True(code == 0, error);
-        Assert.Equal(["dmm", "static"], JsonNode.Parse(output[output.IndexOf('{')..])!["laws"]!.AsArray().Select(law => (string)law!["law"]!));
+        Assert.Equal(["dmm", "static"], JsonNode.Parse(output[output.IndexOf('{')..])!["laws"]!.AsArray()
+            .Select(law => (string)law!["law"]!));
     }
 
     [Fact]
@@ -85,7 +103,9 @@ public sealed class CommandTests : IDisposable
     {
         async Task<string> Json()
         {
-            var (_, output, _) = await Run("density", "--traces", _folder.Path, "--host-memory", "8GiB", "--laws", "static,dmm,oracle", "--orders", "3", "--json", "-");
+            var (_, output, _) = await Run(
+                "density", "--traces", _folder.Path, "--host-memory", "8GiB", "--laws", "static,dmm,oracle", "--orders", "3", "--json",
+                "-");
             var json = JsonNode.Parse(output[output.IndexOf('{')..])!;
             foreach (var law in json["laws"]!.AsArray())
                 law!.AsObject().Remove("seconds");
@@ -127,7 +147,9 @@ public sealed class CommandTests : IDisposable
         using var cancellation = new CancellationTokenSource();
         await cancellation.CancelAsync();
         var parsed = LabCommand.Build().Parse(["replay", "--traces", _folder.Path, "--host-memory", "50%"]);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false, Output = TextWriter.Null, Error = TextWriter.Null }, cancellation.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => parsed.InvokeAsync(
+                new() { EnableDefaultExceptionHandler = false, Output = TextWriter.Null, Error = TextWriter.Null }, cancellation.Token));
     }
 
     private static Task<(int Code, string Output, string Error)> Run(params string[] arguments) => LabRun.Async(arguments);

@@ -27,13 +27,15 @@ public sealed class LossTests
     public void No_delay_and_no_forecast_that_is_made_ideal_makes_dmm_fall_short_by_more(ulong seed, double tightness)
     {
         var traces = SyntheticTraces.Make(8, TimeSpan.FromHours(6), seed);
-        var (host, withoutMin) = (new TraceHost(traces, new() { Seed = seed }), new TraceHost(traces, new() { Seed = seed, Min = new(MemorySize.FromMiB(1), 0) }));
+        var (host, withoutMin) = (new TraceHost(traces, new() { Seed = seed }),
+            new TraceHost(traces, new() { Seed = seed, Min = new(MemorySize.FromMiB(1), 0) }));
         var cases = Loss.Explain(host, withoutMin, host.SumOfMax.Scale(tightness), Slow, seed, default).Ideals;
         var nothing = cases.Single(c => c.Ideal == "nothing").ShortfallRatio;
         Assert.True(nothing > 0);
         // A cushion and a guarantee are bought with memory and may be worth more than they cost: without them DMM falls short by more or by
         // less.
-        Assert.All(cases.Where(c => c.Ideal is not ("cushion" or "guarantee")), c => Assert.True(c.ShortfallRatio <= nothing * Hair, $"{c.Ideal}: {c.ShortfallRatio} is more than {nothing}"));
+        Assert.All(cases.Where(c => c.Ideal is not ("cushion" or "guarantee")),
+            c => Assert.True(c.ShortfallRatio <= nothing * Hair, $"{c.Ideal}: {c.ShortfallRatio} is more than {nothing}"));
     }
 
     [Theory]
@@ -53,9 +55,12 @@ public sealed class LossTests
             var host = new TraceHost(SyntheticTraces.Make(6, TimeSpan.FromHours(3), seed), new() { Seed = seed });
             foreach (var tightness in new[] { 0.15, 0.4 })
             {
-                double Shortfall(MechanismDelays delays) => new ReplayRun(host, host.SumOfMax.Scale(tightness), delays, seed).Run([law], default)[0].ShortfallRatio;
+                double Shortfall(MechanismDelays delays) =>
+                    new ReplayRun(host, host.SumOfMax.Scale(tightness), delays, seed).Run([law], default)[0].ShortfallRatio;
                 var own = Shortfall(Slow);
-                Assert.All(ideals, delays => Assert.True(Shortfall(delays) <= own * Hair, $"{Shortfall(delays)} is more than {own} with {delays}"));
+                Assert.All(
+                    ideals, delays => Assert.True(
+                        Shortfall(delays) <= own * Hair, $"{Shortfall(delays)} is more than {own} with {delays}"));
             }
         }
     }

@@ -45,7 +45,9 @@ public sealed class NeedCurveTests
     [Fact]
     public void A_seed_decides_when()
     {
-        Assert.Equal(NeedCurve.Of(Trace, BetweenSamples.Step, 1000, 5000, 1).At, NeedCurve.Of(Trace, BetweenSamples.Step, 1000, 5000, 1).At);
-        Assert.NotEqual(NeedCurve.Of(Trace, BetweenSamples.Step, 1000, 5000, 1).At, NeedCurve.Of(Trace, BetweenSamples.Step, 1000, 5000, 2).At);
+        Assert.Equal(NeedCurve.Of(Trace, BetweenSamples.Step, 1000, 5000, 1).At, NeedCurve.Of(Trace, BetweenSamples.Step, 1000, 5000, 1)
+            .At);
+        Assert.NotEqual(NeedCurve.Of(Trace, BetweenSamples.Step, 1000, 5000, 1).At, NeedCurve.Of(Trace, BetweenSamples.Step, 1000, 5000, 2)
+            .At);
     }
 }

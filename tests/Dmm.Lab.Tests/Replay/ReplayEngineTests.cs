@@ -62,7 +62,8 @@ public sealed class ReplayEngineTests
         // They meet at 775 MiB after 1.25 s; then the guest swaps out 50 MiB a second while it lets go of 20, until it has 100 at 14.75 s
         // and needs 505, which falls to 100 in 20.25 s more.
         Assert.Equal(100, engine.Vms[0].Actual / Mib, 6);
-        Assert.InRange(engine.Vms[0].ShortfallByteSeconds / Mib, (405 * 13.5 / 2) + (405 * 20.25 / 2) - 1, (405 * 13.5 / 2) + (405 * 20.25 / 2) + 1);
+        Assert.InRange(engine.Vms[0].ShortfallByteSeconds / Mib, (405 * 13.5 / 2) + (405 * 20.25 / 2) - 1, (405 * 13.5 / 2)
+            + (405 * 20.25 / 2) + 1);
     }
 
     [Fact]
@@ -85,7 +86,8 @@ public sealed class ReplayEngineTests
         // 1000 MiB of which 100 are used: 900 are taken from 11 on.
         var delays = Plain with { UnplugMibPerSecond = rate };
         var engine = new ReplayEngine(
-            1000 * Mib, [Vm("a", 100, 1000, (0, 1000), (1, 100))], new ScriptedLaw(10, (now, _, _) => now.TotalSeconds < 10 ? null : 100), delays, 30 * Second, seed: 1);
+            1000 * Mib, [Vm("a", 100, 1000, (0, 1000), (1, 100))], new ScriptedLaw(10, (now, _, _) => now.TotalSeconds < 10 ? null : 100),
+            delays, 30 * Second, seed: 1);
         var arrived = long.MaxValue;
         engine.Watcher = () => arrived = engine.Vms[0].Actual <= 100 * Mib ? Math.Min(arrived, engine.Now) : arrived;
         engine.Run();
@@ -110,7 +112,8 @@ public sealed class ReplayEngineTests
     [Fact]
     public void What_the_law_wants_less_than_the_guest_needs_is_the_laws_decision()
     {
-        var engine = Engine(1000, new ScriptedLaw(10, (now, _, _) => now.TotalSeconds < 10 ? null : 250), 30, Vm("a", 100, 1000, (0, 100), (10, 300)));
+        var engine = Engine(
+            1000, new ScriptedLaw(10, (now, _, _) => now.TotalSeconds < 10 ? null : 250), 30, Vm("a", 100, 1000, (0, 100), (10, 300)));
         engine.Run();
         // 50 short from 10 on; 150 arrive from 11 to 12.5.
         Assert.Equal((0, 50 * 20, 0, 150 + (150 * 1.5 / 2)), Causes(engine.Vms[0]));
@@ -120,7 +123,8 @@ public sealed class ReplayEngineTests
     public void A_law_that_may_look_only_each_so_often_looks_later()
     {
         ReplayEngine Looking(double least) =>
-            new(1000 * Mib, [Vm("a", 100, 1000, (0, 100), (9, 300))], new ScriptedLaw(4, Follows), Plain, 30 * Second, 1, TimeSpan.FromSeconds(least));
+            new(1000 * Mib, [Vm("a", 100, 1000, (0, 100), (9, 300))], new ScriptedLaw(4, Follows), Plain, 30 * Second, 1,
+                TimeSpan.FromSeconds(least));
         var (own, slower, faster) = (Looking(4), Looking(20), Looking(1));
         Assert.True(own.Run() && slower.Run() && faster.Run());
         // Looks at 12, or at 20: 200 for 8 s more.
@@ -163,7 +167,8 @@ public sealed class ReplayEngineTests
         var law = new ScriptedLaw(10, (now, i, _) => now.TotalSeconds < 10 ? null : i == 0 ? 300 : 100);
         var stuck = Vm("b", 100, 300, (0, 300), (10, 100)) with { Stuck = (5 * Second, 40 * Second) };
         var engine = Engine(400, law, 45, Vm("a", 100, 300, (0, 100)), stuck);
-        engine.Watcher = () => Assert.True(engine.Now >= 40 * Second || engine.Vms[1].Held == 300 * Mib, $"holds {engine.Vms[1].Held} at {engine.Now}");
+        engine.Watcher = () => Assert.True(
+            engine.Now >= 40 * Second || engine.Vms[1].Held == 300 * Mib, $"holds {engine.Vms[1].Held} at {engine.Now}");
         engine.Run();
         Assert.Equal(100, engine.Vms[1].Actual / Mib);
         Assert.Equal(300, engine.Vms[0].Actual / Mib);

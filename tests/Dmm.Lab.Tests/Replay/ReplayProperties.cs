@@ -42,7 +42,8 @@ public sealed class ReplayProperties
                 Assert.True(vm.Actual >= vm.Min && vm.Held <= vm.Cap, $"{vm.Plan.Name} has {vm.Actual}, holds {vm.Held} at {engine.Now}");
             }
 
-            Assert.True(held == engine.Host.Used && held <= memory.Bytes, $"{held} held, {engine.Host.Used} counted of {memory.Bytes} at {engine.Now}");
+            Assert.True(held == engine.Host.Used && held <= memory.Bytes,
+                $"{held} held, {engine.Host.Used} counted of {memory.Bytes} at {engine.Now}");
         };
         Assert.True(engine.Run());
         Assert.True(events > 100, $"{events} events");
@@ -58,14 +59,20 @@ public sealed class ReplayProperties
         var figures = new ReplayRun(host, memory, new(), 1).Run([.. LabLaw.Names.Where(law => law != "static")], default);
         var oracle = figures.Single(f => f.Law == LabLaw.Oracle);
         Assert.True(oracle.ShortfallRatio > 0);
-        Assert.All(figures, f => Assert.True(f.ShortfallRatio >= oracle.ShortfallRatio * (1 - 1e-9), $"{f.Law}: {f.ShortfallRatio} is less than {oracle.ShortfallRatio}"));
+        Assert.All(
+            figures,
+            f => Assert.True(
+                f.ShortfallRatio >= oracle.ShortfallRatio * (1 - 1e-9),
+                $"{f.Law}: {f.ShortfallRatio} is less than {oracle.ShortfallRatio}"));
     }
 
     [Fact]
     public void The_same_seed_gives_the_same_figures_to_the_last_bit()
     {
         IReadOnlyList<ReplayFigures> Figures(ulong seed) =>
-            [.. new ReplayRun(new(SyntheticTraces.Make(10, TimeSpan.FromHours(4), 5), new() { Seed = seed }), MemorySize.FromGiB(8), new(), seed).Run(LabLaw.Names, default).Select(f => f with { Seconds = 0 })];
+            [.. new ReplayRun(
+                new(SyntheticTraces.Make(10, TimeSpan.FromHours(4), 5), new() { Seed = seed }), MemorySize.FromGiB(8), new(), seed)
+                    .Run(LabLaw.Names, default).Select(f => f with { Seconds = 0 })];
 
         Assert.Equal(Figures(1), Figures(1));
         Assert.NotEqual(Figures(1), Figures(2));
@@ -112,7 +119,9 @@ public sealed class ReplayProperties
         foreach (var law in figures)
         {
             Assert.Equal(3, law.Holds.Count);
-            Assert.All(law.Holds.Zip(oracle.Holds), pair => Assert.True(pair.First <= pair.Second, $"{law.Law} holds {pair.First}, the oracle {pair.Second}"));
+            Assert.All(
+                law.Holds.Zip(oracle.Holds),
+                pair => Assert.True(pair.First <= pair.Second, $"{law.Law} holds {pair.First}, the oracle {pair.Second}"));
         }
 
         Assert.True(figures[0].Mean > 0 && figures[1].Mean > figures[0].Mean, $"static {figures[0].Mean}, dmm {figures[1].Mean}");
@@ -138,7 +147,8 @@ public sealed class ReplayProperties
                 heap.Set(thing, at[thing]!.Value);
             }
 
-            var first = Enumerable.Range(0, 40).Where(i => at[i] is not null).OrderBy(i => at[i]).ThenBy(i => i).Cast<int?>().FirstOrDefault();
+            var first = Enumerable.Range(0, 40).Where(i => at[i] is not null).OrderBy(i => at[i]).ThenBy(i => i).Cast<int?>()
+                .FirstOrDefault();
             Assert.Equal(first is { } i ? at[i] : long.MaxValue, heap.NextAt);
             if (first is not null)
                 Assert.Equal(first, heap.Next);

@@ -12,7 +12,8 @@ public sealed class ScenarioTests
         length = 10m
         vms {
           web { max = 2GiB, need = ["0s 200MiB", "60s 1GiB", "2m 300MiB"] }
-          liar { min = 256MiB, boot = 512MiB, max = 1GiB, shares = 500, lie = 400MiB, need = ["0s 100MiB"], stuck-from = 1m, stuck-to = 90s }
+          liar { min = 256MiB, boot = 512MiB, max = 1GiB, shares = 500, lie = 400MiB, need = ["0s 100MiB"]
+            stuck-from = 1m, stuck-to = 90s }
           late { max = 1GiB, need = ["3m 500MiB"], joins = 3m }
         }
         """;
@@ -25,7 +26,9 @@ public sealed class ScenarioTests
         var vms = scenario.Vms.ToDictionary(vm => vm.Name);
         Assert.Equal([0, 60 * Shared.Second, 120 * Shared.Second], vms["web"].Need.At);
         Assert.Equal([200, 1024, 300], vms["web"].Need.Need.Select(n => n / Shared.Mib));
-        Assert.Equal((500, MemorySize.FromMiB(400), (60 * Shared.Second, 90 * Shared.Second)), (vms["liar"].Shares, vms["liar"].Lie, vms["liar"].Stuck));
+        Assert.Equal(
+            (500, MemorySize.FromMiB(400), (60 * Shared.Second, 90 * Shared.Second)),
+            (vms["liar"].Shares, vms["liar"].Lie, vms["liar"].Stuck));
         Assert.Equal((180 * Shared.Second, MemorySize.FromMiB(128)), (vms["late"].JoinsAt, vms["late"].Min));
     }
 
@@ -36,9 +39,13 @@ public sealed class ScenarioTests
     [InlineData("\"2m 300MiB\"", "\"2m\"", "x.conf: vms.web.need is '2m'; it must be a list such as")]
     [InlineData("\"2m 300MiB\"", "\"2s 300MiB\"", "x.conf: vms.web.need is '2s 300MiB'; it must be a list such as")]
     [InlineData("boot = 512MiB", "boot = 2GiB", "it must be min ≤ boot ≤ max")]
-    [InlineData("memory = 2GiB", "memory = 200MiB", "x.conf: memory is 200 MiB; the VMs that are there from the start have 384 MiB as their min together")]
+    [InlineData(
+        "memory = 2GiB", "memory = 200MiB",
+        "x.conf: memory is 200 MiB; the VMs that are there from the start have 384 MiB as their min together")]
     public void What_is_wrong_in_it_is_named(string right, string wrong, string message) =>
-        Assert.Contains(message, Assert.Throws<LabException>(() => Scenario.Parse(Whole.Replace(right, wrong, StringComparison.Ordinal), "x.conf")).Message);
+        Assert.Contains(
+            message, Assert.Throws<LabException>(() => Scenario.Parse(Whole.Replace(right, wrong, StringComparison.Ordinal), "x.conf"))
+                .Message);
 
     [Fact]
     public void Some_vms_are_held_out_by_part_or_by_name()

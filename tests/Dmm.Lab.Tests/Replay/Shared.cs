@@ -40,7 +40,8 @@ internal static class Shared
 }
 
 /// <summary>A law that says what it was told to, at its periods.</summary>
-internal sealed class ScriptedLaw(double period, Func<TimeSpan, int, LawGuest, long?> target, LawEvents hears = LawEvents.None) : ILaw, ITellsUrgency
+internal sealed class ScriptedLaw(double period, Func<TimeSpan, int, LawGuest, long?> target, LawEvents hears = LawEvents.None) : ILaw,
+    ITellsUrgency
 {
     public List<(double At, LawEvents Why)> Calls { get; } = [];
 

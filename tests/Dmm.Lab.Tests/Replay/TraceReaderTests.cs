@@ -7,7 +7,8 @@ namespace Dmm.Lab.Tests.Replay;
 public sealed class TraceReaderTests : IDisposable
 {
     private const string Gwa =
-        "Timestamp [ms];\tCPU cores;\tCPU capacity provisioned [MHZ];\tCPU usage [MHZ];\tCPU usage [%];\tMemory capacity provisioned [KB];\tMemory usage [KB];\tDisk read throughput [KB/s]";
+        "Timestamp [ms];\tCPU cores;\tCPU capacity provisioned [MHZ];\tCPU usage [MHZ];\tCPU usage [%];\tMemory capacity provisioned "
+            + "[KB];\tMemory usage [KB];\tDisk read throughput [KB/s]";
 
     private readonly TestFolder _folder = new();
 
@@ -16,7 +17,9 @@ public sealed class TraceReaderTests : IDisposable
     [Fact]
     public void The_published_archive_is_read_as_it_is()
     {
-        _folder.File("7.csv", Gwa, "1372629804;\t2;\t5851.99;\t87.8;\t1.5;\t8218624.0;\t1034592.0;\t0.5", "1372630104;\t2;\t5851.99;\t29.3;\t0.5;\t8218624.0;\t4.58575E5;\t0.1");
+        _folder.File(
+            "7.csv", Gwa, "1372629804;\t2;\t5851.99;\t87.8;\t1.5;\t8218624.0;\t1034592.0;\t0.5",
+            "1372630104;\t2;\t5851.99;\t29.3;\t0.5;\t8218624.0;\t4.58575E5;\t0.1");
         var vm = Assert.Single(Read(_folder.Path).Vms);
         Assert.Equal("7", vm.Name);
         Assert.Equal(1372629804, vm.Start);
@@ -46,7 +49,8 @@ public sealed class TraceReaderTests : IDisposable
     [Fact]
     public void A_bad_row_is_named_counted_and_left_out()
     {
-        var file = _folder.File("1.csv", TraceWriter.Heading, "100,1024,5", "400,1024", "700,1024,many", "50,1024,5", "1000,1024,6", "1300,1024,-1");
+        var file = _folder.File(
+            "1.csv", TraceWriter.Heading, "100,1024,5", "400,1024", "700,1024,many", "50,1024,5", "1000,1024,6", "1300,1024,-1");
         var set = Read(file);
         Assert.Equal(4, set.BadRowCount);
         Assert.Equal([$"{file}:3:", $"{file}:4:", $"{file}:5:", $"{file}:7:"], set.BadRows.Select(row => row[..row.IndexOf(' ')]));

@@ -26,15 +26,20 @@ public sealed class HostMutations
     [InlineData("an end leaves its actor", Host + ".cs", "Do(new HostEffect.DropVm(vm));", "")]
     [InlineData("nothing is written", Host + ".cs", "_events.Add(e);", "")]
     [InlineData("a stop is not told", Host + ".Operator.cs", "Do(new HostEffect.TellVm(id, new VmProtocol.Stop(order)));", "")]
-    [InlineData("an adoption below what can be", Host + ".Operator.cs", "adopt.Policy, adopt.Handle, adopt.Ceiling, adopt.Overhead", "adopt.Policy, adopt.Handle, adopt.Policy.Min, adopt.Overhead")]
+    [InlineData("an adoption below what can be", Host + ".Operator.cs", "adopt.Policy, adopt.Handle, adopt.Ceiling, adopt.Overhead",
+        "adopt.Policy, adopt.Handle, adopt.Policy.Min, adopt.Overhead")]
     [InlineData("a target that was set is forgotten", Host + ".Operator.cs", "Record(new OperatorTargetSet(Wall, resize.Vm, target));", "")]
-    [InlineData("a return is forgotten", Host + ".Lifecycle.cs", "Do(new HostEffect.WakeForReturns(Host.InControl ? State.Resting.Values.Min(vm => vm.ReturnAt) : null));", "Do(new HostEffect.WakeForReturns(null));")]
+    [InlineData("a return is forgotten", Host + ".Lifecycle.cs",
+        "Do(new HostEffect.WakeForReturns(Host.InControl ? State.Resting.Values.Min(vm => vm.ReturnAt) : null));",
+        "Do(new HostEffect.WakeForReturns(null));")]
     public void The_simulation_finds_it(string what, string file, string from, string to) =>
-        Assert.True(Mutant.Of(file, from, to).Try(typeof(HostMutations), nameof(UntilOneBreaks), Steps) is not null, $"'{what}' was found by no history");
+        Assert.True(Mutant.Of(file, from, to).Try(typeof(HostMutations), nameof(UntilOneBreaks), Steps) is not null,
+            $"'{what}' was found by no history");
 
     [Fact]
     public void The_unbroken_machine_holds_when_it_is_built_the_same_way() =>
-        Assert.Null(Mutant.Of(Host + ".cs", "    private void Do(HostEffect effect)", "    private void Do(HostEffect effect)").Try(typeof(HostMutations), nameof(UntilOneBreaks), StepsEach));
+        Assert.Null(Mutant.Of(Host + ".cs", "    private void Do(HostEffect effect)", "    private void Do(HostEffect effect)")
+            .Try(typeof(HostMutations), nameof(UntilOneBreaks), StepsEach));
 
     private static void UntilOneBreaks(long steps)
     {

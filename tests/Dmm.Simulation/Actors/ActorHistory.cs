@@ -45,7 +45,11 @@ internal sealed class ActorHistory
                 CheckRest(_host.Daemon, status);
         }
 
-        return new(_plan.Seed, _host.Steps, _host.Deaths, _host.Violation) { Faults = _hazards.Befell, RequestSteps = _host.RequestSteps.Seen };
+        return new(_plan.Seed, _host.Steps, _host.Deaths, _host.Violation)
+        {
+            Faults = _hazards.Befell,
+            RequestSteps = _host.RequestSteps.Seen,
+        };
     }
 
     private void Trouble()

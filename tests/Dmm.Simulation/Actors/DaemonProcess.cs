@@ -50,7 +50,8 @@ internal sealed class DaemonProcess
     }
 
     /// <summary>Akka makes schedulers, executors, loggers and journals by their names alone; here they find whose they are.</summary>
-    public static DaemonProcess Current => s_current ?? throw new InvalidOperationException("no simulated daemon was started on this thread");
+    public static DaemonProcess Current =>
+        s_current ?? throw new InvalidOperationException("no simulated daemon was started on this thread");
 
     public VirtualClock Clock { get; }
 

@@ -199,7 +199,8 @@ internal sealed class Faults
             return (WriteFate.Written, _dice.Seconds(0, 0.003));
         if (!_badDisk)
             return (WriteFate.Written, _dice.Chance(0.5) ? TimeSpan.Zero : _dice.Seconds(0, 0.02));
-        var fate = Befalls("journal-write", 0.05) ? WriteFate.Failed : Befalls("journal-unsure", 0.05) ? WriteFate.WrittenButFailed : WriteFate.Written;
+        var fate = Befalls("journal-write", 0.05) ? WriteFate.Failed : Befalls("journal-unsure", 0.05) ? WriteFate.WrittenButFailed
+            : WriteFate.Written;
         return (fate, Befalls("journal-slow", 0.3) ? _dice.Seconds(0.1, 3) : TimeSpan.Zero);
     }
 
@@ -209,7 +210,8 @@ internal sealed class Faults
         {
             var meant = _dice.Chance(0.3);
             _host.World.End(
-                _dice.Of([.. _host.World.Running.Keys]), meant ? "its guest powered down" : "it died of itself", meant ? EndCause.PoweredDown : EndCause.Failed);
+                _dice.Of([.. _host.World.Running.Keys]), meant ? "its guest powered down" : "it died of itself", meant
+                ? EndCause.PoweredDown : EndCause.Failed);
         }
     }
 

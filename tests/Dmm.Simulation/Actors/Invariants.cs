@@ -22,15 +22,19 @@ internal static class Invariants
             return $"sums are wrong: {claimed} claimed, {reserved} reserved; the ledger says {ledger.Claimed}, {ledger.Reserved}";
         var loose = ledger.LetGo.Values.Aggregate(MemorySize.Zero, static (sum, size) => sum + size);
         if (loose != ledger.Loose || !ledger.LetGo.Keys.SequenceEqual(state.LetGo.Keys))
-            return $"let go of {Names(state.LetGo.Keys)}, which may take {loose}; the ledger says {Names(ledger.LetGo.Keys)} and {ledger.Loose}";
+            return $"let go of {Names(state.LetGo.Keys)}, which may take {loose}; the ledger says {Names(ledger.LetGo.Keys)} "
+                + $"and {ledger.Loose}";
         if (!ledger.Claims.Keys.SequenceEqual(state.Vms.Keys))
             return $"claims of {Names(ledger.Claims.Keys)}, but VMs {Names(state.Vms.Keys)}";
-        var launching = state.Admissions.Where(a => a.Value.State is AdmissionState.Reserved or AdmissionState.Launching).Select(a => a.Key);
+        var launching = state.Admissions.Where(a => a.Value.State is AdmissionState.Reserved or AdmissionState.Launching)
+            .Select(a => a.Key);
         if (!ledger.Reservations.Keys.SequenceEqual(launching))
             return $"reservations of {Names(ledger.Reservations.Keys)}, but launches of {Names(launching)}";
-        if (state.Admissions.Values.FirstOrDefault(a => a.Reserved is null != a.State.Seeks() || a.Plan is null == a.State.Gathers() || a.Spec.Policy.Min > (a.Boot ?? a.Spec.Boot)) is { } odd)
+        if (state.Admissions.Values.FirstOrDefault(a => a.Reserved is null != a.State.Seeks() || a.Plan is null == a.State.Gathers()
+            || a.Spec.Policy.Min > (a.Boot ?? a.Spec.Boot)) is { } odd)
             return $"{odd} is not what its state says";
-        if (state.Resting.Keys.FirstOrDefault(id => state.Vms.ContainsKey(id) || state.Admissions.ContainsKey(id)) is { Name.Length: > 0 } twice)
+        if (state.Resting.Keys.FirstOrDefault(id => state.Vms.ContainsKey(id)
+            || state.Admissions.ContainsKey(id)) is { Name.Length: > 0 } twice)
             return $"{twice} rests, and runs or is wanted at once";
         if (state.Vms.Keys.Intersect(state.Admissions.Keys).FirstOrDefault() is { Name: not null } both && state.Vms.ContainsKey(both))
             return $"{both} runs and is wanted at once";
@@ -45,7 +49,8 @@ internal static class Invariants
             sum += vm.Allowed + World.Overhead;
         return sum <= host.Memory
             ? null
-            : $"devices let VMs have {sum} of {host.Memory}: {string.Join(", ", world.Running.Values.Select(vm => $"{vm.Id} {vm.Guest.Sizes}"))}";
+            : $"devices let VMs have {sum} "
+            + $"of {host.Memory}: {string.Join(", ", world.Running.Values.Select(vm => $"{vm.Id} {vm.Guest.Sizes}"))}";
     }
 
     /// <summary>
@@ -58,7 +63,8 @@ internal static class Invariants
         var sum = world.Running.Values.Aggregate(opaque ? MemorySize.Zero : host.Reserve, static (sum, vm) => sum + vm.Resident);
         return sum <= (opaque ? host.Memory + SimulatedMonitor.Spare : host.Memory)
             ? null
-            : $"processes hold {sum} of {host.Memory}: {string.Join(", ", world.Running.Values.Select(vm => $"{vm.Id} {vm.Resident} for {vm.Guest.Sizes.Actual}{(vm.Opaque ? ", unknown" : "")}"))}";
+            : $"processes hold {sum} of {host.Memory}: {string.Join(", ", world.Running.Values.Select(vm => $"{vm.Id} {vm.Resident} "
+            + $"for {vm.Guest.Sizes.Actual}{(vm.Opaque ? ", unknown" : "")}"))}";
     }
 
     /// <summary>
@@ -115,7 +121,8 @@ internal static class Invariants
         }
     }
 
-    private static string Of(HostState state) => string.Join("; ", state.Ledger.Claims.Select(c => $"{c.Key} {c.Value}, {state.Vms.GetValueOrDefault(c.Key)?.Promise}"))
+    private static string Of(HostState state) =>
+        string.Join("; ", state.Ledger.Claims.Select(c => $"{c.Key} {c.Value}, {state.Vms.GetValueOrDefault(c.Key)?.Promise}"))
         + $"; reserved {state.Ledger.Reserved}";
 
     private static string Names(IEnumerable<VmId> ids) => $"[{string.Join(" ", ids)}]";

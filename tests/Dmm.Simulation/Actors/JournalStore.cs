@@ -180,7 +180,8 @@ internal sealed class SnapshotActor : ReceiveActor
         var serializer = new HostEventSerializer((ExtendedActorSystem)Context.System);
         Receive<LoadSnapshot>(load => Sender.Tell(store.Fault("load") is { } fault
             ? new LoadSnapshotFailed(new IOException(fault))
-            : new LoadSnapshotResult(store.Latest(Math.Min(load.ToSequenceNr, load.Criteria.MaxSequenceNr), serializer), load.ToSequenceNr)));
+            : new LoadSnapshotResult(
+                store.Latest(Math.Min(load.ToSequenceNr, load.Criteria.MaxSequenceNr), serializer), load.ToSequenceNr)));
         Receive<SaveSnapshot>(save =>
         {
             if (store.Fault("save") is { } fault)

@@ -99,7 +99,8 @@ internal sealed class LabHypervisor(World world, DaemonProcess process) : IHyper
         return answer.Task;
     }
 
-    private void Finish<T>(string call, VmId id, Func<T> effect, CallFate fate, TaskCompletionSource<T> answer, CancellationToken cancellation)
+    private void Finish<T>(
+        string call, VmId id, Func<T> effect, CallFate fate, TaskCompletionSource<T> answer, CancellationToken cancellation)
     {
         if (fate is CallFate.Silent or CallFate.DoneButSilent)
             cancellation.Register(() => answer.TrySetCanceled(cancellation));
@@ -137,7 +138,8 @@ internal sealed class LabHypervisor(World world, DaemonProcess process) : IHyper
 
     internal World World => world;
 
-    private RunningVm Reached(VmId id) => Of(id) is { Unreachable: false } vm ? vm : throw new HypervisorException($"simulated: {id} does not answer");
+    private RunningVm Reached(VmId id) =>
+        Of(id) is { Unreachable: false } vm ? vm : throw new HypervisorException($"simulated: {id} does not answer");
 
     private RunningVm Of(VmId id) => world.Find(id) ?? throw new VmGoneException($"{id} no longer runs") { Cause = world.CauseOf(id) };
 }

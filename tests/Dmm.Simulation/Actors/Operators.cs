@@ -21,7 +21,8 @@ internal sealed class Operators(World world, Dice dice, int vms)
             case 4:
                 var kill = dice.Chance(0.5);
                 var grace = kill && dice.Chance(0.5) ? TimeSpan.Zero : dice.Seconds(0.5, 5);
-                daemon.Ask(new HostProtocol.StopVm(id, new(grace, kill)), $"stop {id} within {grace.TotalSeconds:0.##} s{(kill ? ", kill" : "")}");
+                daemon.Ask(new HostProtocol.StopVm(id, new(grace, kill)),
+                    $"stop {id} within {grace.TotalSeconds:0.##} s{(kill ? ", kill" : "")}");
                 break;
             case 12:
                 daemon.Ask(new HostProtocol.StartVm(id, dice.Chance(0.5) ? null : dice.Seconds(0.1, 20)), $"start {id}");
@@ -86,7 +87,8 @@ internal sealed class Operators(World world, Dice dice, int vms)
         TimeSpan? timeout = dice.Chance(0.5) ? null : dice.Seconds(0.1, 20);
         if (dice.Chance(0.2))
         {
-            daemon.Ask(new HostProtocol.DryRunVm(spec, World.Overhead, MemorySize.Zero, timeout), $"what would become of {id} with {spec.Boot}, {spec.Policy}");
+            daemon.Ask(new HostProtocol.DryRunVm(spec, World.Overhead, MemorySize.Zero, timeout),
+                $"what would become of {id} with {spec.Boot}, {spec.Policy}");
             return;
         }
 
@@ -107,7 +109,8 @@ internal sealed class Operators(World world, Dice dice, int vms)
         var policy = new VmPolicy(MemorySize.FromMiB(128), MemorySize.FromMiB(2048));
         daemon.Process.After(dice.Seconds(0, 0.2), () => daemon.Ask(
             new HostProtocol.AdoptVm(
-                vm.Handle with { Owned = false, Proved = !vm.Unsure, Pid = vm.Unsure ? null : vm.Handle.Pid, PidStart = vm.Unsure ? null : vm.Handle.PidStart },
+                vm.Handle with { Owned = false, Proved = !vm.Unsure, Pid = vm.Unsure ? null : vm.Handle.Pid, PidStart = vm.Unsure ? null
+                    : vm.Handle.PidStart },
                 policy, ceiling, World.Overhead)
             { Resident = vm.Opaque ? null : vm.Resident }, $"adopt {id} with {ceiling}"));
     }

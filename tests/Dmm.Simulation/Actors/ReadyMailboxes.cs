@@ -50,7 +50,8 @@ internal sealed class ReadyMailboxes(Dice dice)
 }
 
 /// <summary>Named in the simulated daemon's configuration: its dispatchers have no threads, but these mailboxes.</summary>
-internal sealed class ReadyMailboxesConfigurator(Config config, IDispatcherPrerequisites prerequisites) : ExecutorServiceConfigurator(config, prerequisites)
+internal sealed class ReadyMailboxesConfigurator(Config config, IDispatcherPrerequisites prerequisites)
+    : ExecutorServiceConfigurator(config, prerequisites)
 {
     private readonly DaemonProcess _process = DaemonProcess.Current;
 

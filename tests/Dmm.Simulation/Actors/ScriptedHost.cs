@@ -62,7 +62,8 @@ internal sealed class ScriptedHost
     }
 
     /// <summary>Until the daemon says so of itself; a dead one says nothing.</summary>
-    public void UntilStatus(string what, Func<HostProtocol.Status, bool> so) => Until(what, () => Host.Daemon?.Status is { } status && so(status));
+    public void UntilStatus(string what, Func<HostProtocol.Status, bool> so) =>
+        Until(what, () => Host.Daemon?.Status is { } status && so(status));
 
     public void Wait(TimeSpan time)
     {

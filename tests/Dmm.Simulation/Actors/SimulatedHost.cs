@@ -138,7 +138,8 @@ internal sealed class SimulatedHost
         if (Invariants.Books(status.State, World.Broken || World.Crowded) is { } wrong)
             Violated("the books agree", wrong);
         // While the host writes it answers later: what it said before is of another moment than what runs.
-        if (Daemon.Answered && status.State.Resting.Keys.FirstOrDefault(id => World.Find(id) is { LetGo: false }) is { Name.Length: > 0 } running)
+        if (Daemon.Answered
+            && status.State.Resting.Keys.FirstOrDefault(id => World.Find(id) is { LetGo: false }) is { Name.Length: > 0 } running)
             Violated("a VM that rests does not run", $"{running} runs");
     }
 }

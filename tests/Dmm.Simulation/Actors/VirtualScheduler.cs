@@ -20,7 +20,8 @@ internal sealed class VirtualScheduler(Config config, ILoggingAdapter log) : Sch
 
     public override TimeSpan HighResMonotonicClock => MonotonicClock;
 
-    protected override void InternalScheduleTellOnce(TimeSpan delay, ICanTell receiver, object message, IActorRef sender, ICancelable? cancelable) =>
+    protected override void InternalScheduleTellOnce(
+        TimeSpan delay, ICanTell receiver, object message, IActorRef sender, ICancelable? cancelable) =>
         Once(delay, () => receiver.Tell(message, sender), cancelable);
 
     protected override void InternalScheduleTellRepeatedly(
@@ -29,12 +30,14 @@ internal sealed class VirtualScheduler(Config config, ILoggingAdapter log) : Sch
 
     protected override void InternalScheduleOnce(TimeSpan delay, Action action, ICancelable? cancelable) => Once(delay, action, cancelable);
 
-    protected override void InternalScheduleOnce(TimeSpan delay, IRunnable action, ICancelable? cancelable) => Once(delay, action.Run, cancelable);
+    protected override void InternalScheduleOnce(TimeSpan delay, IRunnable action, ICancelable? cancelable) =>
+        Once(delay, action.Run, cancelable);
 
     protected override void InternalScheduleRepeatedly(TimeSpan initialDelay, TimeSpan interval, Action action, ICancelable? cancelable) =>
         Again(initialDelay, interval, action, cancelable);
 
-    protected override void InternalScheduleRepeatedly(TimeSpan initialDelay, TimeSpan interval, IRunnable action, ICancelable? cancelable) =>
+    protected override void InternalScheduleRepeatedly(
+        TimeSpan initialDelay, TimeSpan interval, IRunnable action, ICancelable? cancelable) =>
         Again(initialDelay, interval, action.Run, cancelable);
 
     private void Once(TimeSpan delay, Action run, ICancelable? cancelable) =>

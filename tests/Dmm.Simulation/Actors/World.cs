@@ -131,7 +131,13 @@ internal sealed class World(VirtualClock clock, Dice dice, Action<string> log)
     {
         if (_running.ContainsKey(id))
             throw new HypervisorException($"{id} runs already: a second one would be started");
-        var guest = new SimulatedGuest(boot, Rates, dice.Seed()) { Used = MemorySize.FromMiB(24), Temper = Temper(), Devices = [], Mute = Mute() };
+        var guest = new SimulatedGuest(boot, Rates, dice.Seed())
+        {
+            Used = MemorySize.FromMiB(24),
+            Temper = Temper(),
+            Devices = [],
+            Mute = Mute(),
+        };
         foreach (var device in Devices())
             guest.AddDevice(device);
         var vm = new RunningVm(id, guest, this) { Opaque = Opaque() };

@@ -3,7 +3,9 @@ using Dmm.Core.Hosts;
 
 namespace Dmm.Simulation.Core;
 
-/// <summary>Who asks is answered, once, and what was answered with "done" is so. Otherwise a host that does nothing would break no promise.</summary>
+/// <summary>
+/// Who asks is answered, once, and what was answered with "done" is so. Otherwise a host that does nothing would break no promise.
+/// </summary>
 internal sealed class Answers
 {
     private readonly Dictionary<object, IAdmissionCommand> _open = [];
@@ -14,7 +16,8 @@ internal sealed class Answers
     /// <summary>With every decision of the host, before it is written.</summary>
     public static void Decided(IHostCommand command, HostDecision decision)
     {
-        if (command is not (HostProtocol.AdoptVm or HostProtocol.SetPolicy or HostProtocol.ResizeVm or HostProtocol.StopVm or HostProtocol.StartVm or HostProtocol.ForgetVm))
+        if (command is not (HostProtocol.AdoptVm or HostProtocol.SetPolicy or HostProtocol.ResizeVm or HostProtocol.StopVm
+            or HostProtocol.StartVm or HostProtocol.ForgetVm))
             return;
         var answers = decision.Effects.Where(e => e is HostEffect.Reply or HostEffect.TellAdmission { Forward: true }).ToList();
         if (answers.Count != 1)
@@ -40,9 +43,12 @@ internal sealed class Answers
     {
         HostProtocol.AdoptVm adopt when !state.Vms.ContainsKey(adopt.Handle.Id) => "it is not governed",
         HostProtocol.SetPolicy set when PolicyOf(set.Vm, state) is { } policy && set.Of(policy) != policy => $"it is {policy}",
-        HostProtocol.SetPolicy { Restart: { } restart } set when state.Resting.GetValueOrDefault(set.Vm)?.Spec is { } spec && spec.Restart != restart => $"it is {spec.Restart}",
-        HostProtocol.SetPolicy { Restart: { } restart } set when state.Vms.GetValueOrDefault(set.Vm)?.Spec is { } spec && spec.Restart != restart => $"it is {spec.Restart}",
-        HostProtocol.ResizeVm resize when state.Vms.GetValueOrDefault(resize.Vm)?.OperatorTarget is var target && target.HasValue != resize.Target.HasValue => $"it is {target}",
+        HostProtocol.SetPolicy { Restart: { } restart } set when state.Resting.GetValueOrDefault(set.Vm)?.Spec is { } spec
+        && spec.Restart != restart => $"it is {spec.Restart}",
+        HostProtocol.SetPolicy { Restart: { } restart } set when state.Vms.GetValueOrDefault(set.Vm)?.Spec is { } spec
+        && spec.Restart != restart => $"it is {spec.Restart}",
+        HostProtocol.ResizeVm resize when state.Vms.GetValueOrDefault(resize.Vm)?.OperatorTarget is var target
+        && target.HasValue != resize.Target.HasValue => $"it is {target}",
         HostProtocol.StopVm stop when state.Vms.TryGetValue(stop.Vm, out var vm) && vm.Stop != stop.Order => $"it is {vm.Stop}",
         HostProtocol.StopVm stop when state.Resting.GetValueOrDefault(stop.Vm)?.ReturnAt is { } at => $"it returns at {at}",
         HostProtocol.StartVm start when state.Vms.GetValueOrDefault(start.Vm)?.Stop is { } order => $"it is to stop, {order}",
@@ -51,5 +57,6 @@ internal sealed class Answers
         _ => null,
     };
 
-    private static Dmm.Core.Vms.VmPolicy? PolicyOf(VmId vm, HostState state) => state.Vms.GetValueOrDefault(vm)?.Policy ?? state.Resting.GetValueOrDefault(vm)?.Spec.Policy;
+    private static Dmm.Core.Vms.VmPolicy? PolicyOf(VmId vm, HostState state) =>
+        state.Vms.GetValueOrDefault(vm)?.Policy ?? state.Resting.GetValueOrDefault(vm)?.Spec.Policy;
 }

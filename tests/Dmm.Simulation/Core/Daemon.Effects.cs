@@ -47,7 +47,8 @@ internal sealed partial class Daemon
                     Look();
                 break;
             case HostEffect.AskForecasts:
-                _world.Agenda.In(_world.Delay(Fault.MessageLate), () => Enqueue(new PredictorProtocol.Forecasts(_models.Current, Tick: true)));
+                _world.Agenda.In(
+                    _world.Delay(Fault.MessageLate), () => Enqueue(new PredictorProtocol.Forecasts(_models.Current, Tick: true)));
                 break;
             case HostEffect.PlanSoon:
                 Enqueue(new HostCommand.Plan());

@@ -86,7 +86,9 @@ internal sealed partial class Daemon
             shell.End();
     }
 
-    /// <summary>What the host's actor and the line's had in mind is gone, and what was sent to them so far with it. All others live on.</summary>
+    /// <summary>
+    /// What the host's actor and the line's had in mind is gone, and what was sent to them so far with it. All others live on.
+    /// </summary>
     private void StartHostAnew(string when, HostDecision lost)
     {
         _world.Log.Note($"the host's actor starts anew {when}");
@@ -118,7 +120,8 @@ internal sealed partial class Daemon
     private bool Lives(int life) => Alive && life == _life;
 
     /// <summary>A message of a VM's actor to the host's, on its way.</summary>
-    public void Receive(VmId from, IHostCommand command) => LineOf(_toHost, from).Send(_world.Delay(Fault.MessageLate), () => Enqueue(command));
+    public void Receive(VmId from, IHostCommand command) =>
+        LineOf(_toHost, from).Send(_world.Delay(Fault.MessageLate), () => Enqueue(command));
 
     public void Enqueue(IHostCommand command)
     {
@@ -320,11 +323,13 @@ internal sealed partial class Daemon
             handle(shell);
     });
 
-    private Line LineOf(SortedDictionary<VmId, Line> lines, VmId id) => lines.TryGetValue(id, out var line) ? line : lines[id] = new(_world.Agenda);
+    private Line LineOf(SortedDictionary<VmId, Line> lines, VmId id) =>
+        lines.TryGetValue(id, out var line) ? line : lines[id] = new(_world.Agenda);
 
     private static string Describe(IHostEvent e) => e switch
     {
-        PromisesChanged p => "promised " + string.Join("; ", p.Changes.Select(c => $"{c.Vm} {c.Was} → granted {c.Granted}, target {c.Target} ({c.Ruling})")),
+        PromisesChanged p => "promised "
+            + string.Join("; ", p.Changes.Select(c => $"{c.Vm} {c.Was} → granted {c.Granted}, target {c.Target} ({c.Ruling})")),
         AdmissionPlanned p => $"{p.Vm} planned, {p.Plan.For} to gather: {AdmissionWords.Of(p.Plan)}",
         AdmissionWaits w => $"{w.Vm} waits: {w.Why}",
         MemoryReserved m => $"{m.Size} set aside for {m.Vm}, {m.Boot} to boot with",
@@ -334,7 +339,8 @@ internal sealed partial class Daemon
         AdmissionEnded a => $"{a.Vm} not created: {a.End}, {a.Why}",
         VmAdopted a => $"{a.Handle.Id} adopted with {a.Granted}",
         VmEnded d => $"{d.Vm} ended: {d.Why}",
-        VmRested r => $"{r.Spec.Id} rests, {r.Cause}: {r.Why}; {(r.ReturnAt is { } at ? $"returns in {(at - r.At).TotalSeconds} s" : "stays so")}",
+        VmRested r =>
+        $"{r.Spec.Id} rests, {r.Cause}: {r.Why}; {(r.ReturnAt is { } at ? $"returns in {(at - r.At).TotalSeconds} s" : "stays so")}",
         VmForgotten f => $"{f.Vm} forgotten",
         LetGoEnded g => $"{g.Vm}, which was let go of, is gone",
         _ => e.ToString() ?? "",

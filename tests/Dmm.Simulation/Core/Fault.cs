@@ -110,7 +110,8 @@ internal static class Faults
     private static readonly Fault[] All = Enum.GetValues<Fault>();
 
     private static readonly string[] Names = [.. All.Select(fault => string.Concat(
-        fault.ToString().Select((letter, i) => char.IsUpper(letter) ? (i > 0 ? "-" : "") + char.ToLowerInvariant(letter) : letter.ToString())))];
+        fault.ToString()
+            .Select((letter, i) => char.IsUpper(letter) ? (i > 0 ? "-" : "") + char.ToLowerInvariant(letter) : letter.ToString())))];
 
     public static string NameOf(Fault fault) => Names[(int)fault];
 

@@ -51,7 +51,9 @@ internal sealed class Invariants(World world)
         if (world.Daemon is not { } daemon || world.Agenda.Now - world.HasSince < Looked || world.Agenda.Now - daemon.HostSince < Looked)
             return;
         if (daemon.State.Ledger.HostMemory > world.Has)
-            throw new ViolationException("a host that is not followed", $"the ledger says {daemon.State.Ledger.HostMemory} of a host of {world.Has} since {world.HasSince}");
+            throw new ViolationException(
+                "a host that is not followed",
+                $"the ledger says {daemon.State.Ledger.HostMemory} of a host of {world.Has} since {world.HasSince}");
     }
 
     /// <summary>Who is to return does so when its time has come.</summary>
@@ -70,15 +72,19 @@ internal sealed class Invariants(World world)
     public void Decided(IHostCommand command, HostState before, IHostEvent e)
     {
         if (e is VmEnded { Cause: EndCause.Failed or EndCause.PoweredDown } or VmRested { Cause: EndCause.Failed or EndCause.PoweredDown }
-            && before.Vms.TryGetValue(e is VmEnded ended ? ended.Vm : ((VmRested)e).Spec.Id, out var gone) && gone.Handle.BootId is { } boot && boot != world.BootId)
+            && before.Vms.TryGetValue(e is VmEnded ended ? ended.Vm : ((VmRested)e).Spec.Id, out var gone) && gone.Handle.BootId is { } boot
+            && boot != world.BootId)
             throw new ViolationException("a wrong cause", $"{e}: the host has restarted since it was started");
         if (e is VmAdopted adopted && command is HostProtocol.AdoptVm adopt && adopted.Granted < adopt.Ceiling)
-            throw new ViolationException("an adoption below what can be", $"{adopted.Handle.Id} can become {adopt.Ceiling}, and {adopted.Granted} were promised");
+            throw new ViolationException(
+                "an adoption below what can be", $"{adopted.Handle.Id} can become {adopt.Ceiling}, and {adopted.Granted} were promised");
         if (e is MemoryReserved set)
             Provided(before, set);
         if (e is VmRequested asked)
             Asked(before, asked);
-        if (e is AdmissionPlanned planned && planned.Plan.From.FirstOrDefault(part => before.Vms.TryGetValue(part.Vm, out var vm) && part.To < vm.Policy.Min) is { } below)
+        if (e is AdmissionPlanned planned
+            && planned.Plan.From.FirstOrDefault(part => before.Vms.TryGetValue(part.Vm, out var vm)
+                && part.To < vm.Policy.Min) is { } below)
             throw new ViolationException("a plan below min", $"{planned.Vm}: {below}");
         if (e is not PromisesChanged promised)
             return;
@@ -93,7 +99,8 @@ internal sealed class Invariants(World world)
             if (change.Target < vm.Promise.Target && change.Target < vm.Policy.Min)
                 throw new ViolationException("a target below min", $"{change}, min {vm.Policy.Min}");
             if (!after.Deficit.IsZero && change.Granted > MemorySize.Max(vm.Promise.Granted, claim.Size - claim.Overhead))
-                throw new ViolationException("a promise in a deficit", $"{change}, deficit {before.Ledger.Deficit}, {after.Deficit} after it");
+                throw new ViolationException(
+                    "a promise in a deficit", $"{change}, deficit {before.Ledger.Deficit}, {after.Deficit} after it");
         }
 
         if (after.Deficit > before.Ledger.Deficit)
@@ -120,7 +127,8 @@ internal sealed class Invariants(World world)
             throw new ViolationException("a reservation beyond what is free", $"{set.Vm}: {set.Size} of {ledger.Free}");
         var room = AdmissionRules.Room(ledger, before.Vms.ToDictionary(vm => vm.Key, vm => vm.Value.Policy));
         if (passing.Spec.Policy.Min + passing.Overhead > room || set.Boot < passing.Spec.Policy.Min)
-            throw new ViolationException("guarantees that don't fit together", $"{set.Vm}: min {passing.Spec.Policy.Min}, boot {set.Boot}, and {room} are left");
+            throw new ViolationException(
+                "guarantees that don't fit together", $"{set.Vm}: min {passing.Spec.Policy.Min}, boot {set.Boot}, and {room} are left");
         var left = ledger.Free - set.Size;
         foreach (var first in AdmissionLine.InOrder(before.Admissions.Values).TakeWhile(a => a != passing).Where(a => a.State.Seeks()))
         {
@@ -128,7 +136,8 @@ internal sealed class Invariants(World world)
                 throw new ViolationException("queue order", $"{set.Vm} passes {first.Spec.Id}, which is {first.State}: {first.Why}");
             var owed = plan.From.Aggregate(MemorySize.Zero, (sum, part) => sum + HostAdmissions.Outstanding(part, before));
             if (left + owed < plan.For)
-                throw new ViolationException("queue order", $"{set.Vm} takes {set.Size} and leaves {first.Spec.Id} {left} and {owed} to come, of {plan.For}");
+                throw new ViolationException(
+                    "queue order", $"{set.Vm} takes {set.Size} and leaves {first.Spec.Id} {left} and {owed} to come, of {plan.For}");
             left = left.MinusOrZero(plan.For.MinusOrZero(owed));
         }
     }
@@ -138,7 +147,8 @@ internal sealed class Invariants(World world)
     {
         var (truth, state) = (world.Journal.Truth, daemon.State);
         if (!truth.Vms.Keys.SequenceEqual(state.Vms.Keys) || !truth.Admissions.Keys.SequenceEqual(state.Admissions.Keys))
-            throw new ViolationException("recovery", $"VMs {string.Join(' ', state.Vms.Keys)}, admissions {string.Join(' ', state.Admissions.Keys)} instead of "
+            throw new ViolationException(
+                "recovery", $"VMs {string.Join(' ', state.Vms.Keys)}, admissions {string.Join(' ', state.Admissions.Keys)} instead of "
                 + $"{string.Join(' ', truth.Vms.Keys)} and {string.Join(' ', truth.Admissions.Keys)}");
         foreach (var (id, vm) in truth.Vms)
         {
@@ -150,13 +160,19 @@ internal sealed class Invariants(World world)
         foreach (var (id, admission) in truth.Admissions)
         {
             var now = state.Admissions[id];
-            if (now != admission with { At = At(admission.At, now.At), Since = At(admission.Since, now.Since), Deadline = At(admission.Deadline, now.Deadline) })
+            if (now != admission with
+            {
+                At = At(admission.At, now.At),
+                Since = At(admission.Since, now.Since),
+                Deadline = At(admission.Deadline, now.Deadline),
+            })
                 throw new ViolationException("recovery", $"{now} instead of {admission}");
             NotStretched(id, now.Deadline, admission.Deadline - admission.At);
         }
 
         if (!truth.Resting.Keys.SequenceEqual(state.Resting.Keys))
-            throw new ViolationException("recovery", $"{string.Join(' ', state.Resting)} rest instead of {string.Join(' ', truth.Resting)}");
+            throw new ViolationException(
+                "recovery", $"{string.Join(' ', state.Resting)} rest instead of {string.Join(' ', truth.Resting)}");
         foreach (var (id, rests) in truth.Resting)
         {
             var now = state.Resting[id];
@@ -178,7 +194,8 @@ internal sealed class Invariants(World world)
     private void NotStretched(VmId id, Moment? until, TimeSpan? length)
     {
         if (until - world.Now > length)
-            throw new ViolationException("a deadline that is stretched", $"{id} waits {until - world.Now}, which was to be {length} at most");
+            throw new ViolationException(
+                "a deadline that is stretched", $"{id} waits {until - world.Now}, which was to be {length} at most");
     }
 
     private IEnumerable<VmId> LetGoAndRunning(HostState truth) => truth.LetGo.Where(vm => world.Runs(vm.Value)).Select(vm => vm.Key);
@@ -207,7 +224,9 @@ internal sealed class Invariants(World world)
     /// <summary>Nothing is under way, nothing is asked for, everybody has what was promised.</summary>
     public bool Settled() => Unsettled() is null;
 
-    public void NotSettled() => throw new ViolationException("not settled", $"{Unsettled()} {World.SettlesWithin.TotalMinutes} minutes after the world began to behave");
+    public void NotSettled() =>
+        throw new ViolationException(
+            "not settled", $"{Unsettled()} {World.SettlesWithin.TotalMinutes} minutes after the world began to behave");
 
     private string? Unsettled()
     {
@@ -252,12 +271,13 @@ internal sealed class Invariants(World world)
 
     /// <summary>
     /// Who was let go of after the world had made it larger than this host has room for is nobody's to shrink: what it and the guarantees
-    /// are too much together stays a deficit until its process is gone (docs/develop/decisions/0022). A VM at its min may have a part of a block
-    /// more.
+    /// are too much together stays a deficit until its process is gone (docs/develop/decisions/0022). A VM at its min may have a part of a
+    /// block more.
     /// </summary>
     private static MemorySize Unavoidable(HostState state) => state.Ledger.Loose.IsZero
         ? MemorySize.Zero
-        : state.Vms.Aggregate(state.Ledger.Fixed, (sum, vm) => sum + vm.Value.Policy.Min + Tolerance + state.Ledger.Claims[vm.Key].Overhead).MinusOrZero(state.Ledger.HostMemory);
+        : state.Vms.Aggregate(state.Ledger.Fixed, (sum, vm) => sum + vm.Value.Policy.Min + Tolerance + state.Ledger.Claims[vm.Key].Overhead)
+        .MinusOrZero(state.Ledger.HostMemory);
 
     private MemorySize Promised(VmId id)
     {
@@ -283,9 +303,11 @@ internal sealed class Invariants(World world)
                 throw new ViolationException("a claim that forgets its promise", $"{id}: {claim}, promised {vm.Promise}");
             // What it costs more shows in what its process holds before it is measured.
             worldly |= claim.Overhead > vm.Overhead
-                || (world.ProcessOf(id) is { } dear && (dear.Cost > vm.Overhead || (dear.CostAt != default && world.Agenda.Now - dear.CostAt < Rumours)));
+                || (world.ProcessOf(id) is { } dear
+                    && (dear.Cost > vm.Overhead || (dear.CostAt != default && world.Agenda.Now - dear.CostAt < Rumours)));
             // Nobody could know what it keeps.
-            worldly |= !claim.Kept.IsZero && world.Daemon?.FirstSeen.TryGetValue(id, out var since) == true && world.Agenda.Now - since < Rumours;
+            worldly |= !claim.Kept.IsZero && world.Daemon?.FirstSeen.TryGetValue(id, out var since) == true
+                && world.Agenda.Now - since < Rumours;
             if (world.ProcessOf(id) is { Disturbed: true })
                 worldly = true;
             else if (claim.Actual > claim.Granted)
@@ -308,7 +330,9 @@ internal sealed class Invariants(World world)
         foreach (var id in state.Resting.Keys)
         {
             if (ledger.Claims.ContainsKey(id) || ledger.Reservations.ContainsKey(id) || world.ProcessOf(id) is { Running: true })
-                throw new ViolationException("a rest that is none", $"{id} rests, and {(world.ProcessOf(id) is { Running: true } ? "a process of it runs" : "memory is kept for it")}");
+                throw new ViolationException(
+                    "a rest that is none",
+                    $"{id} rests, and {(world.ProcessOf(id) is { Running: true } ? "a process of it runs" : "memory is kept for it")}");
         }
 
         foreach (var id in state.Vms.Keys)
@@ -318,12 +342,15 @@ internal sealed class Invariants(World world)
         }
 
         if (claimed != ledger.Claimed || reserved != ledger.Reserved)
-            throw new ViolationException("sums", $"claimed {ledger.Claimed}, which is {claimed}; reserved {ledger.Reserved}, which is {reserved}");
+            throw new ViolationException(
+                "sums", $"claimed {ledger.Claimed}, which is {claimed}; reserved {ledger.Reserved}, which is {reserved}");
         // Of those that were let go of the world's part is told, not the daemon's: nobody else may hold what they do.
         var truth = world.Journal.Truth;
         var loose = LetGoAndRunning(truth).Aggregate(MemorySize.Zero, (all, id) => all + truth.Ledger.LetGo[id]);
         if (ledger.Loose < loose)
-            throw new ViolationException("let go of and promised to others", $"{loose} may be held by VMs that were let go of and run; the ledger says {ledger.Loose}");
+            throw new ViolationException(
+                "let go of and promised to others",
+                $"{loose} may be held by VMs that were let go of and run; the ledger says {ledger.Loose}");
         var sum = claimed + reserved + ledger.Loose + ledger.HostReserve;
         if (sum > ledger.HostMemory && !worldly && !_deficit)
         {
@@ -377,6 +404,7 @@ internal sealed class Invariants(World world)
         }
 
         if (held > daemon.State.Ledger.HostMemory)
-            throw new ViolationException("more held than there is", $"processes hold {held} of {daemon.State.Ledger.HostMemory}, the reserve included");
+            throw new ViolationException(
+                "more held than there is", $"processes hold {held} of {daemon.State.Ledger.HostMemory}, the reserve included");
     }
 }

@@ -36,13 +36,17 @@ internal sealed class Stillness(World world)
         if (last is null || last with { Since = now.Since } != now)
             _stands[vm.Id] = now;
         else if (now.Since - last.Since > Within)
-            throw new ViolationException("a standstill", $"{vm.Id} stands at {vm.Guest.Held} since {last.Since}, {shell.Memory.Phase} towards {now.Target}, {vm.Guest.Available} available");
+            throw new ViolationException(
+                "a standstill",
+                $"{vm.Id} stands at {vm.Guest.Held} since {last.Since}, {shell.Memory.Phase} towards {now.Target}, {vm.Guest.Available} "
+                    + $"available");
     }
 
     private bool CouldMove(SimulatedProcess vm, VmShell shell)
     {
         var memory = shell.Memory;
-        if (vm.Disturbed || vm.Guest.RunState != VmRunState.Running || vm.Guest.Temper != GuestTemper.Ideal || memory.Target is not { } target || memory.Sizes is null
+        if (vm.Disturbed || vm.Guest.RunState != VmRunState.Running || vm.Guest.Temper != GuestTemper.Ideal
+            || memory.Target is not { } target || memory.Sizes is null
             || memory.Phase is not (VmPhase.Growing or VmPhase.Shrinking or VmPhase.Stuck or VmPhase.Uncooperative))
             return false;
         // What its hypervisor would not do is asked again when its wait is over, which grows.

@@ -80,10 +80,13 @@ internal sealed class VmShell
                 _host.Sampled(sample.Vm, sample.Sample, sample.Sizes, sample.Most);
                 break;
             case VmEffect.Find find:
-                _world.Find(find.Spec, found => Take(found is null ? new VmFact.NotRunning() : new VmFact.Launched(found.Handle)), why => Take(new VmFact.LaunchUnknown(why)));
+                _world.Find(find.Spec, found => Take(found is null ? new VmFact.NotRunning() : new VmFact.Launched(found.Handle)),
+                    why => Take(new VmFact.LaunchUnknown(why)));
                 break;
             case VmEffect.Launch launch:
-                _world.Launch(launch.Spec, () => Lives, process => Take(new VmFact.Launched(process.Handle)), why => Take(new VmFact.LaunchFailed(why)));
+                _world.Launch(
+                    launch.Spec, () => Lives, process => Take(new VmFact.Launched(process.Handle)),
+                    why => Take(new VmFact.LaunchFailed(why)));
                 break;
             case VmEffect.Connect:
                 Connect();
@@ -101,7 +104,8 @@ internal sealed class VmShell
                 EndProcess();
                 break;
             case VmEffect.Measure when _connected is { } vm:
-                _world.Agenda.In(_world.CallTime(), () => Take(new VmFact.Measured(vm.Running ? new(vm.Cost, vm.Guest.Held + vm.Cost, null) : null)));
+                _world.Agenda.In(
+                    _world.CallTime(), () => Take(new VmFact.Measured(vm.Running ? new(vm.Cost, vm.Guest.Held + vm.Cost, null) : null)));
                 break;
             case VmEffect.WakeIn wake:
                 WakeIn(wake.Timer, wake.Wait);
@@ -165,7 +169,9 @@ internal sealed class VmShell
     {
         if (_connected is not { } vm)
             return;
-        _world.Log.Note($"{_vm.Id} is asked {call.Kind} {call.Size}, seen at {Memory.Sizes?.Actual}, target {Memory.Target}{(Memory.Urgent ? ", urgent" : "")}, available {Memory.Available}");
+        _world.Log.Note(
+            $"{_vm.Id} is asked {call.Kind} {call.Size}, seen at {Memory.Sizes?.Actual}, "
+                + $"target {Memory.Target}{(Memory.Urgent ? ", urgent" : "")}, available {Memory.Available}");
         if (call.Kind is VmCallKind.Balloon or VmCallKind.Plug)
             _world.Rest.Asked(_vm.Id);
         var connection = _connection;
@@ -184,7 +190,8 @@ internal sealed class VmShell
             if (fails)
                 _world.Agenda.In(_world.Delay(Fault.MessageLate), () => Fail(connection));
             else
-                vm.Connection?.Answer(() => OfConnection(connection, refused ? new VmFact.CallRefused("no slot is left") : new VmFact.CallDone()));
+                vm.Connection?.Answer(
+                    () => OfConnection(connection, refused ? new VmFact.CallRefused("no slot is left") : new VmFact.CallDone()));
         });
     }
 

@@ -192,7 +192,8 @@ internal sealed partial class World
                 daemon.Enqueue(new HostProtocol.ResizeVm(id, null));
                 break;
             case 6 when known && Chance.OneIn(3):
-                var stop = Chance.OneIn(2) ? AtOnce(id) : new(id, new(TimeSpan.FromMilliseconds(Chance.Between(0, 20_000)), Kill: Chance.OneIn(2)));
+                var stop = Chance.OneIn(2) ? AtOnce(id)
+                    : new(id, new(TimeSpan.FromMilliseconds(Chance.Between(0, 20_000)), Kill: Chance.OneIn(2)));
                 Log.Note($"operator: {id} is to stop, {stop.Order}");
                 daemon.Enqueue(stop);
                 break;
@@ -256,7 +257,9 @@ internal sealed partial class World
             BootPolicy = early ? BootPolicy.Early : BootPolicy.Full,
             Restart = Chance.Of<RestartPolicy>(Policies),
         };
-        Log.Note($"operator: a VM {id} is wanted, min {min}, boot {boot}{(early ? " or early with less" : "")}, max {max}, priority {spec.Priority}, restart {spec.Restart}, within {timeout.TotalSeconds} s");
+        Log.Note(
+            $"operator: a VM {id} is wanted, min {min}, boot {boot}{(early ? " or early with less" : "")}, max {max}, "
+                + $"priority {spec.Priority}, restart {spec.Restart}, within {timeout.TotalSeconds} s");
         daemon.ToLine(new AdmissionProtocol.CreateVm(spec, _guests.Overhead, timeout, []), asked: true);
         if (!hasty || brief)
             return;
@@ -318,7 +321,8 @@ internal sealed partial class World
                 return;
             case Fault.Pauses:
                 Turn(vm, VmRunState.Paused);
-                Agenda.In(TimeSpan.FromMilliseconds(chance.Between(50, 60_000)), () => Turn(vm, VmRunState.Running, only: VmRunState.Paused));
+                Agenda.In(TimeSpan.FromMilliseconds(chance.Between(50, 60_000)),
+                    () => Turn(vm, VmRunState.Running, only: VmRunState.Paused));
                 return;
             case Fault.Migrates:
                 Turn(vm, VmRunState.MigratingOut);
@@ -334,7 +338,8 @@ internal sealed partial class World
                 break;
             case Fault.OperatorsHand:
                 vm.Guest.AskDevices(
-                    [.. vm.Guest.Devices.Select(d => MemorySize.Min(MemorySize.FromMiB(chance.Between(0, 1000)), d.Max).RoundDown(d.Block))]);
+                    [.. vm.Guest.Devices.Select(d => MemorySize.Min(MemorySize.FromMiB(chance.Between(0, 1000)), d.Max)
+                        .RoundDown(d.Block))]);
                 vm.Guest.AskBallooned(MemorySize.Min(MemorySize.FromMiB(chance.Between(0, 300)), vm.Guest.Base));
                 Disturb(vm);
                 break;

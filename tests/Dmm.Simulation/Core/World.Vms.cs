@@ -23,7 +23,8 @@ internal sealed partial class World
             found(ProcessOf(spec.Id) is { Running: true } running ? running : null);
     });
 
-    public void Launch(VmSpec spec, Func<bool> alive, Action<SimulatedProcess> launched, Action<string> failed) => Agenda.In(CallTime(), () =>
+    public void Launch(VmSpec spec, Func<bool> alive, Action<SimulatedProcess> launched, Action<string> failed) =>
+        Agenda.In(CallTime(), () =>
     {
         if (!alive())
             return;
@@ -102,7 +103,8 @@ internal sealed partial class World
         var agent = !Chance.OneIn(4);
         if (ProcessOf(id) is { Running: true })
             throw new ViolationException("two processes", $"one of {id} runs, and another is started");
-        var process = new SimulatedProcess(id, boot, DevicesFor(pluggable), _guests, Chance.Next(), Agenda.Now, ++_pid, BootId) { HasAgent = agent };
+        var process = new SimulatedProcess(
+            id, boot, DevicesFor(pluggable), _guests, Chance.Next(), Agenda.Now, ++_pid, BootId) { HasAgent = agent };
         _processes[id] = process;
         Log.Note($"a process for {id} starts with {boot}, can be plugged {pluggable}");
         Live(process);

@@ -171,9 +171,11 @@ internal sealed partial class World
     }
 
     /// <summary>How long a message is on its way.</summary>
-    public TimeSpan Delay(Fault late, int oneIn = 50) => TimeSpan.FromMicroseconds(Befalls(late, oneIn) ? Chance.Between(1_000, 500_000) : Chance.Between(10, 3_000));
+    public TimeSpan Delay(Fault late, int oneIn = 50) =>
+        TimeSpan.FromMicroseconds(Befalls(late, oneIn) ? Chance.Between(1_000, 500_000) : Chance.Between(10, 3_000));
 
-    public TimeSpan CallTime() => TimeSpan.FromMicroseconds(Befalls(Fault.CallLate, 30) ? Chance.Between(10_000, 1_000_000) : Chance.Between(200, 20_000));
+    public TimeSpan CallTime() =>
+        TimeSpan.FromMicroseconds(Befalls(Fault.CallLate, 30) ? Chance.Between(10_000, 1_000_000) : Chance.Between(200, 20_000));
 
     public TimeSpan WriteTime() => TimeSpan.FromMicroseconds(Befalls(Fault.JournalSlow, 100) ? 1_000_000 : Chance.Between(300, 5_000));
 
@@ -213,9 +215,22 @@ internal sealed partial class World
     private void StartDaemon()
     {
         HostHas(Befalls(Fault.HostShrinks, 4) ? MemorySize.Max(_memory.Scale(0.8), Invariants.LeastMemory(_reserve)) : _memory);
-        _daemon = new(this, new() { Memory = _memory, CalmAfter = TimeSpan.Zero, Reserve = _reserve, Cushion = _cushion, Operations = _operations, GatherAtOnce = 3, LaunchesAtOnce = 1, Returns = Returning });
+        _daemon = new(
+            this, new()
+            {
+                Memory = _memory,
+                CalmAfter = TimeSpan.Zero,
+                Reserve = _reserve,
+                Cushion = _cushion,
+                Operations = _operations,
+                GatherAtOnce = 3,
+                LaunchesAtOnce = 1,
+                Returns = Returning,
+            });
         HostLoss = _daemon.State.Ledger.Deficit;
-        Log.Note($"a daemon starts on a host of {Has}: {_daemon.State.Vms.Count} VMs and {_daemon.State.Admissions.Count} admissions from the journal");
+        Log.Note(
+            $"a daemon starts on a host of {Has}: {_daemon.State.Vms.Count} VMs and {_daemon.State.Admissions.Count} admissions from "
+                + $"the journal");
         Invariants.Recovered(_daemon);
     }
 }

@@ -36,16 +36,19 @@ internal sealed class QemuConnector(QemuSettings settings, TimeProvider time)
     /// known before counts until it is proved to be so still.
     /// </summary>
     /// <exception cref="HypervisorException">Another process answers there than the handle means.</exception>
-    public async Task<(HostProcess? Process, string? Doubt)> IdentifyAsync(VmHandle handle, HostProcess? known, QmpClient qmp, CancellationToken cancellation)
+    public async Task<(HostProcess? Process, string? Doubt)> IdentifyAsync(
+        VmHandle handle, HostProcess? known, QmpClient qmp, CancellationToken cancellation)
     {
         if (handle.Owned && known is not null)
             return (known, null);
         var summary = await qmp.ExecuteAsync("query-memory-size-summary", null, cancellation).ConfigureAwait(false);
-        var found = await QemuIdentity.FindAsync(qmp, settings.Binary, QmpJson.Size(summary, "base-memory"), cancellation).ConfigureAwait(false);
+        var found = await QemuIdentity.FindAsync(qmp, settings.Binary, QmpJson.Size(summary, "base-memory"), cancellation)
+            .ConfigureAwait(false);
         if (known is not null && found.Process != known)
         {
             throw new HypervisorException(
-                $"{handle.Control}: {(found.Process is { } other ? $"process {other.Pid}" : found.Listener)} listens there now, not process {known.Pid} of VM '{handle.Id}'");
+                $"{handle.Control}: {(found.Process is { } other ? $"process {other.Pid}" : found.Listener)} listens there now, not "
+                    + $"process {known.Pid} of VM '{handle.Id}'");
         }
 
         return (found.Process, found.Process is null ? Doubt(found) : null);
@@ -53,7 +56,8 @@ internal sealed class QemuConnector(QemuSettings settings, TimeProvider time)
 
     /// <summary>What follows from it.</summary>
     public static string Doubt(QemuIdentity identity) =>
-        $"which process runs it is not known ({identity.Doubt}): what it costs its host is expected, not measured, DMM ends no process for it, and its claim stands until "
+        $"which process runs it is not known ({identity.Doubt}): what it costs its host is expected, not measured, DMM ends no process "
+        + $"for it, and its claim stands until "
         + "its end is shown";
 
     /// <summary>A QEMU that ends in good order takes its pid file away; one that is killed or crashes leaves it.</summary>

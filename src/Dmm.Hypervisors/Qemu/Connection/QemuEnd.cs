@@ -12,7 +12,8 @@ namespace Dmm.Hypervisors.Qemu.Connection;
 /// </summary>
 /// <param name="process">The process that runs it; null where that is not known, and then <paramref name="doubt"/> says why.</param>
 internal sealed class QemuEnd(
-    VmHandle handle, QmpClient qmp, ProcessHold? process, string? doubt, RunStateWatch runState, QemuSettings settings, TimeProvider time, Action<string> log)
+    VmHandle handle, QmpClient qmp, ProcessHold? process, string? doubt, RunStateWatch runState, QemuSettings settings, TimeProvider time,
+    Action<string> log)
 {
     /// <summary>A broken connection and the end of the process behind it are not seen in the same instant.</summary>
     private static readonly TimeSpan SignsOfDeath = TimeSpan.FromSeconds(1);
@@ -37,7 +38,8 @@ internal sealed class QemuEnd(
             if (await process.WaitAsync(settings.ExitDeadline, time, cancellation).ConfigureAwait(false) != ProcessLook.Gone)
             {
                 throw new VmLingersException(
-                    $"VM '{handle.Id}' was told to quit, then killed, and process {process.Process.Pid} is still there after {Seconds(settings.ExitDeadline)}");
+                    $"VM '{handle.Id}' was told to quit, then killed, and process {process.Process.Pid} is still there "
+                        + $"after {Seconds(settings.ExitDeadline)}");
             }
         }
 

@@ -53,7 +53,8 @@ internal sealed record QemuIdentity(HostProcess? Process, string? Doubt, string?
         try
         {
             var program = Path.GetFileName(new FileInfo(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/exe")).LinkTarget ?? "");
-            return program.Contains("qemu", StringComparison.OrdinalIgnoreCase) || program.Contains("kvm", StringComparison.OrdinalIgnoreCase)
+            return program.Contains("qemu", StringComparison.OrdinalIgnoreCase)
+                || program.Contains("kvm", StringComparison.OrdinalIgnoreCase)
                 || (program.Length > 0 && program == Path.GetFileName(binary));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -66,7 +67,8 @@ internal sealed record QemuIdentity(HostProcess? Process, string? Doubt, string?
     private static async Task<ulong?> AddressAsync(QmpClient qmp, CancellationToken cancellation)
     {
         var command = new JsonObject { ["command-line"] = "gpa2hva 0x0" };
-        return await AskAsync(qmp, "human-monitor-command", command, cancellation).ConfigureAwait(false) is { } answer ? ProcessMaps.HostAddress(answer.ToString()) : null;
+        return await AskAsync(qmp, "human-monitor-command", command, cancellation).ConfigureAwait(false) is { } answer
+            ? ProcessMaps.HostAddress(answer.ToString()) : null;
     }
 
     /// <summary>Boot memory may come in several pieces (NUMA nodes): the first is no smaller than the smallest of them.</summary>
@@ -87,7 +89,8 @@ internal sealed record QemuIdentity(HostProcess? Process, string? Doubt, string?
 
     private static async Task<IReadOnlyList<int>> ThreadsAsync(QmpClient qmp, CancellationToken cancellation) =>
         await AskAsync(qmp, "query-cpus-fast", null, cancellation).ConfigureAwait(false) is { ValueKind: JsonValueKind.Array } cpus
-            ? [.. cpus.EnumerateArray().Select(c => (int)Math.Min(QmpJson.CountOrNull(c, "thread-id") ?? 0, int.MaxValue)).Where(tid => tid > 0)]
+            ? [.. cpus.EnumerateArray().Select(c => (int)Math.Min(QmpJson.CountOrNull(c, "thread-id") ?? 0, int.MaxValue))
+                .Where(tid => tid > 0)]
             : [];
 
     /// <summary>
@@ -101,13 +104,15 @@ internal sealed record QemuIdentity(HostProcess? Process, string? Doubt, string?
     }
 
     private static int? OwnerOf(int tid) =>
-        Array.Find(ProcFiles.Lines(string.Create(CultureInfo.InvariantCulture, $"/proc/{tid}/status")), l => l.StartsWith("Tgid:", StringComparison.Ordinal)) is { } line
+        Array.Find(ProcFiles.Lines(string.Create(CultureInfo.InvariantCulture, $"/proc/{tid}/status")),
+            l => l.StartsWith("Tgid:", StringComparison.Ordinal)) is { } line
         && int.TryParse(line.AsSpan("Tgid:".Length).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
             ? pid
             : null;
 
     private static string Describe(int? pid) => pid is not { } known ? "a process that this host does not name"
-        : ProcFiles.Lines(string.Create(CultureInfo.InvariantCulture, $"/proc/{known}/comm")) is [var name, ..] ? $"process {known} ({name})"
+        : ProcFiles.Lines(string.Create(CultureInfo.InvariantCulture, $"/proc/{known}/comm")) is [var name, ..]
+        ? $"process {known} ({name})"
         : $"process {known}";
 
     /// <returns>Null where QEMU refuses.</returns>

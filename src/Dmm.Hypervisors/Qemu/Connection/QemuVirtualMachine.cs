@@ -48,11 +48,14 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     private MemorySize _hugeMost;
 
     private QemuVirtualMachine(
-        VmHandle handle, QmpClient qmp, ProcessHold? process, string? doubt, QemuMemory memory, VmSizes sizes, QemuSettings settings, TimeProvider time,
+        VmHandle handle, QmpClient qmp, ProcessHold? process, string? doubt, QemuMemory memory, VmSizes sizes, QemuSettings settings,
+        TimeProvider time,
         ObservationSink sink, Action<string> log)
     {
-        (_handle, _qmp, _process, _doubt, _memory, _settings, _time, _sink, _log) = (handle, qmp, process, doubt, memory, settings, time, sink, log);
-        _keeps = KeptMemory.Why(process is null ? null : ProcessMemory.Of(process.Process.Pid), memory.Devices.PassedThrough, memory.Devices.BootMemory);
+        (_handle, _qmp, _process, _doubt, _memory, _settings, _time, _sink, _log) = (handle, qmp, process, doubt, memory, settings, time,
+            sink, log);
+        _keeps = KeptMemory.Why(
+            process is null ? null : ProcessMemory.Of(process.Process.Pid), memory.Devices.PassedThrough, memory.Devices.BootMemory);
         _capabilities = CapabilitiesNow;
         _met = new Nudge(time);
         _limit = MemorySize.Max(sizes.Base + Capabilities.PluggableMax, memory.Devices.BootMemory + memory.Devices.Room.All);
@@ -71,12 +74,14 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
 
     public string? Doubt => _doubt;
 
-    private VmCapabilities CapabilitiesNow => KeptMemory.Of(_memory.Capabilities, _keeps) is var can && _doubt is { } doubt ? can with { Lacks = [doubt, .. can.Lacks] } : can;
+    private VmCapabilities CapabilitiesNow =>
+        KeptMemory.Of(_memory.Capabilities, _keeps) is var can && _doubt is { } doubt ? can with { Lacks = [doubt, .. can.Lacks] } : can;
 
     /// <summary>Takes <paramref name="qmp"/> and <paramref name="process"/> over, also when it fails.</summary>
     /// <param name="process">The process that runs it; null where that is not known, and then <paramref name="doubt"/> says why.</param>
     public static async Task<QemuVirtualMachine> TakeUpAsync(
-        VmHandle handle, QmpClient qmp, ProcessHold? process, string? doubt, QemuSettings settings, TimeProvider time, Action<VmObservation> observe,
+        VmHandle handle, QmpClient qmp, ProcessHold? process, string? doubt, QemuSettings settings, TimeProvider time,
+        Action<VmObservation> observe,
         Action<string> log, CancellationToken cancellation)
     {
         try
@@ -84,7 +89,8 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
             var memory = new QemuMemory(qmp, await QemuDevices.DiscoverAsync(qmp, cancellation).ConfigureAwait(false));
             memory.FindLeftOver();
             var sizes = await memory.ReadAsync(cancellation).ConfigureAwait(false);
-            var vm = new QemuVirtualMachine(handle, qmp, process, doubt, memory, sizes, settings, time, new ObservationSink(observe, log), log);
+            var vm = new QemuVirtualMachine(
+                handle, qmp, process, doubt, memory, sizes, settings, time, new ObservationSink(observe, log), log);
             await vm.StartAsync(sizes, cancellation).ConfigureAwait(false);
             return vm;
         }
@@ -113,7 +119,8 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     public async Task<HostCost?> MeasureAsync(CancellationToken cancellation) =>
         _cost is null ? null : await _end.OfLiveVmAsync(() => _cost.MeasureAsync(cancellation)).ConfigureAwait(false);
 
-    public Task PowerDownAsync(CancellationToken cancellation) => _end.OfLiveVmAsync(() => _qmp.ExecuteAsync("system_powerdown", null, cancellation));
+    public Task PowerDownAsync(CancellationToken cancellation) =>
+        _end.OfLiveVmAsync(() => _qmp.ExecuteAsync("system_powerdown", null, cancellation));
 
     public Task EndAsync(CancellationToken cancellation) => _end.EndAsync(_loops, cancellation);
 
@@ -140,7 +147,8 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         _loops = Task.WhenAll(
             Task.Run(FollowToTheEndAsync, CancellationToken.None),
             Task.Run(() => LoopAsync("sizes", () => _sizes.RunAsync(sizes, _stop.Token)), CancellationToken.None),
-            Task.Run(() => LoopAsync("run state", () => tellsState ? _runState.RunAsync(_stop.Token) : Task.CompletedTask), CancellationToken.None),
+            Task.Run(() => LoopAsync("run state", () => tellsState ? _runState.RunAsync(_stop.Token) : Task.CompletedTask),
+                CancellationToken.None),
             Task.Run(() => LoopAsync("process", () => _end.WatchProcessAsync(_stop.Token)), CancellationToken.None),
             Task.Run(() => LoopAsync("guest", FollowGuestAsync), CancellationToken.None),
             Task.Run(() => LoopAsync("balloon statistics", FollowStatisticsAsync), CancellationToken.None));

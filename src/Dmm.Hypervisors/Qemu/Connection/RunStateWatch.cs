@@ -31,7 +31,8 @@ internal sealed class RunStateWatch(QmpClient qmp, TimeProvider time, Action<VmR
     /// What it was at its end. One that was stopped and gone before anybody could ask why may have been handed over: that is taken for so,
     /// since to have it twice on one disk is worse than not to have it.
     /// </summary>
-    public VmRunState Last => Volatile.Read(ref _stops) != Volatile.Read(ref _stopsSeen) ? VmRunState.MigratingOut : _told?.State ?? VmRunState.Running;
+    public VmRunState Last =>
+        Volatile.Read(ref _stops) != Volatile.Read(ref _stopsSeen) ? VmRunState.MigratingOut : _told?.State ?? VmRunState.Running;
 
     public void Hear(QmpEvent e)
     {
@@ -47,7 +48,8 @@ internal sealed class RunStateWatch(QmpClient qmp, TimeProvider time, Action<VmR
             case "RESUME":
                 Volatile.Write(ref _stopsSeen, Volatile.Read(ref _stops));
                 break;
-            case "SUSPEND" or "SUSPEND_DISK" or "WAKEUP" or "RESET" or "MIGRATION" or "GUEST_PANICKED" or "GUEST_CRASHLOADED" or "WATCHDOG" or "BLOCK_IO_ERROR":
+            case "SUSPEND" or "SUSPEND_DISK" or "WAKEUP" or "RESET" or "MIGRATION" or "GUEST_PANICKED" or "GUEST_CRASHLOADED" or "WATCHDOG"
+                or "BLOCK_IO_ERROR":
                 break;
             default:
                 return;
@@ -128,9 +130,12 @@ internal sealed class RunStateWatch(QmpClient qmp, TimeProvider time, Action<VmR
             "watchdog" => (VmRunState.Paused, "it is paused: its watchdog has stopped it (watchdog)"),
             "save-vm" or "restore-vm" => (VmRunState.Paused, $"it is paused while a snapshot is saved or restored ({status})"),
             "suspended" => (VmRunState.Paused, "its guest sleeps (suspended)"),
-            "inmigrate" => (VmRunState.MigratingIn, "it waits for its guest to be migrated in: what its devices show means nothing yet (inmigrate)"),
+            "inmigrate" =>
+            (VmRunState.MigratingIn, "it waits for its guest to be migrated in: what its devices show means nothing yet (inmigrate)"),
             "finish-migrate" => (VmRunState.MigratingOut, "its guest is being handed over to another process (finish-migrate)"),
-            "postmigrate" => (VmRunState.MigratedAway, "it was migrated away: its guest runs elsewhere, or lies in a file; this process is what is left (postmigrate)"),
+            "postmigrate" =>
+            (VmRunState.MigratedAway,
+                "it was migrated away: its guest runs elsewhere, or lies in a file; this process is what is left (postmigrate)"),
             "shutdown" => (VmRunState.Halted, "its guest has powered down, and its process was told to stay (shutdown)"),
             "guest-panicked" => (VmRunState.Halted, "its guest's kernel has panicked (guest-panicked)"),
             "internal-error" => (VmRunState.Halted, "its hypervisor met an error that it can't go on from (internal-error)"),

@@ -26,7 +26,8 @@ internal static class DeviceId
 
     /// <summary>The device whose memory this object holds; null where it is none of DMM's DIMMs.</summary>
     public static string? DimmOf(string backend) =>
-        backend.EndsWith(BackendMark, StringComparison.Ordinal) && backend[..^BackendMark.Length] is var id && (Is(id, Dimm) || Is(id, Rescue)) ? id : null;
+        backend.EndsWith(BackendMark, StringComparison.Ordinal) && backend[..^BackendMark.Length] is var id
+        && (Is(id, Dimm) || Is(id, Rescue)) ? id : null;
 
     public static bool Is(string id, string word) => Number(id, word) is not null;
 
@@ -51,7 +52,8 @@ internal static class DeviceId
     /// <summary>Its number: <c>dimm7</c> is 7; null for other ids.</summary>
     public static int? Number(string id, string word) =>
         id.StartsWith(word, StringComparison.Ordinal)
-        && int.TryParse(id.AsSpan(word.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number < int.MaxValue / 2
+        && int.TryParse(id.AsSpan(word.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        && number < int.MaxValue / 2
             ? number
             : null;
 

@@ -21,7 +21,8 @@ internal sealed record DimmPlan(ImmutableArray<string> Stay, ImmutableArray<stri
     /// <param name="present">The DIMMs that DMM added and QEMU has, oldest first.</param>
     /// <param name="leaving">Those that were asked back, and whether the guest has refused.</param>
     /// <param name="taken">Further ids that can't be given.</param>
-    public static DimmPlan For(IReadOnlyList<string> present, IReadOnlyDictionary<string, bool> leaving, int wanted, params IEnumerable<string> taken)
+    public static DimmPlan For(
+        IReadOnlyList<string> present, IReadOnlyDictionary<string, bool> leaving, int wanted, params IEnumerable<string> taken)
     {
         string[] staying = [.. present.Where(id => !leaving.ContainsKey(id))];
         string[] refused = [.. present.Where(id => leaving.GetValueOrDefault(id))];

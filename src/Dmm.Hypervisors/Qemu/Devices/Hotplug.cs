@@ -88,7 +88,12 @@ public sealed record Hotplug(QemuDevices Devices, bool GuestLacksVirtioMem, Memo
     public VmCapabilities Describe(string? balloonFault)
     {
         var balloon = Devices.BalloonPath is not null && balloonFault is null;
-        return new(balloon, PluggableMax, BlockSize, [.. Lacks(balloonFault)]) { ExtendableTo = ExtendableTo, RescueSize = RescueSize, BalloonTakesPlugged = Kind == HotplugKind.Dimm };
+        return new(balloon, PluggableMax, BlockSize, [.. Lacks(balloonFault)])
+        {
+            ExtendableTo = ExtendableTo,
+            RescueSize = RescueSize,
+            BalloonTakesPlugged = Kind == HotplugKind.Dimm,
+        };
     }
 
     private MemorySize DimmSize => OwnDimms.Select(d => d.Size).FirstOrDefault() is { IsZero: false } size
@@ -112,16 +117,21 @@ public sealed record Hotplug(QemuDevices Devices, bool GuestLacksVirtioMem, Memo
     {
         // That a guest lacks the driver is told with what else its agent says.
         if (Devices.VirtioMem.IsEmpty)
-            yield return "it has no virtio-mem device: start it with -object memory-backend-ram,id=hotplug0,reserve=off,size=16G -device virtio-mem-pci,memdev=hotplug0";
+            yield return "it has no virtio-mem device: start it with -object memory-backend-ram,id=hotplug0,reserve=off,size=16G "
+                + "-device virtio-mem-pci,memdev=hotplug0";
         if (Kind == HotplugKind.None)
-            yield return "it can't grow beyond its boot memory: it has neither virtio-mem nor slots and address space for DIMMs (-m size=…,slots=32,maxmem=512G)";
+            yield return "it can't grow beyond its boot memory: it has neither virtio-mem nor slots and address space for DIMMs (-m "
+                + "size=…,slots=32,maxmem=512G)";
         else if (Kind == HotplugKind.Dimm)
-            yield return $"it grows by whole DIMMs of {DimmSize}, up to {PluggableMax}; a guest gives one back only when nothing in it is in use for good";
+            yield return $"it grows by whole DIMMs of {DimmSize}, up to {PluggableMax}; a guest gives one back only when nothing in it "
+                + $"is in use for good";
         else if (Devices.SparePorts.IsEmpty)
-            yield return $"it has no root port left for another virtio-mem device: what can be plugged ends at {PluggableMax} while it runs; "
+            yield return $"it has no root port left for another virtio-mem device: what can be plugged ends at {PluggableMax} while it "
+                + $"runs; "
                 + "start it with -device pcie-root-port,id=spare0,chassis=101";
         if (Devices.BalloonPath is null)
-            yield return "it has no virtio-balloon device: it can't give boot memory back, and without an agent nothing tells what it needs";
+            yield return "it has no virtio-balloon device: it can't give boot memory back, and without an agent "
+                + "nothing tells what it needs";
         else if (balloonFault is not null)
             yield return $"its balloon can't be used: {balloonFault}";
         if (Devices.AgentSocket is null)

@@ -49,7 +49,8 @@ internal static partial class ProcessMaps
         var reached = address;
         foreach (var line in maps)
         {
-            if (Mapping().Match(line) is not { Success: true } mapping || !mapping.ValueSpan[^6..].StartsWith(" rw", StringComparison.Ordinal))
+            if (Mapping().Match(line) is not { Success: true } mapping
+                || !mapping.ValueSpan[^6..].StartsWith(" rw", StringComparison.Ordinal))
                 continue;
             if (Address(mapping.Groups[1]) <= reached && Address(mapping.Groups[2]) is var end && end > reached)
                 reached = end;
@@ -63,7 +64,8 @@ internal static partial class ProcessMaps
         status.FirstOrDefault(l => l.StartsWith("VmPTE:", StringComparison.Ordinal)) is { } line ? Kibibytes(line) : MemorySize.Zero;
 
     /// <summary>The address in the answer of <c>gpa2hva</c>: <c>Host virtual address for 0x0 (pc.ram) is 0x7f…</c>.</summary>
-    public static ulong? HostAddress(string answer) => HostAddressPattern().Match(answer) is { Success: true } match ? Address(match.Groups[1]) : null;
+    public static ulong? HostAddress(string answer) =>
+        HostAddressPattern().Match(answer) is { Success: true } match ? Address(match.Groups[1]) : null;
 
     private static bool IsPss(string line) => line.StartsWith(Pss, StringComparison.Ordinal);
 

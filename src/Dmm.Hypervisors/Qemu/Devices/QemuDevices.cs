@@ -89,7 +89,8 @@ public sealed record QemuDevices(
         }
 
         virtioMem.Sort((a, b) => a.Address.CompareTo(b.Address));
-        sparePorts.Sort((a, b) => Comparer<int?>.Default.Compare(DeviceId.Number(a, DeviceId.SparePort), DeviceId.Number(b, DeviceId.SparePort)));
+        sparePorts.Sort(
+            (a, b) => Comparer<int?>.Default.Compare(DeviceId.Number(a, DeviceId.SparePort), DeviceId.Number(b, DeviceId.SparePort)));
         return new(
             QmpJson.Size(summary, "base-memory"),
             balloon,
@@ -123,7 +124,8 @@ public sealed record QemuDevices(
     /// A root port's bus is its child of the same name. QEMU itself lets a second device onto a full one, where the guest never sees it.
     /// </summary>
     private static async Task<bool> IsEmptyAsync(QmpClient qmp, string port, string id, CancellationToken cancellation) =>
-        !(await ListAsync(qmp, $"{port}/{id}", cancellation).ConfigureAwait(false)).Exists(c => c.Name.StartsWith("child[", StringComparison.Ordinal));
+        !(await ListAsync(qmp, $"{port}/{id}", cancellation).ConfigureAwait(false))
+        .Exists(c => c.Name.StartsWith("child[", StringComparison.Ordinal));
 
     private static async Task<List<(string Path, string Type)>> ListDevicesAsync(QmpClient qmp, CancellationToken cancellation)
     {

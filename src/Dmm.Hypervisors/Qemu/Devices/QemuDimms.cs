@@ -41,7 +41,8 @@ internal sealed class QemuDimms(QmpClient qmp)
     /// <param name="states">What QEMU has now.</param>
     /// <param name="amount">What the DIMMs are to be together.</param>
     /// <param name="size">Of those that are added.</param>
-    public async Task PlugAsync(ImmutableArray<MemoryDeviceState> states, MemorySize amount, MemorySize size, CancellationToken cancellation)
+    public async Task PlugAsync(
+        ImmutableArray<MemoryDeviceState> states, MemorySize amount, MemorySize size, CancellationToken cancellation)
     {
         var dimms = states.Where(d => d.IsDimm && DeviceId.Is(d.Id, DeviceId.Dimm));
         MemoryDeviceState[] own = [.. dimms.OrderBy(d => DeviceId.Number(d.Id, DeviceId.Dimm))];
@@ -66,7 +67,8 @@ internal sealed class QemuDimms(QmpClient qmp)
     }
 
     public static Task AddAsync(QmpClient qmp, string id, MemorySize size, CancellationToken cancellation) =>
-        HotAdd.AddAsync(qmp, DeviceId.BackendOf(id), size, reserve: true, new JsonObject { ["driver"] = "pc-dimm", ["id"] = id }, cancellation);
+        HotAdd.AddAsync(
+            qmp, DeviceId.BackendOf(id), size, reserve: true, new JsonObject { ["driver"] = "pc-dimm", ["id"] = id }, cancellation);
 
     /// <summary>Takes notice of an event; others than those of DIMMs are nothing to it.</summary>
     public void Hear(QmpEvent e)
@@ -83,7 +85,8 @@ internal sealed class QemuDimms(QmpClient qmp)
                 }
 
                 break;
-            case "DEVICE_DELETED" when QmpJson.TextOrEmpty(e.Data, "device") is var id && DeviceId.DimmOf(DeviceId.BackendOf(id)) is not null:
+            case "DEVICE_DELETED" when QmpJson.TextOrEmpty(e.Data, "device") is var id
+                && DeviceId.DimmOf(DeviceId.BackendOf(id)) is not null:
                 lock (_gate)
                 {
                     _leaving.Remove(id);

@@ -67,8 +67,10 @@ public sealed class QemuMemory : IDisposable
                 throw new HypervisorException($"{_qmp.Path}: the VM has no balloon; {ballooned} can't be held back");
             var (_, balloonable) = await LookAsync(cancellation).ConfigureAwait(false);
             if (ballooned >= balloonable)
-                throw new HypervisorException($"{_qmp.Path}: the balloon can't hold back {ballooned} of {balloonable} that it can reach; it must be less");
-            await _qmp.ExecuteAsync("balloon", new JsonObject { ["value"] = (balloonable - ballooned).Bytes }, cancellation).ConfigureAwait(false);
+                throw new HypervisorException(
+                    $"{_qmp.Path}: the balloon can't hold back {ballooned} of {balloonable} that it can reach; it must be less");
+            await _qmp.ExecuteAsync("balloon", new JsonObject { ["value"] = (balloonable - ballooned).Bytes }, cancellation)
+                .ConfigureAwait(false);
             lock (_gate)
                 _balloonedTarget = ballooned;
         },
@@ -105,7 +107,8 @@ public sealed class QemuMemory : IDisposable
             if (pluggableMax > hotplug.ExtendableTo)
             {
                 throw new HypervisorException(
-                    $"{_qmp.Path}: what can be plugged can't be raised from {hotplug.PluggableMax} to {pluggableMax}; with {Devices.SparePorts.Length} "
+                    $"{_qmp.Path}: what can be plugged can't be raised from {hotplug.PluggableMax} to {pluggableMax}; "
+                        + $"with {Devices.SparePorts.Length} "
                     + $"free root ports and {Devices.Room.Free} of address space left it can be at most {hotplug.ExtendableTo}");
             }
 
@@ -120,7 +123,8 @@ public sealed class QemuMemory : IDisposable
                 ["requested-size"] = 0,
                 ["block-size"] = block.Bytes,
             };
-            await HotAdd.AddAsync(_qmp, backend, hotplug.ExtensionFor(pluggableMax), reserve: false, device, cancellation).ConfigureAwait(false);
+            await HotAdd.AddAsync(_qmp, backend, hotplug.ExtensionFor(pluggableMax), reserve: false, device, cancellation)
+                .ConfigureAwait(false);
             await LookAgainAsync(cancellation).ConfigureAwait(false);
         },
         cancellation);
@@ -135,10 +139,12 @@ public sealed class QemuMemory : IDisposable
             {
                 throw new HypervisorException(Hotplug.Kind == HotplugKind.Dimm
                     ? $"{_qmp.Path}: this VM is plugged by DIMMs, each of which brings its own metadata; a rescue DIMM would be one of them"
-                    : $"{_qmp.Path}: there is no room for a rescue DIMM: {Devices.Room.FreeSlots} slots and {Devices.Room.Free} of address space are free");
+                    : $"{_qmp.Path}: there is no room for a rescue DIMM: {Devices.Room.FreeSlots} slots and {Devices.Room.Free} of "
+                    + $"address space are free");
             }
 
-            var id = DeviceId.Fresh(DeviceId.Rescue, Devices.DeviceIds.Concat(Devices.ObjectIds.Select(DeviceId.DimmOf).OfType<string>())).First();
+            var id = DeviceId.Fresh(DeviceId.Rescue, Devices.DeviceIds.Concat(Devices.ObjectIds.Select(DeviceId.DimmOf).OfType<string>()))
+                .First();
             await QemuDimms.AddAsync(_qmp, id, size, cancellation).ConfigureAwait(false);
             await LookAgainAsync(cancellation).ConfigureAwait(false);
         },
@@ -157,7 +163,8 @@ public sealed class QemuMemory : IDisposable
                 var before = Hotplug;
                 var after = before with
                 {
-                    GuestLacksVirtioMem = hello.VirtioMem is { } has ? !has && !before.Devices.VirtioMem.IsEmpty : before.GuestLacksVirtioMem,
+                    GuestLacksVirtioMem = hello.VirtioMem is { } has ? !has && !before.Devices.VirtioMem.IsEmpty
+                    : before.GuestLacksVirtioMem,
                     GuestBlock = hello.BlockSize is { } block && long.IsPow2(block.Bytes) ? block : before.GuestBlock,
                 };
                 if (after == before)

@@ -34,7 +34,8 @@ public static class QemuCommandLine
     /// Size of the VM's virtio-mem device: up to max, and room for a higher one. A guest can use whole memory blocks of it alone.
     /// </summary>
     public static MemorySize HotplugSize(VmSpec spec, QemuSettings settings) =>
-        MemorySize.Max(spec.Policy.Max.MinusOrZero(spec.Boot), settings.HotplugRoom).RoundUp(MemorySize.Max(DimmPlan.LeastSize, settings.BlockSize));
+        MemorySize.Max(spec.Policy.Max.MinusOrZero(spec.Boot), settings.HotplugRoom)
+        .RoundUp(MemorySize.Max(DimmPlan.LeastSize, settings.BlockSize));
 
     private static void Machine(List<string> arguments, VmSpec spec, QemuSettings settings, QemuAccel accel, MemorySize maxMemory)
     {

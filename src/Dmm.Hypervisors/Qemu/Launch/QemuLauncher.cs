@@ -73,7 +73,8 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
     {
         if (!Directory.Exists(folder.Path))
             return null;
-        if (folder.ReadPid() is { } pid && HostProcess.Find(pid) is { } process && process.Has("-pidfile", folder.PidFile) && IsOurs(process))
+        if (folder.ReadPid() is { } pid && HostProcess.Find(pid) is { } process && process.Has("-pidfile", folder.PidFile)
+            && IsOurs(process))
             return process;
         return HostProcess.With("-pidfile", folder.PidFile).FirstOrDefault(IsOurs);
     }

@@ -25,7 +25,9 @@ internal static partial class QemuWords
         return ForeignText.Clean(UserOfUrl().Replace(Secret().Replace(said, "$1=***"), "$1***@"), maxLength);
     }
 
-    [GeneratedRegex(@"([\w.-]*(?:passw(?:or)?d|passphrase|secret|token|credential|api-?key|private-?key)[\w.-]*)\s*[=:]\s*[^\s,;'""]+", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"([\w.-]*(?:passw(?:or)?d|passphrase|secret|token|credential|api-?key|private-?key)[\w.-]*)\s*[=:]\s*[^\s,;'""]+",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Secret();
 
     [GeneratedRegex(@"(://)[^\s/@]+@", RegexOptions.CultureInvariant)]
