@@ -22,7 +22,7 @@ public sealed record AdmissionRecord(VmSpec Spec, MemorySize Overhead, Moment At
 
     public AdmissionState State { get; init; }
 
-    /// <summary>Since when it is in its state; of one that shrinks, since when it was planned so.</summary>
+    /// <summary>When it entered its state; a request that shrinks its peers keeps the time of its plan.</summary>
     public Moment Since { get; init; } = At;
 
     /// <summary>The least that its image can be booted with, as its hypervisor knows; zero where it does not.</summary>

@@ -18,7 +18,7 @@ public static class RoomPlanner
     private static readonly TimeSpan Delay = TimeSpan.FromSeconds(0.3);
 
     /// <summary>
-    /// Of what a peer could give until the deadline at its pace so much is asked for: a plan that ends with its deadline ends after it.
+    /// A peer is asked for at most this part of what it can give by the deadline: a plan that uses all the time ends too late.
     /// </summary>
     private const double InTime = 0.8;
 

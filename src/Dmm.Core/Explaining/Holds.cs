@@ -87,7 +87,7 @@ public static class Holds
             holds.Add(new(HoldKind.Deficit, state.Ledger.Deficit));
         if (c.Wait is { } wait)
         {
-            // What it is itself to give by an older target it does not wait for.
+            // A VM does not wait for memory that it owes itself.
             var own = c.Bid.Vm;
             holds.Add(new(HoldKind.Peers, wait.Missing) { From = wait.From.RemoveAll(g => g.Vm == own) });
         }

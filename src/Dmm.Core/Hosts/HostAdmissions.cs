@@ -95,7 +95,7 @@ public static class HostAdmissions
         if (gathered.Count == 0 || bid.Urgent || Goal(bid.Vm, gathered) is not { } goal)
             return bid;
         goal = MemorySize.Max(goal, bid.Min);
-        // What of it does not come is the plan's own to see, and to make up for.
+        // If a part of it never comes, the plan notices and is made anew.
         return goal >= bid.Max ? bid : bid with { Max = goal, TakenTo = MemorySize.Min(bid.TakenTo, goal) };
     }
 

@@ -78,8 +78,8 @@ internal sealed partial class HostTurn
         if (report.Confirmation is not { } standing)
             return;
 
-        // A young VM costs less than it will: what is expected stays set aside, or others would be promised it and the claim outgrow the
-        // host later.
+        // A young VM costs less than it will: its expected overhead stays set aside, or others would be promised it and the claim outgrow
+        // the host later.
         var overhead = MemorySize.Max(vm.Overhead, report.Cost?.Overhead ?? MemorySize.Zero);
         var (before, ledger) = (State.Ledger, State.Ledger.Observe(id, standing.Actual, overhead, report.Resident, looks: Host.Watches));
         Host = Host with

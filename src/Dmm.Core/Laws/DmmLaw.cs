@@ -166,7 +166,7 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
             _unfinished |= target > allotment.Target;
         }
 
-        // What the arbiter counts on is done, however small; a little more it has not asked for.
+        // The arbiter counts on these, however small they are; it has not asked for a little more headroom.
         var counts = allotment.Urgent || target < last || allotment.Ruling == Ruling.FairShare;
         return counts || target - last >= settings.Step ? target : last;
     }

@@ -42,7 +42,7 @@ public sealed record Vm(VmId Id, VmMemory Memory)
     /// <summary>It is looked at again soon: an operation is under way.</summary>
     public bool LooksSoon { get; init; }
 
-    /// <summary>What failed in a row: connecting, looking for it, or what broke the connection.</summary>
+    /// <summary>How many times in a row connecting, or looking for its process, has failed, or its connection has broken.</summary>
     public int Attempts { get; init; }
 
     /// <summary>The number of the target that was heard last.</summary>
@@ -88,7 +88,7 @@ public sealed record Vm(VmId Id, VmMemory Memory)
 
     public int Endings { get; init; }
 
-    /// <summary>What broke its connection while it was being ended, which is what it may have broken for.</summary>
+    /// <summary>The fault that broke its connection while it was being ended; the end itself may be the cause.</summary>
     public string? Unheeded { get; init; }
 
     /// <summary>

@@ -347,7 +347,7 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
         if (!_reports)
             return;
         _reports = false;
-        // What has been decided but not yet carried out is not confirmed: no target is answered for until the calls are through.
+        // A decision that is not carried out yet confirms nothing: no target is answered for until the calls are through.
         var answered = Vm.Busy ? null : Memory.Target;
         Do(new VmEffect.TellHost(new VmProtocol.Report(
             Vm.Id,

@@ -156,8 +156,8 @@ public sealed record Ledger
     }
 
     /// <summary>
-    /// What was set aside before stays so, whatever there is by now: the next daemon's host may be smaller, and who was let go of is not
-    /// yet seen to be gone.
+    /// Restores a reservation without asking whether it fits: the host may have become smaller, and VMs that were let go of may not be
+    /// known to be gone yet.
     /// </summary>
     public Ledger Keep(VmId vm, MemorySize size)
     {

@@ -19,7 +19,7 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
 {
     public const double DefaultUtilityWeight = 4;
 
-    /// <summary>Who lacks what it needs is moved for less: this part of a step.</summary>
+    /// <summary>A VM that lacks memory it needs is moved for less than a step: for this part of one.</summary>
     private const double ShortStep = 0.25;
 
     private readonly Ranking _ranking = new();
@@ -142,7 +142,7 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
     }
 
     /// <summary>
-    /// What it was asked for already comes before what others might give: a giver that changes with every plan gives nothing but work.
+    /// A part that was asked for already comes before what others might give: givers that change with every plan give nothing but work.
     /// </summary>
     private MemorySize Take(ReadOnlySpan<Bid> bids, Span<Allotment> plan, MemorySize missing, Ruling ruling)
     {
@@ -152,7 +152,9 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
         return found < missing ? found + TakeLargest(bids, plan, missing - found, ruling, asked: false) : found;
     }
 
-    /// <summary>Of what each could give (<see cref="_sizes"/>), or of that part of it which it was asked for already.</summary>
+    /// <summary>
+    /// Takes the largest first, of what each could give (<see cref="_sizes"/>); with <c>asked</c>, only what it was asked for already.
+    /// </summary>
     private MemorySize TakeLargest(ReadOnlySpan<Bid> bids, Span<Allotment> plan, MemorySize missing, Ruling ruling, bool asked)
     {
         _ranking.Clear();
@@ -289,7 +291,7 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
     /// </summary>
     private double WeightOf(in Bid bid, double harm, double most) => bid.Shares * (harm > 0 ? 1 + ((UtilityWeight - 1) * harm / most) : 1);
 
-    /// <summary>What it lacks counts to a power of two, so that weights do not change with each MiB that moves.</summary>
+    /// <summary>The lack counts to a power of two, so that weights do not change with each MiB that moves.</summary>
     private static double HarmOfEachMiB(in Bid bid) =>
         bid.Harm > 0 ? Math.ScaleB(bid.Harm, -Math.ILogB(Math.Max(1, bid.Want.Clamp(bid.Min, bid.Max).MinusOrZero(bid.Held).Mebibytes)))
         : 0;

@@ -79,7 +79,7 @@ public sealed record Operations
         return (begin.ToImmutable(), new() { InFlight = inFlight.ToImmutable(), Held = held.ToImmutable() });
     }
 
-    /// <summary>By what a VM must move to come from what it is to a target.</summary>
+    /// <summary>The mechanisms that a VM needs to reach a target.</summary>
     public static Mechanisms Needs(VmSizes sizes, VmCapabilities can, MemorySize target, MemorySize spark, MemorySize tolerance)
     {
         if (Ladder.Distance(sizes.Actual, target) <= tolerance)

@@ -200,9 +200,7 @@ public static class HotplugMachine
             ? state with { StillSince = s.At, NextBlockAt = s.At + state.Profile.StuckAfter }
             : state;
 
-    /// <summary>
-    /// Blocks that somebody else asked back, or this daemon before it forgot, have as long to come as those that are asked for now.
-    /// </summary>
+    /// <summary>A removal that others began, or this daemon before it restarted, gets the same time as one of our own.</summary>
     private static VmMemory GivenTime(VmMemory before, VmMemory after, Moment at) =>
         after.GivesBlocks && !before.GivesBlocks ? after with { NextBlockAt = at + after.Profile.StuckAfter } : after;
 

@@ -117,6 +117,9 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
 
     private MemorySize BalloonShown => Temper == GuestTemper.LiesAboutBalloon ? MemorySize.Max(BalloonedTarget, Ballooned) : Ballooned;
 
+    /// <summary>It does what it is told, and has done all of it: by itself it does not move.</summary>
+    public bool IsAtRest => Temper == GuestTemper.Ideal && Ballooned == BalloonedTarget && Plugged == PluggedTarget;
+
     /// <summary>What it really can use of the host now, whatever it says.</summary>
     public MemorySize Held => (Base + Plugged).MinusOrZero(Ballooned);
 

@@ -15,6 +15,8 @@ internal sealed class SimulatedVm : IVirtualMachine
     private readonly TimeProvider _time;
     private readonly Action<VmObservation> _observe;
     private readonly ITimer _timer;
+    private TimeSpan _pace;
+    private Moment _steppedAt;
     private Moment _sampledAt;
     private VmSizes _toldSizes;
     private VmRunState _toldState;
@@ -35,7 +37,9 @@ internal sealed class SimulatedVm : IVirtualMachine
         if (!guest.Mute && guest.RunState == VmRunState.Running)
             observe(new VmObservation.Hello(guest.Hello));
 
-        _timer = time.CreateTimer(_ => Step(), null, settings.Step, settings.Step);
+        _steppedAt = Clocks.MomentOf(time);
+        _pace = settings.Step;
+        _timer = time.CreateTimer(_ => Step(), null, _pace, _pace);
     }
 
     public VmCapabilities Capabilities { get; private set; }
@@ -103,9 +107,20 @@ internal sealed class SimulatedVm : IVirtualMachine
         {
             ask();
             _hypervisor.Save(_id, _guest);
+            if (!_closed)
+                Pace(_settings.Step);
         }
 
         return Task.CompletedTask;
+    }
+
+    /// <summary>A guest at rest only speaks: it is looked at no more often than it does.</summary>
+    private void Pace(TimeSpan pace)
+    {
+        if (pace == _pace)
+            return;
+        _pace = pace;
+        _timer.Change(pace, pace);
     }
 
     private void Step()
@@ -123,8 +138,9 @@ internal sealed class SimulatedVm : IVirtualMachine
 
             if (_guest.RunState != _toldState)
                 _observe(new VmObservation.RunState(_toldState = _guest.RunState, Why(_toldState)));
-            var repeats = _guest.Repeats;
-            _guest.Advance(_settings.Step);
+            var (repeats, now) = (_guest.Repeats, Clocks.MomentOf(_time));
+            _guest.Advance(now - _steppedAt);
+            _steppedAt = now;
             if (_guest.Sizes != _toldSizes)
             {
                 // It may have moved by itself, or been moved by others, as well.
@@ -134,9 +150,11 @@ internal sealed class SimulatedVm : IVirtualMachine
                     _observe(Told(_toldSizes));
             }
 
-            var now = Clocks.MomentOf(_time);
             var low = _guest.Available < MemorySize.FromMiB(32);
-            if (_guest.Mute || _guest.RunState != VmRunState.Running || now - _sampledAt < _settings.SamplePeriod && !low && repeats == 1)
+            Pace(low || repeats > 1 || !_guest.IsAtRest ? _settings.Step : _settings.SamplePeriod);
+            // A timer may ring a moment early.
+            if (_guest.Mute || _guest.RunState != VmRunState.Running
+                || (now - _sampledAt < _settings.SamplePeriod - (_settings.Step / 2) && !low && repeats == 1))
                 return;
             _sampledAt = now;
             for (var i = 0; i < repeats; i++)

@@ -37,7 +37,7 @@ public sealed class QemuCost(QmpClient qmp, MemorySize boot, int pid)
         }
     }
 
-    /// <summary>Devices come and (DIMMs) go; where those stand that were there before does not change.</summary>
+    /// <summary>Devices keep their address while they are there, so only new ones are looked up.</summary>
     private async Task<GuestPlaces> LocateAsync(CancellationToken cancellation)
     {
         var states = MemoryDeviceState.ParseAll(await qmp.ExecuteAsync("query-memory-devices", null, cancellation).ConfigureAwait(false));
