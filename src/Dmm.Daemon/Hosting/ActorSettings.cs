@@ -73,6 +73,9 @@ public static class ActorSettings
         },
     };
 
+    public static Core.Admission.AdmissionSettings AdmissionOf(DmmSettings settings) =>
+        new() { Deadline = settings.Admission.Deadline, Queue = settings.Admission.Queue };
+
     public static Core.Demand.DemandSettings DemandOf(DmmSettings settings) => new()
     {
         HeadroomMin = settings.Demand.HeadroomMin,

@@ -123,7 +123,7 @@ public static class DaemonApp
             Host = ActorSettings.HostOf(settings),
             Vms = ActorSettings.VmsOf(settings),
             Demand = ActorSettings.DemandOf(settings),
-            Admission = new() { Deadline = settings.Admission.Deadline, Queue = settings.Admission.Queue },
+            Admission = ActorSettings.AdmissionOf(settings),
             Watch = ActorSettings.WatchOf(settings, hypervisor),
             Keeper = new() { ProcessStart = ProcessStart(), GiveUp = GiveUp },
         };

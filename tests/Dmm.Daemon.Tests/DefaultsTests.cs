@@ -1,0 +1,55 @@
+using Dmm.Core.Admission;
+using Dmm.Core.Demand;
+using Dmm.Core.Laws;
+using Dmm.Core.Machines;
+using Dmm.Daemon.Hosting;
+using Dmm.Settings;
+
+namespace Dmm.Daemon.Tests;
+
+/// <summary>
+/// A default is told to users in config/reference.conf. Parts that stand alone (the lab, the simulations, tests) take that of their own
+/// records: they must be the same.
+/// </summary>
+public sealed class DefaultsTests
+{
+    private static readonly DmmSettings Reference = DmmSettings.Load(null);
+
+    [Fact]
+    public void The_hosts() =>
+        // These depend on the host's memory.
+        Same(new Core.Hosts.HostSettings { Memory = default }, ActorSettings.HostOf(Reference), "Memory", "Reserve", "Cushion", "CushionMax", "Rules");
+
+    [Fact]
+    public void A_vms() =>
+        // A launch may have to try the accelerator first.
+        Same(new Actors.Vms.VmActorSettings(), ActorSettings.VmsOf(Reference), "LaunchDeadline", "Time");
+
+    [Fact]
+    public void The_models() => Same(new DemandSettings(), ActorSettings.DemandOf(Reference));
+
+    [Fact]
+    public void The_line() => Same(new AdmissionSettings(), ActorSettings.AdmissionOf(Reference));
+
+    [Fact]
+    public void The_law_in_the_lab()
+    {
+        var (lab, host) = (new DmmLawSettings(), ActorSettings.HostOf(Reference));
+        Assert.Equal((host.PlanPeriod, host.Step, host.DeadBand), (lab.Period, lab.Step, lab.DeadBand));
+        Assert.Equal((host.ShrinkRate, host.UtilityWeight, host.GuestMargin), (lab.ShrinkRate, lab.UtilityWeight, lab.Margin));
+        var hundred = Core.MemorySize.FromGiB(100);
+        Assert.Equal((Reference.Host.Cushion.Of(hundred), host.Spare), (hundred.Scale(lab.Cushion), lab.Spare));
+    }
+
+    private static void Same<T>(T own, T read, params string[] apart)
+        where T : notnull
+    {
+        var properties = typeof(T).GetProperties();
+        Assert.All(apart, name => Assert.Contains(properties, property => property.Name == name));
+        Assert.All(
+            properties.Where(property => !apart.Contains(property.Name)),
+            property => Assert.True(
+                Equals(property.GetValue(own), property.GetValue(read)),
+                $"{property.Name} is {property.GetValue(own)} by itself, and {property.GetValue(read)} by reference.conf"));
+    }
+}
