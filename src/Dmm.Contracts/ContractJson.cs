@@ -35,6 +35,8 @@ public static class ContractJson
 [JsonSerializable(typeof(VmView[]))]
 [JsonSerializable(typeof(EventView))]
 [JsonSerializable(typeof(EventView[]))]
+[JsonSerializable(typeof(IEnumerable<VmView>))]
+[JsonSerializable(typeof(IEnumerable<EventView>))]
 [JsonSerializable(typeof(ExplanationView))]
 [JsonSerializable(typeof(DryRunView))]
 [JsonSerializable(typeof(DoneView))]

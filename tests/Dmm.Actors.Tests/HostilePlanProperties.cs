@@ -8,7 +8,6 @@ using Dmm.Core.Memory;
 using Dmm.Core.Planning;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Guest;
-using Dmm.Hypervisors.Simulation;
 
 namespace Dmm.Actors.Tests;
 

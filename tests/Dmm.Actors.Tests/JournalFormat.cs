@@ -117,7 +117,7 @@ public sealed class JournalFormat : TestKit
     [Fact]
     public void What_an_operator_reads_is_plain_json() => Assert.Equal(
         """{"at":"2026-11-24T12:00:00+00:00","changes":[{"vm":"web","granted":268435456,"target":268435456,"""
-        + """"urgent":true,"ruling":"givesSlack"}]}""",
+        + "\"urgent\":true,\"ruling\":\"givesSlack\"}]}",
         Encoding.UTF8.GetString(Serializer.ToBinary(Examples.First(e => e is PromisesChanged))));
 
     [Fact]

@@ -8,7 +8,6 @@ using Dmm.Core.Demand;
 using Dmm.Core.Events;
 using Dmm.Core.Hosts;
 using Dmm.Core.Vms;
-using Dmm.Hypervisors.Simulation;
 using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;

@@ -75,7 +75,7 @@ public sealed class CreateWaitTests : IAsyncLifetime
             Interlocked.Increment(ref asked) == 1 ? [Samples.Event(500, "settled", "of the daemon before")]
                 : context.Request.Query["after"] == "0" ? new[] { Samples.Event(1, "admissionExpired", "too late") }
                 : [],
-            ContractJson.Options));
+            FakeDaemon.Json));
 
         var result = await Command.RunAsync(_daemon, Create);
 
@@ -145,7 +145,7 @@ public sealed class CreateWaitTests : IAsyncLifetime
             context.Response.StatusCode = state is null ? 404 : 200;
             object answer = state is null ? new ErrorView("there is no VM web-1", "notFound") : state;
             await Microsoft.AspNetCore.Http.HttpResponseJsonExtensions.WriteAsJsonAsync(
-                context.Response, answer, answer.GetType(), ContractJson.Options);
+                context.Response, answer, answer.GetType(), FakeDaemon.Json);
         });
     }
 }

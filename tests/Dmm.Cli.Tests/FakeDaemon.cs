@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Dmm.Contracts;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -13,6 +14,9 @@ namespace Dmm.Cli.Tests;
 /// <summary>A daemon's face: HTTP on a Unix socket in a folder of its own, answers as a test sets them, and what it was asked.</summary>
 internal sealed class FakeDaemon : IAsyncDisposable
 {
+    /// <summary>It may also answer with what the contracts do not know.</summary>
+    public static readonly JsonSerializerOptions Json = new(ContractJson.Options) { TypeInfoResolver = new DefaultJsonTypeInfoResolver() };
+
     private readonly ConcurrentDictionary<string, RequestDelegate> _answers = new();
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("dmm-cli-");
     private WebApplication? _app;
@@ -48,7 +52,7 @@ internal sealed class FakeDaemon : IAsyncDisposable
     public FakeDaemon On(string methodAndPath, object answer, HttpStatusCode status = HttpStatusCode.OK) => On(methodAndPath, context =>
     {
         context.Response.StatusCode = (int)status;
-        return context.Response.WriteAsJsonAsync(answer, answer.GetType(), ContractJson.Options);
+        return context.Response.WriteAsJsonAsync(answer, answer.GetType(), Json);
     });
 
     /// <summary>Answers for events as the daemon does: <c>after</c> a number, or the <c>last</c> so many.</summary>
@@ -68,7 +72,7 @@ internal sealed class FakeDaemon : IAsyncDisposable
 
             if (query.TryGetValue("after", out var after))
                 events = [.. events.Where(e => e.Sequence > long.Parse(after!, CultureInfo.InvariantCulture))];
-            return context.Response.WriteAsJsonAsync(events, ContractJson.Options);
+            return context.Response.WriteAsJsonAsync(events, Json);
         });
     }
 
@@ -110,6 +114,6 @@ internal sealed class FakeDaemon : IAsyncDisposable
 
         context.Response.StatusCode = StatusCodes.Status404NotFound;
         await context.Response.WriteAsync(
-            JsonSerializer.Serialize(new ErrorView($"the fake daemon has no {route}", "notFound"), ContractJson.Options));
+            JsonSerializer.Serialize(new ErrorView($"the fake daemon has no {route}", "notFound"), Json));
     }
 }

@@ -33,7 +33,7 @@ public sealed class FollowTests
 
         var exitCode =
             await CommandLine.RunAsync(
-                ["events", "--follow", "--since", "2026-01-31T12:00:00Z", "--json", "--socket", daemon.Socket], terminal,
+                ["events", "--follow", "--since", "2026-01-31T12:00:00Z", "--json", "--socket", daemon.Socket], terminal, Tree.Of,
                 cancellation.Token);
 
         Assert.Equal(ExitCode.Interrupted, exitCode);
@@ -70,7 +70,7 @@ public sealed class FollowTests
         using var output = new LineWriter(lines: 3, cancellation);
         using var terminal = new Terminal(output, TextWriter.Null, width: null, colours: false);
 
-        await CommandLine.RunAsync(["events", "--follow", "--json", "--socket", daemon.Socket], terminal, cancellation.Token);
+        await CommandLine.RunAsync(["events", "--follow", "--json", "--socket", daemon.Socket], terminal, Tree.Of, cancellation.Token);
 
         Assert.Equal(
             ["one", "two", "three"], output.Lines.Select(l => JsonSerializer.Deserialize<EventView>(l, ContractJson.Options)!.Text));

@@ -1,3 +1,4 @@
+using Dmm.Commands;
 using System.Diagnostics;
 
 namespace Dmm.Cli.Tests;

@@ -1,3 +1,4 @@
+using Dmm.Tests;
 using Dmm.Hocon;
 using Dmm.Core;
 
@@ -51,7 +52,7 @@ public sealed class VmSpecFileTests : IDisposable
                 _folder.Write(
                     "web.json",
                     """{"name": "web", "min": 134217728, "boot": "256MiB", "disk": "/d.qcow2", "disk-format": "qcow2", """
-                    + """"kernel": null, "shares": null, "channels": []}"""));
+                    + "\"kernel\": null, \"shares\": null, \"channels\": []}"));
 
         Assert.Equal(MemorySize.FromMiB(128), spec.Min);
         Assert.Equal("/d.qcow2", spec.Disk);

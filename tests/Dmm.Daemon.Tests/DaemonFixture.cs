@@ -1,5 +1,4 @@
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Text.Json;
 using Dmm.Contracts;
 using Dmm.Daemon.Hosting;

@@ -1,7 +1,4 @@
-using Dmm.Core.Admission;
-using Dmm.Core.Demand;
 using Dmm.Core.Laws;
-using Dmm.Core.Machines;
 using Dmm.Daemon.Hosting;
 using Dmm.Settings;
 
@@ -26,10 +23,10 @@ public sealed class DefaultsTests
         Same(new Actors.Vms.VmActorSettings(), ActorSettings.VmsOf(Reference), "LaunchDeadline", "Time");
 
     [Fact]
-    public void The_models() => Same(new DemandSettings(), ActorSettings.DemandOf(Reference));
+    public void The_models() => Same(new Core.Demand.DemandSettings(), ActorSettings.DemandOf(Reference));
 
     [Fact]
-    public void The_line() => Same(new AdmissionSettings(), ActorSettings.AdmissionOf(Reference));
+    public void The_line() => Same(new Core.Admission.AdmissionSettings(), ActorSettings.AdmissionOf(Reference));
 
     [Fact]
     public void The_law_in_the_lab()

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using Akka.Actor;
 using Akka.Persistence;
@@ -174,7 +173,7 @@ internal static class KeptJournal
     public static string Describe(HostState state)
     {
         var text = new StringBuilder();
-        void Say(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
+        void Say(string line) => text.Append(line).Append('\n');
         foreach (var (id, vm) in state.Vms)
         {
             var h = vm.Handle;

@@ -12,11 +12,17 @@ internal static class LabRun
     public static async Task<(int Code, string Output, string Error)> Async(params string[] arguments)
     {
         using var deadline = new CancellationTokenSource(Deadline);
+        var done = await Async(arguments, deadline.Token);
+        Assert.False(deadline.IsCancellationRequested, $"dmm lab {string.Join(' ', arguments)} did not end");
+        return done;
+    }
+
+    public static async Task<(int Code, string Output, string Error)> Async(string[] arguments, CancellationToken cancellation)
+    {
         using var output = new StringWriter();
         using var error = new StringWriter();
         using var terminal = new Terminal(output, error, width: null, colours: false);
-        var code = await CommandLine.RunAsync(["lab", .. arguments], terminal, LabCommand.Tree, deadline.Token);
-        Assert.False(deadline.IsCancellationRequested, $"dmm lab {string.Join(' ', arguments)} did not end");
+        var code = await CommandLine.RunAsync(["lab", .. arguments], terminal, LabCommand.Tree, cancellation);
         return (code, output.ToString(), error.ToString());
     }
 }

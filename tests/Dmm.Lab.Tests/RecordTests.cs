@@ -16,8 +16,21 @@ public sealed class RecordTests : IDisposable
         {
             Id = "web",
             State = "settled",
+            BaseBytes = 1000 << 20,
+            PluggedBytes = 0,
+            BalloonedBytes = 0,
             ActualBytes = 1000 << 20,
+            GrantedBytes = 1000 << 20,
+            TargetBytes = 1000 << 20,
+            MinBytes = 100 << 20,
             MaxBytes = 2000L << 20,
+            StaticMaxBytes = 2000L << 20,
+            Shares = 1000,
+            OverheadBytes = 0,
+            Agent = "agent",
+            Hypervisor = "qemu",
+            Adopted = false,
+            Warnings = [],
             Guest = new() { MemAvailableBytes = 300 << 20, SwapUsedBytes = 50 << 20 },
         };
         var start = DateTimeOffset.FromUnixTimeSeconds(1_800_000_000);

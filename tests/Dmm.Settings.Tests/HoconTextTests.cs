@@ -1,3 +1,4 @@
+using Dmm.Tests;
 using Dmm.Hocon;
 using Akka.Configuration;
 using CsCheck;

@@ -1,3 +1,4 @@
+using Dmm.Tests;
 using Dmm.Hocon;
 using Dmm.Core;
 

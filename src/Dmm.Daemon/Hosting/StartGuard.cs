@@ -1,5 +1,4 @@
 using Dmm.Hocon;
-using Dmm.Settings;
 
 namespace Dmm.Daemon.Hosting;
 

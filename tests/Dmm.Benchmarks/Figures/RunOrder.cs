@@ -1,5 +1,4 @@
 using Dmm.Core;
-using Dmm.Hypervisors.Simulation;
 
 namespace Dmm.Benchmarks.Figures;
 

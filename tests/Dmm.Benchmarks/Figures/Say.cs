@@ -7,9 +7,9 @@ internal sealed class Say(string part)
 {
     private readonly System.Diagnostics.Stopwatch _clock = System.Diagnostics.Stopwatch.StartNew();
 
-    public void Line(FormattableString text) =>
+    public void Line(string text) =>
         Console.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{part} {_clock.Elapsed.TotalSeconds,6:0.0} s  {text.ToString(CultureInfo.InvariantCulture)}"));
+                $"{part} {_clock.Elapsed.TotalSeconds,6:0.0} s  {text}"));
 }

@@ -2,7 +2,6 @@ using Dmm.Core;
 using System.CommandLine;
 using Dmm.Benchmarks.Figures;
 using Dmm.Benchmarks.Houses;
-using Dmm.Hypervisors.Simulation;
 
 namespace Dmm.Benchmarks.Live;
 

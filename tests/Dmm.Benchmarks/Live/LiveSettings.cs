@@ -1,6 +1,5 @@
 using Dmm.Benchmarks.Houses;
 using Dmm.Core;
-using Dmm.Hypervisors.Simulation;
 
 namespace Dmm.Benchmarks.Live;
 

@@ -30,53 +30,53 @@ public sealed class HostRefusalTests
             "a name that runs",
             Request(Spec("web")),
             HostProtocol.RefusalKind.Conflict,
-            "there is a VM web on this host already; use another name",
+            "there is a VM web on this host already; use another name"
         },
         {
             "a name that is remembered",
             Request(Spec("stopped")),
             HostProtocol.RefusalKind.Conflict,
-            "which does not run: 'dmm vm start stopped'",
+            "which does not run: 'dmm vm start stopped'"
         },
         {
             "a name of one that was forgotten",
             Request(Spec("loose")),
             HostProtocol.RefusalKind.Conflict,
-            "that DMM was told to forget still runs",
+            "that DMM was told to forget still runs"
         },
         {
             "too much max",
             Request(Spec("big", max: 8000)),
             HostProtocol.RefusalKind.Refused,
-            "dmm.admission.overcommit-max-ratio allows 2 times",
+            "dmm.admission.overcommit-max-ratio allows 2 times"
         },
         { "a min that never fits", Request(Spec("big", min: 3900, boot: 4000, max: 4090)), HostProtocol.RefusalKind.Refused, "big" },
         {
             "a process that is governed",
             Adoption("again", pid: 100),
             HostProtocol.RefusalKind.Conflict,
-            "process 100 is governed as web already",
+            "process 100 is governed as web already"
         },
         { "a name in use", Adoption("web", pid: 302), HostProtocol.RefusalKind.Conflict, "there is a VM web on this host already" },
         {
             "another under a forgotten name",
             Adoption("loose", pid: 303),
             HostProtocol.RefusalKind.Conflict,
-            "and is another one; use another name",
+            "and is another one; use another name"
         },
         { "more than is free", Adoption("huge", ceiling: 4000, pid: 304), HostProtocol.RefusalKind.Refused, "huge can become 3.91 GiB" },
         {
             "a min that is not there",
             Adoption("needy", min: 3900, max: 4000, pid: 305),
             HostProtocol.RefusalKind.Refused,
-            "min 3.81 GiB can't be guaranteed",
+            "min 3.81 GiB can't be guaranteed"
         },
         { "bounds that cross", Set("web", min: 2000), HostProtocol.RefusalKind.Refused, "web: " },
         {
             "a restart policy of theirs",
             Set("theirs", restart: RestartPolicy.Always),
             HostProtocol.RefusalKind.Refused,
-            "somebody else started it",
+            "somebody else started it"
         },
         { "beyond its devices", Set("web", max: 8500), HostProtocol.RefusalKind.Refused, "web: " },
         { "a max beyond the bound", Set("web", max: 7500), HostProtocol.RefusalKind.Refused, "overcommit-max-ratio" },
@@ -86,26 +86,26 @@ public sealed class HostRefusalTests
             "outside its policy",
             new HostProtocol.ResizeVm(Id("web"), MiB(2000)),
             HostProtocol.RefusalKind.Refused,
-            "is outside its policy, min 128 MiB to max 1 GiB",
+            "is outside its policy, min 128 MiB to max 1 GiB"
         },
         {
             "resize one that rests",
             new HostProtocol.ResizeVm(Id("stopped"), MiB(256)),
             HostProtocol.RefusalKind.Conflict,
-            "'dmm vm start stopped' starts it",
+            "'dmm vm start stopped' starts it"
         },
         {
             "resize nobody",
             new HostProtocol.ResizeVm(Id("nobody"), MiB(256)),
             HostProtocol.RefusalKind.NotFound,
-            "there is no VM nobody on this host",
+            "there is no VM nobody on this host"
         },
         { "set nobody", Set("nobody", max: 300), HostProtocol.RefusalKind.NotFound, "there is no VM nobody on this host" },
         {
             "stop nobody",
             new HostProtocol.StopVm(Id("nobody"), new(TimeSpan.Zero, true)),
             HostProtocol.RefusalKind.NotFound,
-            "'dmm vm list'",
+            "'dmm vm list'"
         },
         { "forget nobody", new HostProtocol.ForgetVm(Id("nobody")), HostProtocol.RefusalKind.NotFound, "'dmm vm list'" },
         { "start nobody", new HostProtocol.StartVm(Id("nobody"), null), HostProtocol.RefusalKind.NotFound, "'dmm vm list'" },
@@ -114,10 +114,10 @@ public sealed class HostRefusalTests
             "start one that went away",
             new HostProtocol.StartVm(Id("moved"), null),
             HostProtocol.RefusalKind.Refused,
-            "'dmm vm start moved --force' starts it here",
+            "'dmm vm start moved --force' starts it here"
         },
         { "dry run of a name in use", DryRun(Spec("web")), HostProtocol.RefusalKind.Conflict, "there is a VM web on this host already" },
-        { "dry run of too much", DryRun(Spec("big", max: 8000)), HostProtocol.RefusalKind.Refused, "overcommit-max-ratio" },
+        { "dry run of too much", DryRun(Spec("big", max: 8000)), HostProtocol.RefusalKind.Refused, "overcommit-max-ratio" }
     };
 
     [Theory]

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Dmm.Commands;
 using Dmm.Core.Laws;
 using Dmm.Lab.Traces;
 
@@ -146,10 +147,8 @@ public sealed class CommandTests : IDisposable
     {
         using var cancellation = new CancellationTokenSource();
         await cancellation.CancelAsync();
-        var parsed = LabCommand.Build().Parse(["replay", "--traces", _folder.Path, "--host-memory", "50%"]);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(
-            () => parsed.InvokeAsync(
-                new() { EnableDefaultExceptionHandler = false, Output = TextWriter.Null, Error = TextWriter.Null }, cancellation.Token));
+        var (code, _, _) = await LabRun.Async(["replay", "--traces", _folder.Path, "--host-memory", "50%"], cancellation.Token);
+        Assert.Equal(ExitCode.Interrupted, code);
     }
 
     private static Task<(int Code, string Output, string Error)> Run(params string[] arguments) => LabRun.Async(arguments);

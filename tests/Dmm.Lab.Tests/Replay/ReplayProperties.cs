@@ -130,7 +130,7 @@ public sealed class ReplayProperties
     [Fact]
     public void Of_things_at_the_same_moment_the_smaller_number_comes_first()
     {
-        var chance = new Hypervisors.Simulation.Chance(9);
+        var chance = new SeededRandom(9);
         var heap = new EventHeap(40);
         var at = new long?[40];
         for (var k = 0; k < 20_000; k++)

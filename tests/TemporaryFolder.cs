@@ -1,7 +1,7 @@
-namespace Dmm.Settings.Tests;
+namespace Dmm.Tests;
 
 /// <summary>A folder of the test's own, gone with it.</summary>
-public sealed class TemporaryFolder : IDisposable
+internal sealed class TemporaryFolder : IDisposable
 {
     public string Path { get; } = Directory.CreateTempSubdirectory("dmm-test-").FullName;
 
