@@ -35,13 +35,14 @@ public sealed class CommandLine
 
     private async Task<int> RunAsync(string[] args, Func<CommandLine, Command> tree, CancellationToken cancellation)
     {
-        var root = tree(this);
-        root.Options.Add(_socket);
-        root.Options.Add(_json);
-        // Files of arguments (@FILE) are more surprise than help here.
-        var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        ParseResult? parsed = null;
         try
         {
+            var root = tree(this);
+            root.Options.Add(_socket);
+            root.Options.Add(_json);
+            // Files of arguments (@FILE) are more surprise than help here.
+            parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
             if (parsed.Errors.Count > 0)
                 throw CommandException.Usage(Misuse.Of(parsed));
             return await parsed.InvokeAsync(
@@ -56,7 +57,7 @@ public sealed class CommandLine
         }
         catch (CommandException e)
         {
-            return Say(e, parsed.GetValue(_json));
+            return Say(e, parsed?.GetValue(_json) == true);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -69,7 +70,7 @@ public sealed class CommandLine
         }
         catch (Exception e)
         {
-            return Say(CommandException.Failed(InOneLine(e)), parsed.GetValue(_json));
+            return Say(CommandException.Failed(InOneLine(e)), parsed?.GetValue(_json) == true);
         }
     }
 

@@ -10,10 +10,14 @@ public sealed class SeededRandom(ulong seed)
 
     public ulong Next()
     {
-        var z = _state += 0x9E3779B97F4A7C15;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return z ^ (z >> 31);
+        // Its sums and products are meant to run over.
+        unchecked
+        {
+            var z = _state += 0x9E3779B97F4A7C15;
+            z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+            z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+            return z ^ (z >> 31);
+        }
     }
 
     /// <summary>From 0 to <paramref name="bound"/> − 1; <paramref name="bound"/> is at least 1.</summary>

@@ -1,5 +1,6 @@
 using System.Net.Http.Json;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Dmm.Contracts;
 using Dmm.Daemon.Hosting;
 using Dmm.Settings;
@@ -26,6 +27,10 @@ public sealed class DaemonFixture : IAsyncDisposable
         : this(_ => more)
     {
     }
+
+    /// <summary>Tests also send what no contract knows.</summary>
+    private static readonly JsonSerializerOptions AnyJson =
+        new(ContractJson.Options) { TypeInfoResolver = new DefaultJsonTypeInfoResolver() };
 
     /// <param name="more">Further settings, given the daemon's folder.</param>
     public DaemonFixture(Func<string, string> more)
@@ -100,7 +105,7 @@ public sealed class DaemonFixture : IAsyncDisposable
     public async Task<(int Status, JsonElement Body)> PostAsync(string path, object body, HttpMethod? method = null)
     {
         using var request = new HttpRequestMessage(
-            method ?? HttpMethod.Post, path) { Content = JsonContent.Create(body, options: ContractJson.Options) };
+            method ?? HttpMethod.Post, path) { Content = JsonContent.Create(body, options: AnyJson) };
         using var response = await Client.SendAsync(request);
         return ((int)response.StatusCode, await response.Content.ReadFromJsonAsync<JsonElement>());
     }

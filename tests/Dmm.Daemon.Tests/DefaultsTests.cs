@@ -15,7 +15,9 @@ public sealed class DefaultsTests
     [Fact]
     public void The_hosts() =>
         // These depend on the host's memory.
-        Same(new Core.Hosts.HostSettings { Memory = default }, ActorSettings.HostOf(Reference), "Memory", "Reserve", "Cushion", "CushionMax", "Rules");
+        Same(
+            new Core.Hosts.HostSettings { Memory = default }, ActorSettings.HostOf(Reference),
+            "Memory", "Reserve", "Cushion", "CushionMax", "Rules");
 
     [Fact]
     public void A_vms() =>

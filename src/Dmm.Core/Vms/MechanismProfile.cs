@@ -65,9 +65,9 @@ public sealed record MechanismProfile
     public TimeSpan UncooperativeAfter { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>First and longest wait between tries with a stuck or uncooperative VM; it doubles in between.</summary>
-    public TimeSpan RetryMin { get; init; } = TimeSpan.FromSeconds(2);
+    public TimeSpan RetryMin { get; init; } = TimeSpan.FromSeconds(1);
 
-    public TimeSpan RetryMax { get; init; } = TimeSpan.FromMinutes(2);
+    public TimeSpan RetryMax { get; init; } = TimeSpan.FromMinutes(1);
 
     /// <summary>A guest that has not been heard of for so long after its start counts as up all the same.</summary>
     public TimeSpan BootDeadline { get; init; } = TimeSpan.FromSeconds(120);
