@@ -15,7 +15,7 @@ public sealed class FlakyScriptTests : IDisposable
         Expected: 1</Message>
               </ErrorInfo></Output>
             </UnitTestResult>
-            <UnitTestResult executionId="2" testName="Stories.It_shrinks(how: &quot;fast&quot;, by: 2)" outcome="Failed" testType="x">
+            <UnitTestResult executionId="2" testName="Stories.It_shrinks(how: &quot;fast&quot;, by: 2)" computerName="vm" outcome="Failed">
                   <Message>too late</Message>
             </UnitTestResult>
             <UnitTestResult executionId="3" testName="Stories.It_stays" computerName="vm" outcome="Passed" testType="x" />

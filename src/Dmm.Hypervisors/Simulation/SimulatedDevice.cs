@@ -26,6 +26,8 @@ internal sealed class SimulatedDevice(MemorySize max, double pace, MemorySize ke
     /// <summary>What a guest that stops halfway gives of it.</summary>
     public MemorySize ToHalfway => Size.MinusOrZero(Requested).MinusOrZero(_halfway);
 
+    public bool IsAtRest => Size == Requested;
+
     public HotplugDevice State => new(Size, Requested, max, SimulatedGuest.Block);
 
     public void Ask(MemorySize requested)

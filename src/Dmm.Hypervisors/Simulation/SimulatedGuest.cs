@@ -118,7 +118,8 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     private MemorySize BalloonShown => Temper == GuestTemper.LiesAboutBalloon ? MemorySize.Max(BalloonedTarget, Ballooned) : Ballooned;
 
     /// <summary>It does what it is told, and has done all of it: by itself it does not move.</summary>
-    public bool IsAtRest => Temper == GuestTemper.Ideal && Ballooned == BalloonedTarget && Plugged == PluggedTarget;
+    public bool IsAtRest =>
+        Temper == GuestTemper.Ideal && Ballooned == BalloonedTarget && _devices.TrueForAll(static device => device.IsAtRest);
 
     /// <summary>What it really can use of the host now, whatever it says.</summary>
     public MemorySize Held => (Base + Plugged).MinusOrZero(Ballooned);

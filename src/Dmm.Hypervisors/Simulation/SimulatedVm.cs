@@ -15,9 +15,9 @@ internal sealed class SimulatedVm : IVirtualMachine
     private readonly TimeProvider _time;
     private readonly Action<VmObservation> _observe;
     private readonly ITimer _timer;
-    private TimeSpan _pace;
-    private Moment _steppedAt;
     private Moment _sampledAt;
+    private MemorySize _used;
+    private bool _low = true;
     private VmSizes _toldSizes;
     private VmRunState _toldState;
     private bool _closed;
@@ -37,9 +37,7 @@ internal sealed class SimulatedVm : IVirtualMachine
         if (!guest.Mute && guest.RunState == VmRunState.Running)
             observe(new VmObservation.Hello(guest.Hello));
 
-        _steppedAt = Clocks.MomentOf(time);
-        _pace = settings.Step;
-        _timer = time.CreateTimer(_ => Step(), null, _pace, _pace);
+        _timer = time.CreateTimer(_ => Step(), null, settings.Step, settings.Step);
     }
 
     public VmCapabilities Capabilities { get; private set; }
@@ -107,20 +105,9 @@ internal sealed class SimulatedVm : IVirtualMachine
         {
             ask();
             _hypervisor.Save(_id, _guest);
-            if (!_closed)
-                Pace(_settings.Step);
         }
 
         return Task.CompletedTask;
-    }
-
-    /// <summary>A guest at rest only speaks: it is looked at no more often than it does.</summary>
-    private void Pace(TimeSpan pace)
-    {
-        if (pace == _pace)
-            return;
-        _pace = pace;
-        _timer.Change(pace, pace);
     }
 
     private void Step()
@@ -139,8 +126,10 @@ internal sealed class SimulatedVm : IVirtualMachine
             if (_guest.RunState != _toldState)
                 _observe(new VmObservation.RunState(_toldState = _guest.RunState, Why(_toldState)));
             var (repeats, now) = (_guest.Repeats, Clocks.MomentOf(_time));
-            _guest.Advance(now - _steppedAt);
-            _steppedAt = now;
+            // Most guests are at rest most of the time: nothing of them moves, and it is not their turn to speak.
+            if (repeats == 1 && _guest.IsAtRest && _guest.Used == _used && !_low && now - _sampledAt < _settings.SamplePeriod)
+                return;
+            _guest.Advance(_settings.Step);
             if (_guest.Sizes != _toldSizes)
             {
                 // It may have moved by itself, or been moved by others, as well.
@@ -150,11 +139,9 @@ internal sealed class SimulatedVm : IVirtualMachine
                     _observe(Told(_toldSizes));
             }
 
-            var low = _guest.Available < MemorySize.FromMiB(32);
-            Pace(low || repeats > 1 || !_guest.IsAtRest ? _settings.Step : _settings.SamplePeriod);
-            // A timer may ring a moment early.
+            (_used, _low) = (_guest.Used, _guest.Available < MemorySize.FromMiB(32));
             if (_guest.Mute || _guest.RunState != VmRunState.Running
-                || (now - _sampledAt < _settings.SamplePeriod - (_settings.Step / 2) && !low && repeats == 1))
+                || (now - _sampledAt < _settings.SamplePeriod && !_low && repeats == 1))
                 return;
             _sampledAt = now;
             for (var i = 0; i < repeats; i++)
