@@ -35,7 +35,7 @@ esac
 # The command is one native program (docs/develop/decisions/0035): it is there at once, and needs no .NET.
 rm -rf bin/lib/dmm
 dotnet publish src/Dmm.Cli --configuration "$configuration" --output bin/lib/dmm --nologo --verbosity quiet --use-current-runtime \
-  --property:PublishAot=true --property:StripSymbols=true --property:DebugType=none --property:GenerateDocumentationFile=false
+  --property:PublishAot=true
 cp -f bin/lib/dmm/dmm bin/dmm.new
 mv -f bin/dmm.new bin/dmm
 rm -rf bin/lib/dmm
