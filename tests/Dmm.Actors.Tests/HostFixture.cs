@@ -74,13 +74,13 @@ public abstract class HostFixture : TestKit
     private protected House HouseOf(
         HostSettings settings, IJournalStore store, IHostMonitor? watch = null, IHypervisor? hypervisor = null) =>
             new(hypervisor ?? Hypervisor, store)
-    {
-        Host = settings,
-        Vms = new() { Time = Time },
-        Admission = Admission,
-        Watch = watch,
-        Keeper = new() { ProcessStart = Clocks.MomentOf(Time), GiveUp = GiveUp, Time = Time },
-    };
+            {
+                Host = settings,
+                Vms = new() { Time = Time },
+                Admission = Admission,
+                Watch = watch,
+                Keeper = new() { ProcessStart = Clocks.MomentOf(Time), GiveUp = GiveUp, Time = Time },
+            };
 
     /// <summary>The journal needs a person.</summary>
     protected virtual void GiveUp(string why)

@@ -105,7 +105,8 @@ public sealed class DaemonFixture : IAsyncDisposable
     public async Task<(int Status, JsonElement Body)> PostAsync(string path, object body, HttpMethod? method = null)
     {
         using var request = new HttpRequestMessage(
-            method ?? HttpMethod.Post, path) { Content = JsonContent.Create(body, options: AnyJson) };
+            method ?? HttpMethod.Post, path)
+        { Content = JsonContent.Create(body, options: AnyJson) };
         using var response = await Client.SendAsync(request);
         return ((int)response.StatusCode, await response.Content.ReadFromJsonAsync<JsonElement>());
     }

@@ -30,8 +30,12 @@ internal sealed class Wishes
                 return null;
             case RestartSet set when _wishes.TryGetValue(set.Vm, out var wish):
                 // One that waits for its return does so no more, whatever is set later: until it is started.
-                _wishes[set.Vm] = wish with { Restart = set.Restart, Unwanted = wish.Unwanted
-                    || (wish.Rests && set.Restart == RestartPolicy.Never) };
+                _wishes[set.Vm] = wish with
+                {
+                    Restart = set.Restart,
+                    Unwanted = wish.Unwanted
+                    || (wish.Rests && set.Restart == RestartPolicy.Never)
+                };
                 return null;
             case StopAsked stop when _wishes.TryGetValue(stop.Vm, out var wish):
                 _wishes[stop.Vm] = wish with { Unwanted = true };

@@ -91,7 +91,8 @@ public sealed class ResizeStories
         await using var host = await StartAsync(memoryMiB: 2048);
         await host.Client.CreateAsync(
             host.Request(
-                "vm") with { Append = "console=ttyS0 quiet swiotlb=noforce no_timer_check memhp_default_state=online dmm.agent=off" },
+                "vm") with
+            { Append = "console=ttyS0 quiet swiotlb=noforce no_timer_check memhp_default_state=online dmm.agent=off" },
                 host.Late);
         var vm = await host.UntilAsync("vm", "its balloon speaks", v => v is { State: "settled", Agent: "balloonStatistics" });
         Assert.True(vm.Guest!.MemAvailableBytes > 0);

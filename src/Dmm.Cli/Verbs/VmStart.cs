@@ -15,7 +15,8 @@ internal static class VmStart
         var timeout = Values.Duration("--timeout", "How long it may wait for its memory [dmm.admission.deadline]");
         var force =
             new Option<bool>(
-                "--force") { Description = "Also where it was migrated away: it runs nowhere else, and its disk is in use nowhere else" };
+                "--force")
+            { Description = "Also where it was migrated away: it runs nowhere else, and its disk is in use nowhere else" };
         var wait = new Option<bool>("--wait") { Description = "Return when the VM runs, or has failed" };
         return line.Verb(
             new Command("start", "Start a VM that is stopped, or waits for its return") { name, timeout, force, wait },

@@ -53,8 +53,14 @@ public sealed record AdmissionRecord(VmSpec Spec, MemorySize Overhead, Moment At
         spec.BootPolicy == BootPolicy.Early ? MemorySize.Min(spec.Boot, MemorySize.Max(spec.Policy.Min, imageNeeds)) : spec.Boot;
 
     public AdmissionRecord Planned(RoomPlan plan, bool asked, Moment at) =>
-        Step(AdmissionStep.Plan, at) with { Plan = plan, Cause = null, Why = null, State = asked ? AdmissionState.Shrinking
-            : AdmissionState.Planned };
+        Step(AdmissionStep.Plan, at) with
+        {
+            Plan = plan,
+            Cause = null,
+            Why = null,
+            State = asked ? AdmissionState.Shrinking
+            : AdmissionState.Planned
+        };
 
     public AdmissionRecord Waits(WaitCause cause, string why, Moment at) =>
         Step(AdmissionStep.Wait, at) with { Plan = null, Cause = cause, Why = why };

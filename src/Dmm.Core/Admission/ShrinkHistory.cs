@@ -65,7 +65,11 @@ public sealed record ShrinkHistory
         next = next with { Began = null, Lately = new(long.MaxValue) };
         return moved < Worth
             ? next
-            : next with { Rate = MemorySize.FromBytes((0.5 * next.Rate.Bytes) + (0.5 * rate.Bytes)), Trust = next.Trust
-                + (0.3 * (MostTrust - next.Trust)) };
+            : next with
+            {
+                Rate = MemorySize.FromBytes((0.5 * next.Rate.Bytes) + (0.5 * rate.Bytes)),
+                Trust = next.Trust
+                + (0.3 * (MostTrust - next.Trust))
+            };
     }
 }

@@ -172,8 +172,11 @@ public static class HostPlanner
     private static Bid BidOf(VmId vm, VmRecord record, Claim claim, VmProtocol.Report? report, Forecast? forecast, HostSettings settings)
     {
         var held = MemorySize.Max(claim.Actual, claim.Granted);
-        var movable = report is { Confirmation: not null, Stopping: false, Phase: VmPhase.Settled or VmPhase.Growing or VmPhase.Shrinking
-            or VmPhase.Stuck };
+        var movable = report is
+        {
+            Confirmation: not null, Stopping: false, Phase: VmPhase.Settled or VmPhase.Growing or VmPhase.Shrinking
+            or VmPhase.Stuck
+        };
         // More than it can become here would be promised for nothing.
         var (min, max) = (record.Policy.Min, record.Policy.Max);
         if (report?.Most is { } reach)

@@ -164,7 +164,8 @@ public sealed record HostState(Ledger Ledger)
             events.Add(
                 new VmRested(
                     clocks.WallOf(vm.Since), vm.Spec, vm.Overhead, vm.Cause, vm.Why, clocks.WallOf(vm.ReturnAt),
-                    vm.Tries) { ImageNeeds = vm.ImageNeeds, NeverBooted = vm.NeverBooted });
+                    vm.Tries)
+                { ImageNeeds = vm.ImageNeeds, NeverBooted = vm.NeverBooted });
 
         // Behind the VMs: what is asked of them stands in their promises.
         foreach (var admission in AdmissionLine.InOrder(Admissions.Values))
@@ -213,10 +214,10 @@ public sealed record HostState(Ledger Ledger)
 
     private HostState SetAside(VmId vm, MemorySize boot, MemorySize size, Moment at) =>
         WithAdmission(vm, a => a.SetAside(boot, size, at)) with
-    {
-        // Decided against the same ledger, so that it fits; only at recovery it may not, and the promise stands all the same.
-        Ledger = Ledger.Keep(vm, size),
-    };
+        {
+            // Decided against the same ledger, so that it fits; only at recovery it may not, and the promise stands all the same.
+            Ledger = Ledger.Keep(vm, size),
+        };
 
     private HostState Launched(VmLaunched l)
     {

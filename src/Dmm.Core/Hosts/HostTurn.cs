@@ -36,8 +36,9 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
             case HostProtocol.StopVm stop: Stop(stop); break;
             case HostProtocol.StartVm start: Start(start); break;
             case HostProtocol.ForgetVm forget: Forget(forget); break;
-            case HostProtocol.DryRunVm asked: Do(new HostEffect.TellAdmission(new AdmissionProtocol.DryRun(asked, Host), Forward: true));
-            break;
+            case HostProtocol.DryRunVm asked:
+                Do(new HostEffect.TellAdmission(new AdmissionProtocol.DryRun(asked, Host), Forward: true));
+                break;
             case HostProtocol.RecordRequest request: RecordRequest(request); break;
             case HostProtocol.LineStarted: LineStarted(); break;
             case HostProtocol.TakeSteps steps: TakeSteps(steps); break;

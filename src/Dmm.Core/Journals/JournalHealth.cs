@@ -84,7 +84,8 @@ public sealed record JournalHealth(JournalCondition Condition, Clocks Since, str
     public JournalHealth Look(Clocks now, Clocks? writing) =>
         Writable && writing is { } began && now.Now - began.Now >= Patience
             ? new(JournalCondition.Stalled, began,
-                "a write does not come through; does somebody hold the file's lock, or is the disk slow?") { SlowAt = now.Now }
+                "a write does not come through; does somebody hold the file's lock, or is the disk slow?")
+            { SlowAt = now.Now }
             : Condition == JournalCondition.Slow && writing is null && now.Now - SlowAt >= Calm ? new(JournalCondition.Well, now, null)
             : this;
 

@@ -176,7 +176,8 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
         var held = new MemorySize(Math.Max(guest.Actual, known.Target));
         return new Bid(
             known.Vm, new(guest.Min), new(guest.Max), guest.Shares, held, held, held, Urgent: false,
-            Movable: true) { Asked = new(known.Target) }
+            Movable: true)
+        { Asked = new(known.Target) }
             .With(known.Forecast!, settings.Step, settings.DeadBand, settings.Margin);
     }
 

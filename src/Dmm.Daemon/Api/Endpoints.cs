@@ -74,8 +74,11 @@ public static class Endpoints
         api.MapPost("/vms/{name}/start", async (string name, HttpRequest http, CancellationToken c) =>
         {
             var request = await Answers.BodyAsync<StartVmRequest>(http, c);
-            var start = new HostProtocol.StartVm(Specs.IdOf(name), Specs.TimeoutOf(name, request.TimeoutSeconds)) { Force = request.Force
-                ?? false };
+            var start = new HostProtocol.StartVm(Specs.IdOf(name), Specs.TimeoutOf(name, request.TimeoutSeconds))
+            {
+                Force = request.Force
+                ?? false
+            };
             return Answers.Of(await gateway().CommandAsync(start, c));
         });
         api.MapPost("/vms/{name}/forget", async (string name, CancellationToken c) =>

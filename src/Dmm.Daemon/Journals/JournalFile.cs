@@ -65,12 +65,12 @@ public static class JournalFile
     /// <param name="busy">How long a lock that another holds is waited for.</param>
     public static string ConnectionString(string path, TimeSpan busy, bool pooling = true, bool readOnly = false) =>
         new SqliteConnectionStringBuilder
-    {
-        DataSource = path,
-        DefaultTimeout = (int)Math.Ceiling(busy.TotalSeconds),
-        Pooling = pooling,
-        Mode = readOnly ? SqliteOpenMode.ReadOnly : SqliteOpenMode.ReadWriteCreate,
-    }.ConnectionString;
+        {
+            DataSource = path,
+            DefaultTimeout = (int)Math.Ceiling(busy.TotalSeconds),
+            Pooling = pooling,
+            Mode = readOnly ? SqliteOpenMode.ReadOnly : SqliteOpenMode.ReadWriteCreate,
+        }.ConnectionString;
 
     /// <exception cref="WrongFileException">Something stands there that is no file: SQLite would wait for a pipe's other end.</exception>
     public static SqliteConnection Open(string path, TimeSpan busy, bool readOnly = false)

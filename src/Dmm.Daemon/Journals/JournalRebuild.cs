@@ -116,8 +116,12 @@ public static class JournalRebuild
             if (spec is not null && policy is not null && handle.Owned)
             {
                 events.Add(
-                    new VmRequested(now, spec with { Policy = policy }, overhead, now) { Tries = old?.Tries, ImageNeeds = old?.ImageNeeds
-                        ?? MemorySize.Zero });
+                    new VmRequested(now, spec with { Policy = policy }, overhead, now)
+                    {
+                        Tries = old?.Tries,
+                        ImageNeeds = old?.ImageNeeds
+                        ?? MemorySize.Zero
+                    });
                 events.Add(new LaunchBegun(now, handle.Id, handle.Base + overhead));
                 events.Add(new VmLaunched(now, handle.Id, handle));
                 events.Add(new VmBooted(now, handle.Id));

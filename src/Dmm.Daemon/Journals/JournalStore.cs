@@ -45,7 +45,8 @@ public sealed class JournalStore : IJournalStore, IDisposable
             store.Dispose();
             throw JournalFaults.Judge(fault, path, busy) is { Corrupt: true } corrupt
                 ? new StartException(
-                    $"the journal can't be opened: {corrupt.Why}; {JournalFaults.WayOut}", fault) { ExitCode = ExitCodes.JournalCorrupt }
+                    $"the journal can't be opened: {corrupt.Why}; {JournalFaults.WayOut}", fault)
+                { ExitCode = ExitCodes.JournalCorrupt }
                 : new StartException($"the journal {path} can't be opened: {fault.Message}", fault);
         }
     }

@@ -38,7 +38,8 @@ internal sealed record LabLaw(string Name, Func<ILaw> Create, Func<VmPlan, long>
 
     private static LabLaw Of(LawEntry law, double? value) =>
         new(law.Name, () => law.Create(value), law.Name == Static ? static vm => vm.Max.Bytes
-            : static vm => vm.Min.Bytes) { Safety = law.Safety, Value = value };
+            : static vm => vm.Min.Bytes)
+        { Safety = law.Safety, Value = value };
 
     /// <exception cref="LabException">There is no such law.</exception>
     public static LabLaw Of(string name) =>

@@ -12,10 +12,10 @@ internal static class ReplayCommand
         var plot =
             new Option<string?>(
                 "--plot")
-                {
-                    Description = "Draw shortfall against slack, each law a curve over its own safety setting (PNG)",
-                    HelpName = "FILE",
-                };
+            {
+                Description = "Draw shortfall against slack, each law a curve over its own safety setting (PNG)",
+                HelpName = "FILE",
+            };
         var plotVms = new Option<string?>("--plot-vms")
         {
             Description = "VMs, separated by commas, whose memory over time is drawn beneath",
@@ -29,20 +29,30 @@ internal static class ReplayCommand
         };
         var fit =
             new Option<bool>(
-                "--fit") { Description =
-                    "Choose each law's safety setting on the VMs that are not held out: least shortfall, then least slack" };
+                "--fit")
+            {
+                Description =
+                    "Choose each law's safety setting on the VMs that are not held out: least shortfall, then least slack"
+            };
         var explain =
             new Option<bool>(
-                "--explain-loss") { Description =
-                    "Say where DMM's distance from perfect foresight is lost: delay, forecast, guarantee, cushion" };
+                "--explain-loss")
+            {
+                Description =
+                    "Say where DMM's distance from perfect foresight is lost: delay, forecast, guarantee, cushion"
+            };
         var equal =
             new Option<bool>(
-                "--equal-slack") { Description = "Compare DMM with each law over its own safety setting, at no more slack than the law's" };
+                "--equal-slack")
+            { Description = "Compare DMM with each law over its own safety setting, at no more slack than the law's" };
         var period =
             new Option<double?>(
-                "--period") { Description =
+                "--period")
+            {
+                Description =
                     "Seconds from plan to plan, as dmm.plan.period; peers that look less often keep their own [each law's own]",
-                    HelpName = "T" };
+                HelpName = "T"
+            };
         period.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<double?>() is not (null or (>= 0.1 and <= 60)))
@@ -111,12 +121,12 @@ internal static class ReplayCommand
                 traces.Json(parsed),
                 new ReplayReport(
                     memory.Bytes, host.Vms.Count, host.SumOfMax.Bytes, host.End / 1e6, seed, set.BadRowCount, figures)
-                    {
-                        Curves = curves,
-                        EqualSlack = equals,
-                        Loss = loss?.Ideals,
-                        Causes = loss?.Causes,
-                    });
+                {
+                    Curves = curves,
+                    EqualSlack = equals,
+                    Loss = loss?.Ideals,
+                    Causes = loss?.Causes,
+                });
 
             ReplayRun Run(TraceHost on, MemorySize with, MemoryRecord? recorded) =>
                 new(on, with, delays, seed)

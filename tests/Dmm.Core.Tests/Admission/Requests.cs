@@ -29,8 +29,15 @@ internal static class Requests
         string name, long boot, long number, long min = 128, int priority = VmSpec.DefaultPriority, bool early = false,
         double seconds = 60) =>
         new(
-            new() { Id = VmId.Parse(name), Policy = new(MiB(min), MiB(100_000)), Boot = MiB(boot), Priority = priority, BootPolicy = early
-                ? BootPolicy.Early : BootPolicy.Full },
+            new()
+            {
+                Id = VmId.Parse(name),
+                Policy = new(MiB(min), MiB(100_000)),
+                Boot = MiB(boot),
+                Priority = priority,
+                BootPolicy = early
+                ? BootPolicy.Early : BootPolicy.Full
+            },
             MiB(32), Noon, Noon + TimeSpan.FromSeconds(seconds), null)
         { Number = number };
 

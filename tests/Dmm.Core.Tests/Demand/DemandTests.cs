@@ -14,15 +14,15 @@ public sealed class DemandTests
 
     private static GuestSample Sample(
         double second, double available, SampleReason reason = SampleReason.Periodic, double total = 1000, double held = 0) => new()
-    {
-        At = Start + TimeSpan.FromSeconds(second),
-        Source = SampleSource.Agent,
-        MemTotal = MiB(total),
-        MemFree = MiB(available),
-        MemAvailable = MiB(available),
-        Anonymous = MiB(held),
-        Reason = reason,
-    };
+        {
+            At = Start + TimeSpan.FromSeconds(second),
+            Source = SampleSource.Agent,
+            MemTotal = MiB(total),
+            MemFree = MiB(available),
+            MemAvailable = MiB(available),
+            Anonymous = MiB(held),
+            Reason = reason,
+        };
 
     [Fact]
     public void A_steady_guest_demands_what_it_uses_and_a_little_headroom()

@@ -14,17 +14,17 @@ public sealed class LearningTests
 
     private static GuestSample Sample(
         double second, double total, double available, double stalledMs = 0, double activeFile = 0, long refaults = 0) => new()
-    {
-        At = Moment.Origin + TimeSpan.FromSeconds(second),
-        Source = SampleSource.Agent,
-        MemTotal = MiB(total),
-        MemFree = MiB(available),
-        MemAvailable = MiB(available),
-        ActiveFile = MiB(activeFile),
-        InactiveFile = MiB(activeFile),
-        Refaults = refaults,
-        StallSomeMicroseconds = (long)(stalledMs * 1000),
-    };
+        {
+            At = Moment.Origin + TimeSpan.FromSeconds(second),
+            Source = SampleSource.Agent,
+            MemTotal = MiB(total),
+            MemFree = MiB(available),
+            MemAvailable = MiB(available),
+            ActiveFile = MiB(activeFile),
+            InactiveFile = MiB(activeFile),
+            Refaults = refaults,
+            StallSomeMicroseconds = (long)(stalledMs * 1000),
+        };
 
     [Fact]
     public void A_shrink_that_hurts_is_given_back_at_once_and_leaves_a_floor_that_sinks()

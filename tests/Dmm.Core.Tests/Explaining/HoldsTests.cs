@@ -45,11 +45,11 @@ public sealed class HoldsTests
             reports = reports.Add(
                 Vm, new(Vm, phase, phase == VmPhase.Settled ? null : "a reason", new(held, default, default, default, default),
                     new(held, held, held))
-            {
-                Cost = new(MemorySize.Zero, held, limit is { } l ? MiB(l) : null),
-                Most = most is { } m ? MiB(m) : null,
-                Warnings = ["boot it otherwise"],
-            });
+                {
+                    Cost = new(MemorySize.Zero, held, limit is { } l ? MiB(l) : null),
+                    Most = most is { } m ? MiB(m) : null,
+                    Warnings = ["boot it otherwise"],
+                });
         }
 
         var forecasts = ImmutableDictionary<VmId, Forecast>.Empty;

@@ -9,7 +9,8 @@ public sealed class PaymentsTests
 {
     private static PromiseChange Change(string vm, long was, long granted) =>
         new(VmId.Parse(vm), MemorySize.FromMiB(granted), MemorySize.FromMiB(granted), false,
-            Ruling.Demand) { Was = MemorySize.FromMiB(was) };
+            Ruling.Demand)
+        { Was = MemorySize.FromMiB(was) };
 
     private static string[] Paid(params PromiseChange[] changes) =>
         [.. Payments.Of([.. changes]).Select(p => $"{p.From?.Name ?? "free"} > {p.To?.Name ?? "free"} {p.Size}")];

@@ -12,7 +12,8 @@ public sealed class SteadinessTests
         Gen.Select(Gen.Int[64, 300], Gen.Int[0, 2000], Gen.Int[1, 5000], Gen.Int[64, 2500], Gen.Int[0, 3000], Gen.Int[0, 800],
             (min, room, shares, held, want, headroom) =>
             new Bid(default, MiB(min), MiB(min + room), shares, MiB(Math.Clamp(held, min, min + room)), MiB(want), MiB(want + 50), false,
-                true) { Need = MiB(Math.Max(0, want - headroom)) })
+                true)
+            { Need = MiB(Math.Max(0, want - headroom)) })
         .Array[1, 20]
         .Select(all => all.Select((bid, i) => bid with { Vm = VmId.Parse($"v{i}") }).ToArray());
 

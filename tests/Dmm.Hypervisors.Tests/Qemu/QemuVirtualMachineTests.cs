@@ -22,7 +22,8 @@ public sealed class QemuVirtualMachineTests : QemuVmFixture
         var first = Assert.IsType<VmObservation.Sizes>(_observed.All[0]);
         Assert.Equal(
             new VmSizes(Boot, MemorySize.FromMiB(512), MemorySize.FromMiB(56), MemorySize.FromMiB(512),
-                MemorySize.Zero) { BalloonUnsure = true },
+                MemorySize.Zero)
+            { BalloonUnsure = true },
             first.Value);
         Assert.True(vm.Capabilities.Balloon);
         Assert.Equal(MemorySize.FromGiB(16), vm.Capabilities.PluggableMax);

@@ -109,8 +109,14 @@ internal sealed class Operators(World world, Dice dice, int vms)
         var policy = new VmPolicy(MemorySize.FromMiB(128), MemorySize.FromMiB(2048));
         daemon.Process.After(dice.Seconds(0, 0.2), () => daemon.Ask(
             new HostProtocol.AdoptVm(
-                vm.Handle with { Owned = false, Proved = !vm.Unsure, Pid = vm.Unsure ? null : vm.Handle.Pid, PidStart = vm.Unsure ? null
-                    : vm.Handle.PidStart },
+                vm.Handle with
+                {
+                    Owned = false,
+                    Proved = !vm.Unsure,
+                    Pid = vm.Unsure ? null : vm.Handle.Pid,
+                    PidStart = vm.Unsure ? null
+                    : vm.Handle.PidStart
+                },
                 policy, ceiling, World.Overhead)
             { Resident = vm.Opaque ? null : vm.Resident }, $"adopt {id} with {ceiling}"));
     }

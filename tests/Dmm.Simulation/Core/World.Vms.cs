@@ -104,7 +104,8 @@ internal sealed partial class World
         if (ProcessOf(id) is { Running: true })
             throw new ViolationException("two processes", $"one of {id} runs, and another is started");
         var process = new SimulatedProcess(
-            id, boot, DevicesFor(pluggable), _guests, Chance.Next(), Agenda.Now, ++_pid, BootId) { HasAgent = agent };
+            id, boot, DevicesFor(pluggable), _guests, Chance.Next(), Agenda.Now, ++_pid, BootId)
+        { HasAgent = agent };
         _processes[id] = process;
         Log.Note($"a process for {id} starts with {boot}, can be plugged {pluggable}");
         Live(process);
