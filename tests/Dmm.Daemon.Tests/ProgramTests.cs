@@ -66,7 +66,7 @@ public sealed class ProgramTests : IDisposable
     [InlineData("", "akka.actor.default-dispatcher.type = Bogus", "")]
     [InlineData(
         "", "akka.actor.provider = cluster",
-        "CONF, line 5, column 23: akka.actor.provider is 'cluster'; it must be local: this release runs one node alone, and Akka's own "
+        "CONF, line 6, column 23: akka.actor.provider is 'cluster'; it must be local: this release runs one node alone, and Akka's own "
             + "port has no lock")]
     public async Task A_setting_that_can_not_be_is_one_line_and_exit_code_2(string dmm, string more, string line)
     {

@@ -13,9 +13,9 @@ public sealed class OutputTests
     [InlineData("simulate --steps 10000 --print", ">/dev/full", 1, "dmm: standard output can't be written: No space left on device\n")]
     [InlineData("simulate --steps 20000 --print", "| head -n 1 >/dev/null", 0, "")]
     [InlineData("campaign --core-steps 10 --actor-steps 0 --report /dev/full", "", 1,
-        "dmm: /dev/full can't be written: No space left on device : '/dev/full'\n")]
+        "dmm: /dev/full can't be written: No space left on device[^\n]*\n")]
     [InlineData("campaign --core-steps 10 --actor-steps 0 --report /proc/nowhere/sum.json", "", 1,
-        "dmm: /proc/nowhere/sum.json can't be written: Could not find a part of the path '/proc/nowhere'\n")]
+        "dmm: /proc/nowhere/sum.json can't be written: Could not find [^\n]*\n")]
     public async Task What_can_not_be_written_has_failed_and_a_reader_that_has_had_enough_is_no_fault(
         string arguments, string behind, int code, string error)
     {
@@ -36,6 +36,7 @@ public sealed class OutputTests
         var (output, said) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await process.WaitForExitAsync().WaitAsync(Deadline);
         await output;
-        Assert.Equal((code, error), (process.ExitCode, await said));
+        Assert.Equal(code, process.ExitCode);
+        Assert.Matches($"^{error}$", await said);
     }
 }

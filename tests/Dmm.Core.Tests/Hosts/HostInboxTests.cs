@@ -39,9 +39,13 @@ public sealed class HostInboxTests
     public void Nothing_overtakes_but_one_vms_report_anothers() => Orders.Sample(
         kinds =>
         {
+            // Samples run side by side: each has an inbox of its own.
+            var (inbox, taken) = (new HostInbox<int>(), new List<IHostCommand>());
             var sent = kinds.Select((kind, i) => Numbered(kind, i + 1)).ToArray();
-            Put(sent);
-            var taken = TakeAll();
+            foreach (var command in sent)
+                inbox.Put(command, 0);
+            while (inbox.TryTake(out var command, out _))
+                taken.Add(command);
             var at = taken.Select(command => Array.FindIndex(sent, s => ReferenceEquals(s, command))).ToList();
             for (var later = 0; later < at.Count; later++)
             {
@@ -69,7 +73,7 @@ public sealed class HostInboxTests
     private static IHostCommand Numbered(char kind, int number) => kind switch
     {
         'a' or 'b' => Report($"{kind}", number),
-        'A' or 'B' => Urgent($"{char.ToLowerInvariant(kind)}", number),
+        'A' or 'B' => Cry($"{char.ToLowerInvariant(kind)}", number),
         't' => new PredictorProtocol.Forecasts([], Tick: true),
         's' => new HostMonitorProtocol.Blind($"{number}"),
         _ => new HostProtocol.StartVm(Id("c"), null),
@@ -145,9 +149,12 @@ public sealed class HostInboxTests
     private static PredictorProtocol.Forecasts Urgent(string vm, long demand)
     {
         if (!Cries.TryGetValue((vm, demand), out var cry))
-            Cries[(vm, demand)] = cry = new([new Forecast(Id(vm), MiB(1), MiB(demand), MiB(1), Urgent: true, Moment.Origin)], Tick: false);
+            Cries[(vm, demand)] = cry = Cry(vm, demand);
         return cry;
     }
+
+    private static PredictorProtocol.Forecasts Cry(string vm, long demand) =>
+        new([new Forecast(Id(vm), MiB(1), MiB(demand), MiB(1), Urgent: true, Moment.Origin)], Tick: false);
 
     private static VmProtocol.Report Report(string vm, long mib) =>
         new(Id(vm), VmPhase.Settled, null, new(MiB(mib), default, default, default, default), null);
