@@ -58,8 +58,11 @@ public sealed class DmmClient : IDisposable
     public Task<DoneView> StartAsync(string name, CancellationToken cancellation) =>
         PostAsync($"api/v1/vms/{name}/start", new StartVmRequest(null), cancellation);
 
-    public Task<DoneView> ForgetAsync(string name, CancellationToken cancellation) =>
-        PostAsync($"api/v1/vms/{name}/forget", new { }, cancellation);
+    public async Task<DoneView> ForgetAsync(string name, CancellationToken cancellation)
+    {
+        using var answer = await _http.PostAsync($"api/v1/vms/{name}/forget", null, cancellation);
+        return await ReadAsync<DoneView>(answer, cancellation);
+    }
 
     /// <summary>Waits until the VM is as <paramref name="is"/> wants it.</summary>
     /// <exception cref="TestbedException">It is not in time; the message says how it is.</exception>
