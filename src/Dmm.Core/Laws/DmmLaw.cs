@@ -49,8 +49,15 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
 
     private static readonly TimeSpan MostSilence = TimeSpan.FromSeconds(60);
 
+    /// <summary>
+    /// Bytes. A smaller change of what a guest uses is no reason for a sample of its own: it is far below any step of a plan, and comes
+    /// with the next.
+    /// </summary>
+    private const long News = 1 << 20;
+
     private readonly Arbiter _arbiter = new(settings.UtilityWeight);
     private bool _unfinished;
+    private Heard[] _heard = [];
     private Known[] _known = [];
     private Bid[] _bids = [];
 
@@ -99,8 +106,10 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
 
     public void Forget(int slot)
     {
-        if (slot < _known.Length)
-            _known[slot] = new();
+        if (slot >= _known.Length)
+            return;
+        _known[slot] = new();
+        _heard[slot] = new();
     }
 
     public bool IsUrgent(int slot) => slot < _known.Length && _known[slot].Forecast?.Urgent == true;
@@ -114,18 +123,23 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
         var changed = _unfinished || why.HasFlag(LawEvents.Population);
         for (var i = 0; i < guests.Length; i++)
         {
-            if (!guests[i].Present)
+            ref readonly var guest = ref guests[i];
+            if (!guest.Present)
                 continue;
-            var known = _known[i];
-            var isNew = known.IsDue(now, guests[i]);
+            ref var heard = ref _heard[i];
+            var isNew = heard.IsDue(now, guest);
             if (isNew)
-                known.Take(now, guests[i], why, i, settings.Demand);
-            if (next is null || known.Due < next)
-                next = known.Due;
-            if (isNew || known.Target != targets[i] || count != known.Place)
+                {
+                heard.Take(now, guest);
+                _known[i].Take(now, guest, why, i, settings.Demand);
+            }
+
+            if (next is null || heard.Due < next)
+                next = heard.Due;
+            if (isNew || heard.Target != targets[i] || count != heard.Place)
             {
-                (known.Target, known.Place) = (targets[i], count);
-                var bid = BidOf(known, guests[i]);
+                (heard.Target, heard.Place) = (targets[i], count);
+                var bid = BidOf(_known[i], guest, targets[i]);
                 changed |= bid != _bids[count];
                 _bids[count] = bid;
             }
@@ -171,13 +185,13 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
         return counts || target - last >= settings.Step ? target : last;
     }
 
-    private Bid BidOf(Known known, in LawGuest guest)
+    private Bid BidOf(Known known, in LawGuest guest, long target)
     {
-        var held = new MemorySize(Math.Max(guest.Actual, known.Target));
+        var held = new MemorySize(Math.Max(guest.Actual, target));
         return new Bid(
             known.Vm, new(guest.Min), new(guest.Max), guest.Shares, held, held, held, Urgent: false,
             Movable: true)
-        { Asked = new(known.Target) }
+        { Asked = new(target) }
             .With(known.Forecast!, settings.Step, settings.DeadBand, settings.Margin);
     }
 
@@ -186,34 +200,61 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
         var before = _known.Length;
         if (slots <= before)
             return;
+        Array.Resize(ref _heard, slots);
         Array.Resize(ref _known, slots);
         Array.Resize(ref _bids, slots);
         for (var i = before; i < slots; i++)
-            _known[i] = new();
+            (_heard[i], _known[i]) = (new(), new());
+    }
+
+    /// <summary>
+    /// The last sample of one guest, and when the next is due. Apart from <see cref="Known"/>, since every guest's is looked at in every
+    /// period.
+    /// </summary>
+    private struct Heard()
+    {
+        private long _used;
+        private long _actual;
+        private double _stalled;
+        private TimeSpan _takenAt;
+        private TimeSpan _interval;
+
+        public TimeSpan Due { get; private set; }
+
+        /// <summary>The target behind its last bid, in bytes.</summary>
+        public long Target { get; set; }
+
+        /// <summary>The place of its last bid among all.</summary>
+        public int Place { get; set; } = -1;
+
+        public readonly bool IsDue(TimeSpan now, in LawGuest guest) => now >= Due || HasNews(guest);
+
+        /// <summary>A sample is taken.</summary>
+        public void Take(TimeSpan now, in LawGuest guest)
+        {
+            var silence = now - _takenAt;
+            var drifts = HasNews(guest) && guest.Actual == _actual && guest.Stalled == _stalled && _stalled <= 0
+                && Math.Abs(guest.Used - _used) < News * silence.TotalSeconds;
+            _interval = drifts ? TimeSpan.FromTicks(Math.Min(MostSilence.Ticks, Math.Max(TimeSpan.TicksPerSecond, silence.Ticks)))
+                : HasNews(guest) ? TimeSpan.FromSeconds(1)
+                : TimeSpan.FromTicks(Math.Min(MostSilence.Ticks, _interval.Ticks * 2));
+            (_used, _actual, _stalled, _takenAt, Due) = (guest.Used, guest.Actual, guest.Stalled, now, now + _interval);
+        }
+
+        private readonly bool HasNews(in LawGuest guest) =>
+            Math.Abs(guest.Used - _used) >= News || guest.Actual != _actual || guest.Stalled != _stalled;
     }
 
     /// <summary>What is known of one guest.</summary>
     private sealed class Known
     {
         private DemandModel? _model;
-        private LawGuest _last;
         private TimeSpan _takenAt;
-        private TimeSpan _interval;
         private double _stalledMicroseconds;
 
         public VmId Vm { get; private set; }
 
         public Forecast? Forecast { get; private set; }
-
-        public TimeSpan Due { get; private set; }
-
-        /// <summary>The target behind its last bid, and the place of that bid.</summary>
-        public long Target { get; set; }
-
-        public int Place { get; set; } = -1;
-
-        public bool IsDue(TimeSpan now, in LawGuest guest) =>
-            now >= Due || guest.Used != _last.Used || guest.Actual != _last.Actual || guest.Stalled != _last.Stalled;
 
         public void Take(TimeSpan now, in LawGuest guest, LawEvents why, int slot, DemandSettings settings)
         {
@@ -223,11 +264,9 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
                 _model = new(Vm, settings);
             }
 
-            var same = guest.Used == _last.Used && guest.Actual == _last.Actual && guest.Stalled == _last.Stalled;
-            _interval = same ? TimeSpan.FromTicks(Math.Min(MostSilence.Ticks, _interval.Ticks * 2)) : TimeSpan.FromSeconds(1);
             // The whole silence counts as stalled or not; while a guest stalls it is asked at every period.
             _stalledMicroseconds += guest.Stalled * (now - _takenAt).TotalMicroseconds;
-            (_last, _takenAt, Due) = (guest, now, now + _interval);
+            _takenAt = now;
             Forecast = _model.Take(SampleOf(now, guest, why, settings), SizesOf(guest), DateTimeOffset.UnixEpoch + now);
         }
 

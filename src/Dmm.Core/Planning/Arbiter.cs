@@ -20,7 +20,7 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
     public const double DefaultUtilityWeight = 4;
 
     /// <summary>A VM that lacks memory it needs is moved for less than a step: for this part of one.</summary>
-    private const double ShortStep = 0.25;
+    internal const double ShortStep = 0.25;
 
     private readonly Ranking _ranking = new();
     private readonly WaterFilling _waterFilling = new();

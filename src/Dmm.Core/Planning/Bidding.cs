@@ -23,7 +23,7 @@ public static class Bidding
             ShrinkTo = MemorySize.Max(want, forecast.ShrinkTo.RoundUp(step)),
             TakenTo = (forecast.Used + margin).RoundUp(step),
             Urgent = forecast.Urgent,
-            Need = forecast.Need,
+            Need = forecast.Need.RoundUp(step.Scale(Arbiter.ShortStep)),
             Harm = Steady(forecast.Harm),
         };
     }
