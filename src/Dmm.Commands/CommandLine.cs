@@ -41,7 +41,7 @@ public sealed class CommandLine
             var root = tree(this);
             root.Options.Add(_socket);
             root.Options.Add(_json);
-            // // Argument files (@FILE) are off: a name that begins with @ would be a surprise.
+            // Argument files (@FILE) are off: a name that begins with @ would be a surprise.
             parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
             if (parsed.Errors.Count > 0)
                 throw CommandException.Usage(Misuse.Of(parsed));
@@ -65,7 +65,7 @@ public sealed class CommandLine
         }
         catch (BrokenPipeException)
         {
-            // // The program that read the output (head, a pager) has closed the pipe: it needs no more.
+            // The program that read the output (head, a pager) has closed the pipe: it needs no more.
             return ExitCode.Done;
         }
         catch (Exception e)
@@ -85,7 +85,7 @@ public sealed class CommandLine
         }
         catch (Exception lost) when (lost is BrokenPipeException or CommandException)
         {
-            // // Standard output can't be written. That was reported already, or the exit code and the line above are enough.
+            // Standard output can't be written. That was reported already, or the exit code and the line above are enough.
         }
 
         return e.ExitCode;

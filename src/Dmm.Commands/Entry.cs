@@ -22,7 +22,7 @@ public static class Entry
     {
         StandardStreams.Fill();
 
-        // // Not disposed: a signal may come at any time, also while this method ends.
+        // Not disposed: a signal may come at any time, also while this method ends.
         var cancellation = new CancellationTokenSource();
         var late = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var signalled = 0;

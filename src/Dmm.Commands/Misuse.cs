@@ -10,7 +10,7 @@ public static class Misuse
     {
         var verbs = string.Join(", ", parsed.CommandResult.Command.Subcommands.Select(c => c.Name));
 
-        // // An argument that is not understood explains the other faults, such as a missing verb where an unknown one was given.
+        // An argument that is not understood explains the other faults, such as a missing verb where an unknown one was given.
         if (parsed.UnmatchedTokens.Count > 0)
         {
             var token = parsed.UnmatchedTokens[0];

@@ -103,7 +103,7 @@ internal sealed class VmCreate
         var file = parsed.GetValue(_spec);
         var (kernel, disk) = (parsed.GetValue(_kernel), parsed.GetValue(_disk));
 
-        // // A disk among the options replaces the file's kernel, and a kernel among the options replaces the file's disk.
+        // A disk among the options replaces the file's kernel, and a kernel among the options replaces the file's disk.
         var (filesKernel, filesDisk) = (disk is null ? spec : null, kernel is null ? spec : null);
         var name = parsed.GetValue(_name) ?? spec?.Name ?? throw Missing("the VM's name", "NAME", "name", file);
         if (!VmId.TryParse(name, out _))

@@ -43,7 +43,7 @@ internal sealed class VmStop
         };
         command.Validators.Add(result =>
         {
-            // // A grace that is not a duration is reported by the option's own parser.
+            // A grace that is not a duration is reported by the option's own parser.
             if (result.GetResult(verb._grace) is { Tokens: [{ Value: var grace }] } && DurationText.TryParse(grace, out var time)
                 && time == TimeSpan.Zero && !result.GetValue(verb._kill))
                 result.AddError(
@@ -79,7 +79,7 @@ internal sealed class VmStop
             var vm = await session.Daemon.FindVmAsync(name, cancellation);
             if (vm is null or { State: "stopped" })
                 return;
-            // // The daemon tries again for ever to end a process that it could not end, so this command stops waiting at the first
+            // The daemon tries again for ever to end a process that it could not end, so this command stops waiting at the first
             // "notEnded".
             var given = (await mark.SinceAsync(cancellation)).LastOrDefault(e => e.Vm == name && e.Kind is ("stopGivenUp" or "notEnded"));
             if (given is { Kind: "notEnded" } || (given is not null && vm.State != "stopping"))

@@ -111,7 +111,7 @@ public sealed class DaemonClient : IDisposable
         }
         catch (HttpRequestException e)
         {
-            // // The connect callback throws a CommandException of its own; otherwise HTTP itself failed.
+            // The connect callback throws a CommandException of its own; otherwise HTTP itself failed.
             throw e.InnerException as CommandException
                 ?? CommandException.Unreachable(e.HttpRequestError == HttpRequestError.InvalidResponse
                     ? $"something answers at {_socket}, but it is not dmmd: it does not speak HTTP"

@@ -94,8 +94,7 @@ public sealed class EventFeed(DaemonClient daemon, TimeProvider time)
         }
         catch (Exception e) when (e is IOException or HttpRequestException)
         {
-            // // The daemon went away, or it closed the stream because this follower is not served any more. The two look the same
-            // here.
+            // The daemon went away, or this follower was cancelled, which breaks the stream in the same way. The check below tells.
         }
         catch (JsonException e)
         {

@@ -11,7 +11,7 @@ public sealed class StandardOutput : WriteOnlyStream
 {
     private const int FileDescriptor = 1;
 
-    // // EPIPE of errno(3). .NET uses the number itself as HResult where it has no code of its own.
+    // EPIPE of errno(3). .NET uses the number itself as HResult where it has no code of its own.
     private const int BrokenPipe = 32;
 
     private readonly Stream? _to;
@@ -22,7 +22,7 @@ public sealed class StandardOutput : WriteOnlyStream
             return;
         var raw = new FileStream(new SafeFileHandle(FileDescriptor, ownsHandle: false), FileAccess.Write, bufferSize: 0);
 
-        // // A FileStream keeps its own position in a file, which is wrong where several programs write to the same file. A file can't
+        // A FileStream keeps its own position in a file, which is wrong where several programs write to the same file. A file can't
         // lose its reader, so the console's stream is good enough for it.
         _to = raw.CanSeek ? Console.OpenStandardOutput() : raw;
     }
