@@ -1,6 +1,6 @@
 namespace Dmm.Core;
 
-/// <summary>The wait between one try and the next: each twice the one before, up to a bound.</summary>
+/// <summary>The wait between one try and the next. Each wait is twice the one before, up to a bound.</summary>
 /// <param name="First">The wait after the first try, above zero.</param>
 /// <param name="Longest">At least <paramref name="First"/>.</param>
 public readonly record struct GrowingWait(TimeSpan First, TimeSpan Longest)
