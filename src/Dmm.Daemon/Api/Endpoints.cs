@@ -124,7 +124,7 @@ public static class Endpoints
         var state = (await host.StatusAsync(c)).State;
         if (state.Vms.ContainsKey(spec.Id) || state.Admissions.ContainsKey(spec.Id) || state.Resting.ContainsKey(spec.Id))
             return false;
-        // A VM that somebody else started is not found by its name: the ledger's list of VMs that were let go of tells.
+        // The hypervisor does not find a VM by its name that somebody else started; the list of VMs that were let go of has it.
         if (state.LetGo.TryGetValue(spec.Id, out var foreign) && !foreign.Owned)
             return true;
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(c);

@@ -7,8 +7,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 namespace Dmm.Daemon.Hosting;
 
 /// <summary>
-/// The sockets that the daemon listens on: its Unix socket and, where <c>dmm.http.port</c> is set, one TCP port, by default of the
-/// loopback. They are bound before the web server starts, so that a failure is reported in one line.
+/// The sockets that the daemon listens on: its Unix socket and, where <c>dmm.http.port</c> is set, one TCP port of the loopback. They
+/// are bound before the web server starts, so that a failure is reported in one line.
 /// </summary>
 public sealed class Listeners : IDisposable
 {
