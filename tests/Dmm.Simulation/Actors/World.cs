@@ -203,7 +203,7 @@ internal sealed class RunningVm(VmId id, SimulatedGuest guest, World world)
 
     public MemorySize WishRate { get; set; } = MemorySize.FromMiB(64);
 
-    /// <summary>Nobody can tell which process runs it: another process relays to it.</summary>
+    /// <summary>Nobody can tell which process runs it: it is reached through another process.</summary>
     public bool Unsure { get; set; }
 
     /// <summary>Its hypervisor does not answer.</summary>
