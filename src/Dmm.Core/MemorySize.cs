@@ -128,7 +128,7 @@ public readonly record struct MemorySize : IComparable<MemorySize>
         return true;
     }
 
-    /// <summary>For people: three significant figures and a binary unit, such as <c>1.5 GiB</c>.</summary>
+    /// <summary>A text for people: up to two decimals and a binary unit, such as <c>1.5 GiB</c>.</summary>
     public override string ToString()
     {
         var (value, unit) = Bytes switch

@@ -47,6 +47,6 @@ public readonly record struct Moment : IComparable<Moment>
 
     public int CompareTo(Moment other) => _ticks.CompareTo(other._ticks);
 
-    /// <summary>In seconds of the clock, for logs and tests.</summary>
+    /// <summary>The seconds since the clock's zero, for logs and tests.</summary>
     public override string ToString() => FormattableString.Invariant($"{(this - Origin).TotalSeconds:0.000} s");
 }

@@ -33,7 +33,7 @@ public enum AdmissionState
     Failed,
 }
 
-/// <summary>What happens to a request. Each is an event of the host's journal.</summary>
+/// <summary>The steps of a request. Each is an event of the host's journal.</summary>
 public enum AdmissionStep
 {
     Plan,

@@ -12,9 +12,7 @@ public sealed record AdmissionRecord(VmSpec Spec, MemorySize Overhead, Moment At
     /// <summary>The number of the request on this host: a lower number came earlier.</summary>
     public long Number { get; init; }
 
-    /// <summary>
-    /// Of a remembered VM that returns: the number of returns since it last ran well. Null: it is created for the first time.
-    /// </summary>
+    /// <summary>The number of returns since a remembered VM last ran well. Null: the VM is created for the first time.</summary>
     public int? Tries { get; init; }
 
     /// <summary>True for a return of a VM whose guest has never been heard from, in any of its runs.</summary>

@@ -4,7 +4,7 @@ namespace Dmm.Core.Admission;
 
 /// <summary>A VM that may make room for another.</summary>
 /// <param name="Bid">As the arbiter sees it, without what plans ask of it.</param>
-/// <param name="Heard">It has reported since the daemon started.</param>
+/// <param name="Heard">True where it has reported since the daemon started.</param>
 public sealed record Peer(Bid Bid, ShrinkHistory ShrinkHistory, bool Heard)
 {
     /// <summary>The memory that its guest says it can spare; all above min where the guest does not tell.</summary>

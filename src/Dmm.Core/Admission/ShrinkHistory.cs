@@ -10,8 +10,8 @@ namespace Dmm.Core.Admission;
 public sealed record ShrinkHistory
 {
     /// <summary>
-    /// virtio-mem and the balloon of an idle guest give a GiB in 0.3 to 3 s (docs/develop/hotplug.md). DMM asks step by step, which is
-    /// slower. A second.
+    /// The rate per second that is assumed for an unknown VM. virtio-mem and the balloon of an idle guest give a GiB in 0.3 to 3 s
+    /// (docs/develop/hotplug.md); DMM asks step by step, which is slower.
     /// </summary>
     public static readonly MemorySize UnknownRate = MemorySize.FromMiB(200);
 
@@ -25,7 +25,7 @@ public sealed record ShrinkHistory
 
     private static readonly MemorySize Tolerance = MemorySize.FromMiB(4);
 
-    /// <summary>A second.</summary>
+    /// <summary>The rate at which the VM was seen to shrink, per second.</summary>
     public MemorySize Rate { get; private init; } = UnknownRate;
 
     /// <summary>The part of what it is asked for that is counted on, 0.1 to 0.98.</summary>

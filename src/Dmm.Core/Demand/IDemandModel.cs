@@ -9,7 +9,7 @@ public interface IDemandModel
     Forecast? Current { get; }
 
     /// <param name="sizes">The VM's sizes as last known when the sample came.</param>
-    /// <param name="wall">The host's time of day: guests live by it.</param>
+    /// <param name="wall">The host's time of day; it tells the hours in which guests need more.</param>
     /// <param name="most">The most that the VM can become: no forecast goes beyond it. Null where it is not known.</param>
     Forecast Take(GuestSample sample, VmSizes sizes, DateTimeOffset wall, MemorySize? most = null);
 }

@@ -54,7 +54,7 @@ public sealed class Seasons
         (_dailyDays[day], _weeklyDays[week]) = (hour / 24, hour / 24);
     }
 
-    /// <summary>A higher peak counts at once, a lower one by half.</summary>
+    /// <summary>Returns the new peak of an hour: a higher peak replaces the old one; a lower one is averaged with it.</summary>
     private MemorySize Blend(MemorySize before, long day) => day < 0 || _peak >= before ? _peak : (before + _peak).Scale(0.5);
 
     /// <summary>Returns the hour since 1970, not below 0: a host whose clock is not set may show a time before 1970.</summary>

@@ -53,8 +53,8 @@ public static class HostDispatch
             var urgent = message.Urgent || awaited.GetValueOrDefault(id);
             var spark = vm.Policy.Max > sizes.Base ? settings.Spark : MemorySize.Zero;
 
-            // A VM that moves already has its place: it can be turned round at once. Laying a spark by needs no place, so the last few MiB
-            // do not count.
+            // A VM that moves already has its place: it can be turned round at once. The balloon needs no place to take its spark back, so
+            // the last few MiB do not count.
             var moves = last is not null && !report.Stopping && (report.Heard != last.Number
                 || (report.Phase is VmPhase.Growing or VmPhase.Shrinking && Ladder.Distance(sizes.Actual, last.Message.Target) > spark
                     + settings.Tolerance));

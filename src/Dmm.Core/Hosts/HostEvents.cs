@@ -23,9 +23,7 @@ public sealed record JournalBegun(DateTimeOffset At, string Why) : IHostEvent;
 /// <summary>Someone asked for a VM; it waits for its memory until the deadline.</summary>
 public sealed record VmRequested(DateTimeOffset At, VmSpec Spec, MemorySize Overhead, DateTimeOffset Deadline) : IHostEvent
 {
-    /// <summary>
-    /// Of a remembered VM that returns: the number of returns since it last ran well. Null: it is created for the first time.
-    /// </summary>
+    /// <summary>The number of returns since a remembered VM last ran well. Null: the VM is created for the first time.</summary>
     public int? Tries { get; init; }
 
     /// <summary>True for a return of a VM whose guest has never been heard from, in any of its runs.</summary>

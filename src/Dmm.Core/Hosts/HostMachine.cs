@@ -17,7 +17,7 @@ public sealed class HostMachine(HostSettings settings, AdmissionSettings admissi
 
     public AdmissionSettings Admission { get; } = admission;
 
-    /// <summary>What is expected of the guests' mechanisms where a VM has not reported better figures.</summary>
+    /// <summary>The expected figures of the guests' mechanisms, used where a VM has not reported better ones.</summary>
     public MechanismProfile Profile { get; } = profile;
 
     internal Arbiter Arbiter { get; } = new(settings.UtilityWeight);

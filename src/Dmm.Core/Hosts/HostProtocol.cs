@@ -90,7 +90,7 @@ public static class HostProtocol
         /// <summary>The setting <c>dmm.host.memory</c>; the ledger may count on less.</summary>
         public MemorySize ConfiguredMemory { get; init; }
 
-        /// <summary>What was seen of the host itself; null where nobody looks.</summary>
+        /// <summary>The host's own memory as DMM saw it; null where nobody looks.</summary>
         public HostOutlook? Outlook { get; init; }
 
         /// <summary>The host's problems, one line each.</summary>
@@ -108,10 +108,10 @@ public static class HostProtocol
         /// <summary>The state of the journal. While it is not writable, the rest of this is what was known last.</summary>
         public JournalHealth? Journal { get; init; }
 
-        /// <summary>From the start of the process to the first plan; null before it.</summary>
+        /// <summary>The time from the start of the process to the first plan; null before it.</summary>
         public TimeSpan? InControl { get; init; }
 
-        /// <summary>From the start of the process until every VM had reported; null before that.</summary>
+        /// <summary>The time from the start of the process until every VM had reported; null before that.</summary>
         public TimeSpan? AllActors { get; init; }
     }
 

@@ -80,7 +80,9 @@ public static class VmProtocol
 
         public GuestSample? Sample { get; init; }
 
-        /// <summary>What its process held when these sizes were read; null where that was reported before, or nobody could look.</summary>
+        /// <summary>
+        /// The memory that its process held when these sizes were read; null where that was reported before, or nobody could look.
+        /// </summary>
         public MemorySize? Resident { get; init; }
 
         /// <summary>The measured cost; null until it was measured.</summary>

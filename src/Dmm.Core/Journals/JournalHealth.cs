@@ -19,8 +19,8 @@ public enum JournalCondition
 }
 
 /// <summary>
-/// The health of the host's journal, and the reason. Pure: the host's actor reports what it saw, and asks whether anything may be promised.
-/// People are told of a change of condition once, not of every slow write.
+/// The health of the host's journal, and the reason. Pure: the actor that supervises the host reports what it saw, and asks whether
+/// anything may be promised. People are told of a change of condition once, not of every slow write.
 /// </summary>
 public sealed record JournalHealth(JournalCondition Condition, Clocks Since, string? Why)
 {

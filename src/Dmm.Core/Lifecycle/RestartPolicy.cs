@@ -16,7 +16,7 @@ public enum RestartPolicy
     Always,
 }
 
-/// <summary>What shows that a VM has booted.</summary>
+/// <summary>The sign by which DMM knows that a VM has booted.</summary>
 public enum BootCheck
 {
     /// <summary>

@@ -20,7 +20,7 @@ public sealed record ReturnSettings
 /// <param name="Tries">Returns since it last ran well, this one included.</param>
 public sealed record Rest(Moment? ReturnAt, int Tries);
 
-/// <summary>Whether, and when, a VM that has ended is created anew. Pure.</summary>
+/// <summary>Decides whether, and when, a VM that has ended is created again. Pure.</summary>
 public static class Returns
 {
     /// <param name="unwanted">An operator has stopped it and not started it since.</param>

@@ -19,7 +19,8 @@ public sealed record Claim(MemorySize Actual, MemorySize Granted, MemorySize Ove
     public MemorySize Resident { get; init; }
 
     /// <summary>
-    /// For a VM whose process nobody can look at: what it claimed before it said that it has less, until a look at the host confirms that.
+    /// The earlier claim of a VM whose process nobody can look at and that now says that it has less. It stays claimed until a look at the
+    /// host confirms the smaller size.
     /// </summary>
     public MemorySize Unproven { get; init; }
 
@@ -42,7 +43,7 @@ public sealed record Claim(MemorySize Actual, MemorySize Granted, MemorySize Ove
     /// </summary>
     public bool Differs(Claim other) => (Actual, Granted, Overhead, Size) != (other.Actual, other.Granted, other.Overhead, other.Size);
 
-    /// <summary>What it would still claim at its min. A VM that gives nothing back does not come down to its min.</summary>
+    /// <summary>The claim that remains at its min. A VM that gives nothing back does not come down to its min.</summary>
     public MemorySize AtLeast(MemorySize min) => Kept.IsZero ? min + Overhead : MemorySize.Max(min + Overhead, Size);
 }
 
@@ -67,7 +68,9 @@ public sealed record Ledger
     public ImmutableSortedDictionary<VmId, MemorySize> Reservations { get; private init; } = ImmutableSortedDictionary<VmId,
         MemorySize>.Empty;
 
-    /// <summary>What each VM that was let go could take at that time: nobody else can be promised it while the VM's process runs.</summary>
+    /// <summary>
+    /// The memory that each let-go VM could take at that time: nobody else can be promised it while the VM's process runs.
+    /// </summary>
     public ImmutableSortedDictionary<VmId, MemorySize> LetGo { get; private init; } = ImmutableSortedDictionary<VmId, MemorySize>.Empty;
 
     public MemorySize Claimed { get; private init; }
@@ -82,7 +85,7 @@ public sealed record Ledger
 
     public MemorySize Committed => Claimed + Fixed;
 
-    /// <summary>What can still be promised; zero in a deficit.</summary>
+    /// <summary>The memory that can still be promised; zero in a deficit.</summary>
     public MemorySize Free => HostMemory.MinusOrZero(Committed);
 
     /// <summary>By how much the world has broken the invariant; zero where it holds.</summary>
