@@ -43,7 +43,7 @@ public sealed class DemandTests
         Forecast forecast = model.Take(Sample(0, 900), Sizes(MiB(1000)));
         for (var i = 1; i <= 10; i++)
             forecast = model.Take(Sample(i, 900 - (50 * i)), Sizes(MiB(1000)));
-        // 600 used, 50 MiB/s for 3 s, and headroom.
+        // The forecast is at least 600 used, 50 MiB/s for 3 s, and headroom.
         Assert.True(forecast.Demand > MiB(750 + 48), $"{forecast.Demand}");
     }
 
