@@ -111,8 +111,8 @@ public sealed record VmMemory
     public Trial? Trial { get; init; }
 
     /// <summary>
-    /// While blocks are asked back: until when the guest may take. Otherwise: no block is asked back before then, since the last one was
-    /// not given.
+    /// While blocks are asked back: until when the guest has time to give them. Otherwise: no block is asked back before then, since the
+    /// last one was not given.
     /// </summary>
     public Moment NextBlockAt { get; init; }
 
