@@ -41,9 +41,7 @@ public enum GuestTemper
     GrowsByItself,
 
     /// <summary>
-    /// <summary>
     /// Misses every other command, by chance, and its driver then does nothing; when it is asked for the same again, it may hear.
-    /// </summary>
     /// </summary>
     Forgets,
 
