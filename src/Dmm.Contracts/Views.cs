@@ -114,7 +114,7 @@ public sealed record AdmissionView(
 
 /// <param name="Bytes">All that it gives.</param>
 /// <param name="OutstandingBytes">The part of that which has not come yet.</param>
-/// <param name="Kind">What it costs the giver: slack, pastUse, headroom, inUse.</param>
+/// <param name="Kind">The cost for the giver: slack, pastUse, headroom, inUse.</param>
 public sealed record ContributionView(string Vm, long Bytes, long OutstandingBytes, string Kind);
 
 /// <summary>The answer of <c>POST /api/v1/vms?dryRun=true</c>: what would become of the request. Nothing is changed.</summary>

@@ -177,7 +177,7 @@ public sealed record ReplayReport(
     /// <summary>DMM at no more slack than each point of another law's curve; null unless asked for.</summary>
     public IReadOnlyList<EqualSlackFigures>? EqualSlack { get; init; }
 
-    /// <summary>Where DMM loses its distance from perfect foresight; null unless asked for.</summary>
+    /// <summary>The parts of DMM's distance from perfect foresight, by cause; null unless asked for.</summary>
     public IReadOnlyList<LossFigures>? Loss { get; init; }
 
     /// <summary>DMM's shortfall, split by what it waited for; null unless asked for.</summary>
