@@ -4,7 +4,7 @@ using Dmm.Commands.Output;
 
 namespace Dmm.Cli.Tests;
 
-/// <summary>The command, run in this process as a shell would.</summary>
+/// <summary>Runs the command in this process, as a shell would.</summary>
 internal static class Command
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);

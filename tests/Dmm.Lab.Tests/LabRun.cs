@@ -3,7 +3,7 @@ using Dmm.Commands.Output;
 
 namespace Dmm.Lab.Tests;
 
-/// <summary>The command, run in this process as a shell would.</summary>
+/// <summary>Runs the command in this process, as a shell would.</summary>
 internal static class LabRun
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(5);

@@ -2,7 +2,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Simulation;
 
-/// <summary>How much of the real program a simulation runs.</summary>
+/// <summary>The part of the real program that a simulation runs.</summary>
 public enum SimulationDepth
 {
     /// <summary>The pure core alone, in a plain loop.</summary>
@@ -59,7 +59,7 @@ public sealed record SimulationResult(ulong Seed, long Steps, long Crashes, Viol
     /// <summary>The number of times of calm that ended with everything settled.</summary>
     public long Settlements { get; init; }
 
-    /// <summary>The faults that befell this history at least once, by name.</summary>
+    /// <summary>The faults that occurred in this history at least once, by name.</summary>
     public IReadOnlySet<string> Faults { get; init; } = new HashSet<string>();
 
     /// <summary>

@@ -15,7 +15,7 @@ internal sealed class Lives
     private readonly HashSet<VmId> _elsewhere = [];
     private readonly Dictionary<VmId, BootCheck> _checks = [];
 
-    /// <summary>Takes note of an event as it is written.</summary>
+    /// <summary>Notes an event as it is written.</summary>
     /// <returns>What is wrong; null if nothing is.</returns>
     public string? Note(IHostEvent e)
     {

@@ -12,7 +12,7 @@ internal sealed class Wishes
 {
     private readonly SortedDictionary<VmId, Wish> _wishes = [];
 
-    /// <summary>Takes note of an event as it is written.</summary>
+    /// <summary>Notes an event as it is written.</summary>
     /// <returns>What is wrong: a VM that is to return is dropped; null if nothing is.</returns>
     public string? Note(IHostEvent e)
     {

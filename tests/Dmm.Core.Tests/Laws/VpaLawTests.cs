@@ -3,8 +3,8 @@ using Dmm.Core.Laws;
 namespace Dmm.Core.Tests.Laws;
 
 /// <summary>
-/// Buckets end at 10⁷ × (1.05ⁿ − 1) ÷ 0.05 bytes: 300 MiB lies below the end at n = 20 (330.66 MB), 614.4 MiB below that at n = 30 (664.39
-/// MB), 1000 MiB below that at n = 38 (1077.1 MB). With 15 %: 362.6 MiB, 728.6 MiB, 1181.3 MiB.
+/// Buckets end at 10⁷ × (1.05ⁿ − 1) ÷ 0.05 bytes: 300 MiB is below the end at n = 20 (330.66 MB), 614.4 MiB below that at n = 30 (664.39
+/// MB), 1000 MiB below that at n = 38 (1077.1 MB). With 15 % more the ends are 362.6 MiB, 728.6 MiB and 1181.3 MiB.
 /// </summary>
 public sealed class VpaLawTests
 {

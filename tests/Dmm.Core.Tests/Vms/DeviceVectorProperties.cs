@@ -109,7 +109,7 @@ public sealed class DeviceVectorProperties
     });
 
     /// <summary>
-    /// Whatever each device keeps for good: after enough repeated orders, the devices give what the rest of them can make up.
+    /// Each device keeps some blocks for good. After enough repeated orders, the devices give all that can be given beside those blocks.
     /// </summary>
     [Fact]
     public void What_one_keeps_another_gives_in_its_turn() =>

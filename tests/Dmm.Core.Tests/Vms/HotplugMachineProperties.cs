@@ -63,7 +63,7 @@ public sealed class HotplugMachineProperties
         /// <summary>The same facts come again.</summary>
         public sealed record Repeat : Op;
 
-        /// <summary>The guest moves and nobody hears of it.</summary>
+        /// <summary>The guest moves, but nobody hears of it.</summary>
         public sealed record Unheard(int Milliseconds, int MovePerCent) : Op;
 
         /// <summary>The next of the calls that wait is carried out; or it fails, and may have been carried out all the same.</summary>
@@ -198,7 +198,7 @@ public sealed class HotplugMachineProperties
             seed: seed,
             iter: histories);
 
-    /// <summary>A device and a guest that move as the history says, never by themselves; and the owner of the VM.</summary>
+    /// <summary>A device and a guest that move as the history says, never by themselves; and the VM's actor.</summary>
     private sealed class Guest
     {
         private static readonly MemorySize Kernel = MemorySize.FromMiB(30);
@@ -215,7 +215,7 @@ public sealed class HotplugMachineProperties
         private readonly HotplugDevice[] _parts;
         private readonly DeviceTurn _turn = new();
 
-        /// <summary>The VM's current owner has told its balloon a size; nobody knows what the balloon was told before that.</summary>
+        /// <summary>The VM's current actor has told its balloon a size; nobody knows what the balloon was told before that.</summary>
         private bool _balloonTold;
 
         public Guest(Mechanism mechanism)
@@ -343,7 +343,7 @@ public sealed class HotplugMachineProperties
 
             if (call.Fails)
             {
-                // The VM's owner starts anew.
+                // The VM's actor starts anew.
                 _calls.Clear();
                 State = Fresh();
                 Connect();

@@ -44,7 +44,7 @@ internal sealed class SimulatedHost
 
     public Violation? Violation { get; private set; }
 
-    /// <summary>When the journal was last written to.</summary>
+    /// <summary>The time of the last write to the journal.</summary>
     public DateTimeOffset WrittenAt { get; private set; }
 
     public void Say(string what) => _log.Add(Steps, $"{Clock.Now:HH:mm:ss.fff} {what}");

@@ -16,7 +16,7 @@ internal sealed class VirtualClock
     /// <summary>True time, which nobody in the world can know; the history uses it.</summary>
     public DateTimeOffset Now { get; private set; } = Start;
 
-    /// <summary>What the host's monotonic clock shows.</summary>
+    /// <summary>The host's monotonic clock.</summary>
     public Moment Moment => Moment.Origin + ((OneClock ? Wall : Now) - Start);
 
     /// <inheritdoc cref="SimulationPlan.OneClock"/>

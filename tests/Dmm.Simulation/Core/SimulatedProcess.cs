@@ -57,7 +57,7 @@ internal sealed class SimulatedProcess
     /// <summary>Its expected overhead.</summary>
     public MemorySize Expected { get; }
 
-    /// <summary>When <see cref="Cost"/> changed last.</summary>
+    /// <summary>The time of the last change of <see cref="Cost"/>.</summary>
     public Moment CostAt { get; set; }
 
     /// <summary>The host memory that its process holds.</summary>

@@ -112,7 +112,7 @@ internal sealed partial class World
 
     public HashSet<Fault> Befallen { get; } = [];
 
-    /// <summary>How many times of calm ended with everything settled.</summary>
+    /// <summary>The number of times of calm that ended with everything settled.</summary>
     public long Settlements { get; private set; }
 
     /// <summary>
