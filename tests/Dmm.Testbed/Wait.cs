@@ -7,7 +7,7 @@ public static class Wait
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
-    /// <param name="what">The subject of the message "… did not come about: ".</param>
+    /// <param name="what">The condition in words, which begins the message "…: not within 5 s".</param>
     /// <param name="look">Returns the value that is waited for, or null as long as it is not there.</param>
     /// <param name="state">Describes the actual state for the message; called only when the deadline has passed.</param>
     /// <exception cref="TestbedException">The deadline has passed.</exception>
