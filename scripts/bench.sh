@@ -1,12 +1,13 @@
 #!/bin/bash
-# Measures DMM and writes artifacts/bench/PART.json, a part each.
+# Measures DMM in parts, and writes artifacts/bench/PART.json for each part.
 #   scripts/bench.sh                 all parts
-#   scripts/bench.sh recovery ...    one part, with options of its own (--help tells them)
-# Parts: recovery (a daemon that starts again), idle (what a daemon costs while nothing happens), command (size and speed of dmm), arbiter (a plan for 10,000 VMs), and on real guests: mechanisms, live, density, admission. docs/operate/results.md tells what they measure.
+#   scripts/bench.sh recovery ...    one part, with its own options (--help lists them)
+# Parts: recovery (a daemon that starts again), idle (the cost of a daemon while nothing happens), command (size and speed of dmm), arbiter
+# (a plan for 10,000 VMs), and on real guests: mechanisms, live, density, admission. docs/operate/results.md describes what they measure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 parts='recovery idle command arbiter mechanisms live density admission'
-# Nothing here is localized: the SDK then needs no ICU.
+# The invariant mode needs no ICU, and nothing here is localized.
 export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 part=${1:-all}
 if [ "$part" != all ] && [[ " $parts " != *" $part "* ]]; then

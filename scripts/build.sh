@@ -1,9 +1,9 @@
 #!/bin/bash
-# Builds dmm, dmm-lab and dmmd into bin/, so that they run from any folder. Programs that prove DMM are built where they are named:
+# Builds dmm, dmm-lab and dmmd into bin/, so that they run from any folder. A program that tests DMM is built only if it is named:
 #   scripts/build.sh [simulate]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# Nothing here is localized: the SDK then needs no ICU.
+# The invariant mode needs no ICU, and nothing here is localized.
 export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 scripts/install-packages.sh runtime native
 scripts/need-dotnet.sh
@@ -13,7 +13,7 @@ build() { # project name option...
   local project=$1 name=$2
   shift 2
   dotnet publish "$project" --configuration "$configuration" --output "bin/lib/$name" --nologo --verbosity quiet "$@"
-  # A script rather than the program that the SDK makes: that one finds only a .NET that is installed where it expects it.
+  # This script replaces the program that the SDK makes: the latter finds .NET only in the places where it expects it.
   cat > "bin/$name" <<EOF
 #!/bin/sh
 here=\$(dirname "\$(readlink -f "\$0")")
@@ -23,16 +23,16 @@ EOF
 }
 
 here_alone=(--use-current-runtime --self-contained false)
-# The daemon is compiled ahead for this machine: its start is half as long (docs/develop/decisions/0004).
+# The daemon is compiled ahead for this machine, so it starts in half the time (docs/develop/decisions/0004).
 build src/Dmm.Daemon dmmd "${here_alone[@]}" --property:PublishReadyToRun=true
-# The lab draws, by native libraries: those of this platform alone.
+# The lab draws plots with native libraries: only those of this platform are included.
 build src/Dmm.Lab dmm-lab "${here_alone[@]}"
 case ${1:-} in
   '') ;;
   simulate) build tests/Dmm.Simulation dmm-simulate "${here_alone[@]}" ;;
   *) echo "build: there is nothing named $1 to build; there is simulate" >&2; exit 2 ;;
 esac
-# The command is one native program (docs/develop/decisions/0035): it is there at once, and needs no .NET.
+# The command is one native program (docs/develop/decisions/0035): it starts at once, and needs no .NET.
 rm -rf bin/lib/dmm
 dotnet publish src/Dmm.Cli --configuration "$configuration" --output bin/lib/dmm --nologo --verbosity quiet --use-current-runtime \
   --property:PublishAot=true

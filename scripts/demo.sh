@@ -1,10 +1,11 @@
 #!/bin/bash
-# The demo: installs what is missing, builds, and moves memory between real guests. Ends with artifacts/demo/report.json and timeline.png.
+# Runs the demo: installs missing packages, builds, and moves memory between real guests. Writes report.json and timeline.png to
+# artifacts/demo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# Nothing here is localized: the SDK then needs no ICU.
+# The invariant mode needs no ICU, and nothing here is localized.
 export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
-# The SDK's build servers would outlive the build, and Ctrl-C.
+# The SDK's build servers are switched off: they would run on after the build, and after Ctrl-C.
 export MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 UseSharedCompilation=false
 scripts/install-packages.sh runtime build plot qemu
 scripts/need-dotnet.sh

@@ -1,10 +1,10 @@
 #!/bin/bash
-# Which tests failed, and which of them passed when they were run once more. Reads the runner's own results (TRX).
-#   scripts/flaky.sh failed FIRST.trx                      a line for each: its name
-#   scripts/flaky.sh again FIRST.trx AGAIN.trx OUT.json    a line for each that passed then, as people read it; OUT.json has them, too
+# Lists the tests that failed, and those of them that passed when they were run once more. Reads the test runner's results (TRX).
+#   scripts/flaky.sh failed FIRST.trx                      one line per failed test: its name
+#   scripts/flaky.sh again FIRST.trx AGAIN.trx OUT.json    one line, for people, per test that passed then; OUT.json lists them too
 set -euo pipefail
 
-# name TAB first line of the message, of each test with that outcome.
+# Prints for each test with that outcome: name, TAB, first line of the message.
 results() { # file outcome
   awk -v outcome="outcome=\"$2\"" '
     function tell() { if (name != "") print name "\t" said; name = "" }
@@ -16,7 +16,7 @@ results() { # file outcome
     END { tell() }' "$1" | sed 's/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&#39;/'\''/g; s/&apos;/'\''/g; s/&#xD;//g; s/&#xA;/ /g; s/&amp;/\&/g'
 }
 
-quoted() { # text, as a string of JSON
+quoted() { # text; prints it as a JSON string
   printf '"%s"' "$(printf '%s' "$1" | tr -d '\000-\010\013-\037' | sed 's/\\/\\\\/g; s/"/\\"/g; s/\t/\\t/g')"
 }
 

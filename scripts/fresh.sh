@@ -1,6 +1,6 @@
 #!/bin/bash
-# Makes a bare Debian root, clones this checkout's last commit into it and runs there what the README tells a new user to run, so that a
-# forgotten install step is seen. Needs root (mount namespace, chroot). The machine's package sources and its .NET SDK are lent to the root.
+# Makes a minimal Debian root, clones this checkout's last commit into it, and runs there the commands that the README gives a new user, so
+# that a forgotten install step is noticed. Needs root (mount namespace, chroot). It uses this machine's package sources and .NET SDK.
 #   scripts/fresh.sh [README command ...]     default: all of README's first block
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 scripts/install-packages.sh fresh
 scripts/need-dotnet.sh
 
-# In a namespace of its own every mount ends with this script, however it ends.
+# The script runs in its own mount namespace, so that every mount ends with it, however it ends.
 if [ "${DMM_FRESH_INSIDE:-}" != yes ]; then
   DMM_FRESH_INSIDE=yes exec unshare --mount --propagation private -- "$0" "$@"
 fi
@@ -18,7 +18,7 @@ root=$work/root
 finish() {
   status=$?
   cd /
-  # Whatever was bound into the root goes first, so that removing it can't reach the machine's own files.
+  # Unmount everything below the root first, so that deleting the root can't delete the machine's own files.
   for _ in 1 2 3; do
     awk -v r="$root" 'index($2, r) == 1 {print $2}' /proc/self/mounts | sort -r | xargs -r -n 1 umount -l || true
   done
@@ -48,7 +48,7 @@ mount --rbind /sys "$root/sys"
 mount --rbind /dev "$root/dev"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 cp /etc/hosts "$root/etc/hosts"
-# How this machine reaches its packages: apt's and NuGet's configuration and the certificates that they trust.
+# Copy what this machine needs to reach its packages: apt's and NuGet's configuration, and the certificates that they trust.
 cp -r /etc/apt/apt.conf.d "$root/etc/apt/"
 [ -d /etc/ssl/certs ] && mkdir -p "$root/etc/ssl" && cp -rL /etc/ssl/certs "$root/etc/ssl/"
 [ -d /usr/local/share/ca-certificates ] && mkdir -p "$root/usr/local/share" && cp -r /usr/local/share/ca-certificates "$root/usr/local/share/"
@@ -58,7 +58,7 @@ git clone --quiet --no-hardlinks . "$root/src/dmm"
 if [ $# -gt 0 ]; then
   commands=("$@")
 else
-  # The README's first block: what a new user types. Cloning is done above.
+  # The default is the README's first block, which a new user types. Cloning was done above.
   mapfile -t commands < <(awk '/^```/ {if (inside) exit; inside = 1; next} inside' README.md | sed 's/ *#.*//; s/sudo //g' | grep -vE '^(git clone|cd |$)')
 fi
 for command in "${commands[@]}"; do

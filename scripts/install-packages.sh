@@ -1,10 +1,10 @@
 #!/bin/bash
-# Installs the Debian packages that a part of DMM needs and this machine lacks; says which and why. Does nothing when all are there.
+# Installs the Debian packages that a part of DMM needs and this machine lacks, and says which and why. Does nothing if all are installed.
 #
 #   scripts/install-packages.sh GROUP...
 set -euo pipefail
 
-# group package reason; a group named in `also` brings others along
+# The columns are: group, package, reason. A group that is named in `also` includes other groups.
 packages='
 native  gcc                 links the command dmm, and compiles the native parts and their tests
 native  libc6-dev           the C library to link with
@@ -87,7 +87,7 @@ if ! known; then
 elif install_missing 2> /dev/null; then
   exit 0
 else
-  # Old lists name versions that the archive no longer has.
+  # Outdated package lists name versions that the archive no longer has.
   apt update || fail "apt-get update failed: look at apt's sources and the network" 1
 fi
 install_missing || fail "apt-get could not install ${missing[*]}; what it said stands above" 1

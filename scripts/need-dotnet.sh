@@ -1,5 +1,5 @@
 #!/bin/bash
-# Says in one line what is missing where there is no .NET SDK 10.
+# Fails with one line that says what is missing if there is no .NET SDK 10.
 set -euo pipefail
 if ! command -v dotnet >/dev/null; then
   echo "dmm: the .NET SDK 10 is not on PATH; install it (https://learn.microsoft.com/dotnet/core/install/linux-debian), then try again" >&2

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Kills the daemon with -9 at random moments while real guests grow and shrink, far more often than the tests do.
-#   scripts/soak.sh [KILLS]   200 unless told; DMM_SEED=N repeats a run
-# Ends with artifacts/soak/soak.json.
+#   scripts/soak.sh [KILLS]   default 200; DMM_SEED=N repeats a run
+# Writes artifacts/soak/soak.json.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1

@@ -1,30 +1,30 @@
 #!/bin/bash
-# Runs the tests, fast ones first, and ends with one line summed from the runners' own results.
+# Runs the tests, the fast ones first. The last line is the sum of the test runners' results.
 #   scripts/test.sh fast   without real guests, without the long ones (tests/Category.cs)
 #   scripts/test.sh all    with both
 set -uo pipefail
-# Nothing here is localized: the SDK then needs no ICU.
+# The invariant mode needs no ICU, and nothing here is localized.
 export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 cd "$(dirname "$0")/.."
 what=${1:-all}
 results=artifacts/test
 passed=0 failed=0 skipped=0
 broken_parts=()
-# Of stories on real guests alone: so many that failed and passed when they were run once more are forgiven in one run.
+# At most this many tests on real guests may fail and then pass when they are run once more; more make the run fail.
 forgiven_most=2
 flaky_names=()
 rm -rf "$results"
 mkdir -p "$results"
-# Those that take longest begin first, so that none is left alone at the end.
+# The longest begin first, so that none runs alone at the end.
 projects=(Actors Daemon Core Simulation Lab Cli Hypervisors Settings Hocon Demo Benchmarks)
-# They wait for timers now and then: one more than there are processors keeps these busy.
+# Tests wait for timers now and then: one more than the number of processors keeps these busy.
 at_once=$(($(nproc) + 1))
 
 count() { # passed failed skipped
   passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
 }
 
-# Each failure once more where nobody has to look for it: the test and the beginning of what it said.
+# Prints all failures again at the end, where they are easy to find: the test, and the beginning of its message.
 failures() {
   local trx part
   for trx in "$results"/*.trx; do
@@ -46,15 +46,15 @@ finish() {
   exit
 }
 
-broken() { # what could not even run counts as a failure
+broken() { # text; a part that could not even run counts as a failure
   echo "dmm: $1" >&2
   broken_parts+=("$1")
   count 0 1 0
 }
 
-# Runs a part in the background, not more than $at_once of them. What it says is printed as a whole when it has ended, and what it did is counted then.
+# Runs a part in the background, at most $at_once of them at a time. Its output is printed, and its results are counted, when it has ended.
 declare -A part_of=() began=()
-# What runs in the background does not hear of Ctrl-C by itself.
+# Background processes do not get Ctrl-C by themselves.
 trap 'kill "${!part_of[@]}" 2> /dev/null; exit 130' INT TERM
 begin() { # count-function name command...
   local counts=$1 name=$2
@@ -84,7 +84,7 @@ count_native() { # name status
   local line
   line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$results/$1.log" | tail -n 1)
   if [ -n "$line" ]; then
-    # Failures were counted once above.
+    # The failures were counted above.
     count "$(cut -d' ' -f1 <<<"$line")" 0 "$(cut -d' ' -f5 <<<"$line")"
   fi
 }
@@ -101,7 +101,7 @@ count_dotnet() { # name status
     return
   fi
   total=$(counter "$trx" total)
-  # Not every project has long tests; but each has others.
+  # Not every project has long tests, but each has others.
   if [ -z "$total" ] || { [ "$total" -eq 0 ] && [[ $name != *.long ]]; }; then
     broken "$name left results without a test (exit $status)"
     return
@@ -110,11 +110,12 @@ count_dotnet() { # name status
   if [ "$status" -ne 0 ] && [ "$(counter "$trx" failed)" -eq 0 ]; then
     broken "$name ended with $status although no test failed"
   fi
-  # A skipped test says why.
+  # Print the reason of each skipped test.
   sed -n '/outcome="NotExecuted"/,/<\/UnitTestResult>/s/.*<Message>\(.*\)<\/Message>.*/skipped: \1/p' "$trx"
 }
 
-# Stories on emulated guests can fail for reasons of the machine: what failed is run once more, alone, at the end. Nothing else is ever run twice.
+# Tests on emulated guests can fail for reasons of the machine: those that failed run once more, alone, at the end. No other test runs
+# twice.
 run_failed_again() { # part
   local first="$results/$1.trx" again="$results/$1.again.trx" filter lines
   [ -s "$first" ] && [ -n "$(scripts/flaky.sh failed "$first")" ] || return
@@ -140,7 +141,7 @@ counter() { # file name
   sed -n "s/.*<Counters [^>]*\b$2=\"\([0-9]*\)\".*/\1/p" "$1" | head -n 1
 }
 
-# First what the .NET SDK itself needs to start.
+# Install first what the .NET SDK itself needs to start.
 scripts/install-packages.sh runtime test || { broken "packages are missing"; finish; }
 scripts/need-dotnet.sh || { broken "no .NET SDK"; finish; }
 dotnet build DMM.sln --configuration Release --nologo --verbosity quiet || { broken "the build failed"; finish; }
@@ -155,7 +156,7 @@ if [ "$what" = all ]; then
     begin count_dotnet "Dmm.$project.Tests.long" dotnet_tests "Dmm.$project.Tests" "Dmm.$project.Tests.long" 'Category=Long'
   done
   reap_all
-  # Real guests have the machine for themselves.
+  # No other part runs beside the tests on real guests.
   if scripts/build.sh && native/testbed/build-guest-image.sh; then
     begin count_dotnet Dmm.Testbed.Tests dotnet_tests Dmm.Testbed.Tests Dmm.Testbed.Tests 'Category!=Long|Category=Long'
     reap_all

@@ -1,13 +1,15 @@
 namespace Dmm;
 
 /// <summary>
-/// Part of every test project. <c>[Trait(Category.Name, Category.Long)]</c> is on campaigns: <c>make test</c> alone runs them, after all
+/// Part of every test project. <c>[Trait(Category.Name, Category.Long)]</c> marks long tests: only <c>make test</c> runs them, after all
 /// others.
 /// </summary>
 internal static class Category
 {
     public const string Name = "Category";
 
-    /// <summary>The same as a quick test shows, over many more histories, seeds or places; or what takes seconds by its nature.</summary>
+    /// <summary>
+    /// Tests that show the same as a quick test, over many more histories, seeds or places; or tests that need seconds by their nature.
+    /// </summary>
     public const string Long = "Long";
 }

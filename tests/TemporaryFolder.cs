@@ -1,6 +1,6 @@
 namespace Dmm.Tests;
 
-/// <summary>A folder of the test's own, gone with it.</summary>
+/// <summary>A test's own folder, which is deleted at its end.</summary>
 internal sealed class TemporaryFolder : IDisposable
 {
     public string Path { get; } = Directory.CreateTempSubdirectory("dmm-test-").FullName;

@@ -32,7 +32,7 @@ bool agent_begin(struct agent *agent, const char *port_path) {
     agent->changes = port_watch_changes(agent->port);
     if (agent->changes < 0)
         say_errno("a quick change of readers may go unseen");
-    // Edge-triggered: a port without a reader shows its hang-up for as long as it lasts, and would wake the loop without end.
+    // Edge-triggered: a port without a reader reports its hang-up all the time, and would wake the loop without end.
     agent->events = epoll_create1(EPOLL_CLOEXEC);
     if (agent->events < 0 || !watch(agent, agent->port, EPOLLIN | EPOLLOUT | EPOLLET)) {
         say_errno("the port can't be waited on");
@@ -60,12 +60,12 @@ static void take_line(const char *line, size_t length, void *context) {
         pace_ask(&agent->pace);
     if (kind == HOST_LINE_SETTINGS)
         settings_apply(line, length, &agent->pace);
-    // A hello tells the settings, so that the host sees that they were taken.
+    // The hello repeats the settings, so that the host sees that they were applied.
     if (kind == HOST_LINE_SETTINGS || kind == HOST_LINE_ASK_HELLO)
         agent->hello_due = true;
 }
 
-// False when the port is gone. (Without a reader at the host's end there is just nothing to read.)
+// Returns false when the port is gone. Without a reader at the host's end, there is only nothing to read.
 static bool read_host(struct agent *agent, bool *heard) {
     char bytes[512];
     ssize_t got;
@@ -78,9 +78,9 @@ static bool read_host(struct agent *agent, bool *heard) {
     return got == 0 || errno == EAGAIN || errno == EINTR;
 }
 
-// A new reader gets whole lines only, a hello first, and a sample at once. The port tells of a change of readers in the same way as of
-// bytes that came, so one that has just written anything else than a line of the protocol is taken for new, too. False when the port is
-// gone.
+// A new reader gets only whole lines, a hello first, and a sample at once. The port reports a change of readers in the same way as
+// bytes that came. Therefore a reader that has just written anything other than a line of the protocol counts as new, too. Returns
+// false when the port is gone.
 static bool notice_host(struct agent *agent) {
     struct signalfd_siginfo news;
     bool changed = agent->changes >= 0 && read(agent->changes, &news, sizeof news) > 0;
@@ -102,7 +102,7 @@ static bool notice_host(struct agent *agent) {
     return true;
 }
 
-// False when the port is gone.
+// Returns false when the port is gone.
 static bool send_line(struct agent *agent, const struct json_line *line, bool *sent) {
     enum outbox_result result = outbox_send(&agent->outbox, agent->port, line);
     *sent = result == OUTBOX_SENT;
@@ -133,7 +133,7 @@ static bool send_sample(struct agent *agent, enum why why, const struct sample *
     return true;
 }
 
-// One look, and what follows from it. False when the port is gone.
+// Looks once, and sends what follows from it. Returns false when the port is gone.
 static bool look(struct agent *agent, bool stalled, int *next_look_ms) {
     static struct sample sample;
     int64_t now = clock_ms();

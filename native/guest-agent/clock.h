@@ -1,4 +1,4 @@
-// Time since an arbitrary start, which no one can set.
+// The time since an arbitrary start, by a clock that nobody can set.
 #ifndef DMM_CLOCK_H
 #define DMM_CLOCK_H
 

@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// As getdents64(2) fills it in.
+// The layout that getdents64(2) fills in.
 struct entry {
     unsigned long long inode;
     long long offset;

@@ -23,7 +23,7 @@ int64_t hello_block_kib(const char *hexadecimal) {
     return at == hexadecimal ? UNKNOWN : bytes / 1024;
 }
 
-// A bound driver's folder holds its devices: virtio0, virtio1 …
+// The folder of a bound driver contains its devices: virtio0, virtio1 …
 static bool is_device(const char *name, void *context) {
     (void)context;
     return name[0] == 'v' && name[1] == 'i' && name[2] == 'r' && name[3] == 't' && name[4] == 'i' && name[5] == 'o';

@@ -1,4 +1,4 @@
-// The lines that the host may write (docs/develop/guest-protocol.md).
+// The kinds of lines that the host may send (docs/develop/guest-protocol.md).
 #ifndef DMM_HOST_LINE_H
 #define DMM_HOST_LINE_H
 

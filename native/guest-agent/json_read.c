@@ -28,7 +28,7 @@ static bool take(struct cursor *c, char expected) {
     return true;
 }
 
-// The string's inside, between its quotes.
+// Reads a string; *inside is the text between its quotes.
 static bool take_string(struct cursor *c, struct span *inside) {
     if (!take(c, '"'))
         return false;

@@ -1,5 +1,6 @@
-// dmm-guest-agent: tells the host what this guest's memory needs, above all at the moment when it runs out. Everything is taken at the
-// start and kept: descriptors, buffers, pages. Afterwards nothing is allocated, because just then there would be nothing to be had.
+// dmm-guest-agent: reports the memory need of this guest to the host, above all when the guest runs out of memory. Descriptors, buffers
+// and pages are taken at the start and kept. Nothing is allocated afterwards, because an allocation could fail just when memory is
+// short.
 #include "agent.h"
 #include "port.h"
 #include "say.h"
@@ -10,7 +11,7 @@
 
 #define PORT_NAME "org.dmm.guest.0"
 
-// The port may come later than this process: its driver is a module in most guests.
+// The port may appear after the start of this process: its driver is a module in most guests.
 static void wait_for_port(char *path, size_t size) {
     const struct timespec second = {.tv_sec = 1};
     if (port_find(PORT_NAME, path, size))

@@ -1,4 +1,4 @@
-// /proc/meminfo: the levels of memory, in KiB. Source: Linux, Documentation/filesystems/proc.rst.
+// /proc/meminfo: the guest's memory levels, in KiB. Source: Linux, Documentation/filesystems/proc.rst.
 #ifndef DMM_MEMINFO_H
 #define DMM_MEMINFO_H
 
@@ -11,7 +11,7 @@ struct meminfo {
     int64_t swap_total, swap_free;
 };
 
-// What the text does not show is UNKNOWN. `unreclaimable` is SUnreclaim + KernelStack + PageTables + Percpu, as far as they are shown.
+// Values that the text does not show are UNKNOWN. `unreclaimable` is SUnreclaim + KernelStack + PageTables + Percpu, as far as shown.
 void meminfo_parse(const char *text, size_t length, struct meminfo *into);
 
 #endif

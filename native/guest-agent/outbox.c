@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-// Bytes written, 0 where the channel is full, −1 where it is gone.
+// Returns the bytes written, 0 where the channel is full, −1 where it is gone.
 static ssize_t try_write(int fd, const char *text, size_t length) {
     ssize_t written;
     do

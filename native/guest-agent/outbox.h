@@ -1,5 +1,5 @@
-// What is on its way to a reader that may be slow or gone. Nothing here ever blocks, and no line is ever torn: the rest of a line that
-// has begun is kept and goes out first; behind it waits at most one whole line, the newest, because an old sample is worth nothing.
+// Lines that wait for a reader, which may be slow or gone. Nothing here blocks, and no line is cut: the rest of a line that was started
+// is kept and sent first. At most one whole line waits behind it, the newest, because an old sample is worthless.
 #ifndef DMM_OUTBOX_H
 #define DMM_OUTBOX_H
 
@@ -12,16 +12,16 @@ struct outbox {
 
 enum outbox_result {
     OUTBOX_SENT,
-    OUTBOX_KEPT, // waits, unless a newer line takes its place
-    OUTBOX_GONE, // the device is gone; errno says how
+    OUTBOX_KEPT, // it waits, unless a newer line replaces it
+    OUTBOX_GONE, // the device is gone; errno gives the error
 };
 
 enum outbox_result outbox_send(struct outbox *box, int fd, const struct json_line *line);
 
-// Sends what is kept, as far as the channel takes it.
+// Sends the kept lines, as far as the channel accepts them.
 enum outbox_result outbox_flush(struct outbox *box, int fd);
 
-// Forgets what is kept: a new reader must not see the tail of a line that went to another.
+// Drops the kept lines: a new reader must not see the end of a line that another reader got the start of.
 void outbox_clear(struct outbox *box);
 
 #endif

@@ -3,11 +3,11 @@
 #include "fields.h"
 
 enum {
-    RATE_WINDOW_MIN_MS = 20,        // two looks nearer than this measure noise
+    RATE_WINDOW_MIN_MS = 20,        // two looks closer than this would measure noise
     RATE_FADE_MS = 500,
-    REARM_KIB_MIN = 8 * 1024, // above the threshold before `low` may be said anew
+    REARM_KIB_MIN = 8 * 1024, // above the threshold before `low` may be reported again
     FREED_KIB_MIN = 16 * 1024,
-    RATE_KIB_S_MAX = 1 << 30, // 1 TiB a second: no guest is faster
+    RATE_KIB_S_MAX = 1 << 30, // 1 TiB per second: no guest is faster
 };
 
 static int64_t min(int64_t a, int64_t b) {
@@ -41,8 +41,8 @@ static void measure_rate(struct pace *pace, int64_t now_ms, struct levels now) {
     if (pace->looked_ms >= 0 && elapsed < RATE_WINDOW_MIN_MS)
         return;
     if (pace->looked_ms >= 0) {
-        // A balloon may show in both ways, so the larger is what was taken. What was given is not set against a fall: part of it goes
-        // into its own page metadata at once, and the next look shows a burst that it hides.
+        // A balloon may show in both figures, so the larger one is what was taken. Memory that was given is not subtracted from a fall:
+        // part of it becomes its own page metadata at once, and the next look shows a burst that it hides now.
         int64_t unplugged = pace->seen.total - now.total, inflated = now.ballooned - pace->seen.ballooned;
         int64_t taken = max(max(unplugged, inflated), 0);
         int64_t fall = pace->seen.available - now.available - taken;
@@ -54,7 +54,8 @@ static void measure_rate(struct pace *pace, int64_t now_ms, struct levels now) {
     pace->seen = now;
 }
 
-// `low` is said when the threshold is crossed, and again at each further step down: a quarter of the base, at the end half of what is left.
+// `low` is reported when the threshold is crossed, and at each further step down. The step is a quarter of the base, or half of the
+// rest where that is smaller, and at least 1 MiB.
 static bool crosses(struct pace *pace, int64_t base, int64_t threshold, int64_t available_kib) {
     if (available_kib >= threshold + max(threshold / 8, REARM_KIB_MIN))
         pace->said_low_kib = -1;
@@ -67,7 +68,7 @@ static bool crosses(struct pace *pace, int64_t base, int64_t threshold, int64_t 
     return true;
 }
 
-// Much more is available than the host knows of: peers may be waiting for it.
+// Returns true where much more is available than the host knows: peers may be waiting for it.
 static bool has_freed(const struct pace *pace, struct levels now) {
     return pace->told.available != UNKNOWN && now.available - pace->told.available >= max(now.total / 16, FREED_KIB_MIN);
 }
@@ -97,7 +98,7 @@ struct verdict pace_look(struct pace *pace, int64_t now_ms, struct levels levels
     if (pace->asked)
         interval = ASKED_SAMPLE_MS;
     bool due = pace->sampled_ms < 0 || now_ms - pace->sampled_ms >= interval;
-    // Triggers may fire together, or just after a sample: then the next one, a tense interval later, says it.
+    // Triggers may fire together, or just after a sample. The next sample, a tense interval later, reports them then.
     bool stall_due = due && pace->stalled;
     verdict.send = low || due;
     verdict.why = low ? WHY_LOW : stall_due ? WHY_STALL : WHY_PERIODIC;

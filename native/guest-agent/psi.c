@@ -37,7 +37,7 @@ static int open_trigger(const char *threshold) {
     int trigger = open("/proc/pressure/memory", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (trigger < 0)
         return -1;
-    // The kernel wants the closing NUL as part of the text.
+    // The kernel requires the closing NUL as part of the text.
     if (write(trigger, threshold, strlen(threshold) + 1) < 0) {
         close(trigger);
         return -1;
@@ -46,7 +46,8 @@ static int open_trigger(const char *threshold) {
 }
 
 int psi_open_triggers(int triggers[PSI_TRIGGERS]) {
-    // 10 ms of a second: the first sign; all tasks stalled for 50 ms of a second: the guest is about to stand still.
+    // Some tasks stalled for 10 ms within 1 s: the first sign. All tasks stalled for 50 ms within 1 s: the guest is close to a
+    // standstill.
     static const char *const fine[PSI_TRIGGERS] = {"some 10000 1000000", "full 50000 1000000"};
     int count = 0;
     for (int i = 0; i < PSI_TRIGGERS; i++) {
@@ -54,7 +55,7 @@ int psi_open_triggers(int triggers[PSI_TRIGGERS]) {
         if (trigger >= 0)
             triggers[count++] = trigger;
     }
-    // Without CAP_SYS_RESOURCE newer kernels still grant windows of whole 2 s.
+    // Without CAP_SYS_RESOURCE, newer kernels still allow windows that are a multiple of 2 s.
     if (count == 0) {
         int trigger = open_trigger("some 20000 2000000");
         if (trigger >= 0)

@@ -15,7 +15,7 @@ static struct iovec part(const char *text) {
 
 void say(const char *what) {
     struct iovec parts[] = {part(PROGRAM ": "), part(what), part("\n")};
-    // Where standard error is gone, there is nobody left to tell.
+    // A failed write to standard error can't be reported anywhere.
     (void)!writev(STDERR_FILENO, parts, 3);
 }
 

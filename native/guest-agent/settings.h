@@ -1,4 +1,4 @@
-// The one line that the host may say to the agent.
+// The settings line, with which the host changes the agent's settings.
 #ifndef DMM_SETTINGS_H
 #define DMM_SETTINGS_H
 
@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-// {"t":"settings","lowKib":N} changes the pace; anything else is dropped.
+// {"t":"settings","lowKib":N} changes the pace; anything else is ignored.
 void settings_apply(const char *line, size_t length, struct pace *pace);
 
 #endif

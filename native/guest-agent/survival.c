@@ -11,7 +11,7 @@ extern char __executable_start, _end; // from the linker
 
 enum { STACK_BYTES = 32 * 1024 };
 
-// The call grows the stack once, so that no later call has to.
+// Grows the stack once, so that no later call has to.
 static bool lock_stack(void) {
     volatile char stack[STACK_BYTES];
     for (size_t i = 0; i < sizeof stack; i += 1024)
@@ -20,7 +20,7 @@ static bool lock_stack(void) {
 }
 
 bool survival_lock_memory(void) {
-    // ONFAULT: plain mlockall() would fill the whole 132 KiB stack area that the kernel sets up, more than all the rest.
+    // ONFAULT: plain mlockall() would fill the whole 132 KiB stack area that the kernel sets up, more than everything else.
     if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
         return false;
     return mlock(&__executable_start, (size_t)(&_end - &__executable_start)) == 0 && lock_stack();
@@ -37,7 +37,7 @@ static bool set_oom_score(const char *score) {
 }
 
 void survival_invite_oom_killer(void) {
-    // Everyone may make himself a better victim.
+    // A process may always raise its own score.
     (void)set_oom_score("1000");
 }
 
@@ -54,7 +54,7 @@ int survival_avoid_oom_killer(void) {
 }
 
 void survival_raise_priority(void) {
-    // Without the right to it the agent is as fast as others; that is no reason to stop.
+    // Without the right to do this, the agent runs at normal priority; that is no reason to stop.
     (void)setpriority(PRIO_PROCESS, 0, -20);
 }
 

@@ -1,4 +1,4 @@
-// /proc/vmstat: events since boot that show whether memory is missed.
+// /proc/vmstat: event counters since boot that show a lack of memory.
 #ifndef DMM_VMSTAT_H
 #define DMM_VMSTAT_H
 
@@ -6,14 +6,14 @@
 #include <stdint.h>
 
 struct vmstat {
-    int64_t refaults; // pages, anonymous and file
+    int64_t refaults; // pages, anonymous and file together
     int64_t major_faults;
     int64_t swap_ins, swap_outs; // pages
     int64_t oom_kills;
-    int64_t balloon_inflated, balloon_deflated; // pages that went into and out of the balloon
+    int64_t balloon_inflated, balloon_deflated; // pages that went into and came out of the balloon
 };
 
-// What the text does not show is UNKNOWN.
+// Values that the text does not show are UNKNOWN.
 void vmstat_parse(const char *text, size_t length, struct vmstat *into);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <sys/mman.h>
 
-// xorshift64: fast, and good enough to pick pages and to resist compression.
+// xorshift64: fast, and good enough to pick pages and to produce noise that does not compress.
 static uint64_t next_random(uint64_t *seed) {
     uint64_t x = *seed;
     x ^= x << 13;
@@ -18,7 +18,7 @@ int area_reserve(struct area *area) {
     void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start == MAP_FAILED)
         return -1;
-    // A huge page would hold more than was ordered. A kernel without them refuses, which is as good.
+    // A huge page would hold more than was ordered. A kernel without huge pages returns an error, which does no harm.
     (void)madvise(start, bytes, MADV_NOHUGEPAGE);
     area->words = start;
     return 0;

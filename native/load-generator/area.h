@@ -13,7 +13,7 @@ struct area {
 // Reserves addresses for HOLD_KIB_MAX; no memory yet. Returns 0, or −1 and errno.
 int area_reserve(struct area *area);
 
-// Writes pages [from, to). Half of each is noise, so that neither zram nor KSM can fold them to nothing.
+// Writes pages [from, to). Half of each is noise, so that neither zram nor KSM can reduce them to nothing.
 void area_fill(struct area *area, int64_t from, int64_t to, uint64_t *seed);
 
 // Gives pages [from, to) back to the kernel.

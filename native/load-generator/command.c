@@ -9,7 +9,7 @@ static bool is(const char *line, size_t length, const char *word) {
     return json_string_is(line, length, "do", word);
 }
 
-// A member that may be missing: then it is `otherwise`. False where it is there but not within the bounds.
+// Reads a member that may be missing; it is `otherwise` then. Returns false where it is present but out of bounds.
 static bool read_optional(const char *line, size_t length, const char *name, int64_t otherwise,
                           int64_t lowest, int64_t highest, int64_t *into) {
     if (!json_has_member(line, length, name)) {

@@ -1,4 +1,4 @@
-// What the host orders (docs/develop/load-generator.md).
+// The host's orders (docs/develop/load-generator.md).
 #ifndef DMM_COMMAND_H
 #define DMM_COMMAND_H
 
@@ -15,12 +15,12 @@ enum command_kind { COMMAND_HOLD, COMMAND_FREE, COMMAND_WORK, COMMAND_REST, COMM
 
 struct command {
     enum command_kind kind;
-    int64_t kib, kib_per_second; // hold; 0 KiB/s is as fast as it can
+    int64_t kib, kib_per_second; // hold; 0 KiB/s: as fast as possible
     int threads;                 // work
-    int64_t operations_per_second; // work, all threads together; 0 is as fast as they can
+    int64_t operations_per_second; // work, all threads together; 0: as fast as possible
 };
 
-// NULL, or what is wrong with the line.
+// Returns NULL, or what is wrong with the line.
 const char *command_parse(const char *line, size_t length, struct command *into);
 
 #endif

@@ -1,5 +1,6 @@
-// dmm-load: uses memory to order in a guest under test and tells how fast its work goes, so that the effect of a resize can be read from
-// the guest itself. The parent reports and never swaps or dies; its child holds the memory and takes what comes.
+// dmm-load: uses memory on command in a guest under test and reports how fast its work goes, so that the effect of a resize is visible
+// in the guest itself. The parent reports; it is never swapped out or killed. Its child holds the memory, and may be swapped out or
+// killed.
 #include "port.h"
 #include "reporter.h"
 #include "say.h"

@@ -42,7 +42,7 @@ bool reporter_begin(struct reporter *reporter, const char *port_path) {
         return false;
     }
     reporter->port = port_open(port_path);
-    // Edge-triggered: a port without a reader shows its hang-up for as long as it lasts.
+    // Edge-triggered: a port without a reader reports its hang-up all the time.
     if (!watch(reporter, reporter->port, EPOLLIN | EPOLLOUT | EPOLLET) || !watch(reporter, reporter->deaths, EPOLLIN)) {
         say_errno(port_path);
         return false;
@@ -54,7 +54,8 @@ static bool is_busy(const struct load *load) {
     return load->held_kib / PAGE_KIB != load->want_kib / PAGE_KIB || load->threads > 0;
 }
 
-// False when the port is gone. A report that finds the channel full gives way to the next one; news that come once do not.
+// Returns false when the port is gone. A report that finds the channel full is replaced by the next one; a line that is sent only once
+// is not.
 static bool send_line(struct reporter *reporter, struct json_line *line, bool matters) {
     if (!json_end(line) || !reporter->connected)
         return true;
@@ -161,7 +162,7 @@ static void obey(const char *line, size_t length, void *context) {
     worker_process_wake(reporter->wake);
 }
 
-// False when the port is gone.
+// Returns false when the port is gone.
 static bool read_host(struct reporter *reporter) {
     char bytes[512];
     ssize_t got;
@@ -180,7 +181,7 @@ static void notice_reader(struct reporter *reporter) {
     reporter->connected = connected;
 }
 
-// A dead worker is told of, its orders end with it, and a new one waits for new orders.
+// Reports a dead worker, whose orders end with it, and starts a new one, which waits for new orders.
 static bool mind_worker(struct reporter *reporter) {
     struct worker_death death;
     struct signalfd_siginfo news;

@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 enum {
-    SLICE_MS = 10,              // how finely a rate is kept
-    SLICE_PAGES_MAX = 256,      // 1 MiB: how long new orders may wait behind growing
+    SLICE_MS = 10,              // the time step of a growth's rate
+    SLICE_PAGES_MAX = 256,      // 1 MiB: while it grows, new orders wait no longer than for this
     BATCH_OPERATIONS = 64,
-    TOUCH_SLICE_MS = 20,        // how finely the rate of work is kept: each wake-up costs an emulated guest its CPU
+    TOUCH_SLICE_MS = 20,        // the time step of the work's rate: each wake-up costs an emulated guest CPU time
     THREAD_STACK_BYTES = 16 * 1024,
 };
 
@@ -24,8 +24,8 @@ struct toucher {
     struct worker *worker;
     int index;
     bool started;
-    _Atomic int64_t epoch; // the newest that its batch knows of, or PARKED
-    int64_t rate, since_ms, done; // its part of the rate of work, since when, and what of that is done or no longer owed
+    _Atomic int64_t epoch; // the newest epoch that its batch knows, or PARKED
+    int64_t rate, since_ms, done; // its part of the rate of work, since when, and the operations that are done or dropped
 };
 
 struct worker {
@@ -45,8 +45,8 @@ static bool has_work(const struct toucher *toucher) {
     return toucher->index < worker->load->threads && worker->usable_pages > 0;
 }
 
-// Whether a further batch is due by the rate of work; otherwise it has slept for a moment. A thread that was stalled does not make up
-// for more than 100 ms of its rate.
+// Returns true where another batch is due by the rate of work; otherwise sleeps for a moment and returns false. A thread that was
+// stalled makes up for at most 100 ms of its rate.
 static bool batch_is_due(struct toucher *toucher) {
     const struct timespec moment = {.tv_nsec = TOUCH_SLICE_MS * 1000000};
     struct load *load = toucher->worker->load;
@@ -115,7 +115,8 @@ static void wake_touchers(struct worker *worker) {
     pthread_mutex_unlock(&worker->lock);
 }
 
-// No thread may touch pages that are to be dropped: it would bring them back. So wait until each has begun a batch that knows better.
+// Pages that are to be dropped must not be touched any more, because a touch would bring them back. So this waits until each thread has
+// begun a batch that knows the lower bound.
 static void lower_usable_pages(struct worker *worker, int64_t pages) {
     const struct timespec moment = {.tv_nsec = 1000000};
     worker->usable_pages = pages;
@@ -145,7 +146,7 @@ static void resize_step(struct worker *worker, int64_t want, int64_t most) {
         wake_touchers(worker);
 }
 
-// Waits for a new order, at most this long (−1: for good). True if one came.
+// Waits for a new order, at most this long (−1: for ever). Returns true if one came.
 static bool wait_for_order(int wake, int timeout_ms) {
     struct pollfd look = {.fd = wake, .events = POLLIN};
     if (poll(&look, 1, timeout_ms) <= 0)
@@ -156,8 +157,8 @@ static bool wait_for_order(int wake, int timeout_ms) {
     return true;
 }
 
-// What the rate asks for by now. A worker that was stalled does not make up for it in one burst: what is more than 100 ms late is
-// counted as moved.
+// Returns the pages that are due by the rate. A worker that was stalled does not make up for it in one burst: all that is more than 100
+// ms late counts as moved.
 static int64_t pages_due(int64_t kib_per_second, int64_t elapsed_ms, int64_t *moved) {
     int64_t latest = kib_per_second * elapsed_ms / 1000 / PAGE_KIB;
     int64_t backlog_max = kib_per_second / 10 / PAGE_KIB + 1;
@@ -166,7 +167,7 @@ static int64_t pages_due(int64_t kib_per_second, int64_t elapsed_ms, int64_t *mo
     return latest - *moved;
 }
 
-// Moves as the present order says, until it is done or another comes.
+// Moves towards the present order until it is done or another one comes.
 static void follow_order(struct worker *worker, int wake) {
     int64_t want = worker->load->want_kib / PAGE_KIB, rate = worker->load->kib_per_second;
     int64_t start_ms = clock_ms(), moved = 0;

@@ -1,10 +1,10 @@
-// The child process that holds the memory and works on it. It is the one that the OOM killer is to take: its parent tells of it.
+// The child process that holds the memory and works on it. The OOM killer is to kill this process; its parent reports that.
 #ifndef DMM_WORKER_H
 #define DMM_WORKER_H
 
 #include "load.h"
 
-// Follows the orders for good. `wake`: a pipe from which a byte can be read when the orders have changed; at its end the worker ends.
+// Follows the orders for ever. `wake`: a pipe with a byte to read when the orders have changed; at end of file the worker ends.
 _Noreturn void worker_run(struct load *load, int wake);
 
 #endif

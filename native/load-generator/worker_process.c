@@ -39,7 +39,7 @@ pid_t worker_process_start(struct load *load, int *wake) {
 }
 
 void worker_process_wake(int wake) {
-    // A full pipe holds wake-ups enough.
+    // A full pipe has enough wake-ups already.
     if (wake >= 0)
         (void)!write(wake, "", 1);
 }

@@ -1,4 +1,4 @@
-// Tests in C that print TAP (https://testanything.org): one line a test, its name a sentence. run-tests.sh counts them.
+// Tests in C that print TAP (https://testanything.org): one line per test, whose name is a sentence. run-tests.sh counts them.
 #ifndef DMM_TAP_H
 #define DMM_TAP_H
 
@@ -21,7 +21,7 @@ static bool tap_passes;
     }                               \
     static void sentence##_body(void)
 
-// Both print what was found where it is not what was expected; the test goes on.
+// Both print the actual value where it differs from the expected one; the test goes on.
 #define EXPECT(condition)                                                       \
     do {                                                                        \
         if (!(condition)) {                                                     \

@@ -5,28 +5,28 @@ using Dmm.Commands;
 namespace Dmm.Cli;
 
 /// <summary>
-/// Verbs that are programs of their own, as with git and kubectl: <c>dmm lab</c> brings what a host's operator never needs. Such a program
-/// takes this one's place, with the same arguments, so that signals and exit codes are its own.
+/// Verbs that are programs of their own, as git and kubectl have them. <c>dmm lab</c> is one: an operator of a host never needs it. The
+/// other program replaces this process (execv) with the same arguments, so that its signals and exit codes are its own.
 /// </summary>
 internal static class OtherProgram
 {
     private const string LabVerb = "lab";
 
-    /// <summary>They prove DMM, and come with its sources alone.</summary>
+    /// <summary>Verbs of <c>dmm lab</c> that prove DMM. Their program comes with DMM's sources only.</summary>
     private static readonly string[] Simulations = ["simulate", "campaign"];
 
-    /// <summary>For the tree of verbs; never entered.</summary>
+    /// <summary>The verb's entry in the help. Its action is never run.</summary>
     public static Command Lab() => new(LabVerb, "The workbench: DMM's law against others, and DMM's soundness; needs no daemon");
 
-    /// <summary>The program that these arguments are for; null where they are this one's own.</summary>
+    /// <summary>Returns the program that these arguments are for; null where they are for this program.</summary>
     public static string? Of(string[] args)
     {
         var words = Words(args).Take(2).ToArray();
         return words is not [LabVerb, ..] ? null : words is [_, var verb] && Simulations.Contains(verb) ? "dmm-simulate" : "dmm-lab";
     }
 
-    /// <summary>Does not return where the other program begins.</summary>
-    /// <exception cref="CommandException">It is not there, or can't be started.</exception>
+    /// <summary>Replaces this process with the other program. Returns only by an exception.</summary>
+    /// <exception cref="CommandException">The program is not there, or can't be started.</exception>
     public static void TakeOver(string program, string[] args)
     {
         var path = Places(program).FirstOrDefault(File.Exists) ?? throw CommandException.Failed(
@@ -36,7 +36,7 @@ internal static class OtherProgram
         throw CommandException.Failed($"{path} can't be started: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
     }
 
-    /// <summary>What is neither an option nor an option's value.</summary>
+    /// <summary>Returns the arguments that are neither an option nor an option's value.</summary>
     private static IEnumerable<string> Words(string[] args)
     {
         for (var i = 0; i < args.Length; i++)
@@ -48,7 +48,9 @@ internal static class OtherProgram
         }
     }
 
-    /// <summary>Beside this program; in the folder of scripts above it, where scripts/build.sh puts them; in the path.</summary>
+    /// <summary>
+    /// The paths where the program may be: beside this program, two folders above it (where scripts/build.sh puts it), and in $PATH.
+    /// </summary>
     private static IEnumerable<string> Places(string program) =>
         new[] { AppContext.BaseDirectory, Path.Combine(AppContext.BaseDirectory, "..", "..") }
             .Concat((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries))

@@ -6,8 +6,9 @@ using Dmm.Core;
 namespace Dmm.Cli;
 
 /// <summary>
-/// A VM as a file describes it (<c>dmm vm create --spec FILE</c>), in HOCON or JSON. What the file does not say is null. Paths are
-/// absolute: relative ones count from the file's own folder. Whether the whole can be is the daemon's to judge; here each value is.
+/// A VM as a file describes it (<c>dmm vm create --spec FILE</c>), in HOCON or JSON. Keys that the file does not contain are null.
+/// Paths are absolute: relative ones start from the file's own folder. Each value is checked here; the daemon checks whether they fit
+/// together.
 /// </summary>
 internal sealed record VmSpecFile
 {
@@ -40,7 +41,7 @@ internal sealed record VmSpecFile
     /// <summary>never, on-failure or always.</summary>
     public string? Restart { get; private init; }
 
-    /// <summary>heard or none.</summary>
+    /// <summary>heard, none or strict.</summary>
     public string? BootCheck { get; private init; }
 
     /// <summary>How long the VM may wait for its memory.</summary>
@@ -49,7 +50,7 @@ internal sealed record VmSpecFile
     public int? Priority { get; private init; }
     public string? BootPolicy { get; private init; }
 
-    /// <exception cref="SettingsException">The file can't be read or holds faults: all of them, a line each.</exception>
+    /// <exception cref="SettingsException">The file can't be read or has faults: all of them, one per line.</exception>
     public static VmSpecFile Load(string path) => From(HoconText.ParseFile(path), Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/");
 
     private static VmSpecFile From(HoconFile file, string folder)
@@ -92,7 +93,7 @@ internal sealed record VmSpecFile
 
         public string Folder => folder;
 
-        /// <param name="prefix">Of the keys in messages.</param>
+        /// <param name="prefix">The prefix of keys in messages.</param>
         public SpecSection Section(HoconSection section, string prefix, string[] known)
         {
             foreach (var (key, node) in section.Members)
@@ -174,7 +175,7 @@ internal sealed record VmSpecFile
             return [];
         }
 
-        /// <summary>Null where the key is missing, or null, as programs write JSON.</summary>
+        /// <summary>Null where the key is missing, or is null as in JSON that programs write.</summary>
         private T? Read<T>(string key, string right, TryRead<T?> read)
         {
             if (!section.TryGet(key, out var node) || node is HoconScalar { IsNull: true })
@@ -187,5 +188,5 @@ internal sealed record VmSpecFile
     }
 }
 
-/// <summary>A further virtio-serial channel: its name in the guest, and the Unix socket on the host, absolute.</summary>
+/// <summary>One more virtio-serial channel: its name in the guest, and the absolute path of its Unix socket on the host.</summary>
 internal sealed record VmSpecChannel(string Name, string Socket);

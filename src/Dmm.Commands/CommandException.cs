@@ -8,7 +8,7 @@ public sealed class CommandException(int exitCode, string kind, IReadOnlyList<st
 {
     public int ExitCode { get; } = exitCode;
 
-    /// <summary>As <see cref="ErrorView.Kind"/>; <c>unreachable</c> where there was no answer.</summary>
+    /// <summary>One of the values of <see cref="ErrorView.Kind"/>, or <c>unreachable</c> where there was no answer.</summary>
     public string Kind { get; } = kind;
 
     public IReadOnlyList<string> Lines { get; } = lines;

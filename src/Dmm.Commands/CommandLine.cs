@@ -5,7 +5,7 @@ using Dmm.Contracts;
 
 namespace Dmm.Commands;
 
-/// <summary>What the verbs of all commands have in common: socket, JSON, one-line errors, exit codes.</summary>
+/// <summary>The common part of all commands' verbs: socket, JSON, one-line errors, exit codes.</summary>
 public sealed class CommandLine
 {
     public const string SocketOption = "--socket";
@@ -27,7 +27,7 @@ public sealed class CommandLine
 
     private CommandLine(Terminal terminal, TimeProvider time) => (_terminal, _time) = (terminal, time);
 
-    /// <param name="tree">The verbs, below the root of what is typed.</param>
+    /// <param name="tree">The verbs, below the root command.</param>
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(
         string[] args, Terminal terminal, Func<CommandLine, Command> tree, CancellationToken cancellation, TimeProvider? time = null) =>
@@ -41,7 +41,7 @@ public sealed class CommandLine
             var root = tree(this);
             root.Options.Add(_socket);
             root.Options.Add(_json);
-            // Files of arguments (@FILE) are more surprise than help here.
+            // Argument files (@FILE) are off: a name that begins with @ would be a surprise.
             parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
             if (parsed.Errors.Count > 0)
                 throw CommandException.Usage(Misuse.Of(parsed));
@@ -65,7 +65,7 @@ public sealed class CommandLine
         }
         catch (BrokenPipeException)
         {
-            // Who read the output (head, a pager) has had enough of it.
+            // The program that read the output (head, a pager) has closed the pipe: it needs no more.
             return ExitCode.Done;
         }
         catch (Exception e)
@@ -85,13 +85,16 @@ public sealed class CommandLine
         }
         catch (Exception lost) when (lost is BrokenPipeException or CommandException)
         {
-            // Standard output can't be written: that is said already, or the exit code and the line above say more.
+            // Standard output can't be written. That was reported already, or the exit code and the line above are enough.
         }
 
         return e.ExitCode;
     }
 
-    /// <summary>What nobody foresaw: an answer without what must be in it, a fault of this program. Never with a stack.</summary>
+    /// <summary>
+    /// Describes an unexpected exception in one line, never with a stack trace: for instance an answer that lacks a field, or a bug of
+    /// this program.
+    /// </summary>
     private static string InOneLine(Exception fault)
     {
         while (fault is AggregateException && fault.InnerException is { } inner)
@@ -102,7 +105,7 @@ public sealed class CommandLine
     }
 
     /// <summary>Gives a verb its action.</summary>
-    /// <param name="act">Done when it returns; anything else it throws as a <see cref="CommandException"/>.</param>
+    /// <param name="act">The action. It has succeeded when it returns; it throws a <see cref="CommandException"/> otherwise.</param>
     public Command Verb(Command command, Func<ParseResult, Session, CancellationToken, Task> act)
     {
         command.SetAction(async (parsed, cancellation) =>
@@ -116,5 +119,5 @@ public sealed class CommandLine
     }
 }
 
-/// <summary>What a verb works with.</summary>
+/// <summary>The objects that a verb works with.</summary>
 public sealed record Session(DaemonClient Daemon, Terminal Terminal, bool Json, TimeProvider Time);

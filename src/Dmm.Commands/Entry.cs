@@ -5,23 +5,24 @@ using Dmm.Files;
 
 namespace Dmm.Commands;
 
-/// <summary>How each of DMM's commands begins and ends: standard streams, signals, exit code.</summary>
+/// <summary>The common start and end of DMM's commands: standard streams, signals, exit code.</summary>
 public static class Entry
 {
     /// <summary>
-    /// Long enough to end in good order; what hangs in the kernel (a pipe without a reader, a dead network disk) is left behind then.
+    /// Time for an orderly end after a signal. A command that hangs in the kernel (a pipe without a reader, a dead network disk) is
+    /// abandoned then.
     /// </summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
 
     /// <param name="tree">
-    /// The verbs, made with what they have in common; what it throws as a <see cref="CommandException"/> is told as theirs.
+    /// Makes the verbs from their common part. A <see cref="CommandException"/> that it throws is reported like one of a verb.
     /// </param>
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(string[] args, Func<CommandLine, Command> tree)
     {
         StandardStreams.Fill();
 
-        // Never disposed of: a signal may come at any time, also while this ends.
+        // Not disposed: a signal may come at any time, also while this method ends.
         var cancellation = new CancellationTokenSource();
         var late = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var signalled = 0;

@@ -3,14 +3,14 @@ using System.CommandLine.Parsing;
 
 namespace Dmm.Commands;
 
-/// <summary>What is wrong with a command line. System.CommandLine's own words name the fault, but not what would be right.</summary>
+/// <summary>Describes the faults of a command line. System.CommandLine's own messages name the fault, but not the right form.</summary>
 public static class Misuse
 {
     public static IReadOnlyList<string> Of(ParseResult parsed)
     {
         var verbs = string.Join(", ", parsed.CommandResult.Command.Subcommands.Select(c => c.Name));
 
-        // What is not understood explains the other faults, such as a verb that is missing where an unknown one stands.
+        // An argument that is not understood explains the other faults, such as a missing verb where an unknown one was given.
         if (parsed.UnmatchedTokens.Count > 0)
         {
             var token = parsed.UnmatchedTokens[0];

@@ -6,7 +6,7 @@ using Dmm.Core;
 
 namespace Dmm.Commands;
 
-/// <summary>Arguments and options of DMM's own kinds; a bad one is a parse error that says what would be right.</summary>
+/// <summary>Arguments and options of DMM's own types. A bad value is a parse error that says what the right form is.</summary>
 public static class Values
 {
     private static readonly string[] TimeFormats =
@@ -15,7 +15,7 @@ public static class Values
         "yyyy-MM-dd HH:mmK", "yyyy-MM-dd HH:mm:ssK", "yyyy-MM-dd HH:mm:ss.FFFFFFFK",
     ];
 
-    /// <summary>What would be right as a name, for messages.</summary>
+    /// <summary>The right form of a name, for messages.</summary>
     public static readonly string NameForm =
         $"a VM's name: 1 to {VmId.MaxLength} letters, digits, '.', '-' and '_', starting with a letter or digit";
 
@@ -81,7 +81,7 @@ public static class Values
         }),
     };
 
-    /// <summary>A file on this machine, made absolute: the daemon has a folder of its own.</summary>
+    /// <summary>A file on this machine. Its path is made absolute, because the daemon has another working folder.</summary>
     public static Option<string?> FilePath(string name, string description) => new(name)
     {
         Description = description,
@@ -111,10 +111,10 @@ public static class Values
 
     public static Option<string?> Restart(string description) => OneOf("--restart", description, "WHEN", "never", "on-failure", "always");
 
-    /// <summary>As the daemon's JSON has it.</summary>
+    /// <summary>The name as the daemon's JSON spells it.</summary>
     public static string? RestartName(string? restart) => restart == "on-failure" ? "onFailure" : restart;
 
-    /// <summary>A time, or how long ago.</summary>
+    /// <summary>A time, or a duration before now.</summary>
     public static Option<DateTimeOffset?> Since(string name, string description, TimeProvider time) => new(name)
     {
         Description = description,
@@ -170,5 +170,5 @@ public static class Values
     }
 }
 
-/// <summary>A size set by hand; null: <c>auto</c>, DMM decides.</summary>
+/// <summary>A size set by hand; null is <c>auto</c>: DMM decides.</summary>
 public readonly record struct OperatorSize(MemorySize? Size);

@@ -4,17 +4,17 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace Dmm.Contracts;
 
-/// <summary>The one way in which both sides write and read JSON.</summary>
+/// <summary>The JSON settings that the daemon and the command share.</summary>
 public static class ContractJson
 {
     /// <summary>
-    /// For the interface's own types alone: what writes and reads them is made when this is built, so that a command starts quickly.
+    /// Works only for the types of the interface. Their serializers are generated at build time, so that a command starts quickly.
     /// </summary>
     public static JsonSerializerOptions Options { get; } = Create(indented: false);
 
     public static JsonSerializerOptions Indented { get; } = Create(indented: true);
 
-    /// <exception cref="NotSupportedException">It is none of the interface's types.</exception>
+    /// <exception cref="NotSupportedException">It is not one of the interface's types.</exception>
     public static JsonTypeInfo<T> Of<T>() => (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T));
 
     /// <inheritdoc cref="Of"/>

@@ -1,8 +1,8 @@
 namespace Dmm.Contracts;
 
 /// <summary>
-/// Body of <c>POST /api/v1/vms</c>. Sizes in bytes; paths absolute. <see cref="Kernel"/> or <see cref="Disk"/>, not both; neither with the
-/// simulation.
+/// Body of <c>POST /api/v1/vms</c>. Sizes are in bytes, paths are absolute. Either <see cref="Kernel"/> or <see cref="Disk"/> is given,
+/// not both; neither with the simulation.
 /// </summary>
 public sealed record CreateVmRequest
 {
@@ -17,65 +17,72 @@ public sealed record CreateVmRequest
     public string? Append { get; init; }
     public string? Disk { get; init; }
 
-    /// <summary>raw or qcow2; told by the file's name where it is null.</summary>
+    /// <summary>raw or qcow2; null: derived from the file's name.</summary>
     public string? DiskFormat { get; init; }
 
     /// <summary>none (the default) or user.</summary>
     public string? Network { get; init; }
     public IReadOnlyList<ChannelRequest>? Channels { get; init; }
 
-    /// <summary>never (the default), onFailure or always: whether it is created anew after it has ended.</summary>
+    /// <summary>never (the default), onFailure or always: whether the VM is created again after it has ended.</summary>
     public string? Restart { get; init; }
 
     /// <summary>
-    /// heard (the default), none or strict: what shows that it has booted. One that is not heard of in time is spoken of; with strict it
-    /// is ended.
+    /// heard (the default), none or strict: how DMM sees that the VM has booted. With heard, a notice reports a VM whose guest is not
+    /// heard of in time; with strict, that VM is ended.
     /// </summary>
     public string? BootCheck { get; init; }
 
-    /// <summary>How long the VM may wait for its memory, in seconds; the daemon's default where null.</summary>
+    /// <summary>How long the VM may wait for its memory, in seconds; null: the daemon's default.</summary>
     public double? TimeoutSeconds { get; init; }
 
-    /// <summary>Until when its memory must be there; not together with <see cref="TimeoutSeconds"/>.</summary>
+    /// <summary>The time by which its memory must be there; not together with <see cref="TimeoutSeconds"/>.</summary>
     public DateTimeOffset? Deadline { get; init; }
 
-    /// <summary>Who is created first where several wait, the highest first: 0 to 1000, 100 where null.</summary>
+    /// <summary>0 to 1000; null: 100. Where several VMs wait, the one with the highest priority is created first.</summary>
     public int? Priority { get; init; }
 
-    /// <summary>full (the default) or early: starts with less as soon as its guarantee is there, and grows to what it asked.</summary>
+    /// <summary>
+    /// full (the default) or early. An early VM starts with less as soon as its guarantee is there, and grows to the size it asked for.
+    /// </summary>
     public string? BootPolicy { get; init; }
 }
 
-/// <summary>A further virtio-serial channel of the guest: its name there, and the Unix socket on the host.</summary>
+/// <summary>One more virtio-serial channel: its name in the guest, and its Unix socket on the host.</summary>
 public sealed record ChannelRequest(string Name, string Socket);
 
 /// <summary>Body of <c>POST /api/v1/vms/{name}/adopt</c>.</summary>
 public sealed record AdoptVmRequest(string Qmp, long MinBytes, long MaxBytes, int? Shares);
 
-/// <summary>Body of <c>PATCH /api/v1/vms/{name}</c>: what is null stays.</summary>
+/// <summary>Body of <c>PATCH /api/v1/vms/{name}</c>: a field that is null is not changed.</summary>
 public sealed record SetVmRequest(long? MinBytes, long? MaxBytes, int? Shares)
 {
     /// <summary>never, onFailure or always.</summary>
     public string? Restart { get; init; }
 }
 
-/// <summary>Body of <c>POST /api/v1/vms/{name}/resize</c>. Null ends the operator's target: DMM decides again.</summary>
+/// <summary>Body of <c>POST /api/v1/vms/{name}/resize</c>. Null removes the operator's target: DMM decides again.</summary>
 public sealed record ResizeVmRequest(long? Bytes);
 
 /// <summary>Body of <c>POST /api/v1/vms/{name}/stop</c>.</summary>
 /// <param name="GraceSeconds">
-/// How long its guest may take to power down; the daemon's own where null, or nothing where its process is to be ended.
+/// How long the guest may take to power down; null: dmm.vm.stop-grace, or 0 where <see cref="Kill"/> is true.
 /// </param>
 public sealed record StopVmRequest(double? GraceSeconds)
 {
-    /// <summary>Its process is ended, after the grace where one is given; otherwise a guest that does not power down runs on.</summary>
+    /// <summary>
+    /// True: the VM's process is ended, after the grace where one is given. False: a guest that does not power down runs on.
+    /// </summary>
     public bool? Kill { get; init; }
 }
 
 /// <summary>Body of <c>POST /api/v1/vms/{name}/start</c>.</summary>
-/// <param name="TimeoutSeconds">How long the VM may wait for its memory; the daemon's own where null.</param>
+/// <param name="TimeoutSeconds">How long the VM may wait for its memory; null: the daemon's default.</param>
 public sealed record StartVmRequest(double? TimeoutSeconds)
 {
-    /// <summary>Also where it was migrated away: it runs nowhere else, and its disk is in use nowhere else.</summary>
+    /// <summary>
+    /// True: start it even though it was migrated away. The caller guarantees that it runs nowhere else and that nothing else uses its
+    /// disk.
+    /// </summary>
     public bool? Force { get; init; }
 }

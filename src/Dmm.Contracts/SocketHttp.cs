@@ -6,10 +6,10 @@ namespace Dmm.Contracts;
 public static class SocketHttp
 {
     /// <param name="socket">The socket's path.</param>
-    /// <param name="address">The base of all routes; its host says nothing.</param>
-    /// <param name="timeout">For a whole answer; null: the caller sees to it.</param>
-    /// <param name="mostBytes">The most that an answer may hold; null: as much as comes.</param>
-    /// <param name="refused">What is thrown in the place of a socket's error.</param>
+    /// <param name="address">The base of all routes; its host name has no meaning.</param>
+    /// <param name="timeout">For a whole answer; null: none, the caller has one of its own.</param>
+    /// <param name="mostBytes">The most bytes that an answer may have; null: no limit.</param>
+    /// <param name="refused">Makes the exception that replaces a socket's error.</param>
     public static HttpClient Client(
         string socket, string address, TimeSpan? timeout = null, long? mostBytes = null, Func<SocketException, Exception>? refused = null)
     {

@@ -1,47 +1,48 @@
 namespace Dmm.Contracts;
 
 /// <summary>
-/// What the daemon answers and the command prints with <c>--json</c>: sizes in bytes as integers whose names end in <c>Bytes</c>, times
-/// ISO 8601 in UTC, enumerations in lower camel case. Stable: fields are added, never renamed.
+/// The views are what the daemon answers and what the command prints with <c>--json</c>. Sizes are integers in bytes with names that
+/// end in <c>Bytes</c>, times are ISO 8601 in UTC, enumerations are in lower camel case. They are stable: fields are added, never
+/// renamed.
 /// </summary>
 public sealed record HostView
 {
-    /// <summary>The host as this daemon's cluster knows it.</summary>
+    /// <summary>This host's name.</summary>
     public required string Node { get; init; }
 
     public required string Hypervisor { get; init; }
 
-    /// <summary>starting, ready, or degraded (see <see cref="Problems"/>).</summary>
+    /// <summary>ready, or degraded (see <see cref="Problems"/>).</summary>
     public required string State { get; init; }
 
-    /// <summary>Memory that DMM counts on: what was set, or less where the host has less.</summary>
+    /// <summary>Memory that DMM counts on: the configured size, or less where the host has less.</summary>
     public required long MemoryBytes { get; init; }
 
     /// <summary>dmm.host.memory.</summary>
     public long? ConfiguredMemoryBytes { get; init; }
 
-    /// <summary>What keeps <see cref="MemoryBytes"/> below <see cref="ConfiguredMemoryBytes"/>; null where nothing does.</summary>
+    /// <summary>The reason why <see cref="MemoryBytes"/> is below <see cref="ConfiguredMemoryBytes"/>; null where it is not.</summary>
     public string? MemoryWhy { get; init; }
 
-    /// <summary>Kept for the host itself.</summary>
+    /// <summary>Memory kept for the host itself.</summary>
     public required long ReserveBytes { get; init; }
 
-    /// <summary>Kept free for fast growth, more while the host is under pressure; urgent growth may take it.</summary>
+    /// <summary>Memory kept free for fast growth, more while the host is under pressure. Urgent growth may take it.</summary>
     public required long CushionBytes { get; init; }
 
-    /// <summary>Σ claim of the VMs.</summary>
+    /// <summary>Σ claims of the VMs.</summary>
     public required long ClaimsBytes { get; init; }
 
-    /// <summary>Σ reservation of VMs that are about to be created.</summary>
+    /// <summary>Σ reservations of VMs that are about to be created.</summary>
     public required long ReservationsBytes { get; init; }
 
-    /// <summary>What VMs that were let go of and still run may take.</summary>
+    /// <summary>Memory that VMs may take that were let go of and still run.</summary>
     public long LetGoBytes { get; init; }
 
     /// <summary>memory − reserve − claims − let go − reservations; 0 in a deficit.</summary>
     public required long FreeBytes { get; init; }
 
-    /// <summary>How far the invariant is broken; 0 where it holds.</summary>
+    /// <summary>The amount by which the invariant is broken; 0 where it holds.</summary>
     public required long DeficitBytes { get; init; }
 
     /// <summary>Σ max ÷ memory for guests.</summary>
@@ -54,26 +55,30 @@ public sealed record HostView
     /// <summary>VMs that wait to be created.</summary>
     public required IReadOnlyList<AdmissionView> Admissions { get; init; }
 
-    /// <summary>Who waits for whose memory, in the order in which memory that comes back is promised.</summary>
+    /// <summary>
+    /// The VMs that wait for memory, and whose memory each will get, in the order in which returned memory is promised.
+    /// </summary>
     public IReadOnlyList<WaitView> Waits { get; init; } = [];
 
-    /// <summary>VMs that move now.</summary>
+    /// <summary>VMs that are moving now.</summary>
     public IReadOnlyList<OperationView> Operations { get; init; } = [];
 
-    /// <summary>VMs that have a new target and wait for their turn, since dmm.plan allows only so many operations at once.</summary>
+    /// <summary>
+    /// VMs that have a new target and wait for their turn, because dmm.plan limits the number of simultaneous operations.
+    /// </summary>
     public IReadOnlyList<HeldView> Held { get; init; } = [];
 
     public required IReadOnlyList<string> Problems { get; init; }
 
-    /// <summary>From the start of the daemon's process to its first plan; null before that.</summary>
+    /// <summary>Seconds from the start of the daemon's process to its first plan; null before that.</summary>
     public double? InControlSeconds { get; init; }
 
-    /// <summary>From the start of the daemon's process until every VM of the journal had reported; null before that.</summary>
+    /// <summary>Seconds from the start of the daemon's process until every VM of the journal had reported; null before that.</summary>
     public double? AllActorsSeconds { get; init; }
 }
 
-/// <param name="Vm">Who waits: a VM, or one that is to be created.</param>
-/// <param name="From">Whose memory it will be, as far as it is under way.</param>
+/// <param name="Vm">The VM that waits, or one that is to be created.</param>
+/// <param name="From">The VMs whose memory it will get, as far as that is under way.</param>
 public sealed record WaitView(string Vm, long MissingBytes, bool Urgent, IReadOnlyList<GiverView> From);
 
 public sealed record GiverView(string Vm, long Bytes);
@@ -82,10 +87,10 @@ public sealed record OperationView(string Vm, bool Balloon, bool Hotplug, bool U
 
 public sealed record HeldView(string Vm, DateTimeOffset Since);
 
-/// <summary>The host's own memory and stall; null where this host does not tell.</summary>
+/// <summary>The host's own memory and stall; null where this host does not measure it.</summary>
 public sealed record HostPressureView(long? MemAvailableBytes, double? SomeAvg10, double? FullAvg10);
 
-/// <summary>A VM on its way to being.</summary>
+/// <summary>A VM that is to be created.</summary>
 /// <param name="State">requested, waiting, planned, shrinking, reserved, launching.</param>
 public sealed record AdmissionView(
     string Id, string State, long BytesWanted, long BytesMissing, string Why, DateTimeOffset Since, DateTimeOffset? Deadline)
@@ -95,22 +100,24 @@ public sealed record AdmissionView(
     /// <summary>full or early.</summary>
     public string BootPolicy { get; init; } = "full";
 
-    /// <summary>Who gives for it.</summary>
+    /// <summary>The VMs that give memory for it.</summary>
     public IReadOnlyList<ContributionView> From { get; init; } = [];
 
-    /// <summary>How long its plan takes from the moment in which it was made, by measured rates; null without a plan.</summary>
+    /// <summary>
+    /// The duration of its plan, in seconds, from the moment in which it was made, by measured rates; null without a plan.
+    /// </summary>
     public double? ExpectedSeconds { get; init; }
 
-    /// <summary>Its deadline can't be kept as things go.</summary>
+    /// <summary>True where its deadline is expected to be missed.</summary>
     public bool Late { get; init; }
 }
 
 /// <param name="Bytes">All that it gives.</param>
-/// <param name="OutstandingBytes">What of that has not come yet.</param>
-/// <param name="Kind">slack, pastUse, headroom, inUse: what it costs the giver.</param>
+/// <param name="OutstandingBytes">The part of that which has not come yet.</param>
+/// <param name="Kind">The cost for the giver: slack, pastUse, headroom, inUse.</param>
 public sealed record ContributionView(string Vm, long Bytes, long OutstandingBytes, string Kind);
 
-/// <summary>What <c>POST /api/v1/vms?dryRun=true</c> answers: what would become of the request. Nothing is changed.</summary>
+/// <summary>The answer of <c>POST /api/v1/vms?dryRun=true</c>: what would become of the request. Nothing is changed.</summary>
 public sealed record DryRunView
 {
     public required string Vm { get; init; }
@@ -118,19 +125,19 @@ public sealed record DryRunView
     /// <summary>starts, gathers, late, waits, refused.</summary>
     public required string Prospect { get; init; }
 
-    /// <summary>The same in words; for a refusal with the least that would make it fit.</summary>
+    /// <summary>The same in words; a refusal names the smallest change that would make it fit.</summary>
     public required string Text { get; init; }
 
-    /// <summary>It would start, in time.</summary>
+    /// <summary>True where it would start in time.</summary>
     public required bool Fits { get; init; }
 
-    /// <summary>What it would boot with, where it would start at once.</summary>
+    /// <summary>The size that it would boot with, where it would start at once.</summary>
     public long? BootBytes { get; init; }
 
-    /// <summary>Who would give how much.</summary>
+    /// <summary>The VMs that would give memory, and how much.</summary>
     public IReadOnlyList<ContributionView> From { get; init; } = [];
 
-    /// <summary>How long that would take, by measured rates.</summary>
+    /// <summary>The seconds that this would take, by measured rates.</summary>
     public double? ExpectedSeconds { get; init; }
 
     public IReadOnlyList<string> Notes { get; init; } = [];
@@ -141,11 +148,12 @@ public sealed record VmView
     public required string Id { get; init; }
 
     /// <summary>
-    /// requested, waiting, launching, booting, settled, growing, shrinking, stuck, uncooperative, lost, stopping, stopped, returning.
+    /// requested, waiting, launching, booting, settled, growing, shrinking, stuck, uncooperative, lost, paused, migrated, stopping,
+    /// stopped, returning.
     /// </summary>
     public required string State { get; init; }
 
-    /// <summary>Why it is in that state, where there is more to say.</summary>
+    /// <summary>The reason for that state, where there is more to say.</summary>
     public string? Why { get; init; }
 
     public required long BaseBytes { get; init; }
@@ -157,7 +165,7 @@ public sealed record VmView
     public required long MinBytes { get; init; }
     public required long MaxBytes { get; init; }
 
-    /// <summary>The most this VM can be without a restart.</summary>
+    /// <summary>The largest size of this VM without a restart.</summary>
     public required long StaticMaxBytes { get; init; }
 
     public required int Shares { get; init; }
@@ -167,10 +175,10 @@ public sealed record VmView
 
     public int Priority { get; init; }
 
-    /// <summary>Of a VM that does not run: when it is asked for again; null: when an operator starts it.</summary>
+    /// <summary>When a VM that does not run is requested again; null: when an operator starts it.</summary>
     public DateTimeOffset? ReturnsAt { get; init; }
 
-    /// <summary>Returns since it last ran well; null where this is its first life.</summary>
+    /// <summary>Returns since it last ran well; null where it runs for the first time.</summary>
     public int? Returns { get; init; }
 
     /// <summary>Null until a sample has come.</summary>
@@ -178,39 +186,43 @@ public sealed record VmView
 
     public long? DemandBytes { get; init; }
 
-    /// <summary>The hypervisor's own cost beside the guest's memory.</summary>
+    /// <summary>Memory that the hypervisor needs beside the guest's memory.</summary>
     public required long OverheadBytes { get; init; }
 
-    /// <summary>What it asked to boot with, while it has less because it started early; null where it is owed nothing.</summary>
+    /// <summary>
+    /// The boot size that it asked for, while it has less because it started early; null where nothing is owed to it.
+    /// </summary>
     public long? OwedBytes { get; init; }
 
-    /// <summary>What it lacks of what the plan allows it, and whose memory that will be; null where it waits for nothing.</summary>
+    /// <summary>
+    /// The memory that the plan allows it and that it still lacks, and whose memory that will be; null where it waits for nothing.
+    /// </summary>
     public WaitView? Waits { get; init; }
 
-    /// <summary>Since when its new target is held back, since enough other VMs move; null where it is not.</summary>
+    /// <summary>The time since when its new target is held back because enough other VMs are moving; null where it is not.</summary>
     public DateTimeOffset? HeldSince { get; init; }
 
-    /// <summary>An operator's own target (<c>dmm vm resize</c>), where one is set.</summary>
+    /// <summary>The target that an operator set (<c>dmm vm resize</c>); null where there is none.</summary>
     public long? OperatorTargetBytes { get; init; }
 
-    /// <summary>agent, balloonStatistics or none: where DMM hears of this guest from.</summary>
+    /// <summary>The source of what DMM knows about this guest: agent, balloonStatistics or none.</summary>
     public required string Agent { get; init; }
 
     public required string Hypervisor { get; init; }
     public int? Pid { get; init; }
 
-    /// <summary>launched by DMM, or adopted.</summary>
+    /// <summary>True where somebody else started it and DMM adopted it; false where DMM launched it.</summary>
     public required bool Adopted { get; init; }
 
     public string? OperatorQmp { get; init; }
     public string? Console { get; init; }
     public GuestView? Guest { get; init; }
 
-    /// <summary>What limits this VM, each with what to set.</summary>
+    /// <summary>The things that limit this VM, each with the setting to change.</summary>
     public required IReadOnlyList<string> Warnings { get; init; }
 }
 
-/// <summary>What the guest said last.</summary>
+/// <summary>The guest's last values.</summary>
 public sealed record GuestView
 {
     public DateTimeOffset? SampledAt { get; init; }
@@ -228,14 +240,14 @@ public sealed record GuestView
     public long? BlockBytes { get; init; }
 }
 
-/// <summary>Something that happened, and why. The sizes are null where they mean nothing.</summary>
+/// <summary>Something that happened, and why. Sizes are null where they have no meaning.</summary>
 public sealed record EventView
 {
-    /// <summary>Grows by one with each event of this host while a daemon runs; pass the last one seen to go on from there.</summary>
+    /// <summary>Grows by one with each event of this host while a daemon runs. Pass the last one seen to continue after it.</summary>
     public required long Sequence { get; init; }
     public required DateTimeOffset At { get; init; }
 
-    /// <summary>lower camel case, such as granted, pressure, settled, vmLaunched, shrinkAsked.</summary>
+    /// <summary>In lower camel case, such as granted, pressure, settled, vmLaunched, shrinkAsked.</summary>
     public required string Kind { get; init; }
     public string? Vm { get; init; }
 
@@ -245,10 +257,10 @@ public sealed record EventView
     public long? ToBytes { get; init; }
 }
 
-/// <summary>What a change did; notes say, for instance, what was rounded.</summary>
+/// <summary>The result of a change. Notes say, for instance, what was rounded.</summary>
 public sealed record DoneView(string Vm, string Text, IReadOnlyList<string> Notes);
 
 /// <summary>A refusal: one line that names the thing, what was found and what would be right.</summary>
 /// <param name="Error">The line.</param>
-/// <param name="Kind">invalid (used wrongly), notFound, conflict, refused, failed or timeout.</param>
+/// <param name="Kind">invalid (used wrongly), notFound, conflict, refused, failed, unavailable or timeout.</param>
 public sealed record ErrorView(string Error, string Kind);

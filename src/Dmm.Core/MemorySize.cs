@@ -4,11 +4,10 @@ using System.Globalization;
 namespace Dmm.Core;
 
 /// <summary>
-/// An amount of memory, never negative. A size never travels as a bare number: units are lost that way, and with them hosts. Sums are
-/// checked, since a ledger that wraps is worse than one that stops: what goes into them must be bounded where it comes in. A subtraction
-/// that would go below zero throws, unless it is asked for by name (<see cref="MinusOrZero"/>). What turns one figure into another
-/// (<see cref="FromBytes"/>, <see cref="Scale"/>, <see cref="RoundUp"/>) saturates: guests have a hand in those, and none may stop the
-/// rest.
+/// An amount of memory, never negative. Sizes are never passed as bare numbers: a mistaken unit can bring down a host. Sums are checked,
+/// because a ledger that wraps is worse than one that stops; so every figure must be bounded where it enters the system. A subtraction that
+/// would go below zero throws; <see cref="MinusOrZero"/> gives zero instead. Conversions (<see cref="FromBytes"/>, <see cref="Scale"/>,
+/// <see cref="RoundUp"/>) saturate: guests influence those figures, and no guest may stop the daemon.
 /// </summary>
 public readonly record struct MemorySize : IComparable<MemorySize>
 {
@@ -35,8 +34,8 @@ public readonly record struct MemorySize : IComparable<MemorySize>
     public static MemorySize Zero => default;
 
     /// <summary>
-    /// 1 PiB: no machine has more, and thousands of sums of it are far from an overflow. Whatever a guest or a person says is cut to it, or
-    /// refused, before anybody adds it up.
+    /// 1 PiB: no machine has more, and a sum of thousands of such sizes does not overflow. A figure from a guest or a person is cut to
+    /// this, or refused, before it is added to anything.
     /// </summary>
     public static MemorySize MostThereIs => new(Tebi << 10);
 
@@ -86,8 +85,8 @@ public readonly record struct MemorySize : IComparable<MemorySize>
     public MemorySize RoundDown(MemorySize block) => new(Bytes / block.Bytes * block.Bytes);
 
     /// <summary>
-    /// The smallest multiple of <paramref name="block"/> (more than zero) that is not below this size; where that is more than a number
-    /// holds, the largest there is.
+    /// The smallest multiple of <paramref name="block"/> (more than zero) that is not below this size. If a <c>long</c> can't hold that,
+    /// the largest multiple that it can hold.
     /// </summary>
     public MemorySize RoundUp(MemorySize block)
     {
@@ -101,7 +100,7 @@ public readonly record struct MemorySize : IComparable<MemorySize>
     /// Reads a size as people write it: a decimal number and a unit. <c>K M G T</c> and <c>KiB MiB GiB TiB</c> are powers of 1024,
     /// <c>KB MB GB TB</c> powers of 1000 (as virsh reads them), no unit or <c>B</c> is bytes; case does not matter.
     /// </summary>
-    /// <exception cref="FormatException">The text is no size; the message says what was found and what would be right.</exception>
+    /// <exception cref="FormatException">The text is not a size; the message says what was found and what would be right.</exception>
     public static MemorySize Parse(string text) =>
         TryParse(text, out var size)
             ? size
@@ -129,7 +128,7 @@ public readonly record struct MemorySize : IComparable<MemorySize>
         return true;
     }
 
-    /// <summary>For people: three significant figures and a binary unit, such as <c>1.5 GiB</c>.</summary>
+    /// <summary>A text for people: up to two decimals and a binary unit, such as <c>1.5 GiB</c>.</summary>
     public override string ToString()
     {
         var (value, unit) = Bytes switch

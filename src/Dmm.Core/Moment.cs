@@ -1,16 +1,16 @@
 namespace Dmm.Core;
 
 /// <summary>
-/// A moment on the host's monotonic clock, to 100 ns: what intervals, ages, deadlines and back-offs are counted by. It only goes forward,
-/// whatever is done to the host's time of day; while the host is suspended it stands still, as its guests do. A moment means nothing to
-/// people, nor to another boot of the host: for them, and for the journal, there is the wall's time (<see cref="Clocks"/>), and the
-/// compiler keeps the two apart.
+/// A moment on the host's monotonic clock, to 100 ns. Intervals, ages, deadlines and back-offs are measured with it. It only goes forward,
+/// whatever is done to the host's time of day. It stands still while the host is suspended, as the guests do. A moment means nothing to
+/// people, nor to another boot of the host: they, and the journal, use the wall time (<see cref="Clocks"/>). The two are different types,
+/// so the compiler keeps them apart.
 /// </summary>
 public readonly record struct Moment : IComparable<Moment>
 {
     /// <summary>
-    /// So far before the clock's zero lies <c>default</c>: what never happened is older than any age that is asked for, also on a host that
-    /// has just booted.
+    /// The clock's zero, in ticks after <c>default</c>: 200 years. So a thing that never happened (<c>default</c>) is older than any age
+    /// that is asked for, even on a host that has just booted.
     /// </summary>
     private static readonly long Zero = TimeSpan.FromDays(365 * 200).Ticks;
 
@@ -18,10 +18,10 @@ public readonly record struct Moment : IComparable<Moment>
 
     private Moment(long ticks) => _ticks = Math.Max(0, ticks);
 
-    /// <summary>Where the clock begins: on Linux, the host's boot.</summary>
+    /// <summary>The zero of the clock: on Linux, the host's boot.</summary>
     public static Moment Origin => new(Zero);
 
-    /// <summary>Before all that can happen.</summary>
+    /// <summary>Earlier than anything that can happen.</summary>
     public static Moment LongAgo => default;
 
     public static Moment operator +(Moment moment, TimeSpan time) =>
@@ -47,6 +47,6 @@ public readonly record struct Moment : IComparable<Moment>
 
     public int CompareTo(Moment other) => _ticks.CompareTo(other._ticks);
 
-    /// <summary>In seconds of the clock, for logs and tests.</summary>
+    /// <summary>The seconds since the clock's zero, for logs and tests.</summary>
     public override string ToString() => FormattableString.Invariant($"{(this - Origin).TotalSeconds:0.000} s");
 }

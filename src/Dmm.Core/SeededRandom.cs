@@ -1,8 +1,8 @@
 namespace Dmm.Core;
 
 /// <summary>
-/// SeededRandom from a seed, the same on every machine and in every release, unlike <see cref="System.Random"/>'s. SplitMix64 (Steele, Lea,
-/// Flood: Fast splittable pseudorandom number generators, OOPSLA 2014).
+/// Random numbers from a seed: the same on every machine and in every release, unlike those of <see cref="System.Random"/>. SplitMix64
+/// (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014).
 /// </summary>
 public sealed class SeededRandom(ulong seed)
 {
@@ -10,7 +10,7 @@ public sealed class SeededRandom(ulong seed)
 
     public ulong Next()
     {
-        // Its sums and products are meant to run over.
+        // The sums and products are meant to overflow.
         unchecked
         {
             var z = _state += 0x9E3779B97F4A7C15;
@@ -26,11 +26,13 @@ public sealed class SeededRandom(ulong seed)
     /// <summary>From <paramref name="low"/> to <paramref name="high"/>, both included.</summary>
     public int Between(int low, int high) => low + Below(high - low + 1);
 
-    /// <summary>True once in <paramref name="times"/>.</summary>
+    /// <summary>True in one of <paramref name="times"/> draws, on average.</summary>
     public bool OneIn(int times) => Below(times) == 0;
 
     public T Of<T>(ReadOnlySpan<T> choices) => choices[Below(choices.Length)];
 
-    /// <summary>A source of its own, so that what one part of a history draws does not change what another part does.</summary>
+    /// <summary>
+    /// Returns an independent source: the numbers that one part of a history draws then do not change those of another part.
+    /// </summary>
     public SeededRandom Split() => new(Next());
 }

@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace Dmm.Core;
 
 /// <summary>
-/// A VM's name on its host: 1 to 48 letters, digits, dots, dashes and underscores, starting with a letter or digit. The same text is an
-/// actor's name, a folder and a part of socket paths (which end at 107 bytes), hence the narrow alphabet and the bound.
+/// A VM's name on its host: 1 to 48 letters, digits, dots, dashes and underscores, starting with a letter or digit. The alphabet is narrow
+/// and the length bounded because the same text names an actor and a folder and is a part of socket paths (at most 107 bytes).
 /// </summary>
 public readonly partial record struct VmId : IComparable<VmId>
 {
@@ -14,7 +14,7 @@ public readonly partial record struct VmId : IComparable<VmId>
 
     public string Name => field ?? "";
 
-    /// <exception cref="FormatException">The text is no VM name; the message says what would be right.</exception>
+    /// <exception cref="FormatException">The text is not a VM name; the message says what would be right.</exception>
     public static VmId Parse(string? text) =>
         text is not null && Pattern().IsMatch(text)
             ? new(text)

@@ -5,7 +5,7 @@ using Dmm.Files;
 using Dmm.Settings;
 
 StandardStreams.Fill();
-// Under their numbers stand files of the runtime's own, where they were closed.
+// Where standard output or error was closed, its number now belongs to another file, so nothing may be written to it.
 if (!StandardStreams.HasOutput)
     Console.SetOut(TextWriter.Null);
 if (!StandardStreams.HasError)
@@ -18,7 +18,7 @@ command.SetAction((parse, cancellation) => Guard(async () =>
     var settings = DmmSettings.Load(parse.GetValue(config));
     using var state = StateDirectory.Hold(settings.StateDir);
     await using var app = DaemonApp.Build(settings);
-    // Whoever runs an app also takes it down: it can't be asked afterwards.
+    // RunAsync disposes the app, so its services must be taken before.
     var (ending, stopping) = (app.Services.GetRequiredService<Ending>(), app.Lifetime.ApplicationStopping);
     try
     {
@@ -26,14 +26,14 @@ command.SetAction((parse, cancellation) => Guard(async () =>
     }
     catch (OperationCanceledException) when (cancellation.IsCancellationRequested || stopping.IsCancellationRequested)
     {
-        // Told to end before it had started.
+        // The daemon was told to end before it had started.
     }
 
     return ending.ExitCode;
 }));
 command.Subcommands.Add(JournalCommand.Build(config, Guard));
 
-// Files of arguments (@FILE) are more surprise than help here.
+// Argument files (@FILE) are off: a name that begins with @ would be a surprise.
 var parsed = command.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
 if (Usage.FaultsOf(parsed) is { Count: > 0 } faults)
 {
@@ -41,7 +41,7 @@ if (Usage.FaultsOf(parsed) is { Count: > 0 } faults)
     return ExitCodes.Usage;
 }
 
-// Beyond HostOptions.ShutdownTimeout: an orderly end has its time, one that hangs is broken off.
+// Longer than HostOptions.ShutdownTimeout (10 s): an orderly end has time enough, and one that hangs is aborted.
 return await StartGuard.RunAsync(
     () => parsed.InvokeAsync(new InvocationConfiguration
     {

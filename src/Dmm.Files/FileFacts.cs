@@ -4,7 +4,7 @@ namespace Dmm.Files;
 
 public enum FileKind
 {
-    /// <summary>Something that has no other name here.</summary>
+    /// <summary>A kind without a name of its own here.</summary>
     Other,
     Regular,
     Folder,
@@ -16,10 +16,10 @@ public enum FileKind
 }
 
 /// <summary>
-/// What stands at a path, told without opening it: to open a pipe waits for its other end, and some devices act when they are opened. The
-/// base library tells files from folders, but not a socket or a pipe from a file.
+/// Describes the file at a path without opening it: opening a pipe waits for its other end, and opening some devices has an effect.
+/// .NET's base library tells files from folders, but not a socket or a pipe from a file.
 /// </summary>
-/// <param name="Device">With the inode: which file it is.</param>
+/// <param name="Device">Together with the inode, this identifies the file.</param>
 /// <param name="Mode">Permission bits.</param>
 public readonly record struct FileFacts(FileKind Kind, ulong Device, ulong Inode, UnixFileMode Mode)
 {
@@ -34,7 +34,7 @@ public readonly record struct FileFacts(FileKind Kind, ulong Device, ulong Inode
     private const int TypeMask = 0xF000;
     private const int PermissionMask = 0xFFF;
 
-    /// <summary>What a person calls it, with its article.</summary>
+    /// <summary>The kind's name for people, with its article.</summary>
     public string Name => Kind switch
     {
         FileKind.Regular => "a regular file",
@@ -46,11 +46,11 @@ public readonly record struct FileFacts(FileKind Kind, ulong Device, ulong Inode
         _ => "no file",
     };
 
-    /// <summary>What the path leads to in the end.</summary>
-    /// <returns>Null where nothing stands or it can't be seen.</returns>
+    /// <summary>Describes the file that the path finally leads to, through symbolic links.</summary>
+    /// <returns>Null where nothing is there or it can't be seen.</returns>
     public static FileFacts? Of(string path) => Of(path, 0);
 
-    /// <summary>What stands at the path itself: a symbolic link is a link, wherever it leads.</summary>
+    /// <summary>Describes the path itself: a symbolic link is a link, wherever it leads.</summary>
     /// <inheritdoc cref="Of(string)"/>
     public static FileFacts? At(string path) => Of(path, AtSymlinkNoFollow);
 

@@ -3,18 +3,19 @@ using System.Text;
 namespace Dmm.Files;
 
 /// <summary>
-/// Files that people name or that stand in folders that others may reach: only a regular file is opened, so that a pipe without a writer
-/// hangs nobody, and never more is read than could be meant, so that a device without an end fills no memory.
+/// Access to files that people name, or that are in folders that others may write to. Only a regular file is opened, so that a pipe
+/// without a writer blocks nobody. Reading stops at a bound, so that an endless device does not fill the memory.
 /// </summary>
 public static class RegularFile
 {
     /// <summary>
-    /// Settings, specs and notes of programs are a few KiB; the bound keeps a wrong file (an image, a log) from being read whole.
+    /// 1 MiB. Settings, specs and notes of programs are a few KiB; the bound keeps a wrong file (an image, a log) from being read
+    /// whole.
     /// </summary>
     public const int UsualMost = 1 << 20;
 
-    /// <summary>Opens it for reading.</summary>
-    /// <exception cref="IOException">It is no regular file (the message is a whole sentence), or can't be opened.</exception>
+    /// <summary>Opens the file for reading.</summary>
+    /// <exception cref="IOException">It is not a regular file (the message is a whole sentence), or can't be opened.</exception>
     /// <exception cref="UnauthorizedAccessException">This user may not read it.</exception>
     public static FileStream Open(string path)
     {
@@ -22,8 +23,10 @@ public static class RegularFile
         return File.OpenRead(path);
     }
 
-    /// <exception cref="IOException">It can't be read, is no regular file or is larger than <paramref name="most"/> (bytes); the last two
-    /// are whole sentences.</exception>
+    /// <exception cref="IOException">
+    /// The file can't be read, is not a regular file or is larger than <paramref name="most"/> bytes; the messages of the last two are
+    /// whole sentences.
+    /// </exception>
     /// <exception cref="UnauthorizedAccessException">This user may not read it.</exception>
     public static byte[] ReadBytes(string path, int most = UsualMost)
     {
@@ -44,15 +47,15 @@ public static class RegularFile
         return content.ToArray();
     }
 
-    /// <summary>As UTF-8, without its byte order mark; what is no UTF-8 becomes U+FFFD.</summary>
+    /// <summary>Reads the file as UTF-8, without its byte order mark. Bytes that are not UTF-8 become U+FFFD.</summary>
     /// <inheritdoc cref="ReadBytes"/>
     public static string ReadText(string path, int most = UsualMost) => Encoding.UTF8.GetString(ReadBytes(path, most)).TrimStart('\uFEFF');
 
     /// <summary>
-    /// Puts a whole file in the place of the one that stands there, or of none: a reader sees the old or the new. What stands there and is
-    /// no regular file stays.
+    /// Replaces the file at the path, or makes it, in one step: a reader sees either the old content or the new. Anything that is not a
+    /// regular file is left alone.
     /// </summary>
-    /// <exception cref="IOException">It can't be written, or something else stands there.</exception>
+    /// <exception cref="IOException">The file can't be written, or something else is at the path.</exception>
     /// <exception cref="UnauthorizedAccessException">This user may not write there.</exception>
     public static void Replace(string path, string text)
     {
@@ -72,8 +75,8 @@ public static class RegularFile
         }
     }
 
-    /// <summary>Says no to what stands there and is no regular file. A file that is not there is not its business.</summary>
-    /// <exception cref="WrongFileException">Something else stands there.</exception>
+    /// <summary>Throws where something other than a regular file is at the path. A missing file is not an error.</summary>
+    /// <exception cref="WrongFileException">Something other than a regular file is there.</exception>
     public static void Require(string path)
     {
         if (FileFacts.Of(path) is { Kind: not FileKind.Regular } other)
@@ -81,7 +84,7 @@ public static class RegularFile
     }
 }
 
-/// <summary>Another thing than was meant stands at a path; the message is a whole sentence that names it.</summary>
+/// <summary>Something other than the expected file is at a path; the message is a whole sentence that names it.</summary>
 public sealed class WrongFileException : IOException
 {
     public WrongFileException()

@@ -4,35 +4,37 @@ namespace Dmm.Files;
 
 public enum SocketPlaceState
 {
-    /// <summary>Nothing stands there.</summary>
+    /// <summary>Nothing is there.</summary>
     Free,
 
-    /// <summary>A socket that nobody answers and nobody holds: whoever made it has ended.</summary>
+    /// <summary>A socket that no process answers or has bound: the process that made it has ended.</summary>
     Dead,
 
-    /// <summary>A socket that somebody answers, holds, or may hold.</summary>
+    /// <summary>A socket that a process answers, has bound, or may have bound.</summary>
     InUse,
 
-    /// <summary>Something else than a socket.</summary>
+    /// <summary>Something other than a socket.</summary>
     Occupied,
 }
 
 /// <summary>
-/// What stands where a Unix socket is to be made. Only a dead socket may ever be replaced: not a file, folder, pipe, device or link that a
-/// person put there, and not a socket that another process answers or has bound and does not answer yet.
+/// The state of a path at which a Unix socket is to be made. Only a dead socket may be replaced: neither a file, folder, pipe, device
+/// or link that a person put there, nor a socket that another process answers, or has bound and does not answer yet.
 /// </summary>
-/// <param name="Why">What was found, for people, to be put after the path; empty where the place is free.</param>
+/// <param name="Why">The finding for people, to be put after the path; empty where the path is free.</param>
 public sealed record SocketPlace(SocketPlaceState State, string Why)
 {
-    /// <summary>Bytes of a socket's path that Linux takes: <c>sun_path</c> holds 108 with its ending zero (unix(7)).</summary>
+    /// <summary>The longest path of a socket on Linux, in bytes: <c>sun_path</c> holds 108 with its ending zero (unix(7)).</summary>
     public const int MaxPathBytes = 107;
 
     private const string Bound = "/proc/net/unix";
 
-    /// <summary>May a socket be made there, once what is dead is removed?</summary>
+    /// <summary>True where a socket can be made there, after a dead one is removed.</summary>
     public bool Usable => State is SocketPlaceState.Free or SocketPlaceState.Dead;
 
-    /// <summary>Looks, and changes nothing. Never waits: who does not take a connection at once is in use.</summary>
+    /// <summary>
+    /// Examines the path, and changes nothing. It never waits: a socket that does not accept a connection at once counts as in use.
+    /// </summary>
     public static SocketPlace Judge(string path)
     {
         if (FileFacts.At(path) is not { } facts)
@@ -44,20 +46,20 @@ public sealed record SocketPlace(SocketPlaceState State, string Why)
             : new(SocketPlaceState.Dead, "is a socket that nobody answers");
     }
 
-    /// <summary>Removes a dead socket; leaves everything else as it is.</summary>
-    /// <returns>What stood there.</returns>
+    /// <summary>Removes a dead socket; leaves everything else alone.</summary>
+    /// <returns>The state before that.</returns>
     public static SocketPlace Clear(string path)
     {
         var before = FileFacts.At(path);
         var place = Judge(path);
 
-        // What was judged is removed, not what somebody put there meanwhile.
+        // Remove only the file that was examined, not one that came there meanwhile.
         if (place.State == SocketPlaceState.Dead && FileFacts.At(path) == before)
             File.Delete(path);
         return place;
     }
 
-    /// <returns>Why it is in use; null where nobody listens.</returns>
+    /// <returns>The reason why it is in use; null where no process listens.</returns>
     private static string? Call(string path)
     {
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { Blocking = false };
@@ -84,8 +86,9 @@ public sealed record SocketPlace(SocketPlaceState State, string Why)
     }
 
     /// <summary>
-    /// Bound by a process of this network namespace, listening or not. The kernel tells the path that it was bound by, which may be another
-    /// path to the same file, or one that counts from an unknown folder: then it may be this one.
+    /// True where a process of this network namespace has bound the socket, listening or not. The kernel lists the path that was used
+    /// for the bind. That may be another path to the same file, which is compared by its identity, or a relative path from an unknown
+    /// folder, which counts as this one.
     /// </summary>
     private static bool IsHeld(string path, FileFacts facts)
     {

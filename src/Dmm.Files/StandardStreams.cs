@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Dmm.Files;
 
 /// <summary>
-/// Standard input, output and error as whoever started this program gave them. Where one was closed, its number is given to the next file
-/// that is opened: the runtime's own, or a journal. What is then written to "standard output" would go there.
+/// Standard input, output and error as the parent process gave them. Where one was closed, the next file that is opened gets its
+/// number: one of the runtime's, or a journal. Text for "standard output" would then be written into that file.
 /// </summary>
 public static class StandardStreams
 {
@@ -15,18 +15,20 @@ public static class StandardStreams
     private const int CloseOnExec = 1;
     private const int ReadWriteCloseOnExec = 0x80002;
 
-    /// <summary>Standard output was given, and is not a file of this process's own under its number.</summary>
+    /// <summary>
+    /// True where standard output was given. False where its number is closed or belongs to a file that this process opened.
+    /// </summary>
     public static bool HasOutput => WasGiven(Output);
 
     public static bool HasError => WasGiven(Error);
 
     /// <summary>
-    /// To be called first: puts /dev/null in the place of those that are closed, so that no file that is opened later gets their numbers.
-    /// They still count as not given.
+    /// Opens /dev/null for those that are closed, so that no file that is opened later gets their numbers. They still count as not
+    /// given. This must be called first.
     /// </summary>
     public static void Fill()
     {
-        // The lowest free number is given: each call fills one, and the first above them shows that none is left.
+        // open(2) returns the lowest free number, so each call fills one; the first number above 2 shows that all are filled.
         int opened;
         while ((opened = Open("/dev/null", ReadWriteCloseOnExec)) is >= 0 and <= Error)
         {
@@ -36,7 +38,10 @@ public static class StandardStreams
             _ = Close(opened);
     }
 
-    /// <summary>What came through an exec can't be marked to be closed by one; the runtime marks all that it opens.</summary>
+    /// <summary>
+    /// True where the descriptor came from the parent. Such a descriptor survived an exec, so it can't have FD_CLOEXEC; the runtime
+    /// sets that flag on all files that it opens.
+    /// </summary>
     private static bool WasGiven(int descriptor) =>
         Fcntl(descriptor, GetDescriptorFlags) is >= 0 and var flags && (flags & CloseOnExec) == 0;
 

@@ -5,14 +5,14 @@ namespace Dmm.Hocon;
 
 /// <summary>
 /// Durations as people write them: a decimal number and one of <c>ms s m h d</c>, such as <c>500ms</c> or <c>1.5s</c>. A bare number is
-/// refused: nobody can tell whether 60 means seconds or milliseconds.
+/// refused, because 60 could mean seconds or milliseconds.
 /// </summary>
 public static class DurationText
 {
-    /// <summary>What would be right, for messages.</summary>
+    /// <summary>The right form, for messages.</summary>
     public const string Form = "a number and a unit (ms, s, m, h, d), such as 500ms, 1.5s or 2m";
 
-    /// <summary>Beyond every wait that makes sense, and far inside what timers and clocks can count.</summary>
+    /// <summary>36,500 days, about 100 years: longer than any useful wait, and well within the range of timers and clocks.</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromDays(36_500);
 
     private static readonly (string Suffix, long Ticks)[] Units =

@@ -2,29 +2,29 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Dmm.Hocon;
 
-/// <summary>Where something stands in a file, both from 1.</summary>
+/// <summary>A position in a file; line and column start at 1.</summary>
 public readonly record struct HoconPlace(int Line, int Column)
 {
     public override string ToString() => $"line {Line}, column {Column}";
 }
 
-/// <summary>What a file says, with the place of each thing, so that a fault found later can still name it.</summary>
+/// <summary>A value in a file, with its position, so that a fault that is found later can name it.</summary>
 public abstract class HoconNode(HoconPlace place)
 {
     public HoconPlace Place { get; } = place;
 
-    /// <summary>How the value is shown in a message.</summary>
+    /// <summary>The value as a message shows it.</summary>
     public abstract string Shown { get; }
 }
 
-/// <summary>A single value. Its type is decided by who reads it.</summary>
+/// <summary>A single value. Its reader decides its type.</summary>
 public sealed class HoconScalar(HoconPlace place, string text, bool quoted) : HoconNode(place)
 {
     private const int LongestShown = 60;
 
     public string Text { get; } = text;
 
-    /// <summary>A bare <c>null</c>; <c>"null"</c> in quotes is a text.</summary>
+    /// <summary>True for a bare <c>null</c>; <c>"null"</c> in quotes is text.</summary>
     public bool IsNull { get; } = !quoted && text == "null";
 
     public override string Shown =>
@@ -50,12 +50,14 @@ public sealed class HoconSection(HoconPlace place) : HoconNode(place)
 
     public bool TryAdd(string key, HoconNode node) => _members.TryAdd(key, node);
 
-    /// <summary>Every single value and list at or below here with its dotted path; sections that hold nothing come as themselves.</summary>
+    /// <summary>
+    /// Returns all values and lists at or below this section, each with its dotted path. An empty section is returned itself.
+    /// </summary>
     public IEnumerable<(string Path, HoconNode Node)> Leaves(string prefix = "")
     {
         foreach (var (key, node) in _members)
         {
-            // A key that was quoted because it holds dots is not the path that it looks like.
+            // A quoted key that contains dots must not look like a path.
             var name = key.Length == 0 || key.Contains('.', StringComparison.Ordinal) ? $"\"{key}\"" : key;
             var path = prefix.Length == 0 ? name : $"{prefix}.{name}";
             if (node is HoconSection { Members.Count: > 0 } section)

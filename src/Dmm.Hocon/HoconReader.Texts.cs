@@ -34,7 +34,7 @@ internal sealed partial class HoconReader
         return text.ToString();
     }
 
-    /// <summary>Leaves the last character of the escape as the current one.</summary>
+    /// <summary>Reads an escape, and stops at its last character.</summary>
     private char ReadEscape()
     {
         var place = Here;

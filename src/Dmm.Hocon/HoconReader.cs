@@ -1,13 +1,13 @@
 namespace Dmm.Hocon;
 
 /// <summary>
-/// Reads the part of HOCON that means the same to every reader: sections, lists, single values, comments, quoted and triple-quoted text;
-/// JSON is within it. The rest (substitutions, includes, <c>+=</c>, joined texts), and what is not closed, is refused with its place and
-/// what to write instead.
+/// Reads the part of HOCON that all parsers understand in the same way: sections, lists, single values, comments, quoted and
+/// triple-quoted text. JSON is a subset of it. The rest (substitutions, includes, <c>+=</c>, joined texts) and unclosed brackets and
+/// quotes are refused, with the position and what to write instead.
 /// </summary>
 internal sealed partial class HoconReader
 {
-    /// <summary>Deeper than any settings, shallow enough for the stack of the parser that reads the text next.</summary>
+    /// <summary>Deeper than any settings, but within the stack of the parser that reads the text next.</summary>
     private const int MaxDepth = 32;
 
     private readonly string _text;
@@ -24,7 +24,7 @@ internal sealed partial class HoconReader
 
     private HoconPlace Here => new(_line, _at - _lineStart + 1);
 
-    /// <exception cref="SettingsException">The text is not what it seems; one line with file, line and column.</exception>
+    /// <exception cref="SettingsException">The text is not valid; one line with file, line and column.</exception>
     public static HoconSection Read(string text, string name)
     {
         var reader = new HoconReader(text, name);
@@ -48,7 +48,7 @@ internal sealed partial class HoconReader
     private static string Show(char c) =>
         char.IsControl(c) || (char.IsWhiteSpace(c) && c != ' ') || c == '\uFEFF' ? $"a character U+{(int)c:X4}" : $"'{c}'";
 
-    /// <param name="opening">Where the section's brace is; null for the file itself.</param>
+    /// <param name="opening">The position of the section's brace; null for the file itself.</param>
     private void ReadMembers(HoconSection into, HoconPlace? opening, int depth)
     {
         while (true)
@@ -212,7 +212,8 @@ internal sealed partial class HoconReader
     }
 
     /// <summary>
-    /// After a member or an item: one comma, or its line's end, or what closes the whole. All else would be joined or lost.
+    /// Reads the end of a member or an item: one comma, a line end, or the closing bracket. Anything else would be joined to the value
+    /// or lost.
     /// </summary>
     private void EndOfElement(char closing)
     {
@@ -241,7 +242,7 @@ internal sealed partial class HoconReader
 
     private bool AtSlashes => Current == '/' && _at + 1 < _text.Length && _text[_at + 1] == '/';
 
-    /// <summary>Blanks and a comment, up to the end of this line.</summary>
+    /// <summary>Skips blanks and a comment, up to the end of this line.</summary>
     private void SkipBlanks()
     {
         while (Current is ' ' or '\t' || (Current == '\r' && _at + 1 < _text.Length && _text[_at + 1] == '\n'))
@@ -252,7 +253,7 @@ internal sealed partial class HoconReader
             _at++;
     }
 
-    /// <summary>Blanks, comments and line ends, up to the next thing that means something.</summary>
+    /// <summary>Skips blanks, comments and line ends, up to the next token.</summary>
     private void SkipToNext()
     {
         SkipBlanks();

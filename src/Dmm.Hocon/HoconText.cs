@@ -4,18 +4,22 @@ using Dmm.Files;
 
 namespace Dmm.Hocon;
 
-/// <summary>A HOCON file in hand.</summary>
-/// <param name="Name">The file as messages name it.</param>
-/// <param name="Root">Empty where the file is.</param>
+/// <summary>A parsed HOCON file.</summary>
+/// <param name="Name">The file's name in messages.</param>
+/// <param name="Root">The outermost section; empty where the file is empty.</param>
 public sealed record HoconFile(string Name, HoconSection Root);
 
 /// <summary>
-/// The one door for HOCON. Akka's own parser drops the rest of a file in silence after some mistakes, takes unclosed brackets, and dies
-/// with its process of a list that refers to itself; so no file meets it. What is Akka's to have is handed on in quotes (Dmm.Settings).
+/// The only way to read HOCON. After some mistakes, Akka's own parser silently drops the rest of a file; it accepts unclosed brackets;
+/// and a list that refers to itself crashes its process. So it never reads a file directly: Dmm.Settings hands on Akka's part with
+/// every text in quotes.
 /// </summary>
 public static class HoconText
 {
-    /// <summary>Settings and specs are a few KiB; the bound keeps a wrong file (an image, a log) from being read whole.</summary>
+    /// <summary>
+    /// The size limit of a file. Settings and specs are a few KiB; the limit keeps a wrong file (an image, a log) from being read
+    /// whole.
+    /// </summary>
     public const int MaxBytes = RegularFile.UsualMost;
 
     /// <exception cref="SettingsException">One line with file, line, column, what was found and what would be right.</exception>
@@ -26,7 +30,7 @@ public static class HoconText
     }
 
     /// <summary>Reads a file, with or without a byte order mark.</summary>
-    /// <exception cref="SettingsException">It can't be read, is no text, or not HOCON as it is taken here.</exception>
+    /// <exception cref="SettingsException">It can't be read, is not text, or is outside of the supported part of HOCON.</exception>
     public static HoconFile ParseFile(string path)
     {
         try

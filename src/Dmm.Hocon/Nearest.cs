@@ -1,11 +1,11 @@
 namespace Dmm.Hocon;
 
-/// <summary>Finds what somebody who mistyped a key most likely meant.</summary>
+/// <summary>Finds the key that was most likely meant by a mistyped one.</summary>
 public static class Nearest
 {
     /// <summary>
-    /// The candidate with the least edit distance (insertion, deletion, change, two letters swapped), where it is near enough to be meant:
-    /// at most a third of the longer text.
+    /// Returns the candidate with the smallest edit distance (insertion, deletion, change, two letters swapped). Null where none is
+    /// near enough: the distance may be at most a third of the longer text.
     /// </summary>
     public static string? To(string text, IEnumerable<string> candidates) =>
         candidates
@@ -16,7 +16,7 @@ public static class Nearest
             .Select(x => x.Candidate)
             .FirstOrDefault();
 
-    /// <summary>Optimal string alignment distance, three rows at a time.</summary>
+    /// <summary>The optimal string alignment distance; only three rows of the table are kept.</summary>
     internal static int Distance(string a, string b)
     {
         var (beforeLast, last, row) = (new int[b.Length + 1], new int[b.Length + 1], new int[b.Length + 1]);

@@ -1,8 +1,8 @@
 namespace Dmm.Hocon;
 
 /// <summary>
-/// A file that can't be taken as it is. Each of <see cref="Faults"/> is one line for people, which names the thing, what was found and what
-/// would be right; all faults of a file come together, so that nobody mends them one start at a time.
+/// A file that is not valid. Each of <see cref="Faults"/> is one line for people, which names the thing, what was found and what would
+/// be right. All faults of a file are reported together, so that a person can repair them in one go.
 /// </summary>
 public sealed class SettingsException : Exception
 {

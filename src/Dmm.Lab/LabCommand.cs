@@ -7,24 +7,22 @@ using Dmm.Lab.Replay;
 
 namespace Dmm.Lab;
 
-/// <summary>
-/// <c>dmm lab</c>: the workbench on which DMM's law is compared with others. Needs no daemon, but for <c>record</c>.
-/// </summary>
+/// <summary><c>dmm lab</c>: the workbench that compares DMM's law with others. Only <c>record</c> needs a daemon.</summary>
 public static class LabCommand
 {
-    /// <summary>Exit code of a history in which something was found that must not be, and of what failed.</summary>
+    /// <summary>The exit code where a violation was found, or where the work failed.</summary>
     public const int Violated = 1;
 
-    /// <summary>Exit code of a command that was used wrongly.</summary>
+    /// <summary>The exit code where the command was used wrongly.</summary>
     public const int Misused = 2;
 
-    /// <summary>As <c>dmm</c> passes its arguments on, <c>lab</c> included.</summary>
+    /// <summary>The tree of verbs, <c>lab</c> included, because <c>dmm</c> passes all of its arguments on.</summary>
     public static Command Tree(CommandLine line) => Below(
         "The workbench: DMM's law against others; needs no daemon. The simulations that try DMM's soundness come with its sources (make "
             + "simulate).",
         ReplayCommand.Build(), DensityCommand.Build(), Scenarios.RunCommand.Build(), RecordCommand.Build(line));
 
-    /// <summary>Verbs below <c>dmm lab</c>.</summary>
+    /// <summary>Puts verbs below <c>dmm lab</c>.</summary>
     public static Command Below(string description, params Command[] verbs)
     {
         var lab = new Command("lab", description);
@@ -35,7 +33,7 @@ public static class LabCommand
         return root;
     }
 
-    /// <summary>Runs a verb's work on a thread of its own; what it finds wrong is one line on standard error.</summary>
+    /// <summary>Runs a verb's work on another thread. A <see cref="LabException"/> becomes one line on standard error.</summary>
     internal static Task<int> Guard(ParseResult parsed, Action<LabScreen> work)
     {
         var screen = new LabScreen(parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error);

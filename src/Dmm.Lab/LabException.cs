@@ -1,8 +1,8 @@
 namespace Dmm.Lab;
 
-/// <summary>Something in what the lab was given is wrong: the message names it, what was found and what would be right.</summary>
+/// <summary>The lab's input is wrong: the message names the thing, what was found and what would be right.</summary>
 public sealed class LabException(string message) : Exception(message)
 {
-    /// <summary>Nothing was used wrongly: the work was done, and could not be written down.</summary>
+    /// <summary>True where the input was right and the work was done, but its result could not be written.</summary>
     public bool Failed { get; init; }
 }

@@ -7,7 +7,7 @@ using Spectre.Console;
 namespace Dmm.Lab;
 
 /// <summary>
-/// Where the lab's verbs write: results to standard output, how far they are to standard error, a line every few seconds.
+/// The output of the lab's verbs: results go to standard output, progress goes to standard error, a line every few seconds.
 /// </summary>
 internal sealed class LabScreen(TextWriter output, TextWriter error)
 {
@@ -24,7 +24,7 @@ internal sealed class LabScreen(TextWriter output, TextWriter error)
     private readonly Lock _gate = new();
     private TimeSpan _last;
 
-    /// <summary>May come as often as it likes, from any thread.</summary>
+    /// <summary>Reports progress. It may be called at any rate and from any thread; lines that come too soon are dropped.</summary>
     public void Progress(string line)
     {
         lock (_gate)
@@ -44,7 +44,7 @@ internal sealed class LabScreen(TextWriter output, TextWriter error)
 
     public void Write(string line) => output.WriteLine(line);
 
-    /// <param name="columns">The first is left-aligned, the others right.</param>
+    /// <param name="columns">The first column is left-aligned, the others are right-aligned.</param>
     public void Table(IReadOnlyList<string> columns, IEnumerable<IReadOnlyList<string>> rows)
     {
         var table = new Table { Border = TableBorder.Simple };
@@ -75,7 +75,7 @@ internal sealed class LabScreen(TextWriter output, TextWriter error)
         }
     }
 
-    /// <param name="file">Null: nothing is written; -: standard output.</param>
+    /// <param name="file">Null: write nothing; -: standard output.</param>
     /// <exception cref="LabException">The file can't be written.</exception>
     public void Json<T>(string? file, T value)
     {

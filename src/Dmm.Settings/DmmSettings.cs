@@ -10,7 +10,7 @@ public enum HypervisorKind
     Simulation,
 }
 
-/// <summary>The control law: DMM's own, or a peer's of <see cref="Core.Laws.LawCatalog"/>.</summary>
+/// <summary>The control law: DMM's own, or a peer's from <see cref="Core.Laws.LawCatalog"/>.</summary>
 public enum PolicyKind
 {
     Dmm,
@@ -24,7 +24,9 @@ public enum PolicyKind
     Neon,
 }
 
-/// <summary>All that dmmd can be told, read once and checked. <c>config/reference.conf</c> says what each setting means, and why.</summary>
+/// <summary>
+/// All settings of dmmd, read once and checked. <c>config/reference.conf</c> explains each setting and the reason for its default.
+/// </summary>
 public sealed record DmmSettings
 {
     private const string AkkaKey = "akka";
@@ -54,10 +56,10 @@ public sealed record DmmSettings
     public required JournalSettings Journal { get; init; }
     public required HistorySettings History { get; init; }
 
-    /// <summary>The file's <c>akka</c> section over reference.conf's, below the key <c>akka</c>.</summary>
+    /// <summary>The file's <c>akka</c> section, with reference.conf's as a fallback, below the key <c>akka</c>.</summary>
     public required Config AkkaConfig { get; init; }
 
-    /// <summary>The settings that hold without any file, commented: reference.conf as it is built in.</summary>
+    /// <summary>The default settings, with comments: reference.conf as it is built in.</summary>
     public static string ReferenceText
     {
         get
@@ -69,8 +71,8 @@ public sealed record DmmSettings
         }
     }
 
-    /// <param name="configFile">Null: the defaults alone.</param>
-    /// <exception cref="SettingsException">The file can't be read or holds faults: all of them, a line each.</exception>
+    /// <param name="configFile">Null: only the defaults.</param>
+    /// <exception cref="SettingsException">The file can't be read or has faults: all of them, one per line.</exception>
     public static DmmSettings Load(string? configFile) => From(configFile is null ? null : HoconText.ParseFile(configFile));
 
     /// <inheritdoc cref="Load"/>

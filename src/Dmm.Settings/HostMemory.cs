@@ -5,13 +5,13 @@ using Dmm.Core;
 namespace Dmm.Settings;
 
 /// <summary>
-/// What <c>dmm.host.memory = auto</c> means: this host's memory, or the least of the limits of the cgroups that this process stands in,
-/// since a hypervisor that grows beyond such a limit is killed.
+/// Measures memory for <c>dmm.host.memory = auto</c>: this host's memory, or the lowest limit of the cgroups of this process, because a
+/// hypervisor that grows beyond such a limit is killed.
 /// </summary>
 public static class HostMemory
 {
-    /// <param name="root">Where <c>/proc</c> and <c>/sys</c> are; other than <c>/</c> in tests.</param>
-    /// <exception cref="SettingsException">This host does not tell its memory.</exception>
+    /// <param name="root">The folder that contains <c>/proc</c> and <c>/sys</c>; tests use one other than <c>/</c>.</param>
+    /// <exception cref="SettingsException">This host's MemTotal can't be read.</exception>
     public static MemorySize Measure(string root = "/")
     {
         var total = Total(Path.Combine(root, "proc/meminfo"));
@@ -30,12 +30,12 @@ public static class HostMemory
             : throw new SettingsException($"{meminfo} does not tell MemTotal, so dmm.host.memory can't be auto; give it a size");
     }
 
-    /// <summary>Limits from this process's cgroup up to the root, of cgroups version 2 and 1.</summary>
+    /// <summary>The limits from this process's cgroup up to the root, for cgroups versions 2 and 1.</summary>
     private static IEnumerable<MemorySize> CgroupLimits(string root)
     {
         foreach (var line in Lines(Path.Combine(root, "proc/self/cgroup")))
         {
-            // hierarchy:controllers:path; version 2 has hierarchy 0 and no controllers.
+            // The format is hierarchy:controllers:path; version 2 has hierarchy 0 and no controllers.
             if (line.Split(':', 3) is not [_, var controllers, var path])
                 continue;
             var (mount, file) = controllers.Length == 0
@@ -57,7 +57,9 @@ public static class HostMemory
         }
     }
 
-    /// <summary>Nothing where the file is not there or not ours to read: hosts differ in which of these they have.</summary>
+    /// <summary>
+    /// Reads the file's lines; none where it is missing or can't be read, because hosts differ in which of these files they have.
+    /// </summary>
     private static string[] Lines(string path)
     {
         try

@@ -2,7 +2,7 @@ using Dmm.Core;
 
 namespace Dmm.Settings;
 
-/// <summary>A size, or a part of one that is known only later.</summary>
+/// <summary>A size, or a fraction of a size that is known only later.</summary>
 public readonly record struct Portion
 {
     private readonly MemorySize _size;
@@ -15,6 +15,6 @@ public readonly record struct Portion
     /// <param name="fraction">0 to 1.</param>
     public static Portion Part(double fraction) => new(default, fraction);
 
-    /// <summary>The size that this means of <paramref name="whole"/>; never more than it.</summary>
+    /// <summary>The size that this is of <paramref name="whole"/>; at most the whole.</summary>
     public MemorySize Of(MemorySize whole) => _fraction is { } fraction ? whole.Scale(fraction) : MemorySize.Min(_size, whole);
 }

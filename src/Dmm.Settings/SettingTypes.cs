@@ -7,7 +7,7 @@ using Dmm.Files;
 
 namespace Dmm.Settings;
 
-/// <summary>What kinds of setting there are: how each is read, within which bounds, and how its refusal says what would be right.</summary>
+/// <summary>The types of settings: how each is read, its bounds, and the right form that its error names.</summary>
 internal static class SettingTypes
 {
     private static readonly MemorySize Largest = new(1L << 50);
@@ -19,7 +19,7 @@ internal static class SettingTypes
             MemorySize.TryParse(text, out value) && value >= low && value <= high);
     }
 
-    /// <summary>Zero, or a size within the bounds.</summary>
+    /// <summary>Reads zero, or a size within the bounds.</summary>
     public static MemorySize SizeOrNone(this SettingsReader reader, string key, string least, string most)
     {
         var (low, high) = (MemorySize.Parse(least), MemorySize.Parse(most));
@@ -27,7 +27,7 @@ internal static class SettingTypes
             MemorySize.TryParse(text, out value) && (value.IsZero || (value >= low && value <= high)));
     }
 
-    /// <summary>Null where the setting is <c>auto</c>.</summary>
+    /// <summary>Reads a size; null where the setting is <c>auto</c>.</summary>
     public static MemorySize? SizeOrAuto(this SettingsReader reader, string key, string least, string example)
     {
         var low = MemorySize.Parse(least);
@@ -67,7 +67,7 @@ internal static class SettingTypes
         reader.Read(key, $"a whole number from {least} to {most}", (string text, out int value) =>
             int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value >= least && value <= most);
 
-    /// <summary>0 (<paramref name="zero"/> says what that means) to 65535.</summary>
+    /// <summary>Reads a port from 0 to 65535; <paramref name="zero"/> says what 0 means.</summary>
     public static int Port(this SettingsReader reader, string key, string zero) =>
         reader.Read(key, $"a port from 1 to 65535, or 0 for {zero}", (string text, out int value) =>
             int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value <= ushort.MaxValue);
@@ -99,7 +99,7 @@ internal static class SettingTypes
             return text.Length <= longest && !text.Any(char.IsControl);
         });
 
-    /// <param name="mayBeEmpty">Empty means a default that only the code knows.</param>
+    /// <param name="mayBeEmpty">Whether the text may be empty, which means a default that only the code knows.</param>
     public static string AbsolutePath(this SettingsReader reader, string key, string example, bool mayBeEmpty = false) =>
         reader.Read(key, $"an absolute path such as {example}{(mayBeEmpty ? ", or empty" : "")}", (string text, out string value) =>
         {
@@ -107,7 +107,7 @@ internal static class SettingTypes
             return (mayBeEmpty && text.Length == 0) || IsAbsolute(text);
         });
 
-    /// <summary>An absolute folder other than the root, without a slash at its end.</summary>
+    /// <summary>Reads an absolute folder other than the root, without a slash at its end.</summary>
     public static string Folder(this SettingsReader reader, string key, string example) =>
         reader.Read(key, $"an absolute path such as {example}", (string text, out string value) =>
         {
@@ -130,7 +130,7 @@ internal static class SettingTypes
             return IsAbsolute(text) && !text.EndsWith('/') && Encoding.UTF8.GetByteCount(text) <= SocketPlace.MaxPathBytes;
         });
 
-    /// <summary>A program: a bare name for PATH, or an absolute path.</summary>
+    /// <summary>Reads a program: a name that is looked for in PATH, or an absolute path.</summary>
     public static string Program(this SettingsReader reader, string key, string example) =>
         reader.Read(key, $"a program's name or an absolute path, such as {example}", (string text, out string value) =>
         {
@@ -138,7 +138,7 @@ internal static class SettingTypes
             return IsAbsolute(text) || (text.Length > 0 && !text.Contains('/', StringComparison.Ordinal) && !text.Any(char.IsControl));
         });
 
-    /// <param name="why">Why nothing beyond loopback is allowed.</param>
+    /// <param name="why">The reason why only loopback is allowed.</param>
     public static IPAddress Loopback(this SettingsReader reader, string key, string why) =>
         reader.Read(key, $"a loopback address such as 127.0.0.1, since {why}", (string text, out IPAddress value) =>
         {

@@ -3,8 +3,9 @@ using Dmm.Hocon;
 namespace Dmm.Settings;
 
 /// <summary>
-/// Hands out settings: the file's where it has one, reference.conf's otherwise. Each key once, so that no two readers can understand it
-/// differently. Faults are collected, not thrown, and the reference's value stands in until all are known.
+/// Reads settings: the file's value where it has one, otherwise reference.conf's. Each key can be read only once, so that two readers
+/// can't understand it differently. Faults are collected, not thrown; reference.conf's value is used instead until all faults are
+/// known.
 /// </summary>
 internal sealed class SettingsReader
 {
@@ -34,7 +35,7 @@ internal sealed class SettingsReader
 
     public IReadOnlyList<string> Faults => _faults;
 
-    /// <summary>Keys of reference.conf that nobody has asked for.</summary>
+    /// <summary>Keys of reference.conf that no code has read.</summary>
     public IEnumerable<string> Unread => _reference.Keys.Where(key => !_read.Contains(key));
 
     public T Read<T>(string key, string right, TryRead<T> read)
@@ -53,7 +54,7 @@ internal sealed class SettingsReader
         return value;
     }
 
-    /// <summary>Notes what can't be between settings that are each sound.</summary>
+    /// <summary>Records a fault between settings that are valid each by itself.</summary>
     public void Refuse(string key, string right)
     {
         var (node, origin) = _file.TryGetValue(key, out var given) ? (given, _fileName) : (_reference[key], "reference.conf");

@@ -8,7 +8,7 @@ using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>How new VMs come into a full host: who pays, who waits, what is given back.</summary>
+/// <summary>How new VMs are admitted to a full host: which peers give memory, which VMs wait, and what is given back.</summary>
 public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(output)
 {
     private static readonly TimeSpan Long = TimeSpan.FromMinutes(5);
@@ -24,7 +24,7 @@ public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(out
         return ExpectMsg<HostProtocol.DryRunResult>(TimeSpan.FromSeconds(60));
     }
 
-    /// <summary>A host of two VMs with 512 MiB each, as good as full.</summary>
+    /// <summary>A host of two VMs with 512 MiB each, which is almost full.</summary>
     private void FullHost(long memoryMiB = 1120)
     {
         StartHost(memoryMiB);
@@ -107,7 +107,7 @@ public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(out
     {
         FullHost();
         Guest("a").Temper = Guest("b").Temper = GuestTemper.Slow;
-        // Two that were never seen to move are taken to give 200 MiB a second; these give 40.
+        // A VM that was never seen to move is expected to give 200 MiB a second; these give 40.
         Create(Spec("c", 128, 500, 512), TimeSpan.FromSeconds(6));
         var status = Until("it is told", _ => EventKinds().Contains("admissionLate"), TimeSpan.FromSeconds(3));
         Assert.True(status.State.Admissions[Id("c")].State.Gathers());
@@ -217,11 +217,11 @@ public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(out
     [Fact]
     public void Of_twenty_at_once_those_that_there_is_room_for_run_and_the_rest_wait_for_an_end()
     {
-        // Guarantees of 256 MiB and 32 of overhead: room for 12.
+        // The guarantee of each is 256 MiB and 32 MiB of overhead: there is room for 12.
         StartHost(memoryMiB: 12 * 288 + 100);
         var names = Enumerable.Range(1, 20).Select(i => $"vm{i:00}").ToArray();
         Look();
-        // All are asked for before the first is written down.
+        // All are requested before the first request is written.
         Faults.Gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
         var admission = Sys.ActorSelection("/user/dmm/host/admission");
         foreach (var name in names)
@@ -236,7 +236,7 @@ public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(out
         Assert.Equal(WaitCause.Guarantees, status.State.Admissions[Id("vm13")].Cause);
         Assert.All(names[..12], name => Assert.True(Guest(name).Sizes.Actual >= MiB(256)));
 
-        // One that is asked for now is told at once that there is no room.
+        // A VM that is requested now is refused at once, since there is no room.
         Assert.Contains("this host has room for 100 MiB", Assert.IsType<HostProtocol.Refused>(Create(Spec("late", 256, 256, 512))).Why);
 
         foreach (var name in names[3..6])

@@ -5,7 +5,7 @@ using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>A VM that runs is taken in once, under one name, and only where all guarantees still fit together.</summary>
+/// <summary>A VM that runs is adopted once, under one name, and only if all guarantees still fit together.</summary>
 public sealed class AdoptionStories(ITestOutputHelper output) : WatchedHostFixture(output)
 {
     private static readonly VmId A = VmId.Parse("a");
@@ -52,7 +52,7 @@ public sealed class AdoptionStories(ITestOutputHelper output) : WatchedHostFixtu
         ExpectMsg<HostProtocol.Done>();
         Assert.Equal("process 4711 is governed as f1 already", ExpectMsg<HostProtocol.Refused>().Why);
 
-        // Another process behind the socket of one that is gone is another VM.
+        // Another process behind the socket of a process that has ended is another VM.
         Tell(Adopt(process with { Control = "/run/f.eye", Pid = 4712 }, "f3"));
     }
 
@@ -64,7 +64,7 @@ public sealed class AdoptionStories(ITestOutputHelper output) : WatchedHostFixtu
     {
         StartWatched(4096);
         var handle = Runs("x") with { Control = "/run/a.q", OperatorSocket = "/run/operator.q" };
-        // Both at once: what is taken in here has nothing behind it, and ends.
+        // Both requests come at once: a VM that is adopted here has no process behind it, and ends.
         Host.Tell(Adopt(handle, "f1"), TestActor);
         Host.Tell(Adopt(handle with { Control = socket, OperatorSocket = null }, "f2"), TestActor);
         ExpectMsg<HostProtocol.Done>();
@@ -94,7 +94,7 @@ public sealed class AdoptionStories(ITestOutputHelper output) : WatchedHostFixtu
             "b: min 1.75 GiB can't be guaranteed: with the peers' mins 36 MiB are missing on this host",
             Refused(Adopt(handle, "b", min: 1792)));
 
-        // All at once: what is taken in here has nothing behind it, and ends.
+        // All requests come at once: a VM that is adopted here has no process behind it, and ends.
         Host.Tell(Adopt(handle, "b", min: 1200), TestActor);
         Host.Tell(Adopt(handle with { Control = "/run/third" }, "c", min: 600), TestActor);
         Host.Tell(new HostProtocol.SetPolicy(A, MiB(700), MiB(1024), null), TestActor);

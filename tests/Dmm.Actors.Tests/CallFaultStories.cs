@@ -7,8 +7,8 @@ using Xunit.Abstractions;
 namespace Dmm.Actors.Tests;
 
 /// <summary>
-/// A call that is under way when its VM ends, or is being ended, fails for that: the driver has no fault, and how the VM ended is told as
-/// it was.
+/// A call that is under way when its VM ends, or is being ended, fails because of that. This is not a fault of the driver, and the VM's
+/// end is reported as it was.
 /// </summary>
 public sealed class CallFaultStories(ITestOutputHelper output) : HostFixture(output)
 {
@@ -48,7 +48,9 @@ public sealed class CallFaultStories(ITestOutputHelper output) : HostFixture(out
         Assert.Equal(EndCause.Stopped, status.State.Resting[Vm].Cause);
     }
 
-    /// <summary>Its end did not come about, and its operator wants it no more: what failed meanwhile is asked anew.</summary>
+    /// <summary>
+    /// The VM's process could not be ended, and its operator withdrew the order: the call that failed meanwhile is made again.
+    /// </summary>
     [Fact]
     public void One_of_a_vm_that_goes_on_all_the_same_holds_up_no_later_one()
     {

@@ -11,8 +11,8 @@ using Xunit.Abstractions;
 namespace Dmm.Actors.Tests;
 
 /// <summary>
-/// Somebody sets the host's clock, or NTP does, by minutes or hours, forward or back: nothing that is waited for comes sooner or later,
-/// nobody is ended, and what is told is told.
+/// An operator or NTP sets the host's clock by minutes or hours, forward or back: no wait becomes shorter or longer, no VM is ended, and
+/// everything that is to be reported is reported.
 /// </summary>
 public sealed class ClockStories : HostFixture
 {
@@ -23,7 +23,7 @@ public sealed class ClockStories : HostFixture
     public ClockStories(ITestOutputHelper output)
         : base(output) => _decisions = Sys.ListenerOf<Planned>(DecisionLogActor.Props(ExplainKeep.Default, Time), DecisionLogActor.Name);
 
-    /// <summary>In seconds: what lies around DMM's own waits, and hours.</summary>
+    /// <summary>In seconds: steps near DMM's own waits, and hours.</summary>
     public static TheoryData<int> Steps => [-86_400, -7_200, -3_600, -60, -1, 1, 130, 600, 7_200, 86_400];
 
     [Theory]
@@ -110,8 +110,8 @@ public sealed class ClockStories : HostFixture
     }
 
     /// <summary>
-    /// The journal's times are those of a clock that shows another time now: a wait may begin anew, or be over, but never last longer than
-    /// it was to.
+    /// The times in the journal are those of a clock that shows another time now: a wait may begin anew, or be over, but never lasts
+    /// longer than it was meant to.
     /// </summary>
     [Theory]
     [MemberData(nameof(Steps))]
@@ -194,7 +194,7 @@ public sealed class ClockStories : HostFixture
         Assert.Equal([1, 2, 4], waits);
     }
 
-    /// <summary>It can spare nothing.</summary>
+    /// <summary>Creates a peer that can spare nothing.</summary>
     private void BusyPeer()
     {
         Create(Spec("peer", 128, 512, 512));

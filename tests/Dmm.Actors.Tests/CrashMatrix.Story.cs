@@ -12,7 +12,7 @@ namespace Dmm.Actors.Tests;
 
 public sealed partial class CrashMatrix
 {
-    /// <summary>Everything happens in it that a host's journal can tell of, and that its actors can ask of a hypervisor.</summary>
+    /// <summary>A story with every event that a host's journal can have, and every call that its actors can make to a hypervisor.</summary>
     private sealed class Story
     {
         private static readonly VmId A = VmId.Parse("a"), B = VmId.Parse("b"), C = VmId.Parse("c"), D = VmId.Parse("d"),
@@ -22,7 +22,7 @@ public sealed partial class CrashMatrix
 
         private Story(ScriptedHost script) => _script = script;
 
-        /// <summary>Lives through it, with deaths or without.</summary>
+        /// <summary>Runs the story, with deaths or without.</summary>
         public static Lived Live(params (string Moment, int Nth, bool After)[] deaths)
         {
             var log = new HistoryLog(60);
@@ -77,7 +77,7 @@ public sealed partial class CrashMatrix
         private void ABurstWhoseGuestTakesNothingPlugged()
         {
             Real(A).Guest.Temper = GuestTemper.IgnoresPlug;
-            // One DIMM is enough for it, so that nothing more is to be rescued when its daemon was dead meanwhile.
+            // One DIMM is enough for the load, so that no further rescue is needed if its daemon was dead meanwhile.
             (Real(A).Wish, Real(A).WishRate) = (MiB(560), MiB(400));
             _script.Until("a rescue DIMM saves it", () => Real(A).Guest.Base > MiB(512) && Real(A).Guest.Used == MiB(560));
             Real(A).Guest.Temper = GuestTemper.Ideal;
@@ -96,7 +96,7 @@ public sealed partial class CrashMatrix
 
         private void OneThatIsWantedNoMore()
         {
-            // It waits for what nobody gives: first because it is used, then because nobody moves.
+            // The VM waits for memory that no peer gives: first because it is used, then because no guest obeys.
             Pin(A, 1600);
             (Real(A).Wish, Real(A).WishRate) = (MiB(1450), MiB(400));
             _script.Until("it uses what it has", () => Real(A).Guest.Used == MiB(1450));
@@ -118,7 +118,7 @@ public sealed partial class CrashMatrix
         {
             Create(D, min: 128, boot: 256, max: 1024);
             _script.Ask(new HostProtocol.ForgetVm(D), "forget d", s => !s.State.Vms.ContainsKey(D));
-            // As the daemon's API does it: by the driver, before the host is asked.
+            // The daemon's API does the same: the driver looks at the VM before the host is asked.
             var daemon = _script.Host.Daemon!;
             var looked = new LabHypervisor(_script.Host.World, daemon.Process).InspectAsync(D, "", CancellationToken.None);
             _script.Until("it has been looked at", () => looked.IsCompleted || _script.Host.Daemon != daemon);
@@ -137,7 +137,7 @@ public sealed partial class CrashMatrix
             _script.UntilStatus("that is seen", s => s.State.LetGo.IsEmpty);
         }
 
-        /// <summary>It dies and comes back by itself; it is stopped and does not; it is started.</summary>
+        /// <summary>A VM dies and returns by itself; it is stopped and does not return; it is started.</summary>
         private void OneThatReturns()
         {
             Create(E, min: 128, boot: 256, max: 512);
@@ -216,7 +216,7 @@ public sealed partial class CrashMatrix
             && report is { Phase: VmPhase.Settled, Why: null }
                 && Ladder.Distance(Real(id).Guest.Sizes.Actual, vm.Promise.Target) <= MiB(2));
 
-        /// <summary>What stands once all is at rest, in words that can be compared.</summary>
+        /// <summary>The state once all is at rest, in words that can be compared.</summary>
         private string Rest()
         {
             Pin(A, 800);

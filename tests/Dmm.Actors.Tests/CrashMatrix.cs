@@ -4,12 +4,12 @@ using Dmm.Core.Ports;
 namespace Dmm.Actors.Tests;
 
 /// <summary>
-/// For every kind of event and every side effect, the daemon dies just before and just after; what stands in the end is what stands without
-/// the death. The rows come from the journal's list of events and from the port's methods: a new one without a place in the story fails.
+/// For every kind of event and every side effect, the daemon dies just before and just after it; the final state is the same as without
+/// the death. The rows come from the journal's list of events and from the port's methods: a new one that is not in the story fails.
 /// </summary>
 public sealed partial class CrashMatrix
 {
-    /// <summary>Asked only by a daemon whose predecessor died in a launch: that death comes first.</summary>
+    /// <summary>Only a daemon whose predecessor died in a launch makes this call, so that death comes first.</summary>
     private const string Find = "find";
 
     private static readonly Lazy<Story.Lived> Undisturbed = new(() => Story.Live());
@@ -17,8 +17,8 @@ public sealed partial class CrashMatrix
     private static readonly Lazy<Story.Lived> Found = new(() => Story.Live(("launch", 1, true)));
 
     /// <summary>
-    /// Written by no actor: it stands at the head of a journal that was written anew as a whole, in one transaction, while no host's actor
-    /// lives (tests of the daemon's journals show that).
+    /// No actor writes these: they begin a journal that was written anew as a whole, in one transaction, while no host's actor lived (the
+    /// tests of the daemon's journals show that).
     /// </summary>
     private static readonly Type[] Heads = [typeof(Core.Hosts.JournalBegun)];
 
@@ -54,7 +54,7 @@ public sealed partial class CrashMatrix
         Assert.Equal(Undisturbed.Value, Story.Live(), static (one, other) => one.End == other.End
             && one.Moments.SequenceEqual(other.Moments));
 
-    /// <summary>At the first, the middle and the last time, before and after.</summary>
+    /// <summary>Lets the daemon die at the first, the middle and the last time, before and after.</summary>
     private static void Dies(string name)
     {
         foreach (var after in new[] { false, true })
@@ -65,7 +65,7 @@ public sealed partial class CrashMatrix
         }
     }
 
-    /// <summary>The one of them in which most is under way: what was written or done is known to nobody yet.</summary>
+    /// <summary>Tests only the middle time, when most is under way: nobody knows yet what was written or done.</summary>
     private static void DiesInTheMiddle(string name) => Dies(name, (Times(name, after: true) + 1) / 2, after: true);
 
     private static int Times(string name, bool after)

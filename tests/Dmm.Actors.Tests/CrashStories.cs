@@ -7,7 +7,7 @@ using Dmm.Simulation.Actors;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>What the simulation of the actors found, told one by one.</summary>
+/// <summary>The faults that the simulation of the actors found, one test each.</summary>
 public sealed class CrashStories
 {
     private static readonly VmId Vm = VmId.Parse("vm");
@@ -15,7 +15,7 @@ public sealed class CrashStories
     [Fact]
     public void A_vm_that_can_not_be_looked_for_after_a_death_is_not_lost() => SimulationThread.Run(() =>
     {
-        // The daemon dies just after its VM has come up; its successor can't tell at first whether it runs (seed 13).
+        // The daemon dies just after its VM has started; its successor can't tell at first whether the VM runs (seed 13).
         var script = new ScriptedHost(new(), HistoryLog.Nothing, ("launch", 1, true));
         var (fate, failures) = (script.Host.World.Fate, 0);
         script.Host.World.Fate = (call, id) => call == "find" && failures++ < 2 ? CallFate.Refused : fate(call, id);

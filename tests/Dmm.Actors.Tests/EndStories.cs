@@ -7,8 +7,8 @@ using Xunit.Abstractions;
 namespace Dmm.Actors.Tests;
 
 /// <summary>
-/// How VMs end: launches that fail, boots that never come, stops that are heard and not. Memory comes back when the process is gone, and
-/// not before.
+/// How VMs end: launches that fail, boots that never complete, stops that the guest obeys or ignores. Memory becomes free when the
+/// process is gone, and not before.
 /// </summary>
 public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
 {

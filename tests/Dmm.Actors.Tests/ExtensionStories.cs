@@ -4,7 +4,7 @@ using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>Beyond the devices that a VM was started with.</summary>
+/// <summary>Growth beyond the devices that a VM was started with.</summary>
 public sealed class ExtensionStories : HostFixture
 {
     private static readonly VmId Web = VmId.Parse("web");

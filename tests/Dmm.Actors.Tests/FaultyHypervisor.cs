@@ -4,12 +4,12 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>A hypervisor whose driver throws where it is told to.</summary>
+/// <summary>A hypervisor whose driver throws when a test demands it.</summary>
 internal sealed class FaultyHypervisor(IHypervisor inner) : PassingHypervisor(inner)
 {
     public VmId? FailNextCallOf { get; set; }
 
-    /// <summary>What becomes of that call in the place of a throw at once.</summary>
+    /// <summary>The result of that call, instead of throwing at once.</summary>
     public Task? Instead { get; set; }
 
     public int Faults { get; private set; }
@@ -17,13 +17,13 @@ internal sealed class FaultyHypervisor(IHypervisor inner) : PassingHypervisor(in
     /// <summary>The process of this VM can't be ended, neither by its launch nor later.</summary>
     public VmId? Lingers { get; set; }
 
-    /// <summary>What a rescue does in the place of what it should, before it is said to be refused.</summary>
+    /// <summary>The action of a rescue, in place of the real one, before it is reported as refused.</summary>
     public Action<VmId>? RefusedRescue { get; set; }
 
-    /// <summary>Called when hotplug of a VM was told a size.</summary>
+    /// <summary>Called when a VM's hotplug was told a size.</summary>
     public Action<VmId>? Plugged { get; set; }
 
-    /// <summary>How often a VM was taken up.</summary>
+    /// <summary>The number of connections that were made to VMs.</summary>
     public int Connections { get; private set; }
 
     public override Task<IVirtualMachine> ConnectAsync(VmHandle handle, Action<VmObservation> observe, CancellationToken cancellation)

@@ -7,9 +7,7 @@ using Dmm.Core.Ports;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>
-/// A journal in memory that fails, or takes its time, when it is told to. What it is told is found under the actor system's name.
-/// </summary>
+/// <summary>A journal in memory that fails, or is slow, when a test demands it. Its faults are found by the actor system's name.</summary>
 public sealed class FaultyJournal : MemoryJournal
 {
     protected override async Task<IImmutableList<Exception>> WriteMessagesAsync(
@@ -26,14 +24,14 @@ public sealed class FaultyJournal : MemoryJournal
     }
 }
 
-/// <summary>What is wrong with the journal of one actor system.</summary>
+/// <summary>The faults of the journal of one actor system.</summary>
 public sealed class JournalFaults
 {
     private static readonly System.Collections.Concurrent.ConcurrentDictionary<string, JournalFaults> All = new();
 
     public Exception? WriteFault { get; set; }
 
-    /// <summary>Writes wait until it is set.</summary>
+    /// <summary>Writes wait until this is set.</summary>
     public TaskCompletionSource? Gate { get; set; }
 
     public int Writes { get; set; }
@@ -41,20 +39,20 @@ public sealed class JournalFaults
     public static JournalFaults Of(string system) => All.GetOrAdd(system, _ => new());
 }
 
-/// <summary>The file behind it, which there is none of: what it says is set by the test.</summary>
+/// <summary>The journal's file, which does not exist: the test sets its answers.</summary>
 public sealed class FakeStore(JournalFaults faults) : IJournalStore
 {
-    /// <summary>What <see cref="Look"/> says until the journal is mended.</summary>
+    /// <summary>The answer of <see cref="Look"/> until the journal is repaired.</summary>
     public string? Lost { get; set; }
 
     public int Mended { get; private set; }
 
-    /// <summary>What was known when the journal had to be written anew.</summary>
+    /// <summary>The known events when the journal had to be written anew.</summary>
     public ImmutableArray<IHostEvent>? Known { get; private set; }
 
     public JournalFault Judge(Exception cause) => new(cause is JournalContentException, cause.Message);
 
-    /// <summary>Thrown by the next look, and never again.</summary>
+    /// <summary>Thrown by the next look only.</summary>
     public Exception? LookFault { get; set; }
 
     public string? Look()

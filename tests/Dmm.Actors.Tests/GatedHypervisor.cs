@@ -3,24 +3,24 @@ using Dmm.Core.Ports;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>A hypervisor whose calls that plug wait at a gate: before they have their effect, or after it and before they return.</summary>
+/// <summary>A hypervisor whose plug calls wait at a gate: before they have their effect, or after it and before they return.</summary>
 internal sealed class GatedHypervisor(IHypervisor inner) : PassingHypervisor(inner)
 {
     private readonly Lock _lock = new();
     private TaskCompletionSource? _before;
     private TaskCompletionSource? _after;
 
-    /// <summary>How many calls have come to the gate, and how many have had their effect.</summary>
+    /// <summary>The number of calls that have reached the gate, and of those that have had their effect.</summary>
     public (int Come, int Done) Calls { get; private set; }
 
-    /// <summary>From here on calls wait before their effect; and once <see cref="LetThrough"/> lets them, after it.</summary>
+    /// <summary>From now on calls wait before their effect, and after <see cref="LetThrough"/> once more after it.</summary>
     public void Close()
     {
         lock (_lock)
             (_before, _after, Calls) = (New(), New(), default);
     }
 
-    /// <summary>They have their effect now, and wait before they return.</summary>
+    /// <summary>Lets the calls have their effect; they then wait before they return.</summary>
     public void LetThrough() => _before!.SetResult();
 
     public void LetReturn()

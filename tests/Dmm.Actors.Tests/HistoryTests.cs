@@ -42,7 +42,7 @@ public sealed class HistoryRules
         Assert.Null(History.Delete(marks, 400, At, new(TimeSpan.Zero, 0)));
     }
 
-    /// <summary>A clock that was never set shows 1970 or 2000 until NTP has answered, and a wrong one may show any year.</summary>
+    /// <summary>A clock that was never set shows 1970 or 2000 until NTP has answered, and a wrong clock may show any year.</summary>
     [Theory]
     [InlineData(0)]
     [InlineData(-1)]
@@ -54,7 +54,7 @@ public sealed class HistoryRules
         ImmutableArray<HistoryMark> marks = [new(500, At.AddDays(-20)), new(1000, At.AddDays(-10)), new(1500, At)];
         var now = History.Start(marks, At.AddDays(days), Keep);
         Assert.Null(History.Delete(marks, 1500, now, Keep));
-        // From there on time goes by as ever.
+        // From there on time passes normally.
         Assert.Equal(500, History.Delete(marks, 1500, now.AddDays(10), Keep)!.Value.UpTo);
         Assert.Equal(1500, History.Delete(marks, 1500, now.AddDays(31), Keep)!.Value.UpTo);
     }
@@ -111,7 +111,7 @@ public sealed class HistoryStories(ITestOutputHelper output) : HostFixture(outpu
         }
     }
 
-    /// <summary>The journal deletes in its own time.</summary>
+    /// <summary>The journal deletes asynchronously, so this waits.</summary>
     private long[] UntilSequences(Func<long[], bool> condition)
     {
         var sequences = Sequences();

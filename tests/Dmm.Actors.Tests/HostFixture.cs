@@ -61,7 +61,7 @@ public abstract class HostFixture : TestKit
 
     protected TestScheduler Clock => (TestScheduler)Sys.Scheduler;
 
-    /// <summary>What is wrong with the journal.</summary>
+    /// <summary>The faults of the journal.</summary>
     protected JournalFaults Faults => JournalFaults.Of(Sys.Name);
 
     protected void StartHost(long memoryMiB, long reserveMiB = 0, long cushionMiB = 0, IHypervisor? hypervisor = null) =>
@@ -82,17 +82,17 @@ public abstract class HostFixture : TestKit
                 Keeper = new() { ProcessStart = Clocks.MomentOf(Time), GiveUp = GiveUp, Time = Time },
             };
 
-    /// <summary>The journal needs a person.</summary>
+    /// <summary>Called when the journal needs an operator.</summary>
     protected virtual void GiveUp(string why)
     {
     }
 
     protected AdmissionSettings Admission { get; set; } = new();
 
-    /// <summary>Set by stories in which the world, not DMM, breaks the invariant.</summary>
+    /// <summary>Set by tests in which the world, not DMM, breaks the invariant.</summary>
     protected bool WorldMayBreakIt { get; set; }
 
-    /// <summary>The daemon dies: every actor with its state is gone at once, the journal and the VMs are not.</summary>
+    /// <summary>Kills the daemon: every actor is gone at once with its state; the journal and the VMs are not.</summary>
     protected void KillHost()
     {
         Watch(Host);
@@ -140,11 +140,13 @@ public abstract class HostFixture : TestKit
             .. status.State.Resting.Values,
         ];
 
-    /// <summary>The host's answer comes behind all that it was told before; the invariant must hold in every one of them.</summary>
+    /// <summary>
+    /// Asks the host for its status, which comes after everything that it was told before; the invariant must hold in every status.
+    /// </summary>
     protected HostProtocol.Status Look()
     {
-        // Twice round: what the clock set off in the VMs' actors, in the predictor, which they tell, and in the host's eye, where it has
-        // one, has reached the host, and what the host then told them has been done.
+        // Two rounds: after them the effects of the clock on the VMs' actors, on the predictor (which they tell), and on the host's
+        // monitor, if it has one, have reached the host, and what the host then told them has been done.
         for (var round = 0; round < 2; round++)
         {
             Pass("host/monitor");
@@ -161,11 +163,11 @@ public abstract class HostFixture : TestKit
         return status;
     }
 
-    /// <summary>An actor of the host has done what it was told so far, or there is none of that name.</summary>
+    /// <summary>Waits until an actor of the host has handled all messages so far, or there is none of that name.</summary>
     private void Pass(string name) =>
         Sys.ActorSelection($"/user/dmm/{name}").Ask<ActorIdentity>(new Identify(name), TimeSpan.FromSeconds(10)).Wait();
 
-    /// <summary>Lets virtual time go by.</summary>
+    /// <summary>Lets virtual time pass.</summary>
     protected void Go(TimeSpan time)
     {
         var step = TimeSpan.FromMilliseconds(250);
@@ -181,8 +183,8 @@ public abstract class HostFixture : TestKit
         s => names.All(n => s.Reports.TryGetValue(VmId.Parse(n), out var r) && r.Phase == VmPhase.Settled));
 
     /// <summary>
-    /// Of whom nothing is known, nothing is taken. What is foreseen from a guest's first words differs from what is a second later, and
-    /// whether its first sample comes before a tick of the same moment or after it is chance: so it has spoken several times.
+    /// The host takes nothing from a VM of which it knows nothing. The forecast from a guest's first sample differs from that of a second
+    /// later, and whether the first sample comes before or after a tick of the same moment is chance: so this waits for several samples.
     /// </summary>
     protected HostProtocol.Status UntilForeseen(params string[] names)
     {
@@ -202,7 +204,7 @@ public abstract class HostFixture : TestKit
     protected Notice[] Notices() =>
         [.. Events.Ask<EventLogActor.Events>(new EventLogActor.Read(null), TimeSpan.FromSeconds(5)).Result.Items.Select(e => e.Notice)];
 
-    /// <summary>A journal of which nothing is to be mended.</summary>
+    /// <summary>A journal store with nothing to repair.</summary>
     private protected sealed class NoStore : IJournalStore
     {
         public string? Look() => null;
@@ -215,8 +217,8 @@ public abstract class HostFixture : TestKit
     protected override void AfterAll()
     {
         base.AfterAll();
-        // Under another name first: a simulated VM whose call was out when its actor ended may write yet, and would fill what is being
-        // emptied.
+        // The folder is renamed first: a simulated VM whose call was under way when its actor ended may still write, and would write into
+        // the folder that is being emptied.
         var gone = _directory + ".gone";
         Directory.Move(_directory, gone);
         Directory.Delete(gone, recursive: true);

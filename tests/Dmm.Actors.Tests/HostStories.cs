@@ -178,7 +178,7 @@ public sealed class HostStories(ITestOutputHelper output) : HostFixture(output)
         Assert.Single(EventKinds(), kind => kind == "actorRestarted");
     }
 
-    /// <summary>Found by the simulation (seed 150010): the plug that follows was counted from a base without the DIMM.</summary>
+    /// <summary>Found by the simulation (seed 150010): the plug after the rescue was computed from a base without the DIMM.</summary>
     [Fact]
     public void A_rescue_that_came_though_it_was_said_to_be_refused_counts()
     {
@@ -268,7 +268,7 @@ public sealed class HostStories(ITestOutputHelper output) : HostFixture(output)
     }
 
     /// <summary>
-    /// Found by the simulation (seed 190008): its answer came to an actor that had ended, and the connection stayed open.
+    /// Found by the simulation (seed 190008): the answer to a connect came to an actor that had ended, and the connection stayed open.
     /// </summary>
     [Fact]
     public void A_connection_that_is_made_when_nobody_wants_it_any_more_is_closed()

@@ -12,10 +12,10 @@ using Dmm.Hypervisors.Guest;
 namespace Dmm.Actors.Tests;
 
 /// <summary>
-/// From the line that a guest writes to the plan of its host, through all that is between: whatever one guest writes, the host plans, and
-/// of what its neighbours use they keep no less than if it asked for its max in so many words. (Where the needs of all are met, headroom
-/// goes by shares; where they are not, whoever holds some keeps it until it is lacked: so of headroom alone a neighbour may have less
-/// beside a guest that asks for less.)
+/// Tests everything from the line that a guest writes to the plan of its host. Whatever one guest writes, the host plans, and its
+/// neighbours keep at least as much of the memory that they need as if the guest had asked for its max. (If the needs of all are met,
+/// headroom goes by shares; if they are not, a VM that has headroom keeps it until others lack it. So a neighbour may have less headroom,
+/// but not less than it needs, beside a guest that asks for less.)
 /// </summary>
 public sealed class HostilePlanProperties
 {
@@ -75,7 +75,7 @@ public sealed class HostilePlanProperties
         }
     }
 
-    /// <summary>Shares are whole steps; what is not worth a move is left where it is.</summary>
+    /// <summary>Shares are whole steps, and a difference that is not worth a move stays.</summary>
     private static readonly MemorySize Slack = MemorySize.FromMiB(16);
 
     private static Dictionary<VmId, MemorySize> Plan(

@@ -7,7 +7,7 @@ using Xunit.Abstractions;
 namespace Dmm.Actors.Tests;
 
 /// <summary>
-/// A VM of which it is not known which process runs it: nobody is ended for it, and nothing of it becomes free that was not shown to be.
+/// A VM whose process is not known: no process is ended because of it, and none of its memory becomes free unless it is shown to be.
 /// </summary>
 public sealed class IdentityStories(ITestOutputHelper output) : HostFixture(output)
 {
@@ -28,7 +28,7 @@ public sealed class IdentityStories(ITestOutputHelper output) : HostFixture(outp
         KillHost();
         StartHost(memoryMiB: 2048, hypervisor: unsure);
         UntilRuns("vm");
-        // A daemon that starts tells again what the one before it may not have told.
+        // A daemon that starts repeats notices that its predecessor may not have given.
         Assert.Equal(2, Notices().Where(h => h.Kind == "vmIdentified").Select(h => h.Text).Distinct().Count());
     }
 
@@ -65,7 +65,7 @@ public sealed class IdentityStories(ITestOutputHelper output) : HostFixture(outp
     {
         private VmHandle? _asked;
 
-        /// <summary>What is found out of a VM's process.</summary>
+        /// <summary>The result of looking for a VM's process.</summary>
         public required Func<VmHandle, VmHandle> Found { get; set; }
 
         public string? EndFault { get; set; }

@@ -5,8 +5,8 @@ using Akka.Dispatch;
 namespace Dmm.Actors.Tests;
 
 /// <summary>
-/// Actors that take their turns late now and then, as on a busy machine: with DMM_TEST_JITTER=15 each is held up for some milliseconds in
-/// 15 % of its turns. Off unless that is set; a story that holds only while actors are quick fails with it.
+/// Delays actors now and then, as on a busy machine: with DMM_TEST_JITTER=15 each actor is delayed by some milliseconds in 15 % of its
+/// turns. Off unless that is set. A test that passes only while actors are quick fails with it.
 /// </summary>
 public sealed class JitteryExecutor(Config config, IDispatcherPrerequisites prerequisites)
     : ExecutorServiceConfigurator(config, prerequisites)

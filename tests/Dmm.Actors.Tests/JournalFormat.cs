@@ -146,7 +146,7 @@ public sealed class JournalFormat : TestKit
         [
             new VmAdopted(At, Spec.Policy, Handle with { Id = loose }, MemorySize.FromMiB(900), MemorySize.Zero),
             new VmForgotten(At, loose),
-            // The host has restarted, which is in no event; then its memory was set aside.
+            // The host has restarted, which no event records; then the VM's memory was reserved.
             new VmRequested(At, next, Size, At),
             new MemoryReserved(At, next.Id, Size, Size + Size),
         ];
@@ -215,8 +215,8 @@ public sealed class JournalFormat : TestKit
     }
 
     /// <summary>
-    /// The host's clock was set while no daemon ran, and again before the snapshot is read: what is waited for never takes longer than it
-    /// was to.
+    /// The host's clock was set while no daemon ran, and again before the snapshot is read: no wait ever takes longer than it was meant
+    /// to.
     /// </summary>
     [Theory]
     [InlineData(0, 0)]

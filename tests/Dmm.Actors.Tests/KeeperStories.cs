@@ -9,7 +9,7 @@ using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>The journal fails under a host, on virtual time.</summary>
+/// <summary>Failures of a running host's journal, on virtual time.</summary>
 public sealed class KeeperStories : HostFixture
 {
     private static readonly VmId Vm = VmId.Parse("vm");
@@ -116,7 +116,7 @@ public sealed class KeeperStories : HostFixture
     }
 
     /// <summary>
-    /// What was promised is carried out whatever becomes of the journal: the VM's actor and its connection are no affair of it.
+    /// A promise is carried out even if the journal fails: the VM's actor and its connection do not depend on the journal.
     /// </summary>
     [Fact]
     public void A_journal_that_fails_stops_no_promise_that_was_made_and_no_vm_is_let_go_of()
@@ -229,7 +229,7 @@ public sealed class KeeperStories : HostFixture
     {
         var spec = Spec("vm", 128, 256, 1024);
         Assert.IsType<HostProtocol.Done>(Change(new AdmissionProtocol.CreateVm(spec, Hypervisor.ExpectedOverhead(spec), null, [])));
-        // At rest, its spark laid by: nothing of it moves from here on by itself.
+        // The VM is at rest with its spark saved up: from here on none of its sizes changes by itself.
         UntilKept(s => s.Reports.TryGetValue(Vm, out var report) && report.Phase == VmPhase.Settled && report.Sizes is { } sizes
             && !sizes.Plugged.IsZero && sizes.Plugged == sizes.Ballooned && sizes.Plugged == sizes.PluggedTarget
             && sizes.Ballooned == sizes.BalloonedTarget);
@@ -238,8 +238,9 @@ public sealed class KeeperStories : HostFixture
     private object Change(object command) => _keeper.Ask<object>(new KeeperProtocol.Change(command), TimeSpan.FromSeconds(30)).Result;
 
     /// <summary>
-    /// Lets virtual time go by until the keeper's answer is as it should be. While a write hangs the answer needs the keeper's own clock to
-    /// move; otherwise it is waited for, since a busy machine's threads would make any write slow by that clock.
+    /// Lets virtual time pass until the keeper's answer meets the condition. While a write hangs, the keeper's own clock must move for it
+    /// to answer; otherwise this waits for the answer without moving the clock, since on a busy machine any write would look slow by that
+    /// clock.
     /// </summary>
     private HostProtocol.Status UntilKept(Func<HostProtocol.Status, bool> condition)
     {

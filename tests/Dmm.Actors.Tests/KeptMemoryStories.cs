@@ -6,13 +6,13 @@ using Xunit.Abstractions;
 namespace Dmm.Actors.Tests;
 
 /// <summary>
-/// A guest says that it gave memory, and its process keeps it: its host never got it back, so that nobody else is promised it.
+/// A guest says that it gave memory, but its process keeps it: the host never got it back, so it is promised to nobody else.
 /// </summary>
 public sealed class KeptMemoryStories(ITestOutputHelper output) : WatchedHostFixture(output)
 {
     private static readonly VmId A = VmId.Parse("a");
 
-    /// <summary>It has 1024 MiB of 2048, all of it locked, and says that it has 256.</summary>
+    /// <summary>Shrinks a VM in vain: it has 1024 MiB of 2048, all of it locked, and says that it has 256.</summary>
     private void ShrinksInVain(double keeps = 1, MemorySize? group = null)
     {
         StartWatched(2048, group: group);
@@ -38,7 +38,7 @@ public sealed class KeptMemoryStories(ITestOutputHelper output) : WatchedHostFix
         Assert.Contains("it gives nothing back to the host: its process holds 768 MiB more", Notices().Single(h => h.Kind == "keepsMemory")
             .Text, StringComparison.Ordinal);
 
-        // No more than the rest of the host can be promised, however little a says that it has, and the refusal names it.
+        // Only the rest of the host can be promised, however little VM a says that it has, and the refusal names a.
         var refused = Assert.IsType<HostProtocol.Refused>(Create(Spec("b", 1200, 1200, 1200), TimeSpan.FromMinutes(5)));
         Assert.Contains("a holds 768 MiB that it gave and this host never got back", refused.Why, StringComparison.Ordinal);
         Create(Spec("c", 128, 700, 1800));
@@ -52,7 +52,7 @@ public sealed class KeptMemoryStories(ITestOutputHelper output) : WatchedHostFix
             HostIsNotPromisedTwice();
         }
 
-        // When its process gives it back, it is another's.
+        // Once its process gives the memory back, another VM gets it.
         Guest("a").Keeps = 0;
         Until("c has grown", _ => Guest("c").Sizes.Actual > MiB(1500));
         Assert.Contains("gaveBack", EventKinds());
@@ -76,7 +76,7 @@ public sealed class KeptMemoryStories(ITestOutputHelper output) : WatchedHostFix
             HostIsNotPromisedTwice();
         }
 
-        // It was asked once, which showed that half of it never came; nobody counts on it any more.
+        // It was asked once, which showed that half of its memory never came; the host does not count on it any more.
         Look();
         Assert.Contains("keepsMemory", EventKinds());
         var (size, free) = (Guest("a").Sizes.Actual, Look().State.Ledger.Free);

@@ -5,7 +5,7 @@ using Dmm.Core.Vms;
 namespace Dmm.Actors.Tests;
 
 /// <summary>
-/// A hypervisor that takes its time to connect, whether anybody still waits for it or not; and counts who has not let go of a connection.
+/// A hypervisor that connects late, whether anybody still waits for it or not, and counts the connections that are still open.
 /// </summary>
 internal sealed class LateHypervisor(IHypervisor inner) : PassingHypervisor(inner)
 {
@@ -14,7 +14,7 @@ internal sealed class LateHypervisor(IHypervisor inner) : PassingHypervisor(inne
     private int _made;
     private int _open;
 
-    /// <summary>Connections that are asked for, that were made, and of those the ones that are open.</summary>
+    /// <summary>The numbers of connections that were requested, that were made, and that are still open.</summary>
     public (int Waiting, int Made, int Open) Connections =>
         (Volatile.Read(ref _waiting), Volatile.Read(ref _made), Volatile.Read(ref _open));
 

@@ -4,7 +4,7 @@ using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>A peer's law decides in the place of DMM's own, through the same ledger and state machine.</summary>
+/// <summary>A peer's law decides instead of DMM's own, through the same ledger and state machine.</summary>
 public sealed class LawStories(ITestOutputHelper output) : HostFixture(output)
 {
     private void StartHost(string law, long memoryMiB) => StartHost(new HostSettings { Memory = MiB(memoryMiB), Law = law });
@@ -28,7 +28,7 @@ public sealed class LawStories(ITestOutputHelper output) : HostFixture(output)
         UntilRuns("one");
         Until("one holds its max, though it is idle", _ => Size("one") == MiB(1024));
 
-        // 2048 less what each costs beside its memory, and less the first's 1024.
+        // The second VM gets 2048 MiB less the overhead of both and less the first's 1024.
         Create(Spec("two", 128, 256, 1024));
         UntilRuns("two");
         Until("two holds what is left", s => Size("two") > MiB(900) && s.State.Ledger.Free < MiB(16));
@@ -50,13 +50,13 @@ public sealed class LawStories(ITestOutputHelper output) : HostFixture(output)
     [Fact]
     public void Under_mom_guests_of_a_full_host_give_5_percent_every_10_seconds()
     {
-        // 1100 less 2 × 32 of overhead: 12 of 1036 are free. Pressure begins when that has come through the mean of the last looks.
+        // 1100 less 2 × 32 of overhead: 12 of 1036 are free. Pressure begins when that shows in the mean of the last looks.
         StartHost("mom", 1100);
         Create(Spec("a", 128, 512, 512));
         Create(Spec("b", 128, 512, 512));
         UntilRuns("a", "b");
 
-        // 95 % of 512, in whole MiB; the next step comes with the next period and not before.
+        // 95 % of 512, in whole MiB; the next step comes with the next period, not before.
         Until("a first step", _ => Size("a") < MiB(512) && Size("b") < MiB(512));
         Pass(2);
         Assert.Equal((MiB(486), MiB(486)), (Size("a"), Size("b")));
@@ -70,15 +70,15 @@ public sealed class LawStories(ITestOutputHelper output) : HostFixture(output)
     [Fact]
     public void Under_proxmox_the_host_is_filled_to_80_percent_by_shares()
     {
-        // Goal 0.8 × 1036 − 1024 = −195.2; above the mins 768 − 195.2 = 572.8 stay, 286.4 each: 414.4 in one round, since that is less than
-        // 100 MiB away.
+        // Goal: 0.8 × 1036 − 1024 = −195.2. Above the mins 768 − 195.2 = 572.8 stay, 286.4 each: 414.4 in one round, since the step is
+        // less than 100 MiB.
         StartHost("proxmox", 1100);
         Create(Spec("a", 128, 512, 512));
         Create(Spec("b", 128, 512, 512));
         UntilRuns("a", "b");
         Until("both have given", _ => Size("a") == MiB(414) && Size("b") == MiB(414), TimeSpan.FromSeconds(30));
 
-        // Now it is within 10 MiB of its goal, and a guest in need is nothing to it.
+        // Now it is within 10 MiB of its goal, and the law ignores a guest in need.
         Guest("a").Used = MiB(360);
         Pass(30);
         Assert.Equal((MiB(414), MiB(414)), (Size("a"), Size("b")));

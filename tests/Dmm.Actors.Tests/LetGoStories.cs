@@ -6,14 +6,15 @@ using Xunit.Abstractions;
 namespace Dmm.Actors.Tests;
 
 /// <summary>
-/// A VM that DMM was told to forget runs on: what it may take is promised to nobody, and its name is not another's, for as long as it does.
+/// A VM that DMM was told to forget runs on: as long as it does, the memory that it may take is promised to nobody, and no other VM gets
+/// its name.
 /// </summary>
 public sealed class LetGoStories(ITestOutputHelper output) : WatchedHostFixture(output)
 {
     private static readonly VmId A = VmId.Parse("a");
 
-    /// <summary>It has 512 MiB of 1300, is let go of, and another is asked for under its name.</summary>
-    /// <returns>What was free while it was governed.</returns>
+    /// <summary>A VM has 512 MiB of 1300 and is let go, and another VM is requested under its name.</summary>
+    /// <returns>The free memory while it was governed.</returns>
     private MemorySize AskedForUnderItsName()
     {
         StartWatched(1300);
@@ -42,7 +43,7 @@ public sealed class LetGoStories(ITestOutputHelper output) : WatchedHostFixture(
                 Look().State.Ledger.Free <= free, $"{Look().State.Ledger.Free} are free after a VM that runs was let go of, {free} before");
             Assert.True(Guest("a").Sizes.Actual + Guest("b").Sizes.Actual + MiB(100) <= MiB(1300), "the host was promised twice");
             Clock.Advance(TimeSpan.FromMilliseconds(50));
-            // The next daemon knows it from the journal.
+            // The next daemon knows of it from the journal.
             if (i == 50)
                 RestartWatched();
         }
@@ -52,7 +53,7 @@ public sealed class LetGoStories(ITestOutputHelper output) : WatchedHostFixture(
         Assert.Contains("letGoEnded", EventKinds());
     }
 
-    /// <summary>Found by the simulation (seed 77003): a request under its name set free what it held.</summary>
+    /// <summary>Found by the simulation (seed 77003): a request under its name freed the memory that it held.</summary>
     [Fact]
     public void What_a_vm_that_was_let_go_of_may_take_stays_taken_though_another_is_asked_for_under_its_name()
     {

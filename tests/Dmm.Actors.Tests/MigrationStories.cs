@@ -7,7 +7,7 @@ using Xunit.Abstractions;
 namespace Dmm.Actors.Tests;
 
 /// <summary>
-/// A VM whose guest was handed over to another process is never created here again by itself: there would be two of it, on one disk.
+/// A VM whose guest was migrated to another process is never created here again by itself: there would be two of it, on one disk.
 /// </summary>
 public sealed class MigrationStories(ITestOutputHelper output) : HostFixture(output)
 {

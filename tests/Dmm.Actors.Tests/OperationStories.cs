@@ -7,7 +7,7 @@ using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>Only so many VMs of a host move at once, and everyone's turn comes.</summary>
+/// <summary>Only a limited number of a host's VMs move at once, and each VM gets its turn.</summary>
 public sealed class OperationStories(ITestOutputHelper output) : HostFixture(output)
 {
     private static readonly string[] Names = ["a", "b", "c", "d"];
@@ -107,7 +107,7 @@ public sealed class OperationStories(ITestOutputHelper output) : HostFixture(out
         StartHost(new HostSettings { Memory = MiB(20_000), Operations = new(Balloon: 4, Hotplug: 1) });
         Until("all have arrived", status =>
         {
-            // One that was moving when the daemon died moves on by itself, beside the first that is told anew.
+            // A VM that was moving when the daemon died moves on by itself, beside the first that is told its target again.
             var moving = Names.Count(n => Guest(n).Sizes.Plugged < MiB(3700) && Guest(n).Sizes.PluggedTarget > MiB(200));
             Assert.True(moving <= 2, $"{moving} move at once");
             return Names.All(n => Guest(n).Sizes.Actual == MiB(4000));

@@ -4,7 +4,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>A hypervisor that passes everything on: what is to be different is overridden.</summary>
+/// <summary>A hypervisor that passes every call on; a subclass overrides what is to differ.</summary>
 internal abstract class PassingHypervisor(IHypervisor inner) : IHypervisor
 {
     public string Name => inner.Name;

@@ -13,7 +13,8 @@ using Xunit.Abstractions;
 namespace Dmm.Actors.Tests;
 
 /// <summary>
-/// The predictor tells the host of all VMs at each beat of its clock, and of one at once when its guest is about to stall.
+/// The predictor sends the host forecasts of all VMs at each beat of its clock, and a forecast of one VM at once when its guest is about
+/// to stall.
 /// </summary>
 public sealed class PredictionStories : TestKit
 {
@@ -50,7 +51,7 @@ public sealed class PredictionStories : TestKit
         },
         new(MiB(512), MemorySize.Zero, MemorySize.Zero, MemorySize.Zero, MemorySize.Zero));
 
-    /// <summary>A second goes by, and the host's clock strikes.</summary>
+    /// <summary>Lets a second pass until the next beat of the host's clock.</summary>
     private void Tick(IActorRef? predictor = null)
     {
         _predictor.Tell(new Identify(0), TestActor);
@@ -84,7 +85,7 @@ public sealed class PredictionStories : TestKit
         var one = ExpectMsg<PredictorProtocol.Forecasts>();
         Assert.False(one.Tick);
         Assert.Equal(("stalls", true), (Assert.Single(one.Items).Vm.Name, one.Items[0].Urgent));
-        // Without the clock having moved at all.
+        // The clock has not moved at all.
         _predictor.Tell(Sampled("stalls", 20, SampleReason.Stall));
         Assert.Equal("stalls", Assert.Single(ExpectMsg<PredictorProtocol.Forecasts>().Items).Vm.Name);
     }
@@ -97,7 +98,9 @@ public sealed class PredictionStories : TestKit
         Assert.Empty(ExpectMsg<PredictorProtocol.Forecasts>().Items);
     }
 
-    /// <summary>Its samples come faster than the tick, so that a predictor that fails at each of them never comes to one.</summary>
+    /// <summary>
+    /// The liar's samples come faster than the tick, so that a predictor that fails at each of them would never reach a tick.
+    /// </summary>
     [Fact]
     public void A_guest_that_lies_without_measure_holds_up_nobodys_forecasts()
     {
@@ -107,7 +110,7 @@ public sealed class PredictionStories : TestKit
         {
             for (var i = 0; i < 20; i++)
             {
-                // The whole range of what a counter can be, as GuestLine lets it through.
+                // The whole range of a counter, as GuestLine lets it through.
                 var lie = (long)(chance.Next() >> 1);
                 _predictor.Tell(Sampled("liar", 300) with
                 {

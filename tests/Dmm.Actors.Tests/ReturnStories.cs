@@ -7,7 +7,7 @@ using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>VMs that come back after their end, and those that do not; and the bound on what all may become.</summary>
+/// <summary>VMs that return after their end, VMs that do not, and the bound on the sum of what all may become.</summary>
 public sealed class ReturnStories(ITestOutputHelper output) : HostFixture(output)
 {
     private static readonly VmId Vm = VmId.Parse("vm");
@@ -158,7 +158,7 @@ public sealed class ReturnStories(ITestOutputHelper output) : HostFixture(output
         KillHost();
         StartHost(memoryMiB: 2048);
         UntilRuns("vm");
-        // What a journal told before is told again to a host without a keeper.
+        // A host without a keeper repeats notices that it gave before.
         Assert.Equal(2, Notices().Where(h => h.Kind == "launchBegun").Distinct().Count());
     }
 

@@ -15,8 +15,8 @@ using Xunit.Abstractions;
 namespace Dmm.Actors.Tests;
 
 /// <summary>
-/// The actor adds nothing to what its machine decides, and leaves nothing out: over random histories the journal holds the machine's
-/// events, one by one, and the VMs are told what the machine would have them told.
+/// The actor adds nothing to its machine's decisions and omits nothing: over random histories the journal holds exactly the machine's
+/// events, and the VMs are told what the machine decided to tell them.
 /// </summary>
 public sealed class SameDecisionsTests(ITestOutputHelper output) : HostFixture(output)
 {
@@ -38,7 +38,7 @@ public sealed class SameDecisionsTests(ITestOutputHelper output) : HostFixture(o
     public async Task What_the_machine_decides_is_what_the_actor_writes_and_tells(int seed)
     {
         var random = new Random(seed);
-        // Its clock strikes where the history says so.
+        // The history decides when the clock's period ends.
         var settings = new HostSettings
         {
             Memory = MiB(3072),
@@ -68,7 +68,7 @@ public sealed class SameDecisionsTests(ITestOutputHelper output) : HostFixture(o
 
     private static string Name(object message) => $"{message.GetType().Name} {message}";
 
-    /// <summary>As the actor does, each command alone, with the plans that follow.</summary>
+    /// <summary>Decides as the actor does: each command alone, with the plans that follow.</summary>
     private void Decide(IHostCommand command)
     {
         var waiting = new Queue<IHostCommand>([command]);
@@ -152,7 +152,7 @@ public sealed class SameDecisionsTests(ITestOutputHelper output) : HostFixture(o
         return new(vm, MiB(used), MiB(used + random.Next(0, 200)), MiB(used), urgent, Clocks.Read(Time).Now);
     }
 
-    /// <summary>It stands at its target, or on the way, or has not heard of it yet.</summary>
+    /// <summary>A report of a VM that stands at its target, is on its way to it, or has not heard of it yet.</summary>
     private VmProtocol.Report Report(VmId id, VmRecord vm, Random random)
     {
         var told = _host.Told.GetValueOrDefault(id);

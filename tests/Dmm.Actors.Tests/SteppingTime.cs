@@ -4,8 +4,7 @@ using Akka.TestKit;
 namespace Dmm.Actors.Tests;
 
 /// <summary>
-/// Actors and simulation live on the same virtual time, which is that of Akka's timers. The wall's clock can be set forward and back beside
-/// it.
+/// One virtual time for actors and simulation, which is that of Akka's timers. The wall clock can be set forward and back independently.
 /// </summary>
 public sealed class SteppingTime(TestScheduler scheduler) : TimeProvider
 {
@@ -18,7 +17,7 @@ public sealed class SteppingTime(TestScheduler scheduler) : TimeProvider
 
     public override long GetTimestamp() => (scheduler.Now - _start).Ticks;
 
-    /// <summary>Somebody sets the host's time of day, or NTP does.</summary>
+    /// <summary>Sets the host's time of day, as an operator or NTP does.</summary>
     public void Step(TimeSpan by) => Interlocked.Add(ref _off, by.Ticks);
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)

@@ -5,7 +5,7 @@ using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>A target that changes in the middle of an operation: nothing is lost by it, and nothing is promised twice.</summary>
+/// <summary>A target changes in the middle of an operation: no memory is lost by it, and none is promised twice.</summary>
 public sealed class TurnStories(ITestOutputHelper output) : HostFixture(output)
 {
     private const long HostMiB = 9000;
@@ -24,14 +24,14 @@ public sealed class TurnStories(ITestOutputHelper output) : HostFixture(output)
         Until("it is in the middle", _ => Guest("vm").Sizes.Actual > MiB(1000));
         var middle = Guest("vm").Sizes.Actual;
 
-        // The call that is to stop the growth is on its way: the guest goes on, and may become all that it was told before.
+        // The call that is to stop the growth is under way: the guest goes on, and may become all that it was told before.
         gate.Close();
         Resize(512);
         Until("the call is on its way", _ => gate.Calls.Come > 0);
         For(TimeSpan.FromMilliseconds(600), status => Assert.Equal(MiB(8000), status.State.Vms[Vm].Promise.Granted));
         Assert.True(Guest("vm").Sizes.Actual > middle + MiB(500), "it did not grow on");
 
-        // It is told, and nobody has read since what it has: the sizes that are known are those of a while ago.
+        // The device is told, but nobody has read the VM's sizes since: the known sizes are old.
         gate.LetThrough();
         Until("it is told", _ => gate.Calls.Done > 0);
         For(TimeSpan.FromMilliseconds(300), status => Assert.Equal(MiB(8000), status.State.Vms[Vm].Promise.Granted));
@@ -81,7 +81,7 @@ public sealed class TurnStories(ITestOutputHelper output) : HostFixture(output)
         ExpectMsg<HostProtocol.Done>();
     }
 
-    /// <summary>It has what it was promised, and all else is free.</summary>
+    /// <summary>Waits until the VM has what it was promised, and all else is free.</summary>
     private void UntilSettledAt(long mib)
     {
         var status = Until(
@@ -107,7 +107,7 @@ public sealed class TurnStories(ITestOutputHelper output) : HostFixture(output)
         }
     }
 
-    /// <summary>Whatever its devices were told is promised to it, and so to nobody else.</summary>
+    /// <summary>The sizes that its devices were told are promised to the VM, and so to nobody else.</summary>
     private void Covered(HostProtocol.Status status)
     {
         var (ceiling, granted) = (Guest("vm").Sizes.Ceiling, status.State.Vms[Vm].Promise.Granted);

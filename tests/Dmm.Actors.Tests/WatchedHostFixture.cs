@@ -6,13 +6,14 @@ using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests;
 
-/// <summary>A host that looks at the machine that it runs on.</summary>
+/// <summary>A host that monitors the machine on which it runs.</summary>
 public abstract class WatchedHostFixture(ITestOutputHelper output) : HostFixture(output)
 {
     protected SimulatedHostMonitor World { get; private set; } = null!;
 
     /// <param name="group">
-    /// The limit of the control group of all VMs, there before the daemon is: set later, it would be seen only at the next look.
+    /// The limit of the control group of all VMs. It is set before the daemon starts: a limit that is set later would be seen only at the
+    /// next look.
     /// </param>
     protected void StartWatched(
         long memory, long reserve = 100, long cushion = 0, long cushionMax = 0, IHypervisor? hypervisor = null, MemorySize? group = null)

@@ -9,7 +9,7 @@ using Xunit.Abstractions;
 namespace Dmm.Actors.Tests;
 
 /// <summary>
-/// The world breaks the invariant, in each way that it can: that is said with its cause, nothing is granted, and it ends in good order.
+/// The world breaks the invariant in each possible way: DMM reports that with its cause, grants nothing, and recovers in good order.
 /// </summary>
 public sealed class WorldStories(ITestOutputHelper output) : WatchedHostFixture(output)
 {
@@ -106,7 +106,7 @@ public sealed class WorldStories(ITestOutputHelper output) : WatchedHostFixture(
             Assert.True(Guest("a").Sizes.Actual >= MiB(400) && Guest("b").Sizes.Actual >= MiB(400));
         }
 
-        // Mins are guaranteed: what is missing beyond them stays missing, and is said.
+        // Mins are guaranteed: the deficit that remains beyond them stays, and is reported.
         Assert.False(Look().State.Ledger.Deficit.IsZero);
         Assert.IsType<HostProtocol.Refused>(Create(Spec("c", 64, 64, 64)));
     }
@@ -269,8 +269,8 @@ public sealed class WorldStories(ITestOutputHelper output) : WatchedHostFixture(
         Until("it is told", s => s.Reports[A].Heard > old.Heard);
         Guest("a").Temper = GuestTemper.IgnoresPlug;
 
-        // Back to 512 MiB, which the guest has not been told yet, and a report that was on its way all the time: it knows nothing of the
-        // 900 MiB.
+        // The target is 512 MiB again, which the guest has not been told yet; a report that was under way all the time knows nothing of
+        // the 900 MiB.
         gate.Close();
         Tell(new HostProtocol.ResizeVm(A, MiB(512)));
         Until("the call is on its way", _ => gate.Calls.Come > 0);
@@ -282,7 +282,7 @@ public sealed class WorldStories(ITestOutputHelper output) : WatchedHostFixture(
         Until("it is told and asked", s => s.State.Vms[A].Promise.Granted == MiB(512));
     }
 
-    /// <summary>VMs whose processes stand in limited control groups.</summary>
+    /// <summary>VMs whose processes are in limited control groups.</summary>
     private sealed class LimitedHypervisor(IHypervisor inner) : PassingHypervisor(inner)
     {
         public ConcurrentDictionary<VmId, MemorySize> Limits { get; } = [];

@@ -30,7 +30,7 @@ public sealed class LiveTests
         var guests = LiveSettings.Names.Length;
         Assert.True(trial.Moving > trial.EqualPart);
         Assert.True(trial.Moving + trial.Moving > trial.Guests);
-        // What a guest of this image needs for itself is less than 100 MiB.
+        // A guest of this image itself needs less than 100 MiB.
         Assert.True(trial.Moving + trial.Idle + trial.Idle + MemorySize.FromMiB(100 * guests) < trial.Guests);
         Assert.True((trial.Start.Bytes * guests) + trial.Small.Bytes <= trial.Guests.Bytes);
     }

@@ -5,7 +5,7 @@ using Dmm.Settings;
 
 namespace Dmm.Benchmarks.Tests;
 
-/// <summary>What is measured is what users have: one kernel command line for both.</summary>
+/// <summary>The benchmarks measure what users have: both have the same kernel command line.</summary>
 public sealed class ShippedGuestTests
 {
     private static readonly string Shipped = DmmSettings.Load(null).Qemu.Append;

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Dmm.Benchmarks;
 
-/// <summary>What was measured on. Other load on it makes figures worse, so that is told too.</summary>
+/// <summary>The machine of the measurement. Other load on it makes figures worse, so the load average is reported too.</summary>
 internal sealed record Machine(string Cpu, int Cores, long MemoryBytes, string Kernel, string Runtime, double LoadAverage)
 {
     public static Machine Read() => new(
@@ -15,6 +15,6 @@ internal sealed record Machine(string Cpu, int Cores, long MemoryBytes, string K
         RuntimeInformation.FrameworkDescription,
         LoadNow());
 
-    /// <summary>Tasks that ran or wanted to, mean of the last minute.</summary>
+    /// <summary>The number of tasks that ran or were ready to run, mean of the last minute.</summary>
     public static double LoadNow() => double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture);
 }

@@ -16,5 +16,5 @@ var command = new RootCommand("Measures DMM; one subcommand a part")
     LivePart.Build(output), DensityPart.Build(output), AdmissionPart.Build(output),
 };
 command.Options.Add(output);
-// Guests are ended before the program is.
+// The guests are ended before the program ends.
 return await command.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });

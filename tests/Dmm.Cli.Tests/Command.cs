@@ -4,7 +4,7 @@ using Dmm.Commands.Output;
 
 namespace Dmm.Cli.Tests;
 
-/// <summary>The command, run in this process as a shell would.</summary>
+/// <summary>Runs the command in this process, as a shell would.</summary>
 internal static class Command
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
@@ -14,7 +14,7 @@ internal static class Command
     public static async Task<Result> RunAsync(FakeDaemon daemon, int? width, bool colours, params string[] args) =>
         await RunAloneAsync(width, colours, [.. args, "--socket", daemon.Socket]);
 
-    /// <param name="said">Completed once <paramref name="word"/> has been written as progress or error.</param>
+    /// <param name="said">Completed once the command has written <paramref name="word"/> as progress or error.</param>
     public static Task<Result> RunAsync(FakeDaemon daemon, string word, out Task said, params string[] args)
     {
         var error = new ListeningWriter(word);
@@ -22,7 +22,7 @@ internal static class Command
         return RunAloneAsync(width: null, colours: false, [.. args, "--socket", daemon.Socket], error: error);
     }
 
-    /// <summary>On a clock that waits for nothing: for what is only a matter of time.</summary>
+    /// <summary>Runs the command on a clock on which waits end at once, for tests of waiting.</summary>
     public static Task<Result> RunHastilyAsync(FakeDaemon daemon, params string[] args) =>
         RunAloneAsync(width: null, colours: false, [.. args, "--socket", daemon.Socket], new HastyTime());
 

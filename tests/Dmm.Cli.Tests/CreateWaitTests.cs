@@ -53,7 +53,7 @@ public sealed class CreateWaitTests : IAsyncLifetime
     public async Task A_VM_that_does_not_come_says_why(string kind, string why, string line, string told)
     {
         Answer(Samples.Vm with { State = "waiting" }, null);
-        // What is new is known by its number: the host's clock may have been set back, or forward, meanwhile.
+        // The event's number tells what is new: the host's clock may have been set back, or forward, meanwhile.
         _daemon.Events(
             [Samples.Event(1, kind, "an older try", DateTimeOffset.UtcNow.AddHours(1))],
             Samples.Event(2, kind, why, DateTimeOffset.UtcNow.AddHours(-2)),
@@ -116,7 +116,7 @@ public sealed class CreateWaitTests : IAsyncLifetime
         var command = Command.RunAsync(_daemon, "is away", out var away, Create);
         await waiting.Task;
         await _daemon.KillAsync();
-        // A request that was cut off is sent again by itself, and might find the daemon back already.
+        // A request that was cut off is sent again by itself, and might reach the new daemon already.
         await Task.WhenAny(away, command);
         _daemon.On("GET /api/v1/vms/web-1", Samples.Vm);
         await _daemon.ListenAsync();
@@ -135,7 +135,7 @@ public sealed class CreateWaitTests : IAsyncLifetime
         Assert.Single(_daemon.Requests);
     }
 
-    /// <summary>One after the other, the last one from then on; null: there is no such VM.</summary>
+    /// <summary>Sets the answers, one after the other, the last one from then on; null: there is no such VM.</summary>
     private void Answer(params VmView?[] states)
     {
         var next = 0;

@@ -5,7 +5,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace Dmm.Cli.Tests;
 
-/// <summary>0 done, 1 refused or failed, 2 used wrongly, 3 daemon not reached; each with one line that says what would be right.</summary>
+/// <summary>
+/// Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 daemon not reached; each error has one line that says what would be right.
+/// </summary>
 public sealed class ExitCodeTests
 {
     [Theory]
@@ -141,7 +143,7 @@ public sealed class ExitCodeTests
         using (var left = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
             left.Bind(new UnixDomainSocketEndPoint(path));
 
-        // .NET takes the socket's file away with the socket; a daemon that was killed leaves it.
+        // .NET deletes the socket's file when it closes the socket; a daemon that was killed leaves it.
         if (!File.Exists(path))
             File.WriteAllText(path, "");
         var result = await Command.RunAloneAsync("host", "show", "--socket", path);

@@ -2,7 +2,7 @@ using Dmm.Contracts;
 
 namespace Dmm.Cli.Tests;
 
-/// <summary>dmm vm explain: what it asks, and what it prints.</summary>
+/// <summary>Tests of dmm vm explain: its request and its output.</summary>
 public sealed class ExplainTests
 {
     private const long Mi = 1L << 20;

@@ -11,10 +11,12 @@ using Microsoft.Extensions.Logging;
 
 namespace Dmm.Cli.Tests;
 
-/// <summary>A daemon's face: HTTP on a Unix socket in a folder of its own, answers as a test sets them, and what it was asked.</summary>
+/// <summary>
+/// The interface of a daemon: HTTP on a Unix socket in a folder of its own. A test sets the answers and reads the requests.
+/// </summary>
 internal sealed class FakeDaemon : IAsyncDisposable
 {
-    /// <summary>It may also answer with what the contracts do not know.</summary>
+    /// <summary>The daemon may also answer with fields that the contracts do not know.</summary>
     public static readonly JsonSerializerOptions Json = new(ContractJson.Options) { TypeInfoResolver = new DefaultJsonTypeInfoResolver() };
 
     private readonly ConcurrentDictionary<string, RequestDelegate> _answers = new();
@@ -29,7 +31,7 @@ internal sealed class FakeDaemon : IAsyncDisposable
 
     public string Socket => Path.Combine(_folder.FullName, "dmm.sock");
 
-    /// <summary>Each as <c>METHOD path?query body</c>.</summary>
+    /// <summary>The requests, each as <c>METHOD path?query body</c>.</summary>
     public ConcurrentQueue<string> Requests { get; } = new();
 
     public static async Task<FakeDaemon> StartAsync()
@@ -55,8 +57,8 @@ internal sealed class FakeDaemon : IAsyncDisposable
         return context.Response.WriteAsJsonAsync(answer, answer.GetType(), Json);
     });
 
-    /// <summary>Answers for events as the daemon does: <c>after</c> a number, or the <c>last</c> so many.</summary>
-    /// <param name="later">What happens once the command has asked where the events stand.</param>
+    /// <summary>Answers requests for events as the daemon does: those <c>after</c> a number, or the <c>last</c> ones.</summary>
+    /// <param name="later">The events that happen once the command has asked for the number of the last event.</param>
     public FakeDaemon Events(EventView[] past, params EventView[] later)
     {
         var marked = 0;
@@ -82,7 +84,7 @@ internal sealed class FakeDaemon : IAsyncDisposable
         return this;
     }
 
-    /// <summary>Ends every connection at once, as a daemon that is killed does.</summary>
+    /// <summary>Ends every connection at once, as when a daemon is killed.</summary>
     public async Task KillAsync()
     {
         using var now = new CancellationTokenSource();

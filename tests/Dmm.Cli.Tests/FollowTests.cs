@@ -105,7 +105,7 @@ public sealed class FollowTests
         await context.Response.Body.FlushAsync();
     }
 
-    /// <summary>Interrupts the command, as a person would, when enough lines have come.</summary>
+    /// <summary>Interrupts the command, as a person would, after that many lines.</summary>
     private sealed class LineWriter(int lines, CancellationTokenSource interrupt) : StringWriter
     {
         public List<string> Lines { get; } = [];

@@ -1,6 +1,6 @@
 namespace Dmm.Cli.Tests;
 
-/// <summary>A clock on which whoever waits has waited already: each wait moves it on by as much, and is over at once.</summary>
+/// <summary>A clock on which every wait ends at once and moves the clock on by its length.</summary>
 internal sealed class HastyTime : TimeProvider
 {
     private long _skipped;

@@ -4,7 +4,7 @@ using Dmm.Contracts;
 
 namespace Dmm.Cli.Tests;
 
-/// <summary>What programs read.</summary>
+/// <summary>The output that programs read.</summary>
 public sealed class JsonTests
 {
     [Fact]

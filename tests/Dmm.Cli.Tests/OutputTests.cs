@@ -3,9 +3,7 @@ using System.Diagnostics;
 
 namespace Dmm.Cli.Tests;
 
-/// <summary>
-/// Where the command writes can be full, closed or gone: what was asked for is printed, or the exit code says that it was not.
-/// </summary>
+/// <summary>The command's output can be full, closed or gone: then the result is printed, or the exit code says that it was not.</summary>
 public sealed class OutputTests
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
@@ -87,10 +85,10 @@ public sealed class OutputTests
             await context.Response.Body.FlushAsync();
         });
 
-    /// <summary>Runs it in a shell; of a pipe the exit code is the command's, not its reader's.</summary>
+    /// <summary>Runs the command in a shell; with a pipe, the exit code is the command's, not its reader's.</summary>
     private static async Task<(int Code, string Error)> RunAsync(FakeDaemon daemon, string redirections, string[] args, string pipe = "")
     {
-        // What the shell itself says of an end by a signal would be among the errors.
+        // Without exec, the shell's own message about an end by a signal would be among the errors.
         var script = pipe.Length == 0 ? $"exec \"$0\" \"$@\" {redirections}" : $"set -o pipefail; \"$0\" \"$@\" {redirections} {pipe}";
         var start = new ProcessStartInfo(
             "bash", ["-c", script, Environment.ProcessPath!, Path.Combine(AppContext.BaseDirectory, "dmm.dll"), .. args])

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Dmm.Cli.Tests;
 
-/// <summary>The program itself: what only a process of its own shows.</summary>
+/// <summary>Tests of the program itself: behaviour that only a separate process shows.</summary>
 public sealed class ProcessTests
 {
     private const int Interrupt = 2;
@@ -64,7 +64,7 @@ public sealed class ProcessTests
 
     private static Process Start(FakeDaemon daemon, params string[] args)
     {
-        // Whoever runs the tests in the background ignores Ctrl-C, and what he starts inherits that.
+        // If the tests run in the background, they ignore Ctrl-C, and their child processes inherit that.
         var start = new ProcessStartInfo(
             "env", ["--default-signal=INT", Environment.ProcessPath!, Path.Combine(AppContext.BaseDirectory, "dmm.dll"), .. args])
         {

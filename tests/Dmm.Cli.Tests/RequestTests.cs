@@ -2,7 +2,7 @@ using Dmm.Contracts;
 
 namespace Dmm.Cli.Tests;
 
-/// <summary>What reaches the daemon.</summary>
+/// <summary>The requests that reach the daemon.</summary>
 public sealed class RequestTests
 {
     private static readonly DoneView Done = new("a", "done", []);

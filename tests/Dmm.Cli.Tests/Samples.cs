@@ -2,7 +2,7 @@ using Dmm.Contracts;
 
 namespace Dmm.Cli.Tests;
 
-/// <summary>What a daemon would say.</summary>
+/// <summary>Answers of a daemon.</summary>
 internal static class Samples
 {
     private const long Mi = 1L << 20;

@@ -1,6 +1,6 @@
 namespace Dmm.Cli.Tests;
 
-/// <summary>What people see, in 80 columns and in a pipe.</summary>
+/// <summary>The output that people see, in 80 columns and in a pipe.</summary>
 public sealed class ScreenTests
 {
     private const string Escape = "\u001b";

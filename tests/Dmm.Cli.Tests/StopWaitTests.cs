@@ -3,7 +3,7 @@ using Dmm.Contracts;
 
 namespace Dmm.Cli.Tests;
 
-/// <summary>What <c>dmm vm stop --wait</c> tells of guests that power down and of those that do not.</summary>
+/// <summary>The report of <c>dmm vm stop --wait</c> on guests that power down and on those that do not.</summary>
 public sealed class StopWaitTests : IAsyncLifetime
 {
     private FakeDaemon _daemon = null!;

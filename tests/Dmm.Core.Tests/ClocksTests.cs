@@ -1,6 +1,6 @@
 namespace Dmm.Core.Tests;
 
-/// <summary>What two clocks show at once, and what is made of times that one of them showed before it was set.</summary>
+/// <summary>Tests two clocks that are read together, and the conversion of times that one of them showed before it was set.</summary>
 public sealed class ClocksTests
 {
     private static readonly DateTimeOffset Noon = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
@@ -24,7 +24,7 @@ public sealed class ClocksTests
     [Fact]
     public void What_the_journal_puts_into_the_future_has_happened_just_now() => Assert.Equal(Now.Now, Now.MomentOf(Noon.AddHours(2)));
 
-    /// <summary>Over 600 steps, from milliseconds to decades, of times that were written before them.</summary>
+    /// <summary>Runs over 600 steps of the clock, from milliseconds to decades, with times that were written before them.</summary>
     [Fact]
     public void A_step_of_the_walls_clock_never_makes_a_wait_longer_than_it_was_meant_to_be()
     {

@@ -3,7 +3,7 @@ using Dmm.Settings;
 
 namespace Dmm.Daemon.Tests;
 
-/// <summary>What the settings let through the driver takes: one bound, not two.</summary>
+/// <summary>The driver accepts every value that the settings accept: there is one bound, not two.</summary>
 public sealed class BoundsTests
 {
     [Theory]

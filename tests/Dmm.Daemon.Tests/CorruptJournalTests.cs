@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Dmm.Daemon.Tests;
 
-/// <summary>A journal that can't be believed ends the daemon, and is recognized.</summary>
+/// <summary>A corrupt journal is recognized, and ends the daemon.</summary>
 public sealed class CorruptJournalTests : TwoGovernedVms
 {
     [Theory]
@@ -35,7 +35,7 @@ public sealed class CorruptJournalTests : TwoGovernedVms
     }
 
     /// <summary>
-    /// A host that is stopped in the middle of its start breaks off with an exception: dmmd would not say what is wrong by its exit code.
+    /// A host that is stopped in the middle of its start ends with an exception: dmmd's exit code would not say what is wrong.
     /// </summary>
     [Fact]
     public void A_journal_that_is_found_corrupt_before_the_daemon_has_started_ends_it_when_it_has()

@@ -7,7 +7,7 @@ using Dmm.Settings;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 
-// More than there are processors: a daemon waits for the clock most of the time.
+// This may be more than the number of processors: a daemon waits for the clock most of the time.
 [assembly: CollectionBehavior(MaxParallelThreads = 4)]
 
 namespace Dmm.Daemon.Tests;
@@ -17,10 +17,10 @@ namespace Dmm.Daemon.Tests;
 /// </summary>
 public sealed class DaemonFixture : IAsyncDisposable
 {
-    /// <summary>Far above what a busy machine needs.</summary>
+    /// <summary>Far longer than a busy machine needs.</summary>
     public static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
 
-    /// <summary>Between two looks: who asks without a pause takes the processor from the daemon that is asked.</summary>
+    /// <summary>The pause between two looks: polling without a pause would take the processor from the daemon.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
 
     public DaemonFixture(string more = "")
@@ -28,11 +28,11 @@ public sealed class DaemonFixture : IAsyncDisposable
     {
     }
 
-    /// <summary>Tests also send what no contract knows.</summary>
+    /// <summary>Tests also send fields that no contract has.</summary>
     private static readonly JsonSerializerOptions AnyJson =
         new(ContractJson.Options) { TypeInfoResolver = new DefaultJsonTypeInfoResolver() };
 
-    /// <param name="more">Further settings, given the daemon's folder.</param>
+    /// <param name="more">Further settings, computed from the daemon's folder.</param>
     public DaemonFixture(Func<string, string> more)
     {
         Folder = Directory.CreateTempSubdirectory("dmmd-").FullName;
@@ -67,7 +67,7 @@ public sealed class DaemonFixture : IAsyncDisposable
         await App.StartAsync();
     }
 
-    /// <summary>Starts it and waits until its ledger governs: before that, who asks is sent away after some seconds.</summary>
+    /// <summary>Starts the daemon and waits until its ledger governs: before that, requests are refused after some seconds.</summary>
     public async Task StartReadyAsync()
     {
         await StartAsync();
@@ -78,7 +78,7 @@ public sealed class DaemonFixture : IAsyncDisposable
         });
     }
 
-    /// <summary>The daemon ends by itself.</summary>
+    /// <summary>Waits until the daemon ends by itself.</summary>
     /// <returns>The exit code that dmmd ends with.</returns>
     public async Task<int> EndedAsync()
     {
@@ -114,7 +114,7 @@ public sealed class DaemonFixture : IAsyncDisposable
     public static CreateVmRequest Vm(string name, long min = 128, long boot = 256, long max = 1024) =>
         new() { Name = name, MinBytes = min << 20, BootBytes = boot << 20, MaxBytes = max << 20 };
 
-    /// <summary>Waits for what the daemon says of a VM.</summary>
+    /// <summary>Waits until the daemon's view of a VM meets the condition.</summary>
     public async Task<VmView> UntilAsync(string name, Func<VmView, bool> condition)
     {
         VmView? found = null;
@@ -128,7 +128,7 @@ public sealed class DaemonFixture : IAsyncDisposable
         return found!;
     }
 
-    /// <summary>Looks again and again until the condition holds; fails at <see cref="Deadline"/>.</summary>
+    /// <summary>Polls until the condition holds; fails at <see cref="Deadline"/>.</summary>
     public static async Task UntilAsync(Func<CancellationToken, Task<bool>> condition)
     {
         using var deadline = new CancellationTokenSource(Deadline);

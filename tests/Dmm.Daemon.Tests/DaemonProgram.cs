@@ -4,7 +4,7 @@ using Dmm.Contracts;
 
 namespace Dmm.Daemon.Tests;
 
-/// <summary>The program dmmd itself, in a folder of its own: what only a process shows.</summary>
+/// <summary>The program dmmd itself, in a folder of its own, for behaviour that only a process shows.</summary>
 internal sealed class DaemonProgram : IDisposable
 {
     private const int Terminate = 15;
@@ -39,7 +39,7 @@ internal sealed class DaemonProgram : IDisposable
 
     public Process Start(params string[] arguments) => StartBy([], arguments);
 
-    /// <param name="by">A program that starts it, such as a shell with redirections; the last word of a script is "$0" "$@".</param>
+    /// <param name="by">A program that starts dmmd, such as a shell with redirections; the end of a script is "$0" "$@".</param>
     public Process StartBy(string[] by, params string[] arguments)
     {
         string[] words = [.. by, Environment.ProcessPath!, Path.Combine(AppContext.BaseDirectory, "dmmd.dll"), .. arguments];
@@ -49,7 +49,7 @@ internal sealed class DaemonProgram : IDisposable
         return process;
     }
 
-    /// <summary>Runs it to its end.</summary>
+    /// <summary>Runs dmmd until it ends.</summary>
     public Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments) => EndOfAsync(Start(arguments));
 
     public static async Task<(int Code, string Output, string Error)> EndOfAsync(Process process)
@@ -59,7 +59,7 @@ internal sealed class DaemonProgram : IDisposable
         return (process.ExitCode, await output, await error);
     }
 
-    /// <summary>Waits until it answers.</summary>
+    /// <summary>Waits until dmmd answers.</summary>
     public async Task ReadyAsync(Process process)
     {
         using var client = ClientOf(Socket);

@@ -100,7 +100,7 @@ public sealed class DaemonTests : IAsyncLifetime
     [Fact]
     public async Task Metrics_tell_the_ledger_and_each_vm()
     {
-        // One that can't be plugged lays no spark by: once settled it stays so.
+        // A VM that can't be plugged saves up no spark: once settled it stays so.
         await _daemon.PostAsync("vms", DaemonFixture.Vm("a", max: 256));
         await _daemon.UntilAsync("a", v => v.State == "settled");
         var text = await _daemon.Client.GetStringAsync("/metrics");

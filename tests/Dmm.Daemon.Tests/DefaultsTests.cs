@@ -5,8 +5,8 @@ using Dmm.Settings;
 namespace Dmm.Daemon.Tests;
 
 /// <summary>
-/// A default is told to users in config/reference.conf. Parts that stand alone (the lab, the simulations, tests) take that of their own
-/// records: they must be the same.
+/// config/reference.conf tells users the defaults. Parts that run alone (the lab, the simulations, tests) use the defaults of their own
+/// records: both must be the same.
 /// </summary>
 public sealed class DefaultsTests
 {
@@ -21,7 +21,7 @@ public sealed class DefaultsTests
 
     [Fact]
     public void A_vms() =>
-        // A launch may have to try the accelerator first.
+        // The launch deadline differs, since a launch may have to try the accelerator first.
         Same(new Actors.Vms.VmActorSettings(), ActorSettings.VmsOf(Reference), "LaunchDeadline", "Time");
 
     [Fact]

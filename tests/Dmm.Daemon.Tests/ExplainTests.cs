@@ -4,7 +4,7 @@ using Dmm.Contracts;
 
 namespace Dmm.Daemon.Tests;
 
-/// <summary>Why a VM has the memory that it has, over HTTP.</summary>
+/// <summary>The explanation over HTTP of why a VM has its memory.</summary>
 public sealed class ExplainTests : IAsyncLifetime
 {
     private readonly DaemonFixture _daemon = new();

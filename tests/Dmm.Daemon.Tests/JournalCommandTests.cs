@@ -4,7 +4,7 @@ using Dmm.Daemon.Journals;
 
 namespace Dmm.Daemon.Tests;
 
-/// <summary><c>dmmd journal</c>: a broken journal is recognized, and a new one made from what runs.</summary>
+/// <summary>Tests of <c>dmmd journal</c>: it recognizes a broken journal, and makes a new one from the VMs that run.</summary>
 public sealed class JournalCommandTests : TwoGovernedVms
 {
     [Fact]
@@ -44,7 +44,7 @@ public sealed class JournalCommandTests : TwoGovernedVms
         Assert.Equal(200, (await Daemon.PostAsync("vms/c", new SetVmRequest(300L << 20, null, null), HttpMethod.Patch)).Status);
         Assert.Equal(200, (await Daemon.PostAsync("vms/b/forget", new { })).Status);
         await Daemon.StopAsync();
-        // Its process ends while no daemon runs.
+        // The VM's process ends while no daemon runs.
         File.Delete(Path.Combine(Daemon.Settings.Simulation.Directory, "c.json"));
         var said = await RebuildAsync();
         Assert.Contains("b: was let go of, and may take 288 MiB as long as it runs", said);

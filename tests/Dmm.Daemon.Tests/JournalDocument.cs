@@ -4,7 +4,7 @@ using Dmm.Daemon.Journals;
 
 namespace Dmm.Daemon.Tests;
 
-/// <summary>docs/operate/journal.md is true: its queries run and find something, its table names every event.</summary>
+/// <summary>Checks that docs/operate/journal.md is true: its queries run and find something, and its table names every event.</summary>
 public sealed partial class JournalDocument
 {
     private static string Text => File.ReadAllText(Path.Combine(KeptJournal.Root, "../../../docs/operate/journal.md"));

@@ -6,8 +6,8 @@ using Dmm.Daemon.Journals;
 namespace Dmm.Daemon.Tests;
 
 /// <summary>
-/// The journal fails under a daemon that governs a VM: the VM keeps its memory, nothing new is promised, whoever asks is told why at once,
-/// and once it is mended the daemon goes on by itself.
+/// The journal fails while a daemon governs a VM: the VM keeps its memory, nothing new is promised, each request is answered at once with
+/// the reason, and once the journal is repaired the daemon goes on by itself.
 /// </summary>
 public sealed class JournalFaultTests : IAsyncLifetime
 {
@@ -51,7 +51,7 @@ public sealed class JournalFaultTests : IAsyncLifetime
         Assert.Equal(1, host.Vms);
         await GoesOnAsync();
 
-        // What was written anew is what the next daemon reads.
+        // The next daemon reads the journal that was written anew.
         await _daemon.StopAsync();
         await _daemon.StartAsync();
         var vm = await _daemon.UntilAsync("a", v => v.State == "settled");
@@ -104,7 +104,7 @@ public sealed class JournalFaultTests : IAsyncLifetime
         Assert.Empty((await daemon.GetAsync<HostView>("host")).Problems);
     }
 
-    /// <summary>After all of them: the change that was refused is made now.</summary>
+    /// <summary>The daemon works again after the fault: the change that was refused is made now.</summary>
     private async Task GoesOnAsync()
     {
         await UntilAsync(async () => (await _daemon.PostAsync("vms/a/resize", new ResizeVmRequest(512L << 20))).Status == 200);

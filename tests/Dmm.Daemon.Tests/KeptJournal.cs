@@ -17,20 +17,20 @@ using Microsoft.Data.Sqlite;
 namespace Dmm.Daemon.Tests;
 
 /// <summary>
-/// A journal as a release wrote it: <c>journals/VERSION/journal.db</c>, and beside it <c>state.txt</c>, what it means. The one of the
-/// version that is being made is written by <c>DMM_KEEP_JOURNAL=1 dotnet test tests/Dmm.Daemon.Tests --filter KeptJournals</c>; those of
-/// earlier releases never change again.
+/// A journal as a release wrote it: <c>journals/VERSION/journal.db</c>, and beside it <c>state.txt</c>, the state that it means. The
+/// journal of the current version is written by <c>DMM_KEEP_JOURNAL=1 dotnet test tests/Dmm.Daemon.Tests --filter KeptJournals</c>; those
+/// of earlier releases never change again.
 /// </summary>
 internal static class KeptJournal
 {
     private static readonly DateTimeOffset At = new(2026, 11, 24, 12, 0, 0, TimeSpan.Zero);
 
-    /// <summary>When it is read: after all that stands in it.</summary>
+    /// <summary>The time at which it is read: after all of its events.</summary>
     public static readonly Clocks Later = new(Moment.Origin + TimeSpan.FromDays(400), At.AddDays(400));
 
     public static string Version => typeof(HostActor).Assembly.GetName().Version!.ToString(3);
 
-    /// <summary>In the source tree.</summary>
+    /// <summary>The folder of the journals in the source tree.</summary>
     public static string Root
     {
         get
@@ -44,7 +44,7 @@ internal static class KeptJournal
         }
     }
 
-    /// <summary>A host's history in which every kind of event happens; the snapshot is taken after the first part.</summary>
+    /// <summary>A host's history with every kind of event; the snapshot is taken after the first part.</summary>
     public static (IHostEvent[] Before, IHostEvent[] After) Story
     {
         get
@@ -140,7 +140,7 @@ internal static class KeptJournal
 
     public static HostState Empty => new(new Ledger(MemorySize.FromGiB(8), MemorySize.FromGiB(1)));
 
-    /// <summary>Writes the journal by the way that the daemon writes it, and what it means.</summary>
+    /// <summary>Writes the journal in the daemon's way, and the state that it means.</summary>
     public static async Task KeepAsync(string folder)
     {
         if (Directory.Exists(folder))
@@ -154,7 +154,7 @@ internal static class KeptJournal
             SqliteConnection.ClearAllPools();
         }
 
-        // One plain file, as small as can be.
+        // The result is one plain file, as small as possible.
         using (var connection = JournalFile.Open(path, TimeSpan.FromSeconds(5)))
             connection.Run("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE; delete from probe; VACUUM");
         await File.WriteAllTextAsync(
@@ -169,7 +169,7 @@ internal static class KeptJournal
             .Aggregate(Empty, (s, e) => s.Apply(e, Later)), read);
     }
 
-    /// <summary>In words that have nothing to do with how events are written.</summary>
+    /// <summary>The state in words that do not depend on the format of events.</summary>
     public static string Describe(HostState state)
     {
         var text = new StringBuilder();

@@ -8,7 +8,7 @@ using Microsoft.Data.Sqlite;
 
 namespace Dmm.Daemon.Tests;
 
-/// <summary>The journal of each release still loads, and means what it meant.</summary>
+/// <summary>The journal of each release still loads, and leads to the same state.</summary>
 public sealed class KeptJournals : IDisposable
 {
     private const string HowToKeep = "DMM_KEEP_JOURNAL=1 dotnet test tests/Dmm.Daemon.Tests --filter KeptJournals";
@@ -80,7 +80,7 @@ public sealed class KeptJournals : IDisposable
         Assert.Equal(Tables(plugins), Tables(own));
     }
 
-    /// <summary>Name and text of every table and index but DMM's own, spaces and quotes aside.</summary>
+    /// <summary>The name and definition of every table and index except DMM's own, ignoring spaces and quotes.</summary>
     private static List<string> Tables(string path)
     {
         using var connection = JournalFile.Open(path, TimeSpan.FromSeconds(5), readOnly: true);

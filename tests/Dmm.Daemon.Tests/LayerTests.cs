@@ -8,7 +8,7 @@ using static ArchUnitNET.Fluent.ArchRuleDefinition;
 
 namespace Dmm.Daemon.Tests;
 
-/// <summary>Holds the layers of docs/develop/architecture.md apart.</summary>
+/// <summary>Checks that the layers of docs/develop/architecture.md stay separate.</summary>
 public sealed class LayerTests
 {
     private const string Core = @"^Dmm\.Core(\..*)?$";
@@ -41,7 +41,7 @@ public sealed class LayerTests
         Assert.NotEmpty(Types().That().ResideInNamespaceMatching(Core).GetObjects(House));
     }
 
-    /// <summary>A folder of Core can be read, and moved, without those that use it. The root stands below all of them.</summary>
+    /// <summary>A folder of Core can be read, and moved, without the folders that use it. The root is below all of them.</summary>
     [Fact]
     public void The_folders_of_Core_form_no_circle()
     {
@@ -51,7 +51,7 @@ public sealed class LayerTests
             .Where(use => use.To is not null && use.To != use.From)
             .ToLookup(use => use.From);
 
-        // Whoever uses none of those that are left goes first; where nobody can, the rest is a circle.
+        // Remove each folder that uses none of the remaining folders; if none can be removed, the rest is a cycle.
         var left = uses.SelectMany(use => use).SelectMany(use => new[] { use.From, use.To! }).ToHashSet();
         while (left.RemoveWhere(folder => !uses[folder].Any(use => left.Contains(use.To!))) > 0)
         {
@@ -64,7 +64,7 @@ public sealed class LayerTests
             type.Namespace?.FullName is { } space && space.StartsWith("Dmm.Core.", StringComparison.Ordinal) ? space : null;
     }
 
-    /// <summary>One type reads the clocks that are handed to it, so that all parts read them alike.</summary>
+    /// <summary>One type reads the clocks that are passed to it, so that all parts read them in the same way.</summary>
     [Fact]
     public void Core_knows_no_clock_no_io_and_no_chance() =>
         Hold(Types().That().ResideInNamespaceMatching(Core).And().DoNotHaveFullName("Dmm.Core.Clocks").Should().NotDependOnAny(
@@ -74,9 +74,9 @@ public sealed class LayerTests
                     + @"Threading\.(Thread|Timer|PeriodicTimer))$")));
 
     /// <summary>
-    /// What is decided is decided by the monotonic clock. In Core the wall's is known to <c>Clocks</c>, which turns one into the other, to
-    /// what tells the hours of the day apart, and to the journal's events and the texts for people; an interval of two of its times is
-    /// taken nowhere else.
+    /// All decisions use the monotonic clock. In Core only these know the wall clock: <c>Clocks</c>, which converts one into the other;
+    /// the code that distinguishes the hours of the day; the journal's events; and the texts for people. An interval between two
+    /// wall-clock times is computed nowhere else.
     /// </summary>
     [Fact]
     public void Core_knows_the_walls_time_only_for_hours_of_the_day_for_the_journal_and_for_people() =>
@@ -94,7 +94,7 @@ public sealed class LayerTests
                 .Order(StringComparer.Ordinal));
 
     /// <summary>
-    /// The history's own times go forward with the monotonic clock; a person asks for events and decisions by the wall's.
+    /// The history's own times go forward with the monotonic clock; a person asks for events and decisions by the wall clock.
     /// </summary>
     [Fact]
     public void Core_reckons_in_the_walls_time_only_where_it_turns_one_clock_into_the_other() =>
@@ -110,7 +110,7 @@ public sealed class LayerTests
                 .Order(StringComparer.Ordinal));
 
     /// <summary>
-    /// The clocks are read in one place, Core's <c>Clocks</c>: Akka's <c>Scheduler.Now</c> is the wall's time, and .NET's own are of
+    /// The clocks are read in one place, Core's <c>Clocks</c>: Akka's <c>Scheduler.Now</c> is wall-clock time, and .NET's own clocks have
     /// another source than the drivers'.
     /// </summary>
     [Fact]
@@ -123,7 +123,7 @@ public sealed class LayerTests
                 "^(get_TickCount|get_TickCount64|GetTimestamp|StartNew)\\(")));
 
     /// <summary>
-    /// A wait, an age or a deadline that is reckoned in times of day is wrong by whatever somebody sets the host's clock by.
+    /// A wait, an age or a deadline that is computed from times of day is wrong by the amount by which somebody sets the host's clock.
     /// </summary>
     [Fact]
     public void Drivers_and_daemon_take_the_walls_time_for_people_and_for_the_journal_alone() =>
@@ -170,7 +170,9 @@ public sealed class LayerTests
         Hold(Types().That().ResideInNamespaceMatching(@"^Dmm\.(Daemon|Hocon|Settings|Contracts)(\..*)?$").Should().NotDependOnAny(
             Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^Dmm\.(Commands|Cli|Lab)(\..*)?$")));
 
-    /// <summary>A command is small and quick: it knows neither Akka nor a driver, and what draws is the lab's alone.</summary>
+    /// <summary>
+    /// A command is small and quick: it does not depend on Akka or a driver, and only the lab depends on the plotting library.
+    /// </summary>
     [Fact]
     public void Commands_know_neither_actors_nor_drivers() =>
         Hold(Types().That().ResideInNamespaceMatching(@"^Dmm\.(Commands|Cli|Lab)(\..*)?$").Should().NotDependOnAny(
@@ -183,7 +185,8 @@ public sealed class LayerTests
             Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(ScottPlot|Dmm\.Lab)(\..*)?$")));
 
     /// <summary>
-    /// What lies outside the house is not loaded, only seen where it is used: a rule that forbids what is used must find it.
+    /// Types outside the project are not loaded, only seen where they are used: a rule that forbids a dependency must find it all the
+    /// same.
     /// </summary>
     [Theory]
     [InlineData(@"^Dmm\.Actors(\..*)?$", @"^Akka(\..*)?$")]
@@ -193,7 +196,7 @@ public sealed class LayerTests
         Assert.False(Types().That().ResideInNamespaceMatching(who).Should()
             .NotDependOnAny(Types(includeReferenced: true).That().ResideInNamespaceMatching(whom)).HasNoViolations(House));
 
-    /// <summary>The types of an assembly that call such a member.</summary>
+    /// <summary>The types of an assembly that call a matching member.</summary>
     private static IEnumerable<string> Calls(string assembly, string type, string member) => House.Types
         .Where(t => t.FullName.StartsWith(assembly + ".", StringComparison.Ordinal))
         .Where(t => t.Members.SelectMany(m => m.MemberDependencies).OfType<MethodCallDependency>().Any(call =>

@@ -2,7 +2,7 @@ namespace Dmm.Daemon.Tests;
 
 public sealed class LineTests
 {
-    /// <summary>As <c>.editorconfig</c> has it, which the formatter does not hold.</summary>
+    /// <summary>The limit of <c>.editorconfig</c>, which the formatter does not enforce.</summary>
     private const int Most = 140;
 
     private static readonly string[] Kinds = [".cs", ".c", ".h"];

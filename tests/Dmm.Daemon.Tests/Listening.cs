@@ -3,11 +3,11 @@ using System.Globalization;
 namespace Dmm.Daemon.Tests;
 
 /// <summary>
-/// What a process listens on, as the kernel has it: each socket among its open files that takes connections or packets from others.
+/// The sockets on which a process listens, according to the kernel: those of its open files that take connections or packets from others.
 /// </summary>
 internal static class Listening
 {
-    /// <returns>Such as <c>tcp 0100007F:1F90</c> and <c>unix /run/d.sock</c>.</returns>
+    /// <returns>The sockets, such as <c>tcp 0100007F:1F90</c> and <c>unix /run/d.sock</c>.</returns>
     public static IReadOnlyList<string> Of(int pid)
     {
         var own = Directory.GetFiles($"/proc/{pid}/fd").Select(Target).OfType<string>()
@@ -15,7 +15,8 @@ internal static class Listening
         var found = new List<string>();
         foreach (var protocol in (ReadOnlySpan<string>)["tcp", "tcp6", "udp", "udp6", "udplite", "raw", "raw6"])
         {
-            // sl local_address rem_address st … inode is the tenth field; 0A is TCP's LISTEN; datagrams are taken by whatever is bound.
+            // The columns are: sl local_address rem_address st …; inode is the tenth. 0A is TCP's LISTEN; any bound UDP socket takes
+            // datagrams.
             foreach (var fields in Rows($"/proc/{pid}/net/{protocol}"))
             {
                 if (fields.Length > 9 && own.Contains(fields[9])
@@ -24,7 +25,7 @@ internal static class Listening
             }
         }
 
-        // Num RefCount Protocol Flags Type St Inode Path; 00010000 is SO_ACCEPTCON.
+        // The columns are: Num RefCount Protocol Flags Type St Inode Path; 00010000 is SO_ACCEPTCON.
         foreach (var fields in Rows($"/proc/{pid}/net/unix"))
         {
             var takes = fields.Length > 7 && (uint.Parse(fields[3], NumberStyles.HexNumber, CultureInfo.InvariantCulture) & 0x10000) != 0;

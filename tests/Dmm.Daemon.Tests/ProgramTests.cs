@@ -3,7 +3,7 @@ using Dmm.Files;
 
 namespace Dmm.Daemon.Tests;
 
-/// <summary>dmmd as whoever starts it sees it: what it listens on, its exit code, and one line for what is wrong.</summary>
+/// <summary>Tests of dmmd from outside: its sockets, its exit code, and one line for each error.</summary>
 public sealed class ProgramTests : IDisposable
 {
     private readonly DaemonProgram _dmmd = new();
@@ -16,7 +16,7 @@ public sealed class ProgramTests : IDisposable
         var dmmd = _dmmd.Start("--config", _dmmd.Settings());
         await _dmmd.ReadyAsync(dmmd);
 
-        // The runtime's own diagnostics: a socket that its owner alone may use.
+        // The .NET runtime has its own diagnostics socket, which only its owner may use.
         var (diagnostics, others) = Split(Listening.Of(dmmd.Id), l => l.Contains("/dotnet-diagnostic-", StringComparison.Ordinal));
         Assert.Equal([$"unix {_dmmd.Socket}"], others);
         Assert.All(

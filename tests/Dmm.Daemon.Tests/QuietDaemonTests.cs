@@ -3,7 +3,7 @@ using Dmm.Daemon.Hosting;
 
 namespace Dmm.Daemon.Tests;
 
-/// <summary>What can be seen of a daemon without changing anything; one daemon serves all.</summary>
+/// <summary>Tests that only read and change nothing; one daemon serves all of them.</summary>
 public sealed class QuietDaemonTests(RunningDaemon daemon) : IClassFixture<RunningDaemon>
 {
     [Fact]

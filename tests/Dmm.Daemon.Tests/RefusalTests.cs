@@ -4,7 +4,7 @@ using Dmm.Contracts;
 
 namespace Dmm.Daemon.Tests;
 
-/// <summary>What can't be is refused in one line; one daemon serves all, since nothing may be left behind.</summary>
+/// <summary>Impossible requests are refused in one line. One daemon serves all tests, since a refusal may leave nothing behind.</summary>
 public sealed class RefusalTests(RunningDaemon daemon) : IClassFixture<RunningDaemon>
 {
     [Theory]

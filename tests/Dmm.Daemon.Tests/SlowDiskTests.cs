@@ -6,8 +6,8 @@ using Dmm.Daemon.Journals;
 namespace Dmm.Daemon.Tests;
 
 /// <summary>
-/// A disk of a write a second, in the shape of somebody who holds the file's lock for as long each time: SQLite, and with it the daemon,
-/// wait in the same place.
+/// A disk that needs a second for each write. The test holds the file's lock for that long each time: SQLite, and with it the daemon,
+/// waits at the same place.
 /// </summary>
 public sealed class SlowDiskTests
 {
@@ -32,8 +32,8 @@ public sealed class SlowDiskTests
             {
                 JournalFile.Probe(foreign, DateTimeOffset.UnixEpoch);
                 resize = daemon.PostAsync("vms/a/resize", new ResizeVmRequest(mib << 20));
-                // Whoever asks is answered by the keeper, after a second, as long as the write is under way. Twice in a row: a busy machine
-                // may be late once.
+                // While the write is under way, the keeper answers each request after a second. This must happen twice in a row: a busy
+                // machine may be late once.
                 for (var late = 0; late < 2;)
                 {
                     var asked = Stopwatch.StartNew();

@@ -16,7 +16,7 @@ internal sealed class SmallDisk : IDisposable
 
     private string Filler => Path.Combine(_path, "filler");
 
-    /// <summary>Whether this user may mount one.</summary>
+    /// <summary>Whether this user may mount a disk.</summary>
     public static bool IsPossible()
     {
         var folder = Directory.CreateTempSubdirectory("dmm-mount-").FullName;
@@ -58,7 +58,7 @@ internal sealed class SmallDisk : IDisposable
     }
 }
 
-/// <summary>Needs a disk of its own, which root alone may mount.</summary>
+/// <summary>A test that needs a disk of its own, which only root may mount.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class TmpfsFactAttribute : FactAttribute
 {

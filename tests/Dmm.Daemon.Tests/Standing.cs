@@ -5,7 +5,7 @@ using Dmm.Files;
 
 namespace Dmm.Daemon.Tests;
 
-/// <summary>What may stand where a setting points.</summary>
+/// <summary>The things that may be at the path of a setting.</summary>
 public enum Thing
 {
     Nothing,
@@ -20,14 +20,14 @@ public enum Thing
     DeadSocket,
     LiveSocket,
 
-    /// <summary>Bound, and nobody listens yet.</summary>
+    /// <summary>A socket that is bound, but on which nobody listens yet.</summary>
     HeldSocket,
 
-    /// <summary>Of a kind that takes no connections.</summary>
+    /// <summary>A socket of a kind that takes no connections.</summary>
     DatagramSocket,
 }
 
-/// <summary>One of them, put at a path, in a folder of its own.</summary>
+/// <summary>Puts one of these things at a path in a folder of its own.</summary>
 internal sealed class Standing : IDisposable
 {
     private readonly Socket? _holder;
@@ -84,14 +84,14 @@ internal sealed class Standing : IDisposable
 
     public string Path { get; }
 
-    /// <summary>All that stands in the folder: kind, identity, content.</summary>
+    /// <summary>The content of the folder: kind, identity and content of each file.</summary>
     public string Before { get; }
 
     private string Other => Path + "-other";
 
     public static bool MayMakeDevices => Environment.UserName == "root";
 
-    /// <param name="without">Names that may have come since.</param>
+    /// <param name="without">Names that may have been added since.</param>
     public string Picture(params string[] without) =>
         string.Join('\n', Directory.GetFileSystemEntries(_folder).Order(StringComparer.Ordinal)
         .Where(path => !without.Contains(System.IO.Path.GetFileName(path)))
@@ -126,7 +126,8 @@ internal sealed class Standing : IDisposable
     }
 
     /// <summary>
-    /// .NET deletes the file of a <see cref="UnixDomainSocketEndPoint"/> when it lets go of the socket: a process that was killed does not.
+    /// An endpoint whose file stays. .NET deletes the file of a <see cref="UnixDomainSocketEndPoint"/> when it closes the socket; a
+    /// process that is killed does not.
     /// </summary>
     private sealed class Kept(UnixDomainSocketEndPoint of) : EndPoint
     {

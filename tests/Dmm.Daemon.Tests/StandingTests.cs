@@ -7,8 +7,8 @@ using Dmm.Settings;
 namespace Dmm.Daemon.Tests;
 
 /// <summary>
-/// Whatever stands where a setting points is left as it is, but for a dead socket where the daemon's own is to be; and what is wrong is
-/// said in one line with the documented exit code.
+/// Whatever is at the path of a setting stays as it is, except a dead socket at the path of the daemon's own socket. An error is reported
+/// in one line, with the documented exit code.
 /// </summary>
 public sealed class StandingTests
 {
@@ -47,7 +47,7 @@ public sealed class StandingTests
         using var standing = new Standing(thing, "journal.db");
         if (thing is Thing.Nothing or Thing.Empty or Thing.DanglingLink)
         {
-            // A file without a byte in it is what a daemon leaves that was killed as it made its journal.
+            // A daemon that is killed while it creates its journal leaves an empty file.
             JournalStore.Open(standing.Path, Busy, TimeProvider.System).Dispose();
             return;
         }

@@ -14,7 +14,7 @@ public sealed class TcpTests
         await using var daemon = new DaemonFixture($"\ndmm.http.port = {port}");
         await daemon.StartAsync();
         using var client = new HttpClient { BaseAddress = new($"http://127.0.0.1:{port}/api/v1/") };
-        // It listens before its ledger governs.
+        // The daemon listens before its ledger governs.
         await DaemonFixture.UntilAsync(async cancellation => (await client.GetAsync("/ready", cancellation)).IsSuccessStatusCode);
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("host")).StatusCode);
         Assert.Equal(HttpStatusCode.Forbidden, (await client.PostAsync("vms/a/forget", null)).StatusCode);
@@ -33,8 +33,8 @@ public sealed class TcpTests
     }
 
     /// <summary>
-    /// Below those that connections are given by themselves (ip_local_port_range, from 32768 on): one of these could be taken until the
-    /// daemon listens.
+    /// Returns a port below the range that the kernel assigns by itself (ip_local_port_range, from 32768 on): a port of that range could
+    /// be taken before the daemon listens.
     /// </summary>
     internal static int FreePort()
     {
@@ -49,7 +49,7 @@ public sealed class TcpTests
             }
             catch (SocketException)
             {
-                // Taken; another is not.
+                // The port is taken; try another.
             }
         }
     }

@@ -3,7 +3,7 @@ using Dmm.Daemon.Journals;
 
 namespace Dmm.Daemon.Tests;
 
-/// <summary>A daemon with the VMs a, of 512 MiB by an operator's word, and b.</summary>
+/// <summary>A daemon with two VMs: a, which an operator set to 512 MiB, and b.</summary>
 public abstract class TwoGovernedVms : IAsyncLifetime
 {
     protected DaemonFixture Daemon { get; } = new("\ndmm.journal.busy-timeout = 1s");
@@ -23,7 +23,7 @@ public abstract class TwoGovernedVms : IAsyncLifetime
 
     public async Task DisposeAsync() => await Daemon.DisposeAsync();
 
-    /// <summary>What <c>dmmd journal check</c> says.</summary>
+    /// <summary>The result of <c>dmmd journal check</c>.</summary>
     protected (int Code, string Said) Check()
     {
         using var output = new StringWriter();

@@ -9,7 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Dmm.Daemon.Tests;
 
-/// <summary>Parts of the daemon that end although it goes on: nobody waits for them, and it is said.</summary>
+/// <summary>Tests parts of the daemon that end while the rest runs on: nobody waits for them, and their end is reported.</summary>
 public sealed class VitalTests
 {
     [Fact]
@@ -56,7 +56,7 @@ public sealed class VitalTests
 
         daemon.Services.GetRequiredService<ActorSystem>().ActorSelection("/user/dmm/host").Tell(PoisonPill.Instance);
 
-        // Red for as long as it takes, some tenths of a second; the events keep it.
+        // The daemon is not ready for some tenths of a second only; the events keep the fault.
         await DaemonFixture.UntilAsync(async _ => (await daemon.GetAsync<EventView[]>("events"))
             .Any(e => e.Kind == "journalBroken" && e.Text.Contains("the host's actor has ended", StringComparison.Ordinal)));
         await DaemonFixture.UntilAsync(async c => (await daemon.Client.GetAsync("/ready", c)).StatusCode == HttpStatusCode.OK);

@@ -4,7 +4,7 @@ using Dmm.Testbed;
 
 namespace Dmm.Demo.Tests;
 
-/// <summary>scripts/flaky.sh says which stories failed, and which of them passed when they were run once more.</summary>
+/// <summary>scripts/flaky.sh lists the tests that failed, and those of them that passed when they were run once more.</summary>
 public sealed class FlakyScriptTests : IDisposable
 {
     private const string First = """

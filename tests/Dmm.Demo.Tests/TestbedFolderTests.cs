@@ -3,7 +3,7 @@ using Dmm.Testbed;
 
 namespace Dmm.Demo.Tests;
 
-/// <summary>What runs in a test bed's folder ends with it, and nothing else does. A stand-in for QEMU is a process of that name.</summary>
+/// <summary>The processes of a test bed's folder end with it, and no others do. A process named like QEMU stands in for QEMU.</summary>
 public sealed class TestbedFolderTests
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);

@@ -20,7 +20,7 @@ public sealed class TimelineTests
     [Fact]
     public void Memory_that_moves_between_two_looks_is_not_counted_twice()
     {
-        // Looked at before it gave, and after it was given.
+        // Guest a is sampled before it gave memory, and guest b after it received that memory.
         Round(("a", 500), ("b", 500));
         Round(("a", 200), ("b", 500));
         Round(("a", 200), ("b", 200));

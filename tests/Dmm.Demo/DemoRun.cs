@@ -45,7 +45,7 @@ public sealed class DemoRun(IScreen screen, string? program)
         return report.Passed;
     }
 
-    /// <returns>Why the story was not told to its end, or null.</returns>
+    /// <returns>The reason why the story was not completed, or null.</returns>
     private static async Task<string?> TellAsync(Stage stage, MemorySize hostMemory, MemorySize overhead)
     {
         try
@@ -72,7 +72,8 @@ public sealed class DemoRun(IScreen screen, string? program)
     }
 
     /// <summary>
-    /// What DMM did and why, by its own account: for whoever wonders about a check. A daemon that is gone has none to give.
+    /// Saves the daemon's own account of what it did and why, for anybody who wonders about a check. A daemon that is gone can't give
+    /// one.
     /// </summary>
     private static async Task SaveEventsAsync(Stage stage, string file)
     {
@@ -88,7 +89,7 @@ public sealed class DemoRun(IScreen screen, string? program)
     }
 
     /// <summary>
-    /// What the driver expects each guest to cost beside its memory; the daemon's ledger counts the same until it has measured.
+    /// The overhead that the driver expects for each guest; the daemon's ledger uses the same figure until it has measured.
     /// </summary>
     private static MemorySize Overhead(GuestImage image) =>
         new QemuHypervisor(new QemuSettings { StateDirectory = "/nonexistent", TranslationCache = TranslationCache }, TimeProvider.System)

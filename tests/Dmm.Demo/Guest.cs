@@ -4,7 +4,8 @@ using Dmm.Testbed;
 namespace Dmm.Demo;
 
 /// <summary>
-/// A guest on stage, seen from both sides: its load generator speaks for the guest, QEMU for what it was given. Neither asks DMM.
+/// A guest of the demo, seen from both sides: its load generator reports what the guest sees, QEMU reports what the guest was given.
+/// Neither asks DMM.
 /// </summary>
 public sealed class Guest : IAsyncDisposable
 {
@@ -29,7 +30,7 @@ public sealed class Guest : IAsyncDisposable
         Channels = [new(LoadClient.Port, LoadSocket(name, folder))],
     };
 
-    /// <summary>Takes hold of a guest that DMM has launched.</summary>
+    /// <summary>Connects to a guest that DMM has launched.</summary>
     public static async Task<Guest> MeetAsync(VmView vm, TestbedFolder folder, CancellationToken cancellation)
     {
         var socket = vm.OperatorQmp

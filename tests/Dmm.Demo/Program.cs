@@ -20,7 +20,7 @@ IScreen screen = Console.IsOutputRedirected || !AnsiConsole.Profile.Capabilities
     : new LiveScreen(AnsiConsole.Console);
 if (Console.IsOutputRedirected)
 {
-    // A log or a pipe has no width of its own, and the tables at the end want room.
+    // A log or a pipe has no width of its own, and the tables at the end need space.
     AnsiConsole.Profile.Width = 140;
 }
 
@@ -30,7 +30,7 @@ try
 }
 catch (Exception) when (interrupted.IsCancellationRequested)
 {
-    // Whatever broke, broke because the terminal's Ctrl-C reached the daemon as well.
+    // The error is a consequence of the terminal's Ctrl-C, which reached the daemon as well.
     await Console.Error.WriteLineAsync("demo: interrupted; the daemon and all guests are ended");
     return 130;
 }

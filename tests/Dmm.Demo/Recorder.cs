@@ -8,7 +8,7 @@ using Dmm.Testbed;
 
 namespace Dmm.Demo;
 
-/// <summary>Looks at every guest a few times a second, from outside DMM, for the report, the plot and the screen.</summary>
+/// <summary>Samples every guest four times a second, from outside DMM, for the report, the plot and the screen.</summary>
 public sealed class Recorder(Timeline timeline, IScreen screen) : IAsyncDisposable
 {
     private const int RoundsPerHostLook = 4;

@@ -5,7 +5,7 @@ using Dmm.Testbed;
 
 namespace Dmm.Demo;
 
-/// <summary>What the chapters of the story share.</summary>
+/// <summary>The state that the chapters of the story share.</summary>
 public sealed class Stage(TestbedDaemon daemon, GuestImage image, Timeline timeline, IScreen screen, CancellationToken cancellation)
     : IAsyncDisposable
 {
@@ -57,7 +57,7 @@ public sealed class Stage(TestbedDaemon daemon, GuestImage image, Timeline timel
         await Dmm.CreateAsync(Guest.Request(name, image, daemon.Folder), cancellation);
     }
 
-    /// <summary>Waits until DMM has launched a VM, and takes hold of it.</summary>
+    /// <summary>Waits until DMM has launched a VM, and connects to it.</summary>
     public async Task<Guest> MeetAsync(string name, TimeSpan deadline)
     {
         var vm = await Dmm.WaitForVmAsync(name, "is launched", v => v is { Pid: not null, OperatorQmp: not null }, deadline, cancellation);
@@ -74,6 +74,6 @@ public sealed class Stage(TestbedDaemon daemon, GuestImage image, Timeline timel
             await guest.DisposeAsync();
     }
 
-    /// <summary>As one types it.</summary>
+    /// <summary>The size as a user types it.</summary>
     private static string Short(MemorySize size) => size.Bytes % (1L << 30) == 0 ? $"{size.Bytes >> 30}G" : $"{size.Bytes >> 20}M";
 }

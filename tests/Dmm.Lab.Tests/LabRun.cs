@@ -3,12 +3,12 @@ using Dmm.Commands.Output;
 
 namespace Dmm.Lab.Tests;
 
-/// <summary>The command, run in this process as a shell would.</summary>
+/// <summary>Runs the command in this process, as a shell would.</summary>
 internal static class LabRun
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(5);
 
-    /// <param name="arguments">What stands behind <c>dmm lab</c>.</param>
+    /// <param name="arguments">The arguments after <c>dmm lab</c>.</param>
     public static async Task<(int Code, string Output, string Error)> Async(params string[] arguments)
     {
         using var deadline = new CancellationTokenSource(Deadline);

@@ -3,7 +3,7 @@ using Dmm.Commands;
 
 namespace Dmm.Lab.Tests;
 
-/// <summary>Files that the lab is given, or is to write.</summary>
+/// <summary>The files that the lab reads or writes.</summary>
 public sealed class OutputTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("dmm-lab-").FullName;

@@ -34,7 +34,7 @@ public sealed class DmmSettingsTests
     {
         var reader = new SettingsReader(HoconText.Parse(DmmSettings.ReferenceText, "reference.conf"), null);
 
-        // A key that is not there, or is read twice, throws.
+        // A key that is missing, or is read twice, throws.
         DmmSettings.From(reader, Akka.Configuration.Config.Empty);
 
         Assert.Empty(reader.Unread);
@@ -49,7 +49,7 @@ public sealed class DmmSettingsTests
 
         Assert.True(settings.Count > 40);
         Assert.All(lines, l => Assert.True(l.Length <= 200, l));
-        // Settings that share a comment stand right below each other.
+        // Settings that share a comment follow each other directly.
         for (var i = 1; i < lines.Length; i++)
         {
             if (settings.Contains(lines[i]))

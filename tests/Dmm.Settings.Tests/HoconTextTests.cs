@@ -7,12 +7,12 @@ using Dmm.Settings.Hocon;
 namespace Dmm.Settings.Tests;
 
 /// <summary>
-/// Every text that Akka's parser loses, misreads or dies of is refused with its place; what is accepted reaches Akka as it is written.
+/// Every text that Akka's parser loses, misreads or crashes on is refused with its place; accepted text reaches Akka as it is written.
 /// </summary>
 public sealed class HoconTextTests
 {
     [Theory]
-    // Akka: null, and the rest of the file is lost in silence.
+    // Akka: null, and the rest of the file is lost silently.
     [InlineData("a = ${?HOME}\nb = 1", "x.conf, line 1, column 5: substitutions (${…}) are not supported; write the value itself")]
     // Akka: an exception without a place.
     [InlineData("a = 1\nb = ${HOME}", "x.conf, line 2, column 5: substitutions (${…}) are not supported; write the value itself")]
@@ -69,7 +69,7 @@ public sealed class HoconTextTests
     [InlineData("a", "x.conf, line 1, column 2: expected '=' or '{' after a, found the end of the file")]
     [InlineData("a b = 1", "x.conf, line 1, column 3: expected '=' or '{' after a, found 'b'")]
     [InlineData("a..b = 1", "x.conf, line 1, column 3: expected a key, found '.'")]
-    // Akka: the last one wins; here it is a slip.
+    // Akka: the last one wins; here it is an error.
     [InlineData("a.b = 1\na { b = 2 }", "x.conf, line 2, column 5: b is set a second time; its first value is at line 1, column 7")]
     [InlineData("a = 1\na.b = 2", "x.conf, line 2, column 1: a is used as a section, but has a value at line 1, column 5")]
     [InlineData(
@@ -113,7 +113,7 @@ public sealed class HoconTextTests
     {
         var file = HoconText.Parse(text, "x");
 
-        // Throws where Akka's parser understood anything else.
+        // This throws if Akka's parser understood anything else.
         var section = HoconAkka.ToConfig("akka", file.Root, "x").Root.GetObject().Items["akka"].GetObject();
 
         Assert.Equal(file.Root.Members.Keys, section.Items.Keys);
@@ -146,8 +146,8 @@ public sealed class HoconTextTests
     }
 
     /// <summary>
-    /// Texts made of the pieces that HOCON is made of: each is refused with its place, or reaches Akka whole. Nothing hangs, overflows or
-    /// escapes.
+    /// Random texts of HOCON's elements: each is refused with its place, or reaches Akka whole. Nothing hangs, overflows the stack or
+    /// throws.
     /// </summary>
     [Fact]
     public void Any_text_is_refused_or_read_as_it_stands()

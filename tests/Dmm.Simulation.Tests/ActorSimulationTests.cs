@@ -34,7 +34,8 @@ public sealed class ActorSimulationTests(ITestOutputHelper output)
     }
 
     /// <summary>
-    /// What made DMM take intervals from the host's time of day would be found: all stands still for as long as it was set back.
+    /// The simulation finds a DMM that measures intervals by the host's time of day: everything stands still for as long as the clock was
+    /// set back.
     /// </summary>
     [Fact]
     [Trait(Category.Name, Category.Long)]
@@ -52,7 +53,8 @@ public sealed class ActorSimulationTests(ITestOutputHelper output)
 
     private static void IsOneHistory(long steps)
     {
-        // Between the two, real time goes by and the pool's threads are elsewhere: a clock or a thread that sneaks in makes them differ.
+        // Between the two runs real time passes, and the pool's threads are in other states: any use of a real clock or another thread
+        // makes the histories differ.
         var first = History(2026, steps);
         var second = History(2026, steps);
         Assert.True(

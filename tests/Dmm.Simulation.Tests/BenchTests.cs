@@ -1,6 +1,6 @@
 namespace Dmm.Simulation.Tests;
 
-/// <summary>What stands around the simulations: shrinking, the log, the campaign, the command.</summary>
+/// <summary>Tests of the parts around the simulations: shrinking, the log, the campaign, the command.</summary>
 public sealed class BenchTests
 {
     [Fact]
@@ -64,7 +64,7 @@ public sealed class BenchTests
         Assert.Contains("it must be core or actors", SimulationCommand.Tree(null!).Parse(["lab", "simulate", "--depth", "sea"])
             .Errors[0].Message, StringComparison.Ordinal);
 
-    /// <summary>Goes wrong at step 100 where thunder befalls at least two VMs.</summary>
+    /// <summary>A simulation that fails at step 100 if thunder strikes and there are at least two VMs.</summary>
     private sealed class Contrived : ISimulation
     {
         private static readonly string[] All = ["noise", "rain", "thunder"];

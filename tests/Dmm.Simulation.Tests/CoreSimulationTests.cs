@@ -9,14 +9,15 @@ namespace Dmm.Simulation.Tests;
 public sealed partial class CoreSimulationTests(ITestOutputHelper output)
 {
     /// <summary>
-    /// What never befell, was never tried: each fault, each step of a request's life, each way between the states of a VM's memory.
+    /// A fault that never occurred was never tested. So this checks each fault, each step of a request's life, and each transition
+    /// between the states of a VM's memory.
     /// </summary>
     [Fact]
     [Trait(Category.Name, Category.Long)]
     public void Histories_of_fixed_seeds_break_no_promise_and_all_that_can_befall_befalls_them()
     {
         var (faults, steps, phases) = (new HashSet<string>(), new HashSet<string>(), new HashSet<(VmPhase From, VmPhase To)>());
-        // Seed after seed until all was seen, which the first few are enough for.
+        // Runs seed after seed until all was seen; the first few are enough for that.
         for (ulong seed = 1; seed <= 4
             || (seed <= Seeds
                 && (SimulationResult.AllRequestSteps.Except(steps).Any() || new CoreSimulation().FaultNames.Except(faults).Any())); seed++)
@@ -31,7 +32,7 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
 
         Same(new CoreSimulation().FaultNames, faults);
         Same(SimulationResult.AllRequestSteps, steps);
-        // What is drawn and not seen here, HotplugMachineStories tells.
+        // HotplugMachineStories tests the transitions that are drawn, but not seen here.
         AreDrawn(phases);
         var drawn = Drawn().ToHashSet();
         Assert.True(phases.Intersect(drawn).Count() * 4 >= drawn.Count * 3,
@@ -49,7 +50,7 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
 
     private const ulong Seeds = 64;
 
-    /// <summary>From every state a VM may become lost, paused or stopped.</summary>
+    /// <summary>Checks that the ways are drawn. From every state a VM may become lost, paused or stopped.</summary>
     private static void AreDrawn(IEnumerable<(VmPhase From, VmPhase To)> ways) =>
         Assert.Equal(
             "", string.Join(", ", ways.Except(Drawn()).Where(way => way.To is not (VmPhase.Lost or VmPhase.Paused or VmPhase.Stopped))));
@@ -60,7 +61,7 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
         Assert.Equal("", string.Join(", ", seen.Except(expected)));
     }
 
-    /// <summary>The diagram of docs/develop/hotplug.md.</summary>
+    /// <summary>The transitions in the diagram of docs/develop/hotplug.md.</summary>
     private static IEnumerable<(VmPhase From, VmPhase To)> Drawn()
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
@@ -93,7 +94,7 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
         Assert.NotEqual(first, History(2027));
     }
 
-    /// <summary>What is only put into words when somebody reads must change nothing.</summary>
+    /// <summary>Text that is built only when somebody reads it must change nothing.</summary>
     [Fact]
     public void A_seed_is_the_same_history_whether_anybody_reads_it_or_not()
     {
@@ -120,7 +121,8 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
     }
 
     /// <summary>
-    /// What made DMM take intervals from the host's time of day would be found: shrinks stand still for as long as it was set back.
+    /// The simulation finds a DMM that measures intervals by the host's time of day: shrinks stand still for as long as the clock was set
+    /// back.
     /// </summary>
     [Fact]
     [Trait(Category.Name, Category.Long)]

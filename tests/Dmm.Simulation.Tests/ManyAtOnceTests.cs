@@ -8,11 +8,11 @@ using Xunit.Abstractions;
 namespace Dmm.Simulation.Tests;
 
 /// <summary>
-/// Many VMs are asked for at once on a host that has room for a part of them: the whole actor system of a host, on virtual time.
+/// Many VMs are requested at once on a host that has room for only some of them: the whole actor system of a host, on virtual time.
 /// </summary>
 public sealed class ManyAtOnceTests(ITestOutputHelper output)
 {
-    /// <summary>Boot and overhead.</summary>
+    /// <summary>The boot size and the overhead of each VM.</summary>
     private static readonly MemorySize Each = MemorySize.FromMiB(256) + World.Overhead;
 
     private static VmId Id(int n) => VmId.Parse($"vm{n:0000}");

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Dmm.Simulation.Tests;
 
-/// <summary>Where the simulation's program writes can be full, or go away: it says so, or ends in good order.</summary>
+/// <summary>The output of the simulation's program can be full, or go away: the program reports it, or ends in good order.</summary>
 public sealed class OutputTests
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);

@@ -2,10 +2,10 @@ using System.Diagnostics;
 
 namespace Dmm.Simulation;
 
-/// <summary>Many histories, as many at once as there are processors.</summary>
+/// <summary>Many histories; as many run at once as there are processors.</summary>
 public sealed record CampaignPlan
 {
-    /// <summary>The seed of the first history; each next one has the next.</summary>
+    /// <summary>The seed of the first history; each further history has the next seed.</summary>
     public required ulong FirstSeed { get; init; }
 
     /// <summary>Steps of all histories of the pure core together.</summary>
@@ -22,7 +22,7 @@ public sealed record CampaignPlan
     public int Parallel { get; init; } = Environment.ProcessorCount;
 }
 
-/// <summary>What became of a campaign: the content of <c>artifacts/simulate/simulate.json</c>.</summary>
+/// <summary>The result of a campaign: the content of <c>artifacts/simulate/simulate.json</c>.</summary>
 /// <param name="Steps">Steps of the pure core.</param>
 /// <param name="Seeds">Histories of both depths.</param>
 /// <param name="Crashes">Deaths of the daemon in them.</param>
@@ -33,7 +33,7 @@ public static class Campaign
 {
     private const int KeptLines = 60;
 
-    /// <param name="say">Told of each violation as it is found, one call at a time.</param>
+    /// <param name="say">Called for each violation as it is found, one call at a time.</param>
     public static CampaignResult Run(CampaignPlan plan, Action<string> say, CancellationToken cancellation)
     {
         var clock = Stopwatch.StartNew();
@@ -52,7 +52,7 @@ public static class Campaign
 
             var log = new HistoryLog(0);
             var result = Simulations.Of(history.Depth).Run(history.Plan, log, cancellation);
-            // The lines are worth their time only where something was found: the same history is lived through again for them.
+            // The lines cost time, so they are made only for a violation: the same history runs again to get them.
             var report = result.Violation is null ? null : Describe(history.Depth, history.Plan, result, cancellation);
             lock (gate)
             {

@@ -38,7 +38,7 @@ internal static class CampaignCommand
     {
         var result = Campaign.Run(plan, screen.Write, cancellation);
 
-        // First what costs hours to find out, then the file, which may not be writable.
+        // The result took hours, so it goes to the screen first: the file may not be writable.
         screen.Write(
             $"{result.Seeds} histories from seed {plan.FirstSeed}: {result.Steps} steps of the core, {result.ActorSteps} of the actors, "
             + $"{result.Crashes} crashes, {result.Violations} violations in {result.Seconds} s");

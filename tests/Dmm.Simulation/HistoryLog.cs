@@ -4,19 +4,19 @@ using System.Runtime.ExceptionServices;
 namespace Dmm.Simulation;
 
 /// <summary>
-/// What happened in a history, one line a happening. Keeps the last lines for a report; writes all of them, up to a bound, where somebody
-/// reads along. While nobody does and nothing is kept, a line costs nothing: it is not even put together.
+/// The record of a history, one line per event. Keeps the last lines for a report; writes all of them, up to a bound, if there is a
+/// reader. With no reader and nothing to keep, a line costs nothing: its text is not even built.
 /// </summary>
 public sealed class HistoryLog(int keep, TextWriter? reader = null, long readerLines = HistoryLog.MostLines)
 {
-    /// <summary>No history is printed beyond this.</summary>
+    /// <summary>The most lines of one history that are printed.</summary>
     public const long MostLines = 200_000;
 
     private readonly string[] _ring = new string[keep];
     private ExceptionDispatchInfo? _readerFault;
     private long _count;
 
-    /// <summary>Takes no note of anything.</summary>
+    /// <summary>A log that records nothing.</summary>
     public static HistoryLog Nothing => new(0);
 
     public bool Wanted => _ring.Length > 0 || reader is not null;
@@ -33,18 +33,18 @@ public sealed class HistoryLog(int keep, TextWriter? reader = null, long readerL
         }
     }
 
-    /// <summary>The step that is under way, from 1.</summary>
+    /// <summary>The current step, from 1.</summary>
     public long Step { get; set; } = 1;
 
     /// <summary>
-    /// Called when the lines can't be written any more: a history that nobody reads need not go on. It is no fault of the history's.
+    /// Called when the lines can't be written any more: a history without a reader need not go on. This is not a violation.
     /// </summary>
     public Action? ReaderGone { get; init; }
 
-    /// <summary>Throws what kept the lines from being written, if something did.</summary>
+    /// <summary>Throws the fault that kept the lines from being written, if there was one.</summary>
     public void ThrowIfReaderGone() => _readerFault?.Throw();
 
-    /// <summary>Something happened in the step that is under way.</summary>
+    /// <summary>Records something that happened in the current step.</summary>
     public void Note([InterpolatedStringHandlerArgument("")] ref Line line) => Add(Step, ref line);
 
     /// <param name="step">The step in which it happened, from 1.</param>
@@ -77,7 +77,7 @@ public sealed class HistoryLog(int keep, TextWriter? reader = null, long readerL
         }
     }
 
-    /// <summary>An interpolated line that is put together only where it is wanted.</summary>
+    /// <summary>An interpolated line whose text is built only if it is wanted.</summary>
     [InterpolatedStringHandler]
     public ref struct Line
     {

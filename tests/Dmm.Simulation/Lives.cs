@@ -5,8 +5,8 @@ using Dmm.Core.Lifecycle;
 namespace Dmm.Simulation;
 
 /// <summary>
-/// Which VMs nobody may end or create, told by what was written down and nothing else: one that booted once, in whatever life, is ended
-/// only where its operator asked for that; one that was migrated away is not created here again unless it was forgotten before.
+/// Tells, from the written events alone, which VMs nobody may end or create: a VM that has booted once, in whatever life, is ended only
+/// if its operator asked for that; a VM that was migrated away is not created here again unless it was forgotten before.
 /// </summary>
 internal sealed class Lives
 {
@@ -15,8 +15,8 @@ internal sealed class Lives
     private readonly HashSet<VmId> _elsewhere = [];
     private readonly Dictionary<VmId, BootCheck> _checks = [];
 
-    /// <summary>Takes note of an event as it is written.</summary>
-    /// <returns>What is amiss; null where nothing is.</returns>
+    /// <summary>Notes an event as it is written.</summary>
+    /// <returns>What is wrong; null if nothing is.</returns>
     public string? Note(IHostEvent e)
     {
         switch (e)
@@ -41,7 +41,7 @@ internal sealed class Lives
                 _toEnd.Add(stop.Vm);
                 return null;
             case StopAsked stop:
-                // A later order takes the place of an earlier one.
+                // A later order replaces an earlier one.
                 _toEnd.Remove(stop.Vm);
                 return null;
             case StopWithdrawn withdrawn:
@@ -66,8 +66,8 @@ internal sealed class Lives
         }
     }
 
-    /// <summary>The daemon ends a VM's process.</summary>
-    /// <returns>What is amiss; null where it may.</returns>
+    /// <summary>Notes that the daemon ends a VM's process.</summary>
+    /// <returns>What is wrong; null if the daemon may do so.</returns>
     public string? Ended(VmId id) =>
         _toEnd.Contains(id) || (!_booted.Contains(id) && _checks.GetValueOrDefault(id) == BootCheck.Strict) ? null
         : $"{id} is ended, and nobody asked for that{(_booted.Contains(id) ? "; it has booted before" : "")}";

@@ -2,10 +2,10 @@ using System.Text;
 
 namespace Dmm.Simulation;
 
-/// <summary>What people read of a history that went wrong.</summary>
+/// <summary>The text about a history that went wrong, for people.</summary>
 public static class Report
 {
-    /// <summary>The command that lives through the same history again.</summary>
+    /// <summary>The command that runs the same history again.</summary>
     public static string Replay(SimulationDepth depth, SimulationPlan plan)
     {
         var text =
@@ -21,7 +21,7 @@ public static class Report
         $"smallest found: step {result.Violation!.Step}: {result.Violation.What}{Environment.NewLine}  {Replay(depth, plan)} --print";
 
     /// <param name="lines">The history's last lines.</param>
-    /// <param name="printed">They were printed already.</param>
+    /// <param name="printed">Whether the lines were printed already.</param>
     public static string Of(
         SimulationDepth depth, SimulationPlan plan, SimulationResult result, IReadOnlyList<string> lines, bool printed = false)
     {

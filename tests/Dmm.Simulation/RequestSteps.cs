@@ -7,18 +7,18 @@ using Dmm.Core.Memory;
 namespace Dmm.Simulation;
 
 /// <summary>
-/// Which steps of a request's life (<see cref="AdmissionLife"/>) were taken in a history, told by what was written alone: what was never
-/// taken was never tried.
+/// Collects, from the written events alone, which steps of a request's life (<see cref="AdmissionLife"/>) were taken in a history. A step
+/// that was never taken was never tested.
 /// </summary>
 internal sealed class RequestSteps
 {
     private readonly SortedSet<string> _seen = new(StringComparer.Ordinal);
     private HostState _state = new(new Ledger(MemorySize.FromGiB(1 << 20), MemorySize.Zero));
 
-    /// <summary>Each as <c>Waiting Plan</c>: from which state, by which step.</summary>
+    /// <summary>The steps taken, each as <c>Waiting Plan</c>: the state before, and the step.</summary>
     public IReadOnlySet<string> Seen => _seen;
 
-    /// <summary>All that the table allows.</summary>
+    /// <summary>All steps that the table allows.</summary>
     public static IEnumerable<string> All =>
         from state in Enum.GetValues<AdmissionState>()
         from step in Enum.GetValues<AdmissionStep>()
@@ -46,7 +46,7 @@ internal sealed class RequestSteps
         AdmissionEnded { End: AdmissionEnd.Expired } a when a.Vm == id => AdmissionStep.Expire,
         AdmissionEnded { End: AdmissionEnd.Cancelled } a when a.Vm == id => AdmissionStep.Cancel,
         AdmissionEnded a when a.Vm == id => AdmissionStep.Fail,
-        // A return that comes to nothing rests again.
+        // A return that fails makes the VM rest again.
         VmRested { Cause: EndCause.Stopped } r when r.Spec.Id == id => AdmissionStep.Cancel,
         VmRested r when r.Spec.Id == id => before.State == AdmissionState.Launching ? AdmissionStep.Fail : AdmissionStep.Expire,
         PromisesChanged when before.State == AdmissionState.Planned && _state.Admissions[id].State == AdmissionState.Shrinking =>

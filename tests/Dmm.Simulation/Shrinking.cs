@@ -1,12 +1,12 @@
 namespace Dmm.Simulation;
 
 /// <summary>
-/// Makes a history that went wrong smaller: first without the steps after the violation, then with fewer VMs, then without every fault that
-/// is not needed for it. The same rule must be broken; the step may be another.
+/// Makes a history that went wrong smaller: first without the steps after the violation, then with fewer VMs, then without every fault
+/// that it does not need. The same rule must still be broken, but the step may differ.
 /// </summary>
 public static class Shrinking
 {
-    /// <summary>A bound on the histories that are lived through in search of a smaller one.</summary>
+    /// <summary>The most histories that are run in search of a smaller one.</summary>
     private const int MostTries = 200;
 
     public static (SimulationPlan Plan, SimulationResult Result) Shrink(

@@ -4,7 +4,7 @@ using Dmm.Lab;
 
 namespace Dmm.Simulation;
 
-/// <summary><c>dmm lab simulate</c>: lives through one history, and says what was found.</summary>
+/// <summary><c>dmm lab simulate</c>: runs one history, and prints the findings.</summary>
 internal static class SimulateCommand
 {
     private const int KeptLines = 60;

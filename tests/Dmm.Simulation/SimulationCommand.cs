@@ -4,10 +4,10 @@ using Dmm.Lab;
 
 namespace Dmm.Simulation;
 
-/// <summary><c>dmm lab simulate</c> and <c>dmm lab campaign</c>: DMM's own soundness, tried by histories of faults.</summary>
+/// <summary><c>dmm lab simulate</c> and <c>dmm lab campaign</c>: tests of DMM's own soundness by histories of faults.</summary>
 public static class SimulationCommand
 {
-    /// <summary>As <c>dmm</c> passes its arguments on, <c>lab</c> included.</summary>
+    /// <summary>The command tree. Takes the arguments as <c>dmm</c> passes them on, including <c>lab</c>.</summary>
     public static Command Tree(CommandLine line) =>
         LabCommand.Below(
             "DMM's soundness, tried by histories of faults; needs no daemon", SimulateCommand.Build(), CampaignCommand.Build());

@@ -1,9 +1,9 @@
 namespace Dmm.Simulation;
 
-/// <summary>The simulations that there are. Made anew for each history: they may hold its state.</summary>
+/// <summary>The available simulations. Each history gets a new one, since it may hold state.</summary>
 public static class Simulations
 {
-    // One branch a depth, so that the actors' assemblies are loaded by who asks for them alone.
+    // Each depth has its own branch, so that the actors' assemblies are loaded only if that depth is used.
     public static ISimulation Of(SimulationDepth depth) => depth switch
     {
         SimulationDepth.Core => new Core.CoreSimulation(),

@@ -5,15 +5,15 @@ using Dmm.Core.Lifecycle;
 namespace Dmm.Simulation;
 
 /// <summary>
-/// Which VMs are to run, told by what operators had written down and nothing else: what a restart policy promises. Whoever ran once under a
-/// policy that has it return, and was not stopped or let go of since, is never forgotten, however it or its host ended.
+/// Tells, from the written events alone, which VMs are to run: this is what a restart policy promises. A VM that ran once under a policy
+/// with returns, and was not stopped or let go since, is never forgotten, however it or its host ended.
 /// </summary>
 internal sealed class Wishes
 {
     private readonly SortedDictionary<VmId, Wish> _wishes = [];
 
-    /// <summary>Takes note of an event as it is written.</summary>
-    /// <returns>What is amiss: a VM that is to return is dropped; null where nothing is.</returns>
+    /// <summary>Notes an event as it is written.</summary>
+    /// <returns>What is wrong: a VM that is to return is dropped; null if nothing is.</returns>
     public string? Note(IHostEvent e)
     {
         switch (e)
@@ -22,14 +22,15 @@ internal sealed class Wishes
                 _wishes[requested.Spec.Id] = new(requested.Spec.Restart);
                 return null;
             case VmRequested returns when _wishes.TryGetValue(returns.Spec.Id, out var wish):
-                // An operator's start, or a return: either way it is wanted.
+                // This is an operator's start or a return: either way the VM is wanted.
                 _wishes[returns.Spec.Id] = wish with { Unwanted = false, Rests = false };
                 return null;
             case VmBooted booted when _wishes.TryGetValue(booted.Vm, out var wish):
                 _wishes[booted.Vm] = wish with { Ran = true };
                 return null;
             case RestartSet set when _wishes.TryGetValue(set.Vm, out var wish):
-                // One that waits for its return does so no more, whatever is set later: until it is started.
+                // A VM that waits for its return is not wanted any more once its policy is "never", whatever is set later, until it is
+                // started.
                 _wishes[set.Vm] = wish with
                 {
                     Restart = set.Restart,
@@ -55,7 +56,7 @@ internal sealed class Wishes
         }
     }
 
-    /// <summary>At rest: whoever is to run does, unless the daemon still means to have it return.</summary>
+    /// <summary>Checks at rest that each VM that is to run does so, unless the daemon still intends to return it.</summary>
     public string? Unmet(HostState state) => _wishes
         .Where(w => w.Value is { Ran: true, Restart: RestartPolicy.Always, Unwanted: false } && !state.Vms.ContainsKey(w.Key)
             && !state.Admissions.ContainsKey(w.Key)
@@ -67,7 +68,7 @@ internal sealed class Wishes
         var id = rested.Spec.Id;
         if (!_wishes.TryGetValue(id, out var wish))
             return null;
-        // Of one that was migrated away it is not for this host to see that it runs.
+        // This host can't see whether a VM that was migrated away runs.
         if (rested.Cause is EndCause.Stopped or EndCause.MigratedAway)
             _wishes[id] = wish with { Unwanted = true };
         else if (rested.ReturnAt is null && wish is { Restart: RestartPolicy.Always, Unwanted: false })

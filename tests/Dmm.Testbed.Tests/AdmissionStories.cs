@@ -6,7 +6,7 @@ using static Dmm.Testbed.Tests.RealHost;
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>New VMs on a full host, and what can go wrong while their peers make room.</summary>
+/// <summary>New VMs on a full host, and the faults that can occur while their peers make room.</summary>
 public sealed class AdmissionStories(ITestOutputHelper output)
 {
     [Fact]
@@ -14,7 +14,7 @@ public sealed class AdmissionStories(ITestOutputHelper output)
     {
         await using var host = await StartAsync(memoryMiB: 800);
         var mover = await host.CreateAsync(host.Request("mover", boot: 512, max: 512));
-        // Stopped it can't begin with what it is told: the new VM waits for it.
+        // A stopped VM can't carry out what it is told, so the new VM waits for it.
         await host.SignalAsync(mover.Pid, "STOP");
         await host.Client.CreateAsync(host.Request("new", boot: 300, max: 512) with { TimeoutSeconds = 300 }, host.Late);
         await host.UntilAsync("mover", "it is to shrink", vm => vm.TargetBytes < MiB(512));
@@ -49,8 +49,8 @@ public sealed class AdmissionStories(ITestOutputHelper output)
     }
 
     /// <summary>
-    /// Twenty at once to a host with room for twelve: the guests boot under emulation side by side, and are not spoken to but by the
-    /// daemon.
+    /// Twenty VMs are requested at once on a host with room for twelve. The guests boot under emulation at the same time, and only the
+    /// daemon talks to them.
     /// </summary>
     [Fact]
     public async Task Of_twenty_created_at_once_twelve_run_and_three_more_when_three_have_ended()
@@ -77,7 +77,7 @@ public sealed class AdmissionStories(ITestOutputHelper output)
         output.WriteLine($"three more ran after {clock.Elapsed.TotalSeconds:0.0} s");
         await CheckAsync(queued - 3);
 
-        // One that arrives only when twelve have their memory is refused: nothing that runs could make room for it.
+        // A request that arrives after twelve have their memory is refused: no running VM could make room for it.
         async Task<bool> AskAsync(int i)
         {
             try
@@ -111,7 +111,8 @@ public sealed class AdmissionStories(ITestOutputHelper output)
                 vms.Where(vm => vm.Pid is not null),
                 vm => Assert.True(vm.ActualBytes >= size.Bytes, $"{vm.Id} has {vm.ActualBytes >> 20} MiB"));
             Assert.All(vms.Where(vm => vm.Pid is null), vm => Assert.False(string.IsNullOrEmpty(vm.Why), vm.Id));
-            // First come, first served: those that wait were asked for after those that run, as far as requests that came at once can tell.
+            // Requests are served in order: those that wait came after those that run, as far as the order of simultaneous requests can
+            // be known.
             Assert.All(view.Admissions, a => Assert.Contains(a.State, new[] { "waiting", "requested" }));
         }
     }

@@ -4,7 +4,7 @@ using static Dmm.Testbed.Tests.RealHost;
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>VMs that someone else started, and those that can't be launched.</summary>
+/// <summary>VMs that somebody else started, and VMs that can't be launched.</summary>
 public sealed class AdoptionStories
 {
     [Fact]
@@ -45,8 +45,8 @@ public sealed class AdoptionStories
     }
 
     /// <summary>
-    /// By whichever of its control sockets, and by whatever links that is reached: two actors would pull at one balloon, and what it holds
-    /// be claimed twice.
+    /// This holds for each of its control sockets, and for any link to them: otherwise two actors would control one balloon, and its
+    /// memory would be claimed twice.
     /// </summary>
     [Fact]
     public async Task One_process_is_governed_under_one_name()

@@ -7,8 +7,8 @@ using Dmm.Hypervisors.Qemu;
 namespace Dmm.Testbed.Tests;
 
 /// <summary>
-/// A real guest in the hands of the driver alone, with a kernel command line of its own: what DMM's state machine builds on is shown here
-/// without it. Observations are kept as they come; waits look at the newest.
+/// A real guest that the driver alone controls, with its own kernel command line: it shows the facts on which DMM's state machine relies,
+/// without that machine. Observations are kept as they come; waits look at the newest.
 /// </summary>
 public sealed class BareGuest : IAsyncDisposable
 {
@@ -23,7 +23,7 @@ public sealed class BareGuest : IAsyncDisposable
     private IVirtualMachine? _vm;
     private LoadClient? _load;
 
-    /// <summary>What users' guests boot with, but for how new memory goes online: for guests that have their own.</summary>
+    /// <summary>The kernel options of users' guests, except how new memory goes online: for guests that set that themselves.</summary>
     public static string Usual { get; } = string.Join(' ', QemuSettings.ShippedAppend.Split(' ').Where(word =>
         !word.StartsWith("memhp_default_state=", StringComparison.Ordinal)
         && !word.StartsWith("memory_hotplug.online_policy=", StringComparison.Ordinal)
@@ -38,12 +38,12 @@ public sealed class BareGuest : IAsyncDisposable
 
     public CancellationToken Late => _late.Token;
 
-    /// <summary>QEMU's process.</summary>
+    /// <summary>The pid of QEMU's process.</summary>
     public int Pid => _handle!.Pid!.Value;
 
     public VmSizes Sizes => Seen<VmObservation.Sizes>()[^1].Value;
 
-    /// <param name="policy">Kernel options beside the usual ones; null: as users' guests boot.</param>
+    /// <param name="policy">Kernel options in addition to the usual ones; null: the options of users' guests.</param>
     public static async Task<BareGuest> LaunchAsync(string? policy = null)
     {
         var image = await GuestImage.EnsureAsync(_ => { }, CancellationToken.None);
@@ -61,11 +61,12 @@ public sealed class BareGuest : IAsyncDisposable
     }
 
     /// <summary>
-    /// A fact of a guest that can't pay for what it is given. While it tries it takes its last pages, and whoever allocates then calls the
-    /// OOM killer: seen in 2 of 75 guests on a busy machine (by the agent that read a file, or by the kernel that began a thread, where the
-    /// console was looked at). With the load gone it can pay, so that another guest has to show the fact.
+    /// Tests a fact about a guest that has no memory for the metadata of what it is given. While it tries, it uses its last pages, and a
+    /// program that allocates then triggers the OOM killer: seen in 2 of 75 guests on a busy machine (where the console was looked at,
+    /// the program was the agent, which read a file, or the kernel, which began a thread). With the load gone the guest has memory for
+    /// the metadata, so another guest has to show the fact.
     /// </summary>
-    /// <param name="fact">False: <see cref="WasKilledAsync"/>.</param>
+    /// <param name="fact">Returns false if the OOM killer acted: <see cref="WasKilledAsync"/>.</param>
     public static async Task UnlessKilledAsync(Func<Task<BareGuest>> launch, Func<BareGuest, Task<bool>> fact)
     {
         const int Guests = 4;
@@ -117,7 +118,7 @@ public sealed class BareGuest : IAsyncDisposable
             return [.. _seen.OfType<T>()];
     }
 
-    /// <summary>How many observations there were until now: a mark for <see cref="SizesSince"/>.</summary>
+    /// <summary>The number of observations so far: a mark for <see cref="SizesSince"/>.</summary>
     public int Mark()
     {
         lock (_gate)
@@ -144,10 +145,10 @@ public sealed class BareGuest : IAsyncDisposable
     }
 
     /// <summary>
-    /// A plug into a guest with nothing left has been tried and has come to nothing, or the OOM killer has come
+    /// Waits until a plug into a guest without free memory has been tried and has failed, or the OOM killer has acted
     /// (<see cref="UnlessKilledAsync"/>).
     /// </summary>
-    /// <param name="mark">From before the plug.</param>
+    /// <param name="mark">The mark from before the plug.</param>
     public Task UntilGivenUpAsync(int mark) => Wait.UntilAsync("it has been tried and given up", () =>
     {
         var since = SizesSince(mark);
@@ -157,17 +158,17 @@ public sealed class BareGuest : IAsyncDisposable
     public Task<LoadReport> UntilGuestAsync(string what, Func<LoadReport, bool> @is, TimeSpan? deadline = null) =>
         Load.WaitForAsync(what, @is, deadline ?? Deadline, Late);
 
-    /// <summary>By a report of now.</summary>
+    /// <summary>Whether the OOM killer has acted, according to a new report.</summary>
     public async Task<bool> WasKilledAsync() => (await ReportAsync(Load, Late)).OomKills > 0 || Load.Deaths > 0;
 
     /// <summary>
-    /// The load was what the OOM killer took. It tells of its end when it has been started again, which may be later than its guest's first
-    /// report of the kill.
+    /// Waits until the load has reported its end: the OOM killer chose the load. The load reports that after it has been started again,
+    /// which may be later than its guest's first report of the kill.
     /// </summary>
     public Task UntilLoadDiedAsync() =>
         Wait.UntilAsync("the load was what the OOM killer took", () => Task.FromResult(Load.Deaths > 0), Deadline, Late);
 
-    /// <summary>The sizes, once nothing has moved for a while.</summary>
+    /// <summary>Returns the sizes once nothing has moved for a while.</summary>
     public async Task<VmSizes> AtRestAsync(TimeSpan rest)
     {
         var (last, since) = (Sizes, Stopwatch.StartNew());
@@ -183,8 +184,8 @@ public sealed class BareGuest : IAsyncDisposable
     public Task FillAsync(long leaveMiB) => FillAsync(Load, Mi(leaveMiB), Late);
 
     /// <summary>
-    /// The load takes memory until about so much is left free. Slower towards the end: page tables of the load are part of what it takes,
-    /// and a step too far meets the guest's OOM killer.
+    /// Lets the load take memory until about this much is free. It goes slower towards the end: page tables of the load count too, and a
+    /// step too far triggers the guest's OOM killer.
     /// </summary>
     public static async Task FillAsync(LoadClient load, MemorySize leave, CancellationToken late)
     {
@@ -211,7 +212,7 @@ public sealed class BareGuest : IAsyncDisposable
         return await load.WaitForAsync("a new report", r => r.Seq > seq, Deadline, late);
     }
 
-    /// <summary>The daemon dies and the next one takes the VM up.</summary>
+    /// <summary>Connects anew, as if the daemon died and the next one took over the VM.</summary>
     public async Task ReconnectAsync()
     {
         await _vm!.DisposeAsync();

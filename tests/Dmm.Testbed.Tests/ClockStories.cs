@@ -5,8 +5,8 @@ using static Dmm.Testbed.Tests.RealHost;
 namespace Dmm.Testbed.Tests;
 
 /// <summary>
-/// A host whose time of day is set while real guests run: forward and back, by minutes and hours. The daemon is shown another time by
-/// libfaketime, which leaves the monotonic clock alone; QEMU is not.
+/// A host whose time of day is set while real guests run: forward and back, by minutes and hours. libfaketime shows another time to the
+/// daemon, but not to QEMU; it leaves the monotonic clock unchanged.
 /// </summary>
 public sealed class ClockStories : IDisposable
 {

@@ -3,7 +3,7 @@ using Dmm.Core;
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>A control group with a limit, of whichever version this host has its memory controller in.</summary>
+/// <summary>A control group with a limit, of the version in which this host has its memory controller.</summary>
 internal sealed class ControlGroup : IDisposable
 {
     private const string Version1 = "/sys/fs/cgroup/memory";
@@ -27,7 +27,7 @@ internal sealed class ControlGroup : IDisposable
             && File.ReadAllText(Path.Combine(Version2, "cgroup.subtree_control")).Contains("memory", StringComparison.Ordinal) ? Version2
         : null;
 
-    /// <summary>Whether this user may make one.</summary>
+    /// <summary>Whether this user may create a control group.</summary>
     public static bool IsPossible()
     {
         try
@@ -41,12 +41,12 @@ internal sealed class ControlGroup : IDisposable
         }
     }
 
-    /// <summary>Where a process writes its pid to enter it.</summary>
+    /// <summary>The file into which a process writes its pid to join the group.</summary>
     public string Members => Path.Combine(_path, "cgroup.procs");
 
     public void TakeIn(int pid) => File.WriteAllText(Path.Combine(_path, "cgroup.procs"), pid.ToString(CultureInfo.InvariantCulture));
 
-    /// <summary>Those who are in it are let out: a group goes only when it is empty.</summary>
+    /// <summary>Moves the group's processes out of it, since only an empty group can be deleted.</summary>
     public void Dispose()
     {
         foreach (var pid in File.ReadAllLines(Path.Combine(_path, "cgroup.procs")))
@@ -57,7 +57,7 @@ internal sealed class ControlGroup : IDisposable
             }
             catch (IOException)
             {
-                // It has ended meanwhile.
+                // The process has ended meanwhile.
             }
         }
 
@@ -65,7 +65,7 @@ internal sealed class ControlGroup : IDisposable
     }
 }
 
-/// <summary>Needs a control group of its own, which not every user, nor every host, may make.</summary>
+/// <summary>A test that needs a control group of its own, which not every user may create, nor on every host.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class ControlGroupFactAttribute : FactAttribute
 {

@@ -5,8 +5,8 @@ using System.Text;
 namespace Dmm.Testbed.Tests;
 
 /// <summary>
-/// A compressed archive of one file, to be put behind another: the kernel unpacks both, and the later one's file stands. Source: Linux,
-/// Documentation/driver-api/early-userspace/buffer-format.rst.
+/// A compressed archive of one file, to be appended to another: the kernel unpacks both, and the later file replaces the earlier. Source:
+/// Linux, Documentation/driver-api/early-userspace/buffer-format.rst.
 /// </summary>
 internal static class CpioArchive
 {

@@ -4,7 +4,7 @@ using static Dmm.Testbed.Tests.BareGuest;
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>Plugging by DIMMs: in a VM that was started without virtio-mem, and in a guest that has no driver for it.</summary>
+/// <summary>Facts about plugging by DIMMs: in a VM that was started without virtio-mem, and in a guest that has no driver for it.</summary>
 public sealed class DimmFacts
 {
     [Fact]
@@ -45,13 +45,13 @@ public sealed class DimmFacts
         Assert.False(left.Plugged.IsZero, "nothing of the kernel's was in any DIMM");
         Assert.Equal(MemorySize.Zero, left.PluggedTarget);
 
-        // It grows again from what it kept.
+        // The guest grows again from what it kept.
         await guest.PlugAsync(1536);
         await guest.UntilAsync("it is whole again", s => s.Plugged == Mi(1536) && s.PluggedTarget == Mi(1536));
         Assert.Equal(0, guest.Load.Last!.OomKills);
     }
 
-    /// <summary>Its metadata would have to come from what the guest has, which is nothing.</summary>
+    /// <summary>The DIMM's metadata would have to come from the guest's free memory, and there is none.</summary>
     [Fact]
     public Task A_DIMM_that_its_guest_could_not_take_is_shown_all_the_same() => UnlessKilledAsync(
         () => AdoptAsync("256M,slots=8,maxmem=4G", "memhp_default_state=online_movable memory_hotplug.memmap_on_memory=0"),

@@ -4,7 +4,7 @@ using static Dmm.Testbed.Tests.RealHost;
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>A guest that is plugged by whole DIMMs in the daemon's hands: what it is told, what it wants, and what it gives.</summary>
+/// <summary>A guest that the daemon plugs by whole DIMMs: at a given target, by its own need, and when it gives memory back.</summary>
 public sealed class DimmStories
 {
     [Fact]
@@ -34,19 +34,19 @@ public sealed class DimmStories
         await host.UntilAsync("foreign", "its agent speaks", v => v is { State: "settled", Agent: "agent" });
         await using var client = await LoadClient.ConnectAsync("foreign", load, host.Late);
 
-        // Told a part of a DIMM it gets all of it, and is told so.
+        // A target of a part of a DIMM gives the VM the whole DIMM, and the answer says so.
         var done = await host.Client.ResizeAsync("foreign", MiB(700), host.Late);
         Assert.Contains(done.Notes, n => n.Contains("whole blocks of 512 MiB", StringComparison.Ordinal));
         await host.UntilAsync("foreign", "it has one DIMM", v => v is { State: "settled" } && v.ActualBytes == MiB(768));
 
-        // Left to itself it gets another as soon as its load needs a part of it.
+        // Without a target the VM gets another DIMM as soon as its load needs a part of it.
         await host.Client.ResizeAsync("foreign", null, host.Late);
         await client.HoldAsync(MemorySize.FromMiB(760), Pace, host.Late);
         await client.WaitForAsync("the load holds its memory", r => r.Held == MemorySize.FromMiB(760), Deadline, host.Late);
         await host.UntilAsync("foreign", "it has two", v => v.PluggedBytes >= MiB(1024));
         Assert.Equal((0, 0), (client.Last!.OomKills, client.Deaths));
 
-        // Down to any size: DIMMs as far as they go, the balloon for the rest.
+        // The VM shrinks to any size: by DIMMs as far as possible, and by the balloon for the rest.
         await client.FreeAsync(host.Late);
         await host.Client.ResizeAsync("foreign", MiB(400), host.Late);
         await host.UntilAsync(

@@ -5,15 +5,14 @@ using System.Text;
 namespace Dmm.Testbed.Tests;
 
 /// <summary>
-/// The guest image with another program in the agent's place: a second archive behind the first, whose files take the place of those of the
-/// same name. Source:
-/// Linux, Documentation/driver-api/early-userspace/buffer-format.rst.
+/// The guest image with another program in place of the agent: a second archive is appended to the first, and its files replace those of
+/// the same name. Source: Linux, Documentation/driver-api/early-userspace/buffer-format.rst.
 /// </summary>
 internal static class ForeignAgent
 {
     private const string Name = "bin/dmm-guest-agent";
 
-    /// <param name="script">Of busybox's shell, in which say LINE writes into the agent's channel.</param>
+    /// <param name="script">A script for busybox's shell, in which say LINE writes into the agent's channel.</param>
     /// <returns>The path of the image.</returns>
     public static async Task<string> InAsync(GuestImage image, string path, string script, CancellationToken cancellation)
     {
@@ -42,7 +41,7 @@ internal static class ForeignAgent
         return archive.ToArray();
     }
 
-    /// <summary>The form called newc: a header in hexadecimal, the name and the content, each filled up to four bytes.</summary>
+    /// <summary>Adds a file in the format newc: a header in hexadecimal, the name and the content, each padded to four bytes.</summary>
     private static void Add(MemoryStream archive, string name, byte[] content)
     {
         int[] fields = [1, 0x81ED, 0, 0, 1, 0, content.Length, 0, 0, 0, 0, name.Length + 1, 0];

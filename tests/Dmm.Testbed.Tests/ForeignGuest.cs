@@ -12,13 +12,13 @@ internal sealed class ForeignGuest : IAsyncDisposable
 
     public int Pid => _process.Id;
 
-    /// <summary>A QMP socket, and another one of the same process.</summary>
+    /// <summary>A QMP socket of the process; <see cref="Second"/> is another one.</summary>
     public string Socket { get; }
 
     public string Second { get; }
 
     /// <param name="memory">QEMU's <c>-m</c>.</param>
-    /// <param name="group">It is started in this control group, so that all that it takes is the group's.</param>
+    /// <param name="group">The control group in which it starts, so that all memory that it takes counts there.</param>
     public static async Task<ForeignGuest> StartAsync(RealHost host, string name, string memory, string[] more, ControlGroup? group = null)
     {
         string At(string end) => host.Daemon.Folder.In($"{name}.{end}");
@@ -33,7 +33,7 @@ internal sealed class ForeignGuest : IAsyncDisposable
         ];
         var start = group is null ? new ProcessStartInfo(qemu[0], qemu[1..])
             : new("sh", ["-c", $"echo $$ > {group.Members} && exec \"$@\"", "sh", .. qemu]);
-        // It says once for each page that it can't let go of it.
+        // QEMU prints a line for each page that it can't release.
         start.RedirectStandardError = true;
         var process = Process.Start(start)!;
         process.ErrorDataReceived += static (_, _) => { };

@@ -3,12 +3,14 @@ using static Dmm.Testbed.Tests.BareGuest;
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>Hot-add into a guest that is nearly full: page metadata of what is new comes from what it has.</summary>
+/// <summary>
+/// Facts about hot-add into a guest that is nearly full: the page metadata of new memory comes from the memory that it has.
+/// </summary>
 public sealed class FullGuestFacts
 {
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(3);
 
-    /// <summary>Less than virtio-mem's own 50 s, after which a guest tries again by itself.</summary>
+    /// <summary>Shorter than virtio-mem's own 50 s, after which a guest tries again by itself.</summary>
     private static readonly TimeSpan BeforeItTriesAgain = TimeSpan.FromSeconds(25);
 
     [Theory]
@@ -23,7 +25,7 @@ public sealed class FullGuestFacts
         Assert.Equal(0, guest.Load.Last!.OomKills);
     }
 
-    /// <summary>The driver gives up; when a rescue DIMM has given the guest what it needs, the same request again wakes it.</summary>
+    /// <summary>The driver gives up; once a rescue DIMM has given the guest what it needs, the same request wakes the driver.</summary>
     [Fact]
     public Task With_nothing_free_a_plug_is_shown_and_taken_back() => UnlessKilledAsync(() => LaunchAsync(), async guest =>
     {
@@ -127,7 +129,7 @@ public sealed class FullGuestFacts
         Assert.Equal(0, guest.Load.Last!.OomKills);
     }
 
-    /// <summary>Without the balloon's part it grows seconds later, or meets its OOM killer: the plug takes its last pages.</summary>
+    /// <summary>Without the balloon's part it grows seconds later, or its OOM killer acts: the plug takes its last pages.</summary>
     [Fact]
     public async Task A_guest_that_swaps_grows_when_its_balloon_gives_at_the_moment_of_the_plug()
     {

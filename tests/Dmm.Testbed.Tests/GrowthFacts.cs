@@ -4,7 +4,7 @@ using static Dmm.Testbed.Tests.BareGuest;
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>How far a guest of 256 MiB grows, and what it gives back: its zone policy decides.</summary>
+/// <summary>Facts about how far a guest of 256 MiB grows, and what it gives back: its zone policy decides.</summary>
 public sealed class GrowthFacts
 {
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(3);
@@ -12,7 +12,8 @@ public sealed class GrowthFacts
     [Fact]
     public async Task A_guest_of_256_MiB_grows_to_96_GiB_by_further_devices_and_gives_it_back()
     {
-        // How much, not how fast: a guest that zeroes each page that it takes gives back 400 MiB a second under emulation.
+        // init_on_alloc=0, since this tests the amount, not the speed: a guest that zeroes each page that it takes gives back only 400
+        // MiB a second under emulation.
         await using var guest = await LaunchAsync(
             "memhp_default_state=online memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_ratio=50 init_on_alloc=0");
         Assert.Equal(MemorySize.FromGiB(16), guest.Vm.Capabilities.PluggableMax);
@@ -25,7 +26,7 @@ public sealed class GrowthFacts
         Assert.True(cost!.Overhead < Mi(400), $"{cost}: what the guest has of its new device is not overhead");
         Assert.True(cost.Resident > cost.Overhead + Mi(512), $"{cost}: 64 GiB of page metadata alone are 1 GiB");
 
-        // Each further device at least doubles what there is.
+        // Each further device at least doubles the sum of the devices.
         await guest.Vm.ExtendAsync(MemorySize.FromGiB(96), guest.Late);
         Assert.Equal(MemorySize.FromGiB(128), guest.Seen<VmObservation.Able>()[^1].Value.PluggableMax);
         await GrowAsync(guest, 96);
@@ -38,8 +39,8 @@ public sealed class GrowthFacts
     }
 
     /// <summary>
-    /// A ratio above which less goes into the kernel's zone, and the highest that DMM takes for unlimited: both pass what an all-movable
-    /// guest reaches.
+    /// 301 is a ratio above which less memory goes into the kernel's zone, and 2000 the highest, which DMM treats as unlimited: with both
+    /// a guest grows beyond an all-movable guest.
     /// </summary>
     [Theory]
     [InlineData(301)]
@@ -117,7 +118,7 @@ public sealed class GrowthFacts
             Assert.Equal(there.Ballooned, there.BalloonedTarget);
         }
 
-        // A calm agent would say five samples in five seconds: these took less than that.
+        // A calm agent would send five samples in five seconds: these came faster.
         var samples = guest.Seen<VmObservation.Sample>().Select(s => s.Value.At).ToArray();
         Assert.Contains(samples.Zip(samples.Skip(1)), pair => pair.Second - pair.First < TimeSpan.FromMilliseconds(500));
     }

@@ -5,7 +5,7 @@ using static Dmm.Testbed.Tests.BareGuest;
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>What comes back to the host, what the host refuses, and how a guest in need is heard.</summary>
+/// <summary>Facts about memory that comes back to the host, about the host's refusals, and about how a guest in need is noticed.</summary>
 public sealed class HostFacts
 {
     [Fact]
@@ -19,7 +19,7 @@ public sealed class HostFacts
         var held = await ResidentAsync(guest);
         Assert.True(held > Mi(500).Bytes, $"{held >> 20} MiB resident");
 
-        // Free page reporting.
+        // Free page reporting returns it.
         await guest.Load.FreeAsync(guest.Late);
         await Wait.UntilAsync(
             "it is back", async () => await ResidentAsync(guest) < held - Mi(350).Bytes, TimeSpan.FromSeconds(120), guest.Late);
@@ -62,7 +62,9 @@ public sealed class HostFacts
         await guest.UntilGuestAsync("the device that it has works on", r => r.MemTotal >= Mi(600));
     }
 
-    /// <summary>Without swap a stall is not measured before the OOM killer has ended it: MemAvailable is what tells in time.</summary>
+    /// <summary>
+    /// Without swap a stall is measured only after the OOM killer has ended it: only MemAvailable shows the need in time.
+    /// </summary>
     [Fact]
     public async Task A_burst_without_swap_is_heard_by_what_is_available_before_anything_stalls()
     {

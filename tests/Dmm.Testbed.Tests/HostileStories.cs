@@ -3,11 +3,11 @@ using static Dmm.Testbed.Tests.RealHost;
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>A guest whose agent is its own: whatever it writes, its neighbours are seen to and grow as ever.</summary>
+/// <summary>A guest with an agent of its own: whatever it writes, its neighbours are served and grow as usual.</summary>
 public sealed class HostileStories
 {
     /// <summary>
-    /// Figures whose difference overflows, or nearly so; texts that are none; another kernel each time; a line without end now and then.
+    /// Figures whose difference overflows, or nearly so; invalid texts; another kernel each time; now and then a line without an end.
     /// Twenty rounds a second.
     /// </summary>
     private const string Liar = """
@@ -43,7 +43,7 @@ public sealed class HostileStories
         await honest.Load.WaitForAsync("it holds more than it booted with", r => r.Held == held, Deadline, host.Late);
         Assert.Equal((0, 0), (honest.Load.Last!.OomKills, honest.Load.Deaths));
 
-        // Forecasts go on: what is foreseen of the honest one is of now, and follows what it does.
+        // Forecasts go on: the honest guest's forecast is current, and follows its behaviour.
         await honest.Load.FreeAsync(host.Late);
         await host.UntilAsync("honest", "it is seen to need less", v => v.WorkingSetBytes < MiB(250));
 
@@ -53,7 +53,7 @@ public sealed class HostileStories
         var hellos = events.Where(e => e is { Kind: "agentHello", Vm: "liar" }).ToList();
         Assert.NotEmpty(hellos);
         Assert.All(hellos, e => Assert.All(e.Text, c => Assert.InRange(c, ' ', '~')));
-        // The liar is bounded by its own max, and can still be told what to be.
+        // The liar is bounded by its own max, and can still be given a target.
         var liar = await host.Client.VmAsync("liar", host.Late);
         Assert.InRange(liar.GrantedBytes, 1, liar.MaxBytes);
         Assert.True(liar.DemandBytes > 0, "nothing is known of it");

@@ -3,7 +3,7 @@ using static Dmm.Testbed.Tests.RealHost;
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>A real QEMU that is reached by way of another process.</summary>
+/// <summary>A real QEMU that is reached through another process.</summary>
 public sealed class IdentityStories
 {
     [Fact]
@@ -39,7 +39,7 @@ public sealed class IdentityStories
             File.Delete(front);
             proxy = Proxy();
             await host.UntilAsync("theirs", "it is in hand again", v => v.State == "settled");
-            // It hears nothing any more.
+            // QEMU is stopped, so it gets no command any more.
             await host.SignalAsync(qemu.Id, "STOP");
             var (code, error) = await host.DmmAsync("vm", "stop", "theirs", "--kill", "--wait");
             Assert.True(code == 0, error);

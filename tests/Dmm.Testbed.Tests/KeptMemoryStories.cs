@@ -4,7 +4,8 @@ using static Dmm.Testbed.Tests.RealHost;
 namespace Dmm.Testbed.Tests;
 
 /// <summary>
-/// A guest whose memory is locked says that it gave some, and its process keeps it: that is said, and promised to nobody.
+/// A guest whose memory is locked says that it gave some, but its process keeps it: this is reported, and the memory is promised to
+/// nobody.
 /// </summary>
 public sealed class KeptMemoryStories
 {
@@ -25,7 +26,7 @@ public sealed class KeptMemoryStories
         var held = Resident(pin.Pid);
         Assert.True(free <= MiB(1536) + MiB(8) - held, $"{free >> 20} MiB are free, and {held >> 20} of 1536 are held");
 
-        // Another one takes all that it can be given, and more than that it is not.
+        // Another VM takes all that it can be given, and is refused more than that.
         var refused = await Assert.ThrowsAsync<TestbedException>(
             () => host.Client.CreateAsync(host.Request("large", min: 128, boot: 1000, max: 1000), host.Late));
         Assert.Contains("pin holds ", refused.Message, StringComparison.Ordinal);
@@ -35,7 +36,7 @@ public sealed class KeptMemoryStories
         Assert.Equal(0, (await host.Client.HostAsync(host.Late)).DeficitBytes);
     }
 
-    /// <summary>Were it promised twice, the group's limit would have one of them killed.</summary>
+    /// <summary>If the memory were promised twice, the group's limit would kill one of the VMs.</summary>
     [LockedMemoryFact(inGroup: true)]
     public async Task Under_the_limit_of_a_common_control_group_nobody_is_killed_for_it()
     {
@@ -53,7 +54,7 @@ public sealed class KeptMemoryStories
 
     private static async Task ShrinksInVainAsync(RealHost host, ForeignGuest pin)
     {
-        // It takes and locks all of it before it answers.
+        // QEMU takes and locks all of its memory before it answers.
         await Wait.UntilAsync("its memory is locked", () => Task.FromResult(Resident(pin.Pid) > MiB(512)), Deadline, host.Late);
         await host.Client.AdoptAsync("pin", new(pin.Socket, MiB(128), MiB(512), null), host.Late);
         await host.UntilAsync("pin", "its agent speaks", v => v is { State: "settled", Agent: "agent" });
@@ -84,11 +85,11 @@ public sealed class KeptMemoryStories
             line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture) << 10);
 }
 
-/// <summary>Locks more memory than an ordinary user may (CAP_IPC_LOCK).</summary>
+/// <summary>A test that locks more memory than an ordinary user may (CAP_IPC_LOCK).</summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class LockedMemoryFactAttribute : FactAttribute
 {
-    /// <param name="inGroup">And makes a control group.</param>
+    /// <param name="inGroup">True if the test also creates a control group.</param>
     public LockedMemoryFactAttribute(bool inGroup = false) =>
         Skip = !Environment.IsPrivilegedProcess ? "locked memory is tried by a user who may lock as much"
         : inGroup && !ControlGroup.IsPossible() ? "a limit is tried on a control group of its own, which this user may not make here"

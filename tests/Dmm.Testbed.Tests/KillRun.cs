@@ -5,9 +5,9 @@ using static Dmm.Testbed.Tests.RealHost;
 namespace Dmm.Testbed.Tests;
 
 /// <summary>
-/// Three real guests whose sizes and loads move at random, and a daemon that is killed with -9 at random moments of it, now and then before
-/// it is even ready. After each kill: every VM runs, nothing that was acknowledged is lost, the ledger holds, and it claims what QEMU says
-/// that there is.
+/// Three real guests whose sizes and loads change at random, and a daemon that is killed with -9 at random moments, sometimes before it
+/// is even ready. After each kill every VM runs, nothing that was acknowledged is lost, the invariant of the ledger holds, and its claims
+/// agree with QEMU.
 /// </summary>
 internal sealed class KillRun(RealHost host, int seed)
 {
@@ -90,7 +90,7 @@ internal sealed class KillRun(RealHost host, int seed)
             var vm = await host.Client.VmAsync(name, host.Late);
             var (target, max) = _acknowledged[name];
             Assert.Equal((guest.Pid, max), (vm.Pid, vm.MaxBytes));
-            // An operator's target below a max that was lowered since then is rounded to it.
+            // An operator's target stays as it was acknowledged, even if the max was lowered below it since then.
             Assert.Equal(target, vm.OperatorTargetBytes);
         }
 
@@ -103,7 +103,7 @@ internal sealed class KillRun(RealHost host, int seed)
         Assert.True(actual <= view.MemoryBytes, $"the guests hold {actual >> 20} MiB; seed {seed}, kill {Kills}");
     }
 
-    /// <summary>Left alone, everyone arrives, and ledger and QEMU say the same within one block.</summary>
+    /// <summary>Without orders every VM settles, and ledger and QEMU agree within one block.</summary>
     private async Task SettleAsync()
     {
         foreach (var (name, guest) in _guests)

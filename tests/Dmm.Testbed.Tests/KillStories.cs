@@ -6,7 +6,7 @@ using Xunit.Abstractions;
 namespace Dmm.Testbed.Tests;
 
 /// <summary>
-/// The daemon killed with -9 again and again. <c>DMM_KILLS</c> (50 unless told) says how often, <c>DMM_SEED</c> repeats a run,
+/// The daemon is killed with -9 many times. <c>DMM_KILLS</c> sets the number (default 50), <c>DMM_SEED</c> repeats a run, and
 /// <c>DMM_SOAK_JSON</c> names a file for the result: <c>make soak</c> sets them.
 /// </summary>
 public sealed class KillStories(ITestOutputHelper output)

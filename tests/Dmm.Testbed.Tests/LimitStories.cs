@@ -3,7 +3,7 @@ using static Dmm.Testbed.Tests.RealHost;
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>Where a VM's devices, its guest's zones or its last free page would end its growth, and what the daemon does there.</summary>
+/// <summary>The limits of a VM's growth by its devices, its guest's zones or its last free page, and the daemon's reaction.</summary>
 public sealed class LimitStories
 {
     [Fact]
@@ -53,14 +53,14 @@ public sealed class LimitStories
         Assert.Equal(0, vm.Load.Last!.OomKills);
     }
 
-    /// <summary>A QEMU that runs into its control group's limit is killed, whatever it is told: so it is never given so much.</summary>
+    /// <summary>A QEMU that reaches its control group's limit is killed, whatever it is told: so the VM is never given that much.</summary>
     [ControlGroupFact]
     public async Task A_vm_in_a_limited_control_group_is_given_no_more_than_its_limit_and_lives()
     {
         await using var host = await StartAsync(memoryMiB: 4096);
         var vm = await host.CreateAsync(host.Request("vm", max: 3072));
         using var group = new ControlGroup(MemorySize.FromMiB(600));
-        // Stopped, so that it takes nothing between the look at it and its move.
+        // QEMU is stopped, so that it takes no memory between the look at it and its move into the group.
         await host.SignalAsync(vm.Pid, "STOP");
         var resident = ProcessMemory.Pss(vm.Pid)!.Value;
         group.TakeIn(vm.Pid);
@@ -70,12 +70,12 @@ public sealed class LimitStories
         var shown = await host.UntilAsync("vm", "it is as large as its group allows", v => v is { State: "settled" }
             && v.ActualBytes > MiB(500));
 
-        // What it had before it was put there is not the group's.
+        // Memory that it had before it joined the group does not count there.
         var most = resident + MemorySize.FromMiB(600);
         Assert.True(shown.GrantedBytes + shown.OverheadBytes <= most.Bytes,
             $"it was granted {shown.GrantedBytes >> 20} MiB and costs {shown.OverheadBytes >> 20} beside, of {most}");
 
-        // Its guest takes all of that.
+        // The guest uses all of that.
         var held = new MemorySize(shown.ActualBytes) - MemorySize.FromMiB(128);
         await vm.Load.HoldAsync(held, MemorySize.FromMiB(200), host.Late);
         await vm.Load.WaitForAsync("all that was given is used", r => r.Held == held, Deadline, host.Late);
@@ -90,7 +90,7 @@ public sealed class LimitStories
         var vm = await host.CreateAsync(host.Request("vm", min: 256, max: 256));
         var booted = vm.Load.Last!.MemTotal;
 
-        // At its max there is no spark, and nothing that the daemon may give while the guest fills up.
+        // A VM at its max has no spark, and the daemon has nothing to give while the guest fills up.
         await BareGuest.FillAsync(vm.Load, MemorySize.FromMiB(3), host.Late);
         await host.Client.SetAsync("vm", new(null, MiB(2048), null), host.Late);
         await host.Client.ResizeAsync("vm", MiB(1024), host.Late);

@@ -10,8 +10,8 @@ using Dmm.Hypervisors.Qemu.Launch;
 namespace Dmm.Testbed.Tests;
 
 /// <summary>
-/// How far the guests' user network of a real QEMU reaches, with the very -netdev that DMM gives it: its frames are made here, in the place
-/// of a guest's network card. Source of the addresses: QEMU, "Network emulation", user mode.
+/// Facts about the reach of the guests' user network in a real QEMU, with the same -netdev that DMM uses: the test makes the frames, in
+/// place of a guest's network card. Source of the addresses: QEMU, "Network emulation", user mode.
 /// </summary>
 public sealed class NetworkFacts
 {
@@ -38,7 +38,7 @@ public sealed class NetworkFacts
         using var qemu = Start(open, ((IPEndPoint)card.Client.LocalEndPoint!).Port, place.Port);
         try
         {
-            // Frames are taken in their order: when the second question is answered, the call before it was looked at.
+            // Frames are handled in order: once the second question is answered, QEMU has handled the connection attempt before it.
             await AnsweredAsync(card, place, Host);
             await card.SendAsync(Call(((IPEndPoint)listener.LocalEndpoint).Port), place);
             await AnsweredAsync(card, place, Names);
@@ -76,7 +76,7 @@ public sealed class NetworkFacts
         return Process.Start(new ProcessStartInfo(settings.Binary, hubs) { RedirectStandardError = true })!;
     }
 
-    /// <summary>Asks who has an address until that is answered; before QEMU listens nobody answers.</summary>
+    /// <summary>Asks who has an address until that is answered; QEMU does not answer before it listens.</summary>
     private static async Task AnsweredAsync(UdpClient card, IPEndPoint qemu, byte[] who)
     {
         using var late = new CancellationTokenSource(Deadline);
@@ -95,12 +95,12 @@ public sealed class NetworkFacts
             }
             catch (Exception fault) when (fault is OperationCanceledException or SocketException && !late.IsCancellationRequested)
             {
-                // Once more.
+                // Try once more.
             }
         }
     }
 
-    /// <summary>ARP (RFC 826): who has this address?</summary>
+    /// <summary>An ARP request (RFC 826): who has this address?</summary>
     private static byte[] Question(byte[] who) =>
         [
             0xFF,
@@ -145,7 +145,7 @@ public sealed class NetworkFacts
         return [.. HostCard, .. GuestCard, 0x08, 0x00, .. ip, .. tcp];
     }
 
-    /// <summary>The Internet's checksum (RFC 1071) of an even number of bytes.</summary>
+    /// <summary>The Internet checksum (RFC 1071) of an even number of bytes.</summary>
     private static ushort Sum(ReadOnlySpan<byte> bytes)
     {
         uint sum = 0;

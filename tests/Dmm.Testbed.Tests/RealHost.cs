@@ -3,20 +3,20 @@ using Dmm.Contracts;
 using Dmm.Core;
 using Dmm.Hypervisors.Qemu;
 
-// Much of a story is waiting for one emulated processor: two at a time, whatever the machine has.
+// Most of a test's time is waiting for one emulated processor: two tests run at a time, on any machine.
 [assembly: CollectionBehavior(MaxParallelThreads = 2)]
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>A daemon with real QEMU guests, for one story. Whatever happens in it, nothing is left running.</summary>
+/// <summary>A daemon with real QEMU guests, for one test. Whatever happens in it, nothing is left running.</summary>
 public sealed class RealHost : IAsyncDisposable
 {
-    /// <summary>Guests are emulated on busy machines: these are bounds for what never comes, not measures of speed.</summary>
+    /// <summary>Guests are emulated on busy machines: these deadlines catch events that never come, they do not measure speed.</summary>
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
 
     /// <summary>
-    /// How fast a load grows that no swap catches, for each second: beyond its memory it is a race between an emulated guest and its host,
-    /// whose speed is measured (<c>make bench PART=live</c>) and not asserted.
+    /// The growth per second of a load without swap. A load that grows beyond its memory is a race between an emulated guest and its
+    /// host, whose speed is measured (<c>make bench PART=live</c>) and not asserted.
     /// </summary>
     public static readonly MemorySize Pace = MemorySize.FromMiB(20);
 
@@ -33,7 +33,7 @@ public sealed class RealHost : IAsyncDisposable
 
     public CancellationToken Late => _late.Token;
 
-    /// <param name="environment">Of the daemon.</param>
+    /// <param name="environment">Environment variables of the daemon.</param>
     public static async Task<RealHost> StartAsync(
         long memoryMiB, string more = "", TimeSpan? limit = null, IReadOnlyDictionary<string, string>? environment = null)
     {
@@ -68,14 +68,14 @@ public sealed class RealHost : IAsyncDisposable
         Channels = [new(LoadClient.Port, Daemon.Folder.In($"{name}.load"))],
     };
 
-    /// <summary>Creates a VM and waits until its guest speaks.</summary>
+    /// <summary>Creates a VM and waits until its guest is heard.</summary>
     public async Task<Guest> CreateAsync(CreateVmRequest request)
     {
         await Client.CreateAsync(request, Late);
         return await MeetAsync(request.Name);
     }
 
-    /// <summary>Waits until a VM that was asked for is up, and takes hold of it from both sides.</summary>
+    /// <summary>Waits until a requested VM is up, and connects to both its load and QEMU.</summary>
     public async Task<Guest> MeetAsync(string name)
     {
         var vm = await Client.WaitForVmAsync(
@@ -92,14 +92,14 @@ public sealed class RealHost : IAsyncDisposable
         Client.WaitForVmAsync(name, what, condition, Deadline, Late);
 
     /// <summary>
-    /// It stands at that size, and its grant has followed: a promise is lowered only after the guest's giving is confirmed.
+    /// The VM stands at that size, and its grant has followed: a promise is lowered only after the guest's giving is confirmed.
     /// </summary>
     public static bool Arrived(VmView vm, long mib) =>
         vm is { State: "settled" } && Math.Abs(vm.ActualBytes - MiB(mib)) <= MiB(2) && Math.Abs(vm.GrantedBytes - vm.ActualBytes) <= MiB(2);
 
     /// <summary>
-    /// As <see cref="UntilAsync"/>, at a moment at which QEMU shows the size that the daemon tells of: one that has settled may still lay
-    /// its spark by, so that two looks at it differ.
+    /// Like <see cref="UntilAsync"/>, but also waits for a moment at which QEMU shows the size that the daemon reports: a VM that has
+    /// settled may still save up its spark, so that two looks at it differ.
     /// </summary>
     public async Task<(VmView Vm, QemuSight Sight)> UntilAgreedAsync(Guest guest, string what, Func<VmView, bool> condition)
     {
@@ -118,7 +118,7 @@ public sealed class RealHost : IAsyncDisposable
     public Task UntilGoneAsync(string name) => Wait.UntilAsync(
         $"{name} is gone", async () => !(await Client.VmsAsync(Late)).Any(vm => vm.Id == name), Deadline, Late);
 
-    /// <summary>Runs the command as its user does, and says what it ended with.</summary>
+    /// <summary>Runs the command as a user does, and returns its exit code and errors.</summary>
     public async Task<(int Code, string Error)> DmmAsync(params string[] arguments)
     {
         var start = new ProcessStartInfo(Repository.PathOf("bin", "dmm"), [.. arguments, "--socket", Daemon.Socket])
@@ -133,7 +133,7 @@ public sealed class RealHost : IAsyncDisposable
         return (process.ExitCode, await error);
     }
 
-    /// <summary>As by kill(1), which is the shell's own here: a bare Debian has no such program.</summary>
+    /// <summary>Sends a signal by the shell's built-in kill: a minimal Debian has no such program.</summary>
     public async Task SignalAsync(int pid, string signal)
     {
         using var shell = Process.Start("bash", ["-c", $"kill -{signal} {pid}"]);
@@ -152,7 +152,7 @@ public sealed class RealHost : IAsyncDisposable
         _late.Dispose();
     }
 
-    /// <param name="Load">Speaks for the guest.</param>
-    /// <param name="Eye">Sees what QEMU gave it.</param>
+    /// <param name="Load">Reports what the guest sees.</param>
+    /// <param name="Eye">Shows what QEMU gave the guest.</param>
     public sealed record Guest(string Name, int Pid, LoadClient Load, QemuEye Eye);
 }

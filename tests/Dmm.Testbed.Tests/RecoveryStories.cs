@@ -4,7 +4,7 @@ using static Dmm.Testbed.Tests.RealHost;
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>The daemon is killed with -9; the VMs run on, and the next one takes up where it was.</summary>
+/// <summary>The daemon is killed with -9; the VMs run on, and the next daemon continues where it was.</summary>
 public sealed class RecoveryStories
 {
     [Fact]

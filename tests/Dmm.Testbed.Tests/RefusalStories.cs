@@ -3,7 +3,7 @@ using static Dmm.Testbed.Tests.RealHost;
 namespace Dmm.Testbed.Tests;
 
 /// <summary>
-/// What can't be, asked for by the command of a daemon that governs real VMs: each is refused in one line, and nothing is left of it.
+/// Impossible requests by the command to a daemon that governs real VMs: each is refused in one line, and leaves nothing behind.
 /// </summary>
 public sealed class RefusalStories
 {

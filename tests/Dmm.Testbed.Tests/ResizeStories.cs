@@ -4,7 +4,7 @@ using static Dmm.Testbed.Tests.RealHost;
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>One VM, told what to become: the ladder on a real guest. What is compared comes from the guest and from QEMU.</summary>
+/// <summary>One VM with given targets: the ladder on a real guest. The compared figures come from the guest and from QEMU.</summary>
 public sealed class ResizeStories
 {
     [Fact]
@@ -29,7 +29,7 @@ public sealed class ResizeStories
         await host.UntilAsync("vm", "it is below its boot memory", v => v is { State: "settled" } && v.ActualBytes <= MiB(164));
         sight = await vm.Eye.LookAsync(host.Late);
         Assert.True(sight.Ballooned >= MemorySize.FromMiB(90), $"{sight}");
-        // A balloon that deflates on OOM stays within the guest's MemTotal: that its memory is gone shows in what is available.
+        // A balloon that deflates on OOM does not change the guest's MemTotal: the loss shows only in its available memory.
         await vm.Load.WaitForAsync("the guest itself has less", r => r.MemAvailable <= MemorySize.FromMiB(130), Deadline, host.Late);
         Assert.Equal(0, vm.Load.Last!.OomKills);
     }
@@ -70,7 +70,7 @@ public sealed class ResizeStories
             await host.UntilAsync("vm", "it is on its way", v => v.ActualBytes != before);
             await host.Client.ResizeAsync("vm", MiB(back), host.Late);
             await host.UntilAgreedAsync(vm, "it has arrived, and its grant has followed", v => RealHost.Arrived(v, back));
-            // Its overhead is measured anew now and then: two answers may lie on both sides of that.
+            // Its overhead is measured again from time to time: two answers may come before and after that.
             await Wait.UntilAsync(
                 "what is granted and its overhead are all that is claimed",
                 async () =>

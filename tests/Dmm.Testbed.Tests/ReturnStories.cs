@@ -4,7 +4,7 @@ using static Dmm.Testbed.Tests.RealHost;
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>Real VMs that come back after their end, and those that do not.</summary>
+/// <summary>Real VMs that return after their end, and VMs that do not.</summary>
 public sealed class ReturnStories
 {
     [Fact]
@@ -49,7 +49,7 @@ public sealed class ReturnStories
         var pids = guests.ToDictionary(g => g.Key, g => g.Value.Pid);
         await host.Daemon.KillAsync();
 
-        // One guest powers down by itself, the others are lost, as when the host loses its power.
+        // One guest powers down by itself; the others are lost, as when the host loses power.
         await guests["quiet"].Eye.PressPowerAsync(host.Late);
         await Wait.UntilAsync("it has powered down", () => Task.FromResult(!Runs(pids["quiet"])), Deadline, host.Late);
         foreach (var name in new[] { "always", "failure", "never" })
@@ -57,7 +57,7 @@ public sealed class ReturnStories
         await Wait.UntilAsync("all are gone", () => Task.FromResult(!pids.Values.Any(Runs)), Deadline, host.Late);
 
         await host.Daemon.StartAsync(host.Late);
-        // Killed once more in the middle of it.
+        // The daemon is killed once more in the middle of the return.
         await Wait.UntilAsync("one is being created", async () => (await host.Client.VmsAsync(host.Late))
             .Any(vm => vm.State is "launching" or "booting" && vm.Returns is not null), Deadline, host.Late,
             pause: TimeSpan.FromMilliseconds(5));

@@ -5,7 +5,7 @@ using static Dmm.Testbed.Tests.RealHost;
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>Real guests that are silent, that are paused, and that go elsewhere.</summary>
+/// <summary>Real guests that are silent, paused, or migrated away.</summary>
 public sealed class RunStateStories
 {
     [Fact]
@@ -15,7 +15,7 @@ public sealed class RunStateStories
         var initrd = host.Daemon.Folder.In("initrd");
         File.Copy(host.Image.Initrd, initrd);
         var first = await host.CreateAsync(host.Request("vm") with { Initrd = initrd, Restart = "always", BootCheck = "strict" });
-        // As a long check of its disks: the guest's first program does nothing else from now on.
+        // This simulates a long check of its disks: from now on the guest's first program does nothing but sleep.
         await using (var archive = new FileStream(initrd, FileMode.Append))
             await archive.WriteAsync(CpioArchive.Of("init", "#!/bin/sh\nexec /bin/sleep 100000\n"), host.Late);
         HostProcess.Find(first.Pid)!.Kill();
@@ -41,8 +41,8 @@ public sealed class RunStateStories
         {
             await eye.TellAsync("stop", null, host.Late);
             await host.UntilAsync("vm", "it is paused", v => v.State == "paused");
-            // Longer than its deadline, which is far longer than a boot lasts where everything is slow: a boot that is ended is no pause's
-            // doing.
+            // This is longer than the VM's boot deadline, which itself is far longer than a boot takes on a slow machine: so only the
+            // pause can explain that the boot is not ended.
             await Task.Delay(TimeSpan.FromSeconds(50), host.Late);
             Assert.Equal("paused", (await host.Client.VmAsync("vm", host.Late)).State);
             await eye.TellAsync("cont", null, host.Late);

@@ -4,7 +4,10 @@ using static Dmm.Testbed.Tests.RealHost;
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>VMs with two virtio-mem devices: what one has yet to give no other takes, and what one keeps makes nobody creep.</summary>
+/// <summary>
+/// VMs with two virtio-mem devices: memory that one has yet to give is not taken by the other, and memory that one keeps does not
+/// make sizes drift.
+/// </summary>
 public sealed class SeveralDevicesStories
 {
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(15);
@@ -80,7 +83,7 @@ public sealed class SeveralDevicesStories
         Assert.Equal((2, MemorySize.Zero), (sight.Devices, sight.PluggedMost - sight.Plugged));
         Assert.True(sight.Ballooned <= MemorySize.FromMiB(64), $"{sight}");
         Assert.Equal("settled", (await host.Client.VmAsync("vm", host.Late)).State);
-        // It goes on from there.
+        // The VM goes on from there.
         await host.Client.ResizeAsync("vm", MiB(900), host.Late);
         await host.UntilAsync("vm", "it grows", v => v is { State: "settled" } && v.ActualBytes == MiB(900));
         Assert.Equal(0, vm.Load.Last!.OomKills);
@@ -92,7 +95,7 @@ public sealed class SeveralDevicesStories
         await load.WaitForAsync($"the load holds {mib} MiB", r => r.Held == MemorySize.FromMiB(mib), Deadline, host.Late);
     }
 
-    /// <summary>QEMU shows, and was told, the same for a while: what creeps never does.</summary>
+    /// <summary>Waits until QEMU shows the same sizes and targets for a while; a VM whose sizes drift never reaches that.</summary>
     private static async Task<QemuSight> AtRestAsync(RealHost host, QemuEye eye)
     {
         var (last, since) = (await eye.LookAsync(host.Late), Stopwatch.StartNew());

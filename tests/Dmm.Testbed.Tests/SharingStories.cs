@@ -3,13 +3,13 @@ using static Dmm.Testbed.Tests.RealHost;
 
 namespace Dmm.Testbed.Tests;
 
-/// <summary>Several VMs on a host that has not enough for all: nobody says what to do but the guests' own need.</summary>
+/// <summary>Several VMs on a host that has too little for all: only the guests' own need decides.</summary>
 public sealed class SharingStories
 {
     [Fact]
     public async Task Memory_follows_a_load_that_moves_from_guest_to_guest()
     {
-        // Two guests, about 760 MiB between them.
+        // Two guests, with about 760 MiB together.
         await using var host = await StartAsync(memoryMiB: 1000);
         var (one, two) = (await host.CreateAsync(host.Request("one")), await host.CreateAsync(host.Request("two")));
         var held = MemorySize.FromMiB(360);
@@ -52,7 +52,7 @@ public sealed class SharingStories
     }
 
     /// <summary>
-    /// By the forecast where the emulated guest is slow, by its cry for help where it is fast: what counts is that it lives.
+    /// The forecast saves the guest where emulation is slow, its urgent report where it is fast: what counts is that it survives.
     /// </summary>
     [Fact]
     public async Task A_burst_without_swap_is_answered_before_the_guest_kills()

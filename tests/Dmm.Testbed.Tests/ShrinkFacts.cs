@@ -3,7 +3,8 @@ using static Dmm.Testbed.Tests.BareGuest;
 namespace Dmm.Testbed.Tests;
 
 /// <summary>
-/// Taking memory from a guest that uses it: why a shrink is bounded by what the guest can spare, and what wakes a driver that gave up.
+/// Facts about taking memory from a guest that uses it: why a shrink is bounded by what the guest can spare, and what wakes a driver that
+/// gave up.
 /// </summary>
 public sealed class ShrinkFacts
 {
@@ -18,11 +19,11 @@ public sealed class ShrinkFacts
         await guest.Load.HoldAsync(Mi(1024), null, guest.Late);
         await guest.UntilGuestAsync("the load holds its memory", r => r.Held == Mi(1024));
 
-        // What it can spare comes at once …
+        // Memory that the guest can spare comes at once …
         await guest.PlugAsync(1280);
         await guest.UntilAsync("it has given what it could spare", s => s.Plugged <= Mi(1290));
 
-        // … more than that stops where the load begins, and leaves the guest next to nothing.
+        // … a request for more stops where the load begins, and leaves the guest almost nothing.
         await guest.PlugAsync(512);
         await guest.UntilAsync("it has given nearly all that its load leaves", s => s.Plugged <= Mi(1100));
         var stopped = await guest.AtRestAsync(Rest);
@@ -51,7 +52,8 @@ public sealed class ShrinkFacts
         await guest.Load.ReportAsync(guest.Late);
         await guest.UntilGuestAsync("it has hardly anything left, or was killed already", r => r.MemAvailable < Mi(96) || r.OomKills > 0);
 
-        // Nothing said no: the request stands, and what the guest has left is for its next fork, which may even come meanwhile.
+        // Nothing refused the request, so it stays in force. The guest's last memory is needed for its next fork, which may even come
+        // meanwhile.
         if (guest.Load.Last!.OomKills == 0)
         {
             Assert.InRange(stopped.Plugged.Bytes >> 20, 32, 400);
@@ -95,7 +97,7 @@ public sealed class ShrinkFacts
         var mark = guest.Mark();
         await guest.PlugAsync(384);
 
-        // By itself it would try again after 50 s.
+        // Without a new request the driver would try again after 50 s.
         await guest.UntilAsync("it goes on", s => s.Plugged < stopped.Plugged, TimeSpan.FromSeconds(25));
         await guest.UntilAsync("it has given all", s => s.Plugged == Mi(384));
         Assert.All(guest.SizesSince(mark), s => Assert.Equal(Mi(384), s.PluggedTarget));

@@ -3,7 +3,7 @@ using Dmm.Core;
 
 namespace Dmm.Testbed;
 
-/// <summary>The settings of a daemon on the test bed; what is not here keeps its default of config/reference.conf.</summary>
+/// <summary>The settings of a daemon on the test bed; a setting that is not here keeps its default of config/reference.conf.</summary>
 public sealed record DaemonConfig
 {
     public string Hypervisor { get; init; } = "qemu";

@@ -1,6 +1,6 @@
 namespace Dmm.Testbed;
 
-/// <summary>What the daemons of one test bed said, the last lines in memory and all of them in a file.</summary>
+/// <summary>The output of the daemons of one test bed: the last lines in memory, and all lines in a file.</summary>
 public sealed class DaemonLog(string file)
 {
     private const int Kept = 2_000;

@@ -4,7 +4,7 @@ using Dmm.Contracts;
 
 namespace Dmm.Testbed;
 
-/// <summary>The daemon's HTTP interface over its Unix socket, as other programs see it.</summary>
+/// <summary>The daemon's HTTP interface over its Unix socket, as other programs use it.</summary>
 public sealed class DmmClient : IDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
@@ -51,7 +51,7 @@ public sealed class DmmClient : IDisposable
     public Task<DoneView> ResizeAsync(string name, long? bytes, CancellationToken cancellation) =>
         PostAsync($"api/v1/vms/{name}/resize", new ResizeVmRequest(bytes), cancellation);
 
-    /// <param name="kill">Its process is ended after the grace; otherwise a guest that does not power down runs on.</param>
+    /// <param name="kill">True ends its process after the grace period; false lets a guest that does not power down run on.</param>
     public Task<DoneView> StopAsync(string name, TimeSpan grace, CancellationToken cancellation, bool kill = false) =>
         PostAsync($"api/v1/vms/{name}/stop", new StopVmRequest(grace.TotalSeconds) { Kill = kill }, cancellation);
 
@@ -64,8 +64,8 @@ public sealed class DmmClient : IDisposable
         return await ReadAsync<DoneView>(answer, cancellation);
     }
 
-    /// <summary>Waits until the VM is as <paramref name="is"/> wants it.</summary>
-    /// <exception cref="TestbedException">It is not in time; the message says how it is.</exception>
+    /// <summary>Waits until the VM meets <paramref name="is"/>.</summary>
+    /// <exception cref="TestbedException">The VM does not meet it in time; the message says how the VM is.</exception>
     public async Task<VmView> WaitForVmAsync(
         string name, string what, Func<VmView, bool> @is, TimeSpan deadline, CancellationToken cancellation)
     {
@@ -95,7 +95,7 @@ public sealed class DmmClient : IDisposable
         return await ReadAsync<DoneView>(answer, cancellation);
     }
 
-    /// <exception cref="TestbedException">The daemon refused; the message is its own line.</exception>
+    /// <exception cref="TestbedException">The daemon refused; the message is the daemon's own line.</exception>
     private static async Task<T> ReadAsync<T>(HttpResponseMessage answer, CancellationToken cancellation)
     {
         var text = await answer.Content.ReadAsStringAsync(cancellation);

@@ -8,9 +8,9 @@ public sealed record GuestImage(string Kernel, string Initrd)
 {
     private static readonly TimeSpan BuildDeadline = TimeSpan.FromMinutes(10);
 
-    /// <summary>Builds it where it is missing or older than its sources; at once where it is not.</summary>
-    /// <param name="say">Gets the script's lines.</param>
-    /// <exception cref="TestbedException">It can't be built; the message is the script's own.</exception>
+    /// <summary>Builds the image if it is missing or older than its sources; otherwise returns at once.</summary>
+    /// <param name="say">Gets the script's output, line by line.</param>
+    /// <exception cref="TestbedException">The image can't be built; the message is the script's own.</exception>
     public static async Task<GuestImage> EnsureAsync(Action<string> say, CancellationToken cancellation)
     {
         var folder = Repository.PathOf("build", "guest");

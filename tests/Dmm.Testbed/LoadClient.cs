@@ -8,8 +8,8 @@ using Dmm.Hypervisors.Wire;
 namespace Dmm.Testbed;
 
 /// <summary>
-/// The host's end of a guest's load channel: orders go in, reports come out. A guest that has not booted yet keeps the orders waiting in
-/// its channel. QEMU serves one client at a time.
+/// The host's end of a guest's load channel: it sends orders and gets reports. Orders to a guest that has not booted yet wait in its
+/// channel. QEMU serves one client at a time.
 /// </summary>
 public sealed class LoadClient : IAsyncDisposable
 {
@@ -46,12 +46,12 @@ public sealed class LoadClient : IAsyncDisposable
         }
     }
 
-    /// <summary>How often the load itself was ended, as by the guest's OOM killer.</summary>
+    /// <summary>The number of times that the load itself was ended, for example by the guest's OOM killer.</summary>
     public int Deaths => Volatile.Read(ref _deaths);
 
     /// <param name="name">The VM, for messages.</param>
-    /// <param name="socket">The channel's Unix socket; it may come into being only now.</param>
-    /// <exception cref="TestbedException">Nobody listens there in time.</exception>
+    /// <param name="socket">The channel's Unix socket; it need not exist yet.</param>
+    /// <exception cref="TestbedException">Nobody listens on the socket in time.</exception>
     public static async Task<LoadClient> ConnectAsync(string name, string socket, CancellationToken cancellation)
     {
         var why = "";
@@ -74,21 +74,21 @@ public sealed class LoadClient : IAsyncDisposable
             () => why);
     }
 
-    /// <summary>Touches memory until the load holds this much, or gives back what is above.</summary>
+    /// <summary>Touches memory until the load holds this much, or frees what is above.</summary>
     /// <param name="perSecond">Null: as fast as it can.</param>
     public Task HoldAsync(MemorySize size, MemorySize? perSecond, CancellationToken cancellation) =>
         OrderAsync(new() { ["do"] = "hold", ["kib"] = size.Bytes >> 10, ["kibPerSecond"] = (perSecond?.Bytes ?? 0) >> 10 }, cancellation);
 
     public Task FreeAsync(CancellationToken cancellation) => OrderAsync(new() { ["do"] = "free" }, cancellation);
 
-    /// <summary>Works on what it holds, so that its operations per second tell how the guest fares.</summary>
-    /// <param name="operationsPerSecond">Of all threads together; 0: as fast as they can.</param>
+    /// <summary>Works on the memory that the load holds; its operations per second show how well the guest runs.</summary>
+    /// <param name="operationsPerSecond">The total of all threads; 0: as fast as they can.</param>
     public Task WorkAsync(int threads, CancellationToken cancellation, long operationsPerSecond = 0) =>
         OrderAsync(new() { ["do"] = "work", ["threads"] = threads, ["operationsPerSecond"] = operationsPerSecond }, cancellation);
 
     public Task RestAsync(CancellationToken cancellation) => OrderAsync(new() { ["do"] = "rest" }, cancellation);
 
-    /// <summary>Asks for a report now, beside those that come each second, or four times a second under load.</summary>
+    /// <summary>Asks for a report now, in addition to those that come each second, or four times a second under load.</summary>
     public Task ReportAsync(CancellationToken cancellation) => OrderAsync(new() { ["do"] = "report" }, cancellation);
 
     /// <summary>The reports after this one, oldest first; the last 4,096 are kept.</summary>
@@ -98,8 +98,8 @@ public sealed class LoadClient : IAsyncDisposable
             return [.. _reports.Where(r => r.Seq > seq)];
     }
 
-    /// <summary>Waits for a report as wanted.</summary>
-    /// <exception cref="TestbedException">None came in time, or the guest said that an order was wrong.</exception>
+    /// <summary>Waits for a report that meets the condition.</summary>
+    /// <exception cref="TestbedException">No such report came in time, or the guest said that an order was wrong.</exception>
     public Task<LoadReport> WaitForAsync(string what, Func<LoadReport, bool> @is, TimeSpan deadline, CancellationToken cancellation) =>
         Wait.ForAsync(
         $"{_name}: {what}",
@@ -183,7 +183,7 @@ public sealed class LoadClient : IAsyncDisposable
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            // A line torn by a boot in mid-write is nothing; what matters comes again in the next report.
+            // A boot in the middle of a write can leave a torn line, which is harmless: the next report has the same data.
             if (Last is not null)
                 Fault($"the load generator said what is no report: {ForeignText.Clean(line, 80)}");
         }

@@ -4,14 +4,16 @@ using Dmm.Core;
 namespace Dmm.Testbed;
 
 /// <summary>
-/// What the load generator says of its guest and of its own work (docs/develop/load-generator.md). Read in the guest, so it is what a
-/// program there sees.
+/// The load generator's report of its guest and of its own work (docs/develop/load-generator.md). It is read in the guest, so it is what
+/// a program there sees.
 /// </summary>
 public sealed record LoadReport
 {
     public required long Seq { get; init; }
 
-    /// <summary>The guest's own clock. Intervals between reports are told by it, free of delays on the way.</summary>
+    /// <summary>
+    /// The guest's own clock. Intervals between reports are computed from it, so that delays of the transport don't count.
+    /// </summary>
     public required long UptimeMs { get; init; }
 
     public required long HeldKib { get; init; }
@@ -30,7 +32,7 @@ public sealed record LoadReport
 
     public long MemFreeKib { get; init; }
 
-    /// <summary>What of the guest's memory is swapped out now; 0 where it has no swap.</summary>
+    /// <summary>The part of the guest's memory that is swapped out now; 0 if it has no swap.</summary>
     public long SwapUsedKib { get; init; }
 
     /// <summary>Pages since the guest's boot.</summary>

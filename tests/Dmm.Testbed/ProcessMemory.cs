@@ -3,11 +3,13 @@ using Dmm.Core;
 
 namespace Dmm.Testbed;
 
-/// <summary>What a process has of the host's memory.</summary>
+/// <summary>The host memory that a process has.</summary>
 public static class ProcessMemory
 {
-    /// <summary>Its resident memory, pages shared with others by their share (PSS). Source: proc_pid_smaps_rollup in proc(5).</summary>
-    /// <returns>Null where the process has ended.</returns>
+    /// <summary>
+    /// Returns the process's resident memory, in which a shared page counts by its share (PSS). Source: proc_pid_smaps_rollup in proc(5).
+    /// </summary>
+    /// <returns>Null if the process has ended.</returns>
     public static MemorySize? Pss(int pid)
     {
         try

@@ -6,23 +6,23 @@ using Dmm.Hypervisors.Qemu.Qmp;
 
 namespace Dmm.Testbed;
 
-/// <summary>A VM's memory as QEMU itself tells it.</summary>
-/// <param name="Base">What it booted with, and DIMMs.</param>
-/// <param name="Plugged">What its virtio-mem devices hold.</param>
-/// <param name="PluggedTarget">What they were last told to hold.</param>
-/// <param name="Ballooned">What its balloon holds back.</param>
+/// <summary>A VM's memory as QEMU itself reports it.</summary>
+/// <param name="Base">The memory that it booted with, and DIMMs.</param>
+/// <param name="Plugged">The memory that its virtio-mem devices hold.</param>
+/// <param name="PluggedTarget">The memory that they were last told to hold.</param>
+/// <param name="Ballooned">The memory that its balloon holds back.</param>
 public sealed record QemuSight(MemorySize Base, MemorySize Plugged, MemorySize PluggedTarget, MemorySize Ballooned)
 {
-    /// <summary>How many virtio-mem devices it has.</summary>
+    /// <summary>The number of its virtio-mem devices.</summary>
     public int Devices { get; init; }
 
-    /// <summary>What the virtio-mem devices may become together from what each was told.</summary>
+    /// <summary>The most that the virtio-mem devices may become together, from what each was told.</summary>
     public MemorySize PluggedMost { get; init; }
 
     public MemorySize Actual => (Base + Plugged).MinusOrZero(Ballooned);
 }
 
-/// <summary>Looks at a VM past DMM, through the QMP socket that is there for its operator.</summary>
+/// <summary>Looks at a VM without DMM, through the QMP socket that is there for its operator.</summary>
 public sealed class QemuEye : IAsyncDisposable
 {
     private readonly QmpClient _qmp;
@@ -50,10 +50,10 @@ public sealed class QemuEye : IAsyncDisposable
         };
     }
 
-    /// <summary>Presses the VM's power button past DMM.</summary>
+    /// <summary>Presses the VM's power button without DMM.</summary>
     public Task PressPowerAsync(CancellationToken cancellation) => _qmp.ExecuteAsync("system_powerdown", null, cancellation);
 
-    /// <summary>Tells QEMU something past DMM, and hears its answer.</summary>
+    /// <summary>Sends QEMU a command without DMM, and returns its answer.</summary>
     public Task<JsonElement> TellAsync(string command, JsonObject? arguments, CancellationToken cancellation) =>
         _qmp.ExecuteAsync(command, arguments, cancellation);
 

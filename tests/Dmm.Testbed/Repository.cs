@@ -1,6 +1,6 @@
 namespace Dmm.Testbed;
 
-/// <summary>Where the project's own files are.</summary>
+/// <summary>The paths of the project's own files.</summary>
 public static class Repository
 {
     private const string Mark = "DMM.sln";
@@ -8,7 +8,7 @@ public static class Repository
     private static readonly Lazy<string> Found = new(Find);
 
     /// <summary>The folder that holds the solution, above the running program.</summary>
-    /// <exception cref="TestbedException">The program runs elsewhere.</exception>
+    /// <exception cref="TestbedException">The program runs outside of the project's folder.</exception>
     public static string Root => Found.Value;
 
     public static string PathOf(params ReadOnlySpan<string> parts) => Path.Combine([Root, .. parts]);

@@ -4,8 +4,8 @@ using System.Diagnostics;
 namespace Dmm.Testbed;
 
 /// <summary>
-/// A real <c>dmmd</c> on a temporary folder: started, killed, started again on the same state, stopped. Disposing ends it, its VMs, and the
-/// folder.
+/// A real <c>dmmd</c> on a temporary folder. It can be started, killed, started again on the same state, and stopped. Disposing ends it
+/// and its VMs, and deletes the folder.
 /// </summary>
 public sealed class TestbedDaemon : IAsyncDisposable
 {
@@ -15,8 +15,8 @@ public sealed class TestbedDaemon : IAsyncDisposable
     private readonly string _program;
     private Process? _process;
 
-    /// <param name="config">Each start reads it; <see cref="Configure"/> writes another.</param>
-    /// <param name="program">Null: what <c>make build</c> leaves, <c>bin/dmmd</c>.</param>
+    /// <param name="config">The settings that each start reads; <see cref="Configure"/> writes others.</param>
+    /// <param name="program">Null: the program that <c>make build</c> creates, <c>bin/dmmd</c>.</param>
     /// <param name="endOnSignals">As in <see cref="TestbedFolder"/>.</param>
     /// <exception cref="TestbedException">There is no such program.</exception>
     public TestbedDaemon(DaemonConfig config, string? program = null, bool endOnSignals = true)
@@ -40,13 +40,13 @@ public sealed class TestbedDaemon : IAsyncDisposable
 
     public int? Pid => _process?.Id;
 
-    /// <summary>What the next start finds in its environment, beside what the tests have in theirs.</summary>
+    /// <summary>Environment variables for the next start, in addition to those of the tests.</summary>
     public Dictionary<string, string> Environment { get; } = [];
 
     private string ConfigFile => Folder.In("dmmd.conf");
 
-    /// <summary>Writes other settings, which the next start reads; the VMs and the journal stay.</summary>
-    /// <exception cref="TestbedException">It runs.</exception>
+    /// <summary>Writes other settings for the next start; the VMs and the journal stay.</summary>
+    /// <exception cref="TestbedException">The daemon runs.</exception>
     public void Configure(DaemonConfig config)
     {
         if (_process is not null)
@@ -54,9 +54,9 @@ public sealed class TestbedDaemon : IAsyncDisposable
         File.WriteAllText(ConfigFile, config.Text(Folder.In("state"), Socket));
     }
 
-    /// <summary>Starts it on its state folder, new or used, and waits until it is ready.</summary>
-    /// <returns>How long that took.</returns>
-    /// <exception cref="TestbedException">It ended, or was not ready in time; the message has its last words.</exception>
+    /// <summary>Starts the daemon on its state folder, new or used, and waits until it is ready.</summary>
+    /// <returns>The time that this took.</returns>
+    /// <exception cref="TestbedException">The daemon ended, or was not ready in time; the message has its last output.</exception>
     public async Task<TimeSpan> StartAsync(CancellationToken cancellation)
     {
         var clock = Stopwatch.StartNew();
@@ -65,7 +65,7 @@ public sealed class TestbedDaemon : IAsyncDisposable
         return clock.Elapsed;
     }
 
-    /// <summary>Starts it, to be killed before it is ready.</summary>
+    /// <summary>Starts the daemon without waiting, so that it can be killed before it is ready.</summary>
     public void StartWithoutWaiting()
     {
         if (_process is not null)
@@ -77,7 +77,7 @@ public sealed class TestbedDaemon : IAsyncDisposable
         });
     }
 
-    /// <summary>kill -9: what a crash or a loss of power leaves behind. The VMs run on.</summary>
+    /// <summary>Sends kill -9, which leaves the same state as a crash or a loss of power. The VMs run on.</summary>
     public async Task KillAsync()
     {
         var process = Take();
@@ -86,13 +86,13 @@ public sealed class TestbedDaemon : IAsyncDisposable
         process.Dispose();
     }
 
-    /// <summary>SIGTERM, as systemd does it. The VMs run on.</summary>
+    /// <summary>Sends SIGTERM, as systemd does. The VMs run on.</summary>
     /// <returns>Its exit code.</returns>
-    /// <exception cref="TestbedException">It did not end in time.</exception>
+    /// <exception cref="TestbedException">The daemon did not end in time.</exception>
     public async Task<int> StopAsync()
     {
         using var process = Take();
-        // The shell's own: a bare Debian has no program kill.
+        // This uses the shell's built-in kill: a minimal Debian has no program kill.
         using (var kill = Process.Start("bash", ["-c", $"kill -TERM {process.Id}"]))
             await kill.WaitForExitAsync();
         using var late = new CancellationTokenSource(StopDeadline);
@@ -125,7 +125,7 @@ public sealed class TestbedDaemon : IAsyncDisposable
             RedirectStandardError = true,
             RedirectStandardInput = true,
             WorkingDirectory = "/",
-            // The runtime's pipes for debuggers stand among the temporary files, and stay there when a daemon is killed.
+            // The .NET runtime puts its pipes for debuggers into the folder for temporary files, where they stay when a daemon is killed.
             Environment = { ["TMPDIR"] = Folder.Path },
         };
         foreach (var (name, value) in Environment)
@@ -159,7 +159,7 @@ public sealed class TestbedDaemon : IAsyncDisposable
     {
         if (_process is { HasExited: true } ended)
         {
-            // All of its words must have come before they are told.
+            // Wait for all of its output before reporting it.
             await ended.WaitForExitAsync(cancellation);
             _process = null;
             var code = ended.ExitCode;

@@ -1,6 +1,6 @@
 namespace Dmm.Testbed;
 
-/// <summary>Something on the test bed is not as it must be; the message names the thing, what was found and what would be right.</summary>
+/// <summary>Something on the test bed is wrong; the message names the thing, its actual state and the right one.</summary>
 public sealed class TestbedException : Exception
 {
     public TestbedException()

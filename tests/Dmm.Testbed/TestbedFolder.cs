@@ -4,9 +4,9 @@ using Dmm.Hypervisors.Qemu;
 namespace Dmm.Testbed;
 
 /// <summary>
-/// A temporary folder for a daemon and its VMs, and the promise that nothing of them stays: VMs outlive the daemon by design, so whoever
-/// starts a daemon for a while must end its VMs too. Kept on dispose, on the end of this process, and on the signals that end it. A VM is
-/// known as ours by this folder's own name in its command line, never by a pid that may have been given to another process since.
+/// A temporary folder for a daemon and its VMs. It ends all of them: VMs outlive the daemon by design, so whoever starts a daemon for a
+/// while must end its VMs too. This happens on dispose, at the end of this process, and on the signals that end it. The folder's own name
+/// in a VM's command line shows that the VM belongs to it; a pid could belong to another process since.
 /// </summary>
 public sealed class TestbedFolder : IDisposable
 {
@@ -18,10 +18,10 @@ public sealed class TestbedFolder : IDisposable
     private readonly PosixSignalRegistration[] _signals;
     private bool _closed;
 
-    /// <param name="endOnSignals">False for a program that takes the signals itself and disposes this folder in answer to them.</param>
+    /// <param name="endOnSignals">False for a program that handles the signals itself and disposes this folder then.</param>
     public TestbedFolder(bool endOnSignals = true)
     {
-        // Not Path.GetTempPath(): a socket's path ends at 107 bytes, and TMPDIR can be long.
+        // Path.GetTempPath() is not used: a socket's path has at most 107 bytes, and TMPDIR can be long.
         Path = Directory.CreateDirectory($"/tmp/dmm-{Guid.NewGuid().ToString("N")[..8]}", UnixFileMode.UserRead | UnixFileMode.UserWrite
             | UnixFileMode.UserExecute).FullName;
         AppDomain.CurrentDomain.ProcessExit += OnExit;
@@ -33,7 +33,7 @@ public sealed class TestbedFolder : IDisposable
 
     public string In(string name) => System.IO.Path.Combine(Path, name);
 
-    /// <summary>Starts a daemon that ends with this folder; refused once the folder is closing, so that nothing slips through.</summary>
+    /// <summary>Starts a daemon that ends with this folder. Refused once the folder is closing, so that no daemon is left over.</summary>
     /// <exception cref="TestbedException">The folder is closed.</exception>
     public T Start<T>(Func<(T Started, int Pid)> start)
     {
@@ -48,7 +48,7 @@ public sealed class TestbedFolder : IDisposable
         }
     }
 
-    /// <summary>The QEMU processes of this folder, those that still set themselves up included.</summary>
+    /// <summary>The QEMU processes of this folder, including those that are still starting.</summary>
     public IReadOnlyList<HostProcess> FindVms() => [.. Directory.EnumerateDirectories("/proc")
         .Select(folder => int.TryParse(System.IO.Path.GetFileName(folder), out var pid) && IsVm(pid) ? HostProcess.Find(pid) : null)
         .OfType<HostProcess>()];
@@ -71,7 +71,7 @@ public sealed class TestbedFolder : IDisposable
                 return;
             _closed = true;
 
-            // Daemons first: a living one could launch another VM behind the sweep.
+            // Daemons end first: a living daemon could launch another VM after the sweep.
             foreach (var daemon in _daemons)
                 daemon.Kill();
             EndVms();
@@ -107,7 +107,7 @@ public sealed class TestbedFolder : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // It has ended meanwhile, or is somebody else's.
+            // The process has ended meanwhile, or belongs to another user.
             return false;
         }
     }

@@ -2,14 +2,14 @@ using System.Diagnostics;
 
 namespace Dmm.Testbed;
 
-/// <summary>Waiting for the outside world: looks again and again until what is waited for is there, never longer than a deadline.</summary>
+/// <summary>Waits for the outside world: looks repeatedly until a condition holds, but never longer than a deadline.</summary>
 public static class Wait
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
-    /// <param name="what">Completes "… did not come about: ".</param>
-    /// <param name="look">The value that was waited for, or null as long as it is not there.</param>
-    /// <param name="state">What is there instead, for the message; looked at only when the deadline has passed.</param>
+    /// <param name="what">The condition in words, which begins the message "…: not within 5 s".</param>
+    /// <param name="look">Returns the value that is waited for, or null as long as it is not there.</param>
+    /// <param name="state">Describes the actual state for the message; called only when the deadline has passed.</param>
     /// <exception cref="TestbedException">The deadline has passed.</exception>
     public static async Task<T> ForAsync<T>(
         string what, Func<Task<T?>> look, TimeSpan deadline, CancellationToken cancellation, Func<string>? state = null,
@@ -27,7 +27,7 @@ public static class Wait
         }
     }
 
-    /// <returns>How long it took.</returns>
+    /// <returns>The time that it took.</returns>
     /// <exception cref="TestbedException">The deadline has passed.</exception>
     public static async Task<TimeSpan> UntilAsync(
         string what, Func<Task<bool>> look, TimeSpan deadline, CancellationToken cancellation, Func<string>? state = null,

@@ -1,4 +1,4 @@
-// Lines through a channel that is full, cut, or has a new reader: a pipe stands in for the port.
+// Tests of lines through a channel that is full, interrupted, or has a new reader. A pipe replaces the port.
 #include "inbox.h"
 #include "outbox.h"
 #include "tap.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { PIPE_BYTES = 4096 }; // the least that Linux gives
+enum { PIPE_BYTES = 4096 }; // the smallest that Linux allows
 
 static struct outbox box;
 static int ends[2];
@@ -63,7 +63,7 @@ TEST(a_full_channel_never_blocks_and_keeps_the_newest_whole_line) {
 TEST(the_rest_of_a_line_that_has_begun_goes_out_before_any_newer_line) {
     char got[PIPE_BYTES * 4];
     open_channel();
-    // As if the channel had taken 40 bytes of a line and was full then.
+    // The state after the channel has taken 40 bytes of a line and is full.
     memset(box.begun, 'a', 99);
     box.begun[99] = '\n';
     box.begun_length = 100;

@@ -1,4 +1,4 @@
-// Lines that go out and lines that come in.
+// Tests of lines that are sent and lines that are received.
 #include "fields.h"
 #include "hello.h"
 #include "host_line.h"

@@ -1,4 +1,4 @@
-// The pacing law, on courses of MemAvailable that a guest may take.
+// Tests of the pace, with possible courses of a guest's MemAvailable.
 #include "fields.h"
 #include "pace.h"
 #include "tap.h"
@@ -29,7 +29,7 @@ static struct verdict look(int64_t total_kib, int64_t available_kib) {
     return look_at((struct levels){total_kib, available_kib, 0}, false);
 }
 
-// Looks whenever the law wants to, while `available` moves in a line from one level to the other.
+// Looks whenever the pace asks for it, while `available` moves in a line from one level to the other.
 static void run(int64_t total_kib, int64_t from_kib, int64_t to_kib, int64_t duration_ms) {
     int64_t start = now_ms;
     while (now_ms < start + duration_ms)
@@ -121,10 +121,10 @@ TEST(a_balloon_of_the_host_is_no_burst) {
     begin();
     look_at((struct levels){1024 * MIB, 500 * MIB, 0}, false);
     now_ms += 200;
-    look_at((struct levels){1024 * MIB, 200 * MIB, 300 * MIB}, false); // deflate-on-oom: MemTotal stays
+    look_at((struct levels){1024 * MIB, 200 * MIB, 300 * MIB}, false); // deflate-on-oom: MemTotal does not change
     EXPECT_NUMBER(pace.rate_kib_s, 0);
     now_ms += 200;
-    look_at((struct levels){924 * MIB, 100 * MIB, 400 * MIB}, false); // without: it falls along
+    look_at((struct levels){924 * MIB, 100 * MIB, 400 * MIB}, false); // without deflate-on-oom: MemTotal falls, too
     EXPECT_NUMBER(pace.rate_kib_s, 0);
     EXPECT_NUMBER(lows, 0);
 }

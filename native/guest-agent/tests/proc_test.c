@@ -1,4 +1,4 @@
-// The parsers of /proc, on real texts (Linux 6.1 in the test guest) and on damaged ones.
+// Tests of the parsers of /proc, with real texts (Linux 6.1 in the test guest) and damaged ones.
 #include "fields.h"
 #include "meminfo.h"
 #include "psi.h"
@@ -123,7 +123,7 @@ TEST(pressure_without_a_full_line_or_total_is_unknown) {
     EXPECT_NUMBER(p.full_us, UNKNOWN);
 }
 
-// Each text is copied to a heap block of its exact length, so that the address sanitizer sees one byte too far.
+// Copies each text to a heap block of its exact length, so that the address sanitizer detects a read of one byte too many.
 static void parse_copy(const char *text, size_t length) {
     struct meminfo m;
     struct vmstat v;

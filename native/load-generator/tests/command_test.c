@@ -1,4 +1,4 @@
-// The orders that the load generator takes, and how it answers what is none.
+// Tests of the load generator's orders, and of its answers to invalid ones.
 #include "command.h"
 #include "tap.h"
 

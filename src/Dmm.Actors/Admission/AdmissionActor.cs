@@ -6,9 +6,9 @@ using Dmm.Core.Hosts;
 namespace Dmm.Actors.Admission;
 
 /// <summary>
-/// The line of VMs to come: whose turn it is, who shrinks by how much for whom, deadlines. <see cref="AdmissionMachine"/> decides; this one
-/// hands what it asks for to the host, which alone grants, rings its deadline and answers. It holds nothing that the host's picture would
-/// not bring back.
+/// The line of VMs to come: whose turn it is, which VMs shrink by how much for which, and deadlines. <see cref="AdmissionMachine"/>
+/// decides. This actor passes its requests to the host's actor, which alone grants memory; it also keeps the deadline timer and sends the
+/// answers. It holds no state that can't be rebuilt from the host's picture.
 /// </summary>
 public sealed class AdmissionActor : ReceiveActor, IWithTimers
 {
@@ -37,7 +37,7 @@ public sealed class AdmissionActor : ReceiveActor, IWithTimers
 
     protected override void PreStart() => _host.Tell(new HostProtocol.LineStarted());
 
-    /// <summary>Who still waits for an answer gets one: the journal that their wish was to be written into has failed.</summary>
+    /// <summary>Answers everyone who still waits: the journal that was to record their wish has failed.</summary>
     protected override void PostStop()
     {
         foreach (var (vm, asker) in _line.Asked.Select(a => (a.Key, a.Value.Asker)).Concat(_line.Cancelling.Select(c => (c.Key, c.Value))))

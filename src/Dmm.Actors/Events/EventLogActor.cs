@@ -7,19 +7,19 @@ using Dmm.Core.Events;
 namespace Dmm.Actors.Events;
 
 /// <summary>
-/// What happened, and why: the last so many happenings, numbered, for <c>dmm events</c>. What is kept and told decides <see
-/// cref="EventBook"/>.
+/// The last notices (what happened, and why), numbered, for <c>dmm events</c>. <see cref="EventBook"/> decides which are kept and
+/// reported.
 /// </summary>
 public sealed class EventLogActor : ReceiveActor
 {
-    /// <param name="AfterSequence">Only those after it.</param>
-    /// <param name="Last">No more than so many, the last ones.</param>
+    /// <param name="AfterSequence">Only events after this number.</param>
+    /// <param name="Last">The most events to return; the last ones.</param>
     public sealed record Read(DateTimeOffset? Since, long AfterSequence = 0, int Last = int.MaxValue);
 
     public sealed record Events(ImmutableArray<Numbered> Items);
 
     /// <summary>
-    /// Each happening from now on is written to the channel; one that is full misses some rather than holding anybody up.
+    /// Asks for each notice from now on to be written to the channel. A full channel misses some; it never blocks the sender.
     /// </summary>
     public sealed record Follow(ChannelWriter<Numbered> Writer);
 
@@ -42,7 +42,7 @@ public sealed class EventLogActor : ReceiveActor
         Receive<Unfollow>(unfollow => { _followers.Remove(unfollow.Writer); });
     }
 
-    /// <remarks>It is to listen to <see cref="Notice"/>.</remarks>
+    /// <remarks>The actor must be subscribed to <see cref="Notice"/>.</remarks>
     public static Props Props(int keep, TimeProvider time) => Akka.Actor.Props.Create(() => new EventLogActor(keep, time));
 
     protected override void PostStop()

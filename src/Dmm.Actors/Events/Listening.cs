@@ -5,8 +5,8 @@ namespace Dmm.Actors.Events;
 public static class Listening
 {
     /// <summary>
-    /// Starts an actor that hears of every <typeparamref name="TEvent"/> that is published from here on, also of those that are before it
-    /// has begun to run: one that subscribed by itself would miss what a host that is started next tells at once.
+    /// Starts an actor that gets every <typeparamref name="TEvent"/> published from here on, even those published before it runs. An
+    /// actor that subscribed itself when it starts would miss the first events of a host that is started next.
     /// </summary>
     public static IActorRef ListenerOf<TEvent>(this ActorSystem system, Props props, string name)
     {

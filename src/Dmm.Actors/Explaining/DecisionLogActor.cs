@@ -6,8 +6,8 @@ using Dmm.Core.Hosts;
 namespace Dmm.Actors.Explaining;
 
 /// <summary>
-/// Remembers what was decided of each VM (<see cref="DecisionLog"/>), beside the host's actor, so that it outlives that one and costs it
-/// nothing.
+/// Keeps what was decided for each VM (<see cref="DecisionLog"/>). It is separate from the host's actor, so that it outlives that actor
+/// and costs it nothing.
 /// </summary>
 public sealed class DecisionLogActor : ReceiveActor
 {
@@ -22,10 +22,10 @@ public sealed class DecisionLogActor : ReceiveActor
         Receive<Explain>(explain => Sender.Tell(_log.Explain(explain.Vm, explain.At, Clocks.Read(time))));
     }
 
-    /// <summary>Answered by <see cref="Explanation"/>.</summary>
-    /// <param name="At">Null: now.</param>
+    /// <summary>Asks for an explanation; answered by <see cref="Explanation"/>.</summary>
+    /// <param name="At">The time to explain; null: now.</param>
     public sealed record Explain(VmId Vm, DateTimeOffset? At);
 
-    /// <remarks>It is to listen to <see cref="Planned"/>.</remarks>
+    /// <remarks>The actor must be subscribed to <see cref="Planned"/>.</remarks>
     public static Props Props(ExplainKeep keep, TimeProvider time) => Akka.Actor.Props.Create(() => new DecisionLogActor(keep, time));
 }

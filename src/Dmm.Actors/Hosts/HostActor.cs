@@ -13,10 +13,10 @@ using Dmm.Core.Memory;
 namespace Dmm.Actors.Hosts;
 
 /// <summary>
-/// Owns the ledger: what each VM of this host was promised. The only actor that writes the host's journal, one stream in one order, so that
-/// one replay brings the ledger back before any VM's actor is up. It decides nothing: <see cref="HostMachine"/> does, this one recovers,
-/// persists and performs. It never talks to a hypervisor: what is, the VMs' actors report. A journal that fails ends it;
-/// <see cref="DmmActor"/> starts the next.
+/// Owns the ledger: what each VM of this host was promised. It is the only actor that writes the host's journal, as one stream in one
+/// order, so that one replay restores the ledger before any VM's actor runs. It decides nothing: <see cref="HostMachine"/> decides, and
+/// this actor recovers, persists and performs. It never calls a hypervisor: the VMs' actors report the facts. A failing journal ends this
+/// actor; <see cref="DmmActor"/> starts the next one.
 /// </summary>
 public sealed class HostActor : ReceivePersistentActor, IWithTimers
 {
@@ -29,7 +29,7 @@ public sealed class HostActor : ReceivePersistentActor, IWithTimers
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly HostInbox<IActorRef> _inbox = new();
 
-    /// <summary>The whole replay goes by one reading of the clocks, so that no step in its middle tears its times apart.</summary>
+    /// <summary>One reading of the clocks for the whole replay, so that a clock step during the replay can't separate its times.</summary>
     private readonly Clocks _began;
 
     private Host _host;
@@ -81,8 +81,8 @@ public sealed class HostActor : ReceivePersistentActor, IWithTimers
     }
 
     /// <summary>
-    /// An event that can't be put into words is a fault of this program: its number is used up, so that the actor must be read back from
-    /// what stands.
+    /// Stops the actor when an event can't be serialized, which is a fault of this program. The event's number is already used up, so the
+    /// state must be read back from the journal.
     /// </summary>
     protected override void OnPersistRejected(Exception cause, object @event, long sequenceNr)
     {
@@ -103,7 +103,9 @@ public sealed class HostActor : ReceivePersistentActor, IWithTimers
         TakeSoon();
     }
 
-    /// <summary>Behind all that lies in the mailbox by now, so that the inbox can put it in its order.</summary>
+    /// <summary>
+    /// Sends itself a message that comes after everything in the mailbox, so that the inbox can first put the waiting commands in order.
+    /// </summary>
     private void TakeSoon()
     {
         if (_takes || _inbox.Count == 0)
@@ -122,7 +124,7 @@ public sealed class HostActor : ReceivePersistentActor, IWithTimers
         }
         catch (Exception failure)
         {
-            // Whoever supervises says what it was.
+            // The supervisor reports the failure.
             _failure = failure;
             throw;
         }
@@ -140,7 +142,7 @@ public sealed class HostActor : ReceivePersistentActor, IWithTimers
             return;
         }
 
-        // Until they are written nothing else is decided: Akka.Persistence keeps what comes meanwhile.
+        // Nothing else is decided until the events are written: Akka.Persistence holds back later messages.
         _tenure.Keeper.Tell(new KeeperProtocol.Writing(_host.Status()));
         var left = decision.Events.Length;
         PersistAll(decision.Events, _ =>
@@ -253,7 +255,7 @@ public sealed class HostActor : ReceivePersistentActor, IWithTimers
 
     private void Replay(IHostEvent e)
     {
-        // A promise that is missing may have been given twice: better no ledger than a wrong one.
+        // A promise that is missing from the journal may be promised twice: no ledger is better than a wrong one.
         if (LastSequenceNr != _replayed + 1)
             throw new JournalContentException($"event {_replayed + 1} is missing: {LastSequenceNr} comes after {_replayed}");
         _replayed = LastSequenceNr;
@@ -279,7 +281,7 @@ public sealed class HostActor : ReceivePersistentActor, IWithTimers
         SaveSnapshot(new HostSnapshot(_host.State.Condense(Clocks)) { Marks = _marks });
     }
 
-    /// <summary>Only what the saved snapshot makes needless goes, and of that only what is old enough.</summary>
+    /// <summary>Deletes only what the saved snapshot makes unnecessary, and only what is old enough.</summary>
     private void Saved(SaveSnapshotSuccess saved)
     {
         DeleteSnapshots(new SnapshotSelectionCriteria(saved.Metadata.SequenceNr - 1));

@@ -7,8 +7,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Actors.Hosts;
 
 /// <summary>
-/// Looks at the host itself each period and tells the host's actor what it saw. It decides nothing: <see cref="HostOutlook"/> does. One
-/// look at a time: the kernel may keep a reader of a dying process waiting, and looks must not pile up behind it.
+/// Reads the host itself each period and tells the host's actor the result. It decides nothing: <see cref="HostOutlook"/> does. Only one
+/// reading runs at a time: the kernel may block a reader of a dying process, and readings must not pile up behind it.
 /// </summary>
 public sealed class HostMonitorActor : ReceiveActor, IWithTimers
 {
@@ -44,7 +44,7 @@ public sealed class HostMonitorActor : ReceiveActor, IWithTimers
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    /// <param name="vms">Who is looked at from the first look on.</param>
+    /// <param name="vms">The VMs that are read from the first reading on.</param>
     public static Props Props(IActorRef host, IHostMonitor watch, TimeSpan period, ImmutableArray<VmHandle> vms) =>
         Akka.Actor.Props.Create(() => new HostMonitorActor(host, watch, period, vms));
 
@@ -66,7 +66,7 @@ public sealed class HostMonitorActor : ReceiveActor, IWithTimers
         LookAsync().PipeTo(Self);
     }
 
-    /// <summary>A watch that throws at once is no different from one that fails later.</summary>
+    /// <summary>Reads the host. It is async so that a monitor that throws at once is handled like one that fails later.</summary>
     private async Task<HostReading> LookAsync() => await _watch.LookAsync(_vms, _life.Token);
 
     private sealed record LookNow;

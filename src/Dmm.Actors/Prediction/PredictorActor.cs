@@ -8,15 +8,15 @@ using Dmm.Core.Hosts;
 namespace Dmm.Actors.Prediction;
 
 /// <summary>
-/// One estimator and forecaster a VM. Emits all forecasts in one batch at the host's beat, and a single VM's at once when its guest is
-/// about to stall. Holds nothing that samples would not bring back. A model that fails is its VM's affair alone
-/// (<see cref="DemandModels"/>): the host is told that nothing is known of that VM, and neither the others nor the tick notice.
+/// Keeps one estimator and forecaster for each VM. It sends all forecasts in one batch at the host's beat, and the forecast of a single
+/// VM at once when its guest is about to stall. It holds no state that new samples would not rebuild. A model that fails affects its own
+/// VM only (<see cref="DemandModels"/>): the host is told that nothing is known of that VM; other VMs and the beat go on.
 /// </summary>
 public sealed class PredictorActor : ReceiveActor
 {
     private readonly TimeProvider _time;
 
-    /// <param name="model">Makes a VM's model; null: the usual one.</param>
+    /// <param name="model">Makes a VM's model; null: the default model.</param>
     public PredictorActor(IActorRef host, DemandSettings settings, TimeProvider time, Func<VmId, IDemandModel>? model)
     {
         var models = new DemandModels(settings, model);

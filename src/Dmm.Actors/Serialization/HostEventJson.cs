@@ -9,17 +9,18 @@ namespace Dmm.Actors.Serialization;
 
 /// <summary>
 /// The journal's text: JSON under short stable names, so that an operator can read it with <c>sqlite3</c> (docs/operate/journal.md). A
-/// name, once used, keeps its meaning: a change that old text can't carry gets a new name, and the old one goes on loading.
+/// name keeps its meaning once it is used: a change that does not fit old text gets a new name, and text under the old name can still be
+/// read.
 /// </summary>
 public static class HostEventJson
 {
-    /// <summary>The form that snapshots are written in.</summary>
+    /// <summary>The format in which snapshots are written.</summary>
     public const string SnapshotManifest = "host-snapshot-2";
 
-    /// <summary>A list of events without the marks of history; still read.</summary>
+    /// <summary>An older snapshot format, a list of events without the marks of history; still read.</summary>
     private const string FirstSnapshotManifest = "host-snapshot-1";
 
-    /// <summary>Every event of the host's journal and its name there.</summary>
+    /// <summary>Every event of the host's journal, by its name in the journal.</summary>
     public static ImmutableDictionary<string, Type> Manifests { get; } = new Dictionary<string, Type>
     {
         ["journal-begun-1"] = typeof(JournalBegun),

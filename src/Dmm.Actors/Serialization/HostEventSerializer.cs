@@ -3,7 +3,7 @@ using Akka.Serialization;
 
 namespace Dmm.Actors.Serialization;
 
-/// <summary>Akka's way to <see cref="HostEventJson"/>.</summary>
+/// <summary>Connects <see cref="HostEventJson"/> to Akka's serialization.</summary>
 public sealed class HostEventSerializer(ExtendedActorSystem system) : SerializerWithStringManifest(system)
 {
     /// <summary>Part of the journal's format: never change.</summary>

@@ -5,7 +5,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Actors.Serialization;
 
-/// <summary>A size is its bytes.</summary>
+/// <summary>Writes a size as its number of bytes.</summary>
 public sealed class MemorySizeJson : JsonConverter<MemorySize>
 {
     public override MemorySize Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => new(reader.GetInt64());
@@ -14,7 +14,7 @@ public sealed class MemorySizeJson : JsonConverter<MemorySize>
         writer.WriteNumberValue(value.Bytes);
 }
 
-/// <summary>A VM's identity is its name.</summary>
+/// <summary>Writes a VM's identity as its name.</summary>
 public sealed class VmIdJson : JsonConverter<VmId>
 {
     public override VmId Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
@@ -23,7 +23,7 @@ public sealed class VmIdJson : JsonConverter<VmId>
     public override void Write(Utf8JsonWriter writer, VmId value, JsonSerializerOptions options) => writer.WriteStringValue(value.Name);
 }
 
-/// <summary>What a VM boots from, told apart by its members: <c>kernel</c> or <c>disk</c>.</summary>
+/// <summary>Writes a VM's boot medium; its members tell the kinds apart: <c>kernel</c> or <c>disk</c>.</summary>
 public sealed class BootMediumJson : JsonConverter<BootMedium>
 {
     public override BootMedium Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)

@@ -13,11 +13,11 @@ using Dmm.Core.Ports;
 namespace Dmm.Actors.Supervision;
 
 /// <summary>
-/// Supervises the actors of a host, and keeps their faults apart: whoever of them fails is stopped, said, counted, and started anew with
-/// back-off. A journal that can't be written ends the host's actor (Akka.Persistence leaves it no choice); the VMs' actors and the
-/// predictor go on, and tell the next one anew. Whoever asks meanwhile is answered at once: with what was known last, and why nothing is
-/// promised. A journal that is corrupt needs a person: then the daemon ends. The file is looked at every second, since SQLite writes on
-/// into one that was deleted under it, and says nothing.
+/// Supervises the actors of a host and keeps their faults apart: an actor that fails is stopped, reported, counted, and started anew with
+/// back-off. A journal that can't be written ends the host's actor (Akka.Persistence allows nothing else). The VMs' actors and the
+/// predictor go on, and report to the next host's actor again. Requests are meanwhile answered at once: with the last known picture, and
+/// with the reason why nothing is promised. A corrupt journal needs a person: then the daemon ends. The journal's file is checked every
+/// second, since SQLite goes on writing into a deleted file without an error.
 /// </summary>
 public sealed class DmmActor : ReceiveActor, IWithTimers
 {
@@ -27,7 +27,7 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MendDeadline = TimeSpan.FromSeconds(30);
 
-    /// <summary>So long whoever asks waits for a daemon that is starting, rather than being sent away.</summary>
+    /// <summary>How long a request waits for a daemon that is starting, before it is refused.</summary>
     private static readonly TimeSpan StartWithin = TimeSpan.FromSeconds(6);
 
     private readonly House _house;
@@ -54,8 +54,8 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
     {
         (_house, _settings, _reception, _milestones) = (house, house.Keeper, new(house.Keeper.MostAskers), new(house.Keeper.ProcessStart));
         _health = JournalHealth.Starting(Clocks);
-        // The host's actor is reached through this one, whichever incarnation lives. What is said while none does is told anew to the next,
-        // or is an asker's to ask again.
+        // The host's actor is reached through this actor, whichever incarnation runs. Messages that come while none runs are lost: facts
+        // are reported again to the next incarnation, and requests must be sent again by their sender.
         Receive<IHostCommand>(command => _host.Forward(command));
         Receive<AdmissionProtocol.CreateVm>(create => _host.Forward(create));
         Receive<KeeperProtocol.GetHealth>(_ => Sender.Tell(_health));
@@ -135,7 +135,7 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
         _host = Context.Watch(Context.ActorOf(HostActor.Props(_house, new(Self, _vms, _predictor, _told)), NameOf(HostActor.Name)));
     }
 
-    /// <summary>An actor's name is free again only when its last bearer has stopped.</summary>
+    /// <summary>A name for a child actor: a name is free again only when the last actor of that name has stopped.</summary>
     private string NameOf(string name) => Context.Child(name).IsNobody() ? name : $"{name}~{++_named}";
 
     private void Ended(IActorRef actor)
@@ -148,7 +148,7 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
             return;
         }
 
-        // All are known to each other by their references: they start anew together, and the next host's actor introduces them.
+        // These actors hold references to each other, so they are started anew together, and the next host's actor introduces them.
         if (!actor.Equals(_predictor) && !actor.Equals(_vms))
             return;
         Failed($"the actor {actor.Path.Name} has ended", null);
@@ -178,7 +178,7 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
             : new(false, Failed("the host's actor has ended", _left?.Failure)));
     }
 
-    /// <summary>Says and counts a fault that is none of the journal.</summary>
+    /// <summary>Reports and counts a fault that is not the journal's.</summary>
     private string Failed(string what, Exception? cause)
     {
         var times = ++_faults == 1 ? "" : $", fault {_faults} since the daemon started";
@@ -222,7 +222,7 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
         if (_host.IsNobody() || _lost is not null || _house.Store.Look() is not { } lost)
             return;
 
-        // What it writes from here on the next daemon would never read.
+        // The next daemon would never read what is written from here on.
         _lost = lost;
         Become(_health.Broke(Clocks, lost));
         Context.Stop(_host);
@@ -236,7 +236,7 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
             _host.Tell(new HostProtocol.GetStatus());
     }
 
-    /// <summary>The last that is known, and how the journal is.</summary>
+    /// <summary>The last known picture, with the state of the journal.</summary>
     private object Known() => _picture is { } picture ? NowKnown(picture) : (object)Unknown();
 
     private HostProtocol.Status NowKnown(HostProtocol.Status picture) =>

@@ -7,7 +7,7 @@ using Dmm.Core.Ports;
 
 namespace Dmm.Actors.Supervision;
 
-/// <summary>All that the actors of a host are made of.</summary>
+/// <summary>Everything that the actors of a host are built from.</summary>
 public sealed record House(IHypervisor Hypervisor, IJournalStore Store)
 {
     public required HostSettings Host { get; init; }
@@ -20,11 +20,11 @@ public sealed record House(IHypervisor Hypervisor, IJournalStore Store)
 
     public required KeeperSettings Keeper { get; init; }
 
-    /// <summary>Null: the host is taken to have what the settings say.</summary>
+    /// <summary>The monitor of the host; null: the host is assumed to have what the settings say.</summary>
     public IHostMonitor? Watch { get; init; }
 }
 
-/// <summary>Whom an incarnation of the host's actor is among.</summary>
-/// <param name="Keeper">Who hears of writes, and of its end.</param>
-/// <param name="ToldUpTo">Events up to here were told to operators by an earlier incarnation.</param>
+/// <summary>The actors that an incarnation of the host's actor works with.</summary>
+/// <param name="Keeper">The actor that is told of writes and of the end.</param>
+/// <param name="ToldUpTo">The number of the last event that an earlier incarnation reported to operators.</param>
 public sealed record HostTenure(IActorRef Keeper, IActorRef Vms, IActorRef Predictor, long ToldUpTo);

@@ -3,14 +3,14 @@ using Dmm.Core;
 
 namespace Dmm.Actors.Supervision;
 
-/// <summary>How long after its start the daemon governed, and knew of every VM: told once each.</summary>
+/// <summary>How long after its start the daemon was in control, and had reports of every VM. Each is reported once.</summary>
 internal sealed class Milestones(Moment start)
 {
     public TimeSpan? InControl { get; private set; }
 
     public TimeSpan? AllActors { get; private set; }
 
-    /// <returns>What is to be told; null where it was.</returns>
+    /// <returns>The text to report; null where it was reported before.</returns>
     public string? Govern(int vms, Moment now)
     {
         if (InControl is not null)

@@ -5,12 +5,12 @@ using Dmm.Core.Hosts;
 namespace Dmm.Actors.Supervision;
 
 /// <summary>
-/// Who asked something lately. Whoever looks is answered at once, where need be with what was known last; whoever asked for a change that
-/// the host's actor can't answer any more is told so.
+/// The senders of recent requests. A status request is answered at once, if necessary with the last known picture. The sender of a change
+/// is told when the host's actor can no longer answer it.
 /// </summary>
 internal sealed class Reception(int most)
 {
-    /// <summary>Longer than any answer is waited for: after that nobody is left to be told.</summary>
+    /// <summary>How long the sender of a change is remembered; no sender waits longer for an answer.</summary>
     private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(30);
 
     private readonly Queue<(IActorRef Asker, Moment At)> _changes = new();
@@ -25,7 +25,7 @@ internal sealed class Reception(int most)
         _changes.Enqueue((asker, now));
     }
 
-    /// <returns>True where the host is to be asked: nobody else waits for its answer.</returns>
+    /// <returns>True where the host must be asked: no other sender waits for its answer.</returns>
     public bool Wait(IActorRef looker, Moment now)
     {
         _lookers.Enqueue((looker, now));
@@ -38,7 +38,7 @@ internal sealed class Reception(int most)
             _changes.Dequeue();
     }
 
-    /// <summary>Whoever has looked longest has waited for so long.</summary>
+    /// <summary>Whether the oldest status request has waited for this long.</summary>
     public bool Waited(TimeSpan time, Moment now) => _lookers.TryPeek(out var looker) && now - looker.At >= time;
 
     public void Answer(object answer)

@@ -2,7 +2,7 @@ using Akka.Actor;
 
 namespace Dmm.Actors.Supervision;
 
-/// <summary>Watches actors that nothing starts anew, and says once each when one has ended although the system goes on.</summary>
+/// <summary>Watches actors that are not restarted, and reports once for each that it has ended although the system goes on.</summary>
 public sealed class VitalActor : ReceiveActor
 {
     public const string Name = "vital";

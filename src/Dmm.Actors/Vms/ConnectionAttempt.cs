@@ -3,9 +3,9 @@ using Dmm.Core.Ports;
 namespace Dmm.Actors.Vms;
 
 /// <summary>
-/// A connection to a VM that is being made, by a task that may outlive whoever wants it: an actor that has ended reads no message any more.
-/// Whichever comes last, its being made or its being given up, knows of the other, so that it is always closed. One that stays open would
-/// keep the next out: QEMU's monitor serves one client at a time.
+/// A connection to a VM that is being made by a task. The task may outlive the actor that wants the connection, and an ended actor reads
+/// no messages. Making and giving up may come in either order: the later one sees the earlier one, so that an unused connection is always
+/// closed. A connection left open would block the next one: QEMU's monitor serves one client at a time.
 /// </summary>
 internal sealed class ConnectionAttempt
 {
@@ -13,7 +13,7 @@ internal sealed class ConnectionAttempt
     private IVirtualMachine? _made;
     private bool _givenUp;
 
-    /// <returns>False where it was given up meanwhile: it is to be closed.</returns>
+    /// <returns>False where the attempt was given up meanwhile: the caller must close the connection.</returns>
     public bool Keep(IVirtualMachine made)
     {
         lock (_lock)
@@ -24,7 +24,7 @@ internal sealed class ConnectionAttempt
         }
     }
 
-    /// <returns>What is to be closed; null where nothing was made, or nothing is left of it.</returns>
+    /// <returns>The connection to close; null where none was made, or it was already taken.</returns>
     public IVirtualMachine? GiveUp()
     {
         lock (_lock)

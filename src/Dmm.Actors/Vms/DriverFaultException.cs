@@ -1,6 +1,6 @@
 namespace Dmm.Actors.Vms;
 
-/// <summary>A driver failed where it should not: the VM's actor starts anew; the VM runs on.</summary>
+/// <summary>A driver failed in an unexpected way: the VM's actor starts anew; the VM runs on.</summary>
 public sealed class DriverFaultException : Exception
 {
     public DriverFaultException()

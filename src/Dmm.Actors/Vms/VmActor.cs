@@ -9,9 +9,9 @@ using Dmm.Core.Vms;
 namespace Dmm.Actors.Vms;
 
 /// <summary>
-/// Owns one VM: its connection to the hypervisor and its state. It decides nothing: <see cref="VmMachine"/> does, this one carries that
-/// out. What a hypervisor refuses, or does not answer, is a fact for the machine; a driver that throws anything else has a fault, which
-/// ends this incarnation alone: its supervisor starts it anew, with back-off, and the VM runs on all the while.
+/// Owns one VM: its connection to the hypervisor and its state. It decides nothing: <see cref="VmMachine"/> decides, and this actor
+/// carries that out. A hypervisor's refusal or missing answer is a fact for the machine. Any other exception of a driver is a fault,
+/// which ends this incarnation only: its supervisor starts it anew with back-off, and the VM runs on.
 /// </summary>
 public sealed class VmActor : ReceiveActor, IWithTimers
 {
@@ -27,7 +27,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers
     private IVirtualMachine? _connected;
     private ConnectionAttempt? _attempt;
 
-    /// <summary>What an earlier connection says is of no use any more.</summary>
+    /// <summary>The number of the present connection; messages of earlier connections are ignored.</summary>
     private int _connection;
 
     public VmActor(VmId id, IActorRef host, IActorRef predictor, IHypervisor hypervisor, VmActorSettings settings)
@@ -178,8 +178,8 @@ public sealed class VmActor : ReceiveActor, IWithTimers
                 refused = cause.Message;
             }
 
-            // What the devices were told bounds them from now on, but they may have moved until now: only sizes read afterwards bound the
-            // VM. They come as an observation, ahead of this call's end and behind all that was read before.
+            // What the devices were told limits them from now on, but they may have moved until now: only sizes read afterwards limit the
+            // VM. They come as an observation, before the result of this call and after everything that was read before.
             await vm.ReadSizesAsync(cancellation).WaitAsync(cancellation);
             return refused;
         }).PipeTo(
@@ -187,7 +187,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers
             success: refused => new Of(connection, refused is null ? new VmFact.CallDone() : new VmFact.CallRefused(refused)),
             failure: cause => cause switch
             {
-                // Its connection tells of the end as its last word.
+                // The connection reports the end as its last observation.
                 VmGoneException => new Of(connection, null),
                 HypervisorException or OperationCanceledException => new Of(connection, new VmFact.CallLost(Say(cause))),
                 _ => new Faulted(connection, cause),
@@ -211,7 +211,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers
         (_attempt, _connected) = (null, null);
     }
 
-    /// <param name="ofConnection">The answer is of use only as long as this connection stands.</param>
+    /// <param name="ofConnection">The answer is used only while this connection stands.</param>
     private void Ask<T>(
         TimeSpan deadline, Func<CancellationToken, Task<T>> work, Func<T, IVmMessage?> success, Func<Exception, IVmMessage?> failure,
         bool ofConnection = false)
@@ -234,7 +234,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers
         return await work(either.Token);
     }
 
-    /// <summary>Letting go of a connection can't fail in a way that anybody could act upon; that it failed is logged.</summary>
+    /// <summary>Closes a connection without waiting. If closing fails, nobody can act upon it; the failure is logged.</summary>
     private void Forget(ValueTask disposal)
     {
         var log = _log;
@@ -248,7 +248,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers
 
     private sealed record Made(int Connection, IVirtualMachine Vm);
 
-    /// <summary>A fact of a connection; null: nothing is to be said.</summary>
+    /// <summary>A fact from a connection; null: there is nothing to report.</summary>
     private sealed record Of(int Connection, IVmMessage? Fact);
 
     private sealed record Faulted(int Connection, Exception Cause);

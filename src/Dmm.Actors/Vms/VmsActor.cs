@@ -7,28 +7,28 @@ using Dmm.Core.Ports;
 
 namespace Dmm.Actors.Vms;
 
-/// <summary>What the host tells whoever holds its VMs' actors.</summary>
+/// <summary>The messages from the host to the actor that holds its VMs' actors.</summary>
 public static class VmsProtocol
 {
-    /// <summary>Starts the actors of these; those that run already tell the host anew what it may not have heard.</summary>
-    /// <param name="All">There are no others: what is left of others is stopped.</param>
+    /// <summary>Starts the actors of these VMs; actors that already run report to the host again what it may have missed.</summary>
+    /// <param name="All">Whether these are all VMs: then the actors of others are stopped.</param>
     public sealed record Start(ImmutableArray<VmId> Vms, bool All);
 
-    /// <summary>The VM itself is not touched.</summary>
+    /// <summary>Stops a VM's actor. The VM itself is not touched.</summary>
     public sealed record Drop(VmId Vm);
 
     public sealed record To(VmId Vm, IVmMessage Message);
 }
 
 /// <summary>
-/// Holds the VMs' actors, each below a supervisor that starts it anew with back-off. They outlive the host's actor: a journal that can't be
-/// written stops no promise that was made from being carried out.
+/// Holds the VMs' actors, each below a supervisor that starts it anew with back-off. They outlive the host's actor: when the journal
+/// can't be written, promises that were made are still carried out.
 /// </summary>
 public sealed class VmsActor : ReceiveActor
 {
     public const string Name = "vms";
 
-    /// <summary>Between two batches whatever else waits has its turn.</summary>
+    /// <summary>Actors started in one batch. Other messages get their turn between two batches.</summary>
     private const int Batch = 25;
 
     private readonly IActorRef _host;
@@ -52,7 +52,7 @@ public sealed class VmsActor : ReceiveActor
         Receive<StartNext>(_ => StartSome());
     }
 
-    /// <param name="host">Who is told of the VMs, whichever incarnation of the host's actor lives.</param>
+    /// <param name="host">The actor that is told of the VMs, whichever incarnation of the host's actor runs.</param>
     public static Props Props(IActorRef host, IActorRef predictor, IHypervisor hypervisor, VmActorSettings settings) =>
         Akka.Actor.Props.Create(() => new VmsActor(host, predictor, hypervisor, settings));
 
@@ -80,7 +80,8 @@ public sealed class VmsActor : ReceiveActor
         for (var i = 0; i < Batch && _toStart.First is { Value: var vm }; i++)
         {
             _toStart.RemoveFirst();
-            // An actor's name is free again only when its last bearer has stopped, which a VM of the same name need not wait for.
+            // An actor's name is free again only when the last actor of that name has stopped; a new VM of that name need not wait for
+            // that.
             var name = Context.Child($"{vm}").IsNobody() ? $"{vm}" : $"{vm}~{++_started}";
             var actor = VmActor.Props(vm, _host, _predictor, _hypervisor, _settings);
             _vms[vm] = Context.ActorOf(

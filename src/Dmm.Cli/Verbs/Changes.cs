@@ -4,7 +4,7 @@ using Dmm.Contracts;
 
 namespace Dmm.Cli.Verbs;
 
-/// <summary>What all verbs that change something say when it is done.</summary>
+/// <summary>Prints the result of a verb that changes something.</summary>
 internal static class Changes
 {
     public static void Write(DoneView done, Session session)

@@ -8,7 +8,7 @@ using Dmm.Core;
 
 namespace Dmm.Cli.Verbs;
 
-/// <summary>A VM from options, from a spec file, or from both: what an option says goes before the file.</summary>
+/// <summary>Creates a VM from options, from a spec file, or from both. An option overrides the file.</summary>
 internal sealed class VmCreate
 {
     private readonly Argument<string?> _name = Values.OptionalVmName();
@@ -91,7 +91,7 @@ internal sealed class VmCreate
             session.Terminal.WriteLine($"{vm.Id} runs with {Show.Size(vm.ActualBytes)} after {Show.Seconds(took)}");
     }
 
-    /// <summary>Null: as long as the daemon has it.</summary>
+    /// <summary>How long the VM may wait for its memory; null: the daemon's default (dmm.admission.deadline).</summary>
     private static TimeSpan? WaitsFor(CreateVmRequest request, DateTimeOffset now) =>
         request.TimeoutSeconds is { } seconds ? TimeSpan.FromSeconds(seconds)
         : request.Deadline is { } deadline ? deadline - now
@@ -103,7 +103,7 @@ internal sealed class VmCreate
         var file = parsed.GetValue(_spec);
         var (kernel, disk) = (parsed.GetValue(_kernel), parsed.GetValue(_disk));
 
-        // A disk among the options takes the place of the file's kernel, and a kernel that of its disk.
+        // A disk among the options replaces the file's kernel, and a kernel among the options replaces the file's disk.
         var (filesKernel, filesDisk) = (disk is null ? spec : null, kernel is null ? spec : null);
         var name = parsed.GetValue(_name) ?? spec?.Name ?? throw Missing("the VM's name", "NAME", "name", file);
         if (!VmId.TryParse(name, out _))

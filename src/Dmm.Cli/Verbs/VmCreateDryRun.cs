@@ -5,7 +5,9 @@ using Spectre.Console;
 
 namespace Dmm.Cli.Verbs;
 
-/// <summary>What <c>dmm vm create --dry-run</c> says. A request that would be refused ends as the refusal would.</summary>
+/// <summary>
+/// The output of <c>dmm vm create --dry-run</c>. A request that would be refused ends with the same error as the refusal itself.
+/// </summary>
 internal static class VmCreateDryRun
 {
     /// <exception cref="CommandException">It would be refused.</exception>

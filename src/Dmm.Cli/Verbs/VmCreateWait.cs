@@ -5,31 +5,36 @@ using Dmm.Contracts;
 namespace Dmm.Cli.Verbs;
 
 /// <summary>
-/// Follows a VM that is created or started until it runs, and says why where it does not. The daemon's own deadlines end an admission; this
-/// has its own behind them, so that a daemon that forgets doesn't hold a script for ever.
+/// Follows a VM that is created or started until it runs, and gives the reason where it fails. The daemon's own deadlines end an
+/// admission. This class has later deadlines of its own, so that a daemon that loses the request does not block a script for ever.
 /// </summary>
-/// <param name="mark">Where the daemon's events stood before it was asked.</param>
-/// <param name="began">When that was, as a timestamp.</param>
+/// <param name="mark">The position in the daemon's events before the request was sent.</param>
+/// <param name="began">When the request was sent, as a timestamp of the session's time provider.</param>
 internal sealed class VmCreateWait(Session session, string name, EventMark mark, long began, TimeSpan? waitsFor)
 {
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>A daemon that is restarted in the middle is back by then.</summary>
+    /// <summary>A daemon that is restarted meanwhile answers again within this time.</summary>
     private static readonly TimeSpan AwayAtMost = TimeSpan.FromSeconds(15);
 
-    /// <summary>A VM that is gone says why by then.</summary>
+    /// <summary>The event that explains why a VM is gone comes within this time.</summary>
     private static readonly TimeSpan UnexplainedAtMost = TimeSpan.FromSeconds(5);
 
-    /// <summary>Behind the daemon's deadline of memory, and at most a day (the longest there is) where it is the daemon's own.</summary>
+    /// <summary>
+    /// Time allowed beyond the daemon's deadline for memory. Where the daemon's default applies, this command does not know it, and
+    /// assumes the longest possible one, a day.
+    /// </summary>
     private static readonly TimeSpan BeyondAdmission = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan LongestAdmission = TimeSpan.FromDays(1);
 
-    /// <summary>dmm.qemu.launch-deadline and dmm.vm.boot-deadline as they come, and half as much again.</summary>
+    /// <summary>1.5 times the sum of the defaults of dmm.qemu.launch-deadline (30 s) and dmm.vm.boot-deadline (120 s).</summary>
     private static readonly TimeSpan BootAtMost = TimeSpan.FromSeconds(225);
 
     private string? _said;
 
-    /// <exception cref="CommandException">It failed, with the daemon's reason; or it takes too long, and goes on.</exception>
+    /// <exception cref="CommandException">
+    /// The VM failed, and the message is the daemon's reason; or it takes too long, and goes on without this command.
+    /// </exception>
     public async Task<VmView> UntilItRunsAsync(CancellationToken cancellation)
     {
         var admission = waitsFor ?? LongestAdmission;
@@ -69,7 +74,7 @@ internal sealed class VmCreateWait(Session session, string name, EventMark mark,
         }
     }
 
-    /// <summary>Past booting. A VM that has stopped or can't be reached by then has failed.</summary>
+    /// <summary>True where the VM is past booting. A VM that has stopped or can't be reached by then has failed.</summary>
     private bool Runs(VmView vm) => vm.State switch
     {
         "requested" or "waiting" or "launching" or "booting" or "paused" => false,
@@ -78,7 +83,7 @@ internal sealed class VmCreateWait(Session session, string name, EventMark mark,
         _ => true,
     };
 
-    /// <summary>It runs, and whether its guest does nobody knows.</summary>
+    /// <summary>Warns where the VM runs but its guest was never heard of, so that nobody knows whether the guest runs.</summary>
     private VmView WarnOfSilence(VmView vm)
     {
         if (vm.Warnings.FirstOrDefault(w => w.StartsWith("nothing was heard of its guest", StringComparison.Ordinal)) is { } silence
@@ -96,8 +101,8 @@ internal sealed class VmCreateWait(Session session, string name, EventMark mark,
         _said = line;
     }
 
-    /// <summary>The VM is not there (any more): an event says why.</summary>
-    /// <param name="last">Take any event for the reason, or do without one.</param>
+    /// <summary>Throws the reason why the VM is not there (any more), taken from the daemon's events.</summary>
+    /// <param name="last">Whether this is the last try: any event counts as the reason then, and a missing one is an error.</param>
     private async Task ThrowIfFailedAsync(bool last, CancellationToken cancellation)
     {
         var events = (await mark.SinceAsync(cancellation)).Where(e => e.Vm == name).ToList();

@@ -6,7 +6,7 @@ using Dmm.Contracts;
 
 namespace Dmm.Cli.Verbs;
 
-/// <summary>Has a VM run again that was stopped and is remembered.</summary>
+/// <summary>Starts a VM again that is stopped and remembered.</summary>
 internal static class VmStart
 {
     public static Command Build(CommandLine line)

@@ -7,17 +7,17 @@ using Dmm.Contracts;
 namespace Dmm.Cli.Verbs;
 
 /// <summary>
-/// Ends a VM by asking its guest; its process only where that is asked for. A guest that does not power down is told of, never killed
-/// unasked.
+/// Stops a VM by asking its guest to power down. Its process is ended only with <c>--kill</c>. A guest that does not power down is
+/// reported, and is never killed without that option.
 /// </summary>
 internal sealed class VmStop
 {
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Beyond the guest's grace: what the hypervisor may need to end the process and give its memory back.</summary>
+    /// <summary>Time beyond the guest's grace that the hypervisor may need to end the process and to give its memory back.</summary>
     private static readonly TimeSpan Beyond = TimeSpan.FromMinutes(1);
 
-    /// <summary>The longest grace that the daemon has by itself (<c>dmm.vm.stop-grace</c>).</summary>
+    /// <summary>The longest grace that the daemon's setting <c>dmm.vm.stop-grace</c> allows.</summary>
     private static readonly TimeSpan LongestOwn = TimeSpan.FromHours(1);
 
     private readonly Argument<string> _name = Values.VmName();
@@ -43,7 +43,7 @@ internal sealed class VmStop
         };
         command.Validators.Add(result =>
         {
-            // A grace that is no duration has its own fault.
+            // A grace that is not a duration is reported by the option's own parser.
             if (result.GetResult(verb._grace) is { Tokens: [{ Value: var grace }] } && DurationText.TryParse(grace, out var time)
                 && time == TimeSpan.Zero && !result.GetValue(verb._kill))
                 result.AddError(
@@ -79,7 +79,8 @@ internal sealed class VmStop
             var vm = await session.Daemon.FindVmAsync(name, cancellation);
             if (vm is null or { State: "stopped" })
                 return;
-            // What can't be ended, or not be shown to have ended, is tried again for as long as it takes.
+            // The daemon tries again for ever to end a process that it could not end, so this command stops waiting at the first
+            // "notEnded".
             var given = (await mark.SinceAsync(cancellation)).LastOrDefault(e => e.Vm == name && e.Kind is ("stopGivenUp" or "notEnded"));
             if (given is { Kind: "notEnded" } || (given is not null && vm.State != "stopping"))
                 throw CommandException.Failed($"{name}: {given.Text}", "timeout");

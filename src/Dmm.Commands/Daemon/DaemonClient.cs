@@ -9,12 +9,12 @@ using Dmm.Files;
 namespace Dmm.Commands.Daemon;
 
 /// <summary>
-/// dmmd's HTTP interface over its Unix socket. Every failure comes as a <see cref="CommandException"/>: not reached, used wrongly (the
-/// daemon says invalid), or refused.
+/// A client of dmmd's HTTP interface over its Unix socket. Every failure is a <see cref="CommandException"/>: the daemon was not
+/// reached, the request was invalid, or the daemon refused it.
 /// </summary>
 public sealed class DaemonClient : IDisposable
 {
-    /// <summary>Beyond every answer: 10,000 VMs are some 20 MiB.</summary>
+    /// <summary>More than any answer needs: 10,000 VMs are about 20 MiB.</summary>
     private const long MaxAnswerBytes = 256L << 20;
 
     private static readonly TimeSpan ReadDeadline = TimeSpan.FromSeconds(30);
@@ -23,7 +23,7 @@ public sealed class DaemonClient : IDisposable
     private readonly string _socket;
     private readonly HttpClient _http;
 
-    /// <param name="socket">Absolute.</param>
+    /// <param name="socket">The absolute path of the socket.</param>
     public DaemonClient(string socket)
     {
         if (Encoding.UTF8.GetByteCount(socket) > SocketPlace.MaxPathBytes)
@@ -41,14 +41,14 @@ public sealed class DaemonClient : IDisposable
     public Task<DoneView> PostAsync(string path, object? body, CancellationToken cancellation, TimeSpan? deadline = null) =>
         AskAsync<DoneView>(HttpMethod.Post, path, body, deadline ?? ChangeDeadline, cancellation);
 
-    /// <summary>Asks what would be; nothing is changed.</summary>
+    /// <summary>Asks what would happen. Nothing is changed.</summary>
     public Task<T> DryRunAsync<T>(string path, object body, CancellationToken cancellation) =>
         AskAsync<T>(HttpMethod.Post, path, body, ChangeDeadline, cancellation);
 
     public Task<DoneView> PatchAsync(string path, object body, CancellationToken cancellation) =>
         AskAsync<DoneView>(HttpMethod.Patch, path, body, ChangeDeadline, cancellation);
 
-    /// <summary>The VM, or null where there is none of that name.</summary>
+    /// <summary>Returns the VM, or null where there is none of that name.</summary>
     public async Task<VmView?> FindVmAsync(string name, CancellationToken cancellation)
     {
         try
@@ -61,7 +61,7 @@ public sealed class DaemonClient : IDisposable
         }
     }
 
-    /// <summary>An answer that goes on. The caller reads it and disposes it.</summary>
+    /// <summary>Opens an answer that streams. The caller reads and disposes it.</summary>
     public async Task<HttpResponseMessage> OpenStreamAsync(string path, CancellationToken cancellation)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path);
@@ -75,7 +75,7 @@ public sealed class DaemonClient : IDisposable
             throw await GuardAsync(() => RefusalAsync(request, response, deadline.Token), request, ReadDeadline, cancellation);
     }
 
-    /// <summary>What a stream that broke means for people.</summary>
+    /// <summary>The error for people when a stream breaks.</summary>
     public CommandException WentAway() => CommandException.Unreachable($"dmmd at {_socket} went away");
 
     private async Task<T> AskAsync<T>(HttpMethod method, string path, object? body, TimeSpan within, CancellationToken cancellation)
@@ -111,7 +111,7 @@ public sealed class DaemonClient : IDisposable
         }
         catch (HttpRequestException e)
         {
-            // The connect callback's own words, where it was that; else HTTP itself broke.
+            // The connect callback throws a CommandException of its own; otherwise HTTP itself failed.
             throw e.InnerException as CommandException
                 ?? CommandException.Unreachable(e.HttpRequestError == HttpRequestError.InvalidResponse
                     ? $"something answers at {_socket}, but it is not dmmd: it does not speak HTTP"

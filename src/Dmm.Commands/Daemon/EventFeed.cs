@@ -6,10 +6,10 @@ using Dmm.Contracts;
 
 namespace Dmm.Commands.Daemon;
 
-/// <summary>The daemon's events, past and as they come.</summary>
+/// <summary>The daemon's events: past ones, and new ones as they come.</summary>
 public sealed class EventFeed(DaemonClient daemon, TimeProvider time)
 {
-    /// <summary>How long a daemon that went away may stay away: longer than a restart takes.</summary>
+    /// <summary>How long a daemon that went away may be away: longer than a restart takes.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private const string TimeFormat = "yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'";
@@ -19,19 +19,22 @@ public sealed class EventFeed(DaemonClient daemon, TimeProvider time)
     public Task<EventView[]> PastAsync(DateTimeOffset? since, CancellationToken cancellation) =>
         daemon.GetAsync<EventView[]>($"api/v1/events{Query(since)}", cancellation);
 
-    /// <summary>Those with a higher number.</summary>
+    /// <summary>Returns the events with a higher number.</summary>
     public Task<EventView[]> AfterAsync(long sequence, CancellationToken cancellation) =>
         daemon.GetAsync<EventView[]>($"api/v1/events?after={sequence}", cancellation);
 
-    /// <summary>Where the events stand now: what comes after is known by its number, whatever is done to the host's clock.</summary>
+    /// <summary>
+    /// Returns the current end of the events. Later events are found by their number, even if the host's clock is set.
+    /// </summary>
     public async Task<EventMark> MarkAsync(CancellationToken cancellation) =>
         new(this, (await daemon.GetAsync<EventView[]>("api/v1/events?last=1", cancellation)).LastOrDefault());
 
     /// <summary>
-    /// Follows until <paramref name="cancellation"/>. A daemon that restarts meanwhile is waited for, and nothing is told twice.
+    /// Follows the events until <paramref name="cancellation"/>. It waits for a daemon that restarts meanwhile, and returns no event
+    /// twice.
     /// </summary>
     /// <param name="lost">Called once each time the daemon goes away.</param>
-    /// <exception cref="CommandException">The daemon is not reached at first, or stays away.</exception>
+    /// <exception cref="CommandException">The daemon is not reached at the first try, or stays away too long.</exception>
     public async IAsyncEnumerable<EventView> FollowAsync(
         DateTimeOffset since, Action lost, [EnumeratorCancellation] CancellationToken cancellation)
     {
@@ -62,8 +65,8 @@ public sealed class EventFeed(DaemonClient daemon, TimeProvider time)
     }
 
     /// <summary>
-    /// No response after a pause where the daemon is away and may be. Another daemon counts its events anew, so that nothing of it was told
-    /// yet.
+    /// Opens the stream again. Returns no response after a pause where the daemon is away and may be. A daemon that was restarted
+    /// numbers its events from 1 again; all its events are new then.
     /// </summary>
     private async Task<(HttpResponseMessage? Response, EventView? Last)> ReopenAsync(
         DateTimeOffset since, EventView? last, bool mayBeAway, long away, CancellationToken cancellation)
@@ -91,7 +94,7 @@ public sealed class EventFeed(DaemonClient daemon, TimeProvider time)
         }
         catch (Exception e) when (e is IOException or HttpRequestException)
         {
-            // The daemon went away; or the stream broke because it is not followed any more, which looks the same from here.
+            // The daemon went away, or this follower was cancelled, which breaks the stream in the same way. The check below tells.
         }
         catch (JsonException e)
         {

@@ -3,13 +3,13 @@ using Dmm.Contracts;
 namespace Dmm.Commands.Daemon;
 
 /// <summary>
-/// A place among a daemon's events. Not a time: the host's clock may be set in between. The event that stands there tells whether the
-/// numbers are still those of the same daemon; the next one counts from 1.
+/// A position in a daemon's events. It is not a time, because the host's clock may be set in between. The event at that position shows
+/// whether the numbers are still those of the same daemon: the next daemon counts from 1.
 /// </summary>
-/// <param name="last">Null: nothing had happened yet.</param>
+/// <param name="last">The last event so far; null where there was none yet.</param>
 public sealed class EventMark(EventFeed feed, EventView? last)
 {
-    /// <summary>What has happened since.</summary>
+    /// <summary>Returns the events since the mark.</summary>
     public async Task<IReadOnlyList<EventView>> SinceAsync(CancellationToken cancellation)
     {
         if (last is null)
@@ -20,10 +20,12 @@ public sealed class EventMark(EventFeed feed, EventView? last)
             : events;
     }
 
-    /// <summary>The same daemon goes on.</summary>
+    /// <summary>True where the same daemon is still running.</summary>
     public async Task<bool> StandsAsync(CancellationToken cancellation) =>
         last is null || Stands(await feed.AfterAsync(last.Sequence - 1, cancellation));
 
-    /// <summary>Only so many events are kept: it may have been let go of, and those after it stand first.</summary>
+    /// <summary>
+    /// True where the marked event is still first, or was dropped (only so many events are kept), so that later events are first.
+    /// </summary>
     private bool Stands(EventView[] events) => events.Length > 0 && (events[0] == last || events[0].Sequence > last!.Sequence);
 }

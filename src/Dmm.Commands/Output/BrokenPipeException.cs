@@ -1,4 +1,4 @@
 namespace Dmm.Commands.Output;
 
-/// <summary>Nobody reads the output any more.</summary>
+/// <summary>The reader of the output is gone (EPIPE).</summary>
 public sealed class BrokenPipeException(Exception inner) : Exception("nobody reads the output any more", inner);

@@ -3,7 +3,7 @@ using Spectre.Console.Rendering;
 
 namespace Dmm.Commands.Output;
 
-/// <summary>Facts below each other: a name, a value, and a word more where that helps. What is not known is left out.</summary>
+/// <summary>A list of facts: a name, a value, and a short explanation where that helps. Unknown values are left out.</summary>
 public sealed class FactSheet
 {
     private readonly Table _table = new Table { Border = TableBorder.None, ShowHeaders = false }
@@ -25,8 +25,8 @@ public sealed class FactSheet
 
     public void WriteTo(Terminal terminal) => terminal.Write(_table);
 
-    /// <summary>A table without lines, as wide as what it holds.</summary>
-    /// <param name="columns">Names; those that begin with <c>&gt;</c> are numbers and stand to the right.</param>
+    /// <summary>A table without lines, as wide as its content.</summary>
+    /// <param name="columns">The columns' names. A name that begins with <c>&gt;</c> is a column of numbers, aligned right.</param>
     public static Table Columns(params IReadOnlyList<string> columns)
     {
         var table = new Table { Border = TableBorder.None };

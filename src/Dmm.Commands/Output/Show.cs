@@ -4,10 +4,10 @@ using Spectre.Console;
 
 namespace Dmm.Commands.Output;
 
-/// <summary>How values look to people.</summary>
+/// <summary>Formats values for people.</summary>
 public static class Show
 {
-    /// <summary>What is not known.</summary>
+    /// <summary>Shown for a value that is not known.</summary>
     public const string Unknown = "–";
 
     private static readonly string[] Units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -19,7 +19,7 @@ public static class Show
     public static readonly Style Bad = new(Color.Red);
     public static readonly Style Good = new(Color.Green);
 
-    /// <summary>Three significant digits and more where a unit's number has four: at most eight characters.</summary>
+    /// <summary>Three significant digits, four where the number in its unit has four: at most eight characters.</summary>
     public static string Size(long? bytes)
     {
         if (bytes is not { } rest)
@@ -43,7 +43,7 @@ public static class Show
 
     public static string Seconds(TimeSpan duration) => string.Create(CultureInfo.InvariantCulture, $"{duration.TotalSeconds:0.0} s");
 
-    /// <summary>Local time; with its date where that is not today's.</summary>
+    /// <summary>Local time, with the date where it is not today's.</summary>
     public static string Time(DateTimeOffset at, TimeProvider clock)
     {
         var local = TimeZoneInfo.ConvertTime(at, clock.LocalTimeZone);
@@ -59,7 +59,7 @@ public static class Show
             : $"at {Time(at, clock)}";
     }
 
-    /// <summary>Whose memory somebody waits for.</summary>
+    /// <summary>Says whose memory the VM waits for.</summary>
     public static string From(Contracts.WaitView wait)
     {
         var rest = wait.MissingBytes - wait.From.Sum(g => g.Bytes);

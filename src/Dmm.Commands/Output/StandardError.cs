@@ -3,7 +3,8 @@ using Dmm.Files;
 namespace Dmm.Commands.Output;
 
 /// <summary>
-/// Standard error: where it can't be written, or is closed, nobody can be told so, and the exit code still says what became of the command.
+/// Standard error. Where it is closed or can't be written, the text is dropped: there is no other place to report that, and the exit
+/// code still shows the command's result.
 /// </summary>
 public sealed class StandardError : WriteOnlyStream
 {

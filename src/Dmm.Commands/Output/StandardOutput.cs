@@ -4,14 +4,14 @@ using Microsoft.Win32.SafeHandles;
 namespace Dmm.Commands.Output;
 
 /// <summary>
-/// Standard output that tells when its reader has gone: .NET's own console stream swallows that, and <c>dmm events --follow | head</c>
-/// would stay for ever; and when it can't be written for another reason: what was asked for is lost then.
+/// Standard output that throws when its reader is gone. .NET's own console stream ignores that, and <c>dmm events --follow | head</c>
+/// would never end. It also throws when it can't be written for another reason, because the result is lost then.
 /// </summary>
 public sealed class StandardOutput : WriteOnlyStream
 {
     private const int FileDescriptor = 1;
 
-    // EPIPE of errno(3), which .NET passes on where it has no code of its own.
+    // EPIPE of errno(3). .NET uses the number itself as HResult where it has no code of its own.
     private const int BrokenPipe = 32;
 
     private readonly Stream? _to;
@@ -22,7 +22,8 @@ public sealed class StandardOutput : WriteOnlyStream
             return;
         var raw = new FileStream(new SafeFileHandle(FileDescriptor, ownsHandle: false), FileAccess.Write, bufferSize: 0);
 
-        // A FileStream keeps its own place in a file, which is wrong where several programs write to one; a file has no reader to lose.
+        // A FileStream keeps its own position in a file, which is wrong where several programs write to the same file. A file can't
+        // lose its reader, so the console's stream is good enough for it.
         _to = raw.CanSeek ? Console.OpenStandardOutput() : raw;
     }
 

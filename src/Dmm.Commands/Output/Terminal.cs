@@ -6,13 +6,17 @@ using Spectre.Console.Rendering;
 
 namespace Dmm.Commands.Output;
 
-/// <summary>Where the command writes. Colours and wrapping are for people at a terminal; programs get plain, unwrapped lines.</summary>
+/// <summary>The output of a command. Colours and wrapping are for people at a terminal; programs get plain, unwrapped lines.</summary>
 public sealed class Terminal : IDisposable
 {
-    /// <summary>No line is wrapped that somebody pipes into a program.</summary>
+    /// <summary>
+    /// The width, in columns, where output does not go to a terminal: no line is wrapped for a program that reads it.
+    /// </summary>
     private const int Unwrapped = 10_000;
 
-    /// <summary>Tables fit into this. A narrower terminal wraps them better than they could themselves.</summary>
+    /// <summary>
+    /// The least width, in columns, that tables are made for. A narrower terminal wraps the lines by itself, which reads better.
+    /// </summary>
     private const int LeastWidth = 80;
 
     private readonly StringWriter _drawn = new() { NewLine = "\n" };
@@ -53,7 +57,7 @@ public sealed class Terminal : IDisposable
 
     public void Dispose() => _drawn.Dispose();
 
-    /// <summary>Draws it, without the blanks that fill up lines: they would only be in the way of who copies or compares.</summary>
+    /// <summary>Draws it without trailing blanks, which would disturb copying and comparing.</summary>
     public void Write(IRenderable drawing)
     {
         _screen.Write(drawing);
@@ -62,20 +66,22 @@ public sealed class Terminal : IDisposable
         Out.Write(string.Join('\n', lines));
     }
 
-    /// <summary>One line on standard error; it never holds what would move the cursor.</summary>
+    /// <summary>Writes one line to standard error, without control characters, so that it can't move the cursor.</summary>
     public void Complain(string line) => Error.WriteLine($"dmm: {Plain.Of(line)}");
 
-    /// <summary>Says how far it is, on standard error, so that standard output holds the result alone.</summary>
+    /// <summary>Reports progress on standard error, so that standard output holds only the result.</summary>
     public void Progress(string line) => Error.WriteLine(Plain.Of(line));
 
     public void WriteJson<T>(T value) => Out.WriteLine(JsonSerializer.Serialize(value, ContractJson.IndentedOf<T>()));
 
-    /// <summary>On one line, for what comes bit by bit.</summary>
+    /// <summary>Writes the value as JSON on one line, for values that come one by one.</summary>
     public void WriteJsonLine<T>(T value) => Out.WriteLine(JsonSerializer.Serialize(value, ContractJson.Of<T>()));
 
     public void WriteLine(string line) => Out.WriteLine(Plain.Of(line));
 
-    /// <summary>Spectre's own output asks <see cref="Console"/>, which switches the terminal into keypad mode.</summary>
+    /// <summary>
+    /// Replaces Spectre's own output, which asks <see cref="Console"/> and so switches the terminal into keypad mode.
+    /// </summary>
     private sealed class Plainly(TextWriter writer, int width) : IAnsiConsoleOutput
     {
         public TextWriter Writer => writer;

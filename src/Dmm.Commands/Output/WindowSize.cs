@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Dmm.Commands.Output;
 
 /// <summary>
-/// The terminal's width from the kernel. <see cref="Console.WindowWidth"/> would tell it too, but first switches the terminal into keypad
-/// mode, and leaves it so.
+/// The terminal's width, from the kernel. <see cref="Console.WindowWidth"/> would give it too, but switches the terminal into keypad
+/// mode and leaves it there.
 /// </summary>
 public static class WindowSize
 {
@@ -14,7 +14,7 @@ public static class WindowSize
     /// <summary>Linux's TIOCGWINSZ.</summary>
     private const nuint GetWindowSize = 0x5413;
 
-    /// <summary>Columns of the terminal that is standard output; 80 where it does not say.</summary>
+    /// <summary>Columns of the terminal at standard output; 80 where it does not say.</summary>
     public static int Columns => Ioctl(StandardOutput, GetWindowSize, out var size) == 0 && size.Columns > 0 ? size.Columns : Usual;
 
     [DllImport("libc", EntryPoint = "ioctl")]

@@ -1,6 +1,6 @@
 namespace Dmm.Commands.Output;
 
-/// <summary>A stream that is written to, from its beginning to its end.</summary>
+/// <summary>A stream that can only be written, without seeking.</summary>
 public abstract class WriteOnlyStream : Stream
 {
     public override bool CanRead => false;

@@ -2,22 +2,25 @@ using System.Collections.Frozen;
 
 namespace Dmm.Core.Admission;
 
-/// <summary>How far a request for a new VM has come. The last five are its ends; nothing of them stays but the VM that runs.</summary>
+/// <summary>
+/// How far a request for a new VM has come. The last five states are final: of a request that has reached one, nothing is kept except the
+/// VM, if it runs.
+/// </summary>
 public enum AdmissionState
 {
-    /// <summary>Written down, not looked at yet.</summary>
+    /// <summary>Written to the journal, not looked at yet.</summary>
     Requested,
 
-    /// <summary>Nothing can be done for it now: others come first, or its peers can't give what it lacks.</summary>
+    /// <summary>Nothing can be done for it now: others come first, or its peers can't give the memory that it lacks.</summary>
     Waiting,
 
-    /// <summary>It is known who gives how much.</summary>
+    /// <summary>There is a plan of which peer gives how much.</summary>
     Planned,
 
-    /// <summary>Those who give have been told so.</summary>
+    /// <summary>All peers of the plan have been told to give.</summary>
     Shrinking,
 
-    /// <summary>Its memory is set aside; it waits for its turn to be launched. Nothing of it runs.</summary>
+    /// <summary>Its memory is set aside. It waits for its turn to be launched; no process of it exists.</summary>
     Reserved,
 
     /// <summary>A process of it may exist.</summary>
@@ -30,7 +33,7 @@ public enum AdmissionState
     Failed,
 }
 
-/// <summary>What happens to a request. Each is an event of the host's journal.</summary>
+/// <summary>The steps of a request. Each is an event of the host's journal.</summary>
 public enum AdmissionStep
 {
     Plan,
@@ -44,7 +47,9 @@ public enum AdmissionStep
     Fail,
 }
 
-/// <summary>The life of a request as a table, which docs/use/admission.md draws. What is not in it can't happen.</summary>
+/// <summary>
+/// The life of a request as a table of steps; docs/use/admission.md draws it. A step that is not in the table can't happen.
+/// </summary>
 public static class AdmissionLife
 {
     private static readonly FrozenDictionary<(AdmissionState, AdmissionStep), AdmissionState> Table = new[]
@@ -81,14 +86,14 @@ public static class AdmissionLife
         Row(AdmissionState.Launching, AdmissionStep.Fail, AdmissionState.Failed),
     }.ToFrozenDictionary(row => row.Key, row => row.Value);
 
-    /// <summary>Where a step leads; null where it can't be taken.</summary>
+    /// <summary>Returns the state that a step leads to; null where the step can't be taken.</summary>
     public static AdmissionState? After(AdmissionState state, AdmissionStep step) =>
         Table.TryGetValue((state, step), out var next) ? next : null;
 
-    /// <summary>The memory that it lacks is being looked for.</summary>
+    /// <summary>True while the system looks for the memory that the request lacks.</summary>
     public static bool Seeks(this AdmissionState state) => state <= AdmissionState.Shrinking;
 
-    /// <summary>Its peers give for it.</summary>
+    /// <summary>True while its peers give memory for it.</summary>
     public static bool Gathers(this AdmissionState state) => state is AdmissionState.Planned or AdmissionState.Shrinking;
 
     private static KeyValuePair<(AdmissionState, AdmissionStep), AdmissionState> Row(

@@ -2,14 +2,14 @@ using Dmm.Core.Memory;
 
 namespace Dmm.Core.Admission;
 
-/// <summary>How the queue is worked off.</summary>
-/// <param name="AtOnce">For so many requests memory is gathered at once.</param>
-/// <param name="Launches">So many are launched at once.</param>
-/// <param name="Step">The least that a peer is asked for, and the grid of what it is.</param>
+/// <summary>Rules by which the queue is served.</summary>
+/// <param name="AtOnce">The number of requests for which memory is gathered at the same time.</param>
+/// <param name="Launches">The number of VMs that are launched at the same time.</param>
+/// <param name="Step">The least amount that a peer is asked for; all amounts are multiples of it.</param>
 /// <param name="HarmWeight">As the arbiter's utility weight.</param>
 public sealed record QueueRules(int AtOnce, int Launches, MemorySize Step, double HarmWeight);
 
-/// <summary>What is to be done next for one request; each becomes one event of the journal.</summary>
+/// <summary>The next thing to do for one request. Each becomes one event of the journal.</summary>
 public abstract record QueueMove(VmId Vm)
 {
     public sealed record Plan(VmId Vm, RoomPlan Room) : QueueMove(Vm);
@@ -22,20 +22,20 @@ public abstract record QueueMove(VmId Vm)
 }
 
 /// <summary>
-/// The requests of a host in order: the highest priority first, within it who came first. Memory that is free, and memory that peers still
-/// owe, is shared out in that order, and each request gets what it lacks from what those before it leave. So one that is small passes one
-/// that is large only with memory that the large one does not gather: what is free already for it, and what its peers are counted on to
-/// give, is not touched. One that waits because its peers can't give keeps everything: nobody behind it starts until it has, or has given
-/// up by its deadline.
+/// The requests of a host in order: the highest priority first, and among equals the one that came first. Free memory, and memory that
+/// peers still owe, is shared out in that order; each request gets what it lacks from what those before it leave. So a small request passes
+/// a large one only with memory that the large one does not gather: free memory kept for the large one, and memory that its peers are
+/// counted on to give, is not touched. A request that waits because its peers can't give keeps everything: nobody behind it starts until it
+/// has its memory, or has given up at its deadline.
 /// </summary>
 public sealed class AdmissionLine
 {
     /// <summary>
-    /// A plan that no longer holds is made anew at most this often, so that a guest that wavers doesn't fill the journal.
+    /// A plan that no longer holds is replaced at most this often, so that a guest with changing figures doesn't fill the journal.
     /// </summary>
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(0.5);
 
-    /// <summary>Devices move in blocks of this: an early start is rounded down to it.</summary>
+    /// <summary>Devices change size in blocks of this size: an early start is rounded down to it.</summary>
     private static readonly MemorySize Block = MemorySize.FromMiB(2);
 
     private readonly AdmissionRecord[] _line;
@@ -51,8 +51,8 @@ public sealed class AdmissionLine
     private int _gathering;
     private AdmissionRecord? _blocked;
 
-    /// <param name="room">What the guarantees of the VMs that run leave (<see cref="AdmissionRules.Room"/>).</param>
-    /// <param name="lawDecides">Another law than DMM's own decides who gives (<c>dmm.policy</c>).</param>
+    /// <param name="room">The memory that the guarantees of the running VMs leave (<see cref="AdmissionRules.Room"/>).</param>
+    /// <param name="lawDecides">True where a law other than DMM's own decides which VMs give (<c>dmm.policy</c>).</param>
     public AdmissionLine(
         Ledger ledger, IEnumerable<AdmissionRecord> admissions, IReadOnlyList<Peer> peers, MemorySize room, QueueRules rules,
         bool lawDecides)
@@ -69,7 +69,7 @@ public sealed class AdmissionLine
         admissions.OrderByDescending(a => a.Spec.Priority).ThenBy(a => a.Number);
 
     /// <summary>
-    /// The next step, or null where nothing is to be done now. A queue answers one question: after a step a new one is asked.
+    /// Returns the next step, or null where nothing is to be done now. A queue answers only once: after a step, make a new queue.
     /// </summary>
     public QueueMove? Next(Moment now)
     {
@@ -89,7 +89,7 @@ public sealed class AdmissionLine
         return null;
     }
 
-    /// <summary>What would become of one that asked last: the step that would be its first.</summary>
+    /// <summary>Returns the first step that a request would get if it came last now.</summary>
     public QueueMove Foresee(AdmissionRecord asked, Moment now)
     {
         foreach (var admission in _line)
@@ -127,13 +127,13 @@ public sealed class AdmissionLine
             }
         }
 
-        // Its peers waver; what they said a moment ago stands for so long.
+        // The figures of its peers change all the time: the last answer stands for one pause.
         if (a.Cause == WaitCause.PeersCanNot && now - a.Since < Pause)
             return Waits(a, WaitCause.PeersCanNot, a.Why ?? "");
         return Plan(a, now);
     }
 
-    /// <summary>It has its memory: all of it, or, where it may start early, enough.</summary>
+    /// <summary>Returns a start where the request has its memory: all of it, or, if it may start early, enough.</summary>
     private QueueMove.Reserve? Starts(AdmissionRecord a)
     {
         if (a.Spec.Policy.Min + a.Overhead > _room)
@@ -181,8 +181,8 @@ public sealed class AdmissionLine
         RoomPlanner.Make(goal, goal.MinusOrZero(_free), _peers, _levels, _moving, a.Deadline - now, _rules.Step, _rules.HarmWeight);
 
     /// <summary>
-    /// What it gathers is not there for those behind it: what is free already, but for what its peers are counted on to give, and what they
-    /// give.
+    /// Keeps from the requests behind this one the memory that it gathers: free memory, less what its peers are counted on to give, and the
+    /// memory that those peers give.
     /// </summary>
     private void Keep(AdmissionRecord a, RoomPlan plan, MemorySize covers)
     {

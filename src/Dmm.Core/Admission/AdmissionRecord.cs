@@ -2,42 +2,40 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Admission;
 
-/// <summary>A VM that someone wants, and how far it has come.</summary>
-/// <param name="Overhead">What its hypervisor is expected to need beside its memory.</param>
+/// <summary>A VM that someone asked for, and how far the request has come.</summary>
+/// <param name="Overhead">The memory that its hypervisor is expected to need beside the VM's own.</param>
 /// <param name="At">When it was asked for.</param>
-/// <param name="Deadline">Until then its memory must be set aside.</param>
-/// <param name="Reserved">Set aside for it, overhead included; null before.</param>
+/// <param name="Deadline">Its memory must be set aside by then.</param>
+/// <param name="Reserved">The memory set aside for it, overhead included; null before.</param>
 public sealed record AdmissionRecord(VmSpec Spec, MemorySize Overhead, Moment At, Moment Deadline, MemorySize? Reserved)
 {
-    /// <summary>Which request of this host it is: who came first has the lower one.</summary>
+    /// <summary>The number of the request on this host: a lower number came earlier.</summary>
     public long Number { get; init; }
 
-    /// <summary>
-    /// It was remembered and returns: how many returns there were since it last ran well. Null: it is created for the first time.
-    /// </summary>
+    /// <summary>The number of returns since a remembered VM last ran well. Null: the VM is created for the first time.</summary>
     public int? Tries { get; init; }
 
-    /// <summary>It is a return, and in none of its lives was its guest heard of.</summary>
+    /// <summary>True for a return of a VM whose guest has never been heard from, in any of its runs.</summary>
     public bool NeverBooted { get; init; }
 
     public AdmissionState State { get; init; }
 
-    /// <summary>When it entered its state; a request that shrinks its peers keeps the time of its plan.</summary>
+    /// <summary>When it entered its state. In <see cref="AdmissionState.Shrinking"/> this is still the time of its plan.</summary>
     public Moment Since { get; init; } = At;
 
-    /// <summary>The least that its image can be booted with, as its hypervisor knows; zero where it does not.</summary>
+    /// <summary>The least memory that its image can boot with, as its hypervisor knows; zero where it does not know.</summary>
     public MemorySize ImageNeeds { get; init; }
 
-    /// <summary>Who gives for it, while somebody does.</summary>
+    /// <summary>The peers that give for it, while any does.</summary>
     public RoomPlan? Plan { get; init; }
 
     public WaitCause? Cause { get; init; }
 
-    /// <summary>Why it waits, with the figures of the moment in which that began.</summary>
+    /// <summary>Why it waits, with the figures of the moment at which the wait began.</summary>
     public string? Why { get; init; }
 
     /// <summary>
-    /// What it boots with, once that is decided; may be less than it asked where its policy is <see cref="BootPolicy.Early"/>.
+    /// The memory that it boots with, once decided; may be less than it asked for where its policy is <see cref="BootPolicy.Early"/>.
     /// </summary>
     public MemorySize? Boot { get; init; }
 
@@ -47,7 +45,8 @@ public sealed record AdmissionRecord(VmSpec Spec, MemorySize Overhead, Moment At
     public MemorySize LeastSize => LeastBoot(Spec, ImageNeeds) + Overhead;
 
     /// <summary>
-    /// The least that a VM may boot with: all that it asked, or, where it may start early, its guarantee and what its image needs.
+    /// The least that a VM may boot with: all that it asked for; or, where it may start early, the larger of its guarantee and its image's
+    /// need.
     /// </summary>
     public static MemorySize LeastBoot(VmSpec spec, MemorySize imageNeeds) =>
         spec.BootPolicy == BootPolicy.Early ? MemorySize.Min(spec.Boot, MemorySize.Max(spec.Policy.Min, imageNeeds)) : spec.Boot;
@@ -65,7 +64,7 @@ public sealed record AdmissionRecord(VmSpec Spec, MemorySize Overhead, Moment At
     public AdmissionRecord Waits(WaitCause cause, string why, Moment at) =>
         Step(AdmissionStep.Wait, at) with { Plan = null, Cause = cause, Why = why };
 
-    /// <summary>All that give for it have been told to: since when it was planned stays.</summary>
+    /// <summary>All peers that give for it have been told so. The time of the plan stays.</summary>
     public AdmissionRecord PeersAsked() => Step(AdmissionStep.PeersAsked, Since);
 
     public AdmissionRecord SetAside(MemorySize boot, MemorySize reserved, Moment at) =>
@@ -84,12 +83,12 @@ public sealed record AdmissionRecord(VmSpec Spec, MemorySize Overhead, Moment At
 /// <summary>Why nothing can be done for a request now.</summary>
 public enum WaitCause
 {
-    /// <summary>As many as may gather at once do so already, or one before it waits.</summary>
+    /// <summary>Memory is gathered for the allowed number of requests already, or one before it waits.</summary>
     BehindOthers,
 
-    /// <summary>Its peers can't give what it lacks now: they use it, or are not to be counted on.</summary>
+    /// <summary>Its peers can't give what it lacks now: they use it, or can't be counted on.</summary>
     PeersCanNot,
 
-    /// <summary>The guarantees of the VMs that run leave it no room: one of them must end, or be guaranteed less.</summary>
+    /// <summary>The guarantees of the running VMs leave no room for it: one of them must end, or be guaranteed less.</summary>
     Guarantees,
 }

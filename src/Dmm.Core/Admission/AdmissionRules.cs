@@ -3,15 +3,19 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Admission;
 
-/// <summary>Whether a new VM can ever be made room for as things stand: guarantees always fit together.</summary>
+/// <summary>
+/// Tells whether there can ever be room for a new VM as things stand. The guarantees of all VMs always fit into the host together.
+/// </summary>
 public static class AdmissionRules
 {
-    /// <summary>What <see cref="Guarantees.Room"/> leaves for a new VM.</summary>
+    /// <summary>The room that <see cref="Guarantees.Room"/> leaves for a new VM.</summary>
     public static MemorySize Room(Ledger ledger, IReadOnlyDictionary<VmId, VmPolicy> policies) => Guarantees.Room(ledger, policies);
 
-    /// <summary>Why a VM can't be made room for, with figures and the least that would change it; null where it can.</summary>
-    /// <param name="room">As <see cref="Room"/> says.</param>
-    /// <param name="mins">What the mins of all peers come to: no more than that could come of them.</param>
+    /// <summary>
+    /// Says why there can't be room for a VM, with figures and the least change that would help; null where there can be.
+    /// </summary>
+    /// <param name="room">The result of <see cref="Room"/>.</param>
+    /// <param name="mins">The sum of the mins of all peers: lower mins can free no more than that.</param>
     public static string? Never(VmSpec spec, MemorySize overhead, MemorySize imageNeeds, MemorySize room, MemorySize mins)
     {
         var (vm, least) = (spec.Id, AdmissionRecord.LeastBoot(spec, imageNeeds));

@@ -8,7 +8,7 @@ public sealed record AdmissionSettings
     /// <summary>How many VMs may wait.</summary>
     public int Queue { get; init; } = 64;
 
-    /// <summary>Why no more may wait; null where one more may.</summary>
+    /// <summary>Says why no more VMs may wait; null where one more may.</summary>
     public string? Full(int waiting) =>
         waiting >= Queue ? $"{waiting} VMs wait to be created already, as many as dmm.admission.queue allows; try again later" : null;
 }

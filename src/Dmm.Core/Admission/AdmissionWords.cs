@@ -1,9 +1,9 @@
 namespace Dmm.Core.Admission;
 
-/// <summary>Plans for new VMs in words for operators.</summary>
+/// <summary>Texts for operators about plans for new VMs.</summary>
 public static class AdmissionWords
 {
-    /// <summary>Why no VM is made under the name of one that was let go of.</summary>
+    /// <summary>Why no VM can be created under the name of one that was let go and still runs.</summary>
     public static string StillRuns(VmId vm) => $"a VM {vm} that DMM was told to forget still runs; adopt it, end it, or use another name";
 
     public static string Of(RoomPlan plan)
@@ -26,7 +26,7 @@ public static class AdmissionWords
         _ => " of what it uses",
     };
 
-    /// <summary>How far it has come, each time another line.</summary>
+    /// <summary>Tells how far a request has come; it makes a different line each time something changes.</summary>
     public static string Progress(
         AdmissionRecord admission, RoomPlan plan, MemorySize missing, Func<Contribution, MemorySize> outstanding, Clocks now)
     {

@@ -3,18 +3,18 @@ using System.Collections.Immutable;
 namespace Dmm.Core.Admission;
 
 /// <summary>
-/// Who pays for a new VM. In order: slack; what was used lately; what is kept for foreseen growth; and last what is in use, by shares and
-/// by measured harm, as the arbiter would (a level above everybody's min sinks until enough lies above it). Among equals those who are sure
-/// first, then those that give for nobody else yet (they would be waited for twice), then those that move already, then whoever can give
-/// most, so that few move. A peer that was slow or stuck is counted on for less than it is asked for: that is the plan's margin for what
-/// may not come. Pure and deterministic.
+/// Decides which peers give memory for a new VM. Memory is taken in this order: slack; memory that was used lately; memory kept for
+/// foreseen growth; and last, memory in use, by shares and by measured harm as the arbiter does it (a level above everybody's min sinks
+/// until enough lies above it). Among equals the order is: reliable peers first, then peers that give for nobody else yet (the others would
+/// be waited for twice), then peers that move already, then the peers that can give most, so that few move. A peer that was slow or stuck
+/// is counted on for less than it is asked for: that is the plan's margin for memory that may not come. Pure and deterministic.
 /// </summary>
 public static class RoomPlanner
 {
-    /// <summary>A peer that is counted on for less than half comes last among equals.</summary>
+    /// <summary>A peer with less trust than this comes last among equals.</summary>
     private const double Sure = 0.5;
 
-    /// <summary>Until a peer hears of it and moves, and until that is known.</summary>
+    /// <summary>The time until a peer hears of its part and moves, and until the host knows of it.</summary>
     private static readonly TimeSpan Delay = TimeSpan.FromSeconds(0.3);
 
     /// <summary>
@@ -22,24 +22,26 @@ public static class RoomPlanner
     /// </summary>
     private const double InTime = 0.8;
 
-    /// <param name="goal">What is gathered, what is free included.</param>
-    /// <param name="missing">What of it is not there yet.</param>
-    /// <param name="levels">Down to where plans of others go already; what lies above is theirs.</param>
-    /// <param name="left">Until the deadline.</param>
-    /// <param name="harmWeight">How many times its shares a VM weighs at most where a lack of memory hurts it most.</param>
+    /// <param name="goal">The amount to gather, including what is free.</param>
+    /// <param name="missing">The part of <paramref name="goal"/> that is not there yet.</param>
+    /// <param name="levels">The size down to which other plans take each VM already; memory above it belongs to those plans.</param>
+    /// <param name="left">The time until the deadline.</param>
+    /// <param name="harmWeight">
+    /// The factor on the shares of the VM that a lack of memory hurts most; the other VMs get less, down to 1.
+    /// </param>
     /// <returns>Null where its peers can't give it.</returns>
     public static RoomPlan? Make(
         MemorySize goal, MemorySize missing, IReadOnlyList<Peer> peers, IReadOnlyDictionary<VmId, MemorySize> levels, ISet<VmId> moving,
         TimeSpan left, MemorySize step,
         double harmWeight)
     {
-        // First only with what each can give in time; where that does not do, with all, and late.
+        // First plan only with what each peer can give in time. If that is not enough, plan with all that it can give, and be late.
         var limits = left > Delay ? left - Delay : TimeSpan.Zero;
         return Make(goal, missing, peers, levels, moving, limits, left, step, harmWeight)
             ?? Make(goal, missing, peers, levels, moving, null, left, step, harmWeight);
     }
 
-    /// <summary>What all of these could give together, as far as they are counted on.</summary>
+    /// <summary>Returns what these peers could give together, as far as they are counted on.</summary>
     public static MemorySize Most(IReadOnlyList<Peer> peers, IReadOnlyDictionary<VmId, MemorySize> levels, MemorySize step)
     {
         var sum = MemorySize.Zero;
@@ -52,7 +54,7 @@ public static class RoomPlanner
         return sum;
     }
 
-    /// <summary>How much of a plan can be counted on to come still.</summary>
+    /// <summary>Returns how much of a plan can still be counted on.</summary>
     public static MemorySize Covers(
         RoomPlan plan, IReadOnlyDictionary<VmId, Peer> peers, IReadOnlyDictionary<VmId, MemorySize> levels, MemorySize step)
     {
@@ -66,7 +68,7 @@ public static class RoomPlanner
         return sum;
     }
 
-    /// <summary>How long what is outstanding takes at the pace at which it comes now.</summary>
+    /// <summary>Returns how long the outstanding memory takes at the pace at which it comes now.</summary>
     public static TimeSpan Takes(RoomPlan plan, IReadOnlyDictionary<VmId, Peer> peers) => plan.From
         .Select(part => peers.TryGetValue(part.Vm, out var peer) ? peer.ShrinkHistory.TimeFor(part.Outstanding(peer.Bid.Held))
             : TimeSpan.Zero)
@@ -77,14 +79,17 @@ public static class RoomPlanner
         var outstanding = part.Outstanding(LevelOf(peer, levels));
         if (!peer.Heard)
             return outstanding;
-        // What it needs itself now it does not give, unless it was asked for what it uses.
+        // A peer does not give what it now needs itself, unless it was asked for memory in use.
         if (!peer.Gives || part.To < peer.Bid.Min || (part.Kind < GiveKind.Headroom && peer.Bid.Want > part.To + step))
             return MemorySize.Zero;
-        // It may have less to spare than it had.
+        // The peer may have less to spare than before.
         return Counted(MemorySize.Min(outstanding, peer.Spare + step), peer.ShrinkHistory.Trust);
     }
 
-    /// <summary>What of a gift is counted on. To the byte upwards: what was asked for because it is just enough, is.</summary>
+    /// <summary>
+    /// Returns the part of a gift that is counted on. Rounds up to the byte: an amount that was asked for because it is just enough must
+    /// count as enough.
+    /// </summary>
     private static MemorySize Counted(MemorySize size, double trust) => MemorySize.FromBytes(Math.Ceiling(size.Bytes * trust));
 
     private static MemorySize LevelOf(Peer peer, IReadOnlyDictionary<VmId, MemorySize> levels) =>
@@ -136,7 +141,9 @@ public static class RoomPlanner
         return missing;
     }
 
-    /// <summary>The level above everybody's min, in bytes a share, sinks until what lies above it is enough.</summary>
+    /// <summary>
+    /// Takes memory in use. A level above everybody's min, in bytes per share, sinks until the memory above it is enough.
+    /// </summary>
     private static MemorySize Level(Giving[] givers, MemorySize missing, MemorySize step, double harmWeight)
     {
         var most = givers.Select(g => g.HarmOfEachMiB).DefaultIfEmpty().Max();
@@ -188,7 +195,7 @@ public static class RoomPlanner
             return Level.MinusOrZero(to > floor ? MemorySize.Max(floor, to.RoundDown(step)) : floor);
         }
 
-        /// <summary>Returns what of it is counted on.</summary>
+        /// <summary>Takes this much from the peer; returns the part of it that is counted on.</summary>
         public MemorySize Give(MemorySize size, GiveKind kind)
         {
             if (size.IsZero)

@@ -3,8 +3,9 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Demand;
 
 /// <summary>
-/// How much of the page cache is really used. Nobody can see that directly: the kernel's active list is a first guess, which sinks while
-/// nothing is read again, so that cache that nobody uses is found, and rises by whatever has to be read again. Never more than there is.
+/// Estimates how much of the page cache is really used. Nobody can see that directly. The kernel's active list is the first guess. The
+/// estimate sinks while nothing is read again, so that unused cache is found; it rises by whatever has to be read again. It is never more
+/// than the cache that there is.
 /// </summary>
 public sealed class CacheNeed(TimeSpan halfLife)
 {
@@ -18,10 +19,10 @@ public sealed class CacheNeed(TimeSpan halfLife)
         if (last is null || _need is not { } need)
             return (_need = MemorySize.Min(sample.ActiveFile, most)).Value;
         var seconds = Math.Max(0, (sample.At - last.At).TotalSeconds);
-        // However much was read: what a guest has no room for it can't have missed.
+        // A guest can't have missed more than it has room for, however much it read.
         var again = MemorySize.Min(MemorySize.FromBytes(((double)sample.Refaults - last.Refaults) * Page), sample.MemTotal);
         need = again.IsZero ? need.Scale(Math.Pow(0.5, seconds / halfLife.TotalSeconds)) : need + again;
-        // What has just been read again may not be in the lists yet.
+        // Pages that were just read again may not be in the lists yet.
         return (_need = MemorySize.Min(need, most + again)).Value;
     }
 }

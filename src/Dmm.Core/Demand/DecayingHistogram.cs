@@ -1,9 +1,9 @@
 namespace Dmm.Core.Demand;
 
 /// <summary>
-/// How much memory was used, weighted towards the recent past: a weight halves with each half-life. Buckets grow by 5 % from 1 MiB, so that
-/// a quantile is right to within 5 % from 1 MiB to 60 TiB. The idea is that of Google's Autopilot (EuroSys 2020) and the Kubernetes VPA
-/// recommender.
+/// A histogram of how much memory was used, weighted towards the recent past: a weight halves with each half-life. Buckets grow by 5 % from
+/// 1 MiB, so that a quantile is right to within 5 % from 1 MiB to 60 TiB. The idea comes from Google's Autopilot (EuroSys 2020) and the
+/// Kubernetes VPA recommender.
 /// </summary>
 public sealed class DecayingHistogram(TimeSpan halfLife)
 {
@@ -20,7 +20,7 @@ public sealed class DecayingHistogram(TimeSpan halfLife)
 
     public bool IsEmpty => _total <= 0;
 
-    /// <param name="seconds">How long the use lasted; its weight.</param>
+    /// <param name="seconds">How long the use lasted; this is its weight.</param>
     public void Add(MemorySize used, double seconds, Moment at)
     {
         if (!(seconds > 0))
@@ -42,13 +42,13 @@ public sealed class DecayingHistogram(TimeSpan halfLife)
         _total += weight;
     }
 
-    /// <summary>The upper edge of the bucket in which the quantile lies; zero where nothing was added.</summary>
+    /// <summary>Returns the upper edge of the bucket that holds the quantile; zero where nothing was added.</summary>
     /// <param name="quantile">0 to 1.</param>
     public MemorySize Quantile(double quantile)
     {
         if (IsEmpty)
             return MemorySize.Zero;
-        // From above: high quantiles are asked for, and lie near the top.
+        // Search from the top: callers ask for high quantiles, which lie near it.
         var above = (1 - quantile) * _total;
         var sum = 0.0;
         for (var i = _top; i > 0; i--)
@@ -61,7 +61,7 @@ public sealed class DecayingHistogram(TimeSpan halfLife)
         return UpperEdge(0);
     }
 
-    /// <summary>Weights grow without end as time goes on: bring them back before they lose precision.</summary>
+    /// <summary>Scales all weights down. They grow without end as time goes on, and would lose precision.</summary>
     private void Rebase(double halfLives)
     {
         var factor = Math.Pow(2, -halfLives);

@@ -3,12 +3,12 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Demand;
 
 /// <summary>
-/// One VM's estimator and forecaster, a chain of small ones. Working set = actual − MemAvailable (what the kernel says can't be had without
-/// swapping), the page cache that is really used (<see cref="CacheNeed"/>) and what is missed of what is swapped out
-/// (<see cref="SwapNeed"/>); level by the last sample, trend by an exponential average of the rate of growth, headroom from the forecast's
-/// own error. A shrink leaves the high quantile of past use, what this hour needed before (<see cref="Seasons"/>), and what an earlier
-/// shrink showed to be missed (<see cref="ShrinkFloor"/>). Pure but for its own memory: time comes with the samples. No sample makes it
-/// throw, and nothing that it says is more than the VM can have, whatever its guest says.
+/// The estimator and forecaster of one VM, a chain of small ones. Working set = actual − MemAvailable (what the kernel says can't be had
+/// without swapping) + the page cache that is really used (<see cref="CacheNeed"/>) + the part of the swapped-out memory that is missed
+/// (<see cref="SwapNeed"/>). The level is that of the last sample; the trend is an exponential average of the growth rate; the headroom
+/// follows the forecast's own error. A voluntary shrink leaves the high quantile of past use, what this hour needed on earlier days
+/// (<see cref="Seasons"/>), and what an earlier shrink showed to be missed (<see cref="ShrinkFloor"/>). Pure except for its own memory:
+/// time comes with the samples. No sample makes it throw, and no result is more than the VM can have, whatever its guest says.
 /// </summary>
 public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
 {
@@ -16,33 +16,38 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
     private const double ErrorWeight = 0.1;
 
     /// <summary>
-    /// The agent's shortest period. Samples that were held up on the way come all at once: taken at their word, a rate over what lies
+    /// The agent's shortest period, in seconds. Samples that were held up on the way arrive all at once; a rate computed over the tiny time
     /// between two of them would foresee hundreds of gigabytes.
     /// </summary>
     private const double ShortestInterval = 0.1;
 
-    /// <summary>Slower than this is not growth that a guest could be stalled by.</summary>
+    /// <summary>Growth slower than this, in bytes per second, can't stall a guest.</summary>
     private const double GrowthBytesPerSecond = 1 << 20;
 
     private const double HarmSeconds = 2;
 
-    /// <summary>Headroom of a guest without an agent: what it says is a second old at best, and nobody hears it call.</summary>
+    /// <summary>
+    /// Factor on the headroom of a guest without an agent: its figures are a second old at best, and it can't call for help.
+    /// </summary>
     private const double UnheardHeadroom = 1.5;
 
     /// <summary>
-    /// What has hurt is remembered by half for so long: a guest whose harm is spared would otherwise no longer count as one that memory
-    /// spares harm, and memory would go back and forth between two that lack it.
+    /// Half-life of the memory of harm, in seconds. Without this memory, a guest that is spared harm would at once no longer count as one
+    /// that memory helps, and memory would go back and forth between two guests that both lack it.
     /// </summary>
     private const double HarmHalfLifeSeconds = 60;
 
-    /// <summary>Less than half a percent of the time is noise.</summary>
+    /// <summary>A stall of less than half a percent of the time is noise.</summary>
     private const double StallNoticed = 0.005;
 
-    /// <summary>About as long as memory is on its way: growth within it is need, what lies further ahead only a wish.</summary>
+    /// <summary>
+    /// About the time, in seconds, that memory is on its way. Growth within it is need; growth further ahead is only a wish.
+    /// </summary>
     private const double OnTheWaySeconds = 0.5;
 
     /// <summary>
-    /// A leap may double a guest, and a small one become this large: one that grows on is heard again in a tenth of a second.
+    /// One forecast may at most double a guest, but may always add this much to a small one. A guest that goes on growing is heard again in
+    /// a tenth of a second.
     /// </summary>
     private static readonly MemorySize SmallGuest = MemorySize.FromMiB(256);
 
@@ -65,14 +70,14 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
 
     /// <param name="sizes">The VM's sizes as last known when the sample came.</param>
     /// <param name="wall">
-    /// The host's time of day: guests live by it, so hours are told apart by the wall's clock, and by nothing else.
+    /// The host's time of day. Guests live by it, so hours of the day come from the wall clock; nothing else does.
     /// </param>
     public Forecast Take(GuestSample sample, VmSizes sizes, DateTimeOffset wall, MemorySize? most = null)
     {
         var bound = MemorySize.Min(MemorySize.Max(most ?? MemorySize.MostThereIs, sizes.Base + sizes.Plugged), MemorySize.MostThereIs);
         sample = sample.Within(bound);
-        // Counters of one source say nothing of those of another: balloon statistics tell no refaults, and an agent that speaks again all
-        // since its guest's boot.
+        // Counters of different sources can't be compared: balloon statistics have no refaults, and the counters of an agent that is heard
+        // again run since its guest's boot.
         if (_last?.Source != sample.Source)
             _last = null;
         var actual = sizes.Actual;
@@ -86,8 +91,8 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
         }
         else
         {
-            // Without an agent nobody tells active from idle cache, nor what is read again: half of it counts as used, and DMM does not
-            // probe.
+            // Without an agent nobody can tell active from idle cache, nor what is read again. Half of the cache counts as used (the
+            // balloon's statistics give half as active), and DMM does not probe.
             cache = MemorySize.Min(sample.ActiveFile, sample.MemAvailable);
         }
 
@@ -96,7 +101,7 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
         if (_last is { } last)
         {
             Learn(last, sample, used, missed, sizes, bound);
-            // Over seconds: one stall of a millisecond is none.
+            // Averaged over seconds: a single stall of a millisecond is no harm.
             var seconds = Math.Max(0, (sample.At - last.At).TotalSeconds);
             _harm += (1 - Math.Exp(-seconds / HarmSeconds)) * (Harm.Between(last, sample) - _harm);
             _lastingHarm = Math.Max(_harm, _lastingHarm * Math.Pow(0.5, seconds / HarmHalfLifeSeconds));
@@ -112,12 +117,12 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
         var ahead = Math.Min(rate * settings.Horizon.TotalSeconds, Math.Max(used.Bytes, SmallGuest.Bytes));
         var headroom = Math.Max(Math.Max(settings.HeadroomMin.Bytes, used.Bytes * settings.Headroom), 3 * _errorBytes) * (heard ? 1
             : UnheardHeadroom);
-        // Who swaps lives through a lack; without swap the next fork is killed, and so what is foreseen is needed.
+        // A guest that swaps survives a lack of memory. Without swap the next fork is killed, so foreseen growth counts as need.
         var swaps = Swaps(sample);
         var soon = swaps ? Math.Min(rate * OnTheWaySeconds, 0.25 * used.Bytes) : ahead;
         if (urgent && !swaps)
             soon = Math.Max(soon, actual.Bytes * 0.25);
-        // How much of a burst is still to come nobody knows, unless what has come of it already is seen in swap.
+        // Nobody knows how much of a burst is still to come, unless the part that has come already shows in swap.
         if (urgent && missed.IsZero)
             ahead = Math.Max(ahead, actual.Bytes * 0.25);
         var need = MemorySize.FromBytes(used.Bytes + soon);
@@ -152,8 +157,8 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
     }
 
     /// <summary>
-    /// Little memory alone is no need: an idle guest that was shrunk has little, and that is well so. Need is little memory in a guest that
-    /// grows, next to none where nothing can be swapped, or a stall.
+    /// Tells whether the guest is in need. Little available memory alone is not need: an idle guest that was shrunk has little, and that is
+    /// as it should be. Need is little memory in a guest that grows, next to none in a guest that can't swap, or a stall.
     /// </summary>
     private bool IsUrgent(GuestSample sample, MemorySize actual)
     {
@@ -164,9 +169,10 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
     }
 
     /// <summary>
-    /// What the VM has, less what is available. The sizes come another way than the sample and may be a moment older or newer while a
-    /// resize is under way, so MemTotal bounds them: it is what the VM has, less what the kernel keeps back before it counts (about 20
-    /// MiB), and less what is ballooned, unless the balloon deflates on OOM (then Linux counts ballooned pages as there).
+    /// Returns the memory that the VM has, less the available memory. The sizes come by another way than the sample, and may be a moment
+    /// older or newer while a resize is under way, so MemTotal bounds them. MemTotal is the VM's memory, less what the kernel keeps back
+    /// before it counts (about 20 MiB), and less what is ballooned, unless the balloon deflates on OOM (then Linux counts ballooned pages
+    /// as present).
     /// </summary>
     private static MemorySize Used(GuestSample sample, VmSizes sizes)
     {
@@ -179,18 +185,18 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
         var seconds = (sample.At - last.At).TotalSeconds;
         if (!(seconds > 0))
             return;
-        // Cache that was found not to be used is not remembered as use.
+        // Cache that was found to be unused is not recorded as use.
         _history.Add(_used.MinusOrZero(_cached), Math.Min(seconds, 60), sample.At);
 
-        // A resize under way makes what is used uncertain by some MiB, which over a tenth of a second would look like a burst. What
-        // programs and the kernel hold does not depend on the VM's size; where that is not told, nothing is learnt while the size moves.
+        // While a resize is under way, the used memory is uncertain by some MiB; over a tenth of a second that would look like a burst.
+        // What programs and the kernel hold does not depend on the VM's size. Where the source does not report that, nothing is learnt
+        // while the size moves.
         var told = sample.Source == SampleSource.Agent && !Held(sample).IsZero && !Held(last).IsZero;
         if (!told && sizes != _lastSizes)
             return;
         double grown = told ? (Held(sample) + missed).Bytes - (Held(last) + _missed).Bytes : used.Bytes - _used.Bytes;
         var surprise = grown - (_bytesPerSecond * seconds);
-        // Memory that was freed is no reason for headroom; growth that was not foreseen is.
-        // No surprise is larger than the VM can become.
+        // Freed memory is no reason for headroom; growth that was not foreseen is. A surprise counts at most as much as the VM can become.
         _errorBytes += ErrorWeight * Math.Min(1, seconds) * (Math.Clamp(surprise, 0, bound.Bytes) - _errorBytes);
         _bytesPerSecond += RateWeight * ((grown / Math.Max(seconds, ShortestInterval)) - _bytesPerSecond);
     }

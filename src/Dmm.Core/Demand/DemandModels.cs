@@ -4,21 +4,21 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Demand;
 
 /// <summary>
-/// A model a VM. A model that fails is dropped alone, with all that it has learnt: nothing is known of its VM until its guest speaks again,
-/// which makes a new one; the others never notice.
+/// One model for each VM. A model that fails is dropped with all that it has learnt; the other models are not affected. Nothing is known of
+/// its VM until its guest sends another sample, which makes a new model.
 /// </summary>
-/// <param name="make">Makes a VM's model; <see cref="DemandModel"/> unless told.</param>
+/// <param name="make">Makes a VM's model; null: a <see cref="DemandModel"/>.</param>
 public sealed class DemandModels(DemandSettings settings, Func<VmId, IDemandModel>? make = null)
 {
     private readonly SortedDictionary<VmId, IDemandModel> _models = [];
 
-    /// <summary>All that is foreseen now, a VM each.</summary>
+    /// <summary>The current forecasts, one for each VM.</summary>
     public ImmutableArray<Forecast> Current => [.. _models.Values.Select(static model => model.Current).OfType<Forecast>()];
 
     /// <param name="most">The most that the VM can become.</param>
     public TakenSample Take(VmId vm, GuestSample sample, VmSizes sizes, DateTimeOffset wall, MemorySize? most = null)
     {
-        // Of a guest whose samples don't tell what it uses nothing is foreseen: it stays as it is.
+        // No forecast for a guest whose samples don't tell what it uses: its VM keeps its size.
         if (!sample.TellsUse)
             return default;
         try
@@ -39,8 +39,8 @@ public sealed class DemandModels(DemandSettings settings, Func<VmId, IDemandMode
     public void Forget(VmId vm) => _models.Remove(vm);
 }
 
-/// <summary>What became of a sample.</summary>
-/// <param name="Forecast">Null where nothing is foreseen.</param>
-/// <param name="TurnsUrgent">Its guest was in no need before it.</param>
+/// <summary>The result of taking a sample.</summary>
+/// <param name="Forecast">Null where there is no forecast.</param>
+/// <param name="TurnsUrgent">True where the guest is in need now and was not before this sample.</param>
 /// <param name="Fault">Why the VM's model was dropped; null where it was not.</param>
 public readonly record struct TakenSample(Forecast? Forecast, bool TurnsUrgent, Exception? Fault);

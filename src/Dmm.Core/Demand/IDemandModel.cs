@@ -5,11 +5,11 @@ namespace Dmm.Core.Demand;
 /// <summary>One VM's estimator and forecaster.</summary>
 public interface IDemandModel
 {
-    /// <summary>What was last foreseen; null before the first sample.</summary>
+    /// <summary>The last forecast; null before the first sample.</summary>
     Forecast? Current { get; }
 
     /// <param name="sizes">The VM's sizes as last known when the sample came.</param>
-    /// <param name="wall">The host's time of day: guests live by it.</param>
-    /// <param name="most">The most that the VM can become: nothing beyond it is foreseen. Null where it is not known.</param>
+    /// <param name="wall">The host's time of day; it tells the hours in which guests need more.</param>
+    /// <param name="most">The most that the VM can become: no forecast goes beyond it. Null where it is not known.</param>
     Forecast Take(GuestSample sample, VmSizes sizes, DateTimeOffset wall, MemorySize? most = null);
 }

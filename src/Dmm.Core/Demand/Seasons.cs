@@ -1,8 +1,8 @@
 namespace Dmm.Core.Demand;
 
 /// <summary>
-/// What a guest used at this hour of the day, and of the week, before: peaks of each hour, of which the last counts in full and those
-/// before it by half each. Says nothing of an hour that it has not seen on an earlier day.
+/// The past use of a guest by hour of the day and of the week: a peak for each hour. A higher peak replaces the stored one; a lower one is
+/// averaged with it. Tells nothing about an hour that it has not seen on an earlier day.
 /// </summary>
 public sealed class Seasons
 {
@@ -30,7 +30,7 @@ public sealed class Seasons
         _peak = MemorySize.Max(_peak, used);
     }
 
-    /// <summary>The most to be expected of this hour and the next, from those of earlier days; zero where nothing is known.</summary>
+    /// <summary>The most that is expected in this hour and the next, from those of earlier days; zero where nothing is known.</summary>
     public MemorySize Expected(DateTimeOffset wall)
     {
         var hour = HourOf(wall);
@@ -39,7 +39,7 @@ public sealed class Seasons
 
     private MemorySize ExpectedOf(long hour)
     {
-        // A week's history tells weekdays apart; before, the days are taken for alike.
+        // With a week's history, weekdays are told apart; before that, all days count as alike.
         var (week, day) = ((int)(hour % HoursOfWeek), (int)(hour % 24));
         return hour - _first >= HoursOfWeek && _weeklyDays[week] >= 0 ? _weekly[week]
             : _dailyDays[day] >= 0 && _dailyDays[day] < hour / 24 ? _daily[day]
@@ -54,10 +54,10 @@ public sealed class Seasons
         (_dailyDays[day], _weeklyDays[week]) = (hour / 24, hour / 24);
     }
 
-    /// <summary>A higher peak counts at once, a lower one by half.</summary>
+    /// <summary>Returns the new peak of an hour: a higher peak replaces the old one; a lower one is averaged with it.</summary>
     private MemorySize Blend(MemorySize before, long day) => day < 0 || _peak >= before ? _peak : (before + _peak).Scale(0.5);
 
-    /// <summary>A host whose clock is not set may count from before 1970.</summary>
+    /// <summary>Returns the hour since 1970, not below 0: a host whose clock is not set may show a time before 1970.</summary>
     private static long HourOf(DateTimeOffset wall) => Math.Max(0, (long)Math.Floor((wall - DateTimeOffset.UnixEpoch).TotalHours));
 
     private static long[] NewNever(int length)

@@ -1,19 +1,19 @@
 namespace Dmm.Core.Demand;
 
 /// <summary>
-/// What was learnt from shrinks that hurt: the guest gets back at once what it had before, and below that nothing is taken for a while. The
-/// floor sinks towards what is used, by half in each half-life, so that DMM tries again, in ever smaller steps down (the idea of senpai's
-/// probing).
+/// The lesson from shrinks that hurt: the guest gets back at once what it had before, and nothing is taken below that for a while. The
+/// floor sinks towards what is used, by half in each half-life, so that DMM tries again, in ever smaller steps down (the idea is that of
+/// senpai's probing).
 /// </summary>
 public sealed class ShrinkFloor(TimeSpan halfLife)
 {
-    /// <summary>A shrink that did not hurt by then did not hurt.</summary>
+    /// <summary>A shrink that has not hurt within this time is not blamed.</summary>
     private static readonly TimeSpan Blame = TimeSpan.FromMinutes(1);
 
-    /// <summary>Less than half a percent of the time is noise.</summary>
+    /// <summary>A stall of less than half a percent of the time is noise.</summary>
     private const double Noticed = 0.005;
 
-    /// <summary>Pages read again, in bytes a second, that show a loss even where nothing stalled yet.</summary>
+    /// <summary>Refaults in bytes per second that show a loss even where nothing has stalled yet.</summary>
     private const double RefaultsNoticed = 1 << 20;
 
     private MemorySize _before;
@@ -25,13 +25,13 @@ public sealed class ShrinkFloor(TimeSpan halfLife)
     /// <summary>Whether the last sample showed that the guest lacks memory that was taken from it.</summary>
     public bool Hurts { get; private set; }
 
-    /// <returns>The floor, an actual size; never below <paramref name="used"/> once there is one.</returns>
-    /// <param name="refaulted">Bytes a second that were read again after having been dropped.</param>
+    /// <returns>The floor, an actual size. While there is one, it is never below <paramref name="used"/>.</returns>
+    /// <param name="refaulted">Bytes per second that were read again after having been dropped.</param>
     public MemorySize Learn(MemorySize actual, MemorySize used, double harm, double refaulted, Moment at)
     {
         if (actual < _lastActual)
         {
-            // A shrink in several steps is one.
+            // A shrink in several steps counts as one.
             if (at - _shrunkAt > Blame || _before < _lastActual)
                 _before = _lastActual;
             _shrunkAt = at;

@@ -3,18 +3,18 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Demand;
 
 /// <summary>
-/// How much of what a guest has swapped out it misses. What goes out is taken for missed, since it went for lack of memory; it counts less
-/// and less while nothing stalls and nothing comes back in: pages that a guest puts away once and never touches again are no need. What was
-/// out before the first sample is not missed until then.
+/// Estimates how much of its swapped-out memory a guest misses. Memory that is swapped out counts as missed at first, because it went for
+/// lack of memory. It counts less and less while nothing stalls and nothing is swapped in: pages that a guest puts away once and never
+/// touches again are not needed. Memory that was out before the first sample does not count, unless that sample reports a stall.
 /// </summary>
 public sealed class SwapNeed(TimeSpan halfLife)
 {
     private MemorySize _out;
 
-    /// <summary>Of what is swapped out now, what is missed.</summary>
+    /// <summary>The part of the swapped-out memory that is missed.</summary>
     public MemorySize Missed { get; private set; }
 
-    /// <param name="stalled">Whether the guest stood still for memory since <paramref name="last"/>.</param>
+    /// <param name="stalled">Whether the guest stalled on memory since <paramref name="last"/>.</param>
     public MemorySize Learn(GuestSample? last, GuestSample sample, bool stalled)
     {
         var swapped = sample.SwapTotal.MinusOrZero(sample.SwapFree);

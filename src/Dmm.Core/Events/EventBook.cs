@@ -2,27 +2,27 @@ using System.Globalization;
 
 namespace Dmm.Core.Events;
 
-/// <summary>A happening with its number, by which whoever reads knows what is new.</summary>
+/// <summary>A notice with its number. By the number a reader knows which notices are new.</summary>
 public sealed record Numbered(long Sequence, Notice Notice);
 
 /// <summary>
-/// The happenings that are kept, and those that are told at all. Guests have a hand in many of them (who they are, that they are in need,
-/// that they fall silent), so no VM may push out what is kept of others: when it is full, the oldest of whoever has most goes. And of one
-/// VM and one kind only so many a second are told; how many were left out is told with the next. Not for several threads at once; time
-/// comes as an argument.
+/// Decides which notices are told, and keeps them for a while. Guests cause many notices (that they exist, that they are in need, that they
+/// fall silent), so no VM may push out the notices of others: when the book is full, the oldest notice of the VM (or kind) with the most is
+/// dropped. The rate of notices of one VM and one kind is limited; the next notice says how many were left out. Not thread-safe; time comes
+/// as an argument.
 /// </summary>
-/// <param name="keep">Notices of all together, at least 1.</param>
+/// <param name="keep">The number of notices that are kept in all, at least 1.</param>
 public sealed class EventBook(int keep)
 {
-    /// <summary>So many of one VM and one kind may be told at once, then <see cref="PerSecond"/>.</summary>
+    /// <summary>The number of notices of one VM and one kind that may be told at once; after that, <see cref="PerSecond"/>.</summary>
     public const int Burst = 60;
 
     public const double PerSecond = 1;
 
-    /// <summary>VMs and kinds whose pace is remembered before those at rest are forgotten.</summary>
+    /// <summary>Above this number of pairs of VM and kind, the pairs at rest are forgotten.</summary>
     private const int Paces = 4_096;
 
-    /// <summary>A line for each VM, and one for each kind of happening that concerns none.</summary>
+    /// <summary>One queue for each VM, and one for each kind of notice that concerns no VM.</summary>
     private readonly Dictionary<string, Queue<Numbered>> _lines = new(StringComparer.Ordinal);
 
     private readonly Dictionary<(VmId Vm, string Kind), Pace> _paces = [];
@@ -31,7 +31,7 @@ public sealed class EventBook(int keep)
     public int Count { get; private set; }
 
     /// <param name="now">By a clock that nobody sets.</param>
-    /// <returns>What is to be told; null where it is left out.</returns>
+    /// <returns>The notice to tell; null where it is left out.</returns>
     public Numbered? Take(Notice happening, TimeSpan now)
     {
         if (happening.Vm is { } vm && !PaceOf(vm, happening.Kind, now).Allows(now, ref happening))
@@ -48,8 +48,8 @@ public sealed class EventBook(int keep)
         return numbered;
     }
 
-    /// <summary>What is kept, in the order in which it happened.</summary>
-    /// <param name="after">Only what comes after this number.</param>
+    /// <summary>Returns the notices that are kept, in the order in which they happened.</summary>
+    /// <param name="after">Only notices with a higher number.</param>
     public IEnumerable<Numbered> Read(DateTimeOffset? since, long after) => _lines.Values
         .SelectMany(static line => line)
         .Where(e => e.Sequence > after && (since is null || e.Notice.At >= since))

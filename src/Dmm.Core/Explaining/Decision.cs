@@ -5,20 +5,23 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Explaining;
 
-/// <summary>What a guest had said last when a decision was made.</summary>
+/// <summary>The last sample of a guest before a decision was made.</summary>
 public sealed record Said(Moment At, SampleSource Source, MemorySize Available, MemorySize Total, MemorySize Swapped);
 
 /// <summary>
-/// What one plan decided of one VM, and on what. About 400 bytes; kept as it is, so that it can be told later what was known then and not
-/// what would follow now.
+/// The decision of one plan for one VM, with the facts behind it. About 400 bytes. It is kept unchanged, so that an explanation tells what
+/// was known then, not what would follow now.
 /// </summary>
 public sealed record Decision
 {
-    /// <summary>Figures of guest and forecast that moved less than this part are told as before.</summary>
+    /// <summary>
+    /// A figure of the guest or of the forecast that moved by less than this part (or by less than <see cref="Least"/>) does not count as
+    /// new.
+    /// </summary>
     private const double Noticed = 0.1;
     private static readonly MemorySize Least = MemorySize.FromMiB(32);
 
-    /// <summary>By both clocks: a person asks by the wall's, ages are told by the other.</summary>
+    /// <summary>By both clocks: people ask by the wall clock, and ages are measured by the monotonic clock.</summary>
     public required Clocks At { get; init; }
 
     public VmPhase? Phase { get; init; }
@@ -32,7 +35,7 @@ public sealed record Decision
     /// <summary>As promised by this plan.</summary>
     public required Promise Promise { get; init; }
 
-    /// <summary>What the plan would have it at; the promise follows as memory comes.</summary>
+    /// <summary>The size that the plan is to bring the VM to; the promise follows as memory comes.</summary>
     public MemorySize Planned { get; init; }
 
     public Ruling Ruling { get; init; }
@@ -43,7 +46,7 @@ public sealed record Decision
 
     public Forecast? Forecast { get; init; }
 
-    /// <summary>What this plan took of it or gave it.</summary>
+    /// <summary>The payments of this plan that took memory from it or gave memory to it.</summary>
     public ImmutableArray<Payment> Payments { get; init; } = [];
 
     public ImmutableArray<Hold> Holds { get; init; } = [];
@@ -65,7 +68,7 @@ public sealed record Decision
         Holds = Explaining.Holds.Of(c),
     };
 
-    /// <summary>Whether it says anything that the one before did not.</summary>
+    /// <summary>Whether this decision says anything that the one before did not.</summary>
     public bool Tells(Decision before) =>
         (Phase, Ruling, Urgent, Promise, OperatorTarget, Policy) != (before.Phase, before.Ruling, before.Urgent, before.Promise,
             before.OperatorTarget, before.Policy)

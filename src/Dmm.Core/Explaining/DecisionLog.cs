@@ -4,30 +4,30 @@ using Dmm.Core.Planning;
 
 namespace Dmm.Core.Explaining;
 
-/// <summary>How much is remembered (settings <c>dmm.explain</c>).</summary>
-/// <param name="Keep">Decisions older than this go, but for the last of each VM.</param>
-/// <param name="Most">Decisions of all VMs together.</param>
+/// <summary>How much is kept (settings <c>dmm.explain</c>).</summary>
+/// <param name="Keep">Decisions older than this are dropped, except the last of each VM.</param>
+/// <param name="Most">The number of decisions of all VMs together.</param>
 public sealed record ExplainKeep(TimeSpan Keep, int Most)
 {
     public static ExplainKeep Default { get; } = new(TimeSpan.FromDays(1), 20_000);
 }
 
 /// <summary>
-/// The decisions of late, a line of them for each VM, of which only those are kept that say something new. Bounded: all VMs have the same
-/// part of <see cref="ExplainKeep.Most"/>, so that one that is never at rest takes nothing from the others; at least <see cref="Fewest"/>.
-/// VMs that are gone stay for a while, as long as they are few. Not for several threads at once; time comes with the plans.
+/// The recent decisions, one line (history) for each VM; only decisions that say something new are kept. Bounded: all VMs have an equal
+/// part of <see cref="ExplainKeep.Most"/>, but at least <see cref="Fewest"/>, so that a VM whose decisions change all the time takes
+/// nothing from the others. VMs that are gone stay for a while, as long as they are few. Not thread-safe; time comes with the plans.
 /// </summary>
 public sealed class DecisionLog(ExplainKeep keep)
 {
     public const int Fewest = 8;
 
-    /// <summary>Most of one VM, however few there are.</summary>
+    /// <summary>The most decisions of one VM, however few VMs there are.</summary>
     public const int MostOfOne = 1_000;
 
-    /// <summary>VMs that are gone and still remembered.</summary>
+    /// <summary>The most VMs that are gone and still remembered.</summary>
     public const int Gone = 100;
 
-    /// <summary>What changed hands is summed up over so long.</summary>
+    /// <summary>Memory that changed hands is summed up over this time.</summary>
     public static readonly TimeSpan Late = TimeSpan.FromMinutes(10);
 
     private const int Changes = 5;
@@ -35,7 +35,7 @@ public sealed class DecisionLog(ExplainKeep keep)
     private readonly Dictionary<VmId, Line> _lines = [];
     private int _room = MostOfOne;
 
-    /// <summary>All that is kept, of all VMs.</summary>
+    /// <summary>The number of decisions kept, of all VMs.</summary>
     public int Count => _lines.Values.Sum(line => line.Kept.Count);
 
     public void Take(Planned planned)
@@ -47,7 +47,7 @@ public sealed class DecisionLog(ExplainKeep keep)
         {
             var (bid, allotment) = (planned.Plan.Bids[i], planned.Plan.Allotments[i]);
 
-            // Plans between two ticks are made for few; whatever else changed is seen at the next.
+            // Plans between two ticks are made for few VMs; other changes are seen at the next tick.
             if (changed is not null && !bid.Urgent && !changed.Contains(bid.Vm))
                 continue;
             if (!planned.State.Vms.TryGetValue(bid.Vm, out var vm))
@@ -61,8 +61,8 @@ public sealed class DecisionLog(ExplainKeep keep)
     }
 
     /// <param name="at">
-    /// By the wall's clock, as it went then; of several times that it showed the same, the last. Null: now, by the last plan, whatever the
-    /// wall's clock shows.
+    /// A time by the wall clock as it went then. If the wall clock showed that time more than once, the last counts. Null: now, by the last
+    /// plan, whatever the wall clock shows.
     /// </param>
     public Explanation Explain(VmId vm, DateTimeOffset? at, Clocks now)
     {
@@ -128,7 +128,7 @@ public sealed class DecisionLog(ExplainKeep keep)
 
     private void Take(Decision decision, VmId vm)
     {
-        // Another VM of the same name has a history of its own.
+        // A new VM of the same name has its own history.
         if (!_lines.TryGetValue(vm, out var line) || line.GoneAt is not null)
         {
             _lines[vm] = new(decision);
@@ -141,12 +141,14 @@ public sealed class DecisionLog(ExplainKeep keep)
             return;
         line.Kept.Add(decision);
 
-        // In blocks, so that a full line does not move all it has for each that comes.
+        // Removes in blocks: otherwise a full line would move all its entries for each new one.
         if (line.Kept.Count > _room + (_room / 8))
             line.Kept.RemoveRange(0, line.Kept.Count - _room);
     }
 
-    /// <summary>The block by which a line may be too long counts as its own.</summary>
+    /// <summary>
+    /// Sets the room of each line. A line may exceed its room by an eighth (one block), and that counts towards the total.
+    /// </summary>
     private void MakeRoom()
     {
         var room = Math.Clamp(keep.Most / _lines.Count * 8 / 9, Fewest, MostOfOne);
@@ -166,7 +168,7 @@ public sealed class DecisionLog(ExplainKeep keep)
         {
             line.GoneAt = planned.State.Vms.ContainsKey(vm) ? null : line.GoneAt ?? planned.At;
 
-            // The last before that time still tells how things stood then.
+            // The last decision before that time still tells how things stood then.
             if (line.Kept.Count > 1 && line.Kept[1].At.Now <= oldest)
                 line.Kept.RemoveRange(0, line.Kept.FindLastIndex(d => d.At.Now <= oldest));
         }
@@ -183,7 +185,7 @@ public sealed class DecisionLog(ExplainKeep keep)
     {
         public List<Decision> Kept { get; } = [first];
 
-        /// <summary>As of the last plan, whether it says anything new or not.</summary>
+        /// <summary>The decision of the last plan, whether it says anything new or not.</summary>
         public Decision Latest
         {
             get;
@@ -194,7 +196,7 @@ public sealed class DecisionLog(ExplainKeep keep)
             }
         } = first;
 
-        /// <summary>The latest that the wall's clock ever showed at a plan: it may have been set back since.</summary>
+        /// <summary>The latest time that the wall clock ever showed at a plan; it may have been set back since.</summary>
         public DateTimeOffset Until { get; private set; } = first.At.Wall;
 
         public Clocks? GoneAt { get; set; }

@@ -6,11 +6,11 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Explaining;
 
-/// <summary>A line for people: what it is about, and what there is to say.</summary>
+/// <summary>A line for people: a topic, and the text about it.</summary>
 public readonly record struct ExplanationLine(string Topic, string Text);
 
 /// <summary>
-/// An explanation in a few lines for an operator. Ages, not times of day: who reads them may be in another zone than the host.
+/// An explanation in a few lines for an operator. It tells ages, not times of day: the reader may be in another time zone than the host.
 /// </summary>
 public static class ExplanationText
 {
@@ -18,10 +18,10 @@ public static class ExplanationText
     private const string HeldBack = "held back";
     private const string Note = "note";
 
-    /// <summary>In bytes a second.</summary>
+    /// <summary>A trend below this, in bytes per second, is told as steady.</summary>
     private const double LeastTrend = 1 << 20;
 
-    /// <summary>Less than two blocks of a device are left out: they tell people nothing.</summary>
+    /// <summary>Moves of less than two blocks of a device are left out: they tell people nothing.</summary>
     private static readonly MemorySize LeastMove = MemorySize.FromMiB(4);
 
     public static ImmutableArray<ExplanationLine> Of(Explanation explanation)
@@ -51,7 +51,7 @@ public static class ExplanationText
         return lines.ToImmutable();
     }
 
-    /// <summary>What the journal still tells of a time that is not remembered any more.</summary>
+    /// <summary>The text from the journal for a time whose decisions are no longer kept.</summary>
     public static ImmutableArray<ExplanationLine> Of(
         DateTimeOffset decidedAt, PromiseChange change, ImmutableArray<Payment> payments, Explanation e)
     {
@@ -118,7 +118,7 @@ public static class ExplanationText
         ? $"{actual - f.ShrinkTo}, down to {f.ShrinkTo} ({f.Bound})"
         : f.ShrinkTo > f.Demand ? $"nothing: it is not expected to do well with less than {f.ShrinkTo} ({f.Bound})" : "nothing";
 
-    /// <summary>The rule that bound.</summary>
+    /// <summary>The text of the rule that decided.</summary>
     private static string RuleOf(Decision d) => d.OperatorTarget is { } own
         ? $"operator: {own} was set by hand"
         : d.Ruling switch
@@ -190,7 +190,7 @@ public static class ExplanationText
 
     private static string NameOf(Share share) => share.Peer?.Name ?? "free memory";
 
-    /// <summary>In the largest units that tell enough.</summary>
+    /// <summary>An age in the largest unit that is precise enough.</summary>
     public static string Age(TimeSpan age) => Text(age < TimeSpan.Zero ? TimeSpan.Zero : age).ToString(CultureInfo.InvariantCulture);
 
     private static FormattableString Text(TimeSpan age) => age switch

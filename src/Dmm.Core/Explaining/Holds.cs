@@ -6,18 +6,18 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Explaining;
 
-/// <summary>What a plan held back of one VM, and why: read off what the plan was made of. Pure.</summary>
+/// <summary>Finds what a plan held back from one VM, and why, from the inputs of the plan. Pure.</summary>
 public static class Holds
 {
-    /// <summary>All that a plan knew of one VM.</summary>
-    /// <param name="Wait">What it waits for; null for nothing.</param>
+    /// <summary>All that a plan knew about one VM.</summary>
+    /// <param name="Wait">The memory that it waits for; null for none.</param>
     public readonly record struct Case(Planned Planned, VmRecord Vm, Bid Bid, Allotment Allotment, Wait? Wait)
     {
         public VmProtocol.Report? Report => Planned.Reports.GetValueOrDefault(Bid.Vm);
 
         public Forecast? Forecast => HostPlanner.Fresh(Planned.Forecasts.GetValueOrDefault(Bid.Vm), Planned.At.Now);
 
-        /// <summary>What it would get if there were no bound but the guest's own demand.</summary>
+        /// <summary>The size that it would get if only the guest's own demand counted, or the size that the operator set.</summary>
         public MemorySize Wanted => Vm.OperatorTarget ?? Forecast?.Demand.RoundUp(Planned.Settings.Step) ?? Bid.Want;
     }
 
@@ -74,7 +74,7 @@ public static class Holds
             holds.Add(new(HoldKind.Min, bid.Min));
     }
 
-    /// <summary>What it wants within its bounds and does not get, or not yet.</summary>
+    /// <summary>Adds the reasons why it does not get, or not yet, what it wants within its bounds.</summary>
     private static void Room(in Case c, ImmutableArray<Hold>.Builder holds)
     {
         var (bid, plan, state) = (c.Bid, c.Allotment, c.Planned.State);
@@ -102,7 +102,7 @@ public static class Holds
             holds.Add(new(HoldKind.Turn, c.Vm.Promise.Target) { Since = since });
     }
 
-    /// <summary>What is not moved because it is too little: the planner asks for none of it, or the last target stands.</summary>
+    /// <summary>Returns an amount that is too small to be moved: the planner does not ask for it, or the last target stands.</summary>
     private static MemorySize DeadBand(in Case c)
     {
         var (bid, plan, target) = (c.Bid, c.Allotment.Target, c.Vm.Promise.Target);

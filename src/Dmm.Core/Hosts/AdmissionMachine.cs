@@ -4,32 +4,33 @@ using Dmm.Core.Admission;
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// What the line of VMs to come knows. Nothing of it is persisted: what is wanted stands in the host's journal, and comes with its picture.
+/// The state of the line of VMs to come. None of it is persisted: the requests stand in the host's journal, and arrive with the host's
+/// picture.
 /// </summary>
 public sealed record Admissions
 {
-    /// <summary>The host as it told of itself last, requests and their plans included; null before it has.</summary>
+    /// <summary>The host's last picture of itself, requests and their plans included; null before the first.</summary>
     public Host? Host { get; init; }
 
-    /// <summary>Requests that are being written down, and who asked.</summary>
+    /// <summary>Requests that are being written to the journal, and who asked.</summary>
     public ImmutableDictionary<VmId, (object Asker, AdmissionProtocol.CreateVm Request)> Asked { get; init; } =
         ImmutableDictionary<VmId, (object Asker, AdmissionProtocol.CreateVm Request)>.Empty;
 
-    /// <summary>Requests that are being called off, and who asked for that.</summary>
+    /// <summary>Requests that are being cancelled, and who asked for that.</summary>
     public ImmutableDictionary<VmId, object> Cancelling { get; init; } = ImmutableDictionary<VmId, object>.Empty;
 
-    /// <summary>How many wait for their memory.</summary>
+    /// <summary>The number of VMs that wait for their memory.</summary>
     public int Waiting => Asked.Count + (Host?.State.Admissions.Values.Count(a => a.State.Seeks() && !Asked.ContainsKey(a.Spec.Id)) ?? 0);
 }
 
 /// <summary>
-/// The machine of the line of VMs to come: who is next, which peers shrink by how much for it (<see cref="AdmissionLine"/>), the bound of
-/// the line, and deadlines. Pure. It decides on a picture of the host; the host takes a step only while it is still as it was in that
-/// picture, so that what is decided here can never promise memory that is not there.
+/// The machine of the line of VMs to come. It decides which VM is next, which peers shrink for it and by how much
+/// (<see cref="AdmissionLine"/>), the bound of the line, and deadlines. Pure. It decides on a picture of the host. The host takes a step
+/// only while its state is still that of the picture, so a decision made here can never promise memory that is not there.
 /// </summary>
 public sealed class AdmissionMachine(AdmissionSettings settings)
 {
-    /// <summary>So many steps are asked for at once; whatever else the host is told has its turn between two batches.</summary>
+    /// <summary>At most this many steps are asked for at once. Other messages to the host get their turn between two batches.</summary>
     public const int Batch = 16;
 
     public (Admissions Next, ImmutableArray<AdmissionEffect> Effects) Decide(
@@ -90,7 +91,9 @@ public sealed class AdmissionMachine(AdmissionSettings settings)
         return line with { Asked = line.Asked.Remove(refused.Vm) };
     }
 
-    /// <summary>The steps that follow from the host as it is: each is decided on what the one before it makes of the host.</summary>
+    /// <summary>
+    /// Finds the steps that follow from the state of the host. Each is decided on the state that the one before it leads to.
+    /// </summary>
     private static Admissions Look(Admissions line, Clocks now, ImmutableArray<AdmissionEffect>.Builder effects)
     {
         var host = line.Host!;
@@ -101,7 +104,7 @@ public sealed class AdmissionMachine(AdmissionSettings settings)
             state = state.Apply(HostAdmissions.EventOf(step, state, now.Wall), now);
         }
 
-        // Also where there is none: the host sends its next picture when it has heard of this one.
+        // Also without steps: the host sends its next picture only after an answer to this one.
         effects.Add(new AdmissionEffect.AskHost(new HostProtocol.TakeSteps(steps.ToImmutable(), host.Version)));
         return Expire(line, now, effects);
     }
@@ -110,7 +113,7 @@ public sealed class AdmissionMachine(AdmissionSettings settings)
     {
         foreach (var (vm, admission) in line.Host?.State.Admissions.Where(a => a.Value.State.Seeks() && a.Value.Deadline <= now.Now) ?? [])
             effects.Add(new AdmissionEffect.AskHost(new HostProtocol.GiveUp(vm, AdmissionEnd.Expired, "")));
-        // A timer may ring a little early.
+        // A timer may fire a little early.
         Wake(line, now, effects);
         return line;
     }

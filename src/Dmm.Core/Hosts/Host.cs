@@ -8,14 +8,15 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// All that the host's machine knows: the fold of the journal, and what is not persisted, since the next look at the world brings it back.
+/// All that the host's machine knows: the fold of the journal, and state that is not persisted because the next look at the world restores
+/// it.
 /// </summary>
 /// <param name="State">The fold of the journal, with the ledger.</param>
-/// <param name="Settings">As they were read; the cushion of the moment is that of <see cref="SettingsNow"/>.</param>
-/// <param name="Watches">Somebody looks at the host itself. Otherwise it is taken to have what the settings say.</param>
+/// <param name="Settings">As they were read. <see cref="SettingsNow"/> has the present cushion.</param>
+/// <param name="Watches">True where a monitor looks at the host itself. Otherwise the host is taken to have what the settings say.</param>
 public sealed record Host(HostState State, HostSettings Settings, bool Watches)
 {
-    /// <summary>The last that each VM's actor has told.</summary>
+    /// <summary>The last report of each VM's actor.</summary>
     public ImmutableDictionary<VmId, VmProtocol.Report> Reports { get; init; } = ImmutableDictionary<VmId, VmProtocol.Report>.Empty;
 
     public ImmutableDictionary<VmId, Forecast> Forecasts { get; init; } = ImmutableDictionary<VmId, Forecast>.Empty;
@@ -23,89 +24,92 @@ public sealed record Host(HostState State, HostSettings Settings, bool Watches)
     /// <summary>The last target that each VM's actor was told since it started.</summary>
     public ImmutableDictionary<VmId, Told> Told { get; init; } = ImmutableDictionary<VmId, Told>.Empty;
 
-    /// <summary>The number of the target that was told last.</summary>
+    /// <summary>The number of the last target that was told to any VM.</summary>
     public long Tellings { get; init; }
 
-    /// <summary>Who moves, and who waits for a place to.</summary>
+    /// <summary>The VMs that move, and those that wait for a place.</summary>
     public Operations Operations { get; init; } = new();
 
-    /// <summary>Who waits for whose memory, by the last plan.</summary>
+    /// <summary>Which VM waits for whose memory, by the last plan.</summary>
     public ImmutableArray<Wait> Waits { get; init; } = [];
 
     /// <summary>How each VM was seen to shrink.</summary>
     public ImmutableDictionary<VmId, ShrinkHistory> Shrinks { get; init; } = ImmutableDictionary<VmId, ShrinkHistory>.Empty;
 
-    /// <summary>What the host itself was seen to have.</summary>
+    /// <summary>The memory that the host itself was seen to have.</summary>
     public HostOutlook Outlook { get; init; } = new(Settings.Memory);
 
-    /// <summary>What operators were told last that DMM can count on.</summary>
+    /// <summary>The memory that DMM can count on, as operators were last told.</summary>
     public MemorySize SaidMemory { get; init; } = Settings.Memory;
 
-    /// <summary>Why the host can't be looked at; null while it can.</summary>
+    /// <summary>Why the host's memory can't be read; null while it can.</summary>
     public string? Blind { get; init; }
 
-    /// <summary>Who has told what its process holds since the last look at the host.</summary>
+    /// <summary>The VMs that have reported what their processes hold since the last look at the host.</summary>
     public ImmutableHashSet<VmId> HeardOf { get; init; } = [];
 
-    /// <summary>Who keeps memory that it says it gave.</summary>
+    /// <summary>The VMs that keep memory that they say they gave.</summary>
     public Keepers Keepers { get; init; } = new();
 
-    /// <summary>Operators were told that the claims do not fit the host.</summary>
+    /// <summary>True when operators were told that the claims do not fit the host.</summary>
     public bool InDeficit { get; init; }
 
-    /// <summary>VMs whose actors have started before: what starts now starts anew.</summary>
+    /// <summary>VMs whose actors have started before: if one starts now, it is a restart.</summary>
     public ImmutableHashSet<VmId> StartedOnce { get; init; } = [];
 
-    /// <summary>VMs whose launch was decided in this life of the daemon and not asked for yet: nothing of theirs can run.</summary>
+    /// <summary>
+    /// VMs whose launch was decided since the daemon started and has not been ordered yet: none of their processes can run.
+    /// </summary>
     public ImmutableHashSet<VmId> Fresh { get; init; } = [];
 
-    /// <summary>VMs of the journal that have not been heard of since the daemon started.</summary>
+    /// <summary>VMs of the journal that have not been heard from since the daemon started.</summary>
     public ImmutableHashSet<VmId> Unheard { get; init; } = [];
 
     /// <summary>VMs whose actors are started with the first plan.</summary>
     public ImmutableArray<VmId> ToStart { get; init; } = [];
 
-    /// <summary>The processes that are looked at.</summary>
+    /// <summary>The handles of the processes that are looked at.</summary>
     public ImmutableArray<VmHandle> Watched { get; init; } = [];
 
-    /// <summary>A plan was asked for and has not been made yet.</summary>
+    /// <summary>True when a plan was asked for and has not been made yet.</summary>
     public bool PlanQueued { get; init; }
 
-    /// <summary>Forecasts were asked for, and have not come yet.</summary>
+    /// <summary>True when forecasts were asked for and have not come yet.</summary>
     public bool AwaitsForecasts { get; init; }
 
-    /// <summary>The period of planning is over: whoever gives slowly is asked for the next step.</summary>
+    /// <summary>True at the end of a period of planning: VMs that give slowly are then asked for the next step.</summary>
     public bool Tick { get; init; }
 
     /// <summary>
-    /// Grows with each change of VMs, requests, or what is free: steps of requests are taken on the state that they were decided on.
+    /// Grows with each change of VMs, requests, or free memory. Steps of requests are taken only on the version that they were decided on.
     /// </summary>
     public long Version { get; init; }
 
-    /// <summary>The line of VMs to come has a picture that it has not answered: another would only queue up behind it.</summary>
+    /// <summary>True while the line of VMs to come has a picture that it has not answered: another would only queue up behind it.</summary>
     public bool LineLooks { get; init; }
 
-    /// <summary>Something has changed since that picture.</summary>
+    /// <summary>True when something has changed since that picture.</summary>
     public bool LineDue { get; init; }
 
-    /// <summary>The first plan was made.</summary>
+    /// <summary>True once the first plan was made.</summary>
     public bool InControl { get; init; }
 
-    /// <summary>It was told that every VM has been heard of.</summary>
+    /// <summary>True once it was announced that every VM has been heard from.</summary>
     public bool AllHeard { get; init; }
 
-    /// <summary>Before the first look nothing is promised: what there is is not known.</summary>
+    /// <summary>False before the first look: nothing is promised then, because the host's memory is not known.</summary>
     public bool HasLooked => !Watches || Outlook.Sight is not null || Blind is not null;
 
-    /// <summary>As set, but with the cushion that the host's pressure asks for.</summary>
+    /// <summary>The settings as read, but with the cushion that the host's pressure asks for.</summary>
     public HostSettings SettingsNow => Settings with { Cushion = Outlook.Cushion(Settings.Rules) };
 
     /// <summary>
-    /// Whose processes are to be looked at: those who were forgotten, too, until they are gone, since what they hold is nobody else's.
+    /// Returns the VMs whose processes are to be looked at. Forgotten VMs are included until they are gone, because what they hold can't be
+    /// given to others.
     /// </summary>
     public ImmutableArray<VmHandle> WhoRuns() => [.. State.Vms.Values.Select(vm => vm.Handle), .. State.LetGo.Values];
 
-    /// <summary>Why the claims do not fit the host, with figures.</summary>
+    /// <summary>Explains with figures why the claims do not fit the host.</summary>
     public string DeficitText() => Deficits.Text(
         State.Ledger, Settings.Memory, Outlook.Why, vm => State.Vms.TryGetValue(vm, out var record) ? record.Overhead : MemorySize.Zero);
 
@@ -124,8 +128,8 @@ public sealed record Host(HostState State, HostSettings Settings, bool Watches)
     };
 }
 
-/// <summary>What a command leads to.</summary>
-/// <param name="Host">As it is once the events are written.</param>
+/// <summary>The result of a command.</summary>
+/// <param name="Host">The host's state once the events are written.</param>
 /// <param name="Events">Written to the journal in one step, in this order.</param>
 /// <param name="Effects">Carried out in this order once the events are written.</param>
 public sealed record HostDecision(Host Host, ImmutableArray<IHostEvent> Events, ImmutableArray<HostEffect> Effects);

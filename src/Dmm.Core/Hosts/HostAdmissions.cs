@@ -7,17 +7,17 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// From what the host's actor knows to the next step of a request, and back: what plans for new VMs mean for those that run. Pure.
+/// Translates between the host's state and the steps of requests, and tells what plans for new VMs mean for the running ones. Pure.
 /// </summary>
 public static class HostAdmissions
 {
-    /// <summary>The next step of the queue; null where nothing is to be done.</summary>
-    /// <param name="state">The host's state with the steps that were decided before this one.</param>
-    /// <param name="host">What else is known of the host.</param>
+    /// <summary>Returns the next step of the queue; null where nothing is to be done.</summary>
+    /// <param name="state">The host's state after the steps that were decided before this one.</param>
+    /// <param name="host">The rest that is known of the host.</param>
     public static QueueMove? Next(HostState state, Host host, Moment now) =>
         state.Admissions.IsEmpty ? null : QueueOf(state, host, now).Next(now);
 
-    /// <summary>A step as it is written down.</summary>
+    /// <summary>Returns the event that records a step in the journal.</summary>
     public static IHostEvent EventOf(QueueMove step, HostState state, DateTimeOffset at) => step switch
     {
         QueueMove.Plan plan => new AdmissionPlanned(at, plan.Vm, plan.Room, false),
@@ -30,7 +30,7 @@ public static class HostAdmissions
     /// <summary>The number of the next request.</summary>
     public static long NextNumber(HostState state) => state.Admissions.IsEmpty ? 1 : state.Admissions.Values.Max(a => a.Number) + 1;
 
-    /// <summary>Why a VM can never be made room for as things stand; null where it can.</summary>
+    /// <summary>Explains why there can't be room for a VM as things stand; null where there can be.</summary>
     public static string? Never(HostState state, VmSpec spec, MemorySize overhead, MemorySize imageNeeds) =>
         AdmissionRules.Never(
             spec, overhead, imageNeeds, Room(state),
@@ -39,7 +39,7 @@ public static class HostAdmissions
             : null;
 
     /// <summary>
-    /// Where an end leads from here; null where it can't be had any more: a launch ends by itself, in one way or the other.
+    /// Returns the state that an end leads to; null where that end is no longer possible (a launch either succeeds or fails by itself).
     /// </summary>
     public static AdmissionState? EndOf(AdmissionRecord admission, AdmissionEnd end) => AdmissionLife.After(admission.State, end switch
     {
@@ -48,7 +48,7 @@ public static class HostAdmissions
         _ => AdmissionStep.Fail,
     });
 
-    /// <summary>Why its memory was not there in time: who still owes what, or what it waited for.</summary>
+    /// <summary>Explains why its memory was not there in time: which peers still owe how much, or what it waited for.</summary>
     public static string WhyExpired(AdmissionRecord admission, HostState state)
     {
         const string Late = "its memory was not there before its deadline";
@@ -60,12 +60,12 @@ public static class HostAdmissions
             + Guarantees.Keepers(state.Ledger);
     }
 
-    /// <summary>What of a part has not come yet.</summary>
+    /// <summary>Returns how much of a contribution has not come yet.</summary>
     public static MemorySize Outstanding(Contribution part, HostState state) => state.Ledger.Claims.TryGetValue(part.Vm, out var claim)
         ? part.Outstanding(MemorySize.Max(claim.Actual, claim.Granted))
         : MemorySize.Zero;
 
-    /// <summary>What would become of a request that came now. Nothing is written.</summary>
+    /// <summary>Tells what would happen to a request that came now. Nothing is written.</summary>
     public static HostProtocol.DryRunResult Foresee(Host host, HostProtocol.DryRunVm asked, TimeSpan timeout, Moment now)
     {
         var (spec, state) = (asked.Spec, host.State);
@@ -89,17 +89,17 @@ public static class HostAdmissions
         };
     }
 
-    /// <summary>A bid of a VM that is to make room: its goal is the most that it may be, unless it is in need itself.</summary>
+    /// <summary>Returns the bid of a VM that makes room: its max is lowered to its goal, unless it is in need itself.</summary>
     public static Bid Bound(Bid bid, List<AdmissionRecord> gathered)
     {
         if (gathered.Count == 0 || bid.Urgent || Goal(bid.Vm, gathered) is not { } goal)
             return bid;
         goal = MemorySize.Max(goal, bid.Min);
-        // If a part of it never comes, the plan notices and is made anew.
+        // If a part of the goal never comes, the plan notices that and is replaced.
         return goal >= bid.Max ? bid : bid with { Max = goal, TakenTo = MemorySize.Min(bid.TakenTo, goal) };
     }
 
-    /// <summary>Says where a VM shrinks because of such a plan.</summary>
+    /// <summary>Marks the VMs that shrink because of such a plan.</summary>
     public static void Name(Allotment[] plan, List<Bid> bids, List<AdmissionRecord> gathered)
     {
         for (var i = 0; i < plan.Length && gathered.Count > 0; i++)
@@ -109,7 +109,7 @@ public static class HostAdmissions
         }
     }
 
-    /// <summary>What each still lacks, once those before it have taken what is free.</summary>
+    /// <summary>Returns what each request still lacks, after those before it have taken the free memory.</summary>
     public static IEnumerable<Unmet> Missing(List<AdmissionRecord> gathered, MemorySize free)
     {
         foreach (var admission in gathered)

@@ -2,28 +2,28 @@ using Dmm.Core.Memory;
 
 namespace Dmm.Core.Hosts;
 
-/// <summary>How much memory DMM can really count on, and what keeps it below the setting.</summary>
-/// <param name="Memory">The host reserve included, as in <see cref="Ledger.HostMemory"/>.</param>
-/// <param name="Why">Null where it is all that was set.</param>
+/// <summary>How much memory DMM can really count on, and why that is less than the setting.</summary>
+/// <param name="Memory">Includes the host reserve, as in <see cref="Ledger.HostMemory"/>.</param>
+/// <param name="Why">Null where it is all that the setting says.</param>
 public sealed record HostCapacity(MemorySize Memory, string? Why)
 {
     /// <summary>
-    /// The least of what was set, what the host has, and what is really there for VMs:
+    /// The least of the setting, the host's memory, and what is really there for VMs:
     /// <code>Σ resident + available − margin ≥ Σ claim + Σ reservation</code>
-    /// What VMs have in their hands is theirs, as far as they claim it: what a process holds beyond its claim is there for nobody else.
-    /// What is available can still be handed out, and swap is no memory. The ledger takes the host reserve off
-    /// <see cref="Ledger.HostMemory"/>, and what the host itself uses is missing in what is available already: so the reserve is added
-    /// here, or it would be taken off twice. As long as all that is not a VM's stays within the reserve (less the margin), the setting
-    /// stands.
+    /// Memory that VMs hold is theirs up to their claims; memory that a process holds beyond its claim is there for nobody else. Available
+    /// memory can still be handed out; swap does not count as memory. The ledger subtracts the host reserve from
+    /// <see cref="Ledger.HostMemory"/>, and memory that the host itself uses is already missing from the available memory. So the reserve
+    /// is added here; otherwise it would be subtracted twice. While all memory that is not a VM's stays within the reserve (less the
+    /// margin), the setting stands.
     /// </summary>
-    /// <param name="configured">dmm.host.memory.</param>
+    /// <param name="configured">The setting <c>dmm.host.memory</c>.</param>
     /// <param name="margin">Available memory that is never counted on.</param>
     public static HostCapacity Of(HostReading sight, Ledger ledger, MemorySize configured, MemorySize margin)
     {
         var least = new HostCapacity(configured, null);
         least = least.Or(sight.Total, () => $"the host has {sight.Total} in all");
 
-        // A VM that is being launched counts with all that was set aside for it: it may have taken that already.
+        // A VM that is being launched counts with all that was set aside for it, because it may have taken that already.
         var resident = ledger.Reserved;
         foreach (var (vm, claim) in ledger.Claims)
             resident += Held(vm, claim.Size, claim.Resident);
@@ -38,7 +38,7 @@ public sealed record HostCapacity(MemorySize Memory, string? Why)
         foreach (var group in sight.Groups)
         {
             least = least.Or(group.Limit, () => $"control group {group.Name} is limited to {group.Limit}");
-            // VMs outside the group (adopted ones) don't weigh on it: whatever they claim comes on top.
+            // VMs outside the group (adopted ones) don't use its memory: their claims come on top.
             var (inside, outside) = (ledger.Reserved, MemorySize.Zero);
             foreach (var (vm, claim) in ledger.Claims)
                 Weigh(vm, claim.Size, Held(vm, claim.Size, claim.Resident));
@@ -58,11 +58,11 @@ public sealed record HostCapacity(MemorySize Memory, string? Why)
 
         return least;
 
-        // Never more than it claims: what it takes beyond that, by whosever hand, is as another program's, and no peer can be promised it.
-        // One that could not be looked at counts with what was seen last, or else with its claim, which it may have taken: what is counted
-        // on in all stays within what the host has. So one process that can't be read makes no deficit. One that was not asked for was
-        // being launched when the look began, and counts as such: with all of its claim. What itself has told since is older or newer than
-        // the look, nobody knows which, and a guest that boots takes memory fast.
+        // Returns the memory of a VM that counts as held, never more than its claim. Memory that a process takes beyond its claim is like
+        // that of any other program: no peer can be promised it. A VM that could not be looked at counts with what was last seen, or else
+        // with its claim, which it may have taken; so one process that can't be read makes no deficit, and the total stays within what the
+        // host has. A VM that the look did not ask for was being launched when the look began, and counts with its whole claim. Its own
+        // later reports are not used: they may be older or newer than the look, and a guest that boots takes memory fast.
         MemorySize Held(VmId vm, MemorySize most, MemorySize last = default) =>
             sight.Gone.Contains(vm) ? MemorySize.Zero
             : sight.Resident.TryGetValue(vm, out var size) ? MemorySize.Min(size, most)

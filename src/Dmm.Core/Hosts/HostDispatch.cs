@@ -5,15 +5,16 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Hosts;
 
-/// <summary>The last target that a VM's actor was told since it started, and the number that it was told with.</summary>
+/// <summary>The last target that a VM's actor was told since it started, and the number of that message.</summary>
 public sealed record Told(VmProtocol.SetTarget Message, long Number);
 
-/// <summary>Which VMs are told their targets now, and which wait for a place (<see cref="Operations"/>). Pure.</summary>
+/// <summary>Decides which VMs are told their targets now, and which wait for a place (<see cref="Operations"/>). Pure.</summary>
 public static class HostDispatch
 {
     /// <summary>
-    /// What a report answers for: nothing, while its VM has been told something that it had not heard of. Otherwise for what was promised,
-    /// as far as the VM was told: one that is held back knows of its last target alone, and may still become that.
+    /// Returns what a report confirms. It confirms nothing while its VM has been told a target that it had not heard of when it reported.
+    /// Otherwise it confirms the promise, as far as the VM was told: a VM that is held back knows only its last target, and may still
+    /// become that.
     /// </summary>
     public static Confirmation? Answer(VmProtocol.Report report, Told? told, Promise promise) =>
         report.Confirmation is not { Target: { } target } standing ? report.Confirmation
@@ -43,7 +44,7 @@ public static class HostDispatch
         var wishes = new List<OperationWish>();
         foreach (var (id, vm) in state.Vms)
         {
-            // Before it is heard of nobody knows what it would take; and it is asked for nothing.
+            // Before a VM reports, nobody knows which devices a move would need; it is asked for nothing.
             if (!reports.TryGetValue(id, out var report) || report is not { Sizes: { } sizes, Capabilities: { } can })
                 continue;
             var message = new VmProtocol.SetTarget(
@@ -52,8 +53,8 @@ public static class HostDispatch
             var urgent = message.Urgent || awaited.GetValueOrDefault(id);
             var spark = vm.Policy.Max > sizes.Base ? settings.Spark : MemorySize.Zero;
 
-            // What moves already has its place: it is turned round at once. A spark that is laid by needs none, so the last few MiB do not
-            // count.
+            // A VM that moves already has its place: it can be turned round at once. The balloon needs no place to take its spark back, so
+            // the last few MiB do not count.
             var moves = last is not null && !report.Stopping && (report.Heard != last.Number
                 || (report.Phase is VmPhase.Growing or VmPhase.Shrinking && Ladder.Distance(sizes.Actual, last.Message.Target) > spark
                     + settings.Tolerance));

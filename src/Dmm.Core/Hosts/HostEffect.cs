@@ -5,8 +5,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// All that the host can do to the world. Whoever drives the machine carries the effects of a decision out in their order, once its events
-/// are written.
+/// The effects that the host can have on the world. The driver of the machine carries out the effects of a decision in their order, once
+/// its events are written.
 /// </summary>
 public abstract record HostEffect
 {
@@ -14,50 +14,50 @@ public abstract record HostEffect
     {
     }
 
-    /// <summary>Answers whoever gave the command.</summary>
+    /// <summary>Answers the sender of the command.</summary>
     public sealed record Reply(object Answer) : HostEffect;
 
     /// <summary>
-    /// Tells a VM's actor, where there is one: <see cref="VmProtocol.SetTarget"/>, <see cref="VmProtocol.Stop"/> or
+    /// Sends a message to a VM's actor, where there is one: <see cref="VmProtocol.SetTarget"/>, <see cref="VmProtocol.Stop"/> or
     /// <see cref="VmProtocol.GoOn"/>.
     /// </summary>
     public sealed record TellVm(VmId Vm, IVmMessage Message) : HostEffect;
 
-    /// <summary>Starts the actors of VMs, in this order; one that runs already tells anew what it has told.</summary>
-    /// <param name="All">There are no other VMs: what is left of others is stopped.</param>
+    /// <summary>Starts the actors of VMs, in this order. An actor that runs already reports again.</summary>
+    /// <param name="All">True where there are no other VMs: actors of others are stopped.</param>
     public sealed record StartVms(ImmutableArray<VmId> Vms, bool All = false) : HostEffect;
 
-    /// <summary>Stops a VM's actor, where there is one, and lets the predictor forget its model. The VM itself is not touched.</summary>
+    /// <summary>Stops a VM's actor, where there is one, and makes the predictor forget its model. The VM itself is not touched.</summary>
     public sealed record DropVm(VmId Vm) : HostEffect;
 
-    /// <summary>Tells the line of VMs to come.</summary>
-    /// <param name="Forward">The answer goes to whoever gave the command.</param>
+    /// <summary>Sends a message to the line of VMs to come.</summary>
+    /// <param name="Forward">True where the answer goes to the sender of the command.</param>
     public sealed record TellAdmission(IAdmissionCommand Message, bool Forward = false) : HostEffect;
 
-    /// <summary>These are the processes to be looked at from now on.</summary>
+    /// <summary>Sets the processes that are looked at from now on.</summary>
     public sealed record WatchVms(ImmutableArray<VmHandle> Vms) : HostEffect;
 
-    /// <summary>Asks the predictor for all forecasts: a period of planning is over.</summary>
+    /// <summary>Asks the predictor for all forecasts, at the end of a period of planning.</summary>
     public sealed record AskForecasts : HostEffect;
 
-    /// <summary>Says <see cref="HostCommand.Plan"/> to the machine, behind whatever has been said to it by now.</summary>
+    /// <summary>Sends <see cref="HostCommand.Plan"/> to the machine, after all messages that it has been sent by now.</summary>
     public sealed record PlanSoon : HostEffect;
 
     /// <summary>
-    /// Says <see cref="HostCommand.ReturnsDue"/> to the machine then, in the place of what was asked for before; null: not at all.
+    /// Sends <see cref="HostCommand.ReturnsDue"/> to the machine at that time. Replaces the time set before; null: never.
     /// </summary>
     public sealed record WakeForReturns(Moment? At) : HostEffect;
 
-    /// <summary>The first plan is made: the ledger governs so many VMs.</summary>
+    /// <summary>The first plan is made: the ledger governs this many VMs.</summary>
     public sealed record InControl(int Vms) : HostEffect;
 
     /// <summary>Every VM that the journal knew has reported its sizes, or that it can't be reached.</summary>
     public sealed record AllHeard : HostEffect;
 
-    /// <summary>Tells operators.</summary>
-    /// <param name="Warn">It stands in the daemon's log, too.</param>
+    /// <summary>Sends a notice to operators.</summary>
+    /// <param name="Warn">True where the notice goes to the daemon's log, too.</param>
     public sealed record Notify(Notice What, bool Warn = false) : HostEffect;
 
-    /// <summary>Tells those who explain decisions what a plan was made of.</summary>
+    /// <summary>Passes the inputs and result of a plan to the part that explains decisions.</summary>
     public sealed record Explain(Planned Plan) : HostEffect;
 }

@@ -5,37 +5,38 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// Ends of VMs and their returns as events: one tells that a VM has ended and what becomes of it (docs/use/lifecycle.md). Pure.
+/// Turns ends of VMs and their returns into events. One event says both that a VM has ended and what happens to it next
+/// (docs/use/lifecycle.md). Pure.
 /// </summary>
 public static class HostEnds
 {
-    /// <summary>Heard of, or up by its deadline where its guest need not speak.</summary>
+    /// <summary>True where its guest was heard from, or, where the guest need not speak, where it was up at its deadline.</summary>
     public static bool HasBooted(VmRecord vm, VmProtocol.Report report) =>
         report.Hello is not null || report.Sample is not null
         || (vm.Spec is { BootCheck: BootCheck.None }
             && report.Phase is not (VmPhase.Booting or VmPhase.Lost or VmPhase.Paused or VmPhase.Stopped));
 
-    /// <summary>What its run state says of whether it may run elsewhere, where that is new.</summary>
+    /// <summary>Returns an event where the run state changes whether the VM may run elsewhere; otherwise null.</summary>
     public static IHostEvent? Moved(VmRecord vm, VmProtocol.Report report, DateTimeOffset now) =>
-        // Before the VM is in hand nothing is known of whether it runs.
+        // Before the VM's actor controls it, nothing is known of whether it runs.
         report.Confirmation is null || report.Capabilities is null || vm.MigratedAway == report.RunState.MayRunElsewhere() ? null
         : report.RunState.MayRunElsewhere() ? new VmMigratedAway(now, report.Vm)
         : report.RunState == VmRunState.Running && report.Phase is not (VmPhase.Lost or VmPhase.Stopped)
         ? new VmMigrationUndone(now, report.Vm)
         : null;
 
-    /// <summary>Its process has ended.</summary>
+    /// <summary>Returns the event for a VM whose process has ended.</summary>
     public static IHostEvent Ended(VmRecord vm, EndCause cause, string why, ReturnSettings settings, Clocks now)
     {
         if (vm.Unwanted || vm.BootedAt is not null || cause is not (EndCause.Failed or EndCause.PoweredDown))
             return EndOf(vm, cause, why, settings, now);
-        // That a guest which never spoke powered down was meant all the same, where somebody asked for what was meant to be heeded.
+        // The power-down of a guest that never spoke counts as intended where the restart policy distinguishes intended ends (OnFailure).
         var meant = cause == EndCause.PoweredDown && vm.Spec?.Restart == RestartPolicy.OnFailure;
         return EndOf(
             vm, meant || vm.EverBooted ? cause : EndCause.NeverBooted, $"it ended before its guest was heard of: {why}", settings, now);
     }
 
-    /// <summary>What becomes of a VM that does not run any more.</summary>
+    /// <summary>Returns the event for a VM that no longer runs: it rests, or it is forgotten.</summary>
     public static IHostEvent EndOf(VmRecord vm, EndCause cause, string why, ReturnSettings settings, Clocks now)
     {
         if (vm.MigratedAway || cause == EndCause.MigratedAway)
@@ -54,8 +55,8 @@ public static class HostEnds
     }
 
     /// <summary>
-    /// A first creation that comes to nothing is over; a return is tried again, or the VM stays stopped where its operator wants it no
-    /// more.
+    /// Returns the event for a request that failed or was ended. A first creation is over; a return is tried again, or the VM stays stopped
+    /// where its operator has cancelled it.
     /// </summary>
     public static IHostEvent EndOf(
         Core.Admission.AdmissionRecord admission, AdmissionEnd end, string why, ReturnSettings settings, Clocks now)
@@ -74,7 +75,7 @@ public static class HostEnds
         };
     }
 
-    /// <summary>It does not return: its operator wants it no more.</summary>
+    /// <summary>The VM does not return, because its operator has stopped it.</summary>
     public static VmRested Stays(RestingVm resting, Clocks now) =>
         new(now.Wall, resting.Spec, resting.Overhead, EndCause.Stopped, resting.Why, null, 0)
         {
@@ -82,25 +83,25 @@ public static class HostEnds
             NeverBooted = resting.NeverBooted,
         };
 
-    /// <summary>Why an operator's start is not simply followed; null where nothing speaks against it.</summary>
+    /// <summary>Explains why an operator's start is not simply carried out; null where nothing is against it.</summary>
     public static string? Doubt(RestingVm resting) => resting.Cause == EndCause.MigratedAway
         ? $"{resting.Spec.Id} was migrated away and may run elsewhere, on the same disk: two at once would ruin it. Where it does not, "
             + $"'dmm vm start {resting.Spec.Id} --force' starts it here; 'dmm vm forget {resting.Spec.Id}' lets it be forgotten"
         : null;
 
     /// <summary>
-    /// One that was started early, with less than it asked, and was never heard of may have had too little: the next time it waits for
-    /// all of it.
+    /// A VM that was started early, with less than it asked for, and whose guest was never heard from may have had too little memory: next
+    /// time it waits for all of it.
     /// </summary>
     private static VmSpec AfterBoot(VmSpec spec, VmRecord vm, EndCause cause) =>
         cause == EndCause.NeverBooted && vm.Handle.Base < spec.Boot ? spec with { BootPolicy = BootPolicy.Full } : spec;
 
-    /// <summary>Those whose time to return has come, in the order in which they are asked for.</summary>
+    /// <summary>Returns the VMs whose time to return has come, in the order in which they are asked for.</summary>
     public static IReadOnlyList<RestingVm> Due(HostState state, Moment now) =>
         [.. state.Resting.Where(vm => vm.Value.ReturnAt <= now)
             .OrderByDescending(vm => vm.Value.Spec.Priority).ThenBy(vm => vm.Value.Since).ThenBy(vm => vm.Key).Select(vm => vm.Value)];
 
-    /// <summary>Why it can't return now, and when that is tried again.</summary>
+    /// <summary>Records why a VM can't return now, and when it is tried again.</summary>
     public static VmRested Hindered(RestingVm resting, string hindrance, ReturnSettings settings, Clocks now)
     {
         var rest = Returns.After(resting.Spec.Restart, EndCause.Failed, false, resting.Tries, null, settings, now.Now) ?? new(null, 0);
@@ -112,7 +113,7 @@ public static class HostEnds
         };
     }
 
-    /// <summary>The VM is asked for, in the queue with all others.</summary>
+    /// <summary>Returns the request for a VM that returns; it queues with all others.</summary>
     public static VmRequested Again(HostState state, RestingVm resting, int tries, Moment deadline, Clocks now) =>
         new(now.Wall, resting.Spec, resting.Overhead, now.WallOf(deadline))
         {
@@ -122,12 +123,14 @@ public static class HostEnds
             NeverBooted = resting.NeverBooted,
         };
 
-    /// <summary>Why it can't be asked for as things stand; null where it can.</summary>
+    /// <summary>Explains why the VM can't be asked for as things stand; null where it can.</summary>
     public static string? Hindrance(HostState state, RestingVm resting, HostSettings settings) =>
         Overcommitted(state, resting.Spec.Id, resting.Spec.Policy.Max, settings)
         ?? HostAdmissions.Never(state, resting.Spec, resting.Overhead, resting.ImageNeeds);
 
-    /// <summary>Why a VM may not have that max beside all that run, are being created or are to return; null where it may.</summary>
+    /// <summary>
+    /// Explains why a VM may not have that max beside all VMs that run, are being created or are to return; null where it may.
+    /// </summary>
     public static string? Overcommitted(HostState state, VmId id, MemorySize max, HostSettings settings)
     {
         var others = state.Vms.Where(vm => vm.Key != id).Select(vm => vm.Value.Policy.Max)

@@ -7,67 +7,73 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// The host's journal: what was promised, in one order. Each event is a fact with a short stable name (docs/operate/journal.md);
-/// old events always load, so members are added with defaults and never renamed.
+/// The host's journal: all promises, in one order. Each event is a fact with a short stable name (docs/operate/journal.md). Old events can
+/// always be loaded, so members are added with defaults and never renamed.
 /// </summary>
 public interface IHostEvent
 {
     DateTimeOffset At { get; }
 }
 
-/// <summary>The journal begins anew here, from what the daemon or the hypervisor knew: why, and where the old one went.</summary>
+/// <summary>
+/// The journal starts again here, from what the daemon or the hypervisor knew. The text says why, and where the old journal went.
+/// </summary>
 public sealed record JournalBegun(DateTimeOffset At, string Why) : IHostEvent;
 
-/// <summary>Someone wants a VM; it waits for its memory until the deadline.</summary>
+/// <summary>Someone asked for a VM; it waits for its memory until the deadline.</summary>
 public sealed record VmRequested(DateTimeOffset At, VmSpec Spec, MemorySize Overhead, DateTimeOffset Deadline) : IHostEvent
 {
-    /// <summary>
-    /// It was remembered and returns: how many returns there were since it last ran well. Null: it is created for the first time.
-    /// </summary>
+    /// <summary>The number of returns since a remembered VM last ran well. Null: the VM is created for the first time.</summary>
     public int? Tries { get; init; }
 
-    /// <summary>It returns, and in none of its lives was its guest heard of.</summary>
+    /// <summary>True for a return of a VM whose guest has never been heard from, in any of its runs.</summary>
     public bool NeverBooted { get; init; }
 
-    /// <summary>Which request of this host it is: who came first has the lower one.</summary>
+    /// <summary>The number of the request on this host: a lower number came earlier.</summary>
     public long Number { get; init; }
 
-    /// <summary>The least that its image can be booted with; zero where that is not known.</summary>
+    /// <summary>The least memory that its image can boot with; zero where that is not known.</summary>
     public MemorySize ImageNeeds { get; init; }
 }
 
-/// <summary>It is known who gives how much for it.</summary>
-/// <param name="Asked">They have been told so; otherwise the promises that follow do that.</param>
+/// <summary>There is a plan of which peer gives how much for it.</summary>
+/// <param name="Asked">True where the peers have been told so; otherwise the promises that follow tell them.</param>
 public sealed record AdmissionPlanned(DateTimeOffset At, VmId Vm, RoomPlan Plan, bool Asked) : IHostEvent;
 
 /// <summary>Nothing can be done for it now.</summary>
 public sealed record AdmissionWaits(DateTimeOffset At, VmId Vm, WaitCause Cause, string Why) : IHostEvent;
 
-/// <summary>Its memory is set aside: what it boots with, and all of it with the overhead. Nothing of it runs yet.</summary>
+/// <summary>
+/// Its memory is set aside: <paramref name="Boot"/> is what it boots with, <paramref name="Size"/> includes the overhead. No process of it
+/// runs yet.
+/// </summary>
 public sealed record MemoryReserved(DateTimeOffset At, VmId Vm, MemorySize Boot, MemorySize Size) : IHostEvent;
 
 /// <summary>Its launch begins: from here on a process may exist.</summary>
-/// <param name="Reserved">What is set aside for it; sets it aside where nothing was before.</param>
+/// <param name="Reserved">The memory set aside for it. Sets it aside where nothing was before.</param>
 public sealed record LaunchBegun(DateTimeOffset At, VmId Vm, MemorySize Reserved) : IHostEvent;
 
-/// <summary>It runs: the reservation becomes its claim in this one event.</summary>
+/// <summary>The VM runs: in this one event, the reservation becomes its claim.</summary>
 public sealed record VmLaunched(DateTimeOffset At, VmId Vm, VmHandle Handle) : IHostEvent;
 
 /// <summary>
-/// Its guest was heard of for the first time since its launch (or need not be): it is up, and never given up for not booting from here on.
+/// Its guest was heard from for the first time since its launch (or need not be): it is up, and from now on is never given up for not
+/// booting.
 /// </summary>
 public sealed record VmBooted(DateTimeOffset At, VmId Vm) : IHostEvent;
 
 /// <summary>
-/// Which process runs it was found out anew: by the handle it is reached from here on. Without a process it is not known which one does
-/// (somebody else listens at its socket for it).
+/// The process that runs the VM was identified again; from now on the VM is reached by this handle. A handle without a process: it is not
+/// known which process runs the VM (another program listens at its socket for it).
 /// </summary>
 public sealed record VmIdentified(DateTimeOffset At, VmId Vm, VmHandle Handle) : IHostEvent;
 
-/// <summary>Its guest was handed over, or is being, and may run elsewhere: when its process ends it is not created here again.</summary>
+/// <summary>
+/// Its guest was migrated, or is being migrated, and may run elsewhere: when its process ends, it is not created here again.
+/// </summary>
 public sealed record VmMigratedAway(DateTimeOffset At, VmId Vm) : IHostEvent;
 
-/// <summary>One that was being handed over, or had been, runs here again: its migration was given up, or came to nothing.</summary>
+/// <summary>A VM that was being migrated, or had been, runs here again: the migration was given up, or failed.</summary>
 public sealed record VmMigrationUndone(DateTimeOffset At, VmId Vm) : IHostEvent;
 
 public enum AdmissionEnd
@@ -77,10 +83,10 @@ public enum AdmissionEnd
     Cancelled,
 }
 
-/// <summary>It will not be: what was set aside is given back.</summary>
+/// <summary>The VM will not be created: its reservation is given back.</summary>
 public sealed record AdmissionEnded(DateTimeOffset At, VmId Vm, AdmissionEnd End, string Why) : IHostEvent;
 
-/// <summary>A VM that someone else started is governed from now on.</summary>
+/// <summary>DMM governs a VM that someone else started from now on.</summary>
 public sealed record VmAdopted(DateTimeOffset At, VmPolicy Policy, VmHandle Handle, MemorySize Granted, MemorySize Overhead) : IHostEvent;
 
 public sealed record PolicySet(DateTimeOffset At, VmId Vm, VmPolicy Policy) : IHostEvent;
@@ -88,62 +94,60 @@ public sealed record PolicySet(DateTimeOffset At, VmId Vm, VmPolicy Policy) : IH
 /// <summary>An operator's own target; null: DMM decides again.</summary>
 public sealed record OperatorTargetSet(DateTimeOffset At, VmId Vm, MemorySize? Target) : IHostEvent;
 
-/// <summary>Promises changed, all in one step: what one VM gave up and another was given stand in the same event.</summary>
+/// <summary>Promises changed, all in one step: what one VM gave up and what another was given stand in the same event.</summary>
 public sealed record PromisesChanged(DateTimeOffset At, ImmutableArray<PromiseChange> Changes) : IHostEvent;
 
-/// <summary>Whether it is created anew after it has ended.</summary>
+/// <summary>The VM has another restart policy: whether it is created again after it has ended.</summary>
 public sealed record RestartSet(DateTimeOffset At, VmId Vm, RestartPolicy Restart) : IHostEvent;
 
-/// <summary>An operator wants the VM to end, and to stay so until it is started again.</summary>
+/// <summary>An operator wants the VM to end, and to stay stopped until it is started again.</summary>
 public sealed record StopAsked(DateTimeOffset At, VmId Vm, TimeSpan Grace) : IHostEvent
 {
-    /// <summary>Its process is ended after the grace; otherwise it runs on then.</summary>
+    /// <summary>True where its process is ended after the grace; otherwise the VM runs on.</summary>
     public bool Kill { get; init; }
 }
 
-/// <summary>
-/// Its guest did not power down in time and it was not to be killed: it runs on. When it ends it stays ended all the same.
-/// </summary>
+/// <summary>Its guest did not power down in time and was not to be killed: it runs on. If it ends later, it still stays stopped.</summary>
 public sealed record StopGivenUp(DateTimeOffset At, VmId Vm, string Why) : IHostEvent;
 
-/// <summary>An operator wants a VM that was to stop to go on: it returns again when it ends, as its restart policy says.</summary>
+/// <summary>An operator withdrew the order to stop: when the VM ends, it returns as its restart policy says.</summary>
 public sealed record StopWithdrawn(DateTimeOffset At, VmId Vm) : IHostEvent;
 
-/// <summary>The VM has ended and its claim with it; it is forgotten.</summary>
+/// <summary>The VM and its claim have ended; it is forgotten.</summary>
 public sealed record VmEnded(DateTimeOffset At, VmId Vm, string Why) : IHostEvent
 {
     public EndCause Cause { get; init; }
 }
 
 /// <summary>
-/// The VM does not run, nothing is set aside for it, and it is remembered: it ended, or what was begun for its return came to nothing. It
-/// returns at <paramref name="ReturnAt"/>, or, where that is null, when an operator starts it. All that is needed for its return stands
-/// here.
+/// The VM does not run, nothing is set aside for it, and it is remembered: it ended, or its return failed. It returns at
+/// <paramref name="ReturnAt"/>; where that is null, when an operator starts it. The event holds all that the return needs.
 /// </summary>
 public sealed record VmRested(
     DateTimeOffset At, VmSpec Spec, MemorySize Overhead, EndCause Cause, string Why, DateTimeOffset? ReturnAt, int Tries) : IHostEvent
 {
-    /// <summary>The least that its image can be booted with; zero where that is not known.</summary>
+    /// <summary>The least memory that its image can boot with; zero where that is not known.</summary>
     public MemorySize ImageNeeds { get; init; }
 
     /// <summary>
-    /// In none of its lives was its guest heard of. (Earlier releases remembered only who had been, or had been stopped.)
+    /// True where its guest was never heard from in any of its runs. (Earlier releases remembered only VMs that had been heard from or had
+    /// been stopped.)
     /// </summary>
     public bool NeverBooted { get; init; }
 }
 
-/// <summary>The VM runs on without DMM; or, where it did not run, nothing of it is remembered.</summary>
+/// <summary>The VM runs on without DMM; where it did not run, it is no longer remembered.</summary>
 public sealed record VmForgotten(DateTimeOffset At, VmId Vm) : IHostEvent
 {
-    /// <summary>Who runs on; null where it did not run, or as its last event said.</summary>
+    /// <summary>The handle of the VM that runs on; null where it did not run, or where it is as its last event said.</summary>
     public VmHandle? Handle { get; init; }
 
     /// <summary>
-    /// What it may take of the host, overhead included: as long as its process runs nobody else is promised that. Null: what was promised
-    /// to it.
+    /// The memory that it may take of the host, overhead included: nobody else is promised that while its process runs. Null: what was
+    /// promised to it.
     /// </summary>
     public MemorySize? Held { get; init; }
 }
 
-/// <summary>One that was let go of was seen not to run any more: what it could take is free.</summary>
+/// <summary>A VM that was let go no longer runs: the memory that it could take is free.</summary>
 public sealed record LetGoEnded(DateTimeOffset At, VmId Vm) : IHostEvent;

@@ -1,14 +1,14 @@
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// What waits to be decided by the host's machine. A guest in need, and the plan that follows, come before the line of VMs to come; of one
-/// VM's reports only the newest is of use; what one sender says stays in its order. Bounded by the number of VMs and askers, whatever
-/// guests do. Not for several threads at once.
+/// The commands that wait for the host's machine. A guest in need, and the plan that follows, come before the line of VMs to come. Of one
+/// VM's reports only the newest is kept. The messages of one sender stay in their order. The size is bounded by the number of VMs and
+/// askers, whatever guests do. Not thread-safe.
 /// </summary>
-/// <typeparam name="TAsker">Who is answered.</typeparam>
+/// <typeparam name="TAsker">Identifies who gets the answer.</typeparam>
 public sealed class HostInbox<TAsker>
 {
-    /// <summary>So many of one rank are taken in a row while others wait behind it.</summary>
+    /// <summary>At most this many commands of one rank are taken in a row while others wait in a lower rank.</summary>
     public const int InARow = 16;
 
     private readonly LinkedList<(IHostCommand Command, TAsker Asker)>[] _ranks = [new(), new(), new()];
@@ -33,10 +33,10 @@ public sealed class HostInbox<TAsker>
         switch (command)
         {
             case VmProtocol.Report report:
-                // Where something else has come since, both stay: one was said before it, the other after.
+                // If another kind of command has come since, both reports stay: one was sent before it, the other after.
                 if (_reports.TryGetValue(report.Vm, out var older))
                 {
-                    // What its process held is told once, and is of the moment of those sizes.
+                    // What its process held is reported only once, and belongs to the sizes of that report.
                     var before = (VmProtocol.Report)older.Value.Command;
                     older.Value = (report.Resident is null && report.Sizes == before.Sizes ? report with { Resident = before.Resident }
                         : report, asker);
@@ -54,7 +54,7 @@ public sealed class HostInbox<TAsker>
 
                 _urgent[only.Vm] = rank.AddLast((command, asker));
                 break;
-            // While one waits another would only plan the same again.
+            // While one beat waits, another would only make the same plan again.
             case HostCommand.Beat when _beats:
                 break;
             default:
@@ -83,7 +83,9 @@ public sealed class HostInbox<TAsker>
         return true;
     }
 
-    /// <summary>The first rank in which something waits; after so many of it in a row, the next one.</summary>
+    /// <summary>
+    /// Returns the first rank in which a command waits; after <see cref="InARow"/> commands of it in a row, the next one.
+    /// </summary>
     private int? Next()
     {
         int? first = null;
@@ -107,8 +109,8 @@ public sealed class HostInbox<TAsker>
     };
 
     /// <summary>
-    /// What is said after something else must not be heard before it: a look at the host would count as newer than what its VMs told since,
-    /// an old forecast as newer than a cry.
+    /// Keeps a command from being overtaken by one that was sent later. Otherwise a look at the host would count as newer than reports that
+    /// came after it, and an old forecast as newer than an urgent one.
     /// </summary>
     private void Follow(IHostCommand command)
     {

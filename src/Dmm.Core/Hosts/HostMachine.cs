@@ -7,8 +7,9 @@ namespace Dmm.Core.Hosts;
 
 /// <summary>
 /// The host's machine: <c>Decide(host, command, now) → (host', events, effects)</c>. It knows no actor, no clock and no hypervisor; the
-/// daemon and the simulations drive the very same one. What it keeps beside <see cref="Host"/> is whose turn it was in the arbiter, and
-/// what a peer's law has learnt. One command at a time; the events of a decision must be written before the next command is decided.
+/// daemon and the simulations use the same one. Beside <see cref="Host"/> it keeps only whose turn it was in the arbiter, and what a law
+/// other than DMM's own has learnt. It takes one command at a time; the events of a decision must be written before the next command is
+/// decided.
 /// </summary>
 public sealed class HostMachine(HostSettings settings, AdmissionSettings admission, MechanismProfile profile)
 {
@@ -16,7 +17,7 @@ public sealed class HostMachine(HostSettings settings, AdmissionSettings admissi
 
     public AdmissionSettings Admission { get; } = admission;
 
-    /// <summary>What is expected of the guests' mechanisms where a VM has not said better.</summary>
+    /// <summary>The expected figures of the guests' mechanisms, used where a VM has not reported better ones.</summary>
     public MechanismProfile Profile { get; } = profile;
 
     internal Arbiter Arbiter { get; } = new(settings.UtilityWeight);

@@ -5,7 +5,7 @@ using Dmm.Core.Planning;
 
 namespace Dmm.Core.Hosts;
 
-/// <summary>The journal's events in words for operators.</summary>
+/// <summary>Texts for operators about the journal's events.</summary>
 public static class HostNotices
 {
     public static Notice? Of(IHostEvent e) => e switch

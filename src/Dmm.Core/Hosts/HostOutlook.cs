@@ -2,20 +2,20 @@ using Dmm.Core.Memory;
 
 namespace Dmm.Core.Hosts;
 
-/// <summary>How the ledger follows the host. Reasons stand in config/reference.conf.</summary>
+/// <summary>Rules by which the ledger follows the host's memory. The reasons are in config/reference.conf.</summary>
 public sealed record HostRules
 {
-    /// <summary>dmm.host.memory: the ledger never counts on more.</summary>
+    /// <summary>The setting <c>dmm.host.memory</c>: the ledger never counts on more.</summary>
     public required MemorySize Memory { get; init; }
 
-    /// <summary>Available memory that is never counted on; below twice as much the host is under pressure.</summary>
+    /// <summary>Available memory that is never counted on. The host is under pressure when less than twice as much is available.</summary>
     public MemorySize Margin { get; init; } = MemorySize.FromMiB(128);
 
-    /// <summary>The grid of what is counted on: smaller movements of the host resize nothing.</summary>
+    /// <summary>The memory that is counted on is a multiple of this: smaller changes of the host resize nothing.</summary>
     public MemorySize Step { get; init; } = MemorySize.FromMiB(16);
 
     /// <summary>
-    /// For so long memory must have been back before it is counted on again, and pressure gone before the cushion halves.
+    /// Memory must have been back for this long before it is counted on again, and pressure gone for this long before the cushion halves.
     /// </summary>
     public TimeSpan CalmAfter { get; init; } = TimeSpan.FromSeconds(30);
 
@@ -24,33 +24,33 @@ public sealed record HostRules
     /// <summary>The cushion under pressure; never below <see cref="Cushion"/>.</summary>
     public MemorySize CushionMax { get; init; }
 
-    /// <summary>From these parts of ten seconds stalled on, the host is under pressure; 0 to 1.</summary>
+    /// <summary>The host is under pressure when at least this part of ten seconds was stalled; 0 to 1.</summary>
     public double StallSome { get; init; } = 0.10;
 
     public double StallFull { get; init; } = 0.02;
 }
 
 /// <summary>
-/// What the host's memory comes to for the ledger, sight by sight. Down at once, since what is not there must not be promised; up again
-/// only to the least that was there for <see cref="HostRules.CalmAfter"/>, so that a neighbour who comes and goes does not resize VMs each
-/// time. Under pressure the cushion doubles, once in the ten seconds over which the kernel averages, up to its maximum, and halves when it
-/// is calm.
+/// The memory of the host that the ledger counts on, reading by reading. It goes down at once, because memory that is not there must not be
+/// promised. It goes up only to the least that was there for <see cref="HostRules.CalmAfter"/>, so that a neighbour that comes and goes
+/// does not resize VMs each time. Under pressure the cushion doubles, at most once in the ten seconds over which the kernel averages, up to
+/// its maximum; when the host is calm it halves.
 /// </summary>
 public sealed record HostOutlook(MemorySize Memory)
 {
-    /// <summary>The kernel's averages are over ten seconds: what was done about pressure shows no sooner.</summary>
+    /// <summary>The kernel averages over ten seconds: a measure against pressure shows no sooner.</summary>
     private static readonly TimeSpan StallWindow = TimeSpan.FromSeconds(10);
 
-    /// <summary>What keeps <see cref="Memory"/> below the setting; null where nothing does.</summary>
+    /// <summary>Why <see cref="Memory"/> is below the setting; null where it is not.</summary>
     public string? Why { get; init; }
 
-    /// <summary>The last thing seen; null before the first.</summary>
+    /// <summary>The last reading; null before the first.</summary>
     public HostReading? Sight { get; init; }
 
-    /// <summary>Times the cushion that was set.</summary>
+    /// <summary>The factor on the cushion of the settings.</summary>
     public double CushionFactor { get; init; } = 1;
 
-    /// <summary>What presses the host; null where nothing does.</summary>
+    /// <summary>Why the host is under pressure; null where it is not.</summary>
     public string? Pressure { get; init; }
 
     private HostCapacity? Rising { get; init; }
@@ -61,12 +61,12 @@ public sealed record HostOutlook(MemorySize Memory)
 
     private Moment FactorAt { get; init; }
 
-    /// <summary>What is to be kept free for fast growth now.</summary>
+    /// <summary>Returns the memory to keep free for fast growth now.</summary>
     public MemorySize Cushion(HostRules rules) =>
         CushionFactor <= 1 ? rules.Cushion
         : MemorySize.Max(rules.Cushion, MemorySize.Min(rules.Cushion.Scale(CushionFactor), rules.CushionMax));
 
-    /// <param name="ledger">As it stands now: its claims, and its host reserve.</param>
+    /// <param name="ledger">The present ledger: its claims, and its host reserve.</param>
     public HostOutlook Take(HostReading sight, Ledger ledger, HostRules rules, Moment now) =>
         (this with { Sight = sight }).Count(HostCapacity.Of(sight, ledger, rules.Memory, rules.Margin), rules, now)
         .Press(sight, rules, now);

@@ -8,13 +8,13 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// A plan: what follows from it, and what led to it, which is recorded so that it can be explained (<see cref="Explaining.DecisionLog"/>).
+/// A plan: its results, and its inputs, which are recorded so that it can be explained (<see cref="Explaining.DecisionLog"/>).
 /// </summary>
-/// <param name="Changes">What is promised.</param>
-/// <param name="Waits">Who waits for whose memory.</param>
-/// <param name="Bids">A VM each.</param>
+/// <param name="Changes">The changes of promises.</param>
+/// <param name="Waits">Which VM waits for whose memory.</param>
+/// <param name="Bids">One bid for each VM.</param>
 /// <param name="Allotments">In the order of the bids.</param>
-/// <param name="Slowed">Who was asked for less than was wanted of it, since nobody is in need; null for nobody.</param>
+/// <param name="Slowed">The VMs that are asked for less than the plan wants from them, because no VM is in need; null for none.</param>
 /// <param name="Gathering">The VM to come for which memory is gathered first; null for none.</param>
 public sealed record HostPlan(
     ImmutableArray<PromiseChange> Changes, ImmutableArray<Wait> Waits, IReadOnlyList<Bid> Bids, IReadOnlyList<Allotment> Allotments,
@@ -26,26 +26,26 @@ public sealed record HostPlan(
 }
 
 /// <summary>
-/// From what the host's actor knows to what it promises next. Pure: gathers the bids, asks the arbiter, and lets the ledger say what can be
-/// kept now.
+/// Makes the next promises from the host's state. Pure: collects the bids, asks the arbiter, and lets the ledger decide what can be
+/// promised now.
 /// </summary>
 public static class HostPlanner
 {
     /// <summary>
-    /// Longer than any source is silent while it works (the balloon's statistics may come once a minute): what was foreseen before says
-    /// nothing of now.
+    /// A forecast older than this says nothing about the present. It is longer than any source is silent while it works (the balloon's
+    /// statistics may come once a minute).
     /// </summary>
     public static readonly TimeSpan ForecastAge = TimeSpan.FromMinutes(3);
 
-    /// <summary>A guest in need says so again at once: one that has not is not in need any more, or can't speak.</summary>
+    /// <summary>A guest in need says so again at once. A guest that has not for this long is no longer in need, or can't report.</summary>
     public static readonly TimeSpan UrgencyAge = TimeSpan.FromSeconds(10);
 
-    /// <summary>So much above its target a VM counts as arrived (<see cref="MechanismProfile.Tolerance"/>).</summary>
+    /// <summary>A VM counts as arrived when it is at most this much above its target (<see cref="MechanismProfile.Tolerance"/>).</summary>
     private static readonly MemorySize AtRest = new MechanismProfile().Tolerance;
 
     /// <param name="arbiter">Keeps its buffers, and whose turn it is, from plan to plan.</param>
-    /// <param name="tick">The period is over; plans in between hasten nobody who gives slowly.</param>
-    /// <param name="law">A peer's law that decides in the arbiter's place; null: the arbiter.</param>
+    /// <param name="tick">True at the end of the period. Plans in between don't make VMs that give slowly give faster.</param>
+    /// <param name="law">A law that decides instead of the arbiter; null: the arbiter decides.</param>
     public static HostPlan Next(
         HostState state,
         ImmutableDictionary<VmId, VmProtocol.Report> reports,
@@ -76,7 +76,7 @@ public static class HostPlanner
                 standings[vm] = standing;
         }
 
-        // All may come to rest a little above their targets, and a deficit of a little holds up as much as any.
+        // Every VM may settle a little above its target, and even a small deficit blocks all grants.
         if (!state.Ledger.Deficit.IsZero)
             budget = budget.MinusOrZero(AtRest.Scale(count));
         var plan = law is null
@@ -94,7 +94,7 @@ public static class HostPlanner
             : gathered[0].Spec.Id);
     }
 
-    /// <summary>What of a forecast still counts; null for nothing.</summary>
+    /// <summary>Returns the part of a forecast that still counts; null for nothing.</summary>
     public static Forecast? Fresh(Forecast? forecast, Moment now) => forecast is null || now - forecast.At > ForecastAge ? null
         : forecast.Urgent && now - forecast.At > UrgencyAge ? forecast with { Urgent = false }
         : forecast;
@@ -105,7 +105,7 @@ public static class HostPlanner
         HashSet<VmId>? slowed = null;
         for (var i = 0; i < plan.Length; i++)
         {
-            // Whatever else is given is given at once.
+            // Memory under any other ruling is given at once.
             if (plan[i].Ruling != Ruling.GivesPast || state.Vms[plan[i].Vm] is not { OperatorTarget: null, Promise: var promise })
                 continue;
             var step = tick ? MemorySize.Max(settings.Step, bids[i].Held.Scale(settings.ShrinkRate * settings.PlanPeriod.TotalSeconds))
@@ -120,7 +120,7 @@ public static class HostPlanner
         return slowed;
     }
 
-    /// <summary>Says where it is its control group that keeps a VM from what it would get.</summary>
+    /// <summary>Marks the VMs that get less than they want because of their control group's limit.</summary>
     private static void Limit(Allotment[] plan, List<Bid> bids, HostState state, ImmutableDictionary<VmId, VmProtocol.Report> reports)
     {
         for (var i = 0; i < plan.Length; i++)
@@ -131,7 +131,7 @@ public static class HostPlanner
         }
     }
 
-    /// <summary>What an operator ordered, and can be had, is to be had to the byte.</summary>
+    /// <summary>Marks sizes that an operator ordered and that can be had: they are reached to the byte.</summary>
     private static void Order(Allotment[] plan, List<Bid> bids, HostState state)
     {
         for (var i = 0; i < plan.Length; i++)
@@ -145,7 +145,7 @@ public static class HostPlanner
         HostState state, Grants grants, List<AdmissionRecord> gathered, List<Bid> bids, Dictionary<VmId, Promise> promises)
     {
         var raised = grants.Changes.Aggregate(MemorySize.Zero, static (sum, c) => sum + c.Granted.MinusOrZero(c.Was ?? c.Granted));
-        // The urgent may take even what is being gathered; the others leave it alone.
+        // Urgent growth may take even memory that is being gathered; other growth may not.
         var unmet = grants.Unmet.Where(u => u.Urgent).ToList();
         unmet.AddRange(HostAdmissions.Missing(gathered, state.Ledger.Free.MinusOrZero(raised)));
         unmet.AddRange(grants.Unmet.Where(u => !u.Urgent));
@@ -153,14 +153,14 @@ public static class HostPlanner
             return [];
         foreach (var change in grants.Changes)
             promises[change.Vm] = new(change.Granted, change.Target);
-        // Who holds no more than it is to have owes nothing.
+        // A VM that holds no more than its target owes nothing.
         return Waits.Chain(unmet, bids
             .Where(bid => promises[bid.Vm].Target < MemorySize.Max(bid.Held, promises[bid.Vm].Granted))
             .Select(bid => new Giver(bid.Vm, MemorySize.Max(state.Ledger.Claims[bid.Vm].Actual, promises[bid.Vm].Granted)
                 .MinusOrZero(promises[bid.Vm].Target))));
     }
 
-    /// <summary>What each VM bids, whatever plans for VMs to come ask of it.</summary>
+    /// <summary>Returns the bid of each VM, without what plans for VMs to come ask of it.</summary>
     public static IEnumerable<Bid> Bids(
         HostState state, ImmutableDictionary<VmId, VmProtocol.Report> reports, ImmutableDictionary<VmId, Forecast> forecasts,
         HostSettings settings,
@@ -177,28 +177,28 @@ public static class HostPlanner
             Confirmation: not null, Stopping: false, Phase: VmPhase.Settled or VmPhase.Growing or VmPhase.Shrinking
             or VmPhase.Stuck
         };
-        // More than it can become here would be promised for nothing.
+        // A promise of more than the VM can become here would be useless.
         var (min, max) = (record.Policy.Min, record.Policy.Max);
         if (report?.Most is { } reach)
             max = MemorySize.Max(min, MemorySize.Min(max, MemorySize.Max(reach, held)));
-        // A hypervisor that runs into its control group's limit is killed: neither the guarantee nor max reach beyond that.
+        // A hypervisor that reaches its control group's limit is killed: neither min nor max goes beyond that.
         if (VmLimit.Most(report?.Cost, claim) is { } most)
             (min, max) = (MemorySize.Min(min, most), MemorySize.Min(max, most));
         if (record.OperatorTarget is { } own)
         {
-            // An operator's target stands like a max and a wish at once: down to it even if nobody needs the memory, up to it as to any
-            // demand.
+            // An operator's target counts as a max and as a demand: the VM shrinks to it even if nobody needs the memory, and grows to it
+            // as to any demand.
             own = own.Clamp(min, max);
             return new(vm, min, own, record.Policy.Shares, held, own, own, false, movable);
         }
 
-        // One that started early wants what it asked for, but as headroom: nobody's working set pays for that.
+        // A VM that started early wants what it asked for, but as headroom: no VM's working set is taken for that.
         var owed = MemorySize.Min(max, record.Owed ?? MemorySize.Zero);
         if (owed > held && owed - held < settings.Step)
             owed = held;
         var bid = new Bid(vm, min, max, record.Policy.Shares, held, held, held, false, movable) { Asked = record.Promise.Target };
-        // Nobody says what this guest needs: it stays as it is, also where there is too little for all. Blindly taken, its last free page
-        // might go.
+        // Nobody knows what this guest needs, so it stays as it is, even where there is too little for all: taking blindly could take its
+        // last free page.
         if (forecast is null)
         {
             var stay = MemorySize.Max(held, owed);
@@ -206,7 +206,7 @@ public static class HostPlanner
         }
 
         bid = bid.With(forecast, settings.Step, settings.DeadBand, settings.GuestMargin);
-        // What does not come back to the host is taken of nobody.
+        // Memory that would not come back to the host is not taken from any VM.
         if (!claim.Kept.IsZero)
             bid = bid with { TakenTo = held };
         else if (report?.Capabilities?.Keeps is not null)

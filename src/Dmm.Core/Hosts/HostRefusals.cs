@@ -4,8 +4,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// "May this be?": every refusal of an operator's wish, in the order in which it is looked for. Each method returns null where nothing
-/// speaks against it. Pure.
+/// All refusals of operators' requests, in the order in which they are checked. Each method returns null where nothing is against the
+/// request. Pure.
 /// </summary>
 public static class HostRefusals
 {
@@ -14,14 +14,14 @@ public static class HostRefusals
         InUse(state, spec.Id) ?? Foreign(state, spec.Id) ?? Overcommitted(state, spec.Id, spec.Policy.Max, settings)
         ?? Refusal(HostAdmissions.Never(state, spec, overhead, imageNeeds));
 
-    /// <param name="full">Why no more may wait; null where one more may.</param>
+    /// <param name="full">Why no more VMs may wait; null where one more may.</param>
     public static HostProtocol.Refused? OfDryRun(HostState state, VmSpec spec, string? full, HostSettings settings) =>
         InUse(state, spec.Id) ?? Foreign(state, spec.Id) ?? Refusal(full) ?? Overcommitted(state, spec.Id, spec.Policy.Max, settings);
 
     public static HostProtocol.Refused? OfAdoption(HostState state, HostProtocol.AdoptVm adopt, HostSettings settings)
     {
         var id = adopt.Handle.Id;
-        // What one that was forgotten holds is taken already.
+        // The memory of a VM that was forgotten is taken already.
         var known = state.LetGoAs(adopt.Handle);
         var ledger = known is { } name ? state.Ledger.Gone(name) : state.Ledger;
         return InUse(state, id) ?? Governed(state, adopt) ?? (known != id ? LetGoUnder(state, id) : null)
@@ -29,7 +29,7 @@ public static class HostRefusals
             ?? NotGuaranteed(state, ledger, id, adopt.Policy.Min, adopt.Overhead);
     }
 
-    /// <summary>Another policy for a VM that runs.</summary>
+    /// <summary>Checks another policy for a VM that runs.</summary>
     public static HostProtocol.Refused? OfPolicy(
         HostState state, HostProtocol.SetPolicy set, VmRecord vm, VmPolicy policy, VmProtocol.Report? report, HostSettings settings)
     {
@@ -52,7 +52,7 @@ public static class HostRefusals
         return set.Min > vm.Policy.Min ? NotGuaranteed(state, state.Ledger, id, policy.Min, vm.Overhead) : null;
     }
 
-    /// <summary>Another policy for a VM that does not run.</summary>
+    /// <summary>Checks another policy for a VM that does not run.</summary>
     public static HostProtocol.Refused? OfPolicy(
         HostState state, HostProtocol.SetPolicy set, RestingVm resting, VmPolicy policy, HostSettings settings) =>
         policy.Fault() is { } fault ? Refusal($"{set.Vm}: {fault}")
@@ -66,7 +66,7 @@ public static class HostRefusals
                     + $"vm set'")
             : null;
 
-    /// <summary>A VM that does not run is to be started.</summary>
+    /// <summary>Checks the start of a VM that does not run.</summary>
     public static HostProtocol.Refused? OfStart(HostState state, HostProtocol.StartVm start, HostSettings settings) =>
         state.Resting.TryGetValue(start.Vm, out var resting)
             ? Refusal((start.Force ? null : HostEnds.Doubt(resting)) ?? HostEnds.Hindrance(state, resting, settings))
@@ -74,7 +74,7 @@ public static class HostRefusals
             : state.Admissions.ContainsKey(start.Vm) ? new(HostProtocol.RefusalKind.Conflict, $"{start.Vm} is being created already")
             : NoneRuns(state, start.Vm);
 
-    /// <summary>There is no such VM, or it does not run.</summary>
+    /// <summary>The refusal where there is no such VM, or it does not run.</summary>
     public static HostProtocol.Refused NoneRuns(HostState state, VmId id) => state.Resting.ContainsKey(id)
         ? new(HostProtocol.RefusalKind.Conflict, $"{id} does not run; 'dmm vm start {id}' starts it")
         : new(HostProtocol.RefusalKind.NotFound, $"there is no VM {id} on this host; 'dmm vm list' shows those that there are");
@@ -89,7 +89,9 @@ public static class HostRefusals
                         + $"another name")
                 : null;
 
-    /// <summary>A launch would not meet one that somebody else had started: there would be two under one name.</summary>
+    /// <summary>
+    /// Refuses a name whose let-go VM was started by somebody else: a launch would not find that VM, and there would be two under one name.
+    /// </summary>
     private static HostProtocol.Refused? Foreign(HostState state, VmId id) =>
         state.LetGo.TryGetValue(id, out var vm) && !vm.Owned ? LetGoUnder(state, id) : null;
 
@@ -97,7 +99,9 @@ public static class HostRefusals
         ? new(HostProtocol.RefusalKind.Conflict, $"a VM {id} that DMM was told to forget still runs, and is another one; use another name")
         : null;
 
-    /// <summary>One process under two names would be claimed twice, and two actors would pull at one balloon.</summary>
+    /// <summary>
+    /// Refuses a process that is governed already: under two names it would be claimed twice, and two actors would resize one balloon.
+    /// </summary>
     private static HostProtocol.Refused? Governed(HostState state, HostProtocol.AdoptVm adopt)
     {
         var name = state.GovernedAs(adopt.Handle)

@@ -7,16 +7,16 @@ namespace Dmm.Core.Hosts;
 
 public sealed record HostSettings
 {
-    /// <summary>Memory that DMM governs.</summary>
+    /// <summary>The memory that DMM governs.</summary>
     public required MemorySize Memory { get; init; }
 
-    /// <summary>Kept for the host itself, out of <see cref="Memory"/>.</summary>
+    /// <summary>Memory kept for the host itself, out of <see cref="Memory"/>.</summary>
     public MemorySize Reserve { get; init; }
 
     /// <summary>Free memory kept for fast growth; only urgent growth takes it.</summary>
     public MemorySize Cushion { get; init; }
 
-    /// <summary>What the cushion may grow to while the host is under pressure.</summary>
+    /// <summary>The most that the cushion may grow to while the host is under pressure.</summary>
     public MemorySize CushionMax { get; init; }
 
     /// <summary>Available memory of the host that is never counted on.</summary>
@@ -25,7 +25,7 @@ public sealed record HostSettings
     /// <summary>How long memory must have been back, or pressure gone, before that counts.</summary>
     public TimeSpan CalmAfter { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Parts of ten seconds stalled for memory from which on the host is under pressure, 0 to 1.</summary>
+    /// <summary>The host is under pressure when at least this part of ten seconds was stalled on memory, 0 to 1.</summary>
     public double StallSome { get; init; } = 0.10;
 
     public double StallFull { get; init; } = 0.02;
@@ -36,51 +36,56 @@ public sealed record HostSettings
     /// <summary>How many VMs may move at once.</summary>
     public OperationLimits Operations { get; init; } = new();
 
-    /// <summary>As the VMs' own (<see cref="Core.Vms.MechanismProfile"/>): what an operation takes is foreseen with them.</summary>
+    /// <summary>
+    /// As in the VMs' own profile (<see cref="Core.Vms.MechanismProfile"/>): the host uses it to foresee what an operation needs.
+    /// </summary>
     public MemorySize Spark { get; init; } = new Core.Vms.MechanismProfile().Spark;
 
     public MemorySize Tolerance { get; init; } = new Core.Vms.MechanismProfile().Tolerance;
 
-    /// <summary>The least change worth a resize, and the grid of shrinks.</summary>
+    /// <summary>The least change worth a resize; shrinks are multiples of it.</summary>
     public MemorySize Step { get; init; } = MemorySize.FromMiB(16);
 
     /// <summary>A VM nearer to its goal than this part of its size is left alone, 0 to 0.2.</summary>
     public double DeadBand { get; init; } = 0.02;
 
-    /// <summary>The most that is asked of a VM in a second of what it used lately, as a part of its size, 0.01 to 1.</summary>
+    /// <summary>The most memory that it used lately that a VM is asked for in a second, as a part of its size, 0.01 to 1.</summary>
     public double ShrinkRate { get; init; } = 0.1;
 
-    /// <summary>How many times its shares a VM weighs at most where a lack of memory hurts most; 1 is plain shares.</summary>
+    /// <summary>The factor on the shares of the VM that a lack of memory hurts most; 1 is plain shares.</summary>
     public double UtilityWeight { get; init; } = Core.Planning.Arbiter.DefaultUtilityWeight;
 
-    /// <summary>Part of the guests' memory that is kept free where it would be slack in guests, 0 to 1.</summary>
+    /// <summary>The part of the guests' memory that is kept free where it would otherwise be slack in guests, 0 to 1.</summary>
     public double Spare { get; init; }
 
-    /// <summary>How often all VMs' targets are made anew.</summary>
+    /// <summary>How often the targets of all VMs are planned.</summary>
     public TimeSpan PlanPeriod { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// A peer's control law that decides in the place of DMM's own, by its name in <see cref="Core.Laws.LawCatalog"/>; null: DMM's own.
+    /// The name of the control law (in <see cref="Core.Laws.LawCatalog"/>) that decides instead of DMM's own; null: DMM's own.
     /// </summary>
     public string? Law { get; init; }
 
     /// <summary>The back-off of VMs that return.</summary>
     public ReturnSettings Returns { get; init; } = new();
 
-    /// <summary>The most that Σ max may be, in times of the memory for guests; 0: no bound.</summary>
+    /// <summary>The most that Σ max may be, as a multiple of the memory for guests; 0: no bound.</summary>
     public double OvercommitMax { get; init; }
-    /// <summary>For so many new VMs memory is gathered at once.</summary>
+    /// <summary>The number of new VMs for which memory is gathered at the same time.</summary>
     public int GatherAtOnce { get; init; } = 8;
 
-    /// <summary>So many VMs are launched at once.</summary>
+    /// <summary>The number of VMs that are launched at the same time.</summary>
     public int LaunchesAtOnce { get; init; } = 16;
 
-    /// <summary>As the VMs' own (<see cref="Core.Vms.MechanismProfile"/>): what a shrink leaves its guest is not counted on.</summary>
+    /// <summary>
+    /// As in the VMs' own profile (<see cref="Core.Vms.MechanismProfile"/>): a shrink leaves its guest this margin, so it is not counted
+    /// on.
+    /// </summary>
     public MemorySize GuestMargin { get; init; } = new Core.Vms.MechanismProfile().Margin;
 
     public QueueRules Queue => new(GatherAtOnce, LaunchesAtOnce, Step, UtilityWeight);
 
-    /// <summary>A snapshot bounds the replay: one after so many events.</summary>
+    /// <summary>The number of events between two snapshots; it bounds the replay.</summary>
     public int SnapshotEvery { get; init; } = 500;
 
     /// <summary>How much history stays beyond what recovery needs.</summary>

@@ -8,44 +8,44 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Hosts;
 
 /// <summary>A VM as the journal knows it.</summary>
-/// <param name="Spec">What it was launched from; null for an adopted VM.</param>
-/// <param name="Overhead">As it was expected; the ledger's claim holds what was measured since, where that is more.</param>
+/// <param name="Spec">The spec that it was launched from; null for an adopted VM.</param>
+/// <param name="Overhead">The expected overhead; the ledger's claim holds the measured one where that is more.</param>
 public sealed record VmRecord(
     VmPolicy Policy, VmHandle Handle, Promise Promise, MemorySize Overhead, VmSpec? Spec, MemorySize? OperatorTarget, StopOrder? Stop)
 {
-    /// <summary>What it asked to boot with, while it has less because it started early: it grows to that.</summary>
+    /// <summary>The size that it asked to boot with, while it has less because it started early; it grows to that.</summary>
     public MemorySize? Owed { get; init; }
 
-    /// <summary>When its guest was first heard of in this life; null before.</summary>
+    /// <summary>When its guest was first heard from in this run; null before.</summary>
     public Moment? BootedAt { get; init; }
 
-    /// <summary>It was heard of in an earlier life.</summary>
+    /// <summary>True where its guest was heard from in an earlier run.</summary>
     public bool BootedBefore { get; init; }
 
     public bool EverBooted => BootedBefore || BootedAt is not null;
 
-    /// <summary>Its guest was handed over, or is being: it may run elsewhere.</summary>
+    /// <summary>True where its guest was migrated, or is being migrated: it may run elsewhere.</summary>
     public bool MigratedAway { get; init; }
 
-    /// <summary>It was stopped by an operator, whether it has powered down yet or not: when it ends, it stays so.</summary>
+    /// <summary>True where an operator stopped it, whether it has powered down yet or not: when it ends, it stays stopped.</summary>
     public bool Unwanted { get; init; }
 
-    /// <summary>Returns since it last ran well; null where this is its first life.</summary>
+    /// <summary>Returns since it last ran well; null in its first run.</summary>
     public int? Tries { get; init; }
 
-    /// <summary>The least that its image can be booted with; zero where that is not known.</summary>
+    /// <summary>The least memory that its image can boot with; zero where that is not known.</summary>
     public MemorySize ImageNeeds { get; init; }
 }
 
 /// <summary>A VM that does not run and is remembered.</summary>
-/// <param name="ReturnAt">When it is asked for again; null: when an operator starts it.</param>
+/// <param name="ReturnAt">When DMM asks for it again; null: not before an operator starts it.</param>
 /// <param name="Tries">Returns since it last ran well, the next one included.</param>
 public sealed record RestingVm(VmSpec Spec, MemorySize Overhead, EndCause Cause, string Why, Moment Since, Moment? ReturnAt, int Tries)
 {
-    /// <summary>The least that its image can be booted with; zero where that is not known.</summary>
+    /// <summary>The least memory that its image can boot with; zero where that is not known.</summary>
     public MemorySize ImageNeeds { get; init; }
 
-    /// <summary>In none of its lives was its guest heard of.</summary>
+    /// <summary>True where its guest was never heard from in any of its runs.</summary>
     public bool NeverBooted { get; init; }
 }
 
@@ -57,18 +57,18 @@ public sealed record HostState(Ledger Ledger)
     public ImmutableSortedDictionary<VmId, AdmissionRecord> Admissions { get; init; } = ImmutableSortedDictionary<VmId,
         AdmissionRecord>.Empty;
 
-    /// <summary>VMs that do not run and are remembered; no memory is theirs.</summary>
+    /// <summary>VMs that do not run and are remembered; they hold no memory.</summary>
     public ImmutableSortedDictionary<VmId, RestingVm> Resting { get; init; } = ImmutableSortedDictionary<VmId, RestingVm>.Empty;
 
     /// <summary>
-    /// VMs that were let go of, and that nobody has seen to be gone: what they may take stands in the ledger. Events tell who was let go
-    /// of, a look at the host who of them is gone (<see cref="Gone"/>), which is never persisted.
+    /// VMs that were let go and have not been seen to be gone; the ledger holds what they may take. Events tell which VMs were let go. A
+    /// look at the host tells which of them are gone (<see cref="Gone"/>); that is never persisted.
     /// </summary>
     public ImmutableSortedDictionary<VmId, VmHandle> LetGo { get; init; } = ImmutableSortedDictionary<VmId, VmHandle>.Empty;
 
     /// <param name="now">
-    /// The clocks by which the event's time of day is told: as of when it was made, where it was made just now, and else, at replay, as
-    /// they are now. Deadlines and ages are held by the monotonic clock from here on.
+    /// The clocks that convert the event's time of day: those of the moment when the event was made if it was made just now, otherwise (at
+    /// replay) the present ones. From here on, deadlines and ages use the monotonic clock.
     /// </param>
     public HostState Apply(IHostEvent e, Clocks now) => e switch
     {
@@ -117,8 +117,8 @@ public sealed record HostState(Ledger Ledger)
         _ => throw new ArgumentOutOfRangeException(nameof(e), e, "not an event of the host"),
     };
 
-    /// <summary>The shortest history that leads to this state: the form in which it is kept in a snapshot.</summary>
-    /// <param name="clocks">Times are written down by the wall's clock as it goes now, whatever it was when they came.</param>
+    /// <summary>Returns the shortest history that leads to this state: the form in which a snapshot keeps it.</summary>
+    /// <param name="clocks">Times are written by the wall clock as it goes now, whatever it showed then.</param>
     public ImmutableArray<IHostEvent> Condense(Clocks clocks)
     {
         var now = clocks.Wall;
@@ -140,7 +140,7 @@ public sealed record HostState(Ledger Ledger)
                 events.Add(new VmLaunched(now, id, vm.Handle));
                 if (vm.BootedAt is { } booted)
                     events.Add(new VmBooted(clocks.WallOf(booted), id));
-                // It started early and has had since what it asked: so it is owed nothing.
+                // It started early and has since had what it asked for: so it is owed nothing.
                 if (vm.Owed is null && vm.Handle.Base < spec.Boot)
                     events.Add(new PromisesChanged(now, [new(id, spec.Boot, spec.Boot, false, default)]));
             }
@@ -167,7 +167,7 @@ public sealed record HostState(Ledger Ledger)
                     vm.Tries)
                 { ImageNeeds = vm.ImageNeeds, NeverBooted = vm.NeverBooted });
 
-        // Behind the VMs: what is asked of them stands in their promises.
+        // After the VMs: what is asked of them stands in their promises.
         foreach (var admission in AdmissionLine.InOrder(Admissions.Values))
             events.AddRange(Condense(admission, clocks));
         return events.ToImmutable();
@@ -176,19 +176,19 @@ public sealed record HostState(Ledger Ledger)
     /// <summary>The policies of the VMs that run.</summary>
     public Dictionary<VmId, VmPolicy> Policies() => Vms.ToDictionary(vm => vm.Key, vm => vm.Value.Policy);
 
-    /// <summary>One that was let go of does not run any more.</summary>
+    /// <summary>Records that a VM that was let go no longer runs.</summary>
     public HostState Gone(VmId id) => LetGo.ContainsKey(id) ? this with { LetGo = LetGo.Remove(id), Ledger = Ledger.Gone(id) } : this;
 
     /// <summary>
-    /// What the launch of <paramref name="id"/> found running is the one that was let go of under this name, which is not to be taken for
-    /// it.
+    /// True where the process that the launch of <paramref name="id"/> found is the VM that was let go under this name; it must not be
+    /// taken for the new one.
     /// </summary>
     public bool WasLetGo(VmId id, VmHandle handle) => LetGo.TryGetValue(id, out var loose) && loose.SameProcess(handle);
 
-    /// <summary>Under which name a process was let go of that is to be governed again; null where it was not.</summary>
+    /// <summary>Returns the name under which this process was let go; null where it was not.</summary>
     public VmId? LetGoAs(VmHandle handle) => LetGo.Where(vm => vm.Value.SameProcess(handle)).Select(vm => (VmId?)vm.Key).FirstOrDefault();
 
-    /// <summary>Under which name a process is governed; null where it is not.</summary>
+    /// <summary>Returns the name under which this process is governed; null where it is not.</summary>
     public VmId? GovernedAs(VmHandle handle) =>
         Vms.Where(vm => vm.Value.Handle.SameProcess(handle)).Select(vm => (VmId?)vm.Key).FirstOrDefault();
 
@@ -215,7 +215,7 @@ public sealed record HostState(Ledger Ledger)
     private HostState SetAside(VmId vm, MemorySize boot, MemorySize size, Moment at) =>
         WithAdmission(vm, a => a.SetAside(boot, size, at)) with
         {
-            // Decided against the same ledger, so that it fits; only at recovery it may not, and the promise stands all the same.
+            // This was decided on the same ledger, so it fits. Only at recovery it may not fit, and the promise stands all the same.
             Ledger = Ledger.Keep(vm, size),
         };
 
@@ -282,7 +282,8 @@ public sealed record HostState(Ledger Ledger)
                 continue;
             vms = vms.SetItem(
                 change.Vm, vm with { Promise = new(change.Granted, change.Target), Owed = vm.Owed <= change.Granted ? null : vm.Owed });
-            // Decided against the same ledger, so this does not refuse; only a host that has shrunk since then can, and the promise stands.
+            // This was decided on the same ledger, so Grant does not refuse. Only if the host has shrunk since then it may; the promise
+            // stands.
             ledger = ledger.Grant(change.Vm, change.Granted)
                 ?? ledger.TakeIn(change.Vm, ledger.Claims[change.Vm] with { Granted = change.Granted });
         }
@@ -297,26 +298,26 @@ public sealed record HostState(Ledger Ledger)
         };
     }
 
-    /// <summary>It was told to give its part, or is not there any more.</summary>
+    /// <summary>True where the peer was told to give its part, or no longer exists.</summary>
     private static bool Told(Contribution part, ImmutableSortedDictionary<VmId, VmRecord> vms) =>
         !vms.TryGetValue(part.Vm, out var vm) || vm.Promise.Target <= part.To;
 
     private HostState WithAdmission(VmId id, Func<AdmissionRecord, AdmissionRecord> change) =>
         this with { Admissions = Admissions.SetItem(id, change(Admissions[id])) };
 
-    /// <param name="ofSpec">The same for one that does not run and is remembered.</param>
+    /// <param name="ofSpec">The same change for a VM that does not run and is remembered.</param>
     private HostState With(VmId id, Func<VmRecord, VmRecord> change, Func<VmSpec, VmSpec>? ofSpec = null) =>
         Vms.TryGetValue(id, out var vm) ? this with { Vms = Vms.SetItem(id, change(vm)) }
         : ofSpec is not null && Resting.TryGetValue(id, out var resting)
         ? this with { Resting = Resting.SetItem(id, resting with { Spec = ofSpec(resting.Spec) }) }
         : this;
 
-    /// <summary>One that waits for its return does so no more.</summary>
+    /// <summary>A VM that waits for its return no longer does so where it stays stopped.</summary>
     private HostState StayingIf(VmId id, bool stays) =>
         stays && Resting.TryGetValue(id, out var resting) ? this with { Resting = Resting.SetItem(id, resting with { ReturnAt = null }) }
         : this;
 
-    /// <summary>Nothing of it is left: neither a claim, nor what was set aside, nor its memory.</summary>
+    /// <summary>Removes everything of a VM: its claim, its reservation and its record.</summary>
     private HostState Without(VmId id) => this with
     {
         Vms = Vms.Remove(id),

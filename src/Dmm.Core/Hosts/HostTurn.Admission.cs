@@ -2,7 +2,7 @@ using Dmm.Core.Admission;
 
 namespace Dmm.Core.Hosts;
 
-/// <summary>The host's part in creating a VM: what <see cref="HostAdmissions"/> says is written down, and acted on.</summary>
+/// <summary>The host's part in creating a VM: it writes down the steps of <see cref="HostAdmissions"/> and acts on them.</summary>
 internal sealed partial class HostTurn
 {
     private void RecordRequest(HostProtocol.RecordRequest request)
@@ -24,7 +24,7 @@ internal sealed partial class HostTurn
         Reply(new AdmissionProtocol.Recorded(id));
     }
 
-    /// <summary>It knows nothing, and answers no picture that its last incarnation had.</summary>
+    /// <summary>The line has restarted: it knows nothing, and does not answer a picture that its predecessor received.</summary>
     private void LineStarted()
     {
         Host = Host with { LineLooks = false };
@@ -32,7 +32,8 @@ internal sealed partial class HostTurn
     }
 
     /// <summary>
-    /// The line decides who is next and who gives for it; what is granted is granted here, and only on the state that it was decided on.
+    /// Takes steps that the line decided (which VM is next, which peers give). Memory is granted only here, and only on the state that the
+    /// steps were decided on.
     /// </summary>
     private void TakeSteps(HostProtocol.TakeSteps take)
     {
@@ -70,7 +71,7 @@ internal sealed partial class HostTurn
         }
         else if (State.GovernedAs(launched.Handle) is { } other)
         {
-            // What runs under its name was taken in under another one meanwhile.
+            // The process under its name was adopted under another name meanwhile.
             EndAdmission(
                 id, AdmissionEnd.Failed, $"{launched.Handle.Whereabouts()}, which its launch found, is governed as {other} already");
         }

@@ -3,8 +3,8 @@ using Dmm.Core.Lifecycle;
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// Ends of VMs and their returns. One event tells that a VM has ended and what becomes of it, so that no death of the daemon forgets one
-/// that is to return; and a VM that returns is a request like any other, so that none runs twice (docs/use/lifecycle.md).
+/// Ends of VMs and their returns. One event says both that a VM has ended and what happens next, so a crash of the daemon never loses a VM
+/// that is to return. A VM that returns is a request like any other, so none runs twice (docs/use/lifecycle.md).
 /// </summary>
 internal sealed partial class HostTurn
 {
@@ -44,20 +44,20 @@ internal sealed partial class HostTurn
         AwaitReturns();
     }
 
-    /// <summary>The VM is asked for, in the queue with all others.</summary>
+    /// <summary>Asks for the VM, in the queue with all others.</summary>
     private void Ask(RestingVm resting, int tries, Moment deadline)
     {
         Record(HostEnds.Again(State, resting, tries, deadline, now));
         AwaitReturns();
     }
 
-    /// <summary>Asks to be woken when the next one is due; before the ledger governs nobody returns.</summary>
+    /// <summary>Asks to be woken when the next return is due. No VM returns before the ledger governs.</summary>
     private void AwaitReturns() =>
         Do(new HostEffect.WakeForReturns(Host.InControl ? State.Resting.Values.Min(vm => vm.ReturnAt) : null));
 
     /// <summary>
-    /// What ran before the host restarted can't run now. All ends are written at once, so that all that return do so in the order of their
-    /// priority.
+    /// Ends the VMs that ran before the host restarted: they can't run now. All ends are written at once, so that all VMs that return do so
+    /// in the order of their priority.
     /// </summary>
     private void EndThoseOfAnotherBoot(string boot)
     {

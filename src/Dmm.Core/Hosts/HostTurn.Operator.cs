@@ -4,7 +4,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Hosts;
 
-/// <summary>What operators ask of the host. Whether it may be is asked of <see cref="HostRefusals"/>.</summary>
+/// <summary>Requests of operators. <see cref="HostRefusals"/> decides whether they are allowed.</summary>
 internal sealed partial class HostTurn
 {
     private void Adopt(HostProtocol.AdoptVm adopt)
@@ -61,7 +61,7 @@ internal sealed partial class HostTurn
             return;
         }
 
-        // What it boots with stays within its bounds, as of one that runs.
+        // The size that it boots with stays within its bounds, as for a running VM.
         var (before, boot, restart) = (resting.Spec.Boot, resting.Spec.Under(policy).Boot, set.Restart ?? resting.Spec.Restart);
         if (set.Restart is { } wanted)
         {
@@ -76,7 +76,7 @@ internal sealed partial class HostTurn
             boot == before ? [] : [$"it boots with {boot} instead of {before}, within its new bounds"]);
     }
 
-    /// <summary>A higher max that the guest itself would not follow is allowed, but not without a word.</summary>
+    /// <summary>Returns notes where a max is higher than the guest itself can use: that is allowed, but the operator is told.</summary>
     private ImmutableArray<string> LimitNotes(VmProtocol.Report? report, MemorySize? max) =>
         max is { } size && report is { Hello: { } hello, Sizes: { } sizes }
         && GuestGrowth.MostPlugged(hello, sizes.Base, sizes.Plugged, machine.Profile) is { } most && size > sizes.Base + most
@@ -125,7 +125,7 @@ internal sealed partial class HostTurn
         else if (Find(id) is { } vm)
         {
             Record(new StopAsked(Wall, id, order.Grace) { Kill = order.Kill });
-            // One that is still to start hears of it with its part of the journal.
+            // A VM whose actor is not started yet hears of it with its part of the journal.
             Do(new HostEffect.TellVm(id, new VmProtocol.Stop(order)));
             Done(id, $"{HowItStops(order, vm)}; its memory comes back when it is gone");
         }
@@ -191,7 +191,7 @@ internal sealed partial class HostTurn
         }
     }
 
-    /// <summary>A VM that runs; where there is none, whoever asks is told so.</summary>
+    /// <summary>Returns a VM that runs; where there is none, refuses the request.</summary>
     private VmRecord? Find(VmId id)
     {
         if (State.Vms.TryGetValue(id, out var vm))

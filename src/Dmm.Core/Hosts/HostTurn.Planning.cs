@@ -3,11 +3,12 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Hosts;
 
-/// <summary>From what VMs report and what is foreseen to what is promised, and told.</summary>
+/// <summary>Planning: from the VMs' reports and forecasts to promises and targets.</summary>
 internal sealed partial class HostTurn
 {
     /// <summary>
-    /// The ledger governs from replay and one look at the host: VMs that have not reported keep what the journal promised them.
+    /// Takes control. The ledger governs after the replay and one look at the host: VMs that have not reported keep what the journal
+    /// promised them.
     /// </summary>
     private void TakeUp(HostCommand.TakeUp takeUp)
     {
@@ -19,7 +20,8 @@ internal sealed partial class HostTurn
         {
             ToStart = [.. State.Vms.Keys, .. launching],
             Unheard = [.. State.Vms.Keys],
-            // VMs' actors may have heard another host's actor of this process: no two tellings have the same number.
+            // The VMs' actors may have heard an earlier actor of the host in this process. Numbers that start at the clock are never used
+            // twice.
             Tellings = (Now - Moment.Origin).Ticks,
         };
         if (Host.Watches)
@@ -38,7 +40,7 @@ internal sealed partial class HostTurn
         var id = started.Vm;
         if (Host.StartedOnce.Contains(id))
             Notify("actorRestarted", id, "the VM's actor starts anew after a fault of its driver; the VM runs on");
-        // It is told its target as soon as there is a place for it: after a restart of the daemon all VMs start at once.
+        // The VM is told its target as soon as there is a place for it: after a restart of the daemon all VMs start at once.
         var fresh = Host.Fresh.Contains(id);
         Host = Host with { StartedOnce = Host.StartedOnce.Add(id), Told = Host.Told.Remove(id) };
         if (State.Vms.TryGetValue(id, out var vm))
@@ -78,8 +80,8 @@ internal sealed partial class HostTurn
         if (report.Confirmation is not { } standing)
             return;
 
-        // A young VM costs less than it will: its expected overhead stays set aside, or others would be promised it and the claim outgrow
-        // the host later.
+        // A young VM has less overhead than it will have later. Its expected overhead stays set aside; otherwise the memory would be
+        // promised to others, and the claim would outgrow the host later.
         var overhead = MemorySize.Max(vm.Overhead, report.Cost?.Overhead ?? MemorySize.Zero);
         var (before, ledger) = (State.Ledger, State.Ledger.Observe(id, standing.Actual, overhead, report.Resident, looks: Host.Watches));
         Host = Host with
@@ -100,7 +102,7 @@ internal sealed partial class HostTurn
 
     private void Forecast(PredictorProtocol.Forecasts forecasts)
     {
-        // Pressure is heard only where the law hears it: a peer's that looks every 10 s is not helped by DMM's agent.
+        // Pressure counts only where the law reacts to it: DMM's agent must not help a law that only looks every 10 s.
         var heard = machine.Law?.HearsPressure ?? true;
         var known = forecasts.Items.Where(f => State.Vms.ContainsKey(f.Vm));
         Host = Host with
@@ -110,12 +112,13 @@ internal sealed partial class HostTurn
             AwaitsForecasts = Host.AwaitsForecasts && !forecasts.Tick,
         };
 
-        // Whoever else is in need and has said so meanwhile is served by the same plan: a storm of calls is no storm of plans.
+        // Other guests that have called for help meanwhile are served by the same plan: many calls do not make many plans.
         QueuePlan();
     }
 
     /// <summary>
-    /// Forecasts come first, and a plan with them. Where none have come since the last beat it is made without: what is foreseen ages.
+    /// Asks for forecasts; the plan follows when they come. If none have come since the last beat, the plan is made without them: forecasts
+    /// age.
     /// </summary>
     private void Beat()
     {

@@ -3,16 +3,17 @@ using Dmm.Core.Memory;
 
 namespace Dmm.Core.Hosts;
 
-/// <summary>The world around the ledger: what the host really has, and what is said when the invariant is broken.</summary>
+/// <summary>The world around the ledger: what the host really has, and the notice when the invariant is broken.</summary>
 internal sealed partial class HostTurn
 {
     private void Saw(HostMonitorProtocol.Saw saw)
     {
-        // What one that has ended since then held would be counted as the host's and as nobody's: the next look knows better.
+        // The look includes a VM that has ended since. Its memory would be counted as used by the host and by no VM, so the next look
+        // counts.
         if (Host.HasLooked && saw.Vms.Any(vm => !State.Vms.ContainsKey(vm.Id) && !State.LetGo.ContainsKey(vm.Id)))
             return;
 
-        // What was seen counts against what is claimed once all who are gone are known to be so.
+        // First record which let-go VMs are gone; only then compare the reading with the claims.
         var gone = saw.Vms.Where(vm => State.LetGo.GetValueOrDefault(vm.Id) == vm && saw.Sight.Gone.Contains(vm.Id)).Select(vm => vm.Id)
             .ToList();
         foreach (var vm in gone)
@@ -67,7 +68,7 @@ internal sealed partial class HostTurn
 
     private void WatchWhoRuns()
     {
-        // Nearly all that is said to the host changes nothing here.
+        // Most messages to the host do not change the VMs that run.
         if (!Host.Watches || (ReferenceEquals(State.Vms, _before.Vms) && ReferenceEquals(State.LetGo, _before.LetGo)))
             return;
         var vms = Host.WhoRuns();
@@ -77,7 +78,7 @@ internal sealed partial class HostTurn
         Do(new HostEffect.WatchVms(vms));
     }
 
-    /// <summary>Said where it matters: not each step of a neighbour that grows.</summary>
+    /// <summary>Tells operators of changes that matter, not of each step of a neighbour that grows.</summary>
     private void SayMemory()
     {
         var (memory, said) = (Host.Outlook.Memory, Host.SaidMemory);
@@ -98,7 +99,7 @@ internal sealed partial class HostTurn
         Host = Host with
         {
             Keepers = keepers,
-            // Whatever it gives, its host does not have it: no plan for a VM to come counts on it as on others.
+            // The host does not get the memory that a keeper gives, so plans for VMs to come count on it less than on others.
             Shrinks = Host.Shrinks.SetItems(began.Select(vm => KeyValuePair.Create(vm, Host.Shrinks.GetValueOrDefault(vm, new()).Kept()))),
         };
         foreach (var vm in began)

@@ -4,7 +4,8 @@ using Dmm.Core.Events;
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// One decision of <see cref="HostMachine"/> while it is made: the host as it becomes, what is to be written, and what is to be done then.
+/// One decision of <see cref="HostMachine"/> while it is made: the host as it becomes, the events to write, and the effects to carry out
+/// after that.
 /// </summary>
 internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks now)
 {
@@ -20,7 +21,7 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
 
     private HostSettings Settings => machine.Settings;
 
-    /// <summary>What is decided by; <see cref="Wall"/> is for the journal and for people.</summary>
+    /// <summary>Decisions use this; <see cref="Wall"/> is for the journal and for people.</summary>
     private Moment Now => now.Now;
 
     private DateTimeOffset Wall => now.Wall;
@@ -73,7 +74,7 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
         return new(Host, _events.ToImmutable(), _effects.ToImmutable());
     }
 
-    /// <summary>Something is to be written down: from here on it counts as having happened.</summary>
+    /// <summary>Records an event to be written; from here on it counts as having happened.</summary>
     private void Record(IHostEvent e)
     {
         _events.Add(e);
@@ -99,7 +100,7 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
     private void Notify(string kind, VmId? vm, string text, MemorySize? from = null, MemorySize? to = null, bool warn = false) =>
         Notify(new Notice(Wall, kind, vm, text, from, to), warn);
 
-    /// <summary>Several reasons to plan that come together lead to one plan.</summary>
+    /// <summary>Asks for a plan. Several reasons that come together lead to one plan.</summary>
     private void QueuePlan()
     {
         if (Host.PlanQueued)
@@ -109,7 +110,8 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
     }
 
     /// <summary>
-    /// One picture at a time: a storm of requests is no storm of looks at the queue. Before the first look at the host nothing is promised.
+    /// Shows the line a picture of the host. Only one picture is under way at a time: many requests do not make many looks at the queue.
+    /// Before the first look at the host nothing is promised.
     /// </summary>
     private void ShowLine()
     {
@@ -124,10 +126,10 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
         Do(new HostEffect.TellAdmission(new AdmissionProtocol.HostIs(Host)));
     }
 
-    /// <summary>The line of VMs to come is told how the host is once this is written, though no request has changed.</summary>
+    /// <summary>Sends the line of VMs to come a picture of the host after this decision, even if no request has changed.</summary>
     private void TellLine() => _tellsLine = true;
 
-    /// <summary>Nothing of a VM is left with the host's actor.</summary>
+    /// <summary>Removes all that the host's actor keeps of a VM.</summary>
     private void Release(VmId vm)
     {
         Host = Host with

@@ -1,15 +1,15 @@
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// What can be said to the host's machine: by operators (<see cref="HostProtocol"/>), by the VMs (<see cref="VmProtocol"/>), by the
-/// predictor, by whoever looks at the host itself, and by the host's actor (<see cref="HostCommand"/>).
+/// A command to the host's machine: from operators (<see cref="HostProtocol"/>), from the VMs (<see cref="VmProtocol"/>), from the
+/// predictor, from the host's monitor, or from the host's actor (<see cref="HostCommand"/>).
 /// </summary>
 public interface IHostCommand;
 
-/// <summary>What the host's actor tells its machine by itself.</summary>
+/// <summary>Commands that the host's actor sends to its machine by itself.</summary>
 public static class HostCommand
 {
-    /// <summary>The journal was read to its end: the machine takes up what it promised.</summary>
+    /// <summary>The journal was read to its end: the machine takes over its promises.</summary>
     /// <param name="BootId">The boot of this host; null where that can't be told.</param>
     public sealed record TakeUp(string? BootId) : IHostCommand;
 
@@ -19,6 +19,6 @@ public static class HostCommand
     /// <summary>An earlier decision asked for a plan (<see cref="HostEffect.PlanSoon"/>).</summary>
     public sealed record Plan : IHostCommand;
 
-    /// <summary>The time that <see cref="HostEffect.WakeForReturns"/> asked for has come.</summary>
+    /// <summary>The time set by <see cref="HostEffect.WakeForReturns"/> has come.</summary>
     public sealed record ReturnsDue : IHostCommand;
 }

@@ -6,14 +6,14 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Hosts;
 
 /// <summary>
-/// A peer's control law in the place of the arbiter (<c>dmm.policy</c>): turns what the VMs report into what the law may see of them, lets
-/// it decide at its own period and on the events that it hears, and turns its targets into a plan. No clock and no I/O; what it keeps is
-/// which VM has which slot, the last targets, and what the law has learnt.
+/// Runs another control law instead of the arbiter (<c>dmm.policy</c>): turns the VMs' reports into what the law may see of them, lets it
+/// decide at its own period and on the events that it reacts to, and turns its targets into a plan. No clock and no I/O; its state is which
+/// VM has which slot, the last targets, and what the law has learnt.
 /// </summary>
 public sealed class LawPlanner(ILaw law)
 {
     /// <summary>
-    /// DMM moves nobody by less than its step; a law's own steps may be smaller, so they are taken as they are, in whole MiB.
+    /// DMM does not move a VM by less than its own step. A law's steps may be smaller, so they are taken as they are, in whole MiB.
     /// </summary>
     public static readonly MemorySize Step = MemorySize.FromMiB(1);
 
@@ -25,9 +25,9 @@ public sealed class LawPlanner(ILaw law)
 
     public bool HearsPressure => (law.Hears & LawEvents.Pressure) != 0;
 
-    /// <param name="bids">As for the arbiter; what they want is DMM's own estimate and not told to the law.</param>
+    /// <param name="bids">As for the arbiter. The wants in them are DMM's own estimate and are not shown to the law.</param>
     /// <param name="budget">Memory for all guests together.</param>
-    /// <returns>In the order of the bids.</returns>
+    /// <returns>The allotments, in the order of the bids.</returns>
     public Allotment[] Plan(
         IReadOnlyList<Bid> bids, MemorySize budget, IReadOnlyDictionary<VmId, VmRecord> vms,
         IReadOnlyDictionary<VmId, VmProtocol.Report> reports, Moment at)
@@ -51,12 +51,12 @@ public sealed class LawPlanner(ILaw law)
     {
         if (!bid.Movable)
             return new(bid.Vm, bid.Held, Ruling.Immovable, false);
-        // An operator's word stands above every law.
+        // An operator's target overrides every law.
         var target = vm.OperatorTarget is not null ? bid.Want : new MemorySize(_targets[_slots[bid.Vm]]).Clamp(bid.Min, bid.Max);
         return new(bid.Vm, target, Ruling.Policy, HearsPressure && bid.Urgent && target > bid.Held);
     }
 
-    /// <summary>A law without a period decides whenever there is a plan to make.</summary>
+    /// <summary>Whether the law decides now. A law without a period decides whenever a plan is made.</summary>
     private bool IsDue(TimeSpan now)
     {
         if (now < _due)
@@ -66,7 +66,7 @@ public sealed class LawPlanner(ILaw law)
         return true;
     }
 
-    /// <summary>Whether a VM has gone.</summary>
+    /// <summary>Frees the slots of VMs that are gone; returns whether there were any.</summary>
     private bool LeaveSlots(IReadOnlyList<Bid> bids)
     {
         var gone = _slots.Keys.Except(bids.Select(static bid => bid.Vm)).ToImmutableArray();
@@ -80,7 +80,7 @@ public sealed class LawPlanner(ILaw law)
         return gone.Length > 0;
     }
 
-    /// <summary>Whether the VM has come, or what it is promised and allowed has changed.</summary>
+    /// <summary>Updates what the law sees of a VM; returns whether the VM is new, or its bounds or shares have changed.</summary>
     private bool Look(in Bid bid, VmRecord vm, VmProtocol.Report? report)
     {
         if (!_slots.TryGetValue(bid.Vm, out var slot))
@@ -102,7 +102,7 @@ public sealed class LawPlanner(ILaw law)
         return (guest.Present, guest.Min, guest.Max, guest.Shares) != (before.Present, before.Min, before.Max, before.Shares);
     }
 
-    /// <summary>A guest that says nothing of itself looks full.</summary>
+    /// <summary>Returns what the law sees of a guest. A guest that reports nothing looks full.</summary>
     private static LawGuest Seen(in Bid bid, VmRecord vm, VmSizes sizes, GuestSample? sample)
     {
         var available = MemorySize.Min(sizes.Actual, sample?.MemAvailable ?? MemorySize.Zero);

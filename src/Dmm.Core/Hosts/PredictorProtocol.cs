@@ -7,15 +7,15 @@ namespace Dmm.Core.Hosts;
 public static class PredictorProtocol
 {
     /// <param name="Sizes">The VM's sizes as last known when the sample came.</param>
-    /// <param name="Most">The most that the VM can become: nothing beyond it is foreseen. Null where it is not known.</param>
+    /// <param name="Most">The most that the VM can become: no forecast goes beyond it. Null where it is not known.</param>
     public sealed record Sampled(VmId Vm, GuestSample Sample, VmSizes Sizes, MemorySize? Most = null);
 
     public sealed record Forget(VmId Vm);
 
-    /// <summary>To the predictor: all forecasts are wanted, for a plan.</summary>
+    /// <summary>To the predictor: asks for all forecasts, for a plan.</summary>
     public sealed record Emit;
 
-    /// <summary>To the host: what was foreseen of this VM counts no more, its model has failed.</summary>
+    /// <summary>To the host: the forecast of this VM no longer counts, because its model has failed.</summary>
     public sealed record Lost(VmId Vm) : IHostCommand;
 
     /// <summary>To the host: all VMs' forecasts at a tick, or one VM's at once under pressure.</summary>

@@ -3,18 +3,18 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Hosts;
 
-/// <summary>What the control group of a VM's process leaves its guest: beyond that the process would be killed.</summary>
+/// <summary>The bound that the control group of a VM's process puts on the VM: beyond it the process would be killed.</summary>
 public static class VmLimit
 {
     /// <summary>
-    /// The most that the VM may be given: limit less overhead. Never below what it holds: a limit bounds growth, it takes nothing away,
-    /// since the group's limit says nothing about what the guest can spare.
+    /// Returns the most that the VM may be given: limit less overhead. It is never below what the VM holds: a limit bounds growth but takes
+    /// nothing away, because the group's limit says nothing about what the guest can spare.
     /// </summary>
     /// <returns>Null where nothing limits it.</returns>
     public static MemorySize? Most(HostCost? cost, Claim claim) =>
         cost?.Limit is { } limit ? MemorySize.Max(limit.MinusOrZero(claim.Overhead), MemorySize.Max(claim.Actual, claim.Granted)) : null;
 
-    /// <summary>For people; null where nothing limits the VM below its max.</summary>
+    /// <summary>A warning for people; null where nothing limits the VM below its max.</summary>
     public static string? Warning(HostCost? cost, Claim claim, MemorySize max) =>
         cost?.Limit is { } limit && Most(cost, claim) is { } most && most < max
             ? $"its process may have {limit} before its control group's limit has it killed: with {claim.Overhead} of overhead it is "

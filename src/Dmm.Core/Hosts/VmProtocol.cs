@@ -5,27 +5,29 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Hosts;
 
-/// <summary>What can be said to a VM's machine: by the host (<see cref="VmProtocol"/>), and by whoever holds the VM.</summary>
+/// <summary>A message to a VM's machine: from the host (<see cref="VmProtocol"/>), or from the VM's driver.</summary>
 public interface IVmMessage;
 
-/// <summary>What the host and a VM's actor tell each other.</summary>
+/// <summary>Messages between the host and a VM's actor.</summary>
 public static class VmProtocol
 {
-    /// <summary>To the host: this VM's actor has started (anew) and waits for its part.</summary>
+    /// <summary>To the host: this VM's actor has started (or restarted) and waits for its part of the journal.</summary>
     public sealed record Started(VmId Vm) : IHostCommand;
 
-    /// <summary>To the VM: its part of the journal. Without a handle it is to be launched from the spec.</summary>
-    /// <param name="MayRun">Without a handle: its launch may have begun before, so that it may run already.</param>
+    /// <summary>To the VM: its part of the journal. Without a handle, the VM is to be launched from the spec.</summary>
+    /// <param name="MayRun">Where there is no handle: true if its launch may have begun before, so that it may run already.</param>
     public sealed record Assume(VmSpec? Spec, VmHandle? Handle, VmPolicy Policy, Promise? Promise, StopOrder? Stop, bool MayRun)
         : IVmMessage
     {
-        /// <summary>It was heard of since it was launched, or somebody else started it: it is never given up for not booting.</summary>
+        /// <summary>
+        /// True where its guest was heard from since its launch, or somebody else started it: it is never given up for not booting.
+        /// </summary>
         public bool Booted { get; init; }
 
-        /// <summary>So it was in this life or an earlier one: it is never ended for being silent.</summary>
+        /// <summary>True where its guest was heard from in this run or an earlier one: the VM is never ended for being silent.</summary>
         public bool EverBooted { get; init; }
 
-        /// <summary>What it asked to boot with; it may have been started early with less.</summary>
+        /// <summary>The memory that it asked to boot with; it may have been started early with less.</summary>
         public MemorySize? Asked { get; init; }
     }
 
@@ -33,38 +35,39 @@ public static class VmProtocol
 
     public sealed record LaunchFailed(VmId Vm, string Why) : IHostCommand;
 
-    /// <summary>To the VM: become this. Urgent: at once, by all means.</summary>
+    /// <summary>To the VM: a new target. Urgent: reach it at once, by all means.</summary>
     public sealed record SetTarget(MemorySize Target, MemorySize Min, MemorySize Max, bool Urgent) : IVmMessage
     {
-        /// <summary>Which of all that the host has told this is; no two have the same. The VM's reports name it.</summary>
+        /// <summary>The number of this message; no two targets that the host has told have the same. The VM's reports name it.</summary>
         public long Number { get; init; }
     }
 
     /// <summary>
-    /// To the VM: the host's actor has started anew and knows what the journal knows. What it may not have heard is to be told again.
+    /// To the VM: the host's actor has restarted and knows only what the journal knows. The VM must repeat anything that the host may not
+    /// have heard.
     /// </summary>
     public sealed record HostIsBack : IVmMessage;
 
     public sealed record Stop(StopOrder Order) : IVmMessage;
 
-    /// <summary>To the VM: it is not to stop any more.</summary>
+    /// <summary>To the VM: the order to stop is withdrawn.</summary>
     public sealed record GoOn : IVmMessage;
 
-    /// <summary>To the host: the guest has not powered down in time, and was not to be ended: it runs on.</summary>
+    /// <summary>To the host: the guest has not powered down in time and was not to be killed: it runs on.</summary>
     public sealed record StopGivenUp(VmId Vm, string Why) : IHostCommand;
 
-    /// <summary>To the host: which process runs it was found out, or is not known any more.</summary>
+    /// <summary>To the host: the process that runs it was identified, or is no longer known.</summary>
     public sealed record Identified(VmId Vm, VmHandle Handle) : IHostCommand;
 
     /// <summary>To the host: the VM is gone and its memory is back.</summary>
     public sealed record Ended(VmId Vm, string Why, EndCause Cause) : IHostCommand;
 
-    /// <summary>To the host, whenever it changes: all that it needs to know of a VM.</summary>
+    /// <summary>To the host, whenever it changes: all that the host needs to know of a VM.</summary>
     public sealed record Report(VmId Vm, VmPhase Phase, string? Why, VmSizes? Sizes, Confirmation? Confirmation) : IHostCommand
     {
         /// <summary>
-        /// The number of the <see cref="SetTarget"/> that this actor heard last; 0 for none. A report that was under way meanwhile answers
-        /// for none that came later.
+        /// The number of the <see cref="SetTarget"/> that this actor heard last; 0 for none. A report that was under way meanwhile does not
+        /// answer for a later one.
         /// </summary>
         public long Heard { get; init; }
 
@@ -77,10 +80,12 @@ public static class VmProtocol
 
         public GuestSample? Sample { get; init; }
 
-        /// <summary>What its process held when these sizes were read; null where that was told before, or nobody could look.</summary>
+        /// <summary>
+        /// The memory that its process held when these sizes were read; null where that was reported before, or nobody could look.
+        /// </summary>
         public MemorySize? Resident { get; init; }
 
-        /// <summary>As measured; null until it was.</summary>
+        /// <summary>The measured cost; null until it was measured.</summary>
         public HostCost? Cost { get; init; }
 
         public ImmutableArray<string> Warnings { get; init; } = [];

@@ -14,23 +14,24 @@ public sealed record HistoryKeep(TimeSpan Keep, long Most)
 public readonly record struct HistoryMark(long Sequence, DateTimeOffset At);
 
 /// <summary>
-/// Which events may go once a snapshot is saved: those that the snapshot covers and that are older than <see cref="HistoryKeep.Keep"/> or
-/// beyond <see cref="HistoryKeep.Most"/>. Pure. Ages are known from marks, one a snapshot, kept in the snapshots themselves and thinned so
-/// that they stay few; what is deleted is so up to a fiftieth of <c>keep</c> later than it might be, never earlier.
+/// Decides which events may be deleted once a snapshot is saved: events that the snapshot covers and that are older than
+/// <see cref="HistoryKeep.Keep"/> or beyond <see cref="HistoryKeep.Most"/>. Pure. The ages come from marks, at most one for each snapshot.
+/// The marks are kept in the snapshots and are thinned so that they stay few; so an event is deleted up to a fiftieth of <c>keep</c> later
+/// than allowed, never earlier.
 /// </summary>
 public static class History
 {
     private const int Marks = 50;
 
     /// <summary>
-    /// A host that was off, or whose clock was set, for longer than this part of <see cref="HistoryKeep.Keep"/> is taken to have been so
-    /// for that long.
+    /// The longest time without marks that counts, as a part of <see cref="HistoryKeep.Keep"/>. If a host was off for longer, or its clock
+    /// was set forward by more, it counts as this long.
     /// </summary>
     private const double MostAway = 0.1;
 
     /// <summary>
-    /// What time it is for the history when a daemon starts; from there on the monotonic clock counts. A clock that is set years forward
-    /// must not make all history old at once, and one that is set back must not keep it for ever: ages go on from the last mark.
+    /// Returns the time for the history when a daemon starts; from then on the monotonic clock counts. A clock that is set years forward
+    /// must not make all history old at once, and one that is set back must not keep it for ever: ages continue from the last mark.
     /// </summary>
     public static DateTimeOffset Start(ImmutableArray<HistoryMark> marks, DateTimeOffset wall, HistoryKeep keep)
     {
@@ -42,14 +43,14 @@ public static class History
             : wall;
     }
 
-    /// <summary>Notes how old the events up to a snapshot are, unless the last mark is near.</summary>
+    /// <summary>Adds a mark of how old the events up to a snapshot are, unless the last mark is near.</summary>
     public static ImmutableArray<HistoryMark> Note(ImmutableArray<HistoryMark> marks, HistoryMark snapshot, HistoryKeep keep) =>
         !marks.IsEmpty && snapshot.At - marks[^1].At < keep.Keep / Marks && snapshot.Sequence - marks[^1].Sequence < keep.Most / Marks
             ? marks
             : marks.Add(snapshot);
 
-    /// <summary>The last event that may be deleted, and the marks that are left; null where nothing may.</summary>
-    /// <param name="snapshot">The snapshot that is safely on disk: nothing after it may ever go.</param>
+    /// <summary>Returns the last event that may be deleted, and the remaining marks; null where none may be deleted.</summary>
+    /// <param name="snapshot">The snapshot that is safely on disk: no event after it may be deleted.</param>
     public static (long UpTo, ImmutableArray<HistoryMark> Left)? Delete(
         ImmutableArray<HistoryMark> marks, long snapshot, DateTimeOffset now, HistoryKeep keep)
     {

@@ -1,6 +1,6 @@
 namespace Dmm.Core.Journals;
 
-/// <summary>The journal holds what can't be: an event that does not decode or does not follow from those before, or a gap.</summary>
+/// <summary>The journal has invalid content: an event that does not decode or does not follow from those before, or a gap.</summary>
 public sealed class JournalContentException : Exception
 {
     public JournalContentException()

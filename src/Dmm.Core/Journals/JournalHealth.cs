@@ -2,43 +2,47 @@ namespace Dmm.Core.Journals;
 
 public enum JournalCondition
 {
-    /// <summary>It is being read; the host is not governed yet.</summary>
+    /// <summary>It is being read; DMM does not control the host yet.</summary>
     Starting,
     Well,
 
-    /// <summary>Writes come through, and take long.</summary>
+    /// <summary>Writes succeed, but take long.</summary>
     Slow,
 
     /// <summary>
-    /// A write has not come through for <see cref="JournalHealth.Patience"/>: nothing can be promised until it does, or fails.
+    /// A write has not completed for <see cref="JournalHealth.Patience"/>: nothing can be promised until it completes, or fails.
     /// </summary>
     Stalled,
 
-    /// <summary>It can't be written or read; it is tried again and again.</summary>
+    /// <summary>It can't be written or read; DMM tries again and again.</summary>
     Broken,
 }
 
 /// <summary>
-/// How the host's journal is, and why. Pure: the keeper tells it what it saw, and asks it what may be promised. A person is told of a
-/// change of condition once, not of every slow write.
+/// The health of the host's journal, and the reason. Pure: the actor that supervises the host reports what it saw, and asks whether
+/// anything may be promised. People are told of a change of condition once, not of every slow write.
 /// </summary>
 public sealed record JournalHealth(JournalCondition Condition, Clocks Since, string? Why)
 {
-    /// <summary>A write takes half a millisecond, with a busy disk some tens: beyond this people want to know.</summary>
+    /// <summary>
+    /// A write takes half a millisecond, with a busy disk some tens of milliseconds. People should know of a write that takes longer than
+    /// this.
+    /// </summary>
     public static readonly TimeSpan SlowWrite = TimeSpan.FromMilliseconds(500);
 
     /// <summary>
-    /// So long a write may take before who asks is told that it stalls, instead of waiting with it. A write a second is slow, not stalled.
+    /// A write that takes longer than this stalls: callers are then told so, instead of waiting for it. A write that takes a second is
+    /// slow, not stalled.
     /// </summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     /// <summary>A journal is called well again when no write was slow for this long.</summary>
     public static readonly TimeSpan Calm = TimeSpan.FromSeconds(10);
 
-    /// <summary>When a write was slow last.</summary>
+    /// <summary>The last time that a write was slow.</summary>
     public Moment? SlowAt { get; private init; }
 
-    /// <summary>Whether a change can be written down now, and so be promised.</summary>
+    /// <summary>Whether a change can be written to the journal now, and so be promised.</summary>
     public bool Writable => Condition is JournalCondition.Well or JournalCondition.Slow;
 
     /// <summary>One line for people; null where all is well.</summary>
@@ -55,10 +59,10 @@ public sealed record JournalHealth(JournalCondition Condition, Clocks Since, str
 
     public static JournalHealth Starting(Clocks now) => new(JournalCondition.Starting, now, null);
 
-    /// <summary>It was read, or read again, to its end.</summary>
+    /// <summary>The journal was read, or read again, to its end.</summary>
     public JournalHealth Read(Clocks now) => Condition is JournalCondition.Slow ? this : new(JournalCondition.Well, now, null);
 
-    /// <summary>A write came through.</summary>
+    /// <summary>A write completed.</summary>
     public JournalHealth Written(Clocks now, TimeSpan took)
     {
         if (took >= SlowWrite)
@@ -79,8 +83,8 @@ public sealed record JournalHealth(JournalCondition Condition, Clocks Since, str
             : this with { Condition = JournalCondition.Slow, Since = Condition == JournalCondition.Slow ? Since : now };
     }
 
-    /// <summary>Time goes by; what was slow is forgotten also where nothing more is written.</summary>
-    /// <param name="writing">When the oldest write began that is still under way.</param>
+    /// <summary>Looks at the time. A slow write is forgotten after <see cref="Calm"/> even if nothing more is written.</summary>
+    /// <param name="writing">The start of the oldest write that is still under way.</param>
     public JournalHealth Look(Clocks now, Clocks? writing) =>
         Writable && writing is { } began && now.Now - began.Now >= Patience
             ? new(JournalCondition.Stalled, began,
@@ -89,7 +93,7 @@ public sealed record JournalHealth(JournalCondition Condition, Clocks Since, str
             : Condition == JournalCondition.Slow && writing is null && now.Now - SlowAt >= Calm ? new(JournalCondition.Well, now, null)
             : this;
 
-    /// <summary>A write or a read failed, or the file is not what it was.</summary>
+    /// <summary>A write or a read failed, or the file was changed from outside.</summary>
     public JournalHealth Broke(Clocks now, string why) =>
         new(JournalCondition.Broken, Condition == JournalCondition.Broken ? Since : now, why) { SlowAt = SlowAt };
 }

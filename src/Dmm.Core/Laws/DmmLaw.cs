@@ -4,7 +4,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Laws;
 
-/// <summary>What DMM's own law goes by beside <see cref="DemandSettings"/>; config/reference.conf has the reasons.</summary>
+/// <summary>The settings of DMM's own law beside <see cref="DemandSettings"/>; config/reference.conf gives the reasons.</summary>
 public sealed record DmmLawSettings
 {
     public DemandSettings Demand { get; init; } = new();
@@ -15,36 +15,35 @@ public sealed record DmmLawSettings
     public double Cushion { get; init; } = 0.05;
 
     /// <summary>
-    /// Part of the host's memory that is kept free where it would be slack in the guests; growth takes of it as it likes, 0 to 1.
+    /// Part of the host's memory that is kept free instead of being left as slack in the guests, 0 to 1. Any growth may use it.
     /// </summary>
     public double Spare { get; init; }
 
-    /// <summary>The least change worth a resize, unless it is urgent.</summary>
+    /// <summary>The smallest change that is worth a resize, unless it is urgent.</summary>
     public MemorySize Step { get; init; } = MemorySize.FromMiB(16);
 
-    /// <summary>A VM nearer to its goal than this part of its size is left alone.</summary>
+    /// <summary>A VM whose distance to its goal is below this part of its size is left alone.</summary>
     public double DeadBand { get; init; } = 0.02;
 
-    /// <summary>The least MemAvailable that a shrink leaves a guest.</summary>
+    /// <summary>The least MemAvailable that a shrink leaves the guest.</summary>
     public MemorySize Margin { get; init; } = new MechanismProfile().Margin;
 
-    /// <summary>The most that is asked of one VM in a second of what it used lately, a part of its size, 0 to 1.</summary>
+    /// <summary>The most that one VM is asked each second to give of memory that it used lately, as a part of its size, 0 to 1.</summary>
     public double ShrinkRate { get; init; } = 0.1;
 
-    /// <summary>
-    /// How many times its shares a VM weighs at most where a lack of memory hurts it most for each MiB; 1 is plain shares.
-    /// </summary>
+    /// <summary>The most that a VM's shares are multiplied by, for the VM that a missing MiB hurts most; 1 is plain shares.</summary>
     public double UtilityWeight { get; init; } = Arbiter.DefaultUtilityWeight;
 }
 
 /// <summary>
-/// DMM's own law behind the peers' interface: the daemon's <see cref="DemandModel"/> and <see cref="Arbiter"/>, fed with what its agent
-/// would say. A guest that says the same again is asked less and less often, as its agent need not repeat itself: at 1, 2, 4 … seconds, at
-/// most <see cref="MostSilence"/>, which is what the model takes one sample to stand for.
+/// DMM's own law behind the interface that the peers' laws implement: the daemon's <see cref="DemandModel"/> and <see cref="Arbiter"/>,
+/// fed with what a guest's agent would report. A guest whose figures do not change is sampled less and less often, since an agent need
+/// not repeat itself: after 1, 2, 4 … seconds, at most <see cref="MostSilence"/>. That is also the longest time for which the model lets
+/// one sample stand.
 /// </summary>
 public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
 {
-    /// <summary>Of <see cref="Leaving"/>.</summary>
+    /// <summary>The default argument of <see cref="Leaving"/>.</summary>
     public const double DefaultIdle = 1;
 
     private static readonly TimeSpan MostSilence = TimeSpan.FromSeconds(60);
@@ -61,7 +60,7 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
     private Known[] _known = [];
     private Bid[] _bids = [];
 
-    /// <summary>DMM's law with its own settings.</summary>
+    /// <summary>Creates DMM's law with its default settings.</summary>
     public DmmLaw()
         : this(new DmmLawSettings())
     {
@@ -70,11 +69,12 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
     public DmmLawSettings Settings => settings;
 
     /// <summary>
-    /// The same law where guests keep less of what they do not use. Below 0.3 nothing stays but headroom, so large a part of what is used,
-    /// and all else is kept free for urgent growth. Up to 0.7 a rising quantile of past use stays, and from there on slack, as far as the
-    /// host is not to be kept free of it (<see cref="DmmLawSettings.Spare"/>).
+    /// DMM's law, changed so that guests keep less of the memory that they do not use. Below 0.3, guests keep only headroom, which is
+    /// <paramref name="part"/> of what they use; all other memory is kept free for urgent growth. From 0.3 to 0.7, they also keep a
+    /// rising quantile of past use. From 0.7 on, they also keep slack, but <see cref="DmmLawSettings.Spare"/> of the host is kept free:
+    /// all of it at 0.7, falling to nothing at 1.
     /// </summary>
-    /// <param name="part">0 to 1, which is the law as it is.</param>
+    /// <param name="part">0 to 1; 1 is the law as it is.</param>
     public static DmmLaw Leaving(double part)
     {
         var own = new DmmLawSettings();
@@ -148,7 +148,7 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
             count++;
         }
 
-        // The same bids lead to the same plan, but for whose turn it is among equals: no reason to move memory.
+        // The same bids lead to the same plan, except for whose turn it is among equals, which is no reason to move memory.
         if (!changed)
             return next;
         var memory = new MemorySize(host.Memory);
@@ -165,7 +165,8 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
             targets[slot++] = target;
         }
 
-        // What is given slowly is asked for on from period to period; and what a guest is to have is part of what it bids with.
+        // Memory that is given slowly is asked for again at the next period. And since a guest's target is part of its next bid, a
+        // changed target needs another decision.
         return _unfinished || moved ? now : next;
     }
 
@@ -180,7 +181,7 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
             _unfinished |= target > allotment.Target;
         }
 
-        // The arbiter counts on these, however small they are; it has not asked for a little more headroom.
+        // The arbiter counts on these changes, however small they are. A little more headroom is not among them: it did not ask for that.
         var counts = allotment.Urgent || target < last || allotment.Ruling == Ruling.FairShare;
         return counts || target - last >= settings.Step ? target : last;
     }
@@ -245,7 +246,7 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
             Math.Abs(guest.Used - _used) >= News || guest.Actual != _actual || guest.Stalled != _stalled;
     }
 
-    /// <summary>What is known of one guest.</summary>
+    /// <summary>What the law knows of one guest.</summary>
     private sealed class Known
     {
         private DemandModel? _model;
@@ -264,7 +265,7 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
                 _model = new(Vm, settings);
             }
 
-            // The whole silence counts as stalled or not; while a guest stalls it is asked at every period.
+            // The stall share counts for the whole time since the last sample. While a guest stalls it is sampled at every period.
             _stalledMicroseconds += guest.Stalled * (now - _takenAt).TotalMicroseconds;
             _takenAt = now;
             Forecast = _model.Take(SampleOf(now, guest, why, settings), SizesOf(guest), DateTimeOffset.UnixEpoch + now);

@@ -1,25 +1,26 @@
 namespace Dmm.Core.Laws;
 
 /// <summary>
-/// VMware ESX Server as Waldspurger describes it: shares, with a tax on idle memory. Who has the fewest shares for what it has gives first,
-/// and an idle page counts as k = 1 ÷ (1 − tax) pages: ρ = S ÷ (P × (f + k × (1 − f))), where f is the active part of the guest's P. Guests
-/// have their maximum unless memory is overcommitted; then they stand where all have the same ρ, between min and max, and 6 % of the host
-/// stays free. How much is reclaimed depends on what is free: nothing in the high state (from 6 %), down to the targets in soft (4 %) and
-/// hard (2 %); below that, in low, nobody grows either. Reckoned anew every 15 s and when a guest comes or goes.
+/// VMware ESX Server as Waldspurger describes it: shares, with a tax on idle memory. The guest with the fewest shares per page gives
+/// first, and an idle page counts as k = 1 ÷ (1 − tax) pages: ρ = S ÷ (P × (f + k × (1 − f))), where f is the active part of the guest's
+/// pages P. Guests have their maximum unless memory is overcommitted. Then they get the sizes between min and max at which all have the
+/// same ρ, and 6 % of the host stays free. The free memory decides how much is reclaimed: nothing in the high state (from 6 %); down to
+/// the targets in soft (from 4 %) and hard (from 2 %); in low (below 2 %) no guest grows either. The law decides every 15 s and when a
+/// guest comes or goes.
 /// <para>
-/// f is estimated by sampling, without help from the guest, every 30 s, and the largest of a slow average, a fast one and the present
-/// sample counts: more activity is believed at once, less only slowly.
+/// It estimates f by sampling every 30 s, without help from the guest. The largest of a slow average, a fast average and the present
+/// sample counts, so that a rise in activity is believed at once and a fall only slowly.
 /// </para>
 /// <para>
 /// Source: C. A. Waldspurger, "Memory Resource Management in VMware ESX Server", OSDI 2002, sections 5 and 6. Simplified: a sample tells
-/// exactly what the guest holds in memory as its active part; so cache that is in use counts as idle, and what is held and not touched as
-/// active. Averages nearer to the sample than half of the per cent that 100 sampled pages can tell are taken as equal to it. Paging by the
-/// host (hard) and stopping guests (low) are not to be had here; page sharing is left out. The paper gives neither the averages' weights
-/// nor by how much free memory must exceed a threshold before a state is left; ½ and 1/10 a sample, and 1 % of the host, are this
-/// project's.
+/// exactly what the guest holds in memory as its active part; so cache that is in use counts as idle, and memory that is held but not
+/// touched counts as active. An average counts as equal to the sample when they differ by less than 0.5 %, which is half of the
+/// resolution of 100 sampled pages. Paging by the host (hard) and stopping guests (low) are not available here; page sharing is left out.
+/// The paper gives neither the weights of the averages nor the amount by which free memory must exceed a threshold before a state is
+/// left. This project uses weights of ½ and 1/10 a sample, and 1 % of the host.
 /// </para>
 /// </summary>
-/// <param name="tax">Of idle memory, 0 (shares alone) to below 1.</param>
+/// <param name="tax">The tax on idle memory, from 0 (shares alone) to below 1.</param>
 public sealed class EsxLaw(double tax = EsxLaw.DefaultTax) : ILaw
 {
     public const double DefaultTax = 0.75;
@@ -34,7 +35,7 @@ public sealed class EsxLaw(double tax = EsxLaw.DefaultTax) : ILaw
     private const double SlowWeight = 0.1;
     private static readonly TimeSpan SamplePeriod = TimeSpan.FromSeconds(30);
 
-    /// <summary>What an idle page costs.</summary>
+    /// <summary>The cost of an idle page, in active pages (k).</summary>
     private readonly double _idleCost = tax is >= 0 and < 1
         ? 1 / (1 - tax)
         : throw new ArgumentOutOfRangeException(nameof(tax), tax, "The tax on idle memory must be at least 0 and below 1.");
@@ -85,7 +86,9 @@ public sealed class EsxLaw(double tax = EsxLaw.DefaultTax) : ILaw
         return steady ? null : TimeSpan.FromTicks(((now.Ticks / SamplePeriod.Ticks) + 1) * SamplePeriod.Ticks);
     }
 
-    /// <summary>Down as soon as free memory falls below a state's threshold, up only well above the next one's.</summary>
+    /// <summary>
+    /// The next state: lower as soon as free memory falls below a state's threshold, higher only well above the next state's threshold.
+    /// </summary>
     private static State Next(State state, double free)
     {
         var down = StateOf(free);
@@ -96,7 +99,7 @@ public sealed class EsxLaw(double tax = EsxLaw.DefaultTax) : ILaw
     private static State StateOf(double free) =>
         free >= HighFree ? State.High : free >= SoftFree ? State.Soft : free >= HardFree ? State.Hard : State.Low;
 
-    /// <summary>Returns whether further samples of the same guests would tell nothing new.</summary>
+    /// <summary>Takes samples of all guests. Returns whether further samples of unchanged guests would change nothing.</summary>
     private bool Sample(long samples, ReadOnlySpan<LawGuest> guests)
     {
         _activities.Reach(guests.Length);
@@ -116,8 +119,8 @@ public sealed class EsxLaw(double tax = EsxLaw.DefaultTax) : ILaw
         guest.Actual > 0 ? Math.Clamp((guest.Used - guest.Swapped) / (double)guest.Actual, 0, 1) : 1;
 
     /// <summary>
-    /// What a share is worth where all have the same ρ: P × (f + k × (1 − f)) for one share. What all are entitled to together grows with
-    /// it in straight pieces, so Newton's steps find it in a few, held between the bounds found so far.
+    /// The value of one share at which all guests have the same ρ: P × (f + k × (1 − f)) for one share. The sum of all entitlements is
+    /// piecewise linear in it, so Newton's method needs few steps. Each step stays within the bounds found so far.
     /// </summary>
     private double Level(ReadOnlySpan<LawGuest> guests, double memory)
     {
@@ -142,7 +145,7 @@ public sealed class EsxLaw(double tax = EsxLaw.DefaultTax) : ILaw
         return low;
     }
 
-    /// <summary>What all are entitled to, and by how much more where a share is worth one more.</summary>
+    /// <summary>The sum of all entitlements, and its slope by the value of a share.</summary>
     private (double Sum, double Slope) Sum(ReadOnlySpan<LawGuest> guests, double level)
     {
         var (sum, slope) = (0.0, 0.0);
@@ -157,14 +160,14 @@ public sealed class EsxLaw(double tax = EsxLaw.DefaultTax) : ILaw
         return (sum, slope);
     }
 
-    /// <summary>What a size costs: active bytes once, idle ones k times.</summary>
+    /// <summary>The cost of a size: active bytes count once, idle bytes k times.</summary>
     private double Cost(int slot, long size)
     {
         var active = _activities[slot].Bytes;
         return Math.Min(size, active) + (_idleCost * Math.Max(0, size - active));
     }
 
-    /// <summary>The size that costs as much as the guest's shares are worth, between its min and its max.</summary>
+    /// <summary>The size whose cost equals the value of the guest's shares, limited to its min and max.</summary>
     private double Entitlement(int slot, in LawGuest guest, double level, out double slope)
     {
         var active = _activities[slot].Bytes;
@@ -183,10 +186,10 @@ public sealed class EsxLaw(double tax = EsxLaw.DefaultTax) : ILaw
         private double _fast;
         private double _slow;
 
-        /// <summary>Of the guest's memory, by the largest of the three.</summary>
+        /// <summary>Active memory of the guest, by the largest of the two averages and the present sample.</summary>
         public double Bytes { get; private set; }
 
-        /// <param name="samples">Ended since the last look: they saw what it saw.</param>
+        /// <param name="samples">Samples since the last call; they saw the same as the last call.</param>
         public bool Take(long samples, double active, long actual)
         {
             if (!_known)

@@ -3,21 +3,22 @@ using Dmm.Core.Planning;
 namespace Dmm.Core.Laws;
 
 /// <summary>
-/// Hyper-V's Dynamic Memory as documented. A guest shall have its demand and a buffer of 20 % above; what is missing is added at once.
-/// Memory that a guest no longer needs stays with it until another needs it, but about every 5 min it is taken from those that have more
-/// than a second buffer too much. Where not all can have what they should, what is above demand and buffer is taken first, each in
-/// proportion; then everyone stands between its min and its demand and buffer by weight.
+/// Hyper-V's Dynamic Memory as documented. A guest should have its demand plus a buffer of 20 %; missing memory is added at once. Memory
+/// that a guest no longer needs stays with it until another guest needs it. But about every 5 min it is taken from guests that have more
+/// than a second buffer too much. Where memory does not suffice for all, memory above demand and buffer is taken first, from each guest
+/// in proportion. If that is not enough, each guest gets, by weight, a size between its min and its demand plus buffer.
 /// <para>
-/// It sees of a guest what its own driver in the guest reports every second: committed memory, here what programs and the kernel hold,
-/// swapped out or not. Memory is added by hotplug, so growth is not bounded by what the guest booted with.
+/// The law sees what its own driver in the guest reports every second: committed memory. Here that is the memory that programs and the
+/// kernel hold, swapped out or not. Memory is added by hotplug, so growth is not bounded by what the guest booted with.
 /// </para>
 /// <para>
 /// Source: Microsoft, "Hyper-V Dynamic Memory Overview" and Set-VMMemory (buffer, priority); Linux, drivers/hv/hv_balloon.c (what a guest
-/// reports, each second). The product's source is not public. Simplified: demand is what is held, without what is committed and never
-/// touched; weight bears on all of the distance between min and demand; "much more" than the buffer is a buffer more.
+/// reports, each second). The product's source is not public. Simplified: demand is the memory that is held, without memory that is
+/// committed and never touched; weight applies to the whole distance between min and demand; "much more" than the buffer is taken as one
+/// buffer more.
 /// </para>
 /// </summary>
-/// <param name="buffer">Above demand, part of demand; 0.05 to 20 as Hyper-V allows, and 0.</param>
+/// <param name="buffer">The buffer above demand, as a part of demand; 0.05 to 20 as Hyper-V allows, and 0.</param>
 public sealed class HypervLaw(double buffer = HypervLaw.DefaultBuffer) : ILaw
 {
     public const double DefaultBuffer = 0.20;
@@ -77,7 +78,7 @@ public sealed class HypervLaw(double buffer = HypervLaw.DefaultBuffer) : ILaw
 
     private long Want(in LawGuest guest) => guest.Clamp(guest.Used * (1 + _buffer));
 
-    /// <summary>Of what each has above demand and buffer <paramref name="left"/> stays with it.</summary>
+    /// <summary>Leaves each guest the part <paramref name="left"/> of what it has above demand and buffer.</summary>
     private void TakeIdle(ReadOnlySpan<LawGuest> guests, Span<long> targets, double left)
     {
         for (var i = 0; i < guests.Length; i++)
@@ -88,8 +89,9 @@ public sealed class HypervLaw(double buffer = HypervLaw.DefaultBuffer) : ILaw
     }
 
     /// <summary>
-    /// Everyone its min, then as much for each share as there is, up to what it wants: who wants less than its part leaves the rest to the
-    /// others, until nobody does. Who wants no more than its min has no part in it, so that nothing is left over while anybody lacks.
+    /// Gives every guest its min, then the same amount for each share, up to what the guest wants. A guest that wants less than its part
+    /// leaves the rest to the others. A guest that wants no more than its min takes no part, so that nothing is left over while another
+    /// guest lacks memory.
     /// </summary>
     private void Share(ReadOnlySpan<LawGuest> guests, Span<long> targets, long memory)
     {
@@ -115,7 +117,7 @@ public sealed class HypervLaw(double buffer = HypervLaw.DefaultBuffer) : ILaw
     {
         public bool Known;
 
-        /// <summary>When the guest is next looked at.</summary>
+        /// <summary>When the guest is next checked for memory to remove.</summary>
         public TimeSpan At;
 
         public bool IsDue(TimeSpan now)

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace Dmm.Core.Laws;
 
-/// <summary>The laws by name. DMM's own stands first, then no law at all, then the peers'.</summary>
+/// <summary>The laws by name: first DMM's own, then the one that manages nothing, then the peers' laws.</summary>
 public static class LawCatalog
 {
     public static ImmutableArray<LawEntry> All { get; } =
@@ -37,17 +37,17 @@ public static class LawCatalog
         ?? throw new ArgumentException(
             $"There is no law \"{name}\"; there are {string.Join(", ", All.Select(law => law.Name))}.", nameof(name));
 
-    /// <summary>A new law that has learnt nothing yet.</summary>
-    /// <param name="safety">Its safety setting; the peer's own default where it is left out.</param>
+    /// <summary>Creates a new law that has learnt nothing yet.</summary>
+    /// <param name="safety">The law's safety setting; null: the law's own default.</param>
     /// <exception cref="ArgumentException">There is no law of that name, or it has no such setting.</exception>
     public static ILaw Create(string name, double? safety = null) => Get(name).Create(safety);
 }
 
-/// <summary>A law that can be had.</summary>
-/// <param name="Name">As in <c>dmm.policy</c>.</param>
-/// <param name="Summary">One line.</param>
-/// <param name="Source">Where the rule is from.</param>
-/// <param name="Safety">The setting by which it trades shortfall for slack; null where it has none.</param>
+/// <summary>An entry of the catalog: a law that can be created.</summary>
+/// <param name="Name">The name as in <c>dmm.policy</c>.</param>
+/// <param name="Summary">The rule in one line.</param>
+/// <param name="Source">Where the rule is published.</param>
+/// <param name="Safety">The setting by which the law trades shortfall for slack; null where it has none.</param>
 public sealed record LawEntry(string Name, string Summary, string Source, LawSafety? Safety, Func<double, ILaw> Make)
 {
     /// <inheritdoc cref="LawCatalog.Create"/>
@@ -58,7 +58,7 @@ public sealed record LawEntry(string Name, string Summary, string Source, LawSaf
 }
 
 /// <summary>The setting of a law by which it trades shortfall for slack.</summary>
-/// <param name="Meaning">In words.</param>
-/// <param name="Default">The peer's own.</param>
-/// <param name="Values">Over which a curve may be drawn, rising.</param>
+/// <param name="Meaning">The meaning of the setting, for people.</param>
+/// <param name="Default">The value that the peer itself uses by default.</param>
+/// <param name="Values">Values over which a curve may be drawn, in rising order.</param>
 public sealed record LawSafety(string Meaning, double Default, ImmutableArray<double> Values);

@@ -3,23 +3,23 @@ using System.Runtime.CompilerServices;
 namespace Dmm.Core.Laws;
 
 /// <summary>
-/// oVirt's Memory Overcommitment Manager with its published rules. Every 10 s: while at least 20 % of the host is free, each guest that is
-/// below its maximum grows by 5 % of its size, and at least to what it uses and 20 % of its size above. While less is free, each shrinks by
-/// 5 % of its size at most, not below what it uses and 20 % of its size × (host free ÷ 20 %); with 5 % or less free not below what it uses
-/// <i>less</i> (5 % − host free) of its size, which makes it swap. Changes of up to 0.25 % of a guest's size are left out. Use and host
-/// free are means of the last 50 s.
+/// oVirt's Memory Overcommitment Manager with its published rules, every 10 s. While at least 20 % of the host is free, each guest below
+/// its maximum grows by 5 % of its size, and at least to its use plus 20 % of its size. While less is free, each guest shrinks by at most
+/// 5 % of its size, but not below its use plus 20 % of its size × (host free ÷ 20 %). With 5 % or less free, the limit is its use
+/// <i>minus</i> (5 % − host free) of its size, which makes the guest swap. Changes of up to 0.25 % of a guest's size are skipped. Use and
+/// host free are means over the last 50 s.
 /// <para>
-/// It sees of a guest what balloon statistics give: its size and MemFree, so that page cache counts as used: a guest whose cache fills what
-/// is idle looks full until the host is nearly so. Balloon only.
+/// The law sees what balloon statistics give: the guest's size and MemFree. So page cache counts as used: a guest whose cache fills its
+/// idle memory looks full until the host is nearly full. Balloon only.
 /// </para>
 /// <para>
 /// Source: github.com/oVirt/mom, doc/balloon.rules and doc/mom-balloon.conf, mom/Collectors/GuestMemory.py and HostMemory.py. Simplified:
-/// the last ten samples of 5 s are taken as the looks of the last five periods of 10 s; KSM and the swapping of the host itself are left
+/// the values of the last five periods of 10 s stand for the last ten samples of 5 s; KSM and the swapping of the host itself are left
 /// out.
 /// </para>
 /// </summary>
-/// <param name="guestFree">What a guest shall have free while the host has enough, part of its size, 0 to 1.</param>
-/// <param name="hostFree">The part of the host below which it is under pressure, above 0 and at most 1.</param>
+/// <param name="guestFree">The part of its size that a guest should have free while the host has enough memory, 0 to 1.</param>
+/// <param name="hostFree">The free part of the host below which the host is under pressure, above 0 and at most 1.</param>
 public sealed class MomLaw(double guestFree = MomLaw.DefaultGuestFree, double hostFree = MomLaw.DefaultHostFree) : ILaw
 {
     public const double DefaultGuestFree = 0.20;
@@ -97,7 +97,7 @@ public sealed class MomLaw(double guestFree = MomLaw.DefaultGuestFree, double ho
         return Math.Min(guest.BalloonMax, Math.Max(guest.Actual * (1 + MaxChange), floor));
     }
 
-    /// <summary>The last five looks at one figure.</summary>
+    /// <summary>The last five values of one figure.</summary>
     private struct Samples
     {
         public const int Kept = 5;
@@ -117,7 +117,7 @@ public sealed class MomLaw(double guestFree = MomLaw.DefaultGuestFree, double ho
             }
         }
 
-        /// <summary>One more look at the same figure would not change the mean.</summary>
+        /// <summary>Whether one more sample of the same value would leave the mean unchanged.</summary>
         public readonly bool Flat
         {
             get
@@ -133,7 +133,7 @@ public sealed class MomLaw(double guestFree = MomLaw.DefaultGuestFree, double ho
         }
 
         /// <param name="looks">
-        /// Since the last one. Those that were left out had seen what the last one saw; with none this one is seen again.
+        /// Periods since the last call. Skipped periods count as the last value once more; with 0, nothing is added.
         /// </param>
         public void Take(long value, int looks)
         {

@@ -3,22 +3,23 @@ using System.Runtime.CompilerServices;
 namespace Dmm.Core.Laws;
 
 /// <summary>
-/// Neon's autoscaling, the memory part. Every 5 s: goal = use ÷ 0.75, rounded up to the memory of a compute unit. Up at once; down when the
-/// goals of the whole working set window, minutes wide, have become smaller. A guest whose use reaches 85 % of its memory asks by itself
-/// for one unit more than it has, at once, and has that for 10 s. The scheduler grants whole units while the host has room.
+/// Neon's autoscaling, the memory part. Every 5 s: goal = use ÷ 0.75, rounded up to the memory of a compute unit. A guest grows at once.
+/// It shrinks when all goals of the working set window, which is minutes wide, have become smaller. A guest whose use reaches 85 % of its
+/// memory asks by itself, at once, for one unit more than it has; that request holds for 10 s. The scheduler grants whole units while the
+/// host has room.
 /// <para>
-/// It sees of a guest MemTotal − MemAvailable, to which 100 MiB are added for the kernel; what was swapped out it does not see. Memory
-/// comes by virtio-mem, so growth is not bounded by what the guest booted with. Guests are judged each by itself; here they are served by
-/// slot.
+/// The law sees MemTotal − MemAvailable of a guest, and adds 100 MiB for the kernel; it does not see swapped memory. Memory comes by
+/// virtio-mem, so growth is not bounded by what the guest booted with. Each guest is judged by itself; here guests are served in the
+/// order of their slots.
 /// </para>
 /// <para>
 /// Source: github.com/neondatabase/autoscaling, pkg/agent/core/goalcu.go, metrics.go and state.go (requested upscaling); the guest's own
-/// monitor is vm_monitor of github.com/neondatabase/neon. Simplified: CPU is left out; the window is over use, since guests have no
-/// Postgres whose file cache would tell its working set; migration of VMs from full hosts is left out.
+/// monitor is vm_monitor of github.com/neondatabase/neon. Simplified: CPU is left out; the window is over use, since the guests here have
+/// no Postgres file cache that would show the working set; migration of VMs from full hosts is left out.
 /// </para>
 /// </summary>
 /// <param name="target">Use as a part of memory, above 0 and at most 1.</param>
-/// <param name="unit">A compute unit's memory, bytes.</param>
+/// <param name="unit">Memory of a compute unit, bytes.</param>
 public sealed class NeonLaw(double target = NeonLaw.DefaultTarget, long unit = NeonLaw.DefaultUnit) : ILaw
 {
     public const double DefaultTarget = 0.75;
@@ -83,7 +84,8 @@ public sealed class NeonLaw(double target = NeonLaw.DefaultTarget, long unit = N
     }
 
     /// <summary>
-    /// Whole units for as long as there is room. What a guest still holds of a shrink that it is told to undo is not asked for twice.
+    /// Grants whole units for as long as there is room. Memory that a guest still holds from a shrink that is being undone takes no new
+    /// room.
     /// </summary>
     private void Grow(in LawHost host, ReadOnlySpan<LawGuest> guests, Span<long> targets)
     {
@@ -136,7 +138,7 @@ public sealed class NeonLaw(double target = NeonLaw.DefaultTarget, long unit = N
             var minute = now.Ticks / TimeSpan.TicksPerMinute;
             if (!_known)
                 (_known, _minute, _last) = (true, minute, goal);
-            // Where nobody looked, the last goal stood; in this minute too, if it has had a turn before.
+            // Minutes without a call count with the last goal; so does the present minute, if the law had a period in it before.
             for (var m = Math.Max(_minute + 1, minute - Minutes + 1); m <= minute; m++)
                 _largest[(int)(m % Minutes)] = m < minute || now - TimeSpan.FromMinutes(minute) >= LookEvery ? _last : 0;
             (_minute, _last) = (minute, goal);
@@ -144,7 +146,7 @@ public sealed class NeonLaw(double target = NeonLaw.DefaultTarget, long unit = N
             present = Math.Max(present, goal);
         }
 
-        /// <summary>When a minute begins in which an older and larger goal is forgotten.</summary>
+        /// <summary>The start of the next minute, if an older and larger goal is still in the window; null otherwise.</summary>
         public readonly TimeSpan? NextLook(TimeSpan now) =>
             Largest > _last ? TimeSpan.FromMinutes((now.Ticks / TimeSpan.TicksPerMinute) + 1) : null;
 

@@ -1,21 +1,21 @@
 namespace Dmm.Core.Laws;
 
 /// <summary>
-/// Proxmox VE's automatic ballooning. Every 10 s its statistics daemon looks how far the host's memory in use is from 80 %. What is missing
-/// or too much by more than 10 MiB is shared out so that what guests have above their mins stands as their shares do; a guest moves 100 MiB
-/// a round at most. When there is memory to give, guests with little free memory (at most a quarter of their min) come first, when it is to
-/// be taken, those with more; the others only where that moves nobody. A guest above its part gives even while the host has memory to
-/// spare.
+/// Proxmox VE's automatic ballooning. Every 10 s its statistics daemon compares the host's memory in use with 80 %. A difference of more
+/// than 10 MiB is shared out so that the memory which guests have above their mins is proportional to their shares. A guest moves at most
+/// 100 MiB a round. When there is memory to give, guests with little free memory (at most a quarter of their min) come first; when memory
+/// is to be taken, guests with more free memory come first. The other guests take part only if that moves nothing. A guest above its part
+/// gives even while the host has memory to spare.
 /// <para>
-/// It sees of a guest what balloon statistics give: its size and MemFree, so that page cache counts as used. Balloon only.
+/// The law sees what balloon statistics give: the guest's size and MemFree, so that page cache counts as used. Balloon only.
 /// </para>
 /// <para>
-/// Source: pve-manager, PVE/AutoBalloon.pm (compute_alg1) and PVE/Service/pvestatd.pm (auto_balloning). Simplified: the host is what guests
-/// may have altogether and is used by guests alone, without the host's own programs and caches; guests are taken by slot, where the
-/// original takes them in the order of a hash.
+/// Source: pve-manager, PVE/AutoBalloon.pm (compute_alg1) and PVE/Service/pvestatd.pm (auto_balloning). Simplified: the host is the
+/// memory that all guests may have together, and guests alone use it, without the host's own programs and caches; guests are served in
+/// the order of their slots, where the original uses the order of a hash.
 /// </para>
 /// </summary>
-/// <param name="hostUse">The part of the host's memory that it fills, 0 to 1.</param>
+/// <param name="hostUse">The part of the host's memory that the law fills, 0 to 1.</param>
 public sealed class ProxmoxLaw(double hostUse = ProxmoxLaw.DefaultHostUse) : ILaw
 {
     public const double DefaultHostUse = 0.80;
@@ -48,7 +48,7 @@ public sealed class ProxmoxLaw(double hostUse = ProxmoxLaw.DefaultHostUse) : ILa
 
     public bool BalloonOnly => true;
 
-    /// <summary>It keeps no memory of its guests.</summary>
+    /// <summary>Does nothing: this law keeps no memory of its guests.</summary>
     public void Forget(int slot)
     {
     }
@@ -76,7 +76,7 @@ public sealed class ProxmoxLaw(double hostUse = ProxmoxLaw.DefaultHostUse) : ILa
         {
             if (!guests[i].Present)
                 continue;
-            // Where it sees nothing to change it says nothing, and what was said last stands.
+            // A guest that needs no change gets no new target: its last target stands.
             var target = _rounds[i].Size != guests[i].Actual ? _rounds[i].Size : targets[i];
             targets[i] = guests[i].ClampToBalloon(target);
         }
@@ -84,14 +84,14 @@ public sealed class ProxmoxLaw(double hostUse = ProxmoxLaw.DefaultHostUse) : ILa
         return null;
     }
 
-    /// <summary>Shares <paramref name="bytes"/> out among some of the guests. Returns what could not be.</summary>
+    /// <summary>Shares <paramref name="bytes"/> out among some of the guests. Returns the amount that could not be shared out.</summary>
     private long Share(ReadOnlySpan<LawGuest> guests, long bytes, long rest, Whom whom)
     {
         for (var i = 0; i < guests.Length; i++)
             _rounds[i].Done = false;
 
-        // What is already given and what is left to give have one sum, so a further round moves something only after a guest fell out of
-        // the sharing.
+        // The sum of what was given and what is left stays the same. So a further round moves memory only after a guest has left the
+        // sharing.
         var moved = true;
         while (moved && rest != 0)
         {

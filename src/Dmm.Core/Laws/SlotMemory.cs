@@ -1,6 +1,8 @@
 namespace Dmm.Core.Laws;
 
-/// <summary>What a law has learnt of its guests, by slot. Grows as slots do; nothing is allocated where none is new.</summary>
+/// <summary>
+/// What a law has learnt of its guests, by slot. It grows with the number of slots and allocates only when a slot is new.
+/// </summary>
 internal sealed class SlotMemory<T>
     where T : struct
 {
@@ -28,11 +30,11 @@ internal static class LawGuests
     public static long Clamp(this in LawGuest guest, double size) =>
         size >= guest.Max ? guest.Clamp(guest.Max) : guest.Clamp((long)Math.Max(0, size));
 
-    /// <summary>Without hotplug: never above what it booted with.</summary>
+    /// <summary>Limits a size to what the guest can reach without hotplug: never above what it booted with.</summary>
     public static long ClampToBalloon(this in LawGuest guest, double size) =>
         (long)Math.Clamp(size, guest.Min, guest.BalloonMax);
 
-    /// <summary>What neither a guest holds nor has been told to become; below zero where more was promised than there is.</summary>
+    /// <summary>Host memory that no guest holds and no guest was told to take; below zero where more was promised than there is.</summary>
     public static long Room(in LawHost host, ReadOnlySpan<LawGuest> guests, ReadOnlySpan<long> targets)
     {
         var room = host.Memory;

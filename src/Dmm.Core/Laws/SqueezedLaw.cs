@@ -1,21 +1,21 @@
 namespace Dmm.Core.Laws;
 
 /// <summary>
-/// squeezed of XenServer and XCP-ng: proportional, blind to what guests need. Every guest's target is min + γ × (max − min), with one γ for
-/// all, such that the host is full but for a small pool. It is reckoned anew when a guest comes or goes and while memory moves: first those
-/// that give are told, and only when all have given, those that get. A guest that does not move towards its target for more than 5 s is
-/// passed over: the others share what it does not give or take.
+/// squeezed of XenServer and XCP-ng: proportional, and blind to what guests need. Every guest's target is min + γ × (max − min), with one
+/// γ for all, such that the host is full except for a small pool. The law decides anew when a guest comes or goes and while memory moves.
+/// First it tells the guests that give; only when all have given does it tell those that get. A guest that does not move towards its
+/// target for more than 5 s is passed over: the others share what it does not give or take.
 /// <para>
-/// It sees of a guest its size alone. A guest of its kind is started with the balloon that lets it become its maximum later, so growth is
-/// not bounded by what it booted with.
+/// The law sees only the size of a guest. A XenServer guest is started with a balloon that lets it reach its maximum later, so growth is
+/// not bounded by what the guest booted with.
 /// </para>
 /// <para>
-/// Source: github.com/xapi-project/xen-api, ocaml/squeezed/lib/squeeze.ml and src/squeeze_xen.ml (the pool of 64 MiB). Simplified: balloon
-/// drivers are exact but for the 4 KiB by which a target counts as hit; a guest that was passed over counts again when it moves or when the
-/// next one comes or goes, not at the daemon's next attempt to balance the host.
+/// Source: github.com/xapi-project/xen-api, ocaml/squeezed/lib/squeeze.ml and src/squeeze_xen.ml (the pool of 64 MiB). Simplified:
+/// balloon drivers are exact to within the 4 KiB by which a target counts as hit; a guest that was passed over counts again when it moves
+/// or when another guest comes or goes, not at the daemon's next attempt to balance the host.
 /// </para>
 /// </summary>
-/// <param name="pool">Kept free, bytes.</param>
+/// <param name="pool">Memory kept free, bytes.</param>
 public sealed class SqueezedLaw(long pool = SqueezedLaw.DefaultPool) : ILaw
 {
     public const long DefaultPool = 64L << 20;
@@ -30,7 +30,7 @@ public sealed class SqueezedLaw(long pool = SqueezedLaw.DefaultPool) : ILaw
 
     public string Name => "squeezed";
 
-    /// <summary>While memory moves it looks every second; otherwise it is at rest.</summary>
+    /// <summary>The period while memory moves: one second. Otherwise the law is at rest.</summary>
     public TimeSpan Period => TimeSpan.FromSeconds(1);
 
     public LawEvents Hears => LawEvents.Population | LawEvents.Confirmed;
@@ -95,7 +95,8 @@ public sealed class SqueezedLaw(long pool = SqueezedLaw.DefaultPool) : ILaw
     }
 
     /// <summary>
-    /// Whether the guest still moves towards its target. Time runs from when it was last seen to, or was last where it should be.
+    /// Notes whether the guest still moves towards its target. The time limit counts from the last movement, or from the last moment at
+    /// which the guest was at its target.
     /// </summary>
     private void Watch(int slot, TimeSpan now, LawEvents why, in LawGuest guest, long target)
     {
@@ -109,7 +110,7 @@ public sealed class SqueezedLaw(long pool = SqueezedLaw.DefaultPool) : ILaw
             progress.Stuck = true;
     }
 
-    /// <summary>When the next guest that does not move will be passed over.</summary>
+    /// <summary>When the next guest that does not move will be passed over; null where none is to be watched.</summary>
     private TimeSpan? NextLook(ReadOnlySpan<LawGuest> guests, ReadOnlySpan<long> targets)
     {
         TimeSpan? next = null;
@@ -131,7 +132,7 @@ public sealed class SqueezedLaw(long pool = SqueezedLaw.DefaultPool) : ILaw
         public bool Stuck;
         public long Actual;
 
-        /// <summary>When it was last seen to move, or at its target.</summary>
+        /// <summary>When the guest was last seen to move, or at its target.</summary>
         public TimeSpan At;
     }
 }

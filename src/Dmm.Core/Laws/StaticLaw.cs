@@ -1,8 +1,9 @@
 namespace Dmm.Core.Laws;
 
 /// <summary>
-/// No management: every guest holds its maximum for as long as it lives. Where the host has not enough for all, first come is first served,
-/// and who comes later holds what is left, at least its min: without a law that VM would not have been started at all.
+/// No management: every guest holds its maximum for as long as it lives. Where the host has not enough memory for all, guests are served
+/// in the order in which they came. A guest that comes later holds what is left, at least its min. (Without a law that VM would not have
+/// been started at all.)
 /// </summary>
 public sealed class StaticLaw : ILaw
 {
@@ -45,7 +46,7 @@ public sealed class StaticLaw : ILaw
         return null;
     }
 
-    /// <summary>Brings the order in which the guests came up to date. Returns the sum of their mins.</summary>
+    /// <summary>Updates the order in which the guests came. Returns the sum of their mins.</summary>
     private long Line(ReadOnlySpan<LawGuest> guests)
     {
         _here.Reach(guests.Length);

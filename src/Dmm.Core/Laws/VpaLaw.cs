@@ -2,22 +2,23 @@ namespace Dmm.Core.Laws;
 
 /// <summary>
 /// Kubernetes' Vertical Pod Autoscaler, its memory recommendation. Each day's peak of use goes into a histogram whose weights halve every
-/// 24 h; a guest shall have the 90th percentile and 15 % above, at least 250 MiB. It is resized when what it has lies outside a range from
-/// the 50th to the 95th percentile, each with the 15 %, which is wide while there is little history; or when it differs by 10 % or more and
-/// 12 h have passed since the last resize; or when it ran out of memory within 10 min of a resize or of running out before. Running out
-/// counts as a peak of what it had and 20 % above, at least 100 MiB. A node without room for all of a growth gives none of it.
+/// 24 h. A guest should have the 90th percentile plus 15 %, at least 250 MiB. It is resized in three cases: its size lies outside a range
+/// from the 50th to the 95th percentile, each plus 15 %, which is wide while there is little history; or its size differs by 10 % or more
+/// and 12 h have passed since the last resize; or it ran out of memory within 10 min of a resize or of running out before. Running out of
+/// memory counts as a peak of the guest's size plus 20 %, at least plus 100 MiB. A node without room for all of a growth gives none of
+/// it.
 /// <para>
-/// It sees of a guest what it holds in memory, once a minute. What does not fit is not seen as use but as running out of memory. Growth is
-/// not bounded by what the guest booted with.
+/// The law sees, once a minute, the memory that a guest holds. Memory that does not fit is not seen as use but as running out of memory.
+/// Growth is not bounded by what the guest booted with.
 /// </para>
 /// <para>
 /// Source: github.com/kubernetes/autoscaler, vertical-pod-autoscaler/pkg/recommender (logic/recommender.go and estimator.go,
-/// model/container.go and aggregations_config.go) and pkg/updater/priority. Simplified: a resize is in place and kills nobody; having to
-/// swap stands for being killed for lack of memory, and the guest goes on; page cache counts as no use; days older than 16, which weigh
-/// less than 1/65,000, are forgotten, and days without the guest count for nothing; guests are served by slot.
+/// model/container.go and aggregations_config.go) and pkg/updater/priority. Simplified: a resize is in place and kills nothing; having to
+/// swap stands for being killed for lack of memory, and the guest goes on; page cache does not count as use; days older than 16, which
+/// weigh less than 1/65,000, are forgotten, and days without the guest do not count; guests are served in the order of their slots.
 /// </para>
 /// </summary>
-/// <param name="margin">Above the percentile, part of it, 0 or more.</param>
+/// <param name="margin">The margin above the percentile, as a part of it, 0 or more.</param>
 public sealed class VpaLaw(double margin = VpaLaw.DefaultMargin) : ILaw
 {
     public const double DefaultMargin = 0.15;
@@ -70,7 +71,7 @@ public sealed class VpaLaw(double margin = VpaLaw.DefaultMargin) : ILaw
         return Grow(now, host, guests, targets);
     }
 
-    /// <summary>All of a growth, or nothing of it. Returns when to look again.</summary>
+    /// <summary>Gives each growth in full or not at all. Returns when to look again.</summary>
     private TimeSpan? Grow(TimeSpan now, in LawHost host, ReadOnlySpan<LawGuest> guests, Span<long> targets)
     {
         var room = LawGuests.Room(host, guests, targets);
@@ -97,7 +98,9 @@ public sealed class VpaLaw(double margin = VpaLaw.DefaultMargin) : ILaw
     private static void Resize(ref Guest memory, TimeSpan now, ref long target) =>
         (target, memory.ResizedAt, memory.Due) = (memory.Goal, now, false);
 
-    /// <summary>With no history at all the range reaches from nothing, but for the least size, to infinity.</summary>
+    /// <summary>
+    /// Whether the size lies outside the allowed range. With no history at all the range reaches from the least size to infinity.
+    /// </summary>
     private bool IsOutside(TimeSpan now, in Guest memory, in LawGuest guest, long size)
     {
         var days = (now - memory.Since) / VpaPeaks.Interval;
@@ -106,7 +109,9 @@ public sealed class VpaLaw(double margin = VpaLaw.DefaultMargin) : ILaw
         return size < guest.Clamp(lower) || size > guest.Clamp(upper);
     }
 
-    /// <summary>When a day ends, the range has become narrow enough, or the guest has stood long enough.</summary>
+    /// <summary>
+    /// When the decision can next change: a day ends, the range has become narrow enough, or the guest has kept its size for 12 h.
+    /// </summary>
     private TimeSpan? NextLook(TimeSpan now, in Guest memory, in LawGuest guest, long size)
     {
         TimeSpan? next = memory.Peaks.IsFlat(memory.Seen) ? null : memory.Peaks.End;
@@ -140,7 +145,10 @@ public sealed class VpaLaw(double margin = VpaLaw.DefaultMargin) : ILaw
         public long Goal;
         public bool Due;
 
-        /// <summary>Returns whether the guest is to be resized at once: it was started anew, or ran out of memory again.</summary>
+        /// <summary>
+        /// Takes the guest's figures. Returns whether the guest is to be resized at once: it was started anew, or ran out of memory
+        /// again.
+        /// </summary>
         public bool Look(TimeSpan now, in LawGuest guest)
         {
             var again = Known && Away;
@@ -152,7 +160,7 @@ public sealed class VpaLaw(double margin = VpaLaw.DefaultMargin) : ILaw
                 ShortAt = now - LookEvery;
             WasShort = guest.Swapped > 0;
 
-            // Days that nobody looked at were as the last look.
+            // Days without a call count as the last call saw the guest.
             Peaks.Advance(now, again ? null : Seen, LookEvery);
             Seen = Peaks.Take(Math.Clamp(guest.Used - guest.Swapped, 0, guest.Actual), WasShort ? guest.Actual : null);
             return again || (WasShort && (now - ResizedAt < Quick || now - ShortAt < Quick));

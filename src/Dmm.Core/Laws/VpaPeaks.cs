@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Dmm.Core.Laws;
 
 /// <summary>
-/// The Vertical Pod Autoscaler's histogram of daily memory peaks: each peak weighs half of the one a day younger, and is told as the upper
-/// end of its bucket; buckets grow by 5 % from 10 MB.
+/// The Vertical Pod Autoscaler's histogram of daily memory peaks. Each peak weighs half as much as the one a day younger, and counts as
+/// the upper end of its bucket. Buckets grow by 5 % from 10 MB.
 /// </summary>
 internal struct VpaPeaks
 {
@@ -17,7 +17,7 @@ internal struct VpaPeaks
     private const long BumpBytes = 100L << 20;
     private static readonly double LogGrowth = Math.Log(Growth);
 
-    /// <summary>The youngest first.</summary>
+    /// <summary>The peaks of the last days, the youngest first.</summary>
     private Ring _peaks;
     private int _count;
     private long _usedPeak;
@@ -33,7 +33,7 @@ internal struct VpaPeaks
 
     public readonly bool IsBegun => _count > 0;
 
-    /// <summary>One more day like this would change no percentile.</summary>
+    /// <summary>Whether one more day like this would change no percentile.</summary>
     public readonly bool IsFlat(Sample seen)
     {
         for (var i = 0; i < _count; i++)
@@ -45,11 +45,13 @@ internal struct VpaPeaks
         return true;
     }
 
-    /// <summary>Begins a new day where the last one has ended.</summary>
+    /// <summary>Begins a new day if the last one has ended.</summary>
     /// <param name="seen">
-    /// What would have been seen at each look since the last; null where the guest was away: those days count for nothing.
+    /// The sample that each call since the last would have seen; null where the guest was away: those days do not count.
     /// </param>
-    /// <param name="lookEvery">A day that has lasted so long was looked at before.</param>
+    /// <param name="lookEvery">
+    /// The law's period: a day that has already lasted this long has had a call before, and counts the last sample.
+    /// </param>
     public void Advance(TimeSpan now, Sample? seen, TimeSpan lookEvery)
     {
         if (!IsBegun)
@@ -64,7 +66,7 @@ internal struct VpaPeaks
         Tell();
     }
 
-    /// <param name="shortWith">The size with which the guest ran out of memory; null where it did not.</param>
+    /// <param name="shortWith">The size with which the guest ran out of memory; null where it did not run out.</param>
     public Sample Take(long used, long? shortWith)
     {
         _usedPeak = Math.Max(_usedPeak, used);
@@ -128,8 +130,8 @@ internal struct VpaPeaks
         return FirstBucket * (Math.Pow(Growth, bucket + 1) - 1) / (Growth - 1);
     }
 
-    /// <summary>What one look saw.</summary>
-    /// <param name="Peak">The same, or what running out of memory counts as.</param>
+    /// <summary>The use and the peak that one call saw.</summary>
+    /// <param name="Peak">The use, or the peak that running out of memory counts as.</param>
     public readonly record struct Sample(long Used, long Peak);
 
     [InlineArray(Days)]

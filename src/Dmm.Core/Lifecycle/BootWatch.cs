@@ -2,35 +2,35 @@ using System.Collections.Immutable;
 
 namespace Dmm.Core.Lifecycle;
 
-/// <summary>What is to be done about a guest that has not been heard of in this life of its VM.</summary>
+/// <summary>The verdict on a guest that has not been heard from in this run of its VM.</summary>
 public enum BootVerdict
 {
     Wait,
 
-    /// <summary>It is late: that is said, and it runs on.</summary>
+    /// <summary>The guest is late: operators are told, and the VM runs on.</summary>
     Say,
 
-    /// <summary>It is given up.</summary>
+    /// <summary>The VM is given up and ended.</summary>
     End,
 }
 
 /// <summary>
-/// What becomes of a VM whose guest is silent after its start. It may check its disk, wait for a passphrase, hang, or be unable to speak:
-/// nobody can tell from outside, so that is said. One that has booted once, in whatever life, is never ended for it; another only where its
-/// spec asks for that. Pure.
+/// Decides about a VM whose guest is silent after its start. The guest may check its disk, wait for a passphrase, hang, or be unable to
+/// speak; nobody can tell from outside, so operators are told. A VM that has booted once, in any run, is never ended for silence; any other
+/// only where its spec asks for that. Pure.
 /// </summary>
 public static class BootWatch
 {
-    /// <param name="everBooted">Its guest was heard of before, in this life or an earlier one, or somebody else started it.</param>
-    /// <param name="unheard">For how long it has run, connected, without a word from its guest.</param>
+    /// <param name="everBooted">Its guest was heard from before, in this run or an earlier one, or somebody else started it.</param>
+    /// <param name="unheard">How long it has run, connected, without a word from its guest.</param>
     public static BootVerdict Verdict(BootCheck check, bool everBooted, TimeSpan unheard, TimeSpan deadline) =>
         check == BootCheck.None || unheard < deadline ? BootVerdict.Wait
         : check == BootCheck.Strict && !everBooted ? BootVerdict.End
         : BootVerdict.Say;
 
-    /// <param name="channel">There is a channel on which its agent could speak.</param>
-    /// <param name="balloon">It has a balloon.</param>
-    /// <param name="early">What it was started with, where that is less than it asked to boot with.</param>
+    /// <param name="channel">True where there is a channel on which its agent could speak.</param>
+    /// <param name="balloon">True where it has a balloon.</param>
+    /// <param name="early">The memory that it was started with and the memory that it asked to boot with, where the first is less.</param>
     public static string Words(
         BootVerdict verdict, bool everBooted, TimeSpan deadline, bool channel, bool balloon, (MemorySize Boot, MemorySize Asked)? early)
     {

@@ -4,7 +4,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Machines;
 
-/// <summary>What is asked of a driver, one call at a time.</summary>
+/// <summary>The calls that a driver can be asked for; one call is under way at a time.</summary>
 public enum VmCallKind
 {
     Balloon,
@@ -14,38 +14,41 @@ public enum VmCallKind
 }
 
 /// <param name="Size">
-/// What the balloon is to hold back, what is to be plugged, or how much can be plugged at least once it is extended; zero for a rescue.
+/// Balloon: the memory that it is to hold back. Plug: the memory that is to be plugged. Extend: the memory that can be plugged at least
+/// after it. Rescue: zero.
 /// </param>
 public readonly record struct VmCall(VmCallKind Kind, MemorySize Size);
 
 /// <summary>
-/// All that is known of one VM by whoever holds it. Nothing of it is persisted: what was promised stands in the host's journal, and what
-/// is, its hypervisor tells.
+/// All that a VM's machine knows of its VM. None of it is persisted: the promises stand in the host's journal, and the hypervisor reports
+/// the present state.
 /// </summary>
 public sealed record Vm(VmId Id, VmMemory Memory)
 {
-    /// <summary>Its part of the journal; null until the host has told.</summary>
+    /// <summary>Its part of the journal; null until the host has sent it.</summary>
     public VmProtocol.Assume? Part { get; init; }
 
-    /// <summary>It is being looked for, or launched.</summary>
+    /// <summary>True while the VM is being looked for, or launched.</summary>
     public bool Launching { get; init; }
 
-    /// <summary>How it ended; null while it has not.</summary>
+    /// <summary>How the VM ended; null while it has not.</summary>
     public VmProtocol.Ended? End { get; init; }
 
-    /// <summary>It is connected: calls can be made.</summary>
+    /// <summary>True while it is connected: calls can be made.</summary>
     public bool InHand { get; init; }
 
-    /// <summary>Since when it is in hand; null while it is not.</summary>
+    /// <summary>When the connection was made; null while there is none.</summary>
     public Moment? InHandSince { get; init; }
 
-    /// <summary>It is looked at again soon: an operation is under way.</summary>
+    /// <summary>True while a look at it is scheduled, because an operation is under way.</summary>
     public bool LooksSoon { get; init; }
 
-    /// <summary>How many times in a row connecting, or looking for its process, has failed, or its connection has broken.</summary>
+    /// <summary>
+    /// How many times in a row a connection could not be made, the search for its process failed, or its connection broke.
+    /// </summary>
     public int Attempts { get; init; }
 
-    /// <summary>The number of the target that was heard last.</summary>
+    /// <summary>The number of the last target that it heard.</summary>
     public long Heard { get; init; }
 
     public GuestHello? Hello { get; init; }
@@ -55,30 +58,30 @@ public sealed record Vm(VmId Id, VmMemory Memory)
     public HostCost? Cost { get; init; }
 
     /// <summary>
-    /// What its process held at the moment of sizes that have not been reported yet; null where there is nothing to tell.
+    /// The memory that its process held when sizes were read that have not been reported yet; null where there is nothing to report.
     /// </summary>
     public MemorySize? Resident { get; init; }
 
-    /// <summary>The newest wish for each device, in the order asked.</summary>
+    /// <summary>The newest call for each device, in the order asked.</summary>
     public ImmutableList<VmCall> Calls { get; init; } = ImmutableList<VmCall>.Empty;
 
     public VmCall? UnderWay { get; init; }
 
-    /// <summary>It is stopping, or being ended: why, for people.</summary>
+    /// <summary>True while it is stopping or being ended; <see cref="StopWhy"/> tells people why.</summary>
     public bool Stopping { get; init; }
 
     public string? StopWhy { get; init; }
 
-    /// <summary>A stop's grace runs.</summary>
+    /// <summary>True while the grace of a stop runs.</summary>
     public bool GraceRuns { get; init; }
 
-    /// <summary>Why it was given up: it never booted. What comes then can't be taken back.</summary>
+    /// <summary>Why it was given up: it never booted. After that, its end can't be taken back.</summary>
     public string? GaveUp { get; init; }
 
-    /// <summary>What was said of a guest that is silent.</summary>
+    /// <summary>The notice about its silent guest.</summary>
     public string? Silent { get; init; }
 
-    /// <summary>Why its process is to end at once; a try to end it is under way while <see cref="Ending"/>.</summary>
+    /// <summary>Why its process is to be ended at once; a try to end it is under way while <see cref="Ending"/> is true.</summary>
     public string? EndWhy { get; init; }
 
     /// <summary>Why the last try to end it failed.</summary>
@@ -88,16 +91,16 @@ public sealed record Vm(VmId Id, VmMemory Memory)
 
     public int Endings { get; init; }
 
-    /// <summary>The fault that broke its connection while it was being ended; the end itself may be the cause.</summary>
+    /// <summary>The fault that broke its connection while it was being ended; the end itself may have caused it.</summary>
     public string? Unheeded { get; init; }
 
     /// <summary>
-    /// Calls wait, or are under way: what the VM can become is known only when they are through, with the sizes read after them. Only then
-    /// may the host count on it, and more be asked.
+    /// True while calls wait or are under way. The size that the VM can become is known only after all calls, with the sizes read after
+    /// them. Only then may the host count on it, or ask for more.
     /// </summary>
     public bool Busy => UnderWay is not null || !Calls.IsEmpty;
 
-    /// <summary>What its operator should know, and what that follows from.</summary>
+    /// <summary>What its operator should know. <see cref="WarnedOf"/> holds the facts that the warnings were made from.</summary>
     internal ImmutableArray<string> Warnings { get; init; } = [];
 
     internal (string? Silent, VmCapabilities? Can, GuestHello? Hello, MemorySize? Base, string? Extend)? WarnedOf { get; init; }

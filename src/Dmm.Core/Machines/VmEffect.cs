@@ -5,7 +5,9 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Machines;
 
-/// <summary>All that a VM's machine can do to the world. Whoever drives it carries the effects of a decision out in their order.</summary>
+/// <summary>
+/// The effects that a VM's machine can have on the world. The driver of the machine carries out the effects of a decision in their order.
+/// </summary>
 public abstract record VmEffect
 {
     private VmEffect()
@@ -26,11 +28,12 @@ public abstract record VmEffect
     public sealed record Launch(VmSpec Spec) : VmEffect;
 
     /// <summary>
-    /// Makes a connection in the place of the one that is or is being made; answered by <see cref="VmFact.Connected"/> or NotConnected.
+    /// Makes a connection, which replaces the present one or the one that is being made; answered by <see cref="VmFact.Connected"/> or
+    /// NotConnected.
     /// </summary>
     public sealed record Connect(VmHandle Handle) : VmEffect;
 
-    /// <summary>Lets go of the connection that is or is being made: nothing that it says is told from now on.</summary>
+    /// <summary>Drops the connection that exists or is being made: from now on, nothing from it is passed on.</summary>
     public sealed record LetGo : VmEffect;
 
     /// <summary>Carries out one call; answered by <see cref="VmFact.CallDone"/>, CallRefused or CallLost.</summary>
@@ -40,27 +43,28 @@ public abstract record VmEffect
     public sealed record AskToPowerDown : VmEffect;
 
     /// <summary>
-    /// Ends it, by its connection where there is one, otherwise by its process; answered by <see cref="VmFact.ProcessEnded"/> or NotEnded.
+    /// Ends the VM, through its connection where there is one, otherwise by killing its process; answered by
+    /// <see cref="VmFact.ProcessEnded"/> or NotEnded.
     /// </summary>
     public sealed record EndProcess(VmHandle Handle) : VmEffect;
 
     /// <summary>Answered by <see cref="VmFact.Measured"/>.</summary>
     public sealed record Measure : VmEffect;
 
-    /// <summary>Tells <see cref="VmFact.Rang"/> then, in the place of what was asked for before.</summary>
+    /// <summary>Sends <see cref="VmFact.Rang"/> after that wait. Replaces the wait set before for this timer.</summary>
     public sealed record WakeIn(VmTimer Timer, TimeSpan Wait) : VmEffect;
 
-    /// <summary>Does not ring any more.</summary>
+    /// <summary>Stops a timer.</summary>
     public sealed record Silence(VmTimer Timer) : VmEffect;
 
-    /// <summary>Tells operators.</summary>
+    /// <summary>Sends a notice to operators.</summary>
     public sealed record Notify(Notice What) : VmEffect;
 
     /// <summary>A line in the daemon's log.</summary>
     public sealed record Warn(string Text) : VmEffect;
 }
 
-/// <summary>What comes of one message.</summary>
-/// <param name="Vm">The VM as it is now.</param>
-/// <param name="Effects">To be carried out, in their order.</param>
+/// <summary>The result of one message.</summary>
+/// <param name="Vm">The new state of the VM.</param>
+/// <param name="Effects">The effects to carry out, in their order.</param>
 public sealed record VmDecision(Vm Vm, ImmutableArray<VmEffect> Effects);

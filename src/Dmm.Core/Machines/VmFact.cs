@@ -5,56 +5,56 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Machines;
 
-/// <summary>Times that a VM's machine asks to be woken at, each for one reason.</summary>
+/// <summary>The timers of a VM's machine, each for one reason.</summary>
 public enum VmTimer
 {
     Look,
     Report,
     Measure,
 
-    /// <summary>A VM that could not be reached, or looked for, is tried again.</summary>
+    /// <summary>Tries again to connect to a VM, or to look for it.</summary>
     TryAgain,
 
-    /// <summary>A stop's grace is over.</summary>
+    /// <summary>The grace of a stop is over.</summary>
     Grace,
 
-    /// <summary>A guest is asked once more to power down.</summary>
+    /// <summary>Asks a guest once more to power down.</summary>
     AskAgain,
     EndAgain,
 }
 
 /// <summary>
-/// What whoever holds a VM tells its machine: answers to what <see cref="VmEffect"/> asked for, what the driver saw, and the time. Facts of
-/// a connection that was let go of are not told.
+/// The messages that the driver of a VM's machine sends it: answers to a <see cref="VmEffect"/>, what the driver saw, and timers. Facts
+/// from a dropped connection are not sent.
 /// </summary>
 public static class VmFact
 {
     public sealed record Launched(VmHandle Handle) : IVmMessage;
 
-    /// <summary>It was looked for, and does not run.</summary>
+    /// <summary>The VM was looked for and does not run.</summary>
     public sealed record NotRunning : IVmMessage;
 
-    /// <summary>It does not run, and nothing of it is left.</summary>
+    /// <summary>The VM does not run, and nothing of it is left.</summary>
     public sealed record LaunchFailed(string Why) : IVmMessage;
 
-    /// <summary>It can't be told whether it runs.</summary>
+    /// <summary>Nobody can tell whether the VM runs.</summary>
     public sealed record LaunchUnknown(string Why) : IVmMessage;
 
-    /// <param name="Identity">The handle with the process that was found to run it, where something new was learned.</param>
+    /// <param name="Identity">The handle with the process that was found to run the VM; null where nothing new was learned.</param>
     public sealed record Connected(VmCapabilities Capabilities, VmHandle? Identity) : IVmMessage;
 
-    /// <param name="Gone">It no longer runs, and how it ended; null where it can't be reached.</param>
+    /// <param name="Gone">How the VM ended, where it no longer runs; null where it only can't be reached.</param>
     public sealed record NotConnected(string Why, EndCause? Gone) : IVmMessage;
 
     public sealed record Observed(VmObservation What) : IVmMessage;
 
-    /// <summary>The call is through, and the sizes read after it have been told.</summary>
+    /// <summary>The call is done, and the sizes read after it have been sent.</summary>
     public sealed record CallDone : IVmMessage;
 
-    /// <summary>The hypervisor would not, and answers: the sizes read after it have been told.</summary>
+    /// <summary>The hypervisor refused the call, with an answer; the sizes read after it have been sent.</summary>
     public sealed record CallRefused(string Why) : IVmMessage;
 
-    /// <summary>Nobody knows what came of the call: the connection is of no use any more.</summary>
+    /// <summary>The result of the call is not known: the connection can no longer be used.</summary>
     public sealed record CallLost(string Why) : IVmMessage;
 
     public sealed record NotAskedToPowerDown(string Why) : IVmMessage;
@@ -63,7 +63,7 @@ public static class VmFact
 
     public sealed record NotEnded(string Why) : IVmMessage;
 
-    /// <param name="Cost">Null where it could not be told.</param>
+    /// <param name="Cost">Null where it could not be measured.</param>
     public sealed record Measured(HostCost? Cost) : IVmMessage;
 
     public sealed record Rang(VmTimer Timer) : IVmMessage;

@@ -4,9 +4,9 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Machines;
 
 /// <summary>
-/// A VM's machine: <c>Decide(vm, message, now) → (vm', effects)</c>. It owns the VM's memory, which <see cref="HotplugMachine"/> moves, its
-/// connection, the queue of calls to its driver, its boot watch and its end. It knows no actor, no clock and no driver: the daemon and the
-/// simulations drive the very same one.
+/// A VM's machine: <c>Decide(vm, message, now) → (vm', effects)</c>. It owns the VM's memory (which <see cref="HotplugMachine"/> resizes),
+/// its connection, the queue of calls to its driver, its boot watch and its end. It knows no actor, no clock and no driver: the daemon and
+/// the simulations use the same one.
 /// </summary>
 public sealed class VmMachine(VmSettings settings)
 {

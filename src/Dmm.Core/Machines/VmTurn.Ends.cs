@@ -5,19 +5,19 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Machines;
 
 /// <summary>
-/// How a VM's life ends at DMM's hand: stopped by its operator, or given up because it never booted. The claim ends when its process is
-/// gone, not before.
+/// The ends of a VM that DMM causes: its operator stopped it, or it was given up because it never booted. The claim ends when the VM's
+/// process is gone, not before.
 /// </summary>
 internal sealed partial class VmTurn
 {
     /// <summary>
-    /// The guest is asked, and has its grace from then; after a fault, or a death of the daemon, it is asked again and has it again. A
-    /// later order takes the place of an earlier one.
+    /// Asks the guest to power down; its grace begins then. After a fault, or a crash of the daemon, the guest is asked again and its grace
+    /// begins again. A later order replaces an earlier one.
     /// </summary>
     private void Stop(StopOrder order)
     {
         Vm = Vm with { Part = Vm.Part is null ? null : Vm.Part with { Stop = order } };
-        // What is being tried can't be taken back; the order is heeded when it has failed.
+        // An end that is being tried can't be taken back; the order is carried out if that end fails.
         if (Vm.GaveUp is not null || Vm.Ending)
             return;
         Silence(VmTimer.EndAgain);
@@ -26,7 +26,7 @@ internal sealed partial class VmTurn
         Vm = Vm with { EndWhy = null };
         if (!Vm.InHand)
         {
-            // One that is being launched, or connected, hears of it when it is in hand.
+            // A VM that is being launched or connected hears of the order once it is connected.
             if (Memory.Phase == VmPhase.Lost)
                 StopOneThatIsLost();
             return;
@@ -98,7 +98,9 @@ internal sealed partial class VmTurn
         Report();
     }
 
-    /// <summary>A guest that was asked already may power down all the same: then it has ended by itself.</summary>
+    /// <summary>
+    /// Withdraws the order to stop. A guest that was asked already may still power down: that then counts as its own decision.
+    /// </summary>
     private void GoOn()
     {
         Vm = Vm with { Part = Vm.Part is null ? null : Vm.Part with { Stop = null } };
@@ -112,8 +114,8 @@ internal sealed partial class VmTurn
     }
 
     /// <summary>
-    /// An order stands while the VM can't be reached. Its guest can't be asked then; its process can be ended all the same, where it is
-    /// known which it is.
+    /// Carries out an order to stop while the VM can't be reached. Its guest can't be asked then; but its process can be ended if it is
+    /// known.
     /// </summary>
     private void StopOneThatIsLost()
     {
@@ -135,8 +137,8 @@ internal sealed partial class VmTurn
     }
 
     /// <summary>
-    /// A guest that is not heard of for long after its start is spoken of, once in each life of this machine. Only in its first boot, and
-    /// only where its spec asks for that, is a VM ended for it.
+    /// Reports a guest that has not been heard from for long after its start, once for each run of this machine. A VM is ended for that
+    /// only before its first boot, and only where its spec asks for it.
     /// </summary>
     private void WatchBoot()
     {
@@ -161,7 +163,10 @@ internal sealed partial class VmTurn
         EndNow(words);
     }
 
-    /// <summary>It goes on all the same: what broke its connection meanwhile counts as what it was, and all is asked anew.</summary>
+    /// <summary>
+    /// Gives up the end: the VM runs on. A fault that broke its connection meanwhile is now treated as a fault, and the VM is connected
+    /// again.
+    /// </summary>
     private void EndNoMore()
     {
         Vm = Vm with { EndWhy = null };
@@ -177,7 +182,7 @@ internal sealed partial class VmTurn
         TryToEnd();
     }
 
-    /// <summary>One try at a time; what fails is said and tried again.</summary>
+    /// <summary>Tries to end the process, one try at a time. A failure is reported and tried again.</summary>
     private void TryToEnd()
     {
         if (Vm.Ending || Vm.EndWhy is null || Vm.Part?.Handle is not { } handle)
@@ -189,7 +194,7 @@ internal sealed partial class VmTurn
     private void NotEnded(string why)
     {
         Vm = Vm with { Ending = false };
-        // Its operator wants something else meanwhile.
+        // Its operator wants something else by now.
         if (Vm.GaveUp is null && Vm.Part?.Stop is not { Kill: true })
         {
             EndNoMore();

@@ -7,7 +7,9 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Machines;
 
-/// <summary>One decision of <see cref="VmMachine"/> while it is made: the VM as it becomes, and what is to be done then.</summary>
+/// <summary>
+/// One decision of <see cref="VmMachine"/> while it is made: the VM as it becomes, and the effects to carry out after that.
+/// </summary>
 internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
 {
     private readonly ImmutableArray<VmEffect>.Builder _effects = ImmutableArray.CreateBuilder<VmEffect>();
@@ -17,14 +19,14 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
 
     private VmMemory Memory => Vm.Memory;
 
-    /// <summary>What is decided by; <see cref="Wall"/> is for people.</summary>
+    /// <summary>Decisions use this; <see cref="Wall"/> is for people.</summary>
     private Moment Now => now.Now;
 
     private DateTimeOffset Wall => now.Wall;
 
     public void Take(IVmMessage message)
     {
-        // Whatever else was under way when it ended is of no use to anybody.
+        // Once the VM has ended, messages that were under way are of no use.
         if (Vm.End is not null && message is not (VmProtocol.HostIsBack or VmProtocol.Assume))
             return;
         switch (message)
@@ -49,7 +51,7 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
             case VmFact.Observed observed: Observe(observed.What); break;
             case VmFact.CallDone: CallDone(); break;
             case VmFact.CallRefused refused: CallRefused(refused.Why); break;
-            // A call that was under way when the VM was being ended failed for that.
+            // A call that was under way while the VM was being ended failed because of that.
             case VmFact.CallLost lost when Vm.EndWhy is not null: Vm = Vm with { Unheeded = lost.Why }; break;
             case VmFact.CallLost lost: Lose(lost.Why); break;
             case VmFact.NotAskedToPowerDown not: NotAsked(not.Why); break;
@@ -64,14 +66,14 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
     public VmDecision End()
     {
         TellReport();
-        // At rest it is looked at when it reports.
+        // A VM at rest is looked at when it reports.
         if (Vm.InHand && !Vm.LooksSoon && Memory.Phase is not (VmPhase.Settled or VmPhase.Paused or VmPhase.Stopped))
         {
             Vm = Vm with { LooksSoon = true };
             Wake(VmTimer.Look, settings.LookPeriod);
         }
 
-        // Where there was nothing to tell it is not told later either, when it may be long past.
+        // A figure that no report took is dropped: it would be out of date in a later report.
         return new(Vm with { Resident = null }, _effects.ToImmutable());
     }
 
@@ -95,7 +97,9 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
             Launch(part);
     }
 
-    /// <summary>A daemon may have died between launching it and writing that down: then it is looked for first.</summary>
+    /// <summary>
+    /// Launches the VM. If the daemon may have crashed between an earlier launch and its record in the journal, the VM is looked for first.
+    /// </summary>
     private void Launch(VmProtocol.Assume part)
     {
         Vm = Vm with { Launching = true };
@@ -103,8 +107,8 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
     }
 
     /// <summary>
-    /// The host's actor has started anew: what was told to the one before it may never have been written. Nothing of the VM is touched;
-    /// which process runs it is known better here.
+    /// Takes its part again, because the host's actor has restarted: what the earlier actor was told may never have been written. The VM is
+    /// not touched. This machine knows better which process runs it.
     /// </summary>
     private void AssumeAgain(VmProtocol.Assume known, VmProtocol.Assume part)
     {
@@ -122,7 +126,10 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
         Report();
     }
 
-    /// <summary>That it was launched may not have been written either, and what is being created can't have ended.</summary>
+    /// <summary>
+    /// Reports the end again. The launch may not have been written either, and a VM that is still being created can't end, so the launch is
+    /// reported first.
+    /// </summary>
     private void TellEnd(VmProtocol.Assume part, VmProtocol.Ended end)
     {
         if (part.Handle is null && Vm.Part?.Handle is { } handle)
@@ -224,7 +231,7 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
                 Feed(new VmCommand.ObserveRunState(run.Value, run.Why), report: true);
                 break;
             case VmObservation.Hello hello:
-                // It introduces itself again and again; only who it is makes a difference here.
+                // A guest introduces itself again and again; only a change of its kernel or agent version matters here.
                 if (Vm.Hello?.Kernel != hello.Value.Kernel || Vm.Hello?.AgentVersion != hello.Value.AgentVersion)
                     Notify("agentHello", $"the guest's agent {hello.Value.AgentVersion} speaks, kernel {hello.Value.Kernel}");
                 Vm = Vm with { Hello = hello.Value };
@@ -311,7 +318,7 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
         Do(new VmEffect.Carry(call));
     }
 
-    /// <param name="what">What is known from it.</param>
+    /// <param name="what">What is known from the end of the call.</param>
     private void CallEnded(VmCommand what)
     {
         Vm = Vm with { UnderWay = null };
@@ -329,7 +336,8 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
     });
 
     /// <summary>
-    /// A hypervisor may refuse for good reasons, and answers: that is a fact like others. What it did all the same shows in the sizes.
+    /// Takes note of a refused call. A hypervisor may refuse for good reasons; a refusal is a fact like others. Anything that it did all
+    /// the same shows in the sizes.
     /// </summary>
     private void CallRefused(string why) => CallEnded(Vm.UnderWay?.Kind switch
     {
@@ -347,7 +355,7 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
         if (!_reports)
             return;
         _reports = false;
-        // A decision that is not carried out yet confirms nothing: no target is answered for until the calls are through.
+        // A decision that is not carried out yet confirms nothing: no target is confirmed until the calls are done.
         var answered = Vm.Busy ? null : Memory.Target;
         Do(new VmEffect.TellHost(new VmProtocol.Report(
             Vm.Id,
@@ -369,7 +377,7 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
         }));
     }
 
-    /// <summary>Put into words when something of it has changed, not each second.</summary>
+    /// <summary>Returns the warnings; makes their texts only when their facts have changed, not each second.</summary>
     private ImmutableArray<string> Warnings()
     {
         var of = (Vm.HasSpoken ? null : Vm.Silent, Memory.Capabilities, Vm.Hello, Memory.Sizes?.Base, Memory.ExtendFault);
@@ -418,7 +426,8 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
 
     private void Finish(string why, EndCause cause)
     {
-        // That it was ended for not booting stands above what its hypervisor says of its end; that it may run elsewhere above all.
+        // That the VM may run elsewhere overrides every other cause; that it was ended for not booting overrides what its hypervisor
+        // reports.
         (why, cause) = Memory.RunState.MayRunElsewhere() ? (why, EndCause.MigratedAway) : Vm.GaveUp is { } because
         ? (because, EndCause.NeverBooted) : (why, cause);
         Disconnected();

@@ -1,13 +1,13 @@
 namespace Dmm.Core.Memory;
 
-/// <summary>Why the invariant does not hold, in words with figures: only the world can have broken it.</summary>
+/// <summary>Explains with figures why the invariant does not hold. DMM's own changes never break it; only the world can.</summary>
 public static class Deficits
 {
     private const int Named = 3;
 
-    /// <param name="configured">dmm.host.memory.</param>
-    /// <param name="why">What keeps the host's memory below that.</param>
-    /// <param name="expected">The overheads that were expected of the VMs.</param>
+    /// <param name="configured">The setting <c>dmm.host.memory</c>.</param>
+    /// <param name="why">The reason why the host's memory is below that.</param>
+    /// <param name="expected">The overhead that was expected of each VM.</param>
     public static string Text(Ledger ledger, MemorySize configured, string? why, Func<VmId, MemorySize> expected)
     {
         List<string> causes = [];

@@ -3,25 +3,24 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Memory;
 
 /// <summary>
-/// The one rule of guarantees: all mins fit together, with what each VM costs beside. It is asked whenever a min comes or rises: a VM is
-/// created, starts anew, is adopted, or is given another policy. A VM that gives nothing back counts with what it holds, since it does not
+/// The one rule of guarantees: all mins fit together, with the overhead of each VM. It is checked whenever a min is added or rises: a VM is
+/// created, starts again, is adopted, or gets another policy. A VM that gives nothing back counts with what it holds, because it does not
 /// come down to its min. Pure.
 /// </summary>
 public static class Guarantees
 {
     /// <summary>
-    /// What there is for one more VM with every peer at its min: memory less reserve, reservations, what was let go of, and Σ (min +
-    /// overhead). A claim without a policy is a launch's, which stands whole.
+    /// The room for one more VM with every peer at its min: host memory less the reserve, reservations, the memory of VMs let go, and Σ
+    /// (min + overhead). A claim without a policy belongs to a launch and counts whole.
     /// </summary>
     public static MemorySize Room(Ledger ledger, IReadOnlyDictionary<VmId, VmPolicy> policies) =>
         ledger.HostMemory.MinusOrZero(ledger.Fixed + Of(ledger, policies));
 
     /// <summary>
-    /// What is missing on this host for all mins to be guaranteed together, where <paramref name="vm"/> is guaranteed
-    /// <paramref name="min"/>.
+    /// The memory that this host lacks to guarantee all mins together, if <paramref name="vm"/> is guaranteed <paramref name="min"/>.
     /// </summary>
-    /// <param name="ledger">With the VM's claim, if it runs; else without.</param>
-    /// <param name="overhead">What it costs beside, where it has no claim yet.</param>
+    /// <param name="ledger">With the VM's claim if it runs, otherwise without.</param>
+    /// <param name="overhead">Its overhead, where it has no claim yet.</param>
     public static MemorySize Missing(
         Ledger ledger, IReadOnlyDictionary<VmId, VmPolicy> policies, VmId vm, MemorySize min, MemorySize overhead)
     {
@@ -30,7 +29,7 @@ public static class Guarantees
         return (others + own).MinusOrZero(ledger.HostMemory);
     }
 
-    /// <summary>In words: who of the peers holds memory that it does not give back; empty where nobody does.</summary>
+    /// <summary>Names the peers that hold memory that they do not give back; empty where none does.</summary>
     public static string Keepers(Ledger ledger)
     {
         const int Named = 3;

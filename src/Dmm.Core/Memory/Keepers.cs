@@ -3,18 +3,18 @@ using System.Collections.Immutable;
 namespace Dmm.Core.Memory;
 
 /// <summary>
-/// Who gives nothing back to its host: the guest says that it has less, and its process holds what it held (its memory is locked, a
-/// passed-through device uses it, it is of huge pages, its balloon's driver lies, or the guest started anew). It is claimed from the first
-/// moment on; said when it has lasted for some looks, since pages may take a moment to go back. Pure.
+/// Finds the VMs that give nothing back to the host: the guest says that it has less, but its process holds what it held (its memory is
+/// locked, a passed-through device uses it, it consists of huge pages, its balloon's driver lies, or the guest was restarted). That memory
+/// is claimed from the first moment. It is reported only when it has lasted for some looks, since pages may take a moment to return. Pure.
 /// </summary>
 public sealed record Keepers
 {
-    /// <summary>Looks at the host in a row.</summary>
+    /// <summary>A keeper is reported after this many looks at the host in a row.</summary>
     private const int Lasting = 3;
 
     private ImmutableSortedDictionary<VmId, int> Looks { get; init; } = ImmutableSortedDictionary<VmId, int>.Empty;
 
-    /// <summary>After a look at the host: who is to be named from now on, and who no more.</summary>
+    /// <summary>Takes a look at the host; returns the VMs that are keepers from now on, and those that no longer are.</summary>
     public (Keepers Next, ImmutableArray<VmId> Began, ImmutableArray<VmId> Ended) Look(Ledger ledger)
     {
         var looks = ImmutableSortedDictionary.CreateBuilder<VmId, int>();
@@ -30,7 +30,7 @@ public sealed record Keepers
             [.. Looks.Where(l => l.Value >= Lasting && !looks.ContainsKey(l.Key) && ledger.Claims.ContainsKey(l.Key)).Select(l => l.Key)]);
     }
 
-    /// <summary>For people: what such a VM claims, and why.</summary>
+    /// <summary>A text for people: what such a VM claims, and why.</summary>
     public static string Text(Claim claim) =>
         $"it gives nothing back to the host: its process holds {claim.Kept} more than it has and was granted; all that is claimed, "
         + $"promised to nobody else, and not counted on";

@@ -3,58 +3,61 @@ using System.Collections.Immutable;
 namespace Dmm.Core.Memory;
 
 /// <summary>
-/// What one VM takes of the host: the larger of what it has and what it was promised, and what the hypervisor needs beside that; and never
-/// less than what its process really holds. What a VM has is its guest's own word (a balloon's figure is written by the guest's driver):
-/// memory is back when the host has it back.
+/// The part of the host's memory that one VM takes: the larger of what it has and what it was promised, plus the hypervisor's overhead;
+/// never less than what its process really holds. What a VM has is only its guest's word (the guest's driver writes the balloon's figure):
+/// memory is back only when the host has it back.
 /// </summary>
 public sealed record Claim(MemorySize Actual, MemorySize Granted, MemorySize Overhead)
 {
     /// <summary>
-    /// So much more than it has a process may hold before that is held against the VM: the kernel counts a process's pages roughly, and
-    /// overhead is measured now and then. Claimed it is all the same.
+    /// A process may hold this much more than its VM has before the VM counts as a keeper: the kernel counts a process's pages roughly, and
+    /// overhead is measured only now and then. The memory is claimed all the same.
     /// </summary>
     public static readonly MemorySize Tolerance = MemorySize.FromMiB(16);
 
-    /// <summary>What its process held when it was last looked at; zero where nobody could look yet.</summary>
+    /// <summary>The memory that its process held at the last look; zero where nobody could look yet.</summary>
     public MemorySize Resident { get; init; }
 
     /// <summary>
-    /// Of a VM whose process nobody can look at: what it claimed before it said that it has less, until a look at the host bears that out.
+    /// The earlier claim of a VM whose process nobody can look at and that now says that it has less. It stays claimed until a look at the
+    /// host confirms the smaller size.
     /// </summary>
     public MemorySize Unproven { get; init; }
 
-    /// <summary>What would be claimed if all that the VM says is true.</summary>
+    /// <summary>The claim if all that the VM says is true.</summary>
     public MemorySize Nominal => MemorySize.Max(Actual, Granted) + Overhead;
 
     /// <summary>
-    /// What its process holds beyond that where it is worth a word: memory that its host never got back. Zero within the tolerance.
+    /// The memory that its process holds beyond <see cref="Nominal"/> and that its host never got back. Zero within the tolerance.
     /// </summary>
     public MemorySize Kept => Resident > Nominal + Tolerance ? Resident - Nominal : MemorySize.Zero;
 
     public MemorySize Size => MemorySize.Max(MemorySize.Max(Nominal, Resident), Unproven);
 
-    /// <summary>What it claims beside the larger of what it has and what it was promised.</summary>
+    /// <summary>Its claim beyond the larger of what it has and what it was promised.</summary>
     public MemorySize Beside => Size - MemorySize.Max(Actual, Granted);
 
-    /// <summary>What can be promised to it or to others is another; what its process holds within that does not matter.</summary>
+    /// <summary>
+    /// Whether the amount that can be promised to it or to others differs. A difference in what its process holds within the claim does not
+    /// matter.
+    /// </summary>
     public bool Differs(Claim other) => (Actual, Granted, Overhead, Size) != (other.Actual, other.Granted, other.Overhead, other.Size);
 
-    /// <summary>What it would still claim at its min: one that gives nothing back does not come down to that.</summary>
+    /// <summary>The claim that remains at its min. A VM that gives nothing back does not come down to its min.</summary>
     public MemorySize AtLeast(MemorySize min) => Kept.IsZero ? min + Overhead : MemorySize.Max(min + Overhead, Size);
 }
 
 /// <summary>
-/// The host's book of promises. Its one invariant (docs/develop/architecture.md):
-/// <c>Σ claim + Σ reservation + host reserve ≤ host memory</c>. What was let go of and still runs counts among the claims.
-/// Every change that DMM itself makes is refused where it would break that; only the world may break it
-/// (<see cref="Observe(VmId, MemorySize, MemorySize)"/>, <see cref="See"/>, <see cref="TakeIn"/>, <see cref="Follow"/>), and then
-/// <see cref="Deficit"/> says by how much. Immutable: a change is a new ledger.
+/// The host's book of promises. Its one invariant (docs/develop/architecture.md): <c>Σ claim + Σ reservation + host reserve ≤ host
+/// memory</c>. VMs that were let go and still run count among the claims. A change that DMM makes itself is refused where it would break
+/// the invariant. Only the world may break it (<see cref="Observe(VmId, MemorySize, MemorySize)"/>, <see cref="See"/>,
+/// <see cref="TakeIn"/>, <see cref="Follow"/>); <see cref="Deficit"/> then says by how much. Immutable: a change returns a new ledger.
 /// </summary>
 public sealed record Ledger
 {
     public Ledger(MemorySize hostMemory, MemorySize hostReserve) => (HostMemory, HostReserve) = (hostMemory, hostReserve);
 
-    /// <summary>What can be counted on, the host reserve included. The world may change it (<see cref="Follow"/>).</summary>
+    /// <summary>The memory that can be counted on, the host reserve included. The world may change it (<see cref="Follow"/>).</summary>
     public MemorySize HostMemory { get; private init; }
 
     public MemorySize HostReserve { get; }
@@ -65,7 +68,9 @@ public sealed record Ledger
     public ImmutableSortedDictionary<VmId, MemorySize> Reservations { get; private init; } = ImmutableSortedDictionary<VmId,
         MemorySize>.Empty;
 
-    /// <summary>What VMs that were let go of could take then: as long as their processes run nobody else can be promised it.</summary>
+    /// <summary>
+    /// The memory that each let-go VM could take at that time: nobody else can be promised it while the VM's process runs.
+    /// </summary>
     public ImmutableSortedDictionary<VmId, MemorySize> LetGo { get; private init; } = ImmutableSortedDictionary<VmId, MemorySize>.Empty;
 
     public MemorySize Claimed { get; private init; }
@@ -75,19 +80,19 @@ public sealed record Ledger
     /// <summary>The sum of <see cref="LetGo"/>.</summary>
     public MemorySize Loose { get; private init; }
 
-    /// <summary>What no shrink of a VM can free: set aside, or held by those that were let go of, or the host's own.</summary>
+    /// <summary>The memory that no shrink of a VM can free: set aside, held by VMs that were let go, or the host's own.</summary>
     public MemorySize Fixed => Reserved + Loose + HostReserve;
 
     public MemorySize Committed => Claimed + Fixed;
 
-    /// <summary>What can still be promised; zero in a deficit.</summary>
+    /// <summary>The memory that can still be promised; zero in a deficit.</summary>
     public MemorySize Free => HostMemory.MinusOrZero(Committed);
 
-    /// <summary>How far the world has broken the invariant; zero where it holds.</summary>
+    /// <summary>By how much the world has broken the invariant; zero where it holds.</summary>
     public MemorySize Deficit => Committed.MinusOrZero(HostMemory);
 
-    /// <summary>Promises <paramref name="granted"/> to a VM. Refused (null) where a raise is more than what is free.</summary>
-    /// <remarks>A promise below what the VM has keeps the claim whole: it is the confirmed actual that frees memory.</remarks>
+    /// <summary>Promises <paramref name="granted"/> to a VM. Refused (null) where the raise is more than what is free.</summary>
+    /// <remarks>A promise below what the VM has keeps the claim whole: only the confirmed actual frees memory.</remarks>
     /// <exception cref="KeyNotFoundException">The VM has no claim.</exception>
     public Ledger? Grant(VmId vm, MemorySize granted)
     {
@@ -96,15 +101,15 @@ public sealed record Ledger
         return after.Size.MinusOrZero(before.Size) > Free ? null : With(vm, after);
     }
 
-    /// <summary>Takes note of what a VM has and costs now. The world is never refused.</summary>
+    /// <summary>Records what a VM has, and its overhead, now. Facts are never refused.</summary>
     public Ledger Observe(VmId vm, MemorySize actual, MemorySize overhead) =>
         Claims.TryGetValue(vm, out var claim) ? With(vm, claim with { Actual = actual, Overhead = overhead }) : this;
 
-    /// <summary>The same, with what the VM's process held at that moment.</summary>
+    /// <summary>Does the same, and also records what the VM's process held at that moment.</summary>
     /// <param name="resident">Null: nobody looked.</param>
     /// <param name="looks">
-    /// The host itself is looked at. Then one whose process nobody can look at goes on claiming what it did when it says that it has less,
-    /// until the next look (<see cref="See"/>): what is available then bears it out, or does not.
+    /// True where the host itself is looked at. Then a VM whose process nobody can look at keeps its claim when it says that it has less,
+    /// until the next look (<see cref="See"/>): the host's available memory then confirms it, or does not.
     /// </param>
     public Ledger Observe(VmId vm, MemorySize actual, MemorySize overhead, MemorySize? resident, bool looks)
     {
@@ -115,17 +120,15 @@ public sealed record Ledger
             ? after with { Unproven = before.Size } : after);
     }
 
-    /// <summary>Takes note of what a VM's process holds now. The world is never refused.</summary>
+    /// <summary>Records what a VM's process holds now. Facts are never refused.</summary>
     public Ledger Holds(VmId vm, MemorySize resident) =>
         Claims.TryGetValue(vm, out var claim) ? With(vm, claim with { Resident = resident }) : this;
 
-    /// <summary>
-    /// Takes note of a look at the host. What nobody could look at stands as it was seen last. The world is never refused.
-    /// </summary>
-    /// <param name="resident">What the VMs' processes hold.</param>
+    /// <summary>Records a look at the host. A process that nobody could look at counts as last seen. Facts are never refused.</summary>
+    /// <param name="resident">The memory that each VM's process holds.</param>
     /// <param name="heard">
-    /// Who has told itself what its process holds since the look before, so that nobody knows which of both is the newer: the lesser
-    /// counts, and the next look tells if that was wrong.
+    /// The VMs that have themselves reported what their processes hold since the last look, so that nobody knows which figure is newer. The
+    /// smaller one counts; the next look corrects it if it was wrong.
     /// </param>
     public Ledger See(IReadOnlyDictionary<VmId, MemorySize> resident, IReadOnlySet<VmId> heard)
     {
@@ -142,10 +145,10 @@ public sealed record Ledger
         return ledger;
     }
 
-    /// <summary>Takes note of what there is now. The world is never refused.</summary>
+    /// <summary>Records the host's memory now. Facts are never refused.</summary>
     public Ledger Follow(MemorySize hostMemory) => hostMemory == HostMemory ? this : this with { HostMemory = hostMemory };
 
-    /// <summary>Takes in a VM that runs already (adopted). The world is never refused.</summary>
+    /// <summary>Takes in a VM that runs already (adopted). Facts are never refused.</summary>
     public Ledger TakeIn(VmId vm, Claim claim) => With(vm, claim);
 
     /// <summary>Sets memory aside for a VM to come. Refused (null) where that is more than what is free.</summary>
@@ -156,8 +159,8 @@ public sealed record Ledger
     }
 
     /// <summary>
-    /// Restores a reservation without asking whether it fits: the host may have become smaller, and VMs that were let go of may not be
-    /// known to be gone yet.
+    /// Restores a reservation without checking whether it fits: the host may have become smaller, and DMM may not know yet that VMs that
+    /// were let go are gone.
     /// </summary>
     public Ledger Keep(VmId vm, MemorySize size)
     {
@@ -171,23 +174,25 @@ public sealed record Ledger
             ? this with { Reservations = Reservations.Remove(vm), Reserved = Reserved - size }
             : this;
 
-    /// <summary>Turns a reservation into the VM's claim in one step, so that its memory is never counted twice nor not at all.</summary>
+    /// <summary>Turns a reservation into the VM's claim in one step, so that its memory is always counted exactly once.</summary>
     public Ledger Convert(VmId vm, Claim claim) => EndReservation(vm).With(vm, claim);
 
-    /// <summary>The VM is governed no more and runs on: its claim ends, and what it could take stays taken.</summary>
+    /// <summary>Ends the claim of a VM that runs on without DMM; what it could take stays taken.</summary>
     public Ledger LetGoOf(VmId vm, MemorySize size)
     {
         var without = Gone(vm).Release(vm);
         return without with { LetGo = without.LetGo.SetItem(vm, size), Loose = without.Loose + size };
     }
 
-    /// <summary>One that was let go of does not run any more, or is governed again; nothing happens where there is none.</summary>
+    /// <summary>
+    /// Ends the entry of a VM that was let go and no longer runs, or is governed again; does nothing where there is none.
+    /// </summary>
     public Ledger Gone(VmId vm) =>
         LetGo.TryGetValue(vm, out var size)
             ? this with { LetGo = LetGo.Remove(vm), Loose = Loose - size }
             : this;
 
-    /// <summary>The VM is gone: its claim ends.</summary>
+    /// <summary>Ends the claim of a VM that is gone.</summary>
     public Ledger Release(VmId vm) =>
         Claims.TryGetValue(vm, out var claim)
             ? this with { Claims = Claims.Remove(vm), Claimed = Claimed - claim.Size }

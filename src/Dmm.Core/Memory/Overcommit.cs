@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Dmm.Core.Memory;
 
 /// <summary>
-/// The bound on what VMs may ever become together: Σ max ÷ memory for guests (<c>dmm.admission.overcommit-max-ratio</c>). The sum of mins
-/// always fits; how far the sum of maxes may go beyond the host is an operator's choice. Pure.
+/// The bound on the sum of all max: Σ max ÷ memory for guests (<c>dmm.admission.overcommit-max-ratio</c>). The sum of mins always fits; how
+/// far the sum of maxes may go beyond the host is an operator's choice. Pure.
 /// </summary>
 public static class Overcommit
 {

@@ -3,23 +3,29 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Planning;
 
 /// <summary>
-/// Who should have how much. Enough memory: everyone gets what it wants, and what is idle stays where it is until somebody needs it. Less:
-/// slack is taken, the largest first (few movers); then memory that was used lately but is not now; then everyone stands at weighted
-/// max-min fairness by shares, first between min and need, and with what is left between need and want, so that nobody's headroom costs
-/// another its working set; whoever has more than that gives only what others lack, those with most too much first.
-/// Where a lack was measured to hurt, a MiB weighs more (<see cref="UtilityWeight"/>), within bounds, since guests are not trusted.
-/// Nobody is planned with below what its guest can give (<see cref="Bid.TakenTo"/>): others would be promised memory that never comes.
-/// O(n), and nothing is allocated once its buffers have grown. Deterministic: the same bids at the same turn give the same plan; equals
-/// take turns. Not for several threads at once.
+/// Decides how much memory each VM should have. If there is enough for all, each VM gets what it wants, and idle memory stays where it is
+/// until another VM needs it. If not, the arbiter first takes slack, the largest first, so that few VMs have to move; then memory that
+/// was used lately but is not used now. If that is still too little, it applies weighted max-min fairness by shares: first between min
+/// and need, then, with what is left, between need and want, so that one VM's headroom never costs another its working set. A VM that
+/// holds more than its fair share gives only what others lack; those with the largest excess give first.
+/// <para>
+/// Where lack of memory was measured to hurt, a MiB weighs more (<see cref="UtilityWeight"/>), but within bounds, since guests are not
+/// trusted. No VM is planned below what its guest can give (<see cref="Bid.TakenTo"/>): otherwise memory that never comes would be
+/// promised to others.
+/// </para>
+/// <para>
+/// The cost is O(n), and nothing is allocated once the buffers have grown. The result is deterministic: the same bids at the same turn
+/// give the same plan, and equals take turns. An arbiter is not safe for use by several threads at once.
+/// </para>
 /// </summary>
 /// <param name="utilityWeight">
-/// How many times its shares a VM weighs at most where a lack of memory hurts it most for each MiB; 1 is plain shares.
+/// The most that a VM's shares are multiplied by, for the VM that a missing MiB hurts most; 1 is plain shares.
 /// </param>
 public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
 {
     public const double DefaultUtilityWeight = 4;
 
-    /// <summary>A VM that lacks memory it needs is moved for less than a step: for this part of one.</summary>
+    /// <summary>The part of a step that is enough to move a VM that lacks memory it needs.</summary>
     internal const double ShortStep = 0.25;
 
     private readonly Ranking _ranking = new();
@@ -36,22 +42,22 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
         ? utilityWeight
         : throw new ArgumentOutOfRangeException(nameof(utilityWeight), utilityWeight, "it must be 1 (plain shares) or more");
 
-    /// <summary>One plan in a buffer of its own, at the first turn.</summary>
+    /// <summary>Makes one plan in a new buffer, at the first turn.</summary>
     /// <inheritdoc cref="Decide"/>
     public static Allotment[] Plan(ReadOnlySpan<Bid> bids, MemorySize budget, MemorySize cushion) =>
         new Arbiter().Decide(bids, budget, cushion).ToArray();
 
-    /// <param name="budget">Memory for all guests together, what is kept for VMs to come already taken off.</param>
-    /// <param name="cushion">Kept free below the budget; urgent growth alone takes of it.</param>
+    /// <param name="budget">Memory for all guests together; what is kept for VMs to come is already taken off.</param>
+    /// <param name="cushion">Memory kept free below the budget; only urgent growth may use it.</param>
     /// <param name="step">
-    /// Headroom that is less than this above what a VM holds is not worth a resize, and what is taken is taken in such steps where it is
-    /// there.
+    /// The smallest headroom above a VM's present memory that is worth a resize; and the unit in which memory is taken, where there is as
+    /// much.
     /// </param>
     /// <param name="spare">
-    /// Slack is given back until so much of the budget is free; where it is less than the cushion, that counts. Growth may take of it down
-    /// to the cushion.
+    /// Slack is taken back until this much of the budget is free, or the cushion, if that is more. Growth may use this memory down to the
+    /// cushion.
     /// </param>
-    /// <returns>In the order of the bids; valid until the next call.</returns>
+    /// <returns>The allotments in the order of the bids; valid until the next call.</returns>
     public ReadOnlySpan<Allotment> Decide(
         ReadOnlySpan<Bid> bids, MemorySize budget, MemorySize cushion, MemorySize step = default, MemorySize spare = default)
     {
@@ -78,14 +84,15 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
                 urgent += want - held;
         }
 
-        // A max that was lowered is asked for, whatever the guest says; what it can't give is not counted on.
+        // A VM whose max was lowered is asked for its excess, whatever the guest says. Memory that the guest can't give is not counted
+        // on.
         budget = budget.MinusOrZero(stays);
         var limit = budget.MinusOrZero(cushion.MinusOrZero(urgent));
         total -= Give(bids, plan, total.MinusOrZero(MemorySize.Min(limit, budget.MinusOrZero(spare))), Ruling.GivesSlack);
-        // The cushion is filled from slack alone: what was used lately is given for growth.
+        // The cushion is filled from slack alone. Memory that was used lately is taken only for growth.
         total -= Give(
             bids, plan, MemorySize.Max(total.MinusOrZero(budget), MemorySize.Min(total.MinusOrZero(limit), growth)), Ruling.GivesPast);
-        // Ordinary growth does not take the cushion, but nobody is cut below demand to fill it.
+        // Ordinary growth does not use the cushion, but no VM is cut below its demand to fill the cushion.
         if (total > budget)
             Share(bids, plan, budget);
         else if (total > limit)
@@ -94,13 +101,14 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
     }
 
     /// <summary>
-    /// How far a VM stands above its guarantee for its weight: the λ of max-min fairness, in bytes a share. The lowest is the poorest.
+    /// The memory of a VM above its min, in bytes a share: the λ of max-min fairness. The VM with the lowest level is the poorest.
     /// </summary>
     public static double Level(MemorySize held, VmPolicy policy) => (double)held.MinusOrZero(policy.Min).Bytes / policy.Shares;
 
     /// <summary>
-    /// Who is given memory first when it comes back in parts: the urgent, then the poorest (<see cref="Level"/>), as max-min fairness
-    /// fills. Whoever was given something is richer afterwards, so that everyone's turn comes. The name decides between equals.
+    /// Orders the VMs that are to get memory when it comes back in parts: urgent ones first, then the poorest (<see cref="Level"/>), as
+    /// max-min fairness fills. A VM that was given something is richer afterwards, so that every VM gets its turn. The name decides
+    /// between equals.
     /// </summary>
     public static int First(double levelA, Allotment a, double levelB, Allotment b) =>
         a.Urgent != b.Urgent ? b.Urgent.CompareTo(a.Urgent)
@@ -108,8 +116,8 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
         : a.Vm.CompareTo(b.Vm);
 
     /// <summary>
-    /// Takes up to <paramref name="missing"/> from those above their floor, the largest excess first, so that few have to move; equals in
-    /// turn. Returns what was found.
+    /// Takes up to <paramref name="missing"/> from the VMs above their floor, the largest excess first, so that few have to move; equals
+    /// take turns. Returns the amount found.
     /// </summary>
     private MemorySize Give(ReadOnlySpan<Bid> bids, Span<Allotment> plan, MemorySize missing, Ruling ruling)
     {
@@ -129,7 +137,7 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
         return Take(bids, plan, missing, ruling);
     }
 
-    /// <summary>Where all of it is too little there is no order to find.</summary>
+    /// <summary>Takes all that can be given, where that is not more than what is missing: no order is needed.</summary>
     private MemorySize GiveAll(Span<Allotment> plan, MemorySize all, Ruling ruling)
     {
         for (var i = 0; i < plan.Length; i++)
@@ -142,7 +150,8 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
     }
 
     /// <summary>
-    /// A part that was asked for already comes before what others might give: givers that change with every plan give nothing but work.
+    /// Takes memory first from VMs that were already asked for it, then from others: if the givers changed with every plan, they would
+    /// only cause work.
     /// </summary>
     private MemorySize Take(ReadOnlySpan<Bid> bids, Span<Allotment> plan, MemorySize missing, Ruling ruling)
     {
@@ -153,7 +162,8 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
     }
 
     /// <summary>
-    /// Takes the largest first, of what each could give (<see cref="_sizes"/>); with <c>asked</c>, only what it was asked for already.
+    /// Takes from the VM with the largest part first, up to what each can give (<see cref="_sizes"/>). With <c>asked</c>, takes only what
+    /// a VM was already asked for.
     /// </summary>
     private MemorySize TakeLargest(ReadOnlySpan<Bid> bids, Span<Allotment> plan, MemorySize missing, Ruling ruling, bool asked)
     {
@@ -181,17 +191,20 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
 
     private static MemorySize PartOf(in Bid bid, MemorySize size, bool asked) => asked ? MemorySize.Min(size, bid.Held - bid.Asked) : size;
 
-    /// <summary>Who comes first among equals moves on from plan to plan.</summary>
+    /// <summary>The bid that comes first among equals; it moves on from plan to plan.</summary>
     private int FirstInTurn(int count) => count == 0 ? 0 : (count - (_turn % count)) % count;
 
-    /// <summary>Below this nobody is planned with: not below its min, nor below what it holds and can't give.</summary>
+    /// <summary>The least that a VM is planned with: its min, or what it holds and can't give, if that is more.</summary>
     private static MemorySize FloorOf(in Bid bid) => MemorySize.Min(bid.TakenTo, bid.Held).Clamp(bid.Min, bid.Max);
 
     private static MemorySize FloorOf(in Bid bid, Ruling ruling) =>
         MemorySize.Max(FloorOf(bid), (ruling == Ruling.GivesSlack ? MemorySize.Max(bid.ShrinkTo, bid.Want) : bid.Want)
             .Clamp(bid.Min, bid.Max));
 
-    /// <summary>Fair shares move by some bytes with whatever anybody uses: only whole steps count, small ones below need.</summary>
+    /// <summary>
+    /// Rounds a fair share down to whole steps (below need: to parts of a step), since fair shares change by a few bytes whenever any
+    /// VM's use changes.
+    /// </summary>
     private MemorySize Steady(in Bid bid, MemorySize fair, MemorySize floor, MemorySize need)
     {
         if (_step.IsZero || fair <= floor || fair >= bid.Want.Clamp(bid.Min, bid.Max))
@@ -201,7 +214,7 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
     }
 
     /// <summary>
-    /// Ordinary growth waits where it would eat the cushion, the richest's first (<see cref="Level"/>): whoever grows is richer afterwards.
+    /// Cuts ordinary growth by the amount that it would take from the cushion, the richest VM's first (<see cref="Level"/>).
     /// </summary>
     private void CutGrowth(ReadOnlySpan<Bid> bids, Span<Allotment> plan, MemorySize over)
     {
@@ -224,8 +237,8 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
     }
 
     /// <summary>
-    /// From everyone's min up to its need; where that is enough for all, from there up to want. Whoever holds more than its part and can't
-    /// give it keeps it, and the others share what that leaves.
+    /// Fills all VMs from their min up to their need; if the budget is enough for that, from need up to want. A VM that holds more than
+    /// its part and can't give it keeps it, and the others share what is left.
     /// </summary>
     private void Share(ReadOnlySpan<Bid> bids, Span<Allotment> plan, MemorySize budget)
     {
@@ -260,10 +273,11 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
     }
 
     /// <summary>
-    /// Everyone who stands above its fair share keeps what it has, as far as it wants it, but for what the others lack: that is taken from
-    /// those that are furthest above, so that few have to move. A little more headroom is not worth a move.
+    /// Makes the plan from the fair shares. A VM above its fair share keeps what it has, as far as it wants it, except for what the
+    /// others lack. That is taken from the VMs that are furthest above, so that few have to move. A VM is not moved for a little more
+    /// headroom.
     /// </summary>
-    /// <param name="budget">Of those that can be moved.</param>
+    /// <param name="budget">Memory for the VMs that can be moved.</param>
     private void Settle(ReadOnlySpan<Bid> bids, Span<Allotment> plan, MemorySize budget)
     {
         var (total, number) = (MemorySize.Zero, 0);
@@ -286,12 +300,15 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
     }
 
     /// <summary>
-    /// Shares, raised where a MiB more would spare most harm: up to <see cref="UtilityWeight"/> times for the one that is hurt most by each
-    /// MiB it lacks.
+    /// The weight of a VM: its shares, multiplied by more the more harm one MiB would spare it, up to <see cref="UtilityWeight"/> times
+    /// for the VM with the largest harm for each missing MiB.
     /// </summary>
     private double WeightOf(in Bid bid, double harm, double most) => bid.Shares * (harm > 0 ? 1 + ((UtilityWeight - 1) * harm / most) : 1);
 
-    /// <summary>The lack counts to a power of two, so that weights do not change with each MiB that moves.</summary>
+    /// <summary>
+    /// The harm for each MiB that the VM lacks. The lack is rounded to a power of two, so that weights do not change with each MiB that
+    /// moves.
+    /// </summary>
     private static double HarmOfEachMiB(in Bid bid) =>
         bid.Harm > 0 ? Math.ScaleB(bid.Harm, -Math.ILogB(Math.Max(1, bid.Want.Clamp(bid.Min, bid.Max).MinusOrZero(bid.Held).Mebibytes)))
         : 0;

@@ -1,10 +1,10 @@
 namespace Dmm.Core.Planning;
 
 /// <summary>One VM as the arbiter sees it. Sizes are actual sizes, without overhead.</summary>
-/// <param name="Held">What it holds of the host now: the larger of actual and granted.</param>
-/// <param name="Want">What it should have, if there is enough.</param>
-/// <param name="ShrinkTo">Down to here taking is not expected to hurt; at least <paramref name="Want"/>.</param>
-/// <param name="Movable">False for a VM that is lost or uncooperative: it keeps what it holds and nobody counts on it.</param>
+/// <param name="Held">The host memory that the VM holds now: the larger of actual and granted.</param>
+/// <param name="Want">The memory that the VM should have if there is enough.</param>
+/// <param name="ShrinkTo">The size down to which a shrink is not expected to hurt; at least <paramref name="Want"/>.</param>
+/// <param name="Movable">False for a VM that is lost or uncooperative: it keeps what it holds and its memory is not counted on.</param>
 public readonly record struct Bid(
     VmId Vm, MemorySize Min, MemorySize Max, int Shares, MemorySize Held, MemorySize Want, MemorySize ShrinkTo, bool Urgent, bool Movable)
 {
@@ -12,7 +12,7 @@ public readonly record struct Bid(
     private readonly MemorySize? _asked;
     private readonly MemorySize? _takenTo;
 
-    /// <summary>What of <see cref="Want"/> is in use or about to be; the rest is headroom. All of it unless told.</summary>
+    /// <summary>The part of <see cref="Want"/> that is in use or is about to be; the rest is headroom. Equals Want unless set.</summary>
     public MemorySize Need
     {
         get => MemorySize.Min(_need ?? Want, Want);
@@ -20,7 +20,8 @@ public readonly record struct Bid(
     }
 
     /// <summary>
-    /// What it was last told to become, where that is less than it holds: whoever gives already goes on giving before others are asked.
+    /// The size that the VM was last told to become, where that is less than it holds: a VM that already gives goes on giving before
+    /// others are asked.
     /// </summary>
     public MemorySize Asked
     {
@@ -29,8 +30,8 @@ public readonly record struct Bid(
     }
 
     /// <summary>
-    /// Down to here its guest says that it can be taken: below this no shrink arrives, so nobody plans with more. Min unless told; above
-    /// <see cref="Held"/> it gives nothing.
+    /// The size down to which its guest says that it can be taken. No shrink goes below it, so no plan counts on more. Equals min unless
+    /// set; a VM where it is above <see cref="Held"/> gives nothing.
     /// </summary>
     public MemorySize TakenTo
     {
@@ -38,46 +39,47 @@ public readonly record struct Bid(
         init => _takenTo = value;
     }
 
-    /// <summary>The part of the time in which it stands still for memory, 0 to 1, as measured.</summary>
+    /// <summary>The part of the time in which the guest is measured to stall on memory, 0 to 1.</summary>
     public double Harm { get; init; }
 }
 
-/// <summary>Which rule decided a VM's target.</summary>
+/// <summary>The rule that decided a VM's target.</summary>
 public enum Ruling
 {
-    /// <summary>Nothing to do: it keeps what it has.</summary>
+    /// <summary>Nothing changes: the VM keeps what it has.</summary>
     Keep,
 
-    /// <summary>Lost or uncooperative: nothing is asked of it anew.</summary>
+    /// <summary>The VM is lost or uncooperative: nothing new is asked of it.</summary>
     Immovable,
 
-    /// <summary>It gets what it wants.</summary>
+    /// <summary>The VM gets what it wants.</summary>
     Demand,
 
-    /// <summary>It gives of what it is not expected to miss.</summary>
+    /// <summary>The VM gives memory that it is not expected to miss.</summary>
     GivesSlack,
 
-    /// <summary>It gives memory that it used lately and does not use now.</summary>
+    /// <summary>The VM gives memory that it used lately and does not use now.</summary>
     GivesPast,
 
     /// <summary>
-    /// Not enough for all: its weighted max-min fair share between min and demand, or what it holds beyond that and can't give.
+    /// There is not enough for all: the VM gets its weighted max-min fair share between min and demand, or keeps what it holds beyond
+    /// that and can't give.
     /// </summary>
     FairShare,
 
-    /// <summary>It would get more, but its control group's limit allows no more.</summary>
+    /// <summary>The VM would get more, but the limit of its control group does not allow more.</summary>
     Limited,
 
-    /// <summary>Another law than DMM's own decides (<c>dmm.policy</c>).</summary>
+    /// <summary>A law other than DMM's own decides (<c>dmm.policy</c>).</summary>
     Policy,
 
-    /// <summary>It gives what the plan for a VM to come says (<see cref="Admission.RoomPlan"/>).</summary>
+    /// <summary>The VM gives what the plan for a VM to come says (<see cref="Admission.RoomPlan"/>).</summary>
     MakesRoom,
 }
 
 /// <summary>The plan for one VM.</summary>
 public readonly record struct Allotment(VmId Vm, MemorySize Target, Ruling Ruling, bool Urgent)
 {
-    /// <summary>Somebody ordered this size: it is done however little it differs from the last.</summary>
+    /// <summary>An operator ordered this size: it is carried out however little it differs from the last.</summary>
     public bool Exact { get; init; }
 }

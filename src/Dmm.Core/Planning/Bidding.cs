@@ -3,14 +3,14 @@ using Dmm.Core.Demand;
 namespace Dmm.Core.Planning;
 
 /// <summary>
-/// From a forecast to a bid, and from a plan to what is asked at once: what the daemon and its law in the lab do alike, so that what the
-/// lab shows of the law is true of the daemon.
+/// Makes a bid from a forecast, and a request from an allotment. The daemon and its law in the lab share this code, so that what the lab
+/// shows of the law is true of the daemon.
 /// </summary>
 public static class Bidding
 {
-    /// <param name="bid">Who it is and what it holds; what it wants is filled in.</param>
-    /// <param name="step">The least change worth a resize, and the grid of what is wanted.</param>
-    /// <param name="deadBand">A VM nearer to its goal than this part of its size is left alone, 0 to 1.</param>
+    /// <param name="bid">The VM and what it holds; the method fills in what it wants.</param>
+    /// <param name="step">The smallest change that is worth a resize; also the grid to which wants are rounded up.</param>
+    /// <param name="deadBand">A VM whose distance to its goal is below this part of its size is left alone, 0 to 1.</param>
     /// <param name="margin">The least MemAvailable that a shrink leaves the guest.</param>
     public static Bid With(this Bid bid, Forecast forecast, MemorySize step, double deadBand, MemorySize margin)
     {
@@ -29,11 +29,11 @@ public static class Bidding
     }
 
     /// <summary>
-    /// What a guest used lately it gives slowly while nobody is in need, so that a shrink that hurts is seen before it is deep. Slack it
-    /// gives at once.
+    /// The target to ask for now. While no VM is in need, a guest gives memory that it used lately only step by step, so that a shrink
+    /// that hurts is noticed before it is deep. Slack is given at once.
     /// </summary>
-    /// <param name="asked">The target that it was last told.</param>
-    /// <param name="step">The most that it is asked now beyond that.</param>
+    /// <param name="asked">The target that the VM was last told.</param>
+    /// <param name="step">The most that the VM is now asked to give beyond that.</param>
     public static MemorySize Slowly(Allotment allotment, in Bid bid, MemorySize asked, MemorySize step)
     {
         if (allotment.Ruling != Ruling.GivesPast)
@@ -42,6 +42,6 @@ public static class Bidding
         return MemorySize.Max(allotment.Target, MemorySize.Min(MemorySize.Min(asked, bid.Held), slack).MinusOrZero(step));
     }
 
-    /// <summary>To a power of two: what is forgotten bit by bit would move memory bit by bit.</summary>
+    /// <summary>Rounds harm to a power of two: a value that decays bit by bit would move memory bit by bit.</summary>
     private static double Steady(double harm) => harm > 1.0 / 1024 ? Math.Pow(2, Math.Round(Math.Log2(harm))) : 0;
 }

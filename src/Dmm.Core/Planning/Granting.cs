@@ -5,51 +5,58 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Planning;
 
 /// <summary>What the journal says was promised to a VM.</summary>
-/// <param name="Granted">What the VM may have.</param>
-/// <param name="Target">What it was last told to become; below <paramref name="Granted"/> while a shrink is not confirmed.</param>
+/// <param name="Granted">The memory that the VM may have.</param>
+/// <param name="Target">
+/// The size that the VM was last told to become; below <paramref name="Granted"/> while a shrink is not confirmed.
+/// </param>
 public sealed record Promise(MemorySize Granted, MemorySize Target);
 
-/// <summary>What a VM last reported of itself.</summary>
+/// <summary>The last report of a VM about its own memory.</summary>
 /// <param name="Target">The target that this report answers.</param>
-/// <param name="Ceiling">The most that it can become from what its devices were told: only below this is memory really back.</param>
+/// <param name="Ceiling">The most that the VM can become from what its devices were told: only memory above this is really back.</param>
 public sealed record Confirmation(MemorySize Actual, MemorySize Ceiling, MemorySize? Target)
 {
-    /// <summary>The same, of a VM that may have been told more than it knew of when it reported: its ceiling bounds nothing.</summary>
+    /// <summary>
+    /// The same report, for a VM that may have been told more than it knew of when it reported: it answers no target, so its ceiling
+    /// limits nothing.
+    /// </summary>
     public Confirmation Unanswered() => this with { Target = null };
 }
 
 /// <summary>A change of one promise, and the rule behind it.</summary>
 public sealed record PromiseChange(VmId Vm, MemorySize Granted, MemorySize Target, bool Urgent, Ruling Ruling)
 {
-    /// <summary>What was granted before.</summary>
+    /// <summary>The memory that was granted before.</summary>
     public MemorySize? Was { get; init; }
 }
 
 /// <summary>Growth that the plan allows and that is not promised yet, because the memory is not free yet.</summary>
 public readonly record struct Unmet(VmId Vm, MemorySize Missing, bool Urgent);
 
-/// <summary>What can be promised now, and what has to wait.</summary>
-/// <param name="Changes">All belong into one event.</param>
-/// <param name="Unmet">In the order in which memory that becomes free is promised.</param>
+/// <summary>The promises that can be made now, and the growth that has to wait.</summary>
+/// <param name="Changes">The changed promises; all belong into one event.</param>
+/// <param name="Unmet">The growth that waits, in the order in which memory that becomes free is promised.</param>
 public sealed record Grants(ImmutableArray<PromiseChange> Changes, ImmutableArray<Unmet> Unmet);
 
 /// <summary>
-/// Turns a plan into promises that can be kept <i>now</i>: shrink before grow. A shrink is asked at once, but what was granted comes down
-/// only as the VM confirms; a growth is granted from what is free, in parts where it must be. So growth is chained to its peers' shrinks:
-/// each part that comes back is promised on at once, in the order of <see cref="Arbiter.First"/>.
+/// Turns a plan into promises that can be kept <i>now</i>: shrink before grow. A shrink is asked at once, but the grant falls only as the
+/// VM confirms. Growth is granted from free memory, in parts where necessary. So growth is chained to its peers' shrinks: each part that
+/// comes back is promised at once to the next VM, in the order of <see cref="Arbiter.First"/>.
 /// </summary>
 public static class Granting
 {
-    /// <summary>Devices move in blocks (virtio-mem: 2 MiB): a part that is smaller moves nothing.</summary>
+    /// <summary>Devices move in blocks (virtio-mem: 2 MiB): a smaller part moves nothing.</summary>
     private static readonly MemorySize Block = MemorySize.FromMiB(2);
 
     /// <param name="standings">
-    /// What each VM last reported. One that has been told something since answers no target (<see cref="Confirmation.Unanswered()"/>): its
-    /// devices may be told more than it reports.
+    /// The last report of each VM. The report of a VM that was told something since answers no target
+    /// (<see cref="Confirmation.Unanswered()"/>): its devices may be told more than it reports.
     /// </param>
-    /// <param name="plan">What the arbiter wants.</param>
-    /// <param name="kept">Free memory that ordinary growth may not take: it is being gathered for a VM to come.</param>
-    /// <param name="step">The least change worth a resize, unless it is urgent; also the grid that shrinks are rounded down to.</param>
+    /// <param name="plan">The allotments of the arbiter.</param>
+    /// <param name="kept">Free memory that ordinary growth may not take: it is gathered for a VM to come.</param>
+    /// <param name="step">
+    /// The smallest change that is worth a resize, unless it is urgent; also the grid to which shrinks are rounded down.
+    /// </param>
     public static Grants Decide(
         Ledger ledger,
         IReadOnlyDictionary<VmId, Promise> promises,
@@ -76,8 +83,9 @@ public static class Granting
                 continue;
             }
 
-            // It is the target last told that must be answered for, not the one wanted now: a VM that was promised more in between may
-            // still come to hear of that. And until it hears of the new one it may ask its devices, step by step, for all of the last.
+            // The report must answer the target that the VM was last told, not the one that is wanted now: a VM that was promised more in
+            // between may still receive that promise. And until it receives the new target, it may still ask its devices, step by step,
+            // for all of the last one.
             var granted = standing.Target == promise.Target
                 ? MemorySize.Max(
                     target, MemorySize.Min(
@@ -102,8 +110,8 @@ public static class Granting
             }
             else if (promise.Target < promise.Granted)
             {
-                // It shrinks, and is to have more than it is granted still: it turns round within what is its own, since nobody else can be
-                // promised that.
+                // The VM shrinks, but is now to have more than it is granted. It turns round within its own grant, since that memory
+                // can't be promised to another VM yet.
                 changes.Add(
                     new(allotment.Vm, promise.Granted, promise.Granted, allotment.Urgent, allotment.Ruling) { Was = promise.Granted });
             }
@@ -112,19 +120,20 @@ public static class Granting
                 unmet.Add(new(allotment.Vm, allotment.Target - has, allotment.Urgent));
         }
 
-        // A shrink that is still under way is written down in large steps, unless somebody waits for the memory or the host lacks it.
+        // The journal gets a shrink that is still under way only in large steps, unless a VM waits for the memory or the host lacks it.
         if (growing.Count == 0 && kept.IsZero && !inDeficit)
             changes.RemoveAll(change => change.Target == promises[change.Vm].Target && IsSmallStep(change, promises[change.Vm], step));
         return new(changes.ToImmutable(), unmet.ToImmutable());
     }
 
     /// <summary>
-    /// How much of a growth can be promised now: all that is free. In parts only where a part is worth a resize: a step for ordinary
-    /// growth, a device's block where it is urgent. What ends the growth is always given, however small.
+    /// How much of a growth can be promised now: all of it, or what is free. A part is promised only where it is worth a resize: at least
+    /// a step for ordinary growth, a device's block for urgent growth. The last part of a growth is always given, however small.
     /// </summary>
     private static MemorySize Part(Ledger ledger, Allotment allotment, Promise promise, MemorySize kept, MemorySize step)
     {
-        // What the VM, or its process, already holds above its grant is claimed already: promising it takes nothing more.
+        // Memory that the VM or its process already holds above its grant is already claimed: promising it takes nothing more from the
+        // host.
         var claim = ledger.Claims[allotment.Vm];
         var held = MemorySize.Min(
             allotment.Target, MemorySize.Max(MemorySize.Max(promise.Granted, claim.Actual), claim.Size.MinusOrZero(claim.Overhead)));
@@ -139,12 +148,12 @@ public static class Granting
     private static bool IsSmallStep(PromiseChange change, Promise before, MemorySize step) =>
         change.Granted < before.Granted && before.Granted - change.Granted < step.Scale(4) && change.Granted > change.Target + step;
 
-    /// <summary>No resizing for nothing: the last target stands where the new one is hardly another.</summary>
+    /// <summary>The target, or the last target where the new one hardly differs from it: a resize must be worth it.</summary>
     private static MemorySize Steady(Allotment allotment, Promise promise, Confirmation standing, VmPolicy policy, MemorySize step)
     {
         if (allotment.Ruling == Ruling.Keep)
         {
-            // Keeping means: no longer asked to give. While a shrink is under way that is what is held now.
+            // Keep means that the VM is no longer asked to give. While a shrink is under way, it keeps what it holds now.
             var held = MemorySize.Max(promise.Target, MemorySize.Min(standing.Actual, promise.Granted));
             return allotment.Target < promise.Granted && allotment.Target < held ? allotment.Target : held;
         }

@@ -3,7 +3,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Planning;
 
-/// <summary>By what a VM moves.</summary>
+/// <summary>The mechanisms by which a VM moves.</summary>
 [Flags]
 public enum Mechanisms
 {
@@ -12,39 +12,40 @@ public enum Mechanisms
     Hotplug = 2,
 }
 
-/// <summary>How many VMs of a host may move at once by each mechanism. Urgent ones have as many places of their own.</summary>
+/// <summary>How many VMs of a host may move at once by each mechanism. Urgent VMs have as many places of their own.</summary>
 public sealed record OperationLimits(int Balloon = 32, int Hotplug = 16);
 
-/// <summary>A VM that moves.</summary>
+/// <summary>A VM that moves now.</summary>
 public readonly record struct Operation(VmId Vm, Mechanisms Uses, bool Urgent);
 
 /// <summary>A VM that is to move.</summary>
-/// <param name="Urgent">A guest about to stall, or one whose memory such a guest waits for.</param>
-/// <param name="Idle">A shrink that nobody waits for.</param>
+/// <param name="Urgent">True for a guest that is about to stall, and for a VM whose memory such a guest waits for.</param>
+/// <param name="Idle">True for a shrink that no VM waits for.</param>
 public readonly record struct OperationWish(VmId Vm, Mechanisms Needs, bool Urgent, bool Idle);
 
 /// <summary>
-/// The budget of operations in flight: a target that finds no place is held back. It is promised all the same (the journal has it and the
-/// claim counts it), only the VM does not hear of it yet. Urgent operations have as many places of their own as ordinary ones, so that they
-/// never wait for those. In order: who has waited longest; idle shrinks after all others, until they have waited for <see cref="IdleFor"/>.
-/// A wish that lacks a place in one mechanism keeps those that it finds in the other, so that nobody overtakes it there for ever.
+/// The budget of operations in flight: a target that finds no place is held back. It is promised all the same (it is in the journal and
+/// counts in the claim), but the VM is not told of it yet. Urgent operations have as many places of their own as ordinary ones, so that
+/// they never wait for those. The VM that has waited longest comes first; idle shrinks come after all others until they have waited for
+/// <see cref="IdleFor"/>. A VM that lacks a place in one mechanism still takes its place in the other, so that it can't be overtaken
+/// there for ever.
 /// </summary>
 public sealed record Operations
 {
-    /// <summary>An idle shrink that has waited for so long is as good as any other.</summary>
+    /// <summary>An idle shrink that has waited this long ranks like any other operation.</summary>
     public static readonly TimeSpan IdleFor = TimeSpan.FromSeconds(10);
 
-    /// <summary>Who moves.</summary>
+    /// <summary>The VMs that move.</summary>
     public ImmutableArray<Operation> InFlight { get; init; } = [];
 
-    /// <summary>Who waits for a place, and since when.</summary>
+    /// <summary>The VMs that wait for a place, and since when.</summary>
     public ImmutableSortedDictionary<VmId, Moment> Held { get; init; } = ImmutableSortedDictionary<VmId, Moment>.Empty;
 
     /// <param name="underWay">
-    /// Who moves now. A VM that has arrived, is stuck, uncooperative, lost or gone is not among them: so it gives its place back.
+    /// The VMs that move now. A VM that has arrived, is stuck, uncooperative, lost or gone is not among them, and so returns its place.
     /// </param>
-    /// <param name="wishes">Who is to move and does not yet.</param>
-    /// <returns>Who may begin, and what is from then on.</returns>
+    /// <param name="wishes">The VMs that are to move and do not yet.</param>
+    /// <returns>The VMs that may begin, and the operations from then on.</returns>
     public (ImmutableArray<VmId> Begin, Operations Next) Decide(
         IEnumerable<Operation> underWay, IReadOnlyCollection<OperationWish> wishes, OperationLimits limits, Moment now)
     {

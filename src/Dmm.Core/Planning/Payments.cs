@@ -3,14 +3,19 @@ using System.Collections.Immutable;
 namespace Dmm.Core.Planning;
 
 /// <summary>Memory that changed hands in one plan.</summary>
-/// <param name="From">Who gave it; null: it was free.</param>
-/// <param name="To">Who may have it now; null: it is free now.</param>
+/// <param name="From">The VM that gave the memory; null: the memory was free.</param>
+/// <param name="To">The VM that may have the memory now; null: the memory is free now.</param>
 public readonly record struct Payment(VmId? From, VmId? To, MemorySize Size);
 
-/// <summary>Who paid for whom in one plan. What comes back is promised on in the same event, so its changes tell both sides.</summary>
+/// <summary>
+/// Finds which VM paid for which in one plan. Memory that comes back is promised in the same event, so its changes show both sides.
+/// </summary>
 public static class Payments
 {
-    /// <summary>Those who gained are served in the order of the changes (the arbiter's), those who gave most are named first.</summary>
+    /// <summary>
+    /// The payments of one set of changes. VMs that gained are served in the order of the changes (the arbiter's); VMs that gave most are
+    /// named first.
+    /// </summary>
     public static ImmutableArray<Payment> Of(ImmutableArray<PromiseChange> changes)
     {
         if (changes.IsEmpty)

@@ -3,14 +3,15 @@ using System.Numerics;
 namespace Dmm.Core.Planning;
 
 /// <summary>
-/// Items in the order of a number each. A radix sort: O(n) whatever the numbers are, since guests have a hand in them. Equals stay in the
-/// order in which they were added. Nothing is allocated once its buffers have grown. Not for several threads at once.
+/// Sorts items by a number each. It uses a radix sort, which is O(n) whatever the numbers are: guests can influence them. Equal items
+/// stay in the order in which they were added. Nothing is allocated once the buffers have grown. Not safe for use by several threads at
+/// once.
 /// </summary>
 internal sealed class Ranking
 {
     private const int MostDigitBits = 11;
 
-    /// <summary>For fewer than this the counters of a large digit would cost more than the items.</summary>
+    /// <summary>With fewer items than this, the counters of a large digit would cost more than the items.</summary>
     private const int Many = 1024;
 
     private readonly int[] _starts = new int[1 << MostDigitBits];
@@ -28,18 +29,20 @@ internal sealed class Ranking
         Array.Resize(ref _sorted, count);
     }
 
-    /// <summary>The smallest comes first.</summary>
-    /// <param name="number">Zero or more.</param>
+    /// <summary>Adds an item; the smallest number comes first.</summary>
+    /// <param name="number">The number, zero or more.</param>
     public void AddAscending(double number, int item) => _entries[_count++] = new(Bits(number), item);
 
-    /// <summary>The largest comes first. Not to be mixed with <see cref="AddAscending"/>, nor numbers with sizes.</summary>
-    /// <param name="number">Zero or more.</param>
+    /// <summary>
+    /// Adds an item; the largest number comes first. Not to be mixed with <see cref="AddAscending"/>, nor numbers with sizes.
+    /// </summary>
+    /// <param name="number">The number, zero or more.</param>
     public void AddDescending(double number, int item) => _entries[_count++] = new(~Bits(number), item);
 
     /// <inheritdoc cref="AddDescending(double, int)"/>
     public void AddDescending(MemorySize size, int item) => _entries[_count++] = new(~(ulong)size.Bytes, item);
 
-    /// <returns>Valid until something is added.</returns>
+    /// <returns>The sorted entries; valid until something is added.</returns>
     public ReadOnlySpan<Entry> Sorted()
     {
         var (all, any) = (ulong.MaxValue, 0UL);
@@ -49,7 +52,7 @@ internal sealed class Ranking
             any |= entry.Key;
         }
 
-        // Only the bits in which the keys differ are looked at: sizes are mostly whole MiB.
+        // Only the bits in which the keys differ are sorted by: sizes are mostly whole MiB.
         var differing = all ^ any;
         var digitBits = _count < Many ? 8 : MostDigitBits;
         for (var shift = BitOperations.TrailingZeroCount(differing); shift < 64 && differing >> shift != 0; shift += digitBits)
@@ -57,7 +60,7 @@ internal sealed class Ranking
         return _entries.AsSpan(0, _count);
     }
 
-    /// <summary>By one digit; those that have the same stay in their order.</summary>
+    /// <summary>Sorts by one digit; entries with the same digit keep their order.</summary>
     private void SortBy(int shift, ulong mask)
     {
         var starts = _starts.AsSpan(0, (int)mask + 1);
@@ -74,13 +77,13 @@ internal sealed class Ranking
         (_entries, _sorted) = (_sorted, _entries);
     }
 
-    /// <summary>The bits of a double that is not negative rise with it.</summary>
+    /// <summary>The bits of a double as a key: for numbers that are not negative they rise with the number.</summary>
     private static ulong Bits(double number) => (ulong)BitConverter.DoubleToInt64Bits(number);
 
-    /// <param name="Key">Rises in the order.</param>
+    /// <param name="Key">The sort key; rises in the order.</param>
     public readonly record struct Entry(ulong Key, int Item)
     {
-        /// <summary>What was given to <see cref="AddAscending"/>.</summary>
+        /// <summary>The number that was given to <see cref="AddAscending"/>.</summary>
         public double Number => BitConverter.UInt64BitsToDouble(Key);
     }
 }

@@ -2,25 +2,28 @@ using System.Collections.Immutable;
 
 namespace Dmm.Core.Planning;
 
-/// <summary>Memory that a VM still owes: it was told to give it and has not yet.</summary>
+/// <summary>Memory that a VM still owes: it was told to give it and has not given it yet.</summary>
 public readonly record struct Giver(VmId Vm, MemorySize Size);
 
-/// <summary>Somebody waits for memory.</summary>
-/// <param name="Vm">A VM that may have more, or one that is to be created.</param>
+/// <summary>A VM that waits for memory.</summary>
+/// <param name="Vm">A VM that may have more memory, or one that is to be created.</param>
 /// <param name="From">
-/// Whose memory it will be, as far as it is under way; what is <paramref name="Missing"/> beyond that nobody gives yet.
+/// The VMs whose memory it will get, as far as that memory is under way. If the sum is less than <paramref name="Missing"/>, nobody gives
+/// the rest yet.
 /// </param>
 public sealed record Wait(VmId Vm, MemorySize Missing, bool Urgent, ImmutableArray<Giver> From);
 
 /// <summary>
-/// Who waits for whose memory: each who waits is chained to those who give, in the order in which memory that comes back is promised.
+/// Finds which VM waits for whose memory: each VM that waits is chained to those that give, in the order in which memory that comes back
+/// is promised.
 /// </summary>
 public static class Waits
 {
-    /// <param name="unmet">In that order.</param>
+    /// <param name="unmet">The growth that waits, in that order.</param>
     /// <param name="givers">
-    /// Those who owe most are named first, so that few are. What a VM that waits owes itself, since it was to shrink, is no help to it, but
-    /// to others. </param>
+    /// The VMs that owe memory. Those that owe most are named first, so that few are named. A VM that waits may itself owe memory from a
+    /// shrink: that is of no use to itself, but counts for others.
+    /// </param>
     public static ImmutableArray<Wait> Chain(IEnumerable<Unmet> unmet, IEnumerable<Giver> givers)
     {
         var owed = givers.Where(g => !g.Size.IsZero).OrderByDescending(g => g.Size).ThenBy(g => g.Vm).ToArray();

@@ -1,9 +1,10 @@
 namespace Dmm.Core.Planning;
 
 /// <summary>
-/// Weighted max-min fairness: a level λ rises from zero until Σ clamp(from + λ × weight, floor, to) is what there is. Whoever has a floor
-/// above its part keeps it, and the others share what that leaves. The sum of them all is a line between the levels at which somebody
-/// leaves its floor or has all, so these are gone through in their order. Nothing is allocated once its buffers have grown.
+/// Weighted max-min fairness: a level λ rises from zero until Σ clamp(from + λ × weight, floor, to) equals the budget. A participant
+/// whose floor is above its part keeps its floor, and the others share the rest. Between two levels at which a participant leaves its
+/// floor or has all it can take, the sum is linear, so these levels are visited in order. Nothing is allocated once the buffers have
+/// grown.
 /// </summary>
 internal sealed class WaterFilling
 {
@@ -18,23 +19,23 @@ internal sealed class WaterFilling
         if (_vessels.Length >= count)
             return;
         Array.Resize(ref _vessels, count);
-        // Each may leave its floor, and have all.
+        // Each participant may leave its floor, and may reach its upper end.
         _levels.EnsureCapacity(2 * count);
     }
 
-    /// <param name="floor">Where it is below <paramref name="from"/>, that counts.</param>
-    /// <param name="to">Where it is below <paramref name="floor"/>, that counts.</param>
-    /// <param name="weight">More than zero.</param>
+    /// <param name="floor">The least it gets; <paramref name="from"/> counts where that is more.</param>
+    /// <param name="to">The most it gets; <paramref name="floor"/> counts where that is more.</param>
+    /// <param name="weight">The weight, more than zero.</param>
     public void Add(MemorySize from, MemorySize floor, MemorySize to, double weight)
     {
         floor = MemorySize.Max(floor, from);
         _vessels[_count++] = new(from.Bytes, floor.Bytes, Math.Max(to.Bytes, floor.Bytes), weight);
     }
 
-    /// <summary>What the one that was added as the given number has, once all have been filled.</summary>
+    /// <summary>What the participant that was added with this number has, after all have been filled.</summary>
     public MemorySize this[int number] => new(_vessels[number].Has);
 
-    /// <param name="budget">For all together. Never more is given, unless the floors alone are more.</param>
+    /// <param name="budget">The amount for all together. Never more is given, unless the floors alone are more.</param>
     public void Fill(MemorySize budget)
     {
         var (floors, rising) = Rank();
@@ -48,8 +49,8 @@ internal sealed class WaterFilling
     }
 
     /// <summary>
-    /// Puts the levels in order at which somebody leaves its floor (even numbers) or has all (odd). Returns the sum of the floors, and the
-    /// weight of those that rise from the first.
+    /// Sorts the levels at which a participant leaves its floor (even numbers) or reaches its upper end (odd numbers). Returns the sum of
+    /// the floors, and the total weight of those that rise from the start.
     /// </summary>
     private (long Floors, double Rising) Rank()
     {
@@ -71,9 +72,12 @@ internal sealed class WaterFilling
         return (floors, rising);
     }
 
-    /// <summary>The level at which the budget is spent; infinite where it is enough for all.</summary>
-    /// <param name="still">What those have that do not rise, and what those rise from that do: at first the floors.</param>
-    /// <param name="weight">Of those that rise.</param>
+    /// <summary>The level at which the budget is spent; infinite where the budget is enough for all.</summary>
+    /// <param name="still">
+    /// The constant part of the sum: what those that do not rise have, and the starting points of those that rise. At first the sum of
+    /// the floors.
+    /// </param>
+    /// <param name="weight">The total weight of those that rise.</param>
     private double LevelOf(long budget, long still, double weight)
     {
         var before = 0.0;
@@ -94,7 +98,9 @@ internal sealed class WaterFilling
 
     private record struct Vessel(long From, long Floor, long To, double Weight)
     {
-        /// <summary>A level is rounded: what is a whole number of bytes but for that stays one.</summary>
+        /// <summary>
+        /// Allowance for rounding: a value that should be a whole number of bytes stays one although the level was rounded.
+        /// </summary>
         private const double Rounding = 1e-3;
 
         public long Has { get; set; }

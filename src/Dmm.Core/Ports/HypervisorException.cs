@@ -20,7 +20,7 @@ public class HypervisorException : Exception
     }
 }
 
-/// <summary>The VM does not run (any more).</summary>
+/// <summary>The VM does not run, or no longer runs.</summary>
 public sealed class VmGoneException : HypervisorException
 {
     public VmGoneException()
@@ -37,11 +37,11 @@ public sealed class VmGoneException : HypervisorException
     {
     }
 
-    /// <summary>How it ended, as far as what it left behind tells.</summary>
+    /// <summary>How the VM ended, as far as its remains tell.</summary>
     public EndCause Cause { get; init; }
 }
 
-/// <summary>A VM that is to be gone has a process that can't be ended: its memory is not back.</summary>
+/// <summary>A VM that should be gone has a process that can't be ended, so its memory is not back.</summary>
 public sealed class VmLingersException : HypervisorException
 {
     public VmLingersException()

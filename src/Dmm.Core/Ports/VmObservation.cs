@@ -13,8 +13,8 @@ public abstract record VmObservation
     public sealed record Sizes(VmSizes Value) : VmObservation
     {
         /// <summary>
-        /// What the VM's process held of its host right after the sizes were read, page tables included; null where nobody could look. What
-        /// a guest says that it gave is back only when this is less.
+        /// The resident memory of the VM's process right after the sizes were read, page tables included; null where it could not be
+        /// read. Memory that a guest says it gave is back only when this figure falls.
         /// </summary>
         public MemorySize? Resident { get; init; }
     }
@@ -22,24 +22,25 @@ public abstract record VmObservation
     public sealed record Sample(GuestSample Value) : VmObservation;
 
     /// <summary>
-    /// Whether its guest runs. Told at each connection before the VM is in hand, by drivers that can tell, and whenever it changes.
+    /// Whether the guest runs. Drivers that can tell report it at each connection before the connection is complete, and whenever it
+    /// changes.
     /// </summary>
-    /// <param name="Why">In one line, in the hypervisor's words; null while it runs.</param>
+    /// <param name="Why">The reason in one line, in the hypervisor's words; null while the guest runs.</param>
     public sealed record RunState(VmRunState Value, string? Why) : VmObservation;
 
-    /// <summary>The agent has (again) introduced itself.</summary>
+    /// <summary>The agent has introduced itself, for the first time or again.</summary>
     public sealed record Hello(GuestHello Value) : VmObservation;
 
-    /// <summary>What the VM can do has changed: a device was added, or its guest turned out to lack a driver.</summary>
+    /// <summary>The VM's capabilities have changed: a device was added, or its guest turned out to lack a driver.</summary>
     public sealed record Able(VmCapabilities Value) : VmObservation;
 
-    /// <summary>The agent has fallen silent: no line for longer than its slowest period allows, or its channel closed.</summary>
+    /// <summary>The agent is silent: it sent no line for longer than its slowest period allows, or its channel closed.</summary>
     public sealed record AgentSilent(string Why) : VmObservation;
 
-    /// <summary>The hypervisor's control connection broke; the VM may well run on. Last observation of a connection.</summary>
+    /// <summary>The hypervisor's control connection broke; the VM may still run. This is the last observation of a connection.</summary>
     public sealed record ConnectionLost(string Why) : VmObservation;
 
-    /// <summary>The VM has ended. Last observation of a connection.</summary>
-    /// <param name="Cause"><see cref="EndCause.PoweredDown"/> where it was meant, otherwise <see cref="EndCause.Failed"/>.</param>
+    /// <summary>The VM has ended. This is the last observation of a connection.</summary>
+    /// <param name="Cause"><see cref="EndCause.PoweredDown"/> where the end was intended, otherwise <see cref="EndCause.Failed"/>.</param>
     public sealed record Ended(string Why, EndCause Cause) : VmObservation;
 }

@@ -3,9 +3,9 @@ using System.Collections.Immutable;
 namespace Dmm.Core.Vms;
 
 /// <summary>
-/// Whose turn it is to give. A device may keep for good what it was asked back (its guest's kernel put a few pages there), while others
-/// could give as much: where the same is asked for again and none has moved since, the next device is asked first. Kept by whoever tells
-/// the devices, and used by one caller at a time.
+/// Decides which device is asked first to give. A device may keep for good the memory that it was asked back (its guest's kernel put a
+/// few pages there), while others could give as much. So if the same amount is asked for again and no device has moved since, the next
+/// device is asked first. Each caller that tells devices keeps its own instance. Not safe for several threads at once.
 /// </summary>
 public sealed class DeviceTurn
 {
@@ -13,7 +13,9 @@ public sealed class DeviceTurn
     private ImmutableArray<MemorySize> _sizes = [];
     private int _turn;
 
-    /// <summary>What each device is to be told (<see cref="DeviceVector.Spread"/>), as one of the times that it is told.</summary>
+    /// <summary>
+    /// The size that each device is to be told (<see cref="DeviceVector.Spread"/>). Each call counts as one request to the devices.
+    /// </summary>
     public ImmutableArray<MemorySize> Spread(IReadOnlyList<HotplugDevice> devices, MemorySize amount)
     {
         ImmutableArray<MemorySize> sizes = [.. devices.Select(d => d.Size)];

@@ -3,8 +3,8 @@ using System.Collections.Immutable;
 namespace Dmm.Core.Vms;
 
 /// <summary>
-/// How far a guest can grow, from what its agent said of it. Page metadata of new memory (64 bytes a page) must come from memory that the
-/// kernel may use for itself; a guest that makes all new memory movable has only its boot memory for that. Source: Linux,
+/// How far a guest can grow, from what its agent said about it. Page metadata of new memory (64 bytes a page) must come from memory that
+/// the kernel may use for itself; a guest that makes all new memory movable has only its boot memory for that. Source: Linux,
 /// Documentation/admin-guide/mm/memory-hotplug.rst; figures measured on Linux 6.1.
 /// </summary>
 public static class GuestGrowth
@@ -12,20 +12,22 @@ public static class GuestGrowth
     private const string Recommended =
         "memhp_default_state=online memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_ratio=50";
 
-    /// <summary>Above this the metadata of what is movable is more than what goes into the kernel's zone beside it.</summary>
+    /// <summary>
+    /// Above this ratio, the metadata of the movable memory is more than the memory that goes into the kernel's zone beside it.
+    /// </summary>
     private const int HighestRatio = 2000;
 
-    /// <summary>The most that this guest can be plugged; null where nothing is known to limit it.</summary>
-    /// <param name="accepted">What it has accepted so far.</param>
+    /// <summary>The most that can be plugged into this guest; null where no limit is known.</summary>
+    /// <param name="accepted">The memory that the guest has accepted so far.</param>
     public static MemorySize? MostPlugged(GuestHello hello, MemorySize @base, MemorySize accepted, MechanismProfile profile)
     {
-        // Something in the guest may bring new memory online by itself (udev does): one block shows whether.
+        // The guest may still bring new memory online by other means (udev does): one block shows whether it does.
         if (hello.AutoOnline == "offline" && accepted < profile.MemoryBlock.Scale(0.5))
             return profile.MemoryBlock;
         return AllMovable(hello) ? @base.Scale(profile.MetadataShareOfBase / profile.MetadataRatio).RoundDown(profile.MemoryBlock) : null;
     }
 
-    /// <summary>What limits this guest's growth, and its way back, each with what to set; empty where nothing does.</summary>
+    /// <summary>What limits this guest's growth and its shrinking, each with the setting that helps; empty where nothing does.</summary>
     public static ImmutableArray<string> Limits(GuestHello hello, MemorySize? @base, MechanismProfile profile)
     {
         var limits = ImmutableArray.CreateBuilder<string>();

@@ -1,7 +1,7 @@
 namespace Dmm.Core.Vms;
 
 /// <summary>
-/// What the guest's agent says of itself when it connects: the facts that decide how far this guest can grow. Fields that the guest's
+/// What the guest's agent says about itself when it connects: the facts that decide how far this guest can grow. Fields that the guest's
 /// kernel does not show are null. Source: Linux, Documentation/admin-guide/mm/memory-hotplug.rst.
 /// </summary>
 public sealed record GuestHello

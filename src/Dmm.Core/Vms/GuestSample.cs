@@ -1,18 +1,19 @@
 namespace Dmm.Core.Vms;
 
-/// <summary>Where a sample comes from; what it lacks follows from that.</summary>
+/// <summary>The source of a sample; it decides which fields the sample lacks.</summary>
 public enum SampleSource
 {
-    /// <summary>DMM's guest agent: everything, at once under pressure.</summary>
+    /// <summary>DMM's guest agent: gives all fields, and reports at once under pressure.</summary>
     Agent,
 
-    /// <summary>virtio-balloon's statistics: sizes and faults, seconds old.</summary>
+    /// <summary>The statistics of virtio-balloon: sizes and faults, some seconds old.</summary>
     BalloonStatistics,
 }
 
 /// <summary>
-/// One look at a guest's memory. Sizes are levels; counters count since the guest's boot. Values come from an untrusted guest: the driver
-/// has bounded them to what can be (<see cref="SampleBounds"/>), nothing more. Source: Linux, Documentation/filesystems/proc.rst.
+/// One reading of a guest's memory. Sizes are present levels; counters count since the guest's boot. The values come from an untrusted
+/// guest: the driver has limited them to possible values (<see cref="SampleBounds"/>), nothing more. Source: Linux,
+/// Documentation/filesystems/proc.rst.
 /// </summary>
 public sealed record GuestSample
 {
@@ -26,14 +27,14 @@ public sealed record GuestSample
     public required MemorySize MemFree { get; init; }
 
     /// <summary>
-    /// The kernel's estimate of what new work could get without swapping: an upper bound on what can be taken. Zero where nobody tells
-    /// (<see cref="TellsUse"/>).
+    /// The kernel's estimate of the memory that new work could get without swapping: an upper bound on what can be taken. Zero where it
+    /// is not known (<see cref="TellsUse"/>).
     /// </summary>
     public required MemorySize MemAvailable { get; init; }
 
     /// <summary>
-    /// False where nothing tells cache from use. MemFree does not: cache fills whatever a guest has, so that a guest judged by it would
-    /// want more for ever.
+    /// False where the sample does not distinguish cache from use. MemFree does not: cache fills all memory that a guest has, so a guest
+    /// judged by MemFree would always want more.
     /// </summary>
     public bool TellsUse { get; init; } = true;
 
@@ -72,13 +73,14 @@ public sealed record GuestSample
     /// <summary>PSI: microseconds since boot in which all tasks stalled on memory.</summary>
     public long StallFullMicroseconds { get; init; }
 
-    /// <summary>Why the guest did not wait for its next turn; <see cref="SampleReason.Periodic"/> where it did.</summary>
+    /// <summary>
+    /// Why the guest sent the sample before its next regular turn; <see cref="SampleReason.Periodic"/> for a regular one.
+    /// </summary>
     public SampleReason Reason { get; init; }
 
     /// <summary>
-    /// No more memory than it can have, no part larger than the whole, no more swap free than there is. Swap is not bounded by memory, but
-    /// by
-    /// <see cref="MemorySize.MostThereIs"/>.
+    /// Limits the figures: no more memory than the VM can have, no part larger than the whole, no more free swap than swap. Swap is not
+    /// bounded by memory, but by <see cref="MemorySize.MostThereIs"/>.
     /// </summary>
     /// <param name="most">The most memory that the VM can have.</param>
     public GuestSample Within(MemorySize most)

@@ -3,9 +3,9 @@ using System.Collections.Immutable;
 namespace Dmm.Core.Vms;
 
 /// <summary>
-/// The hotplug state machine: <c>Decide(state, command, now) → events</c>, <c>Apply(state, event) → state</c>. It is driven by levels, not
-/// by edges: each command leads to the same question, "what is, what should be, what may be asked now?" (<see cref="Ladder"/>), so that a
-/// lost event, a repeated one or a new target in the middle of an operation needs no case of its own.
+/// The hotplug state machine: <c>Decide(state, command, now) → events</c>, <c>Apply(state, event) → state</c>. It works by levels, not by
+/// edges: each command leads to the same question, "what is, what should be, what may be asked now?" (<see cref="Ladder"/>). So a lost
+/// event, a repeated event or a new target in the middle of an operation needs no case of its own.
 /// </summary>
 public static class HotplugMachine
 {
@@ -63,7 +63,7 @@ public static class HotplugMachine
         if (next.Sizes is null || next.Capabilities is null || next.Phase == VmPhase.Lost)
             return events.ToImmutable();
 
-        // Nobody is there to hear: what is asked now would be done, or not, at a moment of which nobody knows.
+        // The guest does not run, so it can't answer: a request would be carried out at an unknown moment, or never.
         if (next.RunState != VmRunState.Running)
         {
             if (next.Phase != VmPhase.Paused || next.Why != next.RunWhy)
@@ -74,7 +74,7 @@ public static class HotplugMachine
         if (next.Phase == VmPhase.Booting && next.Available is null && next.Listened.Read(now) < next.Profile.BootDeadline)
             return events.ToImmutable();
 
-        // What is asked next is decided by what the devices will have been told by then.
+        // The next request must be based on what the devices will have been told by then, so nothing is asked while calls are under way.
         foreach (var ask in next.Busy ? [] : Ladder.Asks(next, now))
         {
             if (!IsHeldBack(next, ask, now))
@@ -148,8 +148,8 @@ public static class HotplugMachine
         device == SizedDevice.Balloon ? state with { BalloonRefusal = refusal } : state with { PlugRefusal = refusal };
 
     /// <summary>
-    /// Its hypervisor would not do the like the last time. Each of what is asked together is safe by itself, so the rest need not wait for
-    /// it.
+    /// Whether a request waits because the hypervisor refused a request of this kind the last time. Each request is safe by itself, so
+    /// the others need not wait for it.
     /// </summary>
     private static bool IsHeldBack(VmMemory state, VmEvent ask, Moment now) => ask switch
     {
@@ -175,7 +175,7 @@ public static class HotplugMachine
         };
     }
 
-    /// <summary>Who goes on after a pause is judged by what it does from then on.</summary>
+    /// <summary>After a pause a VM is judged only by what it does from then on.</summary>
     private static VmMemory RunStateSeen(VmMemory state, VmEvent.RunStateSeen seen)
     {
         var next = state with { RunState = seen.State, RunWhy = seen.Why };
@@ -192,15 +192,18 @@ public static class HotplugMachine
     }
 
     /// <summary>
-    /// Of a DIMM that it was asked for a guest takes one memory block after the other out of use, long before the DIMM goes: that is
-    /// movement.
+    /// Counts falling MemTotal as movement: when a guest is asked for a DIMM, it takes one memory block after the other out of use, long
+    /// before the DIMM goes.
     /// </summary>
     private static VmMemory Emptying(VmMemory state, VmEvent.SampleSeen s) =>
         state.GivesBlocks && s.MemTotal + state.Profile.MemoryBlock.Scale(0.5) <= state.MemTotal
             ? state with { StillSince = s.At, NextBlockAt = s.At + state.Profile.StuckAfter }
             : state;
 
-    /// <summary>A removal that others began, or this daemon before it restarted, gets the same time as one of our own.</summary>
+    /// <summary>
+    /// Gives a removal that this daemon did not start itself (an operator did, or this daemon before its restart) the same time as its
+    /// own.
+    /// </summary>
     private static VmMemory GivenTime(VmMemory before, VmMemory after, Moment at) =>
         after.GivesBlocks && !before.GivesBlocks ? after with { NextBlockAt = at + after.Profile.StuckAfter } : after;
 
@@ -221,16 +224,16 @@ public static class HotplugMachine
     };
 
     /// <summary>
-    /// What a guest could not do when it was asked, since it had too little to spare, it may be able to do now: its driver does not find
-    /// out by itself for long, and the back-off is no reason to wait.
+    /// Whether the guest now has clearly more available than at the last request. It may then be able to do what it could not do before.
+    /// Its driver takes long to find that out by itself, so the request is repeated without waiting for the back-off.
     /// </summary>
     private static bool IsEased(VmMemory state, VmEvent.SampleSeen s) =>
         state is { Sizes: { } sizes, AskedWith: { } with } && (sizes.Plugged != sizes.PluggedTarget || !state.Unaccepted.IsZero)
         && s.Available >= with + state.Profile.Margin;
 
     /// <summary>
-    /// A movement counts as progress, and forgives what was before, where it leads towards the target. A growth that falls back to where it
-    /// began (the device had shown what the guest would not accept) was none.
+    /// A movement towards the target counts as progress and resets the earlier tries. A growth that falls back to where it began was no
+    /// progress: the device had shown memory that the guest would not accept.
     /// </summary>
     private static VmMemory Moved(VmMemory state, VmEvent.SizesSeen s)
     {
@@ -249,7 +252,7 @@ public static class HotplugMachine
         return progress ? next with { StillSince = s.At, Tries = 0, NextTryAt = s.At + state.Profile.PokeAfter } : next;
     }
 
-    /// <summary>An operation begins where the VM leaves a state of rest: its stillness counts from there.</summary>
+    /// <summary>An operation begins when the VM leaves a state of rest: the time without movement counts from there.</summary>
     private static VmMemory Entered(VmMemory state, VmEvent.PhaseEntered entered)
     {
         var begins = AtRest(state.Phase) && !AtRest(entered.Phase);
@@ -259,7 +262,8 @@ public static class HotplugMachine
             Why = entered.Why,
             Listened = entered.Phase is VmPhase.Lost or VmPhase.Stopped ? state.Listened.Stopped(entered.At) : state.Listened,
             StillSince = begins ? entered.At : state.StillSince,
-            // What was asked of a connection that broke has come to pass or never will: the sizes of the next one tell.
+            // A request made over a connection that broke has been carried out or never will be: the sizes of the next connection show
+            // which.
             RescuedBase = entered.Phase == VmPhase.Lost ? MemorySize.Zero : state.RescuedBase,
         };
     }
@@ -282,7 +286,7 @@ public static class HotplugMachine
         var still = AtRest(state.Phase) ? TimeSpan.Zero : now - state.StillSince;
         if (distance <= state.Profile.Tolerance)
         {
-            // Nobody tells what the guest has accepted of what it was just given: it falls back at once, or it stays.
+            // It is not known how much of the given memory the guest has accepted. It falls back at once if it has not accepted it.
             if (state is { Phase: VmPhase.Growing, MemTotal: null } && now - state.MovedAt < state.Profile.StaysFor)
                 return (VmPhase.Growing, null);
             return (VmPhase.Settled, reachable == target ? null : Bounds(state, target));

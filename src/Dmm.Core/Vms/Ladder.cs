@@ -1,10 +1,10 @@
 namespace Dmm.Core.Vms;
 
 /// <summary>
-/// What may be asked of a VM's balloon and hotplug device now. Up: deflate, then plug; both at once when urgent. Down: unplug, then
-/// inflate; where an unplug is stuck the balloon takes the rest. Three rules hold in every state: what is asked never adds up to more than
-/// the target; nothing is taken beyond what the guest said, after its last movement, that it can spare; and no more is plugged at once than
-/// the guest can pay page metadata for.
+/// Decides what may be asked of a VM's balloon and hotplug device now. Up: deflate, then plug; both at once when urgent. Down: unplug,
+/// then inflate; if an unplug is stuck, the balloon takes the rest. Three rules hold in every state: all requests together never exceed
+/// the target; nothing is taken beyond what the guest said, after its last movement, that it can spare; and no more is plugged at once
+/// than the guest can pay page metadata for.
 /// </summary>
 public static class Ladder
 {
@@ -14,7 +14,7 @@ public static class Ladder
     {
         if (state is not { Target: { } target, Sizes: { } sizes, Capabilities: { } can })
             return [];
-        // A rescue DIMM that is on its way is promised already: what else is asked for leaves room for it.
+        // A rescue DIMM that is on its way is already promised: the other requests leave room for it.
         var rescue = Rescue(state, sizes, can, target, now);
         sizes = sizes with { Base = sizes.Base + state.RescueDue + rescue };
         var layout = LayoutOf(state, sizes, can, target);
@@ -22,7 +22,8 @@ public static class Ladder
         var (plug, balloon) = Distance(state.Actual, reachable) <= state.Profile.Tolerance ? Armed(state, sizes, layout, now)
             : state.Actual < reachable ? Up(state, sizes, target, layout)
             : Down(state, sizes, target, layout, now);
-        // To be plugged costs a guest its last pages before the DIMM is of use to it: one was seen to meet its OOM killer so.
+        // Plugging memory costs a guest its last free pages before the DIMM is of use to it: one guest was seen to reach its OOM killer
+        // that way.
         if (!rescue.IsZero || IsBeingRescued(state, now))
             plug = MemorySize.Min(plug, sizes.Plugged);
         (plug, balloon) = Bounded(sizes, target, plug, balloon, BlockOf(state));
@@ -34,17 +35,17 @@ public static class Ladder
         HeldOf(state, sizes, target));
 
     /// <summary>
-    /// What counts as plugged already, where a part of a block is wanted. A block that was asked back counts as gone, though its guest has
-    /// not given it yet, unless the VM has less than its target without more being taken: seen with it and without it the same target would
-    /// turn it round without end.
+    /// The memory that counts as already plugged where a part of a block is wanted. A block that was asked back counts as gone although
+    /// its guest has not given it yet, unless the VM is below its target even without giving more. Otherwise the same target would
+    /// reverse the block's direction without end, seen once with the block and once without it.
     /// </summary>
     private static MemorySize HeldOf(VmMemory state, VmSizes sizes, MemorySize target) => state.Actual + state.Profile.Tolerance < target
         ? sizes.Plugged
         : MemorySize.Min(sizes.Plugged, sizes.PluggedTarget);
 
     /// <summary>
-    /// A guest that has nothing left, in memory or in its balloon, can't pay for what it is plugged: one DIMM at a time saves it, as long
-    /// as the target has room for it. It may be too far gone to tell anything newer.
+    /// The size of a rescue DIMM to add now, or zero. A guest that has nothing left, in memory or in its balloon, can't pay for plugged
+    /// memory: one DIMM at a time saves it, as long as the target has room for it. Such a guest may be unable to send a newer sample.
     /// </summary>
     private static MemorySize Rescue(VmMemory state, VmSizes sizes, VmCapabilities can, MemorySize target, Moment now)
     {
@@ -59,14 +60,15 @@ public static class Ladder
     }
 
     /// <summary>
-    /// A DIMM is on its way, or has come and the guest has not told since what it has; for so long as an answer may take.
+    /// Whether a DIMM is on its way, or has arrived and the guest has not reported its memory since. The second case lasts only as long
+    /// as an answer may take.
     /// </summary>
     private static bool IsBeingRescued(VmMemory state, Moment now) => !state.RescueDue.IsZero
         || (now - state.RescueAt < state.Profile.PokeAfter && state.AvailableAt < state.MovedAt + state.Profile.SampleLatency);
 
     /// <summary>
-    /// What is given by one device leaves room for what the other may still become: it moves while the calls are on their way, and each is
-    /// carried out alone.
+    /// Limits what one device gives by what the other may still become: the other device moves while the calls are on their way, and each
+    /// call is carried out by itself.
     /// </summary>
     private static (MemorySize Plug, MemorySize Balloon) Bounded(
         VmSizes sizes, MemorySize target, MemorySize plug, MemorySize balloon, MemorySize block)
@@ -83,7 +85,7 @@ public static class Ladder
     private static IEnumerable<VmEvent> Added(
         VmMemory state, VmSizes sizes, VmCapabilities can, MemorySize target, MemorySize rescue, Moment now)
     {
-        // The guest may take at any moment what it was told to plug before: the DIMM comes once that has been told less.
+        // The guest may at any moment take what it was told to plug before: the DIMM is added once the guest was told less.
         if (!rescue.IsZero && state.Ceiling + rescue <= target)
             yield return new VmEvent.RescueAsked(sizes.Base, now);
         var wanted = MemorySize.Min(state.Max.MinusOrZero(sizes.Base).RoundUp(BlockOf(state)), can.ExtendableTo);
@@ -91,7 +93,7 @@ public static class Ladder
             yield return new VmEvent.ExtensionAsked(wanted, now);
     }
 
-    /// <summary>What can be plugged by the devices, and what the guest can be expected to accept.</summary>
+    /// <summary>The most that the devices can plug and that the guest can be expected to accept.</summary>
     private static MemorySize MostPlugged(VmMemory state, VmCapabilities can)
     {
         if (state is not { Hello: { } hello, Sizes: { } sizes })
@@ -112,15 +114,15 @@ public static class Ladder
             return size;
         var layout = LayoutOf(state, sizes, can, size);
         var nearest = (sizes.Base + layout.Plugged).MinusOrZero(layout.Ballooned);
-        // What was plugged in other blocks than these may come nearer.
+        // Memory that was plugged in blocks of another size may come nearer.
         return state.Actual > nearest && state.Actual <= size ? state.Actual : nearest;
     }
 
     public static MemorySize Distance(MemorySize a, MemorySize b) => a > b ? a - b : b - a;
 
     /// <summary>
-    /// At the target: a spark that was spent is laid by again, first into the balloon, once the guest can spare it. Whatever else is still
-    /// under way was meant for another target and is stopped.
+    /// The requests at the target: a spark that was spent is refilled, first into the balloon, once the guest can spare it. Anything else
+    /// that is still under way was meant for another target and is stopped.
     /// </summary>
     private static (MemorySize Plug, MemorySize Balloon) Armed(VmMemory state, VmSizes sizes, MemoryLayout layout, Moment now)
     {
@@ -138,7 +140,7 @@ public static class Ladder
     {
         if (state.Urgent)
         {
-            // For a part of a small block the balloon makes up; a VM without one, or with large blocks, gets those that fit.
+            // The balloon makes up for a part of a small block. A VM without a balloon, or with large blocks, gets as many blocks as fit.
             var can = state.Capabilities!;
             var all = can.Balloon && !state.InWholeBlocks
                 ? MemorySize.Min(target.MinusOrZero(sizes.Base).RoundUp(BlockOf(state)), MostPlugged(state, can))
@@ -153,7 +155,7 @@ public static class Ladder
             return (kept, MemorySize.Max(layout.Ballooned, (sizes.Base + kept).MinusOrZero(target)));
         }
 
-        // While the spark is not full the balloon stays as it is; plugging up to the target then leaves it for Armed to fill.
+        // While the spark is not full, the balloon stays as it is. Plugging up to the target then leaves the spark for Armed to fill.
         var ballooned = MemorySize.Min(sizes.Ballooned, layout.Ballooned);
         var room = (target + ballooned).MinusOrZero(sizes.Base);
         var wanted = MemorySize.Min(layout.Plugged, room.RoundDown(BlockOf(state)));
@@ -164,7 +166,7 @@ public static class Ladder
     private static (MemorySize Plug, MemorySize Balloon) Down(
         VmMemory state, VmSizes sizes, MemorySize target, MemoryLayout layout, Moment now)
     {
-        // The guest has begun to need what is being taken: leave it where it is.
+        // The guest has begun to need the memory that is being taken, so it is left at its present size.
         if (state.Available < state.Profile.Margin.Scale(0.5))
             return (sizes.Plugged, sizes.Ballooned);
 
@@ -179,7 +181,7 @@ public static class Ladder
             var unplug = MemorySize.Max(layout.Plugged, sizes.Plugged.MinusOrZero(step).RoundUp(BlockOf(state)));
             var asked = MemorySize.Min(sizes.PluggedTarget, unplug);
             var stuck = can.Balloon && sizes.PluggedTarget < sizes.Plugged && now - state.StillSince >= state.Profile.PokeAfter;
-            // The last blocks are the slow ones: what is to come from the balloon need not wait for them.
+            // The last blocks are slow: memory that the balloon is to take need not wait for them.
             var last = MemorySize.Min(sizes.Plugged - layout.Plugged, excess);
             var beside = can.Balloon && last <= FewBlocks ? step.MinusOrZero(last) : MemorySize.Zero;
             return (give.IsZero && sizes.PluggedTarget >= sizes.Plugged ? sizes.Plugged : asked,
@@ -190,9 +192,9 @@ public static class Ladder
     }
 
     /// <summary>
-    /// A guest takes seconds to empty a block, which can't be called off and is hidden from the size until it has gone. So either a block
-    /// or the balloon takes, never both: together they would take what the guest could spare once. A block that it can't spare, or does not
-    /// give, it gives in parts, by the balloon.
+    /// A shrink in whole blocks. A guest takes seconds to empty a block; that can't be called off and does not show in the size until the
+    /// block has gone. So either a block or the balloon takes memory, never both: together they would take twice what the guest could
+    /// spare once. If the guest can't spare a block, or does not give it, the balloon takes smaller parts.
     /// </summary>
     private static (MemorySize Plug, MemorySize Balloon) DownByBlocks(
         VmMemory state, VmSizes sizes, MemoryLayout layout, MemorySize step, Moment now)
@@ -211,7 +213,7 @@ public static class Ladder
         return MemorySize.Min(most, MemorySize.Max(sizes.BalloonedTarget, sizes.Ballooned + step));
     }
 
-    /// <summary>The most that the guest can be plugged to now: metadata of what is new comes from what it has available.</summary>
+    /// <summary>The most that the guest can be plugged to now: the page metadata of new memory comes from its available memory.</summary>
     private static MemorySize Payable(VmMemory state, VmSizes sizes)
     {
         if (state.Available is not { } available)
@@ -225,9 +227,10 @@ public static class Ladder
     {
         var poke = now >= state.NextTryAt && now - state.MovedAt >= state.Profile.PokeAfter
             && Distance(state.Given, reachable) > state.Profile.Tolerance;
-        // What the balloon is to take from now on instead of blocks that don't come is not asked of another device as well.
+        // If the balloon is to take memory instead of blocks that do not come, the hotplug device is not asked for the same memory again.
         var instead = plug < sizes.Plugged && balloon > sizes.BalloonedTarget;
-        // One call follows the other: what takes comes before what gives, or between them the devices would allow more than the target.
+        // The calls are made one after the other. A call that takes memory comes before one that gives; otherwise the devices would
+        // together allow more than the target in between.
         var plugFirst = plug < sizes.PluggedTarget;
         if (plugFirst)
             yield return new VmEvent.PlugAsked(plug, Again: false, now);
@@ -237,7 +240,7 @@ public static class Ladder
             yield return new VmEvent.BalloonAsked(balloon, Again: true, now);
         if (plugFirst)
             yield break;
-        // The same amount told anew calls off what one device is to take while another has yet to give it.
+        // The same amount is told again to call off what one device is to take while another has yet to give it.
         if (plug != sizes.PluggedTarget || !sizes.Overlap.IsZero)
             yield return new VmEvent.PlugAsked(plug, Again: false, now);
         else if (poke && !instead && (plug != sizes.Plugged || !state.Unaccepted.IsZero))

@@ -1,17 +1,17 @@
 namespace Dmm.Core.Vms;
 
 /// <summary>
-/// The numbers in which hypervisors and guests differ, as data, so that one state machine serves them all. Defaults are those measured on
+/// The figures in which hypervisors and guests differ, as data, so that one state machine serves them all. The defaults were measured on
 /// virtio-mem and virtio-balloon with Linux 6.1.
 /// </summary>
 public sealed record MechanismProfile
 {
     /// <summary>
-    /// Page metadata that a guest pays for each byte plugged, from memory that it already has (struct page: 64 bytes a 4 KiB page).
+    /// Page metadata that a guest pays for each plugged byte, from memory that it already has (struct page: 64 bytes a 4 KiB page).
     /// </summary>
     public double MetadataRatio { get; init; } = 1.0 / 64;
 
-    /// <summary>What a kernel keeps back of its memory before it counts MemTotal, at least.</summary>
+    /// <summary>The least memory that a kernel keeps back before it counts MemTotal.</summary>
     public MemorySize KernelShare { get; init; } = MemorySize.FromMiB(48);
 
     /// <summary>The unit in which a guest accepts new memory or refuses it (Linux on x86: a memory block of 128 MiB).</summary>
@@ -20,22 +20,24 @@ public sealed record MechanismProfile
     /// <summary>A sample that comes sooner after a movement may have been taken before it.</summary>
     public TimeSpan SampleLatency { get; init; } = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>On an older sample nothing is taken: who took it may have died since, and the guest may have grown.</summary>
+    /// <summary>
+    /// With an older sample, no memory is taken: the agent that sent it may have died since, and the guest's use may have grown.
+    /// </summary>
     public TimeSpan SampleAge { get; init; } = TimeSpan.FromSeconds(3);
 
-    /// <summary>Where nobody tells what the guest has accepted, a size that stayed for so long counts as accepted.</summary>
+    /// <summary>Where it is not known what the guest has accepted, a size that stayed for this long counts as accepted.</summary>
     public TimeSpan StaysFor { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// With less available and no balloon left to give, page metadata can't be paid: only a rescue DIMM helps. MemAvailable counts some 3
-    /// MiB of caches that are not free yet: a guest with 7 MiB available had 3.8 MiB free and met its OOM killer when it was plugged; at 7
-    /// MiB free a plug worked.
+    /// With less available and no balloon left to give, page metadata can't be paid: only a rescue DIMM helps. MemAvailable counts about
+    /// 3 MiB of caches that are not free yet: a guest with 7 MiB available had 3.8 MiB free and reached its OOM killer when it was
+    /// plugged; at 7 MiB free a plug worked.
     /// </summary>
     public MemorySize RescueBelow { get; init; } = MemorySize.FromMiB(10);
 
     /// <summary>
-    /// The part of boot memory that can be counted on for page metadata where all new memory becomes movable: from 256 MiB such a guest was
-    /// seen to reach 11.6 GiB, which is 0.71 of it; programs hold some more.
+    /// The part of boot memory that can be counted on for page metadata where all new memory becomes movable. A guest with 256 MiB was
+    /// seen to reach 11.6 GiB, which takes 0.71 of its boot memory; programs need some more.
     /// </summary>
     public double MetadataShareOfBase { get; init; } = 0.5;
 
@@ -43,12 +45,14 @@ public sealed record MechanismProfile
     public MemorySize MetadataFloor { get; init; } = MemorySize.FromMiB(8);
 
     /// <summary>
-    /// A guest's driver may stop trying without a word (virtio-mem tries again after 50 s); asking for the same again wakes it.
+    /// The time after which the same request is made again, which wakes a guest's driver: it may stop trying without notice (virtio-mem
+    /// tries again after 50 s).
     /// </summary>
     public TimeSpan PokeAfter { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>
-    /// How near to its target a VM counts as there: an unplug leaves a few MiB in the kernel zone (8 to 10 MiB measured).
+    /// The distance from its target at which a VM counts as having reached it: an unplug leaves a few MiB in the kernel zone (8 to 10 MiB
+    /// measured).
     /// </summary>
     public MemorySize Tolerance { get; init; } = MemorySize.FromMiB(2);
 
@@ -58,17 +62,17 @@ public sealed record MechanismProfile
     /// <summary>The least MemAvailable that a shrink leaves the guest.</summary>
     public MemorySize Margin { get; init; } = MemorySize.FromMiB(32);
 
-    /// <summary>Without movement for so long, an operation is stuck.</summary>
+    /// <summary>An operation without movement for this long is stuck.</summary>
     public TimeSpan StuckAfter { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Without movement for so long, the VM is uncooperative: no longer counted on.</summary>
+    /// <summary>A VM without movement for this long is uncooperative: it is no longer counted on.</summary>
     public TimeSpan UncooperativeAfter { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>First and longest wait between tries with a stuck or uncooperative VM; it doubles in between.</summary>
+    /// <summary>The first wait between tries with a stuck or uncooperative VM; waits double up to <c>RetryMax</c>.</summary>
     public TimeSpan RetryMin { get; init; } = TimeSpan.FromSeconds(1);
 
     public TimeSpan RetryMax { get; init; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>A guest that has not been heard of for so long after its start counts as up all the same.</summary>
+    /// <summary>A guest that has not been heard of for this long after its start counts as booted all the same.</summary>
     public TimeSpan BootDeadline { get; init; } = TimeSpan.FromSeconds(120);
 }

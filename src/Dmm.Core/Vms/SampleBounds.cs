@@ -1,32 +1,34 @@
 namespace Dmm.Core.Vms;
 
 /// <summary>
-/// Cuts what one guest says to what can be: levels to what the VM can have and to each other, counters to what a machine can do in the time
-/// that has gone by. A guest is not trusted, and what is computed from its figures must not depend on its being honest. Drivers put each
-/// sample through it, in the order in which they were read; one for each source. Pure but for its own memory; not for several threads at
-/// once.
+/// Limits what a guest reports to possible values: levels by what the VM can have and by each other, counters by what a machine can do in
+/// the elapsed time. A guest is not trusted, and results computed from its figures must not depend on its honesty. Drivers put each
+/// sample through it, in the order in which they were read, with one instance for each source. It is pure except for its own memory, and
+/// not safe for several threads at once.
 /// </summary>
 /// <param name="limit">The most memory that this VM can have.</param>
 public sealed class SampleBounds(MemorySize limit)
 {
     /// <summary>
-    /// Pages that a guest can read, swap or miss in a second: 32 GiB/s is more than compressed memory gives to all processors of a large
-    /// guest (a page costs one of them about a microsecond).
+    /// Pages that a guest can read, swap or miss in a second: 32 GiB/s is more than compressed memory can give to all processors of a
+    /// large guest (a page costs one processor about a microsecond).
     /// </summary>
     public const long PagesPerSecond = 8L << 20;
 
     /// <summary>Processes that a kernel can kill in a second.</summary>
     public const long KillsPerSecond = 1_000;
 
-    /// <summary>PSI counts time in which somebody stood still: no more than goes by.</summary>
+    /// <summary>PSI counts time in which tasks stalled: at most the time that passes, in microseconds a second.</summary>
     public const long StallPerSecond = 1_000_000;
 
-    /// <summary>No counter is larger: a page a nanosecond for a hundred days; what a double holds to the last unit.</summary>
+    /// <summary>
+    /// The upper limit of every counter: a page a nanosecond for a hundred days; the largest value up to which a double is exact.
+    /// </summary>
     public const long MostCounted = 1L << 53;
 
     /// <summary>
-    /// What was not used of so much time counts still: samples may be held up on their way and come at once, and the kernel brings PSI up
-    /// to date every two seconds.
+    /// Time whose unused allowance can still be used later: samples may be delayed on their way and arrive together, and the kernel
+    /// updates PSI every two seconds.
     /// </summary>
     public static readonly TimeSpan Unspent = TimeSpan.FromSeconds(10);
 
@@ -38,8 +40,8 @@ public sealed class SampleBounds(MemorySize limit)
     private readonly Counter _stallSome = new(StallPerSecond);
     private readonly Counter _stallFull = new(StallPerSecond);
 
-    /// <summary>What of a sample can be.</summary>
-    /// <param name="elapsed">Since the sample before it was read, by a clock that nobody sets; of no meaning at the first.</param>
+    /// <summary>The sample, limited to possible values.</summary>
+    /// <param name="elapsed">Time since the sample before was read, by a monotonic clock; without meaning for the first sample.</param>
     public GuestSample Bound(GuestSample said, TimeSpan elapsed)
     {
         var seconds = Math.Max(0, elapsed.TotalSeconds);
@@ -56,7 +58,10 @@ public sealed class SampleBounds(MemorySize limit)
         };
     }
 
-    /// <summary>No part is larger than the whole, and parts that exclude each other are not more than it together.</summary>
+    /// <summary>
+    /// Makes the sizes consistent: no part is larger than the whole, and parts that exclude each other are together not larger than the
+    /// whole.
+    /// </summary>
     private GuestSample Consistent(GuestSample said)
     {
         var within = said.Within(limit);
@@ -73,7 +78,9 @@ public sealed class SampleBounds(MemorySize limit)
         };
     }
 
-    /// <summary>A counter as a guest tells it, and as it is believed: it rises by what was told and can be.</summary>
+    /// <summary>
+    /// A counter as the guest reports it and as it is believed: it rises by what was reported, as far as that is possible.
+    /// </summary>
     private sealed class Counter(double perSecond)
     {
         private long? _told;
@@ -84,7 +91,7 @@ public sealed class SampleBounds(MemorySize limit)
         {
             told = Math.Clamp(told, 0, MostCounted);
             _unspent = Math.Min(_unspent + (seconds * perSecond), Math.Max(seconds, Unspent.TotalSeconds) * perSecond);
-            // A counter that went back is a guest that booted anew: it counts on from there, and nothing has happened as yet.
+            // A counter that went back means that the guest booted anew: it counts on from there, and nothing has happened as yet.
             var risen = _told is { } before ? Math.Min(Math.Max(0, told - before), (long)Math.Min(_unspent, MostCounted)) : 0;
             _believed = _told is not { } last ? told : told < last ? Math.Min(told, _believed) : Math.Min(_believed + risen, MostCounted);
             _told = told;

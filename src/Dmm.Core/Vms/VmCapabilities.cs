@@ -1,10 +1,10 @@
 namespace Dmm.Core.Vms;
 
 /// <summary>What a VM can do, and what it lacks.</summary>
-/// <param name="Balloon">It has a balloon.</param>
-/// <param name="PluggableMax">The most that can be plugged beside base; zero where it can't be.</param>
+/// <param name="Balloon">The VM has a balloon.</param>
+/// <param name="PluggableMax">The most that can be plugged beside base; zero where nothing can be.</param>
 /// <param name="BlockSize">The unit of plugging.</param>
-/// <param name="Lacks">Each thing it lacks that DMM would use, in one line with what follows.</param>
+/// <param name="Lacks">The features that the VM lacks and DMM would use, each in one line with the consequences.</param>
 public sealed record VmCapabilities(bool Balloon, MemorySize PluggableMax, MemorySize BlockSize, IReadOnlyList<string> Lacks)
 {
     private readonly MemorySize? _extendableTo;
@@ -16,14 +16,15 @@ public sealed record VmCapabilities(bool Balloon, MemorySize PluggableMax, Memor
         init => _extendableTo = value;
     }
 
-    /// <summary>The balloon may hold back what was plugged, too (DIMMs); otherwise boot memory and rescue DIMMs alone.</summary>
+    /// <summary>Whether the balloon may also hold back plugged memory (DIMMs); otherwise only boot memory and rescue DIMMs.</summary>
     public bool BalloonTakesPlugged { get; init; }
 
-    /// <summary>What one rescue DIMM gives; zero where none can be given (any more).</summary>
+    /// <summary>The memory that one rescue DIMM gives; zero where none can be added (any more).</summary>
     public MemorySize RescueSize { get; init; }
 
     /// <summary>
-    /// Why what its balloon takes never comes back to the host, as can be seen beforehand; null where it does, as far as is known.
+    /// Why memory that the balloon takes never comes back to the host, where that can be seen beforehand; null where it does come back,
+    /// as far as is known.
     /// </summary>
     public string? Keeps { get; init; }
 }

@@ -2,31 +2,33 @@ using Dmm.Core.Lifecycle;
 
 namespace Dmm.Core.Vms;
 
-/// <summary>Where a VM's memory stands. The table of transitions is in docs/develop/hotplug.md.</summary>
+/// <summary>The state of a VM's memory. The table of transitions is in docs/develop/hotplug.md.</summary>
 public enum VmPhase
 {
-    /// <summary>Started, not heard of yet: nothing is asked of the guest.</summary>
+    /// <summary>The VM was started and has not been heard of yet: nothing is asked of the guest.</summary>
     Booting,
 
-    /// <summary>At its target.</summary>
+    /// <summary>The VM is at its target.</summary>
     Settled,
 
-    /// <summary>On the way up: deflating, then plugging; both at once when urgent.</summary>
+    /// <summary>The VM grows: deflating, then plugging; both at once when urgent.</summary>
     Growing,
 
-    /// <summary>On the way down: unplugging, then inflating, never below what the guest can give.</summary>
+    /// <summary>The VM shrinks: unplugging, then inflating, never below what the guest can give.</summary>
     Shrinking,
 
-    /// <summary>No movement for a while; asked again with back-off.</summary>
+    /// <summary>The VM has not moved for a while; it is asked again with back-off.</summary>
     Stuck,
 
-    /// <summary>A shrink without movement for long: its claim stays whole and nobody counts on it until it moves again.</summary>
+    /// <summary>A shrink has not moved for long: the claim stays whole and the memory is not counted on until the VM moves again.</summary>
     Uncooperative,
 
-    /// <summary>The hypervisor can't be reached; the VM may well run.</summary>
+    /// <summary>The hypervisor can't be reached; the VM may still run.</summary>
     Lost,
 
-    /// <summary>Its guest does not run (<see cref="VmRunState"/>): nothing is asked of it, no clock runs, and its claim stands.</summary>
+    /// <summary>
+    /// The guest does not run (<see cref="VmRunState"/>): nothing is asked of it, no time limit runs, and its claim stands.
+    /// </summary>
     Paused,
 
     /// <summary>The VM has ended.</summary>
@@ -34,7 +36,7 @@ public enum VmPhase
 }
 
 /// <summary>
-/// All that the hotplug state machine knows of a VM's memory: what is, what it was told to become, and when it last moved.
+/// All that the hotplug state machine knows of a VM's memory: its sizes, what it was told to become, and when it last moved.
 /// </summary>
 public sealed record VmMemory
 {
@@ -45,21 +47,21 @@ public sealed record VmMemory
 
     public VmCapabilities? Capabilities { get; init; }
 
-    /// <summary>The actual size that the host granted and wants; null until it has said so.</summary>
+    /// <summary>The actual size that the host granted and wants; null until the host has said so.</summary>
     public MemorySize? Target { get; init; }
 
-    /// <summary>The VM's min: not even for a moment is it taken below, so a VM that stands there lays by no spark.</summary>
+    /// <summary>The VM's min. The VM is not taken below it even for a moment, so a VM at its min does not refill its spark.</summary>
     public MemorySize Min { get; init; }
 
     /// <summary>The VM's max; a VM that may never grow beyond its base keeps no spark.</summary>
     public MemorySize Max { get; init; }
 
-    /// <summary>The guest is about to stall: give everything at once.</summary>
+    /// <summary>The guest is about to stall: all memory is given at once.</summary>
     public bool Urgent { get; init; }
 
     /// <summary>
-    /// Calls to the hypervisor are out or wait: what its devices were told is uncertain, so nothing more is asked until they are through.
-    /// Known to whoever holds the VM.
+    /// Calls to the hypervisor are under way or wait. What the devices were told is uncertain, so nothing more is asked until the calls
+    /// have ended. The holder of the connection sets this.
     /// </summary>
     public bool Busy { get; init; }
 
@@ -67,86 +69,90 @@ public sealed record VmMemory
 
     public string? Why { get; init; }
 
-    /// <summary>What the guest could spare at <see cref="AvailableAt"/>; null where nobody tells.</summary>
+    /// <summary>The memory that the guest could spare at <see cref="AvailableAt"/>; null where it is not known.</summary>
     public MemorySize? Available { get; init; }
 
     public Moment AvailableAt { get; init; }
 
-    /// <summary>What the guest counts as its memory, as of <see cref="AvailableAt"/>; null where nobody tells.</summary>
+    /// <summary>The guest's MemTotal at <see cref="AvailableAt"/>; null where it is not known.</summary>
     public MemorySize? MemTotal { get; init; }
 
     /// <summary>
-    /// What the guest's kernel keeps back of its memory before it counts MemTotal, as its first sample told (a crash kernel's memory, say).
+    /// The memory that the guest's kernel keeps back before it counts MemTotal (for a crash kernel, say), taken from its first sample.
     /// </summary>
     public MemorySize? KeptBack { get; init; }
 
-    /// <summary>What the guest's agent said of itself; null where there is none.</summary>
+    /// <summary>What the guest's agent said about itself; null where there is no agent.</summary>
     public GuestHello? Hello { get; init; }
 
-    /// <summary>For how long its guest has run while somebody could hear it.</summary>
+    /// <summary>How long the guest has run while DMM was connected.</summary>
     public RunClock Listened { get; init; }
 
     public VmRunState RunState { get; init; }
 
-    /// <summary>Why it does not run, in the hypervisor's words; null while it runs.</summary>
+    /// <summary>Why the guest does not run, in the hypervisor's words; null while it runs.</summary>
     public string? RunWhy { get; init; }
 
-    /// <summary>When the sizes last changed: what was sampled before tells nothing about what can be taken.</summary>
+    /// <summary>When the sizes last changed: earlier samples say nothing about what can be taken.</summary>
     public Moment MovedAt { get; init; }
 
-    /// <summary>Since when there was no progress, which is movement towards the target that was not taken back.</summary>
+    /// <summary>Since when there has been no progress. Progress is movement towards the target that was not undone.</summary>
     public Moment StillSince { get; init; }
 
-    /// <summary>Tries since the last progress, and when the next may be made.</summary>
+    /// <summary>The number of tries since the last progress; <c>NextTryAt</c> is when the next may be made.</summary>
     public int Tries { get; init; }
 
     public Moment NextTryAt { get; init; }
 
-    /// <summary>What the guest could spare when its hotplug was last asked for something; null where nobody told.</summary>
+    /// <summary>The memory that the guest could spare at the last hotplug request; null where it was not known.</summary>
     public MemorySize? AskedWith { get; init; }
 
-    /// <summary>How things stood when the guest was last asked to take more; null while nothing is to be judged.</summary>
+    /// <summary>The state at the last request to the guest; null before the first request to a target.</summary>
     public Trial? Trial { get; init; }
 
     /// <summary>
-    /// While blocks are asked back: how long their guest may take. Otherwise: until then none is asked back, since the last was not given.
+    /// While blocks are asked back: until when the guest has time to give them. Otherwise: no block is asked back before then, since the
+    /// last one was not given.
     /// </summary>
     public Moment NextBlockAt { get; init; }
 
-    /// <summary>What base becomes by a rescue DIMM that was asked for; zero where none is under way.</summary>
+    /// <summary>The base that a requested rescue DIMM leads to; zero where none is under way.</summary>
     public MemorySize RescuedBase { get; init; }
 
     public Moment RescueAt { get; init; }
 
-    /// <summary>Further devices asked for in vain since the last that came, why, and when the next may be asked for.</summary>
+    /// <summary>
+    /// The number of further devices asked for in vain since the last one that came. <c>NextExtendAt</c> is when the next may be asked
+    /// for, <c>ExtendFault</c> the reason of the refusal.
+    /// </summary>
     public int ExtendTries { get; init; }
 
     public Moment NextExtendAt { get; init; }
 
     public string? ExtendFault { get; init; }
 
-    /// <summary>The hypervisor would not tell this device what it was asked last; null while it does.</summary>
+    /// <summary>The hypervisor's refusal of the last request for this device; null where it did not refuse.</summary>
     public Refusal? BalloonRefusal { get; init; }
 
     public Refusal? PlugRefusal { get; init; }
 
-    /// <summary>The most that the VM can become, by its devices or by its operator's word; null before anything is known of it.</summary>
+    /// <summary>The most that the VM can become, by its devices or by its operator's setting; null before its sizes are known.</summary>
     public MemorySize? Possible => Sizes is not { } s ? null
         : MemorySize.Max(MemorySize.Max(Max, Ceiling), s.Base + MemorySize.Max(s.Plugged, Capabilities?.ExtendableTo ?? MemorySize.Zero));
 
     public MemorySize Actual => Sizes?.Actual ?? MemorySize.Zero;
 
-    /// <summary>The most that the VM can become from what its devices were told: only below this is memory really back.</summary>
+    /// <summary>The most that the VM can become from what its devices were told: only memory above this is really back.</summary>
     public MemorySize Ceiling => Sizes is { } s
         ? (s with { Base = s.Base + RescueDue }).Ceiling
         : MemorySize.Zero;
 
-    /// <summary>A rescue DIMM that is on its way: promised memory already.</summary>
+    /// <summary>Memory of a rescue DIMM that is on its way: it is already promised.</summary>
     public MemorySize RescueDue => Sizes is null ? MemorySize.Zero : RescuedBase.MinusOrZero(Sizes.Base);
 
     /// <summary>
-    /// What the devices show and the guest has not accepted, as far as a sample taken since then tells. A guest may or may not count what
-    /// is ballooned in its MemTotal.
+    /// Memory that the devices show and the guest has not accepted, as far as a sample taken since then shows. A guest may or may not
+    /// count ballooned memory in its MemTotal.
     /// </summary>
     public MemorySize Unaccepted
     {
@@ -161,10 +167,12 @@ public sealed record VmMemory
         }
     }
 
-    /// <summary>What the guest has and is known to have accepted.</summary>
+    /// <summary>The memory that the guest has and, as far as is known, has accepted.</summary>
     public MemorySize Given => Actual.MinusOrZero(Unaccepted);
 
-    /// <summary>What a sample, taken after the last movement and not long ago, says can be taken; zero where there is none.</summary>
+    /// <summary>
+    /// The memory that can be taken, by a recent sample that was taken after the last movement; zero where there is none.
+    /// </summary>
     public MemorySize CanGive(Moment now) =>
         Available is { } available && AvailableAt >= MovedAt + Profile.SampleLatency && now - AvailableAt <= Profile.SampleAge
             ? available.MinusOrZero(Profile.Margin)
@@ -172,32 +180,34 @@ public sealed record VmMemory
 
     public MemorySize SparkWanted => Max > (Sizes?.Base ?? MemorySize.Zero) && !InWholeBlocks ? Profile.Spark : MemorySize.Zero;
 
-    /// <summary>Blocks were asked back, and their guest has not given them yet.</summary>
+    /// <summary>Blocks were asked back, and the guest has not given them yet.</summary>
     public bool GivesBlocks => InWholeBlocks && Sizes is { } s && s.PluggedTarget < s.Plugged;
 
-    /// <summary>Its hotplug comes in blocks of which the balloon can't hold back a part beforehand.</summary>
+    /// <summary>The VM's hotplug blocks are so large that the balloon can't hold back a part of one beforehand.</summary>
     public bool InWholeBlocks => Capabilities is { } can && MemoryLayout.InWholeBlocks(can);
 }
 
-/// <summary>A growth that falls back to <paramref name="Plugged"/> was no progress: what it was judged by before stands again.</summary>
+/// <summary>
+/// The state before a request. A growth that falls back to <paramref name="Plugged"/> was no progress: the earlier values apply again.
+/// </summary>
 public sealed record Trial(MemorySize Plugged, Moment StillSince, int Tries);
 
-/// <summary>What a VM's size is made by.</summary>
+/// <summary>The device that changes a VM's size.</summary>
 public enum SizedDevice
 {
     Balloon,
     Hotplug,
 }
 
-/// <summary>A hypervisor that would not tell a device what it was asked.</summary>
-/// <param name="Times">How often in a row.</param>
-/// <param name="NextAt">When it is asked again.</param>
+/// <summary>A hypervisor's refusal to tell a device what was asked.</summary>
+/// <param name="Times">The number of refusals in a row.</param>
+/// <param name="NextAt">When the request is made again.</param>
 public sealed record Refusal(string Why, int Times, Moment NextAt)
 {
     public Refusal DueAt(Moment at) => this with { NextAt = at };
 }
 
-/// <summary>What a hypervisor may refuse to add.</summary>
+/// <summary>A device that a hypervisor may refuse to add.</summary>
 public enum Addition
 {
     /// <summary>A further hotplug device.</summary>
@@ -206,14 +216,14 @@ public enum Addition
     RescueDimm,
 }
 
-/// <summary>What can be said to the state machine.</summary>
+/// <summary>The commands of the state machine.</summary>
 public abstract record VmCommand
 {
     private VmCommand()
     {
     }
 
-    /// <summary>The VM is in hand, or what it can do has changed.</summary>
+    /// <summary>The connection to the VM is made, or the VM's capabilities have changed.</summary>
     public sealed record Connect(VmCapabilities Capabilities) : VmCommand;
 
     public sealed record ObserveHello(GuestHello Hello) : VmCommand;
@@ -226,13 +236,15 @@ public abstract record VmCommand
 
     public sealed record ObserveRunState(VmRunState State, string? Why) : VmCommand;
 
-    /// <summary>The hypervisor would not tell a device what it was asked; what it did all the same has been seen.</summary>
+    /// <summary>
+    /// The hypervisor refused to tell a device what was asked. If it acted all the same, the sizes have already shown that.
+    /// </summary>
     public sealed record TurnDown(SizedDevice Device, string Why) : VmCommand;
 
-    /// <summary>What was asked has been carried out.</summary>
+    /// <summary>A request was carried out.</summary>
     public sealed record Carried(SizedDevice Device) : VmCommand;
 
-    /// <summary>The hypervisor would not add what was asked for.</summary>
+    /// <summary>The hypervisor refused to add the device that was asked for.</summary>
     public sealed record Refuse(Addition Addition, string Why) : VmCommand;
 
     /// <summary>Time has passed.</summary>
@@ -244,8 +256,8 @@ public abstract record VmCommand
 }
 
 /// <summary>
-/// What follows. <see cref="BalloonAsked"/>, <see cref="PlugAsked"/>, <see cref="RescueAsked"/> and <see cref="ExtensionAsked"/> are to be
-/// carried out, in their order, by whoever holds the VM.
+/// The events of the state machine. <see cref="BalloonAsked"/>, <see cref="PlugAsked"/>, <see cref="RescueAsked"/> and
+/// <see cref="ExtensionAsked"/> are requests that the holder of the connection carries out in their order.
 /// </summary>
 public abstract record VmEvent
 {
@@ -270,16 +282,16 @@ public abstract record VmEvent
 
     public sealed record PlugAsked(MemorySize Plugged, bool Again, Moment At) : VmEvent;
 
-    /// <param name="Base">What base becomes by it.</param>
+    /// <param name="Base">The base that results from it.</param>
     public sealed record RescueAsked(MemorySize Base, Moment At) : VmEvent;
 
-    /// <param name="PluggableMax">What can be plugged at least, once the further device is there.</param>
+    /// <param name="PluggableMax">The least that can be plugged once the further device is there.</param>
     public sealed record ExtensionAsked(MemorySize PluggableMax, Moment At) : VmEvent;
 
-    /// <param name="Repeated">It said just that the last time.</param>
+    /// <param name="Repeated">The last refusal gave the same reason.</param>
     public sealed record TurnedDown(SizedDevice Device, string Why, bool Repeated, Moment At) : VmEvent;
 
-    /// <summary>The hypervisor does again what it is asked.</summary>
+    /// <summary>The hypervisor carries out requests for this device again.</summary>
     public sealed record Heeded(SizedDevice Device) : VmEvent;
 
     public sealed record Refused(Addition Addition, string Why, Moment At) : VmEvent;

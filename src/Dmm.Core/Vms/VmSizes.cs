@@ -1,11 +1,13 @@
 namespace Dmm.Core.Vms;
 
-/// <summary>A VM's memory as its hypervisor reports it: what <i>is</i>, and what its devices were last told to become.</summary>
+/// <summary>A VM's memory as its hypervisor reports it: the present sizes, and what its devices were last told to become.</summary>
 /// <param name="Base">Memory that the VM booted with.</param>
-/// <param name="Plugged">Memory added since, in the guest's hands now.</param>
+/// <param name="Plugged">Memory added since, which the guest has now.</param>
 /// <param name="Ballooned">Memory that the balloon holds back now.</param>
-/// <param name="PluggedTarget">What hotplug was last asked for; equals <paramref name="Plugged"/> when it is done.</param>
-/// <param name="BalloonedTarget">What the balloon was last asked to hold back.</param>
+/// <param name="PluggedTarget">
+/// The plugged memory that was last asked for; equals <paramref name="Plugged"/> when the request is done.
+/// </param>
+/// <param name="BalloonedTarget">The memory that the balloon was last asked to hold back.</param>
 public sealed record VmSizes(
     MemorySize Base, MemorySize Plugged, MemorySize Ballooned, MemorySize PluggedTarget, MemorySize BalloonedTarget)
 {
@@ -13,15 +15,16 @@ public sealed record VmSizes(
     public MemorySize Actual => (Base + Plugged).MinusOrZero(Ballooned);
 
     /// <summary>
-    /// What one hotplug device has not given back yet while another may take it already: by so much more than the larger of
+    /// Memory that one hotplug device has not given back yet while another may already take it. By this amount, more than the larger of
     /// <see cref="Plugged"/> and <see cref="PluggedTarget"/> can be plugged (<see cref="DeviceVector.Most"/>). Zero with one device, and
-    /// where all grow or all shrink.
+    /// where all devices grow or all shrink.
     /// </summary>
     public MemorySize Overlap { get; init; }
 
     /// <summary>
-    /// The balloon has not been told anything by whoever reads this, and its hypervisor does not say what it was told before: it may give
-    /// all that it holds back, so <see cref="BalloonedTarget"/> is zero. It is to be told anew, be it to stay as it is.
+    /// Whether it is unknown what the balloon was last told: this connection has not told it anything, and its hypervisor does not say.
+    /// The balloon may then give all that it holds back, so <see cref="BalloonedTarget"/> is zero. It must be told anew, even if it is to
+    /// stay as it is.
     /// </summary>
     public bool BalloonUnsure { get; init; }
 
@@ -31,12 +34,13 @@ public sealed record VmSizes(
     /// <summary>The most that the VM can become from what its devices were told, without being told anything new.</summary>
     public MemorySize Ceiling => (Base + PluggedMost).MinusOrZero(MemorySize.Min(Ballooned, BalloonedTarget));
 
-    /// <summary>These sizes for whoever has not told the balloon anything yet.</summary>
+    /// <summary>These sizes, for a connection that has not told the balloon anything yet.</summary>
     public VmSizes WithBalloonUnsure() => this with { BalloonedTarget = MemorySize.Zero, BalloonUnsure = true };
 
-    /// <summary>These sizes, with what is plugged as these devices tell it.</summary>
+    /// <summary>These sizes with the plugged memory of these devices.</summary>
     /// <param name="asked">
-    /// What hotplug was last asked for, where that was not made of whole blocks of theirs; null: what they were told.
+    /// The plugged memory that was last asked for, where that was not a whole number of the devices' blocks; null: the sum of what they
+    /// were told.
     /// </param>
     public VmSizes Of(IReadOnlyCollection<HotplugDevice> devices, MemorySize? asked = null)
     {

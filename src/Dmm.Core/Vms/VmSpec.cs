@@ -15,7 +15,7 @@ public sealed record VmSpec
 
     public BootPolicy BootPolicy { get; init; }
 
-    /// <summary>Who is created first where several wait, the highest first; 0 to <see cref="MostPriority"/>.</summary>
+    /// <summary>The order of creation where several VMs wait: the highest priority first; 0 to <see cref="MostPriority"/>.</summary>
     public int Priority { get; init; } = DefaultPriority;
 
     public const int DefaultPriority = 100;
@@ -27,7 +27,7 @@ public sealed record VmSpec
     /// <summary>Null only with a hypervisor that needs no image (simulation).</summary>
     public BootMedium? Medium { get; init; }
 
-    /// <summary>Network of the guest; none unless told.</summary>
+    /// <summary>The guest's network; none unless set.</summary>
     public VmNetwork Network { get; init; } = VmNetwork.None;
 
     /// <summary>
@@ -35,18 +35,18 @@ public sealed record VmSpec
     /// </summary>
     public ImmutableArray<VmChannel> Channels { get; init; } = [];
 
-    /// <summary>Whether it is created anew after it has ended.</summary>
+    /// <summary>Whether the VM is created anew after it has ended.</summary>
     public RestartPolicy Restart { get; init; }
 
-    /// <summary>What shows that it has booted.</summary>
+    /// <summary>The sign by which the VM counts as booted.</summary>
     public BootCheck BootCheck { get; init; }
 
     public const int MaxCpus = 255;
     public const int MaxChannels = 16;
 
     /// <summary>
-    /// The same VM when it boots anew under a policy that was changed while it ran: within its bounds, and where they move it, on a whole
-    /// block if one lies between them (QEMU takes whole MiB alone).
+    /// The same VM when it boots anew under a policy that was changed while it ran: its boot size is within the new bounds. Where the
+    /// bounds change the boot size, it is a whole number of blocks if one fits between them (QEMU takes only whole MiB).
     /// </summary>
     public VmSpec Under(VmPolicy policy)
     {
@@ -67,7 +67,7 @@ public sealed record VmSpec
     public override int GetHashCode() => HashCode.Combine(Id, Policy, Boot, Cpus, Medium, Network, Restart, Priority);
 }
 
-/// <summary>What a VM boots from.</summary>
+/// <summary>The medium that a VM boots from.</summary>
 public abstract record BootMedium
 {
     private BootMedium()
@@ -98,14 +98,15 @@ public enum VmNetwork
 /// </summary>
 public sealed record VmChannel(string Name, string Socket);
 
-/// <summary>With how much memory a VM may start.</summary>
+/// <summary>The memory with which a VM may start.</summary>
 public enum BootPolicy
 {
-    /// <summary>With all that it asked.</summary>
+    /// <summary>The VM starts with all the memory that it asked for.</summary>
     Full,
 
     /// <summary>
-    /// With less, as little as its guarantee, as soon as that is there; it grows to what it asked as its peers' memory arrives.
+    /// The VM starts with less, down to its guarantee, as soon as that is free; it grows to the size that it asked for as its peers'
+    /// memory arrives.
     /// </summary>
     Early,
 }

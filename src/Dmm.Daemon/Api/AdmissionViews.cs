@@ -5,7 +5,7 @@ using Dmm.Core.Hosts;
 
 namespace Dmm.Daemon.Api;
 
-/// <summary>VMs on their way to being, as the daemon tells of them.</summary>
+/// <summary>The daemon's views of VMs that are to be created.</summary>
 public static class AdmissionViews
 {
     public static AdmissionView Of(HostProtocol.Status status, AdmissionRecord admission, Clocks now) => new(
@@ -34,7 +34,10 @@ public static class AdmissionViews
 
     private static string StateOf(AdmissionRecord admission) => admission.State.ToString().ToLowerInvariant();
 
-    /// <summary>As one of a VM's states, of which shrinking is another thing.</summary>
+    /// <summary>
+    /// The admission's state as one of a VM's states. An admission's planned and shrinking become waiting, because shrinking means
+    /// something else for a VM.
+    /// </summary>
     public static string StateAsVm(AdmissionRecord admission) => admission.State switch
     {
         AdmissionState.Requested => "requested",

@@ -6,7 +6,7 @@ using Dmm.Core.Ports;
 
 namespace Dmm.Daemon.Api;
 
-/// <summary>How outcomes and faults become HTTP.</summary>
+/// <summary>Turns outcomes and exceptions into HTTP answers.</summary>
 public static class Answers
 {
     public static IResult Of(object outcome) => outcome switch
@@ -24,7 +24,7 @@ public static class Answers
 
     public static IResult Error(int status, string error, string kind) => Json(new ErrorView(error, kind), status);
 
-    /// <summary>Faults in one line each, never with a stack trace.</summary>
+    /// <summary>Turns an exception into one line, never with a stack trace.</summary>
     public static async ValueTask<object?> Guard(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         try
@@ -55,7 +55,9 @@ public static class Answers
         }
     }
 
-    /// <summary>A body that can't be read: what is wrong with it, not where the parser stood.</summary>
+    /// <summary>
+    /// Reads a body. The error of a body that can't be read names what is wrong with it, without the parser's line and byte numbers.
+    /// </summary>
     public static async Task<T> BodyAsync<T>(HttpRequest request, CancellationToken cancellation)
         where T : class
     {

@@ -14,8 +14,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Daemon.Api;
 
 /// <summary>
-/// The routes of <c>/api/v1</c>. Over the Unix socket everything may be done; over TCP reading only, until there are rights to tell people
-/// apart.
+/// The routes of <c>/api/v1</c>. All of them work over the Unix socket. Only reading works over TCP, because there are no user rights
+/// yet.
 /// </summary>
 public static class Endpoints
 {
@@ -116,15 +116,15 @@ public static class Endpoints
     }
 
     /// <summary>
-    /// A VM that was let go of runs on under its name. A launch under that name would take it for its own that an earlier daemon had
-    /// started.
+    /// True where a VM of that name runs without DMM because it was let go of. A launch under that name would take its process for one
+    /// that an earlier daemon of DMM had started.
     /// </summary>
     private static async Task<bool> RunsUngovernedAsync(HostGateway host, IHypervisor hypervisor, Core.Vms.VmSpec spec, CancellationToken c)
     {
         var state = (await host.StatusAsync(c)).State;
         if (state.Vms.ContainsKey(spec.Id) || state.Admissions.ContainsKey(spec.Id) || state.Resting.ContainsKey(spec.Id))
             return false;
-        // One that somebody else started is not found by its name: the last look at the host tells.
+        // The hypervisor does not find a VM by its name that somebody else started; the list of VMs that were let go of has it.
         if (state.LetGo.TryGetValue(spec.Id, out var foreign) && !foreign.Owned)
             return true;
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(c);
@@ -160,8 +160,8 @@ public static class Endpoints
     }
 
     /// <summary>
-    /// What an adopted VM can become and costs is known before it is taken in: the ledger refuses what does not fit. It may be in the
-    /// middle of a growth that somebody else asked for.
+    /// Asks for the ceiling and the cost of a VM before it is adopted, because the ledger refuses a VM that does not fit. The VM may be
+    /// in the middle of a growth that somebody else asked for.
     /// </summary>
     private static async Task<(MemorySize Ceiling, HostCost? Cost, string? Keeps, string? Doubt)> LookAsync(
         IHypervisor hypervisor, VmHandle handle, CancellationToken c)
@@ -180,7 +180,8 @@ public static class Endpoints
         host.Events.Tell(new EventLogActor.Follow(channel.Writer));
         try
         {
-            // Followed before the past is read, so that nothing falls between; what comes twice is known by its number.
+            // Follow first and read the past then, so that no event is lost between the two. An event that comes twice is known by its
+            // number.
             var last = after;
             foreach (var past in (await host.EventsAsync(since, after, c)).Items)
             {
@@ -199,7 +200,7 @@ public static class Endpoints
         }
         catch (OperationCanceledException) when (c.IsCancellationRequested)
         {
-            // The reader has gone: that is how a stream ends.
+            // The reader closed the connection: the normal end of a stream.
         }
         finally
         {

@@ -10,10 +10,10 @@ using Microsoft.Data.Sqlite;
 
 namespace Dmm.Daemon.Api;
 
-/// <summary><c>GET /api/v1/vms/{name}/explain</c>: why a VM has the memory that it has, from what was recorded.</summary>
+/// <summary><c>GET /api/v1/vms/{name}/explain</c>: why a VM has the memory that it has, from recorded decisions.</summary>
 public static class Explanations
 {
-    /// <summary>Clocks of two programs on one host differ by no more.</summary>
+    /// <summary>The largest difference between the clocks of two programs on one host.</summary>
     private static readonly TimeSpan Skew = TimeSpan.FromSeconds(1);
 
     public static void MapExplanations(
@@ -23,7 +23,7 @@ public static class Explanations
         {
             var id = Specs.IdOf(name);
             var explanation = await gateway().ExplainAsync(id, at, c);
-            // A clock that was set back will show again what it has shown.
+            // A time in the future is valid where a decision was recorded at it: the wall's clock was set back since.
             if (at > time.GetUtcNow() + Skew && !(at <= explanation.Until))
                 throw new SpecException($"at is {at:O}, which is still to come; what will be decided then nobody knows");
             if (explanation.Decision is { } decision)

@@ -10,11 +10,15 @@ using Dmm.Daemon.Hosting;
 
 namespace Dmm.Daemon.Api;
 
-/// <summary>The HTTP side's way to the actors, through their supervisor, which answers at once where the host's actor can't. Every
-/// question has a deadline, and ends at once when an actor has ended that could have answered.</summary>
+/// <summary>
+/// Gives the HTTP side access to the actors, through their supervisor, which answers at once where the host's actor can't. Every
+/// question has a deadline, and fails at once when an actor that is needed for the answer has ended.
+/// </summary>
 public sealed class HostGateway(IActorRef dmm, IActorRef events, IActorRef decisions, Vitals vitals)
 {
-    /// <summary>Beyond the longest wait for the journal's lock that is usual: a change is answered when it is written down.</summary>
+    /// <summary>
+    /// Longer than the usual wait for the journal's lock, because a change is answered only after it is in the journal.
+    /// </summary>
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(10);
 
     public IActorRef Events => events;
@@ -31,7 +35,7 @@ public sealed class HostGateway(IActorRef dmm, IActorRef events, IActorRef decis
     public Task<JournalHealth> HealthAsync(CancellationToken cancellation) =>
         AskAsync<JournalHealth>(dmm, new KeeperProtocol.GetHealth(), cancellation);
 
-    /// <summary>Answers <see cref="HostProtocol.Done"/> or <see cref="HostProtocol.Refused"/>.</summary>
+    /// <summary>Returns <see cref="HostProtocol.Done"/> or <see cref="HostProtocol.Refused"/>.</summary>
     public Task<object> CommandAsync(object command, CancellationToken cancellation) =>
         AskAsync<object>(dmm, new KeeperProtocol.Change(command), cancellation);
 
@@ -58,7 +62,7 @@ public sealed class HostGateway(IActorRef dmm, IActorRef events, IActorRef decis
     }
 }
 
-/// <summary>Not now; the message says why.</summary>
+/// <summary>The answer can't be given now; the message says why.</summary>
 public sealed class UnavailableException : Exception
 {
     public UnavailableException()

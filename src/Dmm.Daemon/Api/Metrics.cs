@@ -7,8 +7,8 @@ using Prometheus;
 namespace Dmm.Daemon.Api;
 
 /// <summary>
-/// What the host's actor knows, for Prometheus: sizes in bytes, as of the moment it is asked for. All are gauges, made anew for each
-/// answer, so that nothing is told of a VM that is gone. docs/operate/metrics.md lists them.
+/// The metrics of the host's actor for Prometheus: sizes in bytes, at the moment of the request. All are gauges, made again for each
+/// answer, so that a VM that is gone leaves no metric behind. docs/operate/metrics.md lists them.
 /// </summary>
 public static class Metrics
 {

@@ -2,7 +2,7 @@ using Akka.Actor;
 
 namespace Dmm.Daemon.Api;
 
-/// <summary>What watches the daemon from outside asks: is the process there, can it promise, how much of what.</summary>
+/// <summary>The routes for monitoring: whether the process is alive, whether it can promise memory, and the metrics.</summary>
 public static class Probes
 {
     public static void MapProbes(this IEndpointRouteBuilder routes, Func<HostGateway> gateway)

@@ -7,14 +7,14 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Daemon.Api;
 
-/// <summary>From a request to a spec that can be, or the one line that says why it can't.</summary>
+/// <summary>Turns a request into a valid spec, or throws with the one line that says why it is not valid.</summary>
 public static class Specs
 {
-    /// <summary>Sizes are rounded up to this, and that is said: the block of virtio-mem.</summary>
+    /// <summary>Sizes are rounded up to a multiple of this, the block of virtio-mem, and a note says so.</summary>
     public static MemorySize Block { get; } = MemorySize.FromMiB(2);
 
     /// <exception cref="SpecException">
-    /// The request can't be; the message names the thing, what was found and what would be right.
+    /// The request is not valid; the message names the thing, what was found and what would be right.
     /// </exception>
     public static (VmSpec Spec, ImmutableArray<string> Notes) Read(CreateVmRequest request, IHypervisor hypervisor)
     {
@@ -84,8 +84,10 @@ public static class Specs
         _ => throw new SpecException($"{vm}: timeout is {timeout} s; it must be more than 0 and at most a day"),
     };
 
-    /// <summary>How long it may wait for its memory; null where the request does not say.</summary>
-    /// <exception cref="SpecException">Neither a time to come nor a duration of at most a day.</exception>
+    /// <summary>How long a new VM may wait for its memory; null where the request does not say.</summary>
+    /// <exception cref="SpecException">
+    /// It is neither a future time within a day nor a duration of at most a day, or both are given.
+    /// </exception>
     public static TimeSpan? TimeoutOf(CreateVmRequest request, DateTimeOffset now)
     {
         if (request is { TimeoutSeconds: not null, Deadline: not null })
@@ -148,7 +150,7 @@ public static class Specs
         Path.IsPathFullyQualified(path) ? path : throw new SpecException($"{id}: {what} '{path}' is no absolute path");
 }
 
-/// <summary>A request that can't be, in one line.</summary>
+/// <summary>A request that is not valid; the message is one line.</summary>
 public sealed class SpecException : Exception
 {
     public SpecException()

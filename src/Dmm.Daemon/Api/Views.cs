@@ -10,10 +10,10 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Daemon.Api;
 
-/// <summary>From what the host's actor knows to what the daemon answers.</summary>
+/// <summary>Turns the state of the host's actor into the daemon's answers.</summary>
 public static class Views
 {
-    /// <param name="now">Times are told by the wall's clock as it goes now.</param>
+    /// <param name="now">The clocks now. Moments are converted to the wall's clock as it is set now.</param>
     public static HostView HostOf(HostProtocol.Status status, string node, string hypervisor, Clocks now)
     {
         var ledger = status.State.Ledger;

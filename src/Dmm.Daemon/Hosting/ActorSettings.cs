@@ -14,7 +14,7 @@ using DmmHostSettings = Dmm.Core.Hosts.HostSettings;
 
 namespace Dmm.Daemon.Hosting;
 
-/// <summary>From the settings as read to what each part of the house is given.</summary>
+/// <summary>Converts the settings into those of each component.</summary>
 public static class ActorSettings
 {
     public static DmmHostSettings HostOf(DmmSettings settings)
@@ -89,7 +89,7 @@ public static class ActorSettings
     };
 
     /// <summary>
-    /// Simulated VMs live on a simulated host, which has a little more than what DMM governs; nothing of this machine shows there.
+    /// Simulated VMs run on a simulated host, which has slightly more memory than DMM governs. Nothing of the real machine is read.
     /// </summary>
     public static IHostMonitor WatchOf(DmmSettings settings, IHypervisor hypervisor) =>
         hypervisor is SimulatedHypervisor simulated
@@ -132,10 +132,10 @@ public static class ActorSettings
     };
 
     /// <summary>
-    /// Akka's own configuration: the journal and its serializer. One node stands alone: Akka opens no port, since whoever reached it could
-    /// end any actor. The circuit breaker's deadline is twice the wait for a lock, so that it is
-    /// SQLite that says what is wrong, and a write that is still under way is never taken for failed; it closes again after a second, as
-    /// the keeper backs off by itself.
+    /// Akka's own configuration: the journal and its serializer. The actor system is local: Akka opens no port, because whoever reached
+    /// one could end any actor. The circuit breaker's deadline is twice the wait for a lock plus 5 s, so that SQLite reports the fault
+    /// first and a write that is still under way never counts as failed. The breaker closes again after 1 s, because the keeper has a
+    /// back-off of its own.
     /// </summary>
     public static Config AkkaOf(DmmSettings settings)
     {

@@ -6,9 +6,9 @@ using Dmm.Settings;
 namespace Dmm.Daemon.Hosting;
 
 /// <summary>
-/// The Unix socket through which <c>dmm</c> reaches the daemon. Who may write to it rules the VMs, so it has its rights before anybody
-/// listens on it: until then every connection is refused. It never takes the place of anything but a dead socket, and at the end only
-/// itself is removed.
+/// The Unix socket through which <c>dmm</c> reaches the daemon. Whoever may write to it controls the VMs. It therefore gets its rights
+/// before it listens; until then every connection is refused. It replaces nothing but a dead socket, and at the end only this socket is
+/// removed.
 /// </summary>
 public sealed class ControlSocket : IDisposable
 {
@@ -21,11 +21,13 @@ public sealed class ControlSocket : IDisposable
 
     private ControlSocket(string path, Socket listener) => (_path, Listener, _own) = (path, listener, IdentityOf(path));
 
-    /// <summary>Bound, with its rights, not listening yet.</summary>
+    /// <summary>The bound socket, with its rights, not listening yet.</summary>
     public Socket Listener { get; }
 
-    /// <summary>Makes the socket's folder and takes away the socket that a dead daemon left there; nothing else.</summary>
-    /// <exception cref="StartException">Somebody answers there, or something else stands there, or the path can't be used.</exception>
+    /// <summary>Makes the socket's folder and removes a socket that a dead daemon left there. It removes nothing else.</summary>
+    /// <exception cref="StartException">
+    /// A process answers there, or something other than a socket is there, or the path can't be used.
+    /// </exception>
     public static void Clear(string path)
     {
         SocketPlace place;
@@ -51,8 +53,8 @@ public sealed class ControlSocket : IDisposable
         }
     }
 
-    /// <summary>Binds it and gives it its rights.</summary>
-    /// <exception cref="StartException">It can't be bound, or can't be given its group.</exception>
+    /// <summary>Binds the socket and sets its rights.</summary>
+    /// <exception cref="StartException">The socket can't be bound, or can't be given its group.</exception>
     public static ControlSocket Bind(SocketSettings settings)
     {
         var group = settings.Group is { } name ? GroupOf(name) : (uint?)null;
@@ -60,7 +62,7 @@ public sealed class ControlSocket : IDisposable
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            // The kernel refuses to bind where something stands, so that nothing is lost that came there meanwhile.
+            // bind(2) fails where something is at the path, so that a file that came there meanwhile is not lost.
             socket.Bind(new Kept(new(settings.Path)));
         }
         catch (SocketException fault)
@@ -96,7 +98,7 @@ public sealed class ControlSocket : IDisposable
         }
     }
 
-    /// <summary>The group's number.</summary>
+    /// <summary>Returns the group's number.</summary>
     /// <exception cref="StartException">There is no such group.</exception>
     public static uint GroupOf(string name)
     {
@@ -118,7 +120,7 @@ public sealed class ControlSocket : IDisposable
             File.Delete(_path);
     }
 
-    /// <summary>Which file it is, whatever its rights are by now.</summary>
+    /// <summary>Identifies the file, without its mode, which changes.</summary>
     private static FileFacts? IdentityOf(string path) => FileFacts.At(path) is { } facts ? facts with { Mode = default } : null;
 
     [DllImport(
@@ -141,8 +143,8 @@ public sealed class ControlSocket : IDisposable
     }
 
     /// <summary>
-    /// .NET deletes whatever stands at the path of a <see cref="UnixDomainSocketEndPoint"/> when its socket is closed, were it another's by
-    /// then.
+    /// An endpoint whose file .NET does not delete. With a <see cref="UnixDomainSocketEndPoint"/>, .NET deletes the file at the path
+    /// when the socket is closed, even if it is another program's by then.
     /// </summary>
     private sealed class Kept(UnixDomainSocketEndPoint of) : System.Net.EndPoint
     {

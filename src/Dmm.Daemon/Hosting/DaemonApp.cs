@@ -14,13 +14,15 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace Dmm.Daemon.Hosting;
 
-/// <summary>Puts the house together: settings, hypervisor, actors and HTTP, and takes it down in the other order. The VMs run on.</summary>
+/// <summary>
+/// Builds the daemon from settings, hypervisor, actors and HTTP, and shuts it down in the reverse order. The VMs run on.
+/// </summary>
 public static class DaemonApp
 {
-    /// <exception cref="StartException">It can't start; the message says why in one line.</exception>
+    /// <exception cref="StartException">The daemon can't start; the message says why in one line.</exception>
     public static WebApplication Build(DmmSettings settings)
     {
-        // Before anything is made: the cheap answers first.
+        // Cheap checks come before anything is made.
         if (settings.Socket.Group is { } group)
             ControlSocket.GroupOf(group);
         ControlSocket.Clear(settings.Socket.Path);
@@ -43,14 +45,14 @@ public static class DaemonApp
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
         {
-            // Its own folder: ASP.NET would otherwise watch the working directory, which may be / with /proc below it.
+            // The daemon's own folder: ASP.NET would otherwise watch the working directory, which may be / with /proc below it.
             ContentRootPath = AppContext.BaseDirectory,
             Args = ["--hostBuilder:reloadConfigOnChange=false"],
         });
         builder.Logging.ClearProviders()
             .AddSimpleConsole(o => (o.SingleLine, o.TimestampFormat, o.UseUtcTimestamp) = (true, "yyyy-MM-ddTHH:mm:ss.fffZ ", true));
         builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Akka", LogLevel.Warning);
-        // What keeps it from starting dmmd itself says, in one line.
+        // dmmd itself reports in one line why it can't start.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -61,7 +63,7 @@ public static class DaemonApp
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(10));
         builder.Services.AddSingleton<Ending>();
         builder.Services.AddSingleton<Vitals>();
-        // Made by functions, so that the house lets go of them when it is taken down.
+        // Registered through functions, so that the service container disposes them.
         builder.Services.AddSingleton(_ => store);
         builder.Services.AddSingleton(_ => listeners);
         builder.Services.AddSingleton(services =>
@@ -79,7 +81,7 @@ public static class DaemonApp
         var registry = app.Services.GetRequiredService<ActorRegistry>();
         var hypervisor = app.Services.GetRequiredService<IHypervisor>();
         var vitals = app.Services.GetRequiredService<Vitals>();
-        // The actors start with the host, after the routes are made: they are looked up at the first request.
+        // The actors start with the web host, after the routes are made, so they are looked up at the first request.
         var gateway = new Lazy<HostGateway>(
             () => new(registry.Get<DmmActor>(), registry.Get<EventLogActor>(), registry.Get<DecisionLogActor>(), vitals));
         app.MapApi(() => gateway.Value, hypervisor, Environment.MachineName, settings.Vm.StopGrace);
@@ -90,7 +92,8 @@ public static class DaemonApp
     }
 
     /// <summary>
-    /// Makes the actor system, without an actor yet: what Akka does not like of its section is found here, and a port of Akka's would be.
+    /// Makes the actor system, without an actor yet, so that faults in the section akka are found here. A provider that would open a
+    /// port is refused.
     /// </summary>
     private static void StartAkka(WebApplication app)
     {
@@ -132,14 +135,14 @@ public static class DaemonApp
             VitalActor.Props([registry.Get<DmmActor>(), registry.Get<EventLogActor>(), registry.Get<DecisionLogActor>()], Ended),
             VitalActor.Name);
 
-        // A journal that is corrupt does not mend itself, and without it nothing can be promised: a person must look. The VMs run on.
+        // A corrupt journal does not repair itself, and no memory can be promised without it: a person must look at it. The VMs run on.
         void GiveUp(string why)
         {
             log.LogCritical("{Why}; {WayOut}", why, JournalFaults.WayOut);
             ending.With(ExitCodes.JournalCorrupt);
         }
 
-        // Without it nobody is answered and nothing is promised, and nothing in this process starts it anew.
+        // Without this actor no request is answered and no memory is promised, and nothing in this process starts it again.
         void Ended(string actor)
         {
             var why = $"the actor {actor} has ended, without which nothing can be promised; the daemon ends, the VMs run on";
@@ -150,7 +153,9 @@ public static class DaemonApp
         }
     }
 
-    /// <summary>A journal that is not there although VMs run was lost: a new one would promise their memory to others.</summary>
+    /// <summary>
+    /// Refuses to start without a journal while VMs run: the journal was lost, and a new one would promise their memory to others.
+    /// </summary>
     private static JournalStore OpenJournal(DmmSettings settings)
     {
         if (!File.Exists(settings.Journal.Path) && ActorSettings.HypervisorOf(settings, _ => { }) is IInventory inventory
@@ -168,7 +173,7 @@ public static class DaemonApp
         return JournalStore.Open(settings.Journal.Path, settings.Journal.BusyTimeout, TimeProvider.System);
     }
 
-    /// <summary>.NET tells it by the wall's clock, as that goes at the first question.</summary>
+    /// <summary>The start of this process. .NET gives it by the wall's clock, as that is set at the first query.</summary>
     private static Moment ProcessStart()
     {
         using var self = System.Diagnostics.Process.GetCurrentProcess();

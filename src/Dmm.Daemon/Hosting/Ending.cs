@@ -1,16 +1,16 @@
 namespace Dmm.Daemon.Hosting;
 
-/// <summary>How a daemon ends that ends by itself. The VMs run on.</summary>
+/// <summary>Ends the daemon when it ends by its own decision. The VMs run on.</summary>
 public sealed class Ending(IHostApplicationLifetime lifetime)
 {
     private volatile int _exitCode;
 
-    /// <summary>What dmmd tells whoever started it (<see cref="ExitCodes"/>); 0 until it was told to end otherwise.</summary>
+    /// <summary>The exit code of dmmd (<see cref="ExitCodes"/>); 0 unless <see cref="With"/> has set another.</summary>
     public int ExitCode => _exitCode;
 
     /// <summary>
-    /// Ends the daemon, at once where it has started and otherwise as soon as it has: a host that is stopped in the middle of its start
-    /// breaks off with an exception in the place of an end.
+    /// Ends the daemon: at once where it has started, otherwise as soon as it has. A web host that is stopped during its start fails
+    /// with an exception instead of an orderly end.
     /// </summary>
     public void With(int exitCode)
     {

@@ -7,8 +7,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 namespace Dmm.Daemon.Hosting;
 
 /// <summary>
-/// All that the daemon listens on: its Unix socket and, where <c>dmm.http.port</c> is set, one port of the loopback. Bound before the web
-/// server starts, so that what can't be is said in one line.
+/// The sockets that the daemon listens on: its Unix socket and, where <c>dmm.http.port</c> is set, one TCP port of the loopback. They
+/// are bound before the web server starts, so that a failure is reported in one line.
 /// </summary>
 public sealed class Listeners : IDisposable
 {
@@ -17,7 +17,7 @@ public sealed class Listeners : IDisposable
 
     private Listeners(ControlSocket control, Socket? http) => (_control, _http) = (control, http);
 
-    /// <exception cref="StartException">One of them can't be had.</exception>
+    /// <exception cref="StartException">One of them can't be bound.</exception>
     public static Listeners Bind(DmmSettings settings)
     {
         var http = settings.Http.Port > 0 ? BindHttp(settings.Http) : null;
@@ -39,7 +39,7 @@ public sealed class Listeners : IDisposable
             kestrel.Listen(settings.Http.Address, settings.Http.Port);
     }
 
-    /// <summary>Hands the web server what is bound already; it listens on nothing else.</summary>
+    /// <summary>Gives the web server the sockets that are bound already. It listens on nothing else.</summary>
     public void Configure(SocketTransportOptions transport) => transport.CreateBoundListenSocket = endPoint => endPoint switch
     {
         UnixDomainSocketEndPoint => _control.Listener,

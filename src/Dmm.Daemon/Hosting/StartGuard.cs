@@ -3,8 +3,8 @@ using Dmm.Hocon;
 namespace Dmm.Daemon.Hosting;
 
 /// <summary>
-/// Whatever keeps dmmd from starting or from going on is told in a line, or in a line each, with the exit code that is documented; never
-/// with a stack.
+/// Reports every fault that keeps dmmd from starting or going on: one line per fault, with the documented exit code, never with a stack
+/// trace.
 /// </summary>
 public static class StartGuard
 {
@@ -12,7 +12,7 @@ public static class StartGuard
     {
         try
         {
-            // On a thread of its own: a start that hangs in the kernel (a dead network disk) must not keep dmmd from being ended.
+            // Another thread runs it: a start that hangs in the kernel (a dead network disk) must not keep dmmd from being ended.
             return await Task.Run(run);
         }
         catch (SettingsException fault)
@@ -32,7 +32,7 @@ public static class StartGuard
         }
     }
 
-    /// <summary>A line each; where nobody can be told, the exit code still tells.</summary>
+    /// <summary>Writes one line each. Where standard error can't be written, the exit code still tells.</summary>
     public static void Say(TextWriter error, params IEnumerable<string> lines)
     {
         try

@@ -3,8 +3,8 @@ using Dmm.Files;
 namespace Dmm.Daemon.Hosting;
 
 /// <summary>
-/// The daemon's state folder, held by one daemon at a time: a lock on a file in it, which the kernel lets go of when the process ends, in
-/// whatever way.
+/// The daemon's state folder, held by one daemon at a time. The hold is a lock on a file in the folder, which the kernel releases when
+/// the process ends, in whatever way.
 /// </summary>
 public sealed class StateDirectory : IDisposable
 {
@@ -61,12 +61,12 @@ public sealed class StateDirectory : IDisposable
 /// <summary>The daemon can't start; the message is one line for people.</summary>
 public sealed class StartException : Exception
 {
-    /// <summary>What the process ends with; see <see cref="ExitCodes"/>.</summary>
+    /// <summary>The exit code of the process; see <see cref="ExitCodes"/>.</summary>
     public int ExitCode { get; init; } = ExitCodes.Failed;
 
     /// <summary>
-    /// What went wrong, for people: the innermost cause's own words, without line breaks, under its kind where that is no plain fault of
-    /// input or output.
+    /// Returns the message of the innermost cause, without line breaks. The exception's type comes first, except for I/O and hypervisor
+    /// errors.
     /// </summary>
     public static string InOneLine(Exception fault)
     {

@@ -3,10 +3,10 @@ using System.CommandLine.Parsing;
 
 namespace Dmm.Daemon.Hosting;
 
-/// <summary>What is wrong with dmmd's command line, in the words of a person.</summary>
+/// <summary>Describes the faults of dmmd's command line in plain words.</summary>
 public static class Usage
 {
-    /// <returns>A line each; none where nothing is wrong.</returns>
+    /// <returns>One line per fault; none where nothing is wrong.</returns>
     public static IReadOnlyList<string> FaultsOf(ParseResult parsed)
     {
         if (parsed.Errors.Count == 0)

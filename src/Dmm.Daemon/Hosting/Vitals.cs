@@ -1,21 +1,21 @@
 namespace Dmm.Daemon.Hosting;
 
 /// <summary>
-/// Whether all parts are there without which the daemon can answer nobody. Nothing starts them anew in this process: it ends, and its
-/// starter starts it again.
+/// Knows whether all actors run without which the daemon can answer nothing. Nothing starts them again in this process: the process
+/// ends, and its supervisor (systemd) starts it again.
 /// </summary>
 public sealed class Vitals : IDisposable
 {
     private readonly CancellationTokenSource _gone = new();
     private volatile string? _why;
 
-    /// <summary>What has ended, for people; null while all are there.</summary>
+    /// <summary>Says for people what has ended; null while all run.</summary>
     public string? Why => _why;
 
-    /// <summary>Who waits for an answer need not wait any more.</summary>
+    /// <summary>Cancelled when one has ended: waiting for an answer is useless then.</summary>
     public CancellationToken Gone => _gone.Token;
 
-    /// <returns>False where that was known.</returns>
+    /// <returns>False where an end was known already.</returns>
     public bool End(string why)
     {
         if (Interlocked.CompareExchange(ref _why, why, null) is not null)

@@ -4,17 +4,18 @@ using Microsoft.Data.Sqlite;
 
 namespace Dmm.Daemon.Journals;
 
-/// <summary>One question asked of a journal, and its answer.</summary>
+/// <summary>One check of a journal, and its result.</summary>
 public sealed record Finding(string Question, bool Well, string Answer);
 
 /// <summary>
-/// <c>dmmd journal check</c>: whether the next daemon can live with this journal. Reads only; may be run while a daemon writes it.
+/// <c>dmmd journal check</c>: whether the next daemon can start with this journal. It only reads, and may run while a daemon writes the
+/// journal.
 /// </summary>
 public static class JournalCheck
 {
     private static readonly TimeSpan Busy = TimeSpan.FromSeconds(5);
 
-    /// <param name="empty">A host that nothing was promised on.</param>
+    /// <param name="empty">A host on which nothing is promised.</param>
     public static IReadOnlyList<Finding> Run(string path, HostState empty, Clocks now)
     {
         List<Finding> findings = [];
@@ -60,7 +61,7 @@ public static class JournalCheck
             : new($"{what} can be read", false, $"{faulty.Count} of {entries.Count} can't: {faulty[0].Sequence}: {faulty[0].Fault}");
     }
 
-    /// <summary>Recovery begins with the newest snapshot; from there no event may be missing.</summary>
+    /// <summary>Checks that no event is missing after the newest snapshot, where recovery begins.</summary>
     private static Finding Gaps(List<JournalEntry> snapshots, List<JournalEntry> events)
     {
         var last = snapshots.Count == 0 ? 0 : snapshots[0].Sequence;

@@ -7,7 +7,7 @@ using Dmm.Settings;
 
 namespace Dmm.Daemon.Journals;
 
-/// <summary><c>dmmd journal</c>: what an operator does with a journal that the daemon will not start with.</summary>
+/// <summary><c>dmmd journal</c>: the operator's tools for a journal that the daemon does not start with.</summary>
 public static class JournalCommand
 {
     public static Command Build(Option<string?> config, Func<Func<Task<int>>, Task<int>> guard)

@@ -5,10 +5,10 @@ using Microsoft.Data.Sqlite;
 
 namespace Dmm.Daemon.Journals;
 
-/// <summary>What a failed read or write of the journal means to people, and whether it can pass by itself.</summary>
+/// <summary>Explains to people what a failed read or write of the journal means, and whether it can pass by itself.</summary>
 public static class JournalFaults
 {
-    /// <summary>What to do about a journal that is corrupt.</summary>
+    /// <summary>The way to repair a corrupt journal.</summary>
     public const string WayOut =
         "'dmmd journal check' says what is wrong with it; 'dmmd journal rebuild' moves it aside and makes a new one from the VMs that "
             + "run; they run on all the while";
@@ -60,7 +60,7 @@ public static class JournalFaults
 
     private static string Said(SqliteException fault)
     {
-        // "SQLite Error 13: 'database or disk is full'."
+        // Takes the text between the outer quotes. An example: "SQLite Error 13: 'database or disk is full'."
         var text = fault.Message;
         var (from, to) = (text.IndexOf('\'', StringComparison.Ordinal), text.LastIndexOf('\''));
         return to > from ? text[(from + 1)..to] : text;

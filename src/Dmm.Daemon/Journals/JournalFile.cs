@@ -6,17 +6,18 @@ using Microsoft.Data.Sqlite;
 namespace Dmm.Daemon.Journals;
 
 /// <summary>
-/// The SQLite file of the host's journal: its tables, and how events are written into a new one. While the daemon runs Akka.Persistence.Sql
-/// reads and writes it.
+/// The SQLite file of the host's journal: its tables, and how events are written into a new one. Akka.Persistence.Sql reads and writes
+/// it while the daemon runs.
 /// </summary>
 public static class JournalFile
 {
-    /// <summary>The stream of a host's events: <c>HostActor</c>'s persistence id.</summary>
+    /// <summary>The stream of a host's events: the persistence id of <c>HostActor</c>.</summary>
     public const string Stream = "host";
 
     /// <summary>
-    /// The tables as Akka.Persistence.Sql makes them (a test compares), and DMM's own: a probe, whose one row is written to see whether
-    /// writing works. Made here, since the plugin's own attempt stops it for good where the file is locked at that moment.
+    /// The tables as Akka.Persistence.Sql makes them (a test compares the two), and one of DMM's own: a probe, whose single row is
+    /// written to test whether writing works. DMM makes the tables itself, because the plugin gives up for good where the file is
+    /// locked at its only attempt.
     /// </summary>
     private const string Tables = """
         create table if not exists [journal]
@@ -61,8 +62,8 @@ public static class JournalFile
         create table if not exists probe (id integer primary key, at text not null, pad blob not null);
         """;
 
-    /// <summary>How every connection is made, the plugin's too.</summary>
-    /// <param name="busy">How long a lock that another holds is waited for.</param>
+    /// <summary>The connection string of every connection, the plugin's included.</summary>
+    /// <param name="busy">How long to wait for a lock that another connection holds.</param>
     public static string ConnectionString(string path, TimeSpan busy, bool pooling = true, bool readOnly = false) =>
         new SqliteConnectionStringBuilder
         {
@@ -72,7 +73,9 @@ public static class JournalFile
             Mode = readOnly ? SqliteOpenMode.ReadOnly : SqliteOpenMode.ReadWriteCreate,
         }.ConnectionString;
 
-    /// <exception cref="WrongFileException">Something stands there that is no file: SQLite would wait for a pipe's other end.</exception>
+    /// <exception cref="WrongFileException">
+    /// The path is not a regular file; SQLite would wait for ever for the other end of a pipe.
+    /// </exception>
     public static SqliteConnection Open(string path, TimeSpan busy, bool readOnly = false)
     {
         RegularFile.Require(path);
@@ -92,12 +95,13 @@ public static class JournalFile
     public static void MakeTables(SqliteConnection connection) => connection.Run(Tables);
 
     /// <summary>
-    /// Writes a page and a bit through to the disk: a full, locked or failing one refuses that as it would refuse an event.
+    /// Writes more than one page (6000 bytes) through to the disk. A disk that is full, locked or failing refuses this as it would
+    /// refuse an event.
     /// </summary>
     public static void Probe(SqliteConnection connection, DateTimeOffset now) =>
         connection.Run("insert or replace into probe (id, at, pad) values (1, $at, zeroblob(6000))", ("$at", now.ToString("O")));
 
-    /// <summary>Appends events, all or none. Only for a journal that no daemon has open.</summary>
+    /// <summary>Appends events, all or none. It must only be used on a journal that no daemon has open.</summary>
     public static void Append(SqliteConnection connection, IEnumerable<IHostEvent> events, long after = 0)
     {
         using var transaction = connection.BeginTransaction();
@@ -114,7 +118,7 @@ public static class JournalFile
         insert.Parameters.AddWithValue("$writer", Guid.NewGuid().ToString("N"));
         foreach (var e in events)
         {
-            // Akka.Persistence.Sql counts in .NET's ticks.
+            // Akka.Persistence.Sql stores times as .NET ticks.
             created.Value = e.At.UtcTicks;
             sequence.Value = ++after;
             message.Value = HostEventJson.Write(e);
@@ -126,9 +130,10 @@ public static class JournalFile
     }
 
     /// <summary>
-    /// Makes a whole journal of these events and puts it in its place in one step. What stands there is moved aside, never deleted.
+    /// Makes a complete journal of these events and moves it into place in one step. The files that were there are moved aside, never
+    /// deleted.
     /// </summary>
-    /// <returns>Where what stood there is now; null where nothing stood there.</returns>
+    /// <returns>The path to which the old journal was moved; null where there was none.</returns>
     public static string? Replace(string path, IEnumerable<IHostEvent> events, DateTimeOffset now)
     {
         var fresh = path + ".new";

@@ -5,20 +5,21 @@ using Microsoft.Data.Sqlite;
 
 namespace Dmm.Daemon.Journals;
 
-/// <summary>An event or a snapshot as it stands in the journal.</summary>
+/// <summary>An event or a snapshot in the journal.</summary>
 /// <param name="Content">
-/// An <see cref="IHostEvent"/> or a <see cref="HostSnapshot"/>; null where it can't be read, and then <paramref name="Fault"/> says why.
+/// An <see cref="IHostEvent"/> or a <see cref="HostSnapshot"/>; null where it can't be read, and <paramref name="Fault"/> says why
+/// then.
 /// </param>
 public sealed record JournalEntry(long Sequence, string Manifest, object? Content, string? Fault);
 
-/// <summary>Reads a journal without an actor system and without changing it: for looking at it, and for saving what can be saved.</summary>
+/// <summary>Reads a journal without an actor system and without changing it, for checks and for salvage.</summary>
 public static class JournalReader
 {
     public static IEnumerable<JournalEntry> Events(SqliteConnection connection) => Read(
         connection,
         "select sequence_number, manifest, message from journal where persistence_id = $stream and not deleted order by sequence_number");
 
-    /// <summary>Newest first.</summary>
+    /// <summary>Returns the snapshots, newest first.</summary>
     public static IEnumerable<JournalEntry> Snapshots(SqliteConnection connection) => Read(
         connection,
         "select sequence_number, manifest, snapshot from snapshot where persistence_id = $stream order by sequence_number desc");

@@ -7,23 +7,24 @@ using Microsoft.Data.Sqlite;
 
 namespace Dmm.Daemon.Journals;
 
-/// <summary>What was made of one VM.</summary>
+/// <summary>What the rebuilt journal says of one VM.</summary>
 public sealed record Rebuilt(VmId Vm, string Text, bool Known);
 
 /// <summary>
-/// <c>dmmd journal rebuild</c>: a new journal from what the hypervisor says. Each running VM is promised what it can become from what its
-/// devices were told, so that the ledger's claim is never below what it may take. Its policy comes from what of the old journal can be
-/// read; where nothing can, it is held at what it has until its operator says otherwise. The old journal is moved aside.
+/// <c>dmmd journal rebuild</c>: makes a new journal from what the hypervisor says. Each running VM is promised its ceiling, the most
+/// that it can become from what its devices were told, so that the ledger's claim is never below what it may take. Its policy comes
+/// from the readable part of the old journal. Without one, its min is what it has and its max is that ceiling, until its operator says
+/// otherwise. The old journal is moved aside.
 /// </summary>
 public static class JournalRebuild
 {
     private static readonly TimeSpan Busy = TimeSpan.FromSeconds(5);
 
-    /// <summary>Each VM's answers are waited for this long.</summary>
+    /// <summary>The longest wait for a VM's answer.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
     /// <exception cref="HypervisorException">
-    /// A VM runs and does not answer: nothing was changed, since its memory would be promised to others.
+    /// A VM runs and does not answer. Nothing was changed then, because its memory would be promised to others.
     /// </exception>
     public static async Task<(IReadOnlyList<Rebuilt> Vms, string? Aside)> RunAsync(
         string path, HostState empty, IHypervisor hypervisor, Clocks clocks, CancellationToken cancellation)
@@ -47,7 +48,7 @@ public static class JournalRebuild
                 await TakeInAsync(handle);
         }
 
-        // VMs that somebody else started are known from the old journal alone.
+        // VMs that somebody else started are known only from the old journal.
         foreach (var (id, vm) in known.Vms.Where(vm => !running.Contains(vm.Key)))
         {
             try
@@ -60,7 +61,7 @@ public static class JournalRebuild
             }
             catch (HypervisorException unreachable) when (!vm.Handle.IsKnown() && vm.Spec is null)
             {
-                // Nobody can tell that it is gone: what it may hold stays claimed.
+                // Nothing shows that the VM is gone, so the memory that it may hold stays claimed.
                 events.Add(new VmAdopted(now, vm.Policy, vm.Handle, vm.Promise.Granted, vm.Overhead));
                 report.Add(
                     new(id, $"can't be reached ({unreachable.Message}), and may run: its claim of {vm.Promise.Granted} stands as in the "
@@ -81,7 +82,7 @@ public static class JournalRebuild
                 id, vm.Spec, vm.Overhead, vm.ImageNeeds, vm.Why, vm.NeverBooted, vm.Cause == EndCause.MigratedAway, always: true);
         return (report, JournalFile.Replace(path, events, now));
 
-        // Whether it is to return is for a person to say: much may have changed since.
+        // A person decides whether the VM returns, because much may have changed since.
         void KeepOrLeaveOut(
             VmId id, VmSpec? spec, MemorySize overhead, MemorySize imageNeeds, string why, bool neverBooted, bool away = false,
             bool always = false)
@@ -125,7 +126,7 @@ public static class JournalRebuild
                 events.Add(new LaunchBegun(now, handle.Id, handle.Base + overhead));
                 events.Add(new VmLaunched(now, handle.Id, handle));
                 events.Add(new VmBooted(now, handle.Id));
-                // It started early and has had since what it asked: so it is owed nothing.
+                // The VM started early and got the size that it asked for since, so nothing is owed to it.
                 if (old is { Owed: null } && handle.Base < spec.Boot)
                     events.Add(new PromisesChanged(now, [new(handle.Id, spec.Boot, spec.Boot, false, default)]));
                 events.Add(new PromisesChanged(now, [new(handle.Id, ceiling, ceiling, false, default)]));
@@ -151,7 +152,7 @@ public static class JournalRebuild
         }
     }
 
-    /// <summary>As much of a broken journal as can be read, without the rest holding it up.</summary>
+    /// <summary>Reads as much of a broken journal as possible; events that can't be applied are skipped.</summary>
     public static HostState Salvage(string path, HostState empty, Clocks now)
     {
         var state = empty;
@@ -189,7 +190,7 @@ public static class JournalRebuild
         }
     }
 
-    /// <summary>Up to the first page that can't be read.</summary>
+    /// <summary>Returns the entries up to the first page that can't be read.</summary>
     private static List<JournalEntry> Whole(IEnumerable<JournalEntry> entries)
     {
         List<JournalEntry> read = [];
@@ -199,7 +200,7 @@ public static class JournalRebuild
         }
         catch (SqliteException)
         {
-            // What was read until here is what there is.
+            // The entries that were read so far are the result.
         }
 
         return read;

@@ -9,8 +9,8 @@ using Microsoft.Data.Sqlite;
 namespace Dmm.Daemon.Journals;
 
 /// <summary>
-/// Looks after the journal's file. One connection stays open all the while: with it the write-ahead log stays one file, which a foreign
-/// program that closes the journal last would otherwise take away, and what becomes of both can be seen.
+/// Looks after the journal's file. One connection stays open all the time. Without it, another program that closes the journal last
+/// would delete the write-ahead log. With it, the log stays the same file, and a change of either file can be detected.
 /// </summary>
 public sealed class JournalStore : IJournalStore, IDisposable
 {
@@ -24,8 +24,8 @@ public sealed class JournalStore : IJournalStore, IDisposable
 
     private JournalStore(string path, TimeSpan busy, TimeProvider time) => (_path, _busy, _time) = (path, busy, time);
 
-    /// <summary>Opens the journal, or begins it where there is none.</summary>
-    /// <exception cref="StartException">It can't be used; the message says why.</exception>
+    /// <summary>Opens the journal, or makes it where there is none.</summary>
+    /// <exception cref="StartException">The journal can't be used; the message says why.</exception>
     public static JournalStore Open(string path, TimeSpan busy, TimeProvider time)
     {
         var store = new JournalStore(path, busy, time);
@@ -90,7 +90,9 @@ public sealed class JournalStore : IJournalStore, IDisposable
             LetGo();
     }
 
-    /// <summary>Of this connection, and of the plugin's that are idle: those of a file that is lost would be used again.</summary>
+    /// <summary>
+    /// Closes this connection and the plugin's idle ones. Pooled connections to a file that is lost would otherwise be used again.
+    /// </summary>
     private void LetGo()
     {
         _held?.Dispose();
@@ -113,7 +115,7 @@ public sealed class JournalStore : IJournalStore, IDisposable
         }
     }
 
-    /// <summary>A database that holds other things than a journal is another program's: nothing is added to it.</summary>
+    /// <summary>Refuses a database that has tables but no journal: it is another program's, and nothing may be added to it.</summary>
     private void RefuseForeign(SqliteConnection connection)
     {
         using var tables = connection.CreateCommand();
@@ -134,8 +136,8 @@ public sealed class JournalStore : IJournalStore, IDisposable
             RefuseForeign(held);
             using var mode = held.CreateCommand();
 
-            // Write-ahead logging stays in the file once it is set. It halves the time of a write, and readers (an operator with sqlite3)
-            // hold nobody up.
+            // SQLite keeps the mode in the file once it is set. Write-ahead logging halves the time of a write, and readers (an
+            // operator with sqlite3) block nobody.
             mode.CommandText = "PRAGMA journal_mode=WAL";
             if (mode.ExecuteScalar() as string is not "wal" and var other)
                 throw new StartException(

@@ -5,8 +5,8 @@ using Dmm.Core.Hosts;
 namespace Dmm.Daemon.Journals;
 
 /// <summary>
-/// What the journal says was promised at some time: for explaining what the daemon does not remember any more. Reads beside the daemon, on
-/// a connection of its own that can't write, and looks at no more than the last <see cref="Most"/> events before that time.
+/// Reads from the journal what was promised at some time, to explain times that the daemon no longer remembers. It reads beside the
+/// daemon, on a read-only connection of its own, and looks at no more than the last <see cref="Most"/> events before that time.
 /// </summary>
 public sealed class PastPromises(string path, TimeSpan busy)
 {
@@ -23,7 +23,9 @@ public sealed class PastPromises(string path, TimeSpan busy)
         order by sequence_number desc limit 1
         """;
 
-    /// <returns>The last change of what the VM was promised by then; null where none is found, or the VM was not there.</returns>
+    /// <returns>
+    /// The last change of the VM's promise before that time; null where none is found, or where the VM was not there.
+    /// </returns>
     public PromisesChanged? Find(VmId vm, DateTimeOffset at)
     {
         using var connection = JournalFile.Open(path, busy, readOnly: true);

@@ -8,12 +8,11 @@ using Dmm.Hypervisors.Wire;
 namespace Dmm.Hypervisors.Guest;
 
 /// <summary>
-/// Listens to a guest's agent through the host side of its channel, a Unix socket, and comes back whenever the channel breaks: the guest,
-/// its agent and the hypervisor each restart on their own. What a guest writes costs this process a bounded time and memory: long lines are
-/// skipped, a flood is read no faster than <see cref="MaxLinesPerSecond"/>, each of at most <see cref="GuestLine.MaxLength"/>; samples go
-/// through
-/// <see cref="SampleBounds"/> and a <see cref="SamplePacer"/>, hellos through a <see cref="HelloPacer"/>. Nothing that it writes ends the
-/// listening.
+/// Listens to a guest's agent through the host side of its channel, a Unix socket. It reconnects whenever the channel breaks: the guest,
+/// its agent and the hypervisor each restart on their own. The time and memory that a guest's lines can cost are bounded: long lines are
+/// skipped; a flood is read at no more than <see cref="MaxLinesPerSecond"/>, each line at most <see cref="GuestLine.MaxLength"/>; samples
+/// go through <see cref="SampleBounds"/> and a <see cref="SamplePacer"/>, hellos through a <see cref="HelloPacer"/>. Nothing that a guest
+/// writes ends the listening.
 /// </summary>
 public sealed class GuestChannel : IAsyncDisposable
 {
@@ -44,9 +43,9 @@ public sealed class GuestChannel : IAsyncDisposable
     private Task _reader = Task.CompletedTask;
 
     /// <param name="limit">The most memory that this VM can have; larger sizes are cut to it.</param>
-    /// <param name="silence">An agent that says nothing for so long is reported as silent.</param>
+    /// <param name="silence">An agent that sends nothing for this long is reported as silent.</param>
     /// <param name="observe">Gets hellos, samples and silences, one at a time.</param>
-    /// <param name="low">Base of the low threshold that the agent is told to have; null leaves it its own.</param>
+    /// <param name="low">Base of the low threshold that the agent is told to use; null leaves the agent its own.</param>
     public GuestChannel(
         string socket, MemorySize limit, TimeSpan silence, TimeProvider time, Action<VmObservation> observe, Action<string> log,
         MemorySize? low = null)
@@ -66,18 +65,18 @@ public sealed class GuestChannel : IAsyncDisposable
             Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>Whether the agent is there and speaks.</summary>
+    /// <summary>Whether the agent is connected and speaks.</summary>
     public bool IsSpeaking => Volatile.Read(ref _speaking);
 
-    /// <summary>Lines that were no line of the protocol.</summary>
+    /// <summary>The number of lines that did not follow the protocol.</summary>
     public long Refused => Interlocked.Read(ref _refused);
 
     /// <summary>
-    /// Sizes have moved: a sample is wanted now rather than at the agent's next turn. Returns at once; asks seldom enough.
+    /// Asks for a sample now rather than at the agent's next turn, because sizes have moved. Returns at once; requests are rate-limited.
     /// </summary>
     public void AskSample() => _orders.AskSample();
 
-    /// <summary>The agent is to introduce itself again.</summary>
+    /// <summary>Asks the agent to introduce itself again.</summary>
     public void AskHello() => _orders.AskHello();
 
     public void Start() => _reader = Task.Run(ListenAsync);
@@ -111,7 +110,8 @@ public sealed class GuestChannel : IAsyncDisposable
                 }
                 catch (Exception e) when (e is not OperationCanceledException || !_stop.IsCancellationRequested)
                 {
-                    // Whatever it is, the guest may be heard again: a channel that listens no more is missed by nobody until its VM is.
+                    // Whatever failed, the guest may be heard again. A channel that stopped listening would not be noticed until its VM
+                    // is missed.
                     _orders.Close();
                     if (e is not (SocketUnreachableException or IOException or SocketException) && !_faultTold)
                     {
@@ -131,7 +131,7 @@ public sealed class GuestChannel : IAsyncDisposable
         }
     }
 
-    /// <returns>How many lines came before the channel was closed.</returns>
+    /// <returns>The number of lines that came before the channel was closed.</returns>
     private async Task<long> ReadAsync(Socket socket)
     {
         var stream = new NetworkStream(socket, ownsSocket: false);
@@ -182,7 +182,7 @@ public sealed class GuestChannel : IAsyncDisposable
         }
     }
 
-    /// <summary>Lines that make no sense don't count as speech: a guest that sends garbage is silent.</summary>
+    /// <summary>Notes that the agent spoke. Invalid lines do not count as speech: a guest that sends garbage is silent.</summary>
     private void Heard()
     {
         lock (_gate)
@@ -198,7 +198,7 @@ public sealed class GuestChannel : IAsyncDisposable
             _observe(observation);
     }
 
-    /// <summary>Told once, and only after the agent has spoken.</summary>
+    /// <summary>Reports silence, once, and only after the agent has spoken.</summary>
     private void FallSilent(string why)
     {
         lock (_gate)

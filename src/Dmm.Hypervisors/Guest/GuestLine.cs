@@ -6,20 +6,21 @@ using Dmm.Hypervisors.Wire;
 namespace Dmm.Hypervisors.Guest;
 
 /// <summary>
-/// Reads what the agent says (docs/develop/guest-protocol.md). The guest is not trusted: whatever it writes, the result has sizes that this
-/// VM can have, counters that are not negative, and short printable texts; anything else is refused with a reason, never thrown. What it
-/// says over time is bounded by
-/// <see cref="SampleBounds"/>.
+/// Reads the agent's lines (docs/develop/guest-protocol.md). The guest is not trusted: whatever it writes, the result has sizes that this
+/// VM can have, counters that are not negative, and short printable texts. Anything else is refused with a reason; nothing is thrown.
+/// <see cref="SampleBounds"/> limits what a guest says over time.
 /// </summary>
 public static class GuestLine
 {
-    /// <summary>In bytes, the newline not counted.</summary>
+    /// <summary>The longest line in bytes, without its newline.</summary>
     public const int MaxLength = 4096;
 
     private const int MaxText = 64;
     private const int MaxDepth = 4;
 
-    /// <summary>Memory blocks of Linux are from 16 MiB (POWER) to 2 GiB (large x86 guests); another figure is none.</summary>
+    /// <summary>
+    /// Memory blocks of Linux are from 16 MiB (POWER) to 2 GiB (large x86 guests); a smaller figure is ignored.
+    /// </summary>
     private static readonly MemorySize LeastBlock = MemorySize.FromMiB(16);
 
     private static readonly MemorySize MostBlock = MemorySize.FromGiB(64);
@@ -46,7 +47,7 @@ public static class GuestLine
         }
         catch (InvalidOperationException)
         {
-            // JSON may be parsed whose texts can't be read: bad UTF-8, and halves of surrogate pairs.
+            // JSON can parse although its texts can't be read: bad UTF-8, and halves of surrogate pairs.
             return new GuestMessage.Refused($"JSON with a text that is none: '{ForeignText.Clean(line.Span, MaxText)}'");
         }
     }
@@ -112,7 +113,7 @@ public static class GuestLine
         });
     }
 
-    /// <summary>A member in KiB, cut at <paramref name="limit"/>; null where it is missing or no size.</summary>
+    /// <summary>A member in KiB, cut at <paramref name="limit"/>; null where it is missing or is not a size.</summary>
     private static MemorySize? Size(JsonElement root, string name, MemorySize limit) =>
         Count(root, name) is not { } kib ? null
         : kib >= limit.Bytes / 1024 ? limit

@@ -4,22 +4,22 @@ using Dmm.Core;
 namespace Dmm.Hypervisors.Guest;
 
 /// <summary>
-/// DMM's side of the talk with a guest's agent: tells it its settings, and asks for a sample when sizes have moved, so that a resize need
-/// not wait for the agent's next turn. Bounded: at most one question in <see cref="Interval"/>, always one after the last movement, and a
-/// guest that does not read holds nobody up. Agents before <see cref="HostLine.QuestionsSince"/> are asked nothing: they would answer with
-/// more than was asked for.
+/// The lines that DMM sends to a guest's agent: it tells the agent its settings, and asks for a sample when sizes have moved, so that a
+/// resize need not wait for the agent's next turn. It is bounded: at most one request in <see cref="Interval"/>, always one after the
+/// last movement, and a guest that does not read blocks nothing. Agents before <see cref="HostLine.QuestionsSince"/> get no such
+/// requests: they would answer with more than was asked for.
 /// </summary>
 public sealed class GuestOrders : IAsyncDisposable
 {
     public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
     /// <summary>
-    /// From a movement to the question: a sample that comes at once may have been taken before it, and nobody could tell
-    /// (<see cref="Core.Vms.MechanismProfile.SampleLatency"/> is less).
+    /// The time from a movement to the request: a sample that comes at once may have been taken before the movement, which can't be seen
+    /// from it (<see cref="Core.Vms.MechanismProfile.SampleLatency"/> is less).
     /// </summary>
     public static readonly TimeSpan Delay = TimeSpan.FromMilliseconds(75);
 
-    /// <summary>An agent that does not take its settings, or does not tell them, is told again no sooner than this.</summary>
+    /// <summary>The shortest time before the settings are sent again to an agent that does not apply or does not report them.</summary>
     public static readonly TimeSpan SettingsInterval = TimeSpan.FromSeconds(5);
 
     private readonly MemorySize? _low;
@@ -33,7 +33,7 @@ public sealed class GuestOrders : IAsyncDisposable
     private long? _asked;
     private long? _told;
 
-    /// <param name="low">Base of the low threshold that the agent is to have; null leaves it its own.</param>
+    /// <param name="low">Base of the low threshold that the agent is to use; null leaves the agent its own.</param>
     public GuestOrders(MemorySize? low, TimeProvider time)
     {
         _low = low is { } told ? MemorySize.Max(told, HostLine.LeastLow) : null;
@@ -41,8 +41,8 @@ public sealed class GuestOrders : IAsyncDisposable
         _timer = time.CreateTimer(_ => Due(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>A channel is open; the agent behind it has not spoken yet.</summary>
-    /// <param name="write">Writes a line at once, or says that it can't.</param>
+    /// <summary>Begins with an open channel; the agent behind it has not spoken yet.</summary>
+    /// <param name="write">Writes a line at once; returns false if that is not possible.</param>
     public void Open(Func<ReadOnlyMemory<byte>, bool> write)
     {
         lock (_gate)
@@ -68,7 +68,7 @@ public sealed class GuestOrders : IAsyncDisposable
         }
     }
 
-    /// <summary>Sizes have moved: a sample taken after that is wanted, soon.</summary>
+    /// <summary>Asks for a sample, since sizes have moved: soon, and taken after the movement.</summary>
     public void AskSample()
     {
         lock (_gate)
@@ -84,7 +84,7 @@ public sealed class GuestOrders : IAsyncDisposable
         }
     }
 
-    /// <summary>Asks the agent to introduce itself again. An old one does so at any line.</summary>
+    /// <summary>Asks the agent to introduce itself again. An old agent does so at any line.</summary>
     public void AskHello()
     {
         lock (_gate)
@@ -97,17 +97,17 @@ public sealed class GuestOrders : IAsyncDisposable
         return _timer.DisposeAsync();
     }
 
-    /// <summary>Writes to a socket whose peer may not read: what does not go out at once does not go out.</summary>
+    /// <summary>Writes to a socket whose peer may not read: a line that can't be sent at once is dropped.</summary>
     public static bool TryWrite(Socket socket, ReadOnlyMemory<byte> line)
     {
         try
         {
-            // A short line goes into a Unix socket whole or not at all.
+            // A short line is written to a Unix socket completely or not at all.
             return socket.Poll(TimeSpan.Zero, SelectMode.SelectWrite) && socket.Send(line.Span, SocketFlags.None) == line.Length;
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            // Whoever reads the socket finds that it is broken.
+            // The reader of the socket notices that it is broken.
             return false;
         }
     }
@@ -121,7 +121,7 @@ public sealed class GuestOrders : IAsyncDisposable
             _asked = _time.GetTimestamp();
             _write?.Invoke(HostLine.AskSample);
 
-            // What moved while the question waited may be newer than the answer.
+            // A movement while the request waited may be newer than the answer.
             _wanted = _time.GetElapsedTime(_moved) < Delay;
             if (_wanted)
                 _timer.Change(Interval, Timeout.InfiniteTimeSpan);

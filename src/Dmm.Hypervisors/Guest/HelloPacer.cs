@@ -3,8 +3,9 @@ using Dmm.Core.Vms;
 namespace Dmm.Hypervisors.Guest;
 
 /// <summary>
-/// Lets a guest's hellos through at a bounded rate: a few at once, as when an agent starts and is told its settings, then one in <see
-/// cref="Interval"/>. Of those that come meanwhile the newest is kept and delivered then: who the guest is in the end is always known.
+/// Passes a guest's hellos on at a bounded rate: a few at once, as when an agent starts and is told its settings, then one in each
+/// <see cref="Interval"/>. Of those that come in between, the newest is kept and delivered then, so that the last hello is always
+/// delivered.
 /// </summary>
 public sealed class HelloPacer : IAsyncDisposable
 {
@@ -17,7 +18,7 @@ public sealed class HelloPacer : IAsyncDisposable
     private readonly ITimer _timer;
     private readonly Lock _gate = new();
 
-    /// <summary>How many may be delivered at once, as of <see cref="_countedAt"/>.</summary>
+    /// <summary>The number of hellos that may be delivered at once, as of <see cref="_countedAt"/>.</summary>
     private double _free = Burst;
     private long _countedAt;
     private GuestHello? _waiting;
@@ -64,7 +65,7 @@ public sealed class HelloPacer : IAsyncDisposable
     {
         _free = Math.Min(Burst, _free + (_time.GetElapsedTime(_countedAt) / Interval));
         _countedAt = _time.GetTimestamp();
-        // A timer may ring a moment early.
+        // A timer may fire slightly early.
         if (_free < 0.999)
         {
             _timer.Change((1 - _free) * Interval, Timeout.InfiniteTimeSpan);

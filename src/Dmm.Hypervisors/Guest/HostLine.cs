@@ -4,13 +4,13 @@ using Dmm.Core;
 
 namespace Dmm.Hypervisors.Guest;
 
-/// <summary>What DMM says to a guest's agent (docs/develop/guest-protocol.md), each line with its newline.</summary>
+/// <summary>The lines that DMM sends to a guest's agent (docs/develop/guest-protocol.md), each with its newline.</summary>
 public static class HostLine
 {
-    /// <summary>The first version of the protocol whose agents know questions and tell their settings.</summary>
+    /// <summary>The first version of the protocol whose agents answer requests and report their settings.</summary>
     public const int QuestionsSince = 2;
 
-    /// <summary>The lowest threshold that an agent takes.</summary>
+    /// <summary>The lowest threshold that an agent accepts.</summary>
     public static readonly MemorySize LeastLow = MemorySize.FromMiB(16);
 
     public static ReadOnlyMemory<byte> AskSample { get; } = Line("""{"t":"ask","what":"sample"}""");

@@ -3,9 +3,9 @@ using Dmm.Core.Vms;
 namespace Dmm.Hypervisors.Guest;
 
 /// <summary>
-/// Lets a guest's samples through at a bounded rate: between two that are delivered at least <see cref="Interval"/> passes, of those that
-/// come meanwhile the newest is kept and delivered then. An urgent one (low memory, stall) does not wait for a periodic one before it, but
-/// is bounded by the same interval among its kind; its reason is not lost when a newer sample takes its place.
+/// Passes a guest's samples on at a bounded rate: at least <see cref="Interval"/> passes between two deliveries. Of the samples that come
+/// in between, the newest is kept and delivered then. An urgent sample (low memory, stall) does not wait for a periodic one before it,
+/// but the same interval applies between urgent ones. Its reason is kept when a newer sample replaces it.
 /// </summary>
 public sealed class SamplePacer : IAsyncDisposable
 {
@@ -48,7 +48,7 @@ public sealed class SamplePacer : IAsyncDisposable
         }
     }
 
-    /// <summary>Delivers what waits, at once.</summary>
+    /// <summary>Delivers the waiting sample at once.</summary>
     public void Flush()
     {
         lock (_gate)

@@ -7,14 +7,16 @@ namespace Dmm.Hypervisors.Linux;
 /// A control group that limits memory, of version 2 or 1. Source: Linux, Documentation/admin-guide/cgroup-v2.rst (<c>memory.max</c>,
 /// <c>memory.current</c>), cgroup-v1/memory.rst. <c>memory.high</c> slows and does not kill; it is left out.
 /// </summary>
-/// <param name="Name">Its path below the hierarchy's root.</param>
-/// <param name="Available">Limit less use, in which file pages not used lately do not count: the kernel drops them before it kills.</param>
+/// <param name="Name">The group's path below the hierarchy's root.</param>
+/// <param name="Available">
+/// The limit minus the use. File pages not used lately do not count as use: the kernel drops them before it kills.
+/// </param>
 internal sealed record LimitedGroup(string Name, MemorySize Limit, MemorySize Available)
 {
     /// <summary>The kernel shows "no limit" of version 1 as the largest number of whole pages.</summary>
     private const long Unlimited = long.MaxValue / 4096 * 4096;
 
-    /// <summary>The limited groups among a process's own and those above it.</summary>
+    /// <summary>The limited groups among a process's own group and the groups above it.</summary>
     /// <param name="process"><c>self</c> or a pid.</param>
     public static IEnumerable<LimitedGroup> Of(string process, string root)
     {
@@ -30,7 +32,7 @@ internal sealed record LimitedGroup(string Name, MemorySize Limit, MemorySize Av
         }
     }
 
-    /// <summary>Whether the process stands in this group or below it.</summary>
+    /// <summary>Whether the process is in this group or below it.</summary>
     public bool Holds(string process, string root) =>
         PathsOf(process, root).Any(p => Name == "/" || $"/{p.Path}/".StartsWith($"{Name}/", StringComparison.Ordinal));
 
@@ -39,7 +41,7 @@ internal sealed record LimitedGroup(string Name, MemorySize Limit, MemorySize Av
     {
         foreach (var line in ProcFiles.Lines(Path.Combine(root, "proc", process, "cgroup")))
         {
-            // A path that leads out of this daemon's cgroup namespace (/../…) starts at what can be seen.
+            // A path that leads out of this daemon's cgroup namespace (/../…) starts at the visible root.
             if (line.Split(':', 3) is [_, var controllers, var path]
                 && (controllers.Length == 0 || controllers.Split(',').Contains("memory")))
                 yield return (controllers.Length == 0, path.Split('/').Contains("..") ? "" : path.Trim('/'));

@@ -8,13 +8,13 @@ using Dmm.Core.Vms;
 namespace Dmm.Hypervisors.Linux;
 
 /// <summary>
-/// The Linux host as <c>/proc</c> and <c>/sys</c> show it. What is available is read before what the VMs have resident: a VM that takes
-/// memory in between counts twice for a second, rather than seeming to have taken it from its host.
+/// Reads the Linux host from <c>/proc</c> and <c>/sys</c>. Available memory is read before the VMs' resident memory: memory that a VM
+/// takes in between counts twice for a second, instead of seeming to be lost to the host.
 /// </summary>
-/// <param name="root">Where <c>/proc</c> and <c>/sys</c> are; other than <c>/</c> in tests.</param>
+/// <param name="root">The folder that holds <c>/proc</c> and <c>/sys</c>; other than <c>/</c> in tests.</param>
 public sealed class LinuxHostMonitor(string root = "/") : IHostMonitor
 {
-    /// <summary>The kernel's own, new with each boot. Source: Linux, Documentation/admin-guide/sysctl/kernel.rst (random).</summary>
+    /// <summary>The kernel's boot id, new with each boot. Source: Linux, Documentation/admin-guide/sysctl/kernel.rst (random).</summary>
     public string? BootId =>
         ProcFiles.Lines(Path.Combine(root, "proc/sys/kernel/random/boot_id")) is [var id, ..] && id.Trim() is { Length: > 0 } text ? text
         : null;

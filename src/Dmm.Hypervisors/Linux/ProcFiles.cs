@@ -4,8 +4,8 @@ using Dmm.Core;
 namespace Dmm.Hypervisors.Linux;
 
 /// <summary>
-/// How <c>/proc</c> and <c>/sys</c> are read: each file at once, and nothing where it is not there or not ours to read, since hosts differ
-/// in which of these they have.
+/// Reads files of <c>/proc</c> and <c>/sys</c>: each file in one read, and empty where it is missing or may not be read, since hosts
+/// differ in which of these files they have.
 /// </summary>
 internal static class ProcFiles
 {
@@ -32,14 +32,14 @@ internal static class ProcFiles
     }
 
     /// <summary>
-    /// The fields of a <c>/proc/PID/stat</c> after the program's name, which may itself hold spaces and brackets: state is 0, start time
-    /// 19. Empty where there is no such process. Source: proc_pid_stat(5).
+    /// The fields of a <c>/proc/PID/stat</c> after the program's name, which may itself contain spaces and brackets: state is 0, start
+    /// time 19. Empty where there is no such process. Source: proc_pid_stat(5).
     /// </summary>
     public static string[] Stat(string path) => string.Concat(Lines(path)) is { Length: > 0 } text
         ? text[(text.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries)
         : [];
 
-    /// <summary>A file that holds one number.</summary>
+    /// <summary>The number that a file holds.</summary>
     public static long? Number(string path) =>
         Lines(path) is [var text, ..] && long.TryParse(text.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
         ? number : null;

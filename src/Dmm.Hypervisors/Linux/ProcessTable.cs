@@ -4,13 +4,13 @@ using System.Globalization;
 namespace Dmm.Hypervisors.Linux;
 
 /// <summary>
-/// Whether a process is proved to be gone. That it can't be read (too many open files, hidepid, a moment in its life in which it shows
-/// nothing) proves nothing.
+/// Decides whether a process is proved to be gone. A process that can't be read (too many open files, hidepid, a moment in which it shows
+/// nothing) is not thereby proved to be gone.
 /// </summary>
 internal static class ProcessTable
 {
-    /// <param name="start">As <c>/proc/PID/stat</c> told it when the process was met; null: it is known by its pid alone.</param>
-    /// <param name="root">Where <c>/proc</c> is; other than <c>/</c> in tests.</param>
+    /// <param name="start">The start time from <c>/proc/PID/stat</c> when the process was found; null: only its pid is known.</param>
+    /// <param name="root">The folder that holds <c>/proc</c>; other than <c>/</c> in tests.</param>
     public static bool IsGone(int pid, long? start, string root)
     {
         var folder = Path.Combine(root, string.Create(CultureInfo.InvariantCulture, $"proc/{pid}"));
@@ -23,7 +23,10 @@ internal static class ProcessTable
         return stat[0] is "Z" or "X" && IsHusk(folder);
     }
 
-    /// <summary>A process whose first thread has ended shows as a zombie while others run: it is over when only the husk is left.</summary>
+    /// <summary>
+    /// Whether a zombie has no other threads. A process whose first thread has ended shows as a zombie while other threads run: it has
+    /// ended only when no other thread is left.
+    /// </summary>
     private static bool IsHusk(string folder)
     {
         try
@@ -41,8 +44,8 @@ internal static class ProcessTable
     }
 
     /// <summary>
-    /// A mount of <c>/proc</c> may hide the processes of others (hidepid): the kernel itself knows. What the framework asks is kill(2) with
-    /// signal 0.
+    /// Whether the kernel knows no process of this pid. A mount of <c>/proc</c> may hide the processes of others (hidepid), so the kernel
+    /// is asked: the framework uses kill(2) with signal 0.
     /// </summary>
     private static bool IsUnknown(int pid)
     {

@@ -3,10 +3,10 @@ using Dmm.Hypervisors.Linux;
 
 namespace Dmm.Hypervisors.Qemu;
 
-/// <summary>What a look at a process has shown.</summary>
+/// <summary>The result of a look at a process.</summary>
 public enum ProcessLook
 {
-    /// <summary>It could not be looked at, which says nothing of it.</summary>
+    /// <summary>The process could not be read, so nothing is known.</summary>
     Unknown,
 
     Runs,
@@ -15,15 +15,15 @@ public enum ProcessLook
 }
 
 /// <summary>
-/// A process of this host that is not this daemon's child: known by pid and start time, so that a pid that is used again is never mistaken
-/// for it. Source: proc_pid_stat(5).
+/// A process of this host that is not a child of this daemon. It is known by pid and start time, so that a reused pid is never taken for
+/// it. Source: proc_pid_stat(5).
 /// </summary>
 /// <param name="Start">Clock ticks from the host's boot to the process's start.</param>
 public sealed record HostProcess(int Pid, long Start)
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 
-    /// <returns>Null where there is no such process, or only what is left of one that has ended.</returns>
+    /// <returns>Null where there is no such process, or only the zombie of one that has ended.</returns>
     public static HostProcess? Find(int pid)
     {
         var stat = ProcFiles.Stat(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/stat"));
@@ -43,12 +43,12 @@ public sealed record HostProcess(int Pid, long Start)
         }
     }
 
-    /// <summary>That it runs was seen just now. That it was not seen is not that it is gone: see <see cref="Seen"/>.</summary>
+    /// <summary>Whether the process was seen to run just now. False does not mean that it is gone: see <see cref="Seen"/>.</summary>
     public bool IsAlive() => Seen() == ProcessLook.Runs;
 
     /// <summary>
-    /// Gone only where that is shown: no process has this pid (ESRCH, which no right to look can hide), another one has it, or only the
-    /// husk is left. A file that can't be read (no descriptor left, <c>hidepid</c>) shows nothing.
+    /// Looks at the process. Gone needs proof: no process has this pid (ESRCH, which missing rights can't cause), another process has it,
+    /// or only a zombie without other threads is left. A file that can't be read (no descriptor left, <c>hidepid</c>) proves nothing.
     /// </summary>
     public ProcessLook Seen()
     {
@@ -68,7 +68,7 @@ public sealed record HostProcess(int Pid, long Start)
         return start != Start || IsOver(Pid, stat[0]) ? ProcessLook.Gone : ProcessLook.Runs;
     }
 
-    /// <summary>It has the rights of whoever asks. Source: proc_pid_status(5), the effective user.</summary>
+    /// <summary>Whether the process runs as this daemon's user. Source: proc_pid_status(5), the effective user.</summary>
     public bool IsOfThisUser() => UserOf(string.Create(CultureInfo.InvariantCulture, $"{Pid}")) is { } user && user == UserOf("self");
 
     private static string? UserOf(string process) =>
@@ -110,8 +110,8 @@ public sealed record HostProcess(int Pid, long Start)
     }
 
     /// <summary>
-    /// A process whose parent does not care stays as a zombie, and one whose first thread has ended shows as a zombie while others run:
-    /// it is over when only the husk is left.
+    /// Whether the process has ended. A process whose parent does not wait for it stays as a zombie, and one whose first thread has ended
+    /// shows as a zombie while other threads run: it has ended only when no other thread is left.
     /// </summary>
     private static bool IsOver(int pid, string state)
     {

@@ -6,13 +6,13 @@ using Microsoft.Win32.SafeHandles;
 namespace Dmm.Hypervisors.Qemu;
 
 /// <summary>
-/// A process held by the kernel's own reference to it (a pidfd), so that what is seen and what is signalled is this process and no later
-/// one of its pid. On a kernel, or at a limit, that gives none, its start time is compared before each look and signal. Source:
-/// pidfd_open(2), pidfd_send_signal(2), poll(2).
+/// Holds a process by the kernel's own reference to it (a pidfd), so that looks and signals reach this process and never a later one with
+/// the same pid. If the kernel gives no reference (it is too old, or a limit is reached), the start time is compared before each look and
+/// signal. Source: pidfd_open(2), pidfd_send_signal(2), poll(2).
 /// </summary>
 public sealed class ProcessHold : IDisposable
 {
-    // The same on every architecture. Source: Linux, include/uapi/asm-generic/unistd.h.
+    // These numbers are the same on every architecture. Source: Linux, include/uapi/asm-generic/unistd.h.
     private const long PidfdSendSignal = 424;
     private const long PidfdOpen = 434;
     private const int NoSuchProcess = 3;
@@ -33,14 +33,14 @@ public sealed class ProcessHold : IDisposable
     {
         var fd = Syscall(PidfdOpen, process.Pid, 0, 0, 0);
         var handle = fd < 0 ? null : new SafeFileHandle((nint)fd, ownsHandle: true);
-        // Whose start time is right now that it is held is the one that is held.
+        // The start time is checked after the reference was taken: if it is right now, the reference is to the right process.
         if (process.Seen() != ProcessLook.Gone)
             return new(process, handle);
         handle?.Dispose();
         return null;
     }
 
-    /// <summary>Whether any process has this pid, whatever may be seen of it.</summary>
+    /// <summary>Whether any process has this pid, even one that may not be read.</summary>
     public static bool Exists(int pid) => Kill(pid, 0) == 0 || Marshal.GetLastPInvokeError() != NoSuchProcess;
 
     public ProcessLook Look()
@@ -56,22 +56,22 @@ public sealed class ProcessHold : IDisposable
         };
     }
 
-    /// <summary>Ends it at once (SIGKILL).</summary>
+    /// <summary>Ends the process at once (SIGKILL).</summary>
     public void Kill() => Signal(SigKill);
 
-    /// <summary>Asks it to end in good order (SIGTERM), which QEMU does as if it were told to quit.</summary>
+    /// <summary>Asks the process to end cleanly (SIGTERM); QEMU treats that like a quit command.</summary>
     public void Terminate() => Signal(SigTerm);
 
-    /// <returns>What was seen last: gone, or not so within the deadline.</returns>
+    /// <returns>The last look: gone, or another state at the deadline.</returns>
     public Task<ProcessLook> WaitAsync(TimeSpan deadline, TimeProvider time, CancellationToken cancellation) =>
         WaitAsync(deadline, deadline, time, cancellation);
 
     /// <summary>
-    /// Waits for its end for as long as it is busy with its storage, within bounds: to end a process that writes what a disk is owed is
-    /// to lose that.
+    /// Waits for the end of the process as long as it is busy with its storage, within limits: killing a process that writes outstanding
+    /// data to a disk loses that data.
     /// </summary>
-    /// <param name="idle">How long it may do nothing there.</param>
-    /// <param name="most">How long it may take in all.</param>
+    /// <param name="idle">The longest time without storage activity.</param>
+    /// <param name="most">The longest time in total.</param>
     public async Task<ProcessLook> WaitAsync(TimeSpan idle, TimeSpan most, TimeProvider time, CancellationToken cancellation)
     {
         var (began, busyAt, written) = (time.GetTimestamp(), time.GetTimestamp(), 0L);
@@ -91,8 +91,8 @@ public sealed class ProcessHold : IDisposable
     public void Dispose() => _fd?.Dispose();
 
     /// <summary>
-    /// It has written since the last look, or one of its threads waits for storage (state D, as in a flush). Source: proc_pid_io(5),
-    /// proc_pid_stat(5).
+    /// Whether the process has written since the last look, or one of its threads waits for storage (state D, as in a flush). Source:
+    /// proc_pid_io(5), proc_pid_stat(5).
     /// </summary>
     private bool IsBusy(ref long written)
     {

@@ -11,8 +11,8 @@ using Dmm.Hypervisors.Wire;
 namespace Dmm.Hypervisors.Qemu;
 
 /// <summary>
-/// The driver for QEMU: launches VMs as processes that outlive the daemon, takes them up again through their QMP sockets, and adopts those
-/// that somebody else started. It keeps no state of its own beyond the VMs' folders; what is, is read from QEMU.
+/// The driver for QEMU: launches VMs as processes that outlive the daemon, connects to them again through their QMP sockets, and adopts
+/// VMs that somebody else started. It keeps no state of its own except the VMs' folders; everything else is read from QEMU.
 /// </summary>
 public sealed class QemuHypervisor : IHypervisor, IInventory
 {
@@ -28,7 +28,7 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
     private readonly HashSet<VmId> _launching = [];
 
     /// <param name="log">Gets lines for the operator; null drops them.</param>
-    /// <exception cref="HypervisorException">A setting can't be.</exception>
+    /// <exception cref="HypervisorException">A setting is not valid.</exception>
     public QemuHypervisor(QemuSettings settings, TimeProvider time, Action<string>? log = null)
     {
         if (settings.Fault() is { } fault)
@@ -49,8 +49,9 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
         LaunchCost.Expect(spec, _settings, _accel.Known?.Accel ?? QemuAccel.Tcg);
 
     /// <summary>
-    /// A guess that is safe for Linux: a compressed kernel grows to several times its size while it unpacks itself, an initrd is there
-    /// packed and unpacked at once; 64 MiB for the rest. A disk's kernel and initrd are not known: 192 MiB do for the usual ones.
+    /// An estimate that is safe for Linux: a compressed kernel grows to several times its size while it unpacks itself, an initrd is in
+    /// memory packed and unpacked at the same time, and 64 MiB are for the rest. A disk's kernel and initrd are not known: 192 MiB are
+    /// enough for the usual ones.
     /// </summary>
     public MemorySize ImageNeeds(VmSpec spec)
     {
@@ -72,7 +73,7 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
             RefuseFaulty(spec);
             var accel = await _accel.DecideAsync(cancellation).ConfigureAwait(false);
 
-            // What a guest can address is known for sure only with the accelerator.
+            // The address space of a guest is known for certain only with the accelerator, so the spec is checked again.
             RefuseFaulty(spec);
             var folder = VmFolder.Of(_settings, spec.Id);
             var arguments = QemuCommandLine.Build(spec, _settings, folder, accel.Accel, MaxMemory);
@@ -96,7 +97,7 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
 
     public async Task<VmHandle> InspectAsync(VmId id, string socket, CancellationToken cancellation)
     {
-        // By whatever links it is named: two names of one socket are one VM.
+        // Links are resolved: two names of one socket are one VM.
         socket = RealPath.Of(socket);
         var qmp = await QmpClient.ConnectAsync(socket, _settings.Qmp, _time, cancellation).ConfigureAwait(false);
         await using var release = qmp.ConfigureAwait(false);
@@ -163,8 +164,8 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
     }
 
     /// <summary>
-    /// A QEMU that hears a signal ends in good order, with its disks written, unless it is wedged: so it is asked once more before it is
-    /// killed.
+    /// Ends a VM's process by SIGTERM, then by SIGKILL. A QEMU that gets SIGTERM ends cleanly, with its disks written, unless it hangs:
+    /// so it gets one before it is killed.
     /// </summary>
     public async Task EndProcessAsync(VmHandle handle, CancellationToken cancellation)
     {
@@ -200,7 +201,7 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
         VmFolder.Of(handle)?.Remove();
     }
 
-    /// <summary>What the devices of a VM show before it has come says nothing of what it will have.</summary>
+    /// <summary>Refuses a VM that waits for its guest to be migrated in: its devices do not yet show what the VM will have.</summary>
     private static async Task RefuseIncomingAsync(QmpClient qmp, CancellationToken cancellation)
     {
         try
@@ -211,12 +212,12 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
         }
         catch (QmpRefusedException)
         {
-            // One that does not tell can't be asked.
+            // A QEMU that does not answer this query can't be checked.
             return;
         }
     }
 
-    /// <summary>VMs run on; each connection is let go by whoever holds it.</summary>
+    /// <summary>Ends nothing: VMs run on, and each connection is closed by its holder.</summary>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     private MemorySize MaxMemory => LaunchCost.AddressSpace(_settings, _accel.Known?.Accel ?? QemuAccel.Tcg);
@@ -227,7 +228,7 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
             throw new HypervisorException($"VM '{spec.Id}': {fault}");
     }
 
-    /// <summary>Two launches of one name at once would clear away each other's folder.</summary>
+    /// <summary>Allows one launch of a name at a time: two would delete each other's folder.</summary>
     private async Task<T> AloneAsync<T>(VmSpec spec, Func<Task<T>> work)
     {
         lock (_gate)

@@ -17,38 +17,38 @@ public enum QemuAccel
 public sealed record QemuSettings
 {
     /// <summary>
-    /// <c>dmm.qemu.append</c> as it is shipped (config/reference.conf; a test holds them equal): with it users' guests boot, and so do
-    /// those that are measured. Lets a small guest grow far beyond what it booted with: new memory comes online by itself, first into the
-    /// kernel's zone so that later metadata has a home, and no swiotlb eats a quarter of a 256 MiB guest.
-    /// <c>no_timer_check</c> is what Linux sets for itself under KVM: without it a guest under emulation panics at boot ("IO-APIC + timer
-    /// doesn't work") where its host takes the processor away in the middle of its timers' test
-    /// (Documentation/admin-guide/kernel-parameters.txt).
+    /// <c>dmm.qemu.append</c> as it is shipped (config/reference.conf; a test checks that they are equal): users' guests and the measured
+    /// guests both boot with it. It lets a small guest grow far beyond what it booted with: new memory comes online by itself, first into
+    /// the kernel's zone so that later metadata has a place, and no swiotlb takes a quarter of a 256 MiB guest. <c>no_timer_check</c> is
+    /// what Linux sets for itself under KVM. Without it a guest under emulation panics at boot ("IO-APIC + timer doesn't work") if the
+    /// host takes the processor away during its timer test (Documentation/admin-guide/kernel-parameters.txt).
     /// </summary>
     public const string ShippedAppend =
         "console=ttyS0 swiotlb=noforce no_timer_check memhp_default_state=online "
         + "memory_hotplug.online_policy=auto-movable memory_hotplug.auto_movable_ratio=50 memory_hotplug.memmap_on_memory=1";
 
-    /// <summary>QEMU's program: a name that PATH knows, or a path.</summary>
+    /// <summary>QEMU's program: a name that is found in PATH, or a path.</summary>
     public string Binary { get; init; } = "qemu-system-x86_64";
 
     /// <summary>
-    /// Absolute. A VM's sockets live in <c>vms/NAME</c> under it, so a long one leaves less room for names (107 bytes in all).
+    /// The state folder, an absolute path. A VM's sockets are in <c>vms/NAME</c> under it, so a long path leaves less room for names (107
+    /// bytes in all).
     /// </summary>
     public required string StateDirectory { get; init; }
 
     public QemuAccel Accel { get; init; } = QemuAccel.Auto;
 
-    /// <summary>Kernel command line of a VM that brings none of its own.</summary>
+    /// <summary>The kernel command line of a VM whose spec has none.</summary>
     public string DefaultAppend { get; init; } = ShippedAppend;
 
     /// <summary>
-    /// Least size of a VM's virtio-mem device, so that its max can be raised later without another device. It is address space, not
+    /// The least size of a VM's virtio-mem device, so that its max can be raised later without another device. It is address space, not
     /// memory; each 16 GiB cost QEMU about 2 MiB of bitmaps.
     /// </summary>
     public MemorySize HotplugRoom { get; init; } = MemorySize.FromGiB(16);
 
     /// <summary>
-    /// The most that a guest can ever address: boot memory, hotplugged memory and room for more. Under KVM the CPU bounds it further.
+    /// The most memory that a guest can ever address: boot memory, hotplugged memory and room for more. Under KVM the CPU may allow less.
     /// </summary>
     public MemorySize MaxMemory { get; init; } = MemorySize.FromGiB(512);
 
@@ -59,45 +59,46 @@ public sealed record QemuSettings
     public int SpareRootPorts { get; init; } = 4;
 
     /// <summary>
-    /// TCG's cache of translated code. Without a bound QEMU takes up to 1 GiB of host memory for each VM; a small Linux guest that boots
-    /// and works fills about 62 MiB. When it is full it is emptied, and code is translated again: a guest with much code wants more. At
-    /// least
-    /// <see cref="LeastTranslationCache"/>.
+    /// TCG's cache of translated code. Without this limit QEMU takes up to 1 GiB of host memory for each VM; a small Linux guest that
+    /// boots and works fills about 62 MiB. When the cache is full it is emptied and code is translated again, so a guest with much code
+    /// needs more. At least <see cref="LeastTranslationCache"/>.
     /// </summary>
     public MemorySize TranslationCache { get; init; } = MemorySize.FromMiB(64);
 
-    /// <summary>QEMU takes as little as 1 MiB (tcg/region.c), but then a guest's boot is translated again and again.</summary>
+    /// <summary>
+    /// The least cache size. QEMU accepts as little as 1 MiB (tcg/region.c), but then a guest's boot is translated again and again.
+    /// </summary>
     public static MemorySize LeastTranslationCache => MemorySize.FromMiB(8);
 
     /// <summary>The unit of plugging. QEMU's own default on x86 is the host's huge page, which is the same.</summary>
     public MemorySize BlockSize { get; init; } = MemorySize.FromMiB(2);
 
-    /// <summary>For each QMP command.</summary>
+    /// <summary>The deadline of each QMP command.</summary>
     public TimeSpan CommandDeadline { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>From starting QEMU until the VM is set up and runs.</summary>
+    /// <summary>The deadline from starting QEMU until the VM is set up and runs.</summary>
     public TimeSpan LaunchDeadline { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>For the probe guest that shows whether KVM works; a working one needs less than a second.</summary>
+    /// <summary>The deadline of the probe guest that shows whether KVM works; a working one needs less than a second.</summary>
     public TimeSpan ProbeDeadline { get; init; } = TimeSpan.FromSeconds(8);
 
-    /// <summary>For a process to be gone once it was told to quit or was killed: memory of tens of GiB takes seconds to be freed.</summary>
+    /// <summary>The deadline for a process to be gone after it was told to quit or was killed: freeing tens of GiB takes seconds.</summary>
     public TimeSpan ExitDeadline { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>
-    /// How long a QEMU that was told to end may go on writing what its guest's disks are owed before it is killed: to kill it then is to
-    /// lose that. One that does nothing at its disks is killed after <see cref="CommandDeadline"/>.
+    /// How long a QEMU that was told to end may go on writing outstanding data to its guest's disks before it is killed: killing it then
+    /// loses that data. A QEMU without disk activity is killed after <see cref="CommandDeadline"/>.
     /// </summary>
     public TimeSpan FlushDeadline { get; init; } = TimeSpan.FromMinutes(2);
 
     /// <summary>
-    /// Whether guests with a user network reach beyond it. Closed, they get an address and nothing else: QEMU's user network leads every
-    /// guest to this host's loopback
-    /// (10.0.2.2) and to whatever this host reaches, with the daemon's own rights.
+    /// Whether guests with a user network may reach beyond it. When closed, they get an address and nothing else. When open, QEMU's user
+    /// network gives every guest access to this host's loopback (10.0.2.2) and to everything that this host can reach, with the daemon's
+    /// own rights.
     /// </summary>
     public bool OpenUserNetwork { get; init; }
 
-    /// <summary>How often a guest without an agent tells its balloon statistics; whole seconds.</summary>
+    /// <summary>How often a guest without an agent reports its balloon statistics; whole seconds.</summary>
     public TimeSpan StatsPeriod { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>How often sizes are read while a device has not reached its target (QEMU's events come at most once a second).</summary>
@@ -109,17 +110,17 @@ public sealed record QemuSettings
     /// <summary>How long fast reading goes on without any movement.</summary>
     public TimeSpan FastPollPatience { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>An agent that says nothing for so long is silent; its slowest period is 1 s.</summary>
+    /// <summary>An agent that sends nothing for this long counts as silent; its slowest period is 1 s.</summary>
     public TimeSpan AgentSilence { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Base of the agents' low threshold (<c>dmm.demand.low-memory</c>), told to each that has another.</summary>
+    /// <summary>Base of the agents' low threshold (<c>dmm.demand.low-memory</c>); it is sent to each agent that has another one.</summary>
     public MemorySize LowMemory { get; init; } = MemorySize.FromMiB(64);
 
     public string VmsDirectory => Path.Combine(StateDirectory, "vms");
 
     public QmpOptions Qmp => new() { Deadline = CommandDeadline };
 
-    /// <summary>The first setting that can't be, in one line; null where all can.</summary>
+    /// <summary>The first setting that is not valid, in one line; null where all are valid.</summary>
     public string? Fault() =>
         !Path.IsPathRooted(StateDirectory) ? $"dmm.state-dir is '{StateDirectory}'; it must be an absolute path"
         : SpareRootPorts is < 0 or > 16 ? $"dmm.qemu.spare-root-ports is {SpareRootPorts}; it must be from 0 to 16"

@@ -4,15 +4,15 @@ using Dmm.Core.Vms;
 namespace Dmm.Hypervisors.Simulation;
 
 /// <summary>One hotplug device of a simulated guest.</summary>
-/// <param name="max">The most that it can become.</param>
-/// <param name="pace">At which part of its guest's rates it gives and takes.</param>
-/// <param name="keeps">What a guest that keeps some (<see cref="GuestTemper.KeepsSome"/>) never gives back of it.</param>
+/// <param name="max">The most that the device can become.</param>
+/// <param name="pace">The device's speed, as a part of its guest's rates.</param>
+/// <param name="keeps">The memory that a guest with <see cref="GuestTemper.KeepsSome"/> never gives back from this device.</param>
 internal sealed class SimulatedDevice(MemorySize max, double pace, MemorySize keeps)
 {
-    /// <summary>What its guest's rates allowed and was less than a block.</summary>
+    /// <summary>Movement that the guest's rates allowed and that was less than a block.</summary>
     private MemorySize _credit;
 
-    /// <summary>Set when a shrink is asked: what a guest that stops halfway will still owe then.</summary>
+    /// <summary>Set when a shrink is asked: the memory that a guest which stops halfway still owes then.</summary>
     private MemorySize _halfway;
 
     public MemorySize Size { get; set; }
@@ -23,7 +23,7 @@ internal sealed class SimulatedDevice(MemorySize max, double pace, MemorySize ke
 
     public MemorySize Keeps => keeps;
 
-    /// <summary>What a guest that stops halfway gives of it.</summary>
+    /// <summary>The memory that a guest which stops halfway gives from this device.</summary>
     public MemorySize ToHalfway => Size.MinusOrZero(Requested).MinusOrZero(_halfway);
 
     public bool IsAtRest => Size == Requested;
@@ -36,9 +36,9 @@ internal sealed class SimulatedDevice(MemorySize max, double pace, MemorySize ke
         Requested = requested;
     }
 
-    /// <summary>Moves towards what it was told, by whole blocks.</summary>
-    /// <param name="most">The most that it moves, whatever the time.</param>
-    /// <param name="rate">What the guest's rate lets it move in the time that went by.</param>
+    /// <summary>Moves towards the size that it was told, in whole blocks.</summary>
+    /// <param name="most">The most that the device moves, whatever the time.</param>
+    /// <param name="rate">The movement that the guest's rate allows in the elapsed time.</param>
     public void Move(MemorySize most, MemorySize rate)
     {
         var credit = MemorySize.Min(most, rate.Scale(pace) + _credit);

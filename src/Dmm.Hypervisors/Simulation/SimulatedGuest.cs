@@ -4,16 +4,16 @@ using Dmm.Core.Vms;
 namespace Dmm.Hypervisors.Simulation;
 
 /// <summary>
-/// A guest's memory in numbers: what it uses is set from outside, what it has follows from its devices at the given rates, as its temper
-/// lets it. It never gives what it uses. Pure: time and chance come in as arguments.
+/// A model of a guest's memory in numbers. Its use is set from outside; its sizes follow its devices at the given rates, as far as its
+/// temper allows. It never gives memory that it uses. Pure: time and chance come in as arguments.
 /// </summary>
-/// <param name="seed">What its temper leaves to chance follows from this.</param>
+/// <param name="seed">The seed of the random choices of its temper.</param>
 public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings, ulong seed = 0)
 {
     /// <summary>How long a device shows a size that the guest then refuses.</summary>
     public static readonly TimeSpan ShowsFor = TimeSpan.FromMilliseconds(300);
 
-    /// <summary>A driver that gave up tries again by itself (virtio-mem's retry, measured).</summary>
+    /// <summary>The time after which a driver that gave up tries again by itself (virtio-mem's retry, measured).</summary>
     public static readonly TimeSpan RetriesAfter = TimeSpan.FromSeconds(50);
 
     /// <summary>The unit of plugging.</summary>
@@ -22,20 +22,20 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     /// <summary>One memory block of Linux on x86.</summary>
     public static readonly MemorySize RescueDimm = MemorySize.FromMiB(128);
 
-    /// <summary>Of a guest of which nobody has said what its devices are.</summary>
+    /// <summary>The size of the device of a guest whose devices were not specified.</summary>
     private static readonly MemorySize Endless = MemorySize.FromGiB(1 << 20);
 
-    /// <summary>What a kernel keeps for itself in every guest.</summary>
+    /// <summary>Memory that a kernel keeps for itself in every guest.</summary>
     private static readonly MemorySize Kernel = MemorySize.FromMiB(40);
 
-    /// <summary>What a kernel holds back before it counts MemTotal.</summary>
+    /// <summary>Memory that a kernel keeps back before it counts MemTotal.</summary>
     private static readonly MemorySize Uncounted = MemorySize.FromMiB(16);
 
     private readonly SeededRandom _chance = new(seed);
     private bool _deafToPlug;
     private bool _deafToBalloon;
 
-    /// <summary>Set when the balloon is to take: what a guest that stops halfway will still owe then.</summary>
+    /// <summary>Set when the balloon is to take: the memory that a guest which stops halfway still owes then.</summary>
     private MemorySize _halfway;
 
     private readonly List<SimulatedDevice> _devices = [new(Endless, 1, MemorySize.FromMiB(4))];
@@ -44,36 +44,40 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     private TimeSpan _gaveUp;
     private bool _deflating;
 
-    /// <summary>What it gave and its process kept, and what it held when that was last looked at.</summary>
+    /// <summary>
+    /// Memory that the guest gave and its process kept. <c>_before</c> is what the guest held when that was last computed.
+    /// </summary>
     private MemorySize _kept;
     private MemorySize _before = @base;
 
     public MemorySize Base { get; private set; } = @base;
 
-    /// <summary>When its VM was launched.</summary>
+    /// <summary>When the guest's VM was launched.</summary>
     public DateTimeOffset Born { get; init; }
 
-    /// <summary>As the devices show it; what the guest has accepted of it is <see cref="Accepted"/>.</summary>
+    /// <summary>Plugged memory as the devices show it; <see cref="Accepted"/> is what the guest has accepted of it.</summary>
     public MemorySize Plugged => DeviceVector.Plugged(Devices);
 
-    /// <summary>Its hotplug devices, in the order in which they are filled; one without an end where nobody has said otherwise.</summary>
+    /// <summary>
+    /// The guest's hotplug devices in the order in which they are filled; one practically unlimited device unless specified.
+    /// </summary>
     public IReadOnlyList<HotplugDevice> Devices
     {
         get => [.. _devices.Select(d => d.State)];
         init => Restore(value);
     }
 
-    /// <summary>What the balloon really holds back; what the guest says that it does is in <see cref="Sizes"/>.</summary>
+    /// <summary>The memory that the balloon really holds back; <see cref="Sizes"/> shows what the guest claims.</summary>
     public MemorySize Ballooned { get; set; }
 
     public MemorySize PluggedTarget => DeviceVector.Requested(Devices);
 
     public MemorySize BalloonedTarget { get; set; }
 
-    /// <summary>What its programs hold.</summary>
+    /// <summary>Memory that the guest's programs hold.</summary>
     public MemorySize Used { get; set; }
 
-    /// <summary>What its agent says of itself: a kernel that takes all that it is given.</summary>
+    /// <summary>The hello of the guest's agent: a kernel that accepts all memory that it is given.</summary>
     public GuestHello Hello => new()
     {
         Protocol = 1,
@@ -92,41 +96,41 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
         set
         {
             (field, _shown, _gaveUp, _deflating) = (value, default, default, false);
-            // A guest that comes to its senses does what its devices were told.
+            // A guest that behaves again does what its devices were told.
             (_deafToPlug, _deafToBalloon) = (false, false);
         }
     }
 
-    /// <summary>It never says a word: it hangs in its boot, or has neither agent nor balloon driver.</summary>
+    /// <summary>The guest never reports anything: it hangs in its boot, or has neither agent nor balloon driver.</summary>
     public bool Mute { get; set; }
 
-    /// <summary>Whether it runs, and where: one that does not neither moves nor speaks.</summary>
+    /// <summary>Whether the guest runs, and where: a guest that does not run neither moves nor reports.</summary>
     public VmRunState RunState { get; set; }
 
-    /// <summary>It does not power down when it is asked to.</summary>
+    /// <summary>The guest does not power down when it is asked to.</summary>
     public bool IgnoresPowerDown { get; set; }
 
-    /// <summary>Where <see cref="GuestTemper.StopsAtFloor"/> stops to give: base + plugged − ballooned.</summary>
+    /// <summary>The size at which <see cref="GuestTemper.StopsAtFloor"/> stops giving: base + plugged − ballooned.</summary>
     public MemorySize Floor { get; set; } = @base;
 
     /// <summary>The most that <see cref="GuestTemper.RefusesAbove"/> accepts: base + plugged.</summary>
     public MemorySize Limit { get; set; } = @base;
 
-    /// <summary>What the hypervisor shows.</summary>
+    /// <summary>The sizes that the hypervisor shows.</summary>
     public VmSizes Sizes => new VmSizes(Base, MemorySize.Zero, BalloonShown, MemorySize.Zero, BalloonedTarget).Of(Devices);
 
     private MemorySize BalloonShown => Temper == GuestTemper.LiesAboutBalloon ? MemorySize.Max(BalloonedTarget, Ballooned) : Ballooned;
 
-    /// <summary>It does what it is told, and has done all of it: by itself it does not move.</summary>
+    /// <summary>The guest does what it is told, and has done all of it: it does not move by itself.</summary>
     public bool IsAtRest =>
         Temper == GuestTemper.Ideal && Ballooned == BalloonedTarget && _devices.TrueForAll(static device => device.IsAtRest);
 
-    /// <summary>What it really can use of the host now, whatever it says.</summary>
+    /// <summary>Host memory that the guest can really use now, whatever it reports.</summary>
     public MemorySize Held => (Base + Plugged).MinusOrZero(Ballooned);
 
     /// <summary>
-    /// The part of what the guest lets go of that its process keeps, 0 to 1: its memory is locked, say. Back at 0 its host gets all that it
-    /// never got.
+    /// The part of the memory given by the guest that its process keeps, 0 to 1 (because its memory is locked, say). When it is set back
+    /// to 0, the host gets all the kept memory.
     /// </summary>
     public double Keeps
     {
@@ -134,7 +138,7 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
         set => (field, _kept, _before) = (value, value > 0 ? _kept : MemorySize.Zero, Held);
     }
 
-    /// <summary>What its process holds of the host for it: what it has, and what it gave and its host never got back.</summary>
+    /// <summary>Host memory that the guest's process holds: what the guest has, and what it gave and the process kept.</summary>
     public MemorySize OnHost
     {
         get
@@ -144,19 +148,19 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
         }
     }
 
-    /// <summary>What the guest's kernel has taken of what is plugged.</summary>
+    /// <summary>The plugged memory that the guest's kernel has accepted.</summary>
     public MemorySize Accepted => Temper == GuestTemper.RefusesAbove ? MemorySize.Min(Plugged, MostAccepted) : Plugged;
 
     public MemorySize MemTotal => (Base + Accepted).MinusOrZero(Ballooned + Uncounted);
 
     public MemorySize Available => MemTotal.MinusOrZero(Used + Kernel);
 
-    /// <summary>How often each thing that it tells is told.</summary>
+    /// <summary>How often each sample and each size is reported.</summary>
     public int Repeats => Temper == GuestTemper.Floods ? 20 : 1;
 
     private MemorySize MostAccepted => Limit.MinusOrZero(Base).RoundDown(Block);
 
-    /// <summary>Lets <paramref name="elapsed"/> go by. Returns whether a size moved.</summary>
+    /// <summary>Simulates <paramref name="elapsed"/>. Returns whether a size moved.</summary>
     public bool Advance(TimeSpan elapsed)
     {
         if (RunState != VmRunState.Running)
@@ -169,13 +173,13 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
         return before != Sizes;
     }
 
-    /// <summary>Asks for so much over all devices, as a driver spreads it.</summary>
+    /// <summary>Asks for an amount over all devices, spread as a driver does it.</summary>
     public void AskPlugged(MemorySize plugged)
     {
         AskDevices(_turn.Spread(Devices, plugged));
     }
 
-    /// <summary>Asks each device for this, as somebody may who knows nothing of what they have.</summary>
+    /// <summary>Asks each device for its own size, regardless of what the devices have.</summary>
     public void AskDevices(IReadOnlyList<MemorySize> told)
     {
         _gaveUp = _shown = default;
@@ -185,12 +189,12 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     }
 
     /// <summary>
-    /// A further device is plugged in. Some are slower than the rest of their guest, and each has its own blocks that a guest which keeps
-    /// some never gives.
+    /// Adds a further device. Some devices are slower than the rest of their guest, and each has its own number of blocks that a guest
+    /// with <see cref="GuestTemper.KeepsSome"/> never gives.
     /// </summary>
     public void AddDevice(MemorySize max) => _devices.Add(new(max, _chance.OneIn(3) ? 0.2 : 1, new(Block.Bytes * _chance.Between(0, 6))));
 
-    /// <summary>Its devices have become what they were told.</summary>
+    /// <summary>Sets its devices to the sizes that they were told.</summary>
     public void Arrive() => _devices.ForEach(d => d.Size = d.Requested);
 
     public void AskBallooned(MemorySize ballooned)
@@ -201,17 +205,17 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
         BalloonedTarget = ballooned;
     }
 
-    /// <summary>Takes a rescue DIMM: it brings its own page metadata and is never given back.</summary>
+    /// <summary>Adds a rescue DIMM, which brings its own page metadata and is never given back.</summary>
     public void Rescue() => Base += RescueDimm;
 
     /// <summary>
-    /// The guest takes memory back from its balloon by itself, as Linux does before it kills for memory (deflate-on-oom).
+    /// Takes memory back from the balloon without being asked, as Linux does before its OOM killer acts (deflate-on-oom).
     /// </summary>
     public void DeflateOnOom(MemorySize size) => Ballooned = Ballooned.MinusOrZero(size);
 
     /// <summary>
-    /// The guest starts anew in the same process: virtio-mem unplugs all, the balloon is empty, and what they were told stands. Source:
-    /// QEMU, virtio_mem_system_reset and virtio_balloon_device_reset.
+    /// Starts the guest anew in the same process: virtio-mem unplugs all memory, the balloon is empty, and the requests to the devices
+    /// stay. Source: QEMU, virtio_mem_system_reset and virtio_balloon_device_reset.
     /// </summary>
     public void Reboot()
     {
@@ -221,14 +225,14 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
         (_shown, _gaveUp, _deflating) = (default, default, false);
     }
 
-    /// <summary>What it takes again it takes of what its process kept.</summary>
+    /// <summary>Updates the kept memory: memory that the guest takes again comes from what its process kept.</summary>
     private void Keep()
     {
         _kept = Held < _before ? _kept + (_before - Held).Scale(Keeps) : _kept.MinusOrZero(Held - _before);
         _before = Held;
     }
 
-    /// <summary>What its agent says at this moment.</summary>
+    /// <summary>The sample that the guest's agent reports at this moment.</summary>
     public GuestSample Sample(Moment at)
     {
         var lies = Temper == GuestTemper.LiesAboutUse;
@@ -246,7 +250,9 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
         return lies ? Lied(sample) : sample;
     }
 
-    /// <summary>Levels that this VM can have, as a driver lets them through, and counters over all that a number holds.</summary>
+    /// <summary>
+    /// A false sample: levels that this VM can have, as a driver lets them through, and counters from the whole range of a number.
+    /// </summary>
     private GuestSample Lied(GuestSample honest) => honest with
     {
         Anonymous = Part(),
@@ -288,7 +294,7 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
             return;
         }
 
-        // Who takes is never behind who gives.
+        // Devices that take move before devices that give.
         foreach (var device in _devices.Where(d => d.Requested > d.Size && !deaf))
             device.Move(device.Requested - device.Size, settings.PlugRate.Scale(seconds));
         foreach (var device in _devices.Where(d => d.Requested < d.Size))
@@ -319,7 +325,7 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
             Ballooned = Move(Ballooned, BalloonedTarget, MemorySize.Min(rate, Givable(BalloonedTarget, Ballooned)), rate);
     }
 
-    /// <summary>The device has shown what the guest does not accept: after a moment it is no longer there.</summary>
+    /// <summary>Takes back what the guest does not accept: the device has shown it for a moment.</summary>
     private void FallBack(TimeSpan elapsed)
     {
         _shown += elapsed;
@@ -338,7 +344,7 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
 
     private bool Hears() => Temper != GuestTemper.Forgets || _chance.OneIn(2);
 
-    /// <summary>What it gives of this device.</summary>
+    /// <summary>The memory that the guest gives from this device.</summary>
     private MemorySize Givable(SimulatedDevice device) => Temper switch
     {
         GuestTemper.StopsHalfway => MemorySize.Min(Available, device.ToHalfway),
@@ -346,7 +352,7 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
         _ => Givable(device.Size, device.Requested),
     };
 
-    /// <summary>What it lets go of: never what it uses, and less where its temper says so.</summary>
+    /// <summary>The memory that the guest gives: never what it uses, and less where its temper says so.</summary>
     private MemorySize Givable(MemorySize from, MemorySize to) => Temper switch
     {
         GuestTemper.Stubborn => MemorySize.Zero,

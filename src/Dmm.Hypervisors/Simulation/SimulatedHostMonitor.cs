@@ -7,28 +7,28 @@ using Dmm.Core.Vms;
 namespace Dmm.Hypervisors.Simulation;
 
 /// <summary>
-/// The host of simulated VMs: as simulated as they are, so that nothing of the machine that it runs on shows. What else happens on it
+/// The host of simulated VMs. It is simulated like them, so that nothing of the real machine shows. Everything else that happens on it
 /// (other programs, memory that is taken away, pressure) is set from outside.
 /// </summary>
 public sealed class SimulatedHostMonitor(SimulatedHypervisor hypervisor, MemorySize total) : IHostMonitor
 {
     public MemorySize Total { get; set; } = total;
 
-    /// <summary>What programs other than VMs hold.</summary>
+    /// <summary>Memory that programs other than VMs hold.</summary>
     public MemorySize OthersHold { get; set; }
 
     public HostStall Stall { get; set; } = new(0, 0);
 
-    /// <summary>The limit of the control group in which the daemon and all its VMs stand; null for none.</summary>
+    /// <summary>The limit of the control group that contains the daemon and all its VMs; null for none.</summary>
     public MemorySize? GroupLimit { get; set; }
 
-    /// <summary>VMs that run and can't be looked at.</summary>
+    /// <summary>VMs that run and can't be read.</summary>
     public HashSet<VmId> Hidden { get; } = [];
 
-    /// <summary>While set, looking fails with this.</summary>
+    /// <summary>While set, reading the host fails with this message.</summary>
     public string? Fault { get; set; }
 
-    /// <summary>Of this simulated host; another one than its VMs' handles name: it has restarted.</summary>
+    /// <summary>The boot of this simulated host. If it differs from the one in the VMs' handles, the host has restarted.</summary>
     public string? BootId { get; set; }
 
     public Task<HostReading> LookAsync(IReadOnlyCollection<VmHandle> vms, CancellationToken cancellation)

@@ -10,7 +10,7 @@ using Dmm.Files;
 namespace Dmm.Hypervisors.Simulation;
 
 /// <summary>
-/// VMs without a hypervisor, for trying DMM out and for tests of faults, scale and time. Each VM's sizes stand in a small file, so that it
+/// VMs without a hypervisor, for trying DMM out and for tests of faults, scale and time. Each VM's sizes are in a small file, so that it
 /// "runs on" while no daemon does, as a real one would.
 /// </summary>
 public sealed class SimulatedHypervisor : IHypervisor, IInventory
@@ -18,7 +18,7 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
     private readonly SimulationSettings _settings;
     private readonly TimeProvider _time;
 
-    /// <summary>A VM that ends while it is looked for must not come back from its file.</summary>
+    /// <summary>Guards the files: a VM that ends during a lookup must not be restored from its file.</summary>
     private readonly Lock _files = new();
 
     private readonly ConcurrentDictionary<VmId, SimulatedGuest> _guests = new();
@@ -32,10 +32,10 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
 
     public string Name => "simulation";
 
-    /// <summary>Which boot of the simulated host VMs are launched in; null: it is not told.</summary>
+    /// <summary>The boot of the simulated host in which VMs are launched; null: not known.</summary>
     public string? BootId { get; set; }
 
-    /// <summary>Guests that are launched under these names never say a word; for tests.</summary>
+    /// <summary>Names under which launched guests never report anything; for tests.</summary>
     public ConcurrentDictionary<VmId, bool> Mute { get; } = new();
 
     /// <summary>VMs whose hypervisor does not answer; for tests.</summary>
@@ -51,12 +51,12 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
 
     public MemorySize ExpectedOverhead(VmSpec spec) => _settings.Overhead;
 
-    /// <summary>The guest behind a VM, where it runs: what it uses, and how it misbehaves, can be set there.</summary>
+    /// <summary>The guest of a running VM, for setting its use and its misbehaviour; null where the VM does not run.</summary>
     public SimulatedGuest? Guest(VmId id) => _guests.GetValueOrDefault(id);
 
-    /// <summary>What each VM has of its host: what its guest has touched, which is what it uses now, and the overhead.</summary>
+    /// <summary>The host memory of each VM: what its guest has touched, which is what it uses now, and the overhead.</summary>
     /// <param name="asked">
-    /// Those whom an earlier daemon has left running are remembered when they are asked for, whether they are governed or not.
+    /// VMs to include: those that an earlier daemon left running are loaded from their files, whether they are managed or not.
     /// </param>
     public ImmutableDictionary<VmId, MemorySize> Resident(IEnumerable<VmId> asked)
     {
@@ -65,11 +65,14 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
         return _guests.ToImmutableDictionary(g => g.Key, g => ResidentOf(g.Value));
     }
 
-    /// <summary>A guest whose process keeps what it gives has touched all that it has, as one whose memory is locked.</summary>
+    /// <summary>
+    /// The resident memory of one VM. A guest whose process keeps given memory counts as having touched all that it has, like one whose
+    /// memory is locked.
+    /// </summary>
     internal MemorySize ResidentOf(SimulatedGuest guest) =>
         (guest.Keeps > 0 ? guest.OnHost : guest.Sizes.Actual.MinusOrZero(guest.Available)) + _settings.Overhead;
 
-    /// <summary>This very VM runs, not another that was launched under its name after it.</summary>
+    /// <summary>Whether this very VM runs, not a later one that was launched under its name.</summary>
     public bool Runs(VmHandle handle) => Load(handle.Id) is { } guest && HandleOf(handle.Id, guest).SameProcess(handle);
 
     public async Task<VmHandle> LaunchAsync(VmSpec spec, CancellationToken cancellation)
@@ -128,10 +131,10 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    /// <summary>The VM dies of itself, as a hypervisor's process may.</summary>
+    /// <summary>Ends the VM unexpectedly, as a hypervisor's process may end.</summary>
     public void Kill(VmId id) => Remove(id);
 
-    /// <summary>The guest powers down.</summary>
+    /// <summary>Powers the guest down.</summary>
     public void PowerOff(VmId id)
     {
         if (_guests.TryGetValue(id, out var guest))
@@ -139,13 +142,13 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
         Remove(id);
     }
 
-    /// <summary>What a connection sees of a guest that is gone; null while it runs.</summary>
+    /// <summary>The observation that a connection gets of a guest that is gone; null while the guest runs.</summary>
     internal VmObservation.Ended? EndOf(VmId id, SimulatedGuest guest) =>
         _guests.GetValueOrDefault(id) == guest ? null
         : _poweredOff.TryGetValue(guest, out _) ? new("the guest shut down", EndCause.PoweredDown)
         : new("its process ended without a word", EndCause.Failed);
 
-    /// <summary>A guest that has ended meanwhile is not written back: a call that was on its way would let it run again.</summary>
+    /// <summary>Stores a guest. A guest that has ended meanwhile is not stored: a call that was under way would revive it.</summary>
     internal void Save(VmId id, SimulatedGuest guest)
     {
         lock (_files)
@@ -202,16 +205,18 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
 
     private static HotplugDevice Empty(MemorySize max) => new(MemorySize.Zero, MemorySize.Zero, max, SimulatedGuest.Block);
 
-    /// <summary>The same VM has the same chances on every machine, which string.GetHashCode would not give.</summary>
+    /// <summary>
+    /// The seed of a VM: the same name gives the same random choices on every machine, which string.GetHashCode would not do.
+    /// </summary>
     private static ulong SeedOf(VmId id) => id.Name.Aggregate(0UL, static (hash, letter) => (hash * 31) + letter);
 
-    /// <summary>There is no process to tell two VMs of one name apart by: when each was launched does.</summary>
+    /// <summary>The handle of a guest. There is no process that would distinguish two VMs of one name, so the launch time does.</summary>
     private VmHandle HandleOf(VmId id, SimulatedGuest guest) =>
         new(id, Name, guest.Base, $"{FileOf(id)}, {guest.Born:O}", null, null, BootId, Owned: true);
 
     private string FileOf(VmId id) => Path.Combine(_settings.Directory, $"{id}.json");
 
-    /// <param name="Devices">Null in a file from before there were several.</param>
+    /// <param name="Devices">The devices; null in a file from a time when there was only one.</param>
     private sealed record Stored(
         long Base, long Plugged, long Ballooned, long PluggedTarget, long BalloonedTarget, long Used, DateTimeOffset Born,
         IReadOnlyList<StoredDevice>? Devices = null);

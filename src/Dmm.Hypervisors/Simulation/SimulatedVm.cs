@@ -4,7 +4,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Hypervisors.Simulation;
 
-/// <summary>A connection to a simulated VM: lets its guest move and tells what it sees.</summary>
+/// <summary>A connection to a simulated VM: lets its guest move and reports what it sees.</summary>
 internal sealed class SimulatedVm : IVirtualMachine
 {
     private readonly Lock _lock = new();
@@ -126,13 +126,13 @@ internal sealed class SimulatedVm : IVirtualMachine
             if (_guest.RunState != _toldState)
                 _observe(new VmObservation.RunState(_toldState = _guest.RunState, Why(_toldState)));
             var (repeats, now) = (_guest.Repeats, Clocks.MomentOf(_time));
-            // Most guests are at rest most of the time: nothing of them moves, and it is not their turn to speak.
+            // Most guests are at rest most of the time: such a guest does not move, and its next sample is not yet due.
             if (repeats == 1 && _guest.IsAtRest && _guest.Used == _used && !_low && now - _sampledAt < _settings.SamplePeriod)
                 return;
             _guest.Advance(_settings.Step);
             if (_guest.Sizes != _toldSizes)
             {
-                // It may have moved by itself, or been moved by others, as well.
+                // The guest may also have moved by itself, or others may have moved it.
                 _toldSizes = _guest.Sizes;
                 _hypervisor.Save(_id, _guest);
                 for (var i = 0; i < repeats; i++)

@@ -2,10 +2,10 @@ using Dmm.Core;
 
 namespace Dmm.Hypervisors.Simulation;
 
-/// <summary>How fast simulated guests are. Rates per second.</summary>
+/// <summary>The speed of simulated guests. Rates are per second.</summary>
 public sealed record SimulationSettings
 {
-    /// <summary>Where simulated VMs outlive the daemon, one small file a VM.</summary>
+    /// <summary>The folder in which simulated VMs outlive the daemon, one small file for each VM.</summary>
     public required string Directory { get; init; }
 
     public MemorySize PlugRate { get; init; } = MemorySize.FromGiB(4);
@@ -18,7 +18,7 @@ public sealed record SimulationSettings
 
     public MemorySize Overhead { get; init; } = MemorySize.FromMiB(32);
 
-    /// <summary>What can be plugged beside the boot memory.</summary>
+    /// <summary>The most memory that can be plugged beside the boot memory.</summary>
     public MemorySize PluggableMax { get; init; } = MemorySize.FromGiB(64);
 
     /// <summary>How often a simulated guest moves and is sampled.</summary>

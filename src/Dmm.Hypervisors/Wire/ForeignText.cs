@@ -3,8 +3,8 @@ using System.Text;
 namespace Dmm.Hypervisors.Wire;
 
 /// <summary>
-/// Words of a peer that is not trusted, on their way to an operator's terminal or the journal: printable ASCII alone and of bounded
-/// length, so that no escape sequence and no flood comes through.
+/// Cleans text of a peer that is not trusted before it reaches an operator's terminal or the journal: only printable ASCII and of bounded
+/// length, so that no escape sequence and no flood gets through.
 /// </summary>
 public static class ForeignText
 {
@@ -21,7 +21,7 @@ public static class ForeignText
         return clean.ToString();
     }
 
-    /// <summary>Several lines made one.</summary>
+    /// <summary>Joins several lines into one.</summary>
     public static string CleanLines(string text, int maxLength) =>
         Clean(string.Join("; ", text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)), maxLength);
 

@@ -4,9 +4,9 @@ using System.IO.Pipelines;
 namespace Dmm.Hypervisors.Wire;
 
 /// <summary>
-/// Reads newline-delimited text from a peer that is not trusted: a line longer than the bound is skipped to its end without being kept, so
-/// that neither a broken hypervisor nor a hostile guest can fill this process's memory. That it is too long is told at once, and then each
-/// part of it that is skipped, so that whoever reads so many lines a second reads a line without end no faster.
+/// Reads newline-delimited text from a peer that is not trusted. A line longer than the limit is skipped to its end without being stored,
+/// so that neither a broken hypervisor nor a hostile guest can fill this process's memory. A line that is too long is reported at once,
+/// and then each skipped part of it: a caller that limits lines per second thereby also limits a line without end.
 /// </summary>
 /// <param name="maxLength">The longest line in bytes, its newline not counted.</param>
 public sealed class LineReader(Stream stream, int maxLength) : IAsyncDisposable
@@ -15,7 +15,8 @@ public sealed class LineReader(Stream stream, int maxLength) : IAsyncDisposable
     private bool _skipping;
 
     /// <summary>
-    /// The next line, without its newline, or what stands for a part of a long one. A last line that has no newline is torn and is dropped.
+    /// The next line, without its newline, or a report about a part of a long line. A last line without a newline is incomplete and is
+    /// dropped.
     /// </summary>
     public async ValueTask<WireLine> ReadAsync(CancellationToken cancellation)
     {
@@ -54,13 +55,13 @@ public enum WireLineKind
 {
     Line,
 
-    /// <summary>A line beyond the bound has begun; its text is lost.</summary>
+    /// <summary>A line beyond the limit has begun; its text is lost.</summary>
     TooLong,
 
     /// <summary>A further part of that line, a few KiB at most.</summary>
     Skipped,
 
-    /// <summary>The peer closed.</summary>
+    /// <summary>The peer has closed the connection.</summary>
     End,
 }
 

@@ -4,11 +4,13 @@ namespace Dmm.Hypervisors.Wire;
 internal static class RealPath
 {
     /// <summary>
-    /// More links than this one behind the other are a circle; the kernel follows no more either. Source: path_resolution(7).
+    /// The most links that are followed in a row: more are a circle, and the kernel follows no more either. Source: path_resolution(7).
     /// </summary>
     private const int MostLinks = 40;
 
-    /// <returns>The path itself, made absolute, where a part of it is not there or can't be read.</returns>
+    /// <returns>
+    /// The resolved path; missing or unreadable parts stay as given. Where links are circular: the given path, made absolute.
+    /// </returns>
     public static string Of(string path)
     {
         var links = 0;

@@ -5,10 +5,10 @@ using Dmm.Files;
 
 namespace Dmm.Hypervisors.Wire;
 
-/// <summary>Unix sockets: their bounds, and connecting with errors that an operator understands.</summary>
+/// <summary>Unix sockets: limits of their paths, and connecting with errors that an operator understands.</summary>
 public static class UnixSocket
 {
-    /// <summary>What is wrong with a path as a socket's name, in one line; null where nothing is.</summary>
+    /// <summary>The fault of a path as a socket's name, in one line; null where there is none.</summary>
     public static string? PathFault(string path)
     {
         if (!Path.IsPathRooted(path))
@@ -19,7 +19,7 @@ public static class UnixSocket
             : null;
     }
 
-    /// <summary>Whether a socket stands there, rather than a file, a folder or nothing.</summary>
+    /// <summary>Whether a socket is at this path, rather than a file, a folder or nothing.</summary>
     public static bool IsSocket(string path) => FileFacts.Of(path) is { Kind: FileKind.Socket };
 
     /// <exception cref="SocketUnreachableException">Nobody listens there; the message says what was found.</exception>
@@ -57,10 +57,10 @@ public static class UnixSocket
     };
 }
 
-/// <summary>Nobody could be reached at a Unix socket.</summary>
+/// <summary>The exception for a Unix socket where no process could be reached.</summary>
 public sealed class SocketUnreachableException(string message, bool nobodyListens, Exception? inner = null)
     : HypervisorException(message, inner!)
 {
-    /// <summary>Nobody listens there, as opposed to somebody who does not answer or may not be reached.</summary>
+    /// <summary>Whether nobody listens there, as opposed to a process that does not answer or may not be reached.</summary>
     public bool NobodyListens => nobodyListens;
 }

@@ -3,7 +3,7 @@ using Dmm.Lab.Replay;
 
 namespace Dmm.Lab.Density;
 
-/// <summary><c>dmm lab density</c>: how many VMs a host holds under each law.</summary>
+/// <summary><c>dmm lab density</c>: the number of VMs that a host holds under each law.</summary>
 internal static class DensityCommand
 {
     private const int MostOrders = 10_000;

@@ -1,12 +1,12 @@
 namespace Dmm.Lab.Density;
 
-/// <summary>How many VMs a host holds under one law.</summary>
-/// <param name="Mean">Over the orders.</param>
-/// <param name="Deviation">Standard deviation over the orders, of the sample.</param>
-/// <param name="OfOracle">Mean ÷ what perfect foresight holds; null where the oracle was not asked.</param>
+/// <summary>The number of VMs that a host holds under one law.</summary>
+/// <param name="Mean">The mean over the orders.</param>
+/// <param name="Deviation">The sample standard deviation over the orders.</param>
+/// <param name="OfOracle">Mean ÷ the mean with perfect foresight; null where the oracle was not among the laws.</param>
 /// <param name="Holds">For each order: the most VMs within the bound.</param>
-/// <param name="Replays">That it took to find out.</param>
-/// <param name="Seconds">That they took, of one processor.</param>
+/// <param name="Replays">The number of replays that the search took.</param>
+/// <param name="Seconds">The processor seconds that they took.</param>
 public sealed record DensityFigures(
     string Law, double Mean, double Deviation, int Least, int Most, double? OfOracle, IReadOnlyList<int> Holds, int Replays, double Seconds)
 {
@@ -19,8 +19,8 @@ public sealed record DensityFigures(
     }
 }
 
-/// <summary>What <c>--json</c> holds.</summary>
+/// <summary>The content of <c>--json</c>.</summary>
 /// <param name="Shortfall">The bound: Σ shortfall ÷ Σ need.</param>
-/// <param name="Vms">That there were to choose from; a law that holds all of them could hold more.</param>
+/// <param name="Vms">The number of VMs to choose from. A law that holds all of them could hold more.</param>
 public sealed record DensityReport(
     long HostMemoryBytes, int Vms, double Shortfall, int Orders, ulong Seed, IReadOnlyList<DensityFigures> Laws);

@@ -6,9 +6,9 @@ using Dmm.Lab.Replay;
 namespace Dmm.Lab.Density;
 
 /// <summary>
-/// How many VMs a host holds under each law: VMs join in a seeded random order, and the most of them count with which Σ shortfall ÷ Σ need
-/// stays within a bound, all of them there from the start. What perfect foresight holds bounds what any law can hold, and costs next to
-/// nothing; a replay ends as soon as its shortfall is more than the whole may have.
+/// Finds the number of VMs that a host holds under each law. VMs join in a seeded random order; the result is the largest number of
+/// them, all present from the start, for which Σ shortfall ÷ Σ need stays within a bound. The result with perfect foresight is an upper
+/// bound for every law, and is cheap to compute. A replay ends as soon as its shortfall exceeds the bound of the whole replay.
 /// </summary>
 internal sealed class DensityRun
 {
@@ -31,7 +31,7 @@ internal sealed class DensityRun
         _oracleHolds = [.. _orders.Select(order => OracleHolds(order, cancellation))];
     }
 
-    /// <summary>Told what was found: law, order from 1, VMs.</summary>
+    /// <summary>Reports a result: law, order (from 1), VMs.</summary>
     public Action<string, int, int>? Found { get; init; }
 
     public IReadOnlyList<DensityFigures> Run(IReadOnlyList<string> laws, CancellationToken cancellation)
@@ -40,7 +40,8 @@ internal sealed class DensityRun
         var options = new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = Environment.ProcessorCount };
         try
         {
-            // The first order tells where to look in the others: what comes out does not hang on which of them is done first.
+            // The first order gives a guess for the others. It is done alone first, so that the result does not depend on the threads'
+            // timing.
             Parallel.For(0, laws.Count, options, i => One(results[i], 0, _oracleHolds[0], cancellation));
             var rest = results.SelectMany(result => Enumerable.Range(1, _orders.Length - 1).Select(order => (result, order))).ToList();
             Parallel.ForEach(rest, options, item => One(item.result, item.order, Guess(item.result, item.order), cancellation));

@@ -1,11 +1,12 @@
 namespace Dmm.Lab.Density;
 
-/// <summary>Finds the most of something within a bound with few trials: a trial is a whole replay.</summary>
+/// <summary>Finds the largest number within a bound in few trials, because each trial is a whole replay.</summary>
 internal static class MostWithin
 {
     /// <summary>
-    /// The largest n from 0 to <paramref name="most"/> for which <paramref name="holds"/> is true, if it is true below some n and false
-    /// above. From a good guess in growing steps until the answer is enclosed, then by halves. 0 holds.
+    /// Returns the largest n from 0 to <paramref name="most"/> for which <paramref name="holds"/> is true, provided that it is true up
+    /// to some n and false above. The search takes growing steps from the guess until the answer is enclosed, then bisects. It assumes
+    /// that 0 holds.
     /// </summary>
     public static int Find(int guess, int most, Func<int, bool> holds)
     {

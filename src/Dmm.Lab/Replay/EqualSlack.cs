@@ -1,14 +1,14 @@
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// Laws at equal slack: beside each point of another law's curve over its own safety setting stands DMM's point of least shortfall among
-/// those that leave no more idle. A law that leaves more idle falls short by less without being better.
+/// Compares laws at equal slack. For each point of another law's curve over its safety setting, it takes DMM's point with the least
+/// shortfall among those with no more slack. The reason: a law that leaves more memory idle falls short by less without being better.
 /// </summary>
 internal static class EqualSlack
 {
     public const string Own = "dmm";
 
-    /// <param name="curves">DMM's among them.</param>
+    /// <param name="curves">The laws' curves; DMM's must be among them.</param>
     public static IReadOnlyList<EqualSlackFigures> Of(IReadOnlyList<SafetyCurve> curves)
     {
         var own = curves.Single(curve => curve.Law == Own).Points;
@@ -37,7 +37,7 @@ internal static class EqualSlack
 }
 
 /// <summary>One point of another law's curve, and DMM's best point with no more slack.</summary>
-/// <param name="Value">Of the law's safety setting.</param>
-/// <param name="OwnValue">Of DMM's; null, as what follows, where each of its points leaves more idle.</param>
+/// <param name="Value">The value of the law's safety setting.</param>
+/// <param name="OwnValue">The value of DMM's setting. It and the following are null where all of DMM's points leave more idle.</param>
 public sealed record EqualSlackFigures(
     string Law, double Value, double SlackRatio, double ShortfallRatio, double? OwnValue, double? OwnSlackRatio, double? OwnShortfallRatio);

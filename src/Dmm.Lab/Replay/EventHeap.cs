@@ -1,8 +1,9 @@
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// When each of a fixed number of things happens next: each has one place, which is moved, not added to. Of things at the same moment the
-/// one with the smaller number comes first, so the order is the same on every machine. A binary heap that knows each thing's place in it.
+/// The time of the next event of each of a fixed number of things. Each thing has at most one event, which can be moved. At the same
+/// moment, the thing with the smaller number comes first, so that the order is the same on every machine. It is a binary heap that
+/// knows each thing's position in it.
 /// </summary>
 internal sealed class EventHeap(int things)
 {
@@ -11,14 +12,14 @@ internal sealed class EventHeap(int things)
     private readonly int[] _place = NoPlaces(things);
     private int _count;
 
-    /// <summary>The moment of the next thing; <see cref="long.MaxValue"/> where there is none.</summary>
+    /// <summary>The time of the next event; <see cref="long.MaxValue"/> where there is none.</summary>
     public long NextAt => _count == 0 ? long.MaxValue : _at[_heap[0]];
 
     public int Next => _heap[0];
 
     public bool Holds(int thing) => _place[thing] >= 0;
 
-    /// <summary>When a thing that is held happens.</summary>
+    /// <summary>The time of the event of a thing that has one.</summary>
     public long At(int thing) => _at[thing];
 
     public void Set(int thing, long at)

@@ -1,9 +1,9 @@
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// Jain's index of what VMs get of their weighted max-min fair share (Jain, Chiu, Hawe: DEC-TR-301, 1984), averaged over the moments of a
-/// grid in which not all is well: the VMs together need more than the host has, or one of them is short. 1: all stand alike; 1/n: one has
-/// everything.
+/// Jain's index of the part that VMs get of their weighted max-min fair share (Jain, Chiu, Hawe: DEC-TR-301, 1984). It is averaged over
+/// those moments of a time grid in which the VMs together need more than the host has, or one of them is short. 1: all get the same
+/// part; 1/n: one of n VMs gets everything.
 /// </summary>
 internal sealed class Fairness(long memory, ReplayVm[] vms)
 {
@@ -12,10 +12,10 @@ internal sealed class Fairness(long memory, ReplayVm[] vms)
     private double _sum;
     private long _looks;
 
-    /// <summary>1 where there was never contention.</summary>
+    /// <summary>The average; 1 where there was never contention.</summary>
     public double Index => _looks == 0 ? 1 : _sum / _looks;
 
-    /// <summary>Looks at the VMs as they are now; all have been advanced.</summary>
+    /// <summary>Adds the VMs' present state to the average. All VMs must have been advanced to now.</summary>
     public void Look()
     {
         double need = 0;

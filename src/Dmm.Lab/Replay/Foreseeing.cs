@@ -4,8 +4,8 @@ using Dmm.Lab.Traces;
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// A law that is told the future of a few seconds as if it were the present: each guest seems to use already the most that it will need
-/// within <paramref name="ahead"/>. Shows how much of a law's distance from perfect foresight is its forecast's.
+/// A law that sees the next seconds as if they were the present: each guest seems to use now the most that it will need within
+/// <paramref name="ahead"/>. It shows which part of a law's distance from perfect foresight comes from its forecast.
 /// </summary>
 internal sealed class Foreseeing(ILaw law, IReadOnlyList<NeedCurve> curves, TimeSpan ahead) : ILaw, ITellsUrgency
 {
@@ -44,7 +44,8 @@ internal sealed class Foreseeing(ILaw law, IReadOnlyList<NeedCurve> curves, Time
     }
 
     /// <summary>
-    /// The most that is needed from now until then; <paramref name="change"/> becomes the first change after that, if it is earlier.
+    /// Returns the largest need between <paramref name="now"/> and <paramref name="until"/>. Lowers <paramref name="change"/> to the
+    /// time of the first change after that, if it is earlier.
     /// </summary>
     private long Most(int i, long now, long until, ref long change)
     {

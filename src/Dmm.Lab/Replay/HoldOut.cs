@@ -4,12 +4,12 @@ using Dmm.Lab.Traces;
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// Splits VMs into those that may be fitted on and those that are reported on: figures of VMs that a law was fitted on say little.
+/// Splits VMs into those for fitting and those for reporting, because the figures of VMs that a law was fitted on say little.
 /// </summary>
 internal static class HoldOut
 {
-    /// <param name="text">A part, such as 0.3 or 30%: so many of the VMs, drawn by the seed; or names, separated by commas.</param>
-    /// <exception cref="LabException">It is neither, or one side would be empty.</exception>
+    /// <param name="text">The VMs to report on: a part such as 0.3 or 30%, drawn by the seed, or names, separated by commas.</param>
+    /// <exception cref="LabException">The text is neither, or one side would be empty.</exception>
     public static (IReadOnlyList<VmTrace> Fit, IReadOnlyList<VmTrace> Report) Split(IReadOnlyList<VmTrace> vms, string text, ulong seed)
     {
         var held = Part(text) is { } part ? Drawn(vms, part, seed) : Named(vms, text);

@@ -3,24 +3,25 @@ using Dmm.Core.Laws;
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// The host's memory, the same truth for every law: Σ held never exceeds it, and a VM never has more than it holds. A growth is granted
-/// from what is free and otherwise waits in line, urgent ones first, then as asked; a shrink frees memory only when it is confirmed, and
-/// goes below a guest's need no faster than the guest can swap out.
+/// The model of the host's memory, the same for every law. Σ held never exceeds the memory, and a VM never has more than it holds. A
+/// growth is granted from free memory; otherwise it waits in line: urgent growths first, then in the order of requests. A shrink frees
+/// memory only when it is confirmed. Below a guest's need it is no faster than the guest can swap out.
 /// </summary>
-/// <param name="memory">Bytes, for guests.</param>
-/// <param name="arrive">Is to be told when a VM's movement (its wait for the mechanism, or a step) ends.</param>
-/// <param name="forget">No movement of this VM ends any more.</param>
+/// <param name="memory">Memory for guests, in bytes.</param>
+/// <param name="arrive">Called with the VM and the time at which its movement (the wait for the mechanism, or a step) ends.</param>
+/// <param name="forget">Called when the VM's movement is cancelled.</param>
 internal sealed class HostMemory(
     long memory, ReplayVm[] vms, MechanismDelays delays, ITellsUrgency? urgency, Action<int, long> arrive, Action<int> forget)
 {
     private const double PerMicrosecond = (1 << 20) * 1e-6;
 
-    /// <summary>A microsecond is not begun for the last bit of a quotient.</summary>
+    /// <summary>Microseconds. A rounding error of a quotient must not add a whole microsecond.</summary>
     private const double Rounding = 1e-6;
 
     /// <summary>
-    /// A guest with less than this above its need counts as at its need, bytes: where need falls, taking what has just become free would be
-    /// a step of a byte in each microsecond. A size and no time: how fast a mechanism moves says nothing of what its guest uses.
+    /// 64 KiB: a guest with less than this above its need counts as being at its need. Without this bound, a shrink that follows a
+    /// falling need would take a step of one byte in each microsecond. It is a size and not a time, because the mechanism's speed says
+    /// nothing about what the guest uses.
     /// </summary>
     private const double AtNeed = 64 << 10;
 
@@ -29,15 +30,15 @@ internal sealed class HostMemory(
 
     public long Memory => memory;
 
-    /// <summary>What all VMs hold.</summary>
+    /// <summary>Bytes that all VMs hold.</summary>
     public long Used { get; private set; }
 
     public long Free => memory - Used;
 
-    /// <summary>VMs that were granted memory by another's shrink.</summary>
+    /// <summary>The VMs that were granted memory since this list was cleared.</summary>
     public List<int> Woken { get; } = [];
 
-    /// <summary>Every VM gets its min, then what it needs, in their order, while there is any.</summary>
+    /// <summary>Gives every VM its min, and then, in the VMs' order, its need, as long as there is memory.</summary>
     public void Place()
     {
         var left = memory - vms.Sum(vm => vm.Here ? vm.Min : 0);
@@ -56,7 +57,7 @@ internal sealed class HostMemory(
     }
 
     /// <summary>
-    /// These VMs have other targets than before. Shrinks first, so that what a stopped growth leaves is there for the others.
+    /// Applies new targets of these VMs. Shrinks come first, so that the memory of a growth that is cut short is free for the others.
     /// </summary>
     public void Redirect(List<int> changed, long now)
     {
@@ -75,15 +76,15 @@ internal sealed class HostMemory(
         Serve(now);
     }
 
-    /// <summary>What the mechanism does depends on whether the guest uses the memory.</summary>
+    /// <summary>Computes a shrink's step anew, because its speed depends on whether the guest uses the memory.</summary>
     public void NeedChanged(int i, long now)
     {
         if (vms[i] is { Moving: true, Growing: false })
             Step(i, now);
     }
 
-    /// <summary>A wait or a step has ended.</summary>
-    /// <returns>Whether a shrink was confirmed.</returns>
+    /// <summary>Ends a wait or a step.</summary>
+    /// <returns>True where a shrink was confirmed.</returns>
     public bool Arrives(int i, long now)
     {
         var vm = vms[i];
@@ -112,7 +113,7 @@ internal sealed class HostMemory(
         vm.Advance(now);
         if (vm.Target > vm.Actual && (vm.Growing || vm.Starting))
         {
-            // It grows on, but not so far.
+            // It goes on growing, but to a smaller size.
             Hold(vm, vm.Target);
         }
         else
@@ -202,7 +203,7 @@ internal sealed class HostMemory(
         forget(i);
     }
 
-    /// <summary>Sets a VM moving; one that moves already goes on, elsewhere.</summary>
+    /// <summary>Starts a VM's movement, or redirects one that is under way.</summary>
     private void Begin(int i, long now)
     {
         var vm = vms[i];
@@ -219,14 +220,14 @@ internal sealed class HostMemory(
         }
     }
 
-    /// <summary>The next stretch on which the same mechanism moves at the same rate.</summary>
+    /// <summary>Starts the next part of a movement in which the same mechanism moves at the same rate.</summary>
     private void Step(int i, long now)
     {
         var vm = vms[i];
         vm.Advance(now);
         if (vm.StuckUntil(now) is var moves && moves > now)
         {
-            // It stands where it is and is heard again when it moves: nothing of it is taken for granted meanwhile.
+            // A stuck VM stays where it is until it can move again. Nothing is counted as moved meanwhile.
             vm.Halt(now);
             vm.Starting = true;
             arrive(i, moves);

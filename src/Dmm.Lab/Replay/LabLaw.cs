@@ -3,19 +3,19 @@ using Dmm.Core.Laws;
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// A law as the lab runs it, and its rule of admission: what it counts a VM at when it decides whether the host holds one more.
+/// A law as the lab runs it, with its admission rule: the size at which it counts a VM when it decides whether the host holds one more.
 /// </summary>
-/// <param name="Create">Laws remember; each replay has its own.</param>
-/// <param name="Claim">Bytes.</param>
+/// <param name="Create">Makes an instance. Laws have a state, so each replay needs its own.</param>
+/// <param name="Claim">The size that a VM counts with, in bytes.</param>
 internal sealed record LabLaw(string Name, Func<ILaw> Create, Func<VmPlan, long> Claim)
 {
-    /// <summary>The setting by which it trades shortfall for slack; null where it has none.</summary>
+    /// <summary>The setting that trades shortfall for slack; null where the law has none.</summary>
     public LawSafety? Safety { get; private init; }
 
     /// <summary>The value of that setting; null where it has none.</summary>
     public double? Value { get; private init; }
 
-    /// <param name="period">DMM's own, where it is given; its peers' are theirs.</param>
+    /// <param name="period">DMM's planning period, where it is given. Peers keep their own.</param>
     public ILaw CreateWith(TimeSpan? period)
     {
         var law = Create();
@@ -24,16 +24,14 @@ internal sealed record LabLaw(string Name, Func<ILaw> Create, Func<VmPlan, long>
 
     public const string Oracle = "oracle";
 
-    /// <summary>
-    /// The one that turns VMs away: each has all its memory from the start. The others can take every VM down to its min.
-    /// </summary>
+    /// <summary>The only law that refuses VMs: each has its max from the start. The others can take every VM down to its min.</summary>
     private const string Static = "static";
 
-    /// <summary>All that there are, in the order of tables; <see cref="Oracle"/> is none, it knows the future.</summary>
+    /// <summary>All laws, in the order of the tables, without <see cref="Oracle"/>, which is not a law: it knows the future.</summary>
     public static IReadOnlyList<LabLaw> All { get; } =
         [.. LawCatalog.All.Select(law => Of(law, law.Safety?.Default))];
 
-    /// <summary>The same law with another value of its safety setting.</summary>
+    /// <summary>Returns the same law with another value of its safety setting.</summary>
     public LabLaw With(double value) => Of(LawCatalog.Get(Name), value);
 
     private static LabLaw Of(LawEntry law, double? value) =>
@@ -46,7 +44,7 @@ internal sealed record LabLaw(string Name, Func<ILaw> Create, Func<VmPlan, long>
         All.FirstOrDefault(law => law.Name == name)
         ?? throw new LabException($"there is no law '{name}'; there are {string.Join(", ", Names)}");
 
-    /// <summary>Every law's name, the oracle's last.</summary>
+    /// <summary>The names of all laws; the oracle's is last.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. All.Select(law => law.Name), Oracle];
 
     /// <param name="text">Names, separated by commas, or <c>all</c>.</param>
@@ -56,11 +54,13 @@ internal sealed record LabLaw(string Name, Func<ILaw> Create, Func<VmPlan, long>
         : [.. text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Distinct()
             .Select(name => name == Oracle ? name : Of(name).Name)];
 
-    /// <summary>As every law that can take a VM down to its min admits.</summary>
+    /// <summary>The admission of every law that can take a VM down to its min.</summary>
     public static int AdmitByMin(IReadOnlyList<VmPlan> vms, long memory) =>
         new LabLaw(Oracle, null!, static vm => vm.Min.Bytes).Admit(vms, memory);
 
-    /// <summary>The first VMs, in their order, whose claims the host holds; the first that does not fit ends it.</summary>
+    /// <summary>
+    /// Returns how many of the VMs, in their order, the host holds by their claims. It stops at the first that does not fit.
+    /// </summary>
     public int Admit(IReadOnlyList<VmPlan> vms, long memory)
     {
         var admitted = 0;

@@ -4,14 +4,17 @@ using Dmm.Core.Laws;
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// Where DMM's distance from perfect foresight is lost: the same replay with one thing made ideal at a time, and with all of them.
+/// Shows where DMM loses its distance from perfect foresight: the same replay with one thing made ideal at a time, and with all of them
+/// ideal.
 /// </summary>
 internal static class Loss
 {
     /// <summary>Long enough for any growth to arrive.</summary>
     private static readonly TimeSpan Ahead = TimeSpan.FromSeconds(10);
 
-    /// <summary>Memory moves at once, and need is heard at once. How fast a guest swaps out is no mechanism's doing and stays.</summary>
+    /// <summary>
+    /// Memory moves at once, and need is heard at once. The guest's swap-out rate stays as it is, because it is not the mechanism's.
+    /// </summary>
     public static MechanismDelays AtOnce(MechanismDelays delays) => delays with
     {
         PlugLatencyMs = 0,
@@ -81,12 +84,14 @@ internal static class Loss
     }
 }
 
-/// <param name="Ideals">DMM with one thing made ideal at a time.</param>
-/// <param name="Causes">The shortfall of DMM as it is, by what it waited for.</param>
+/// <param name="Ideals">DMM's results with one thing made ideal at a time.</param>
+/// <param name="Causes">DMM's real shortfall, split by what it waited for.</param>
 public sealed record LossReport(IReadOnlyList<LossFigures> Ideals, IReadOnlyList<CauseFigures> Causes);
 
 public sealed record CauseFigures(string Cause, double ShortfallRatio);
 
-/// <summary>DMM with one thing made ideal.</summary>
-/// <param name="Ideal">nothing, delay, forecast, guarantee, cushion, all; perfect foresight is no run of DMM's.</param>
+/// <summary>The result of DMM with one thing made ideal.</summary>
+/// <param name="Ideal">
+/// nothing, delay, forecast, guarantee, cushion, all, or perfect foresight, which is not a run of DMM's law.
+/// </param>
 public sealed record LossFigures(string Ideal, double ShortfallRatio, double SlackRatio);

@@ -4,9 +4,9 @@ using Dmm.Files;
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// How long each mechanism takes on real guests. The defaults are what <c>make bench PART=mechanisms</c> measured on a quiet machine, with
-/// QEMU 7.2 without KVM and guests that boot as users' do (docs/operate/results.md), rounded; <c>--delays FILE</c> gives others, such as
-/// those that a benchmark on a machine of one's own has measured. Sizes are MiB a second, times milliseconds.
+/// The delays and rates of each mechanism on real guests. The defaults are rounded measurements of <c>make bench PART=mechanisms</c> on
+/// a quiet machine, with QEMU 7.2 without KVM and guests that boot like users' guests (docs/operate/results.md). <c>--delays FILE</c>
+/// sets others, such as the measurements of a benchmark on one's own machine. Rates are in MiB/s, times in milliseconds.
 /// </summary>
 public sealed record MechanismDelays
 {
@@ -16,45 +16,48 @@ public sealed record MechanismDelays
         ReadCommentHandling = JsonCommentHandling.Skip,
     };
 
-    /// <summary>virtio-mem, growing: 4 GiB in 0.26 s.</summary>
+    /// <summary>virtio-mem, growth: 4 GiB in 0.26 s.</summary>
     public double PlugMibPerSecond { get; init; } = 19_000;
 
     public double PlugLatencyMs { get; init; } = 50;
 
     /// <summary>
-    /// virtio-mem, shrinking: 4 GiB in 7.4 s, as the guest's kernel zeroes each page that it takes out of use; 0.3 s with
+    /// virtio-mem, shrink: 4 GiB in 7.4 s, because the guest's kernel zeroes each page that it takes out of use; 0.3 s with
     /// <c>init_on_alloc=0</c>.
     /// </summary>
     public double UnplugMibPerSecond { get; init; } = 560;
 
     public double UnplugLatencyMs { get; init; } = 100;
 
-    /// <summary>virtio-balloon, giving back to the guest: 512 MiB in 0.4 s.</summary>
+    /// <summary>virtio-balloon, deflation (memory goes to the guest): 512 MiB in 0.4 s.</summary>
     public double DeflateMibPerSecond { get; init; } = 1_200;
 
-    /// <summary>virtio-balloon, taking: 512 MiB in 3.5 s, as its pages are zeroed too; 0.4 s with <c>init_on_alloc=0</c>.</summary>
+    /// <summary>
+    /// virtio-balloon, inflation (memory is taken): 512 MiB in 3.5 s, because its pages are zeroed too; 0.4 s with
+    /// <c>init_on_alloc=0</c>.
+    /// </summary>
     public double InflateMibPerSecond { get; init; } = 145;
 
     public double BalloonLatencyMs { get; init; } = 60;
 
-    /// <summary>A guest that is taken below its need swaps out first, no faster than this.</summary>
+    /// <summary>A guest that is taken below its need swaps out first, at most at this rate.</summary>
     public double SwapOutMibPerSecond { get; init; } = 200;
 
-    /// <summary>How fast page cache fills what is idle.</summary>
+    /// <summary>The rate at which page cache fills idle memory.</summary>
     public double CacheFillMibPerSecond { get; init; } = 100;
 
-    /// <summary>From a guest's need to the law that hears it: drawn between the two for each.</summary>
+    /// <summary>The delay from a rise of a guest's need until the law hears of it: drawn between the two bounds for each.</summary>
     public double HearingLeastMs { get; init; } = 20;
 
     public double HearingMostMs { get; init; } = 100;
 
-    /// <summary>Available memory below which a guest's agent calls, MiB.</summary>
+    /// <summary>The guest's agent reports when less than this is available, in MiB.</summary>
     public double LowMemoryMib { get; init; } = 64;
 
-    /// <summary>A long shrink is confirmed this often on its way.</summary>
+    /// <summary>A long shrink is confirmed in steps of this length.</summary>
     public double ConfirmMs { get; init; } = 155;
 
-    /// <exception cref="LabException">The file can't be read, or is not what it should be.</exception>
+    /// <exception cref="LabException">The file can't be read, or its content is not valid.</exception>
     public static MechanismDelays Read(string file)
     {
         try

@@ -2,7 +2,10 @@ using System.Collections.Concurrent;
 
 namespace Dmm.Lab.Replay;
 
-/// <summary>Need and memory of chosen VMs over time, for plots: on the replay's grid, so bounded by its length.</summary>
+/// <summary>
+/// The need and memory of chosen VMs over time, for plots. Points are on the replay's time grid, so the replay's length bounds their
+/// number.
+/// </summary>
 internal sealed class MemoryRecord(IReadOnlySet<string> vms)
 {
     private readonly ConcurrentDictionary<(string Law, string Vm), List<MemoryPoint>> _points = new();
@@ -19,7 +22,7 @@ internal sealed class MemoryRecord(IReadOnlySet<string> vms)
     }
 }
 
-/// <param name="Seconds">Since the replay's start.</param>
-/// <param name="Need">Bytes.</param>
-/// <param name="Actual">Bytes.</param>
+/// <param name="Seconds">Seconds since the replay's start.</param>
+/// <param name="Need">In bytes.</param>
+/// <param name="Actual">In bytes.</param>
 internal readonly record struct MemoryPoint(double Seconds, double Need, double Actual);

@@ -1,10 +1,10 @@
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// Perfect foresight: each VM has its need at every moment, and not a byte more than its min or its need, but for the time that memory
-/// takes to arrive: it is asked for so much earlier. It falls short where, and only where, the VMs together need more than there is, and
-/// then by exactly what is missing. No law can fall short by less. Computed from the curves alone, without a replay: the changes of every
-/// VM are sorted once, and any choice of the VMs is a walk along them.
+/// Perfect foresight. Each VM has its need at every moment, and not a byte more than its min or its need. The only exception is the
+/// time that memory takes to arrive: it is asked for that much earlier. A VM falls short only where the VMs together need more than the
+/// host has, and by exactly the missing amount; no law can fall short by less. The figures are computed from the curves, without a
+/// replay: the changes of all VMs are sorted once, and any subset of the VMs is one pass over them.
 /// </summary>
 internal sealed class OracleReplay
 {
@@ -13,7 +13,7 @@ internal sealed class OracleReplay
     private readonly Change[] _changes;
     private readonly long _end;
 
-    /// <param name="end">Microseconds.</param>
+    /// <param name="end">The end of the replay, in microseconds.</param>
     public OracleReplay(IReadOnlyList<VmPlan> vms, MechanismDelays delays, long end, CancellationToken cancellation)
     {
         (_vms, _end) = (vms, end);
@@ -30,10 +30,10 @@ internal sealed class OracleReplay
         _changes = [.. changes];
     }
 
-    /// <summary>∫ need of one VM, byte-seconds.</summary>
+    /// <summary>∫ need of one VM, in byte-seconds.</summary>
     public double Need(int vm) => _totals[vm].Need;
 
-    /// <param name="takes">Which VMs are on the host.</param>
+    /// <param name="takes">True for each VM that is on the host.</param>
     public ReplayFigures Run(long memory, ReadOnlySpan<bool> takes)
     {
         double need = 0, slack = 0, moved = 0, held = 0;
@@ -66,7 +66,7 @@ internal sealed class OracleReplay
         }
 
         Missing(held - memory, slope, (_end - at) * 1e-6, ref shortfall, ref shortSeconds);
-        // One VM bears what is missing, as far as the share of VM-time goes: the least that there can be.
+        // For the part of VM-time with a shortfall, one VM bears all that is missing: the least that is possible.
         var vmSeconds = count * _end * 1e-6;
         return new(
             LabLaw.Oracle,
@@ -80,11 +80,11 @@ internal sealed class OracleReplay
             0);
     }
 
-    /// <summary>Adds what is missing on a line that begins at <paramref name="missing"/>; below zero nothing is.</summary>
+    /// <summary>Adds the shortfall of a line that starts at <paramref name="missing"/>; there is none below zero.</summary>
     private static void Missing(double missing, double slope, double seconds, ref double shortfall, ref double shortSeconds)
     {
         var then = missing + (slope * seconds);
-        // The last bits of a sum of thousands of steps are no shortfall.
+        // Rounding errors of a sum of thousands of steps are not a shortfall.
         const double nothing = 1024;
         if (seconds <= 0 || (missing <= nothing && then <= nothing))
             return;
@@ -100,11 +100,13 @@ internal sealed class OracleReplay
         shortSeconds += part;
     }
 
-    /// <param name="Step">Bytes.</param>
-    /// <param name="Slope">Bytes a second.</param>
+    /// <param name="Step">In bytes.</param>
+    /// <param name="Slope">In bytes per second.</param>
     private readonly record struct Change(long At, int Vm, double Step, double Slope);
 
-    /// <summary>One VM's part: max(need, min) over time, as changes of level and of slope, and what that costs.</summary>
+    /// <summary>
+    /// One VM's part: max(need, min) over time, as changes of level and of slope, and the figures that follow from it.
+    /// </summary>
     private sealed class Totals(int vm, MechanismDelays delays, List<Change> changes)
     {
         public double Need { get; private set; }
@@ -136,7 +138,10 @@ internal sealed class OracleReplay
             }
         }
 
-        /// <summary>A step costs what is held on the way: a growth ends when the need comes, a shrink begins when it goes.</summary>
+        /// <summary>
+        /// Adds a step. Memory that is held while it moves is slack: a growth ends when the need comes, a shrink begins when the need
+        /// goes.
+        /// </summary>
         private void Step(long at, double step)
         {
             changes.Add(new(at, vm, step, 0));

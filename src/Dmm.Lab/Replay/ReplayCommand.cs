@@ -3,7 +3,7 @@ using Dmm.Core;
 
 namespace Dmm.Lab.Replay;
 
-/// <summary><c>dmm lab replay</c>: real VMs' traces on one host, under each law.</summary>
+/// <summary><c>dmm lab replay</c>: plays traces of real VMs on one host, under each law.</summary>
 internal static class ReplayCommand
 {
     public static Command Build()
@@ -136,7 +136,7 @@ internal static class ReplayCommand
                     Record = recorded,
                 };
 
-            // The same tightness: as much memory for each byte of max.
+            // The fitted VMs get a host that is equally tight: the same memory for each byte of max.
             IReadOnlyList<LabLaw?> Fit(TraceHost on, IReadOnlyList<string> names, IReadOnlyList<LabLaw?> standard)
             {
                 var size = parsed.GetValue(traces.HostMemory)!.Value;
@@ -164,20 +164,22 @@ internal static class ReplayCommand
             ]));
 }
 
-/// <summary>What <c>--json</c> holds.</summary>
-/// <param name="Seconds">That were simulated.</param>
+/// <summary>The content of <c>--json</c>.</summary>
+/// <param name="Seconds">Simulated seconds.</param>
 public sealed record ReplayReport(
     long HostMemoryBytes, int Vms, long SumOfMaxBytes, double Seconds, ulong Seed, long BadRows, IReadOnlyList<ReplayFigures> Laws)
 {
-    /// <summary>Each law over its own safety setting; null unless they were drawn.</summary>
+    /// <summary>
+    /// The curve of each law over its safety setting; null unless a plot or a comparison at equal slack was asked for.
+    /// </summary>
     public IReadOnlyList<SafetyCurve>? Curves { get; init; }
 
-    /// <summary>DMM at no more slack than each point of another law's curve; null unless that was asked.</summary>
+    /// <summary>DMM at no more slack than each point of another law's curve; null unless asked for.</summary>
     public IReadOnlyList<EqualSlackFigures>? EqualSlack { get; init; }
 
-    /// <summary>Where DMM's distance from perfect foresight is lost; null unless that was asked.</summary>
+    /// <summary>The parts of DMM's distance from perfect foresight, by cause; null unless asked for.</summary>
     public IReadOnlyList<LossFigures>? Loss { get; init; }
 
-    /// <summary>DMM's shortfall by what it waited for; null unless that was asked.</summary>
+    /// <summary>DMM's shortfall, split by what it waited for; null unless asked for.</summary>
     public IReadOnlyList<CauseFigures>? Causes { get; init; }
 }

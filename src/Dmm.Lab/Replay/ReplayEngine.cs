@@ -4,13 +4,14 @@ using Dmm.Core.Laws;
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// Plays VMs' needs on one host under one law, from event to event: a need changes, a movement arrives, a law looks. Nothing is computed
-/// while nothing changes, and between events all is in lines, so the figures are exact. The same input gives the same figures, to the last
-/// bit. What the law wants is done by <see cref="HostMemory"/>, which is true for all laws alike: memory is never given twice.
+/// Plays the needs of VMs on one host under one law, from event to event: a need changes, a movement arrives, a law looks. Nothing is
+/// computed between events, where all values move in straight lines, so that the figures are exact. The same input gives the same
+/// figures, to the last bit. <see cref="HostMemory"/> carries out the law's targets in the same way for all laws: no memory is given
+/// twice.
 /// </summary>
 internal sealed class ReplayEngine
 {
-    /// <summary>How often fairness is looked at, and whether the bound is broken.</summary>
+    /// <summary>Microseconds between two samples of fairness and two calls of <see cref="GoesOn"/>: 300 s.</summary>
     private const long Grid = 300_000_000;
 
     private readonly ReplayVm[] _vms;
@@ -35,10 +36,10 @@ internal sealed class ReplayEngine
     private long _now;
     private bool _confirmed;
 
-    /// <param name="memory">Of the host, for guests; bytes. At least the sum of the VMs' min.</param>
-    /// <param name="end">Microseconds.</param>
-    /// <param name="seed">Of what is drawn: how late pressure is heard.</param>
-    /// <param name="leastPeriod">The law looks no more often than this, but for the events that it hears.</param>
+    /// <param name="memory">The host's memory for guests, in bytes. It is at least the sum of the VMs' min.</param>
+    /// <param name="end">The end of the replay, in microseconds.</param>
+    /// <param name="seed">The seed of the drawn delays until pressure is heard.</param>
+    /// <param name="leastPeriod">The shortest time between two periodic looks of the law; events that it hears come in between.</param>
     public ReplayEngine(
         long memory, IReadOnlyList<VmPlan> vms, ILaw law, MechanismDelays delays, long end, ulong seed, TimeSpan leastPeriod = default)
     {
@@ -62,16 +63,16 @@ internal sealed class ReplayEngine
 
     public long Now => _now;
 
-    /// <summary>Called after each event; for those who watch.</summary>
+    /// <summary>Called after each event, for observers.</summary>
     public Action? Watcher { get; set; }
 
-    /// <summary>How often the law was asked.</summary>
+    /// <summary>The number of times that the law was asked.</summary>
     public long Decisions { get; private set; }
 
-    /// <summary>Asked on the grid whether to go on: an end of the replay's own (its bound is broken), or an exception.</summary>
+    /// <summary>Called on the time grid; false ends the replay (for instance because its bound is exceeded). It may throw.</summary>
     public Func<bool>? GoesOn { get; set; }
 
-    /// <returns>False where <see cref="GoesOn"/> ended it.</returns>
+    /// <returns>False where <see cref="GoesOn"/> ended the replay.</returns>
     public bool Run()
     {
         Begin();
@@ -107,7 +108,7 @@ internal sealed class ReplayEngine
     public ReplayFigures Figures(string law, int admitted, double seconds) =>
         ReplayFigures.Of(law, _vms, _end * 1e-6, _fairness.Index, admitted, seconds);
 
-    /// <summary>Every VM starts with its min, and with what it needs then as far as that goes; the law has its say at once.</summary>
+    /// <summary>Starts every VM with its min plus its need, as far as memory lasts. The law decides at once.</summary>
     private void Begin()
     {
         for (var i = 0; i < _vms.Length; i++)
@@ -143,7 +144,7 @@ internal sealed class ReplayEngine
         Listen(i, anew: false);
     }
 
-    /// <summary>A new VM: it asks for what it boots with, as any growth is asked for, and the law hears of it.</summary>
+    /// <summary>Adds a VM. It asks for its boot memory like any growth, and the law hears of it.</summary>
     private void Joins(int i)
     {
         var vm = _vms[i];
@@ -176,7 +177,7 @@ internal sealed class ReplayEngine
         _host.Woken.Clear();
     }
 
-    /// <summary>A guest's agent calls when little is available; again where growing has not helped.</summary>
+    /// <summary>The guest's agent reports when little memory is available, and again where a growth has not helped.</summary>
     private void Listen(int i, bool anew)
     {
         var vm = _vms[i];
@@ -202,7 +203,7 @@ internal sealed class ReplayEngine
             _events.Set(i, at);
     }
 
-    /// <summary>A guest has something new to be seen: the law's next period is not passed over.</summary>
+    /// <summary>Marks a guest that has something new to see, so that the law's next periodic look is not skipped.</summary>
     private void Activate(int i)
     {
         if (!_isActive[i])
@@ -222,7 +223,7 @@ internal sealed class ReplayEngine
             LookAt(_now + 1);
     }
 
-    /// <summary>The law looks at its first period at or after <paramref name="at"/>; an earlier one stands.</summary>
+    /// <summary>Schedules the law's first period at or after <paramref name="at"/>, unless an earlier one is scheduled.</summary>
     private void LookAt(long at)
     {
         var look = Thing.Look(_vms.Length);
@@ -245,7 +246,7 @@ internal sealed class ReplayEngine
             var target = Math.Clamp(_targets[i], vm.Min, vm.Cap);
             if (target == vm.Target)
                 continue;
-            // What was short until now was so under the last target.
+            // The shortfall until now belongs to the last target.
             vm.Advance(_now);
             vm.Target = target;
             vm.Resizes++;
@@ -266,7 +267,7 @@ internal sealed class ReplayEngine
             LookAt(Math.Max(again.Ticks / TimeSpan.TicksPerMicrosecond, _now + 1));
     }
 
-    /// <summary>What the law is shown: brought up to date where something moves, as it was where nothing does.</summary>
+    /// <summary>Updates the guests that the law sees. Only those that move are updated; the others are unchanged.</summary>
     private void Look()
     {
         var kept = 0;
@@ -298,7 +299,7 @@ internal sealed class ReplayEngine
         _active.RemoveRange(kept, _active.Count - kept);
     }
 
-    /// <summary>It says that it uses more, as far as it has memory to say it of.</summary>
+    /// <summary>Adds a lie: the guest claims to use more, at most as much as it has free or in cache.</summary>
     private static LawGuest Lies(LawGuest guest, long lie)
     {
         var more = Math.Min(lie, guest.Free + guest.Cache);
@@ -315,7 +316,9 @@ internal sealed class ReplayEngine
         return GoesOn is null || GoesOn();
     }
 
-    /// <summary>Numbers of what can happen; at the same moment the smaller comes first: the world moves before the law looks.</summary>
+    /// <summary>
+    /// The numbers of the events. At the same moment the smaller number comes first, so that the model moves before the law looks.
+    /// </summary>
     private static class Thing
     {
         public static int Count(int n) => (4 * n) + 3;

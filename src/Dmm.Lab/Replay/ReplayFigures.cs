@@ -1,14 +1,14 @@
 namespace Dmm.Lab.Replay;
 
-/// <summary>What a law made of a replay; docs/use/lab.md says what each figure means.</summary>
+/// <summary>The results of a law in a replay; docs/use/lab.md explains each figure.</summary>
 /// <param name="ShortfallRatio">∫ max(0, need − actual) ÷ ∫ need, over all VMs.</param>
 /// <param name="ShortfallTimeRatio">The part of VM-time with any shortfall.</param>
 /// <param name="SlackRatio">∫ max(0, actual − need) ÷ ∫ need.</param>
-/// <param name="MovedRatio">Bytes moved ÷ ∫ need in byte-hours: how often an hour what is used is moved.</param>
-/// <param name="ResizesPerVmHour">Targets that were set.</param>
+/// <param name="MovedRatio">Bytes moved ÷ ∫ need in byte-hours: how many times per hour the used memory is moved.</param>
+/// <param name="ResizesPerVmHour">Targets that were set, per VM and hour.</param>
 /// <param name="Jain">Jain's index under contention, 0 to 1.</param>
-/// <param name="Admitted">VMs that the law's rule of admission let in; the figures are theirs.</param>
-/// <param name="Seconds">What the replay took to compute.</param>
+/// <param name="Admitted">The VMs that the law's admission rule let in; the figures are theirs.</param>
+/// <param name="Seconds">The seconds that the computation took.</param>
 public sealed record ReplayFigures(
     string Law,
     double ShortfallRatio,

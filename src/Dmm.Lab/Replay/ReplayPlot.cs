@@ -5,8 +5,8 @@ using ScottPlot.TickGenerators;
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// Above, shortfall against slack, both logarithmic: each law a curve over its own safety setting, its default a larger dot; a law is
-/// better when it is below and to the left. Beneath, need and memory over time of each chosen VM.
+/// The upper plot shows shortfall against slack, both logarithmic: one curve for each law over its safety setting, with a larger dot at
+/// its default. A law is better when it is below and to the left. The lower plots show need and memory over time of each chosen VM.
 /// </summary>
 internal static class ReplayPlot
 {
@@ -14,12 +14,12 @@ internal static class ReplayPlot
     private const int MainHeight = 800;
     private const int VmHeight = 400;
 
-    /// <summary>Less than this is drawn as this: a logarithm has no place for nothing.</summary>
+    /// <summary>The least ratio that is drawn, because zero has no logarithm.</summary>
     private const double Least = 1e-6;
 
     private static readonly ScottPlot.Palettes.Category10 Palette = new();
 
-    /// <param name="vms">Names of those that were recorded.</param>
+    /// <param name="vms">The names of the recorded VMs.</param>
     public static void Save(
         IReadOnlyList<ReplayFigures> figures, IReadOnlyList<SafetyCurve> curves, MemoryRecord? record, IReadOnlyList<string> vms,
         string file)

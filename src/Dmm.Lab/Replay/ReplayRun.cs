@@ -5,24 +5,25 @@ using Dmm.Core.Laws;
 
 namespace Dmm.Lab.Replay;
 
-/// <summary>Plays the same VMs under one law after the other, as many at once as there are processors.</summary>
+/// <summary>Plays the same VMs under several laws, as many at the same time as there are processors.</summary>
 internal sealed class ReplayRun(TraceHost host, MemorySize memory, MechanismDelays delays, ulong seed)
 {
-    /// <summary>Told a law's name and the part of its replay that is done, 0 to 1; from several threads.</summary>
+    /// <summary>Called with a law's name and the part of its replay that is done, 0 to 1; from several threads.</summary>
     public Action<string, double>? Progress { get; init; }
 
-    /// <summary>The VMs whose memory over time is kept, by name, and by how many points at most.</summary>
+    /// <summary>The record of chosen VMs' memory over time; null: none.</summary>
     public MemoryRecord? Record { get; init; }
 
     /// <summary>
-    /// How often DMM plans, and the least for its peers, whose own periods stand where they are longer; null: each law's own.
+    /// The period of DMM's plans. It is also the least period of its peers; a peer whose own period is longer keeps it. Null: each
+    /// law's own.
     /// </summary>
     public TimeSpan? Period { get; init; }
 
     public IReadOnlyList<ReplayFigures> Run(IReadOnlyList<string> laws, CancellationToken cancellation) =>
         Run([.. laws.Select(name => name == LabLaw.Oracle ? null : LabLaw.Of(name))], cancellation);
 
-    /// <summary>Each law with each value of its safety setting; those without one are left out.</summary>
+    /// <summary>Runs each law with each value of its safety setting. Laws without one are left out.</summary>
     public IReadOnlyList<SafetyCurve> Sweep(IReadOnlyList<string> laws, CancellationToken cancellation)
     {
         var made = laws.Where(name => name != LabLaw.Oracle).Select(LabLaw.Of).Where(law => law.Safety is not null)
@@ -49,7 +50,7 @@ internal sealed class ReplayRun(TraceHost host, MemorySize memory, MechanismDela
         }
         catch (AggregateException e)
         {
-            // One of them is enough to know.
+            // One of the exceptions is enough.
             ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
         }
 
@@ -88,9 +89,9 @@ internal sealed class ReplayRun(TraceHost host, MemorySize memory, MechanismDela
     }
 }
 
-/// <summary>A law over its own safety setting.</summary>
-/// <param name="Setting">What the setting is.</param>
-/// <param name="Default">The law's own value.</param>
+/// <summary>The results of a law over its safety setting.</summary>
+/// <param name="Setting">The meaning of the setting.</param>
+/// <param name="Default">The law's default value.</param>
 public sealed record SafetyCurve(string Law, string Setting, double Default, IReadOnlyList<SafetyPoint> Points);
 
 public sealed record SafetyPoint(double Value, double ShortfallRatio, double SlackRatio);

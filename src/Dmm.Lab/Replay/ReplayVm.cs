@@ -3,23 +3,23 @@ using Dmm.Lab.Traces;
 
 namespace Dmm.Lab.Replay;
 
-/// <summary>One VM of a replay: who it is, its bounds, and what it needs.</summary>
-/// <param name="Boot">What it booted with; a law that knows balloons alone never gives it more.</param>
+/// <summary>One VM of a replay: its name, its bounds, and its need.</summary>
+/// <param name="Boot">The size that it booted with; a law that uses only balloons never gives it more.</param>
 internal sealed record VmPlan(string Name, MemorySize Min, MemorySize Boot, MemorySize Max, int Shares, NeedCurve Need)
 {
-    /// <summary>Microseconds after the start; it has nothing before.</summary>
+    /// <summary>The time at which it joins, in microseconds after the start; it has no memory before.</summary>
     public long JoinsAt { get; init; }
 
-    /// <summary>What it says that it uses, beside what it does: a guest is not trusted.</summary>
+    /// <summary>Memory that it claims to use beyond what it uses: guests are not trusted.</summary>
     public MemorySize Lie { get; init; }
 
-    /// <summary>In which it does not move, whatever it is told; microseconds.</summary>
+    /// <summary>The period in which it does not move, whatever its target; microseconds.</summary>
     public (long From, long To) Stuck { get; init; }
 }
 
 /// <summary>
-/// One VM in the course of a replay. Between two events its need and its memory move in lines (mostly: not at all), so every integral is
-/// exact. Times are microseconds since the start, sizes bytes.
+/// The state of one VM during a replay. Between two events its need and its memory move in straight lines (or do not move), so that
+/// every integral is exact. Times are microseconds since the start, sizes are bytes.
 /// </summary>
 internal sealed class ReplayVm
 {
@@ -50,10 +50,10 @@ internal sealed class ReplayVm
 
     public int Shares { get; }
 
-    /// <summary>It has joined.</summary>
+    /// <summary>True once it has joined.</summary>
     public bool Here { get; set; }
 
-    /// <summary>Until when the figures and the values below hold.</summary>
+    /// <summary>The time up to which the figures and the values below hold.</summary>
     public long At { get; private set; }
 
     public double Need { get; private set; }
@@ -61,27 +61,27 @@ internal sealed class ReplayVm
     public double Actual { get; private set; }
 
     /// <summary>
-    /// What the host counts for it: what it was granted while it grows, what it had when the last step of a shrink was confirmed.
+    /// The size that the host counts for it: during a growth, the granted size; during a shrink, the size at the last confirmed step.
     /// </summary>
     public long Held { get; set; }
 
-    /// <summary>What the law wants for it, within what it can be.</summary>
+    /// <summary>The size that the law wants for it, within its bounds.</summary>
     public long Target { get; set; }
 
-    /// <summary>Its place in the line for memory; 0: it does not wait.</summary>
+    /// <summary>Its position in the line for memory; 0: it does not wait.</summary>
     public long Waits { get; set; }
 
-    /// <summary>The end of the movement's step that is under way; where it stands still, what it has.</summary>
+    /// <summary>The end of the movement's present step; while it does not move, its present size.</summary>
     public long StepEnd { get; private set; }
 
     public bool Moving { get; private set; }
 
-    /// <summary>The mechanism's answer is awaited; <see cref="Moving"/> begins then.</summary>
+    /// <summary>True while the mechanism's reaction is awaited; <see cref="Moving"/> begins then.</summary>
     public bool Starting { get; set; }
 
     public bool Growing => StepEnd > Actual;
 
-    /// <summary>Its need moves in a line.</summary>
+    /// <summary>True while its need moves in a line.</summary>
     public bool Drifts => _needSlope != 0;
 
     public double Cache => _cache;
@@ -96,23 +96,23 @@ internal sealed class ReplayVm
 
     public double ShortSeconds { get; private set; }
 
-    /// <summary>The same shortfall, by what it waited for.</summary>
+    /// <summary>The same shortfall, split by what it waited for.</summary>
     public ShortfallCauses Causes { get; } = new();
 
-    /// <summary>The law has looked since the need last rose.</summary>
+    /// <summary>True where the law has looked since the need last rose.</summary>
     public bool Heard { get; set; } = true;
 
     public double MovedBytes { get; private set; }
 
     public long Resizes { get; set; }
 
-    /// <summary>When the need changes next; <see cref="long.MaxValue"/> after the trace.</summary>
+    /// <summary>The time of the need's next change; <see cref="long.MaxValue"/> after the trace.</summary>
     public long NextNeedAt => _next < _curve.At.Length ? _curve.At[_next] : long.MaxValue;
 
-    /// <summary>Sets it down at the start with what it has there.</summary>
+    /// <summary>Gives it its memory at the start.</summary>
     public void Place(long actual) => (Actual, StepEnd, Held) = (actual, actual, actual);
 
-    /// <summary>When it can move again, where it is stuck; otherwise <paramref name="now"/>.</summary>
+    /// <summary>The time at which a stuck VM can move again; otherwise <paramref name="now"/>.</summary>
     public long StuckUntil(long now) => now >= Plan.Stuck.From && now < Plan.Stuck.To ? Plan.Stuck.To : now;
 
     /// <summary>Takes the next point of the need's curve, which is due at <paramref name="now"/>.</summary>
@@ -127,7 +127,7 @@ internal sealed class ReplayVm
             _needSlope = (_curve.Need[_next] - Need) / (_curve.At[_next] - now);
     }
 
-    /// <summary>Moves to <paramref name="end"/>, evenly, until <paramref name="at"/>.</summary>
+    /// <summary>Moves evenly towards <paramref name="end"/>, which is reached at <paramref name="at"/>.</summary>
     public void Move(long end, long now, long at)
     {
         Advance(now);
@@ -135,7 +135,7 @@ internal sealed class ReplayVm
         _slope = (end - Actual) / (at - now);
     }
 
-    /// <summary>Arrives at the end of the step, exactly.</summary>
+    /// <summary>Ends the step exactly at its end.</summary>
     public void Arrive(long now)
     {
         Advance(now);
@@ -143,7 +143,7 @@ internal sealed class ReplayVm
         (_slope, Moving) = (0, false);
     }
 
-    /// <summary>Stands still where it is, on a whole byte: never on more than it has.</summary>
+    /// <summary>Stops at its present size, rounded down to a whole byte, so that it never counts for more than it has.</summary>
     public void Halt(long now)
     {
         Advance(now);
@@ -152,7 +152,7 @@ internal sealed class ReplayVm
         (_slope, Moving, Starting) = (0, false, false);
     }
 
-    /// <summary>Counts what has happened until <paramref name="now"/>, and takes over the values of that moment.</summary>
+    /// <summary>Adds up the figures until <paramref name="now"/>, and moves the values to that moment.</summary>
     public void Advance(long now)
     {
         var micros = now - At;
@@ -168,13 +168,13 @@ internal sealed class ReplayVm
         (At, Need, Actual) = (now, need, actual);
     }
 
-    /// <summary>Page cache fills what is idle, at a bounded rate, and goes first when memory does.</summary>
-    /// <param name="bytesPerMicrosecond">How fast it fills.</param>
-    /// <param name="since">When it was looked at last.</param>
-    /// <returns>Whether it still fills.</returns>
+    /// <summary>Fills idle memory with page cache at a bounded rate. Cache is the first to go when memory goes.</summary>
+    /// <param name="bytesPerMicrosecond">The rate at which it fills.</param>
+    /// <param name="since">The time of the last look.</param>
+    /// <returns>True while it is still filling.</returns>
     public bool Fill(double bytesPerMicrosecond, long since)
     {
-        // As a guest at rest has it: a little stays free.
+        // A guest at rest keeps some memory free: the least of half of its idle memory, 256 MiB and 3 % of its size.
         var room = Math.Max(0, Actual - Need);
         var most = room - Math.Min(room * 0.5, Math.Min(256L << 20, Actual * 0.03));
         _cache = Math.Min(_cache + (bytesPerMicrosecond * (At - since)), most);
@@ -182,7 +182,7 @@ internal sealed class ReplayVm
     }
 
     /// <summary>
-    /// The integrals of the positive and of the negative part of a line from <paramref name="from"/> to <paramref name="to"/>.
+    /// Adds the integrals of the positive and of the negative part of a line from <paramref name="from"/> to <paramref name="to"/>.
     /// </summary>
     private void Count(double from, double to, double seconds)
     {

@@ -1,25 +1,26 @@
 namespace Dmm.Lab.Replay;
 
 /// <summary>
-/// A VM's shortfall by what it waited for, byte-seconds. Up to its target, what is short is on its way: granted and moving, or waiting for
-/// others to give. What is short above its target the law has not heard of, or has decided.
+/// A VM's shortfall in byte-seconds, split by what it waited for. The part up to its target is on its way: granted and moving, or
+/// waiting for other VMs to give. For the part above its target, the law has either not heard of the need or decided against it.
 /// </summary>
 internal sealed class ShortfallCauses
 {
-    /// <summary>Need rose and the law has not looked since.</summary>
+    /// <summary>Need rose, and the law has not looked since.</summary>
     public double Hearing { get; private set; }
 
     /// <summary>The law has looked and wants less for it than it needs.</summary>
     public double Deciding { get; private set; }
 
-    /// <summary>The law wants it to have this, and others have not given it yet.</summary>
+    /// <summary>The law wants it to have this memory, but other VMs have not given it yet.</summary>
     public double Waiting { get; private set; }
 
-    /// <summary>Granted, and not there yet.</summary>
+    /// <summary>The memory is granted, but has not arrived.</summary>
     public double Moving { get; private set; }
 
     /// <summary>
-    /// Counts a stretch on which need and memory move in lines, from the VM's values to these; nothing else of it has changed on the way.
+    /// Adds a period in which need and memory move in lines, from the VM's values to the given ones. Nothing else of the VM changes in
+    /// it.
     /// </summary>
     public void Add(ReplayVm vm, double need, double actual, double seconds)
     {
@@ -36,7 +37,7 @@ internal sealed class ShortfallCauses
             Hearing += unwanted;
     }
 
-    /// <summary>The integral of the positive part of a line.</summary>
+    /// <summary>Returns the integral of the positive part of a line.</summary>
     private static double Positive(double from, double to, double seconds) =>
         from <= 0 && to <= 0 ? 0
         : from >= 0 && to >= 0 ? (from + to) * 0.5 * seconds

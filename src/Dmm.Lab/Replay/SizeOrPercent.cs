@@ -4,7 +4,7 @@ using Dmm.Core;
 
 namespace Dmm.Lab.Replay;
 
-/// <summary>A size, or a part of another: <c>64GiB</c> or <c>50%</c>.</summary>
+/// <summary>A size such as <c>64GiB</c>, or a part of another size such as <c>50%</c>.</summary>
 public readonly record struct SizeOrPercent(MemorySize? Size, double Percent)
 {
     public const string Form = "a size such as 64GiB, or a percentage such as 50%";

@@ -5,18 +5,20 @@ using Dmm.Lab.Traces;
 
 namespace Dmm.Lab.Replay;
 
-/// <summary>What of traces is to be played, and how.</summary>
+/// <summary>The part of the traces to play, and how to play it.</summary>
 public sealed record TraceHostOptions
 {
     public BetweenSamples Between { get; init; } = BetweenSamples.Step;
 
-    /// <summary>Of each VM's max where it is a percentage; never more than its max.</summary>
+    /// <summary>The min of each VM, at most its max; a percentage is of its max.</summary>
     public SizeOrPercent Min { get; init; } = new(MemorySize.FromMiB(128), 0);
 
-    /// <summary>Null: max for laws that know balloons alone, so that they reach it; min for the others.</summary>
+    /// <summary>The boot size. Null: max for laws that use only balloons, so that they can reach it; min for the others.</summary>
     public SizeOrPercent? Boot { get; init; }
 
-    /// <summary>Seconds since 1970, UTC; null: from the first row, to the last.</summary>
+    /// <summary>
+    /// The start in seconds since 1970, UTC; null: the first row. The same holds for <see cref="To"/>, with the last row.
+    /// </summary>
     public long? From { get; init; }
 
     public long? To { get; init; }
@@ -24,12 +26,14 @@ public sealed record TraceHostOptions
     public ulong Seed { get; init; } = 1;
 }
 
-/// <summary>Traces made into VMs of a host, with their needs drawn between the samples: the same for every law.</summary>
+/// <summary>
+/// The VMs of a host, made from traces. Their needs between the samples are drawn once, so that they are the same for every law.
+/// </summary>
 internal sealed class TraceHost
 {
     private readonly SizeOrPercent? _boot;
 
-    /// <exception cref="LabException">Nothing is left between from and to.</exception>
+    /// <exception cref="LabException">No time is left between from and to.</exception>
     public TraceHost(IReadOnlyList<VmTrace> traces, TraceHostOptions options)
     {
         if (traces.Count == 0)
@@ -55,10 +59,10 @@ internal sealed class TraceHost
         SumOfMax = new(Vms.Sum(vm => vm.Max.Bytes));
     }
 
-    /// <summary>Seconds since 1970 of the replay's start.</summary>
+    /// <summary>The replay's start, in seconds since 1970.</summary>
     public long Origin { get; }
 
-    /// <summary>Microseconds since then.</summary>
+    /// <summary>The replay's length, in microseconds.</summary>
     public long End { get; }
 
     public IReadOnlyList<VmPlan> Vms { get; }
@@ -66,7 +70,7 @@ internal sealed class TraceHost
     public MemorySize SumOfMax { get; }
 
     /// <summary>
-    /// The VMs as such a law meets them: where nothing else is said, a law that knows balloons alone meets VMs that booted with their max.
+    /// Returns the VMs for this law. Unless a boot size is set, the VMs of a law that uses only balloons have booted with their max.
     /// </summary>
     public IReadOnlyList<VmPlan> For(ILaw law) => law.BalloonOnly && _boot is null ? [.. Vms.Select(vm => vm with { Boot = vm.Max })] : Vms;
 

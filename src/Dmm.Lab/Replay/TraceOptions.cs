@@ -5,7 +5,7 @@ using Dmm.Lab.Traces;
 
 namespace Dmm.Lab.Replay;
 
-/// <summary>The options that all verbs share that play traces.</summary>
+/// <summary>The options of all verbs that play traces.</summary>
 internal sealed class TraceOptions
 {
     private readonly Option<string[]> _traces = new("--traces")
@@ -90,7 +90,7 @@ internal sealed class TraceOptions
 
     public MechanismDelays Delays(ParseResult parsed) => parsed.GetValue(_delays) is { } file ? MechanismDelays.Read(file) : new();
 
-    /// <summary>Reads the traces and says of what could not be read.</summary>
+    /// <summary>Reads the traces and reports rows that could not be read.</summary>
     public TraceSet Read(ParseResult parsed, LabScreen screen, CancellationToken cancellation)
     {
         var format = parsed.GetValue(_format) switch { "gwa-t-12" => TraceFormat.GwaT12, "dmm" => TraceFormat.Dmm, _ => TraceFormat.Auto };

@@ -4,7 +4,7 @@ using Dmm.Lab.Replay;
 
 namespace Dmm.Lab.Scenarios;
 
-/// <summary><c>dmm lab run</c>: a hand-made situation under each law.</summary>
+/// <summary><c>dmm lab run</c>: plays a scenario under each law.</summary>
 internal static class RunCommand
 {
     public static Command Build()
@@ -24,7 +24,7 @@ internal static class RunCommand
         {
             var scenario = Scenario.Read(parsed.GetValue(file)!);
             var mechanisms = parsed.GetValue(delays) is { } given ? MechanismDelays.Read(given) : new();
-            // Perfect foresight is reckoned for VMs that are there all the time, as they are in traces.
+            // The oracle is left out: it is computed only for VMs that are present all the time, as in traces.
             var figures = LabLaw.Parse(parsed.GetValue(laws)!).Where(law => law != LabLaw.Oracle)
                 .Select(law => Play(LabLaw.Of(law), scenario, mechanisms, parsed.GetValue(seed), cancellation)).ToList();
             screen.Write($"{scenario.Vms.Count} VMs on a host of {scenario.HostMemory}, {scenario.Length}");

@@ -6,7 +6,7 @@ using Dmm.Lab.Replay;
 namespace Dmm.Lab.Scenarios;
 
 /// <summary>
-/// A hand-made situation: a host, a few VMs, what each needs when, and what is wrong with them. docs/use/lab.md has the form.
+/// A scenario: a host, a few VMs, their needs over time, and their faults. docs/use/lab.md describes the file format.
 /// </summary>
 internal sealed record Scenario(MemorySize HostMemory, TimeSpan Length, IReadOnlyList<VmPlan> Vms)
 {
@@ -28,7 +28,7 @@ internal sealed record Scenario(MemorySize HostMemory, TimeSpan Length, IReadOnl
         }
     }
 
-    /// <exception cref="LabException">Something in it is wrong.</exception>
+    /// <exception cref="LabException">Something in the text is wrong.</exception>
     public static Scenario Parse(string text, string name)
     {
         try
@@ -79,7 +79,7 @@ internal sealed record Scenario(MemorySize HostMemory, TimeSpan Length, IReadOnl
 
     private static long Micros(TimeSpan time) => time.Ticks / TimeSpan.TicksPerMicrosecond;
 
-    /// <summary>Reads one section, and says what is wrong with it by the key's whole name.</summary>
+    /// <summary>Reads one section. Its errors contain the key's full name.</summary>
     private sealed class Reader(HoconSection section, string file, string prefix)
     {
         public void Only(string[] keys)
@@ -104,7 +104,7 @@ internal sealed record Scenario(MemorySize HostMemory, TimeSpan Length, IReadOnl
             : int.TryParse(text, out var shares) && shares is >= 1 and <= VmPolicy.MaxShares ? shares
             : throw Fault(key, $"'{text}'", $"from 1 to {VmPolicy.MaxShares}");
 
-        /// <summary>A list of "time size": from then on it needs so much.</summary>
+        /// <summary>Reads a list of "time size": from that time on, the VM needs that size.</summary>
         public Traces.NeedCurve Need(string key, TimeSpan joins)
         {
             const string form = "a list such as [\"0s 200MiB\", \"60s 1.5GiB\"], its times rising";

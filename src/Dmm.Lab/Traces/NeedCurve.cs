@@ -2,32 +2,32 @@ using Dmm.Core;
 
 namespace Dmm.Lab.Traces;
 
-/// <summary>What a VM's need does between two samples of its trace, which is not known.</summary>
+/// <summary>The assumption about a VM's need between two samples of its trace, where it is unknown.</summary>
 public enum BetweenSamples
 {
-    /// <summary>It steps to the next sample's value at once, at a seeded random instant of the interval: the hard case.</summary>
+    /// <summary>The need steps to the next sample's value at a seeded random instant of the interval: the hard case.</summary>
     Step,
 
-    /// <summary>It moves to it in a line.</summary>
+    /// <summary>The need moves to the next value in a line.</summary>
     Linear,
 }
 
 /// <summary>
-/// One VM's need over time, exact: at <c>At[k]</c> it is <c>Need[k]</c>, and stays so, or moves in a line to <c>Need[k + 1]</c>, until the
-/// next point. Two points of the same time are a step. A VM that is off needs nothing: where its rows are zero, where they are missing for
-/// longer than <see cref="VmTrace.MostSilence"/>, before its first and after its last.
+/// One VM's exact need over time. At <c>At[k]</c> it is <c>Need[k]</c>; until the next point it stays so, or moves in a line to
+/// <c>Need[k + 1]</c>. Two points at the same time are a step. A VM that is off needs nothing: while its rows are zero, while they are
+/// missing for longer than <see cref="VmTrace.MostSilence"/>, before its first row and after its last.
 /// </summary>
 /// <param name="At">Microseconds since the replay's start; the first is 0.</param>
-/// <param name="Need">Bytes.</param>
+/// <param name="Need">In bytes.</param>
 internal sealed record NeedCurve(long[] At, long[] Need, bool Linear)
 {
     private const long Second = 1_000_000;
 
-    /// <param name="origin">The replay's start, seconds since 1970.</param>
-    /// <param name="end">Its end, seconds since 1970.</param>
+    /// <param name="origin">The replay's start, in seconds since 1970.</param>
+    /// <param name="end">The replay's end, in seconds since 1970.</param>
     public static NeedCurve Of(VmTrace trace, BetweenSamples between, long origin, long end, ulong seed)
     {
-        // A source of its own for each VM: what one VM does is the same whoever else is there.
+        // Each VM has its own random source, so that its need does not depend on the other VMs.
         var chance = new SeededRandom(seed ^ HashOf(trace.Name));
         var points = new Points((end - origin) * Second, between == BetweenSamples.Linear);
         long? last = null;
@@ -36,7 +36,7 @@ internal sealed record NeedCurve(long[] At, long[] Need, bool Linear)
         {
             var at = (trace.Start + trace.Seconds[k] - origin) * Second;
             var need = (long)trace.UsedKib[k] << 10;
-            // Drawn for each row, needed or not, so that a part of a trace replays as it does within the whole.
+            // One number is drawn for each row, used or not, so that a part of a trace replays as it does within the whole.
             var part = (chance.Next() >> 11) * (1.0 / (1UL << 53));
             if (last is { } before && at - before <= VmTrace.MostSilence * Second)
             {
@@ -61,7 +61,7 @@ internal sealed record NeedCurve(long[] At, long[] Need, bool Linear)
         return points.Curve();
     }
 
-    /// <summary>FNV-1a; the run time's own hash of a text differs from process to process.</summary>
+    /// <summary>The FNV-1a hash. .NET's own hash of a string differs from process to process.</summary>
     private static ulong HashOf(string name)
     {
         var hash = 14695981039346656037UL;
@@ -70,7 +70,7 @@ internal sealed record NeedCurve(long[] At, long[] Need, bool Linear)
         return hash;
     }
 
-    /// <summary>Collects points within the replay's time, without those that change nothing.</summary>
+    /// <summary>Collects points within the replay's time, and drops those that change nothing.</summary>
     private sealed class Points(long length, bool linear)
     {
         private readonly List<long> _at = [0];
@@ -102,7 +102,7 @@ internal sealed record NeedCurve(long[] At, long[] Need, bool Linear)
 
         private void Add(long at, long need)
         {
-            // The last point of a moment is what counts, unless a line ends there.
+            // Only the last point at a moment counts, unless a line ends there.
             if (_at[^1] == at && (!linear || at == 0 || _need[^1] == need))
                 _need[^1] = need;
             else if (linear || _need[^1] != need)

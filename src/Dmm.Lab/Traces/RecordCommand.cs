@@ -7,15 +7,15 @@ using Dmm.Files;
 namespace Dmm.Lab.Traces;
 
 /// <summary>
-/// <c>dmm lab record</c>: writes down what this host's VMs use, a file a VM, in the lab's own form of traces, so that
-/// <c>dmm lab replay --recorded</c> can say what another law would have done. Goes on until it is interrupted.
+/// <c>dmm lab record</c>: records the memory use of this host's VMs in the lab's own trace format, one file per VM, so that <c>dmm lab
+/// replay --recorded</c> can show how another law would have done. It runs until it is interrupted.
 /// </summary>
 internal static class RecordCommand
 {
     private static readonly TimeSpan Usual = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Least = TimeSpan.FromSeconds(1);
 
-    /// <summary>Beyond this between two rows a VM would be taken to be off.</summary>
+    /// <summary>The longest period: with a longer time between two rows, a VM counts as off.</summary>
     private static readonly TimeSpan Most = TimeSpan.FromSeconds(VmTrace.MostSilence);
 
     public static Command Build(CommandLine line)
@@ -37,7 +37,7 @@ internal static class RecordCommand
         });
     }
 
-    /// <summary>One row for each VM whose guest has said what it uses.</summary>
+    /// <summary>Appends one row for each VM whose guest has reported its use.</summary>
     internal static void Append(string folder, IEnumerable<VmView> vms, DateTimeOffset now)
     {
         foreach (var vm in vms)

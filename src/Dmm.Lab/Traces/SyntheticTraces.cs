@@ -3,8 +3,8 @@ using Dmm.Core;
 namespace Dmm.Lab.Traces;
 
 /// <summary>
-/// Made-up VMs for tests and trials: most of them idle, with days and nights, bursts, level shifts, and some that are off for a while. No
-/// measurement: real traces say how laws compare.
+/// Invented VMs for tests and trials: most of them idle, with days and nights, bursts, level shifts, and some that are off for a while.
+/// They are not a measurement: real traces show how laws compare.
 /// </summary>
 public static class SyntheticTraces
 {
@@ -38,7 +38,7 @@ public static class SyntheticTraces
             var hour = ((k * Interval / 3600) + phase) % 24;
             var need = levelMib * (1 + (daily * Math.Sin(hour * Math.PI / 12))) * (0.9 + (0.2 * Part(chance)));
             need = Math.Min(maxMib, burst > 0 ? Math.Max(need, burstMib) : need);
-            // A VM that is off has a zero row as often as none.
+            // While a VM is off, half of its rows are zero and half are missing.
             if (off == 0 || off % 2 == 0)
             {
                 seconds.Add(k * Interval);

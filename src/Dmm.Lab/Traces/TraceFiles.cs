@@ -1,9 +1,9 @@
 namespace Dmm.Lab.Traces;
 
-/// <summary>From what was given on the command line to the files behind it, in an order that is the same everywhere.</summary>
+/// <summary>Finds the files of the paths on the command line, in an order that is the same on every machine.</summary>
 internal static class TraceFiles
 {
-    /// <exception cref="LabException">A path is not there, or nothing is in any of them.</exception>
+    /// <exception cref="LabException">A path does not exist, or none of them has a trace.</exception>
     public static IReadOnlyList<(string Name, string File)> Of(IReadOnlyList<string> paths)
     {
         var files = new List<(string Name, string File)>();
@@ -20,7 +20,7 @@ internal static class TraceFiles
 
         if (files.Count == 0)
             throw new LabException($"no traces in {string.Join(", ", paths)}; files that end in .csv or .csv.gz are taken");
-        // 2 before 10, as people count.
+        // Numeric order: 2 comes before 10.
         files.Sort(static (a, b) => Natural(a.Name, b.Name) is var order and not 0 ? order : string.CompareOrdinal(a.File, b.File));
         return files;
     }

@@ -1,24 +1,25 @@
 namespace Dmm.Lab.Traces;
 
-/// <summary>The forms in which traces come.</summary>
+/// <summary>The file formats of traces.</summary>
 public enum TraceFormat
 {
-    /// <summary>Told by the first line of each file.</summary>
+    /// <summary>Recognized by the first line of each file.</summary>
     Auto,
 
     /// <summary>
-    /// GWA-T-12 Bitbrains as the Grid Workloads Archive publishes it (Shen, van Beek, Iosup, CCGrid 2015): separated by <c>;</c>, memory in
-    /// KB, and a heading "Timestamp [ms]" above what are seconds.
+    /// GWA-T-12 Bitbrains as the Grid Workloads Archive publishes it (Shen, van Beek, Iosup, CCGrid 2015): separated by <c>;</c>,
+    /// memory in KB, and a heading "Timestamp [ms]" although the values are in seconds.
     /// </summary>
     GwaT12,
 
     /// <summary>
-    /// <c>timestamp_s,provisioned_kib,used_kib</c>, plain or gzip'd: the reduced form, which <c>dmm lab record</c> writes too.
+    /// <c>timestamp_s,provisioned_kib,used_kib</c>, plain or compressed with gzip: the reduced format, which <c>dmm lab record</c> also
+    /// writes.
     /// </summary>
     Dmm,
 }
 
-/// <summary>Where in a row the three figures stand that the lab needs.</summary>
+/// <summary>The positions in a row of the three values that the lab needs.</summary>
 internal sealed record TraceColumns(char Separator, int Time, int Provisioned, int Used, int Count)
 {
     private const string GwaTime = "Timestamp [ms]";
@@ -27,7 +28,7 @@ internal sealed record TraceColumns(char Separator, int Time, int Provisioned, i
 
     private static readonly TraceColumns DmmForm = new(',', 0, 1, 2, 3);
 
-    /// <exception cref="LabException">The heading is of no form that is known, or of another than was asked for.</exception>
+    /// <exception cref="LabException">The heading has an unknown format, or another than was asked for.</exception>
     public static TraceColumns Of(string? heading, TraceFormat format, string file)
     {
         var line = heading?.TrimStart('\uFEFF').Trim() ?? "";

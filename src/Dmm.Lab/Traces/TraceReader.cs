@@ -6,26 +6,30 @@ using Dmm.Files;
 namespace Dmm.Lab.Traces;
 
 /// <summary>
-/// Reads traces, a file a VM. People's archives have rows that are no rows: such a one is counted, named by file and line, and left out,
-/// unless <paramref name="strict"/> asks for an end. What is kept is bounded by <see cref="MostRows"/>.
+/// Reads traces, one file per VM. Public archives contain invalid rows. Such a row is counted, reported with file and line, and left
+/// out, unless <paramref name="strict"/> makes it an error. The number of rows kept is at most <see cref="MostRows"/>.
 /// </summary>
-/// <param name="progress">Told the files that were read, and how many there are.</param>
+/// <param name="progress">Called with the number of files that were read, and the number of all files.</param>
 public sealed class TraceReader(TraceFormat format = TraceFormat.Auto, bool strict = false, Action<int, int>? progress = null)
 {
-    /// <summary>800 MB as they are kept: ten times the whole published archive.</summary>
+    /// <summary>800 MB in memory: ten times the whole published archive.</summary>
     public const long MostRows = 100_000_000;
 
     private const int NamedBadRows = 20;
 
-    /// <summary>Later than this (the year 5138) a time is in milliseconds, as the archive's heading has it and its rows have not.</summary>
+    /// <summary>
+    /// A time above this (the year 5138) is in milliseconds, as the archive's heading says, although its rows are in seconds.
+    /// </summary>
     private const double MostSeconds = 1e11;
 
     private readonly List<string> _bad = [];
     private long _badCount;
     private long _rows;
 
-    /// <param name="paths">Files, and folders whose <c>*.csv</c> and <c>*.csv.gz</c> are taken, those of their folders too.</param>
-    /// <exception cref="LabException">A path is not there, a file is no trace, or, with strict, a row is bad.</exception>
+    /// <param name="paths">
+    /// Files, and folders whose <c>*.csv</c> and <c>*.csv.gz</c> are read, those of their subfolders included.
+    /// </param>
+    /// <exception cref="LabException">A path does not exist, a file is not a trace, or a row is bad and strict is set.</exception>
     public TraceSet Read(IReadOnlyList<string> paths, CancellationToken cancellation)
     {
         var files = TraceFiles.Of(paths);
@@ -96,7 +100,7 @@ public sealed class TraceReader(TraceFormat format = TraceFormat.Auto, bool stri
                 max = Math.Max(max, Math.Max(row.Provisioned, row.Used));
                 if (seconds.Count > 0 && seconds[^1] == at)
                 {
-                    // A VM that moved between two collectors stands twice, once with nothing.
+                    // A VM that moved between two collectors has two rows for the same time, one of them with zero.
                     used[^1] = Math.Max(used[^1], (uint)row.Used);
                     continue;
                 }
@@ -115,7 +119,7 @@ public sealed class TraceReader(TraceFormat format = TraceFormat.Auto, bool stri
         return seconds.Count == 0 ? null : new(name, start, [.. seconds], [.. used], MemorySize.FromKiB(max));
     }
 
-    /// <returns>What is wrong with the row; null for nothing.</returns>
+    /// <returns>The fault of the row; null where it has none.</returns>
     private static string? Parse(ReadOnlySpan<char> text, TraceColumns columns, out (long Time, long Provisioned, long Used) row)
     {
         row = default;

@@ -2,7 +2,9 @@ using System.IO.Compression;
 
 namespace Dmm.Lab.Traces;
 
-/// <summary>Writes a trace in the lab's own form, <see cref="TraceFormat.Dmm"/>, gzip'd where the name says so.</summary>
+/// <summary>
+/// Writes a trace in the lab's own format, <see cref="TraceFormat.Dmm"/>, compressed with gzip where the name ends in .gz.
+/// </summary>
 public static class TraceWriter
 {
     public const string Heading = "timestamp_s,provisioned_kib,used_kib";

@@ -2,8 +2,9 @@ using Dmm.Hocon;
 namespace Dmm.Settings.Hocon;
 
 /// <summary>
-/// What a file may not ask of Akka. Who may write to the daemon's Unix socket is said by its permissions; a port of Akka's knows no such
-/// lock, and whoever reaches it can end any actor. So nothing that opens one, or that could load what opens one, is passed on.
+/// Finds keys of Akka's that a file must not set. The permissions of the daemon's Unix socket control who may use it, but a port of
+/// Akka's has no access control, and whoever reaches it can end any actor. So no key is passed on that opens a port, or that loads code
+/// which could open one.
 /// </summary>
 internal static class AkkaKeys
 {
@@ -13,10 +14,10 @@ internal static class AkkaKeys
 
     private static readonly string[] Local = ["local", "Akka.Actor.LocalActorRefProvider", "Akka.Actor.LocalActorRefProvider, Akka"];
 
-    /// <summary>Sections and lists that have no meaning for one node alone, or that name code to load.</summary>
+    /// <summary>Sections and lists that have no meaning for a single node, or that name code to load.</summary>
     private static readonly string[] Closed = ["akka.remote", "akka.cluster", "akka.extensions", "akka.management", "akka.discovery"];
 
-    /// <returns>A line each, without the file's name.</returns>
+    /// <returns>One line per fault, without the file's name.</returns>
     public static IEnumerable<string> Refused(HoconSection root)
     {
         foreach (var (path, node) in root.Leaves())
@@ -31,7 +32,10 @@ internal static class AkkaKeys
     private static bool IsLocal(string path, HoconNode node) =>
         path == Provider && node is HoconScalar { IsNull: false } given && Local.Contains(given.Text);
 
-    /// <summary>Akka's parser looks keys up by their path, however a file splits it into sections and quotes.</summary>
+    /// <summary>
+    /// True where the path is the key or below it. Quotes are ignored, because Akka's parser looks keys up by their path, however a
+    /// file splits it into sections and quotes.
+    /// </summary>
     private static bool IsWithin(string path, string key)
     {
         var plain = string.Join('.', path.Replace("\"", "", StringComparison.Ordinal).Split('.', StringSplitOptions.TrimEntries));

@@ -5,12 +5,12 @@ using Akka.Configuration.Hocon;
 namespace Dmm.Settings.Hocon;
 
 /// <summary>
-/// Compares what is written with what Akka's parser made of it, so that a trap of that parser which nobody knows yet can't take settings
-/// away in silence.
+/// Compares the written settings with what Akka's parser made of them, so that an unknown fault of that parser can't silently drop
+/// settings.
 /// </summary>
 internal static class HoconAgreement
 {
-    /// <summary>The path of the first difference; null where both agree.</summary>
+    /// <summary>Returns the path of the first difference; null where there is none.</summary>
     public static string? Difference(HoconSection written, Config read) =>
         written.Members.Count == 0 ? null : Difference(written, read.Root, "");
 
@@ -22,7 +22,7 @@ internal static class HoconAgreement
                 var text = read.IsObject() || read.IsArray() ? null : read.GetString();
                 return text == (scalar.IsNull ? null : scalar.Text) ? null : path;
 
-            // Akka's IsArray is false for a list without items, which has no value of another kind either.
+            // Akka's IsArray is false for an empty list, which has no value of another kind either.
             case HoconList { Items.Count: 0 }:
                 return !read.IsObject() && (!read.IsArray() || read.GetArray().Count == 0) ? null : path;
 

@@ -6,14 +6,14 @@ using Akka.Configuration;
 namespace Dmm.Settings.Hocon;
 
 /// <summary>
-/// Hands a section to Akka: written out as JSON, with every text in quotes, which is the form that its parser reads without surprises, and
-/// then compared with what the parser made of it.
+/// Passes a section to Akka. It is written as JSON with every text in quotes, the form that Akka's parser reads reliably, and the
+/// parser's result is then compared with the section.
 /// </summary>
 public static class HoconAkka
 {
-    /// <param name="key">The key that the section has in Akka's eyes.</param>
-    /// <param name="file">For messages.</param>
-    /// <exception cref="SettingsException">Akka's parser refuses the section or understands something else.</exception>
+    /// <param name="key">The key that Akka sees the section under.</param>
+    /// <param name="file">The file's name in messages.</param>
+    /// <exception cref="SettingsException">Akka's parser refuses the section or reads it differently.</exception>
     public static Config ToConfig(string key, HoconSection section, string file)
     {
         var whole = new HoconSection(section.Place);
@@ -40,7 +40,9 @@ public static class HoconAkka
         }
     }
 
-    /// <summary>What Akka's parser is known to make of some texts, quoted or not; null where it takes them as they are.</summary>
+    /// <summary>
+    /// Returns what Akka's parser is known to do wrong with this text, quoted or not; null where it reads it as it is.
+    /// </summary>
     private static string? Trap(HoconNode node) => node switch
     {
         HoconList list => list.Items.Select(Trap).FirstOrDefault(trap => trap is not null),

@@ -1,10 +1,10 @@
 namespace Dmm.Settings;
 
-/// <param name="Deadline">How long a new VM may wait for its memory where its request does not say.</param>
-/// <param name="Queue">VMs that may wait at once.</param>
-/// <param name="Gather">New VMs that memory is gathered for at once.</param>
-/// <param name="Launches">VMs that are launched at once.</param>
-/// <param name="OvercommitMaxRatio">The most that Σ max may be, in times of the memory for guests; 0: no bound.</param>
+/// <param name="Deadline">How long a new VM may wait for its memory if its request does not say.</param>
+/// <param name="Queue">The most VMs that may wait at the same time.</param>
+/// <param name="Gather">The most new VMs that memory is gathered for at the same time.</param>
+/// <param name="Launches">The most VMs that are launched at the same time.</param>
+/// <param name="OvercommitMaxRatio">The most that Σ max may be, as a multiple of the memory for guests; 0: no bound.</param>
 public sealed record AdmissionSettings(TimeSpan Deadline, int Queue, int Gather, int Launches, double OvercommitMaxRatio)
 {
     internal static AdmissionSettings Read(SettingsReader reader) => new(

@@ -2,13 +2,13 @@ using Dmm.Core;
 
 namespace Dmm.Settings;
 
-/// <param name="Headroom">Fraction of the working set; the larger of it and <paramref name="HeadroomMin"/> counts.</param>
-/// <param name="HalfLife">Of the decaying histogram of use.</param>
-/// <param name="ShrinkQuantile">Of that histogram.</param>
-/// <param name="ProbeHalfLife">Of the page cache that counts as used.</param>
-/// <param name="FloorHalfLife">Of the floor that a hurtful shrink leaves.</param>
-/// <param name="Horizon">Of the forecast.</param>
-/// <param name="LowMemory">Base of the agent's threshold of MemAvailable.</param>
+/// <param name="Headroom">A fraction of the working set; the headroom is the larger of it and <paramref name="HeadroomMin"/>.</param>
+/// <param name="HalfLife">The half-life of the decaying histogram of use.</param>
+/// <param name="ShrinkQuantile">The quantile of that histogram that a VM shrinks to, 0.5 to 1.</param>
+/// <param name="ProbeHalfLife">The half-life of the page cache that counts as used.</param>
+/// <param name="FloorHalfLife">The half-life of the floor that a hurtful shrink leaves.</param>
+/// <param name="Horizon">How far ahead use is forecast.</param>
+/// <param name="LowMemory">The base of the agent's threshold of MemAvailable.</param>
 public sealed record DemandSettings(
     MemorySize HeadroomMin, double Headroom, TimeSpan HalfLife, double ShrinkQuantile, TimeSpan ProbeHalfLife, TimeSpan FloorHalfLife,
     TimeSpan Horizon,

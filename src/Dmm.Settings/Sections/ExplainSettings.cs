@@ -1,7 +1,7 @@
 namespace Dmm.Settings;
 
-/// <summary>What is remembered for <c>dmm vm explain</c>.</summary>
-/// <param name="Most">Decisions of all VMs together.</param>
+/// <summary>Limits of the decisions that are remembered for <c>dmm vm explain</c>.</summary>
+/// <param name="Most">The most decisions of all VMs together.</param>
 public sealed record ExplainSettings(TimeSpan Keep, int Most)
 {
     internal static ExplainSettings Read(SettingsReader reader) => new(

@@ -1,8 +1,8 @@
 namespace Dmm.Settings;
 
-/// <summary>How much history stays in the journal beyond what recovery needs.</summary>
-/// <param name="Keep">Events younger than this stay …</param>
-/// <param name="Most">… unless they are more than this many.</param>
+/// <summary>Limits of the history that stays in the journal beyond what recovery needs.</summary>
+/// <param name="Keep">The age up to which events stay …</param>
+/// <param name="Most">… unless there are more than this many.</param>
 public sealed record HistorySettings(TimeSpan Keep, int Most)
 {
     internal static HistorySettings Read(SettingsReader reader) => new(

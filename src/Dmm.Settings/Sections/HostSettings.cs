@@ -3,20 +3,22 @@ using Dmm.Core;
 
 namespace Dmm.Settings;
 
-/// <param name="Memory">What DMM governs; null: what <see cref="HostMemory.Measure"/> finds.</param>
-/// <param name="Reserve">Comes off memory, be that measured or given.</param>
-/// <param name="Cushion">Of memory less reserve.</param>
-/// <param name="CushionMax">Under pressure; of memory less reserve.</param>
-/// <param name="PressureSome">0 to 1.</param>
-/// <param name="PressureFull">0 to 1.</param>
+/// <param name="Memory">Memory that DMM governs; null: as measured by <see cref="HostMemory.Measure"/>.</param>
+/// <param name="Reserve">Subtracted from memory, whether that is measured or given.</param>
+/// <param name="Cushion">A size, or a part of memory less reserve.</param>
+/// <param name="CushionMax">The same under pressure.</param>
+/// <param name="PressureSome">The stalled part of the time (PSI some), 0 to 1.</param>
+/// <param name="PressureFull">The stalled part of the time (PSI full), 0 to 1.</param>
 /// <param name="Margin">Available memory that is never counted on.</param>
 public sealed record HostSettings(
     MemorySize? Memory, MemorySize Reserve, Portion Cushion, Portion CushionMax, double PressureSome, double PressureFull,
     MemorySize Margin,
     TimeSpan WatchPeriod, TimeSpan CalmAfter)
 {
-    /// <summary>What DMM governs on this host: <see cref="Memory"/>, or what is measured now. More than <see cref="Reserve"/>.</summary>
-    /// <exception cref="SettingsException">This host does not tell, or has no more than the reserve.</exception>
+    /// <summary>
+    /// The memory that DMM governs on this host: <see cref="Memory"/>, or what is measured now. It is more than <see cref="Reserve"/>.
+    /// </summary>
+    /// <exception cref="SettingsException">This host's memory can't be read, or is not more than the reserve.</exception>
     public MemorySize Governed(string root = "/")
     {
         var memory = Memory ?? HostMemory.Measure(root);

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace Dmm.Settings;
 
-/// <param name="Address">Loopback.</param>
+/// <param name="Address">A loopback address.</param>
 /// <param name="Port">0: no TCP.</param>
 public sealed record HttpSettings(IPAddress Address, int Port)
 {

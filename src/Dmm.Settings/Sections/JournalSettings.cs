@@ -1,7 +1,7 @@
 namespace Dmm.Settings;
 
 /// <param name="Path">The SQLite file, absolute.</param>
-/// <param name="BusyTimeout">How long a lock that another process holds is waited for.</param>
+/// <param name="BusyTimeout">How long to wait for a lock that another process holds.</param>
 public sealed record JournalSettings(string Path, TimeSpan BusyTimeout)
 {
     internal static JournalSettings Read(SettingsReader reader, string stateDir)

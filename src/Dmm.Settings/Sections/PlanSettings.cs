@@ -2,10 +2,12 @@ using Dmm.Core;
 
 namespace Dmm.Settings;
 
-/// <param name="DeadBand">Fraction of a VM's size.</param>
-/// <param name="ShrinkRate">Fraction of a VM's size in a second.</param>
-/// <param name="Spare">Fraction of the guests' memory that is kept free where it would be slack in guests.</param>
-/// <param name="UtilityWeight">How many times its shares a VM weighs at most where a lack of memory hurts most; 1 is plain shares.</param>
+/// <param name="DeadBand">A fraction of a VM's size.</param>
+/// <param name="ShrinkRate">A fraction of a VM's size per second.</param>
+/// <param name="Spare">The fraction of the guests' memory that is kept free, taken from their slack.</param>
+/// <param name="UtilityWeight">
+/// The largest factor on a VM's shares, for the VM that a lack of memory hurts most; 1: plain shares.
+/// </param>
 public sealed record PlanSettings(
     TimeSpan Period, double DeadBand, MemorySize Step, double ShrinkRate, int BalloonOperations, int HotplugOperations,
     double UtilityWeight, double Spare)

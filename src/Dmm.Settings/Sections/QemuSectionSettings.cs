@@ -12,19 +12,19 @@ public enum QemuAccel
 /// <summary>How far the guests' user network reaches.</summary>
 public enum UserNetwork
 {
-    /// <summary>Nowhere: neither to this host nor beyond it.</summary>
+    /// <summary>Nowhere: they reach neither this host nor anything beyond it.</summary>
     Restricted,
 
-    /// <summary>Wherever this host reaches, its own loopback included.</summary>
+    /// <summary>Everything that this host reaches, its own loopback included.</summary>
     Open,
 }
 
-/// <summary>The section <c>dmm.qemu</c>; the driver, which knows no settings, is given its values.</summary>
-/// <param name="Binary">A name for PATH, or an absolute path.</param>
-/// <param name="Append">Kernel command line of VMs that give none.</param>
-/// <param name="HotplugRoom">Room beyond boot memory that a VM's virtio-mem device has at least.</param>
-/// <param name="TbSize">TCG's translation cache of each VM.</param>
-/// <param name="StatsPeriod">Whole seconds.</param>
+/// <summary>The section <c>dmm.qemu</c>. The driver does not read settings; it is given these values.</summary>
+/// <param name="Binary">A name that is looked for in PATH, or an absolute path.</param>
+/// <param name="Append">The kernel command line of VMs whose request has none.</param>
+/// <param name="HotplugRoom">The least room beyond boot memory in a VM's virtio-mem device.</param>
+/// <param name="TbSize">The size of each VM's TCG translation cache.</param>
+/// <param name="StatsPeriod">A whole number of seconds.</param>
 public sealed record QemuSectionSettings(
     string Binary,
     QemuAccel Accel,
@@ -39,7 +39,7 @@ public sealed record QemuSectionSettings(
     TimeSpan ProbeDeadline,
     TimeSpan StatsPeriod)
 {
-    /// <summary>Linux on x86 takes a command line of 2,047 bytes.</summary>
+    /// <summary>The longest kernel command line of Linux on x86, in bytes.</summary>
     private const int LongestAppend = 2047;
 
     internal static QemuSectionSettings Read(SettingsReader reader)

@@ -2,8 +2,8 @@ using Dmm.Core;
 
 namespace Dmm.Settings;
 
-/// <param name="Directory">Absolute.</param>
-/// <param name="PlugRate">In a second, as the other rates.</param>
+/// <param name="Directory">An absolute path.</param>
+/// <param name="PlugRate">Memory per second, like the other rates.</param>
 public sealed record SimulationSettings(
     string Directory, MemorySize PlugRate, MemorySize UnplugRate, MemorySize BalloonRate, TimeSpan BootTime, MemorySize Overhead)
 {

@@ -1,8 +1,8 @@
 namespace Dmm.Settings;
 
 /// <param name="Path">The daemon's Unix socket, absolute.</param>
-/// <param name="Mode">Its permissions: whoever may write to it rules the VMs.</param>
-/// <param name="Group">Its group by name; null: the daemon's own.</param>
+/// <param name="Mode">Its permissions: whoever may write to it controls the VMs.</param>
+/// <param name="Group">The name of its group; null: the daemon's own.</param>
 public sealed record SocketSettings(string Path, UnixFileMode Mode, string? Group)
 {
     private const int LongestGroup = 32;

@@ -3,13 +3,15 @@ using Dmm.Core;
 
 namespace Dmm.Settings;
 
-/// <param name="Spark">Ballooned reserve that is given at the moment of a plug; zero: none.</param>
+/// <param name="Spark">The ballooned reserve that is given back at the moment of a plug; zero: none.</param>
 /// <param name="Margin">The least MemAvailable that a shrink leaves.</param>
-/// <param name="RetryMin">First back-off of a stuck VM; doubles up to <paramref name="RetryMax"/>.</param>
-/// <param name="ReturnMin">First back-off of a VM with a restart policy that has ended; doubles up to <paramref name="ReturnMax"/>.</param>
-/// <param name="ReturnCalm">A VM that ran for so long begins with <paramref name="ReturnMin"/> again.</param>
-/// <param name="ReturnDeadline">How long a VM that returns waits for its memory before it tries again later.</param>
-/// <param name="RestartMin">First back-off of a VM's actor; doubles up to <paramref name="RestartMax"/>.</param>
+/// <param name="RetryMin">The first back-off of a stuck VM; it doubles up to <paramref name="RetryMax"/>.</param>
+/// <param name="ReturnMin">
+/// The first back-off of a VM with a restart policy that has ended; it doubles up to <paramref name="ReturnMax"/>.
+/// </param>
+/// <param name="ReturnCalm">A VM that ran for this long starts with <paramref name="ReturnMin"/> again.</param>
+/// <param name="ReturnDeadline">How long a VM that returns waits for its memory before it gives up and tries again later.</param>
+/// <param name="RestartMin">The first back-off of a VM's actor; it doubles up to <paramref name="RestartMax"/>.</param>
 public sealed record VmSettings(
     MemorySize Spark,
     MemorySize Margin,

@@ -10,7 +10,7 @@ using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests.Explaining;
 
-/// <summary>What an operator is told of a VM's memory, on a host that lives.</summary>
+/// <summary>The explanation of a VM's memory that an operator gets, on a host that runs.</summary>
 public sealed class ExplainStories : HostFixture
 {
     private readonly IActorRef _decisions;
@@ -63,7 +63,7 @@ public sealed class ExplainStories : HostFixture
         Assert.Equal(VmId.Parse("taker"), gave.Shares[0].Peer);
         Assert.Equal(got.Shares[0].Size, gave.Shares.Single(s => s.Peer == VmId.Parse("taker")).Size);
         Assert.True(got.Total == got.Shares.Aggregate(MemorySize.Zero, (sum, s) => sum + s.Size));
-        // What is granted to it above what it booted with, it got from somebody.
+        // The VM's grant above its boot size must have come from somebody.
         Assert.Equal(Look().State.Vms[VmId.Parse("taker")].Promise.Granted, MiB(512) + got.Total);
     }
 

@@ -2,20 +2,20 @@ using Dmm.Benchmarks.Figures;
 
 namespace Dmm.Benchmarks.Admission;
 
-/// <summary>Where a VM is created.</summary>
+/// <summary>The kind of host on which a VM is created.</summary>
 internal enum Host
 {
-    /// <summary>Its memory is free.</summary>
+    /// <summary>The host's memory is free.</summary>
     Empty,
 
-    /// <summary>Everything is in the hands of peers, which need little of it.</summary>
+    /// <summary>Peers hold all memory, but need little of it.</summary>
     Full,
 }
 
-/// <summary>One VM, from the request.</summary>
-/// <param name="RoomMs">To its launch: its memory is there. Null: not in time.</param>
-/// <param name="RunningMs">To its guest's first word, as <c>dmm vm create --wait</c> waits for it. Null: not in time.</param>
-/// <param name="Reason">Why it did not run.</param>
+/// <summary>One VM's creation. Times are from the request.</summary>
+/// <param name="RoomMs">The time to its launch, when its memory is there. Null: not in time.</param>
+/// <param name="RunningMs">The time to its guest's first message, which <c>dmm vm create --wait</c> waits for. Null: not in time.</param>
+/// <param name="Reason">The reason why it did not run.</param>
 internal sealed record Creation(
     Host Host, string Law, int Round, double FreeMibBefore, double? RoomMs, double? RunningMs, string? Reason, double LoadAverage);
 
@@ -29,6 +29,6 @@ internal sealed record CreationFigures(Host Host, string Law, Distribution RoomM
     ];
 }
 
-/// <summary>What <c>admission.json</c> holds.</summary>
+/// <summary>The content of <c>admission.json</c>.</summary>
 internal sealed record AdmissionReport(
     QemuMachine Machine, long GuestsBytes, long NewVmBytes, IReadOnlyList<CreationFigures> Figures, IReadOnlyList<Creation> Creations);

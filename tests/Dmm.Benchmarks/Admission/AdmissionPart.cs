@@ -9,8 +9,8 @@ using Dmm.Testbed;
 namespace Dmm.Benchmarks.Admission;
 
 /// <summary>
-/// Time to a running VM: on an empty host, on one whose memory is all in the hands of peers, and there under squeezed's law too. Seen as a
-/// user sees it, through the daemon's interface.
+/// Measures the time to a running VM: on an empty host, on a host whose peers hold all memory, and on the latter also under squeezed's
+/// law. It is measured as a user sees it, through the daemon's interface.
 /// </summary>
 internal static class AdmissionPart
 {
@@ -21,7 +21,7 @@ internal static class AdmissionPart
     private static readonly MemorySize Boot = MemorySize.FromMiB(256);
     private static readonly string[] Peers = ["alpha", "bravo", "carol"];
 
-    /// <summary>For the peers together, which fill it, and on the empty host for the new VM too.</summary>
+    /// <summary>The memory of the peers together, which they fill on the full host; on the empty host the new VM shares it.</summary>
     private static readonly MemorySize Guests = MemorySize.FromMiB(1152);
 
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
@@ -54,7 +54,7 @@ internal static class AdmissionPart
         await house.MoveInAsync([.. Peers.Select(name => new GuestPlan(name, Min, Boot, Max))], [], Boot);
         List<Creation> creations = [];
         (Host Host, string Law)[] situations = [(Host.Empty, "dmm"), (Host.Full, "dmm"), (Host.Full, "squeezed")];
-        // Situations change in blocks: each begins with a new start of the daemon.
+        // Situations change in blocks: each block begins with a new start of the daemon.
         var block = Math.Min(rounds, 5);
         foreach (var (round, situation) in RunOrder.Of(situations, (rounds + block - 1) / block, seed: 1))
         {
@@ -77,7 +77,7 @@ internal static class AdmissionPart
         BenchHouse house, GuestImage image, Host host, string law, int round, int count, List<Creation> creations, Say say,
         CancellationToken cancellation)
     {
-        // The new VM's own cost beside its memory is the host's, as that of its peers is.
+        // The new VM's own overhead is additional memory of the host, as that of its peers is.
         var newcomer = new MemorySize(house.Overhead.Bytes / Peers.Length);
         await house.BeginAsync(law, Guests + newcomer + (host == Host.Empty ? Boot + Boot : MemorySize.Zero), Boot);
         for (var i = 0; i < count; i++)
@@ -94,14 +94,15 @@ internal static class AdmissionPart
     }
 
     /// <summary>
-    /// The peers have held all memory between them and need little of it now, as guests do that have read files or that bursts have left.
+    /// Lets the peers fill the host. They have held all memory and need little of it now, like guests that have read files or after a
+    /// burst.
     /// </summary>
     private static async Task FillAsync(BenchHouse house, CancellationToken cancellation)
     {
         var each = new MemorySize(Guests.Bytes / Peers.Length).RoundDown(MemorySize.FromMiB(4));
         foreach (var name in Peers)
             await house.Client.ResizeAsync(name, each.Bytes, cancellation);
-        // As far as the law lets them: DMM keeps its cushion free. Nobody grows any more when nobody has for a while.
+        // The peers grow as far as the law lets them: DMM keeps its cushion free. The growth is over when nobody has grown for a while.
         var (most, since) = (0L, Stopwatch.StartNew());
         await Wait.UntilAsync("the peers have filled the host", async () =>
         {

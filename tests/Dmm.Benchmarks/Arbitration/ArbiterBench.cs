@@ -4,7 +4,7 @@ using Dmm.Core.Planning;
 
 namespace Dmm.Benchmarks.Arbitration;
 
-/// <summary>One plan of the arbiter; its buffers have grown before.</summary>
+/// <summary>One plan of the arbiter; its buffers have grown to their size before.</summary>
 public class ArbiterBench
 {
     private readonly Arbiter _arbiter = new();
@@ -32,7 +32,8 @@ public class ArbiterBench
 }
 
 /// <summary>
-/// What it is measured by: sorting as many keys, each with the number that it belongs to. The keys come unsorted each time.
+/// The reference for the arbiter: sorting the same number of keys, each with the index that it belongs to. The keys are unsorted each
+/// time.
 /// </summary>
 public class SortBench
 {

@@ -14,13 +14,13 @@ using BenchmarkDotNet.Toolchains.InProcess.Emit;
 namespace Dmm.Benchmarks.Arbitration;
 
 /// <summary>
-/// What a plan costs: the arbiter alone, next to sorting as many keys, the planner around it (bids, plan, promises, waits), and the record
-/// that is kept to explain it, in each regime.
-/// Measured by BenchmarkDotNet in this process, so that no SDK is needed where it runs.
+/// Measures the cost of a plan in each regime: the arbiter alone, next to sorting as many keys; the planner around it (bids, plan,
+/// promises, waits); and the record that is kept to explain it. BenchmarkDotNet measures in this process, so that no SDK is needed where
+/// it runs.
 /// </summary>
 internal static class ArbiterPart
 {
-    /// <summary>What is promised of a plan for 10,000 VMs, in milliseconds.</summary>
+    /// <summary>The promised limit of a plan for 10,000 VMs, in milliseconds.</summary>
     private const double Goal = 2;
     private const int GoalVms = 10_000;
 
@@ -30,7 +30,7 @@ internal static class ArbiterPart
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
     };
 
-    /// <summary>Numbers of VMs that are measured. BenchmarkDotNet takes them from here.</summary>
+    /// <summary>The numbers of VMs that are measured. BenchmarkDotNet takes them from here.</summary>
     public static int[] Sizes { get; private set; } = [1_000, GoalVms];
 
     public static Command Build(Option<string> output)
@@ -125,7 +125,7 @@ internal static class ArbiterPart
     }
 }
 
-/// <summary>One case, over its runs.</summary>
+/// <summary>The figures of one case, over its runs.</summary>
 internal sealed record Measured(
     string Method, int Vms, Regime? Regime, double MedianMilliseconds, double P25Milliseconds, double P95Milliseconds,
     double DeviationMilliseconds, long AllocatedBytes, int Runs)

@@ -11,7 +11,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Benchmarks.Arbitration;
 
 /// <summary>
-/// What the host's actor does at each period around the arbiter: bids gathered, plan made, promises decided, waits chained.
+/// The work of the host's actor around the arbiter in each period: bids are gathered, the plan is made, promises are decided, waits are
+/// chained.
 /// </summary>
 public class PlannerBench
 {
@@ -67,7 +68,7 @@ public class PlannerBench
     [Benchmark]
     public int Next() => Plan().Changes.Length;
 
-    /// <summary>What it costs to remember why, beside the host's actor.</summary>
+    /// <summary>Measures the cost of recording the reasons of a plan, which is work outside the host's actor.</summary>
     [Benchmark]
     public int Record()
     {

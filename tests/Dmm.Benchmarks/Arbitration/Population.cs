@@ -3,25 +3,28 @@ using Dmm.Core.Planning;
 
 namespace Dmm.Benchmarks.Arbitration;
 
-/// <summary>How much memory there is for what the VMs want.</summary>
+/// <summary>The relation of the memory to what the VMs want.</summary>
 public enum Regime
 {
-    /// <summary>Everyone gets what it wants and what is idle stays: nothing is sorted.</summary>
+    /// <summary>Every VM gets what it wants, and idle memory stays: nothing is sorted.</summary>
     Enough,
 
-    /// <summary>A third wants more; about half of the others' slack must be taken for it, the largest first.</summary>
+    /// <summary>A third of the VMs want more; about half of the others' slack must be taken for it, the largest first.</summary>
     Slack,
 
-    /// <summary>Nine in ten want more and there is no more than is held: fair shares, weighed by measured harm.</summary>
+    /// <summary>Nine in ten VMs want more, and no memory is free: fair shares, weighed by measured harm.</summary>
     Contention,
 
     /// <summary>
-    /// Half want all they may have; the others give all they can spare, and it is not enough: everything that the arbiter can do is done.
+    /// Half of the VMs want all they may have; the others give all they can spare, and it is not enough: the arbiter runs all of its
+    /// steps.
     /// </summary>
     Drained,
 }
 
-/// <summary>VMs of a mixed host, the same each time. Of those that want more one in twenty is in need; one in seven is hurt.</summary>
+/// <summary>
+/// The VMs of a mixed host, the same each time. Among those that want more, one in twenty is in need; one in seven of all VMs is harmed.
+/// </summary>
 public sealed class Population
 {
     private static readonly int[] Shares = [500, 1000, 1000, 2000];
@@ -52,7 +55,7 @@ public sealed class Population
             {
                 Need = MemorySize.FromMiB(Math.Max(min, want - (want / 16) - 64)),
                 Harm = random.Next(7) == 0 ? random.NextDouble() * 0.3 : 0,
-                // Some of what is needed is cache, or not there yet.
+                // A part of what is needed is cache, or not there yet.
                 TakenTo = MemorySize.FromMiB(Math.Max(min, Math.Min(held, want) * 3 / 4)),
             };
         }
@@ -63,6 +66,6 @@ public sealed class Population
 
     public Bid[] Bids { get; }
 
-    /// <summary>Memory for all of them.</summary>
+    /// <summary>The memory for all VMs together.</summary>
     public MemorySize Budget { get; }
 }

@@ -7,8 +7,8 @@ using Dmm.Benchmarks.Recovery;
 namespace Dmm.Benchmarks.Commands;
 
 /// <summary>
-/// How large the command is, and how long it takes from typed to answered: its help, and a list of VMs that a daemon tells. Beside it, what
-/// this machine takes to start any program at all.
+/// Measures the size of the command, and the time from its start to its answer: for its help, and for a list of VMs from a daemon. For
+/// comparison, the time that this machine takes to start any program at all.
 /// </summary>
 internal static class CommandPart
 {
@@ -50,7 +50,7 @@ internal static class CommandPart
         return 0;
     }
 
-    /// <summary>Milliseconds.</summary>
+    /// <summary>Returns the median run time in milliseconds.</summary>
     private static async Task<double> MedianAsync(int runs, string program, string[] arguments, CancellationToken cancellation)
     {
         var times = new List<double>();

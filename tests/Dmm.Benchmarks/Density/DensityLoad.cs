@@ -4,23 +4,25 @@ using Dmm.Lab.Traces;
 
 namespace Dmm.Benchmarks.Density;
 
-/// <param name="Hold">What the load holds from then on. It works only while it holds its burst.</param>
+/// <param name="Hold">The memory that the load holds from then on. It works only while it holds its burst.</param>
 internal sealed record LoadStep(TimeSpan At, int Guest, MemorySize Hold, bool Works);
 
 /// <summary>
-/// A mixed load: VMs of several sizes, each of which needs little most of the time and a burst now and then, each in a phase of its own, so
-/// that few burst at once. The same load is played on real guests and written as traces for the lab.
+/// A mixed load: VMs of several sizes, each of which needs little most of the time and a burst now and then. Each VM has its own phase,
+/// so that few burst at once. The same load runs on real guests and is written as traces for the lab.
 /// </summary>
-/// <param name="Cycle">After so long everything repeats.</param>
-/// <param name="Busy">The part of a cycle in which a VM bursts.</param>
-/// <param name="BurstPart">What a burst holds, part of the VM's max.</param>
-/// <param name="Own">What a guest of this image uses without any load; the traces hold it, the guest has it by itself.</param>
+/// <param name="Cycle">The period after which everything repeats.</param>
+/// <param name="Busy">The fraction of a cycle in which a VM bursts.</param>
+/// <param name="BurstPart">The memory that a burst holds, as a fraction of the VM's max.</param>
+/// <param name="Own">
+/// The memory that a guest of this image uses without any load; a trace includes it, a real guest uses it by itself.
+/// </param>
 internal sealed record DensityLoad(
     IReadOnlyList<MemorySize> Sizes, MemorySize Min, MemorySize Boot, MemorySize Idle, MemorySize Own, TimeSpan Cycle, double Busy,
     double BurstPart, MemorySize PerSecond,
     long OperationsPerSecond)
 {
-    /// <summary>Steps of this spread phases evenly, however many VMs there are.</summary>
+    /// <summary>Multiples of this spread the phases evenly, for any number of VMs.</summary>
     private const double GoldenRatio = 0.6180339887498949;
 
     public static DensityLoad Usual { get; } = new(
@@ -39,13 +41,13 @@ internal sealed record DensityLoad(
 
     public MemorySize Burst(int vm) => Max(vm).Scale(BurstPart);
 
-    /// <summary>When VM <paramref name="vm"/> begins its burst in each cycle.</summary>
+    /// <summary>The time in each cycle at which VM <paramref name="vm"/> begins its burst.</summary>
     public TimeSpan Begins(int vm) => Cycle * (vm * GoldenRatio % 1);
 
     public GuestPlan Plan(int vm, bool bootsWithMax) =>
         new($"vm{vm:00}", Min, bootsWithMax ? Max(vm) : MemorySize.Min(Boot, Max(vm)), Max(vm));
 
-    /// <summary>How many VMs a host holds that gives each its max, in the order of their numbers.</summary>
+    /// <summary>The number of VMs, in the order of their numbers, that a host holds if it gives each its max.</summary>
     public int Fixed(MemorySize memory)
     {
         var (held, vms) = (MemorySize.Zero, 0);
@@ -55,7 +57,7 @@ internal sealed record DensityLoad(
     }
 
     /// <summary>
-    /// All that happens within <paramref name="length"/>, in the order of time. A burst that is under way at the start begins there.
+    /// All steps within <paramref name="length"/>, in the order of time. A burst that is under way at the start begins there.
     /// </summary>
     public IReadOnlyList<LoadStep> Steps(int vms, TimeSpan length)
     {
@@ -77,7 +79,7 @@ internal sealed record DensityLoad(
         return [.. steps.Select((step, i) => (step, i)).OrderBy(s => s.step.At).ThenBy(s => s.i).Select(s => s.step)];
     }
 
-    /// <summary>For how long VM <paramref name="vm"/> works between two moments.</summary>
+    /// <summary>The time that VM <paramref name="vm"/> works between two moments.</summary>
     public TimeSpan Works(int vm, TimeSpan from, TimeSpan to)
     {
         var works = TimeSpan.Zero;
@@ -92,7 +94,7 @@ internal sealed record DensityLoad(
     }
 
     /// <summary>
-    /// The same need as a trace of the lab, a row a second: what the guest itself uses and what its load holds, on its way up at the load's
+    /// The same need as a trace of the lab, one row per second: the guest's own use and the memory of its load, which grows at the load's
     /// own rate.
     /// </summary>
     public VmTrace Trace(int vm, TimeSpan length)

@@ -7,7 +7,8 @@ using Dmm.Lab.Density;
 namespace Dmm.Benchmarks.Density;
 
 /// <summary>
-/// How many VMs each law fits into the same memory until their work slows down, on real guests and, for the same load, in the lab.
+/// Measures how many VMs each law fits into the same memory before their work slows down, on real guests and, for the same load, in the
+/// lab.
 /// </summary>
 internal static class DensityPart
 {
@@ -101,7 +102,9 @@ internal static class DensityPart
             trial is null ? "" : FormattableString.Invariant($"{trial.Served / report.Alone.Served:0.0 %} ({trial.Vms})");
     }
 
-    /// <summary>The same VMs, few and with more memory than they can use: what the machine's processors let through.</summary>
+    /// <summary>
+    /// Measures the same VMs, but few and with more memory than they can use: this is what the machine's processors allow.
+    /// </summary>
     private static async Task<TrialFigures> AloneAsync(DensityLoad load, int vms, Say say, CancellationToken cancellation)
     {
         await using var house = new BenchHouse(cancellation);
@@ -116,7 +119,7 @@ internal static class DensityPart
     private static async Task<LawDensity> OneAsync(
         Rival rival, DensityLoad load, int byMax, int most, double alone, Say say, CancellationToken cancellation)
     {
-        // Fixed memory needs no search: what fits has all it could want, and what does not is turned away.
+        // Fixed memory needs no search: a VM that fits has all that it could want, and one that does not fit is refused.
         if (rival.EqualParts)
             return new(rival.Name, byMax, 1, []);
         await using var house = new BenchHouse(cancellation);
@@ -146,11 +149,11 @@ internal static class DensityPart
     }
 }
 
-/// <param name="OfStatic">Holds ÷ what fixed memory holds.</param>
+/// <param name="OfStatic">The held VMs ÷ those that fixed memory holds.</param>
 internal sealed record LawDensity(string Law, int Holds, double OfStatic, IReadOnlyList<TrialFigures> Trials);
 
-/// <summary>What <c>density.json</c> holds.</summary>
-/// <param name="Enough">The part of alone that the load must have for the VMs to fit.</param>
+/// <summary>The content of <c>density.json</c>.</summary>
+/// <param name="Enough">The fraction of the work of VMs alone that the load must reach for the VMs to fit.</param>
 internal sealed record DensityBenchReport(
     QemuMachine Machine, long MemoryBytes, double Enough, DensityLoad Load, int Static, TrialFigures Alone, IReadOnlyList<LawDensity> Laws,
     DensityReport Lab);

@@ -3,8 +3,8 @@ using ScottPlot;
 namespace Dmm.Benchmarks.Density;
 
 /// <summary>
-/// For each law, how many VMs it held on real guests, and beside it what the lab says of the same load; perfect foresight is the lab's
-/// alone.
+/// Shows for each law how many VMs it held on real guests, and beside it the lab's result for the same load. Only the lab has perfect
+/// foresight.
 /// </summary>
 internal static class DensityPlot
 {

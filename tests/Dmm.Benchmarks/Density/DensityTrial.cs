@@ -4,15 +4,15 @@ using Dmm.Testbed;
 
 namespace Dmm.Benchmarks.Density;
 
-/// <summary>How so many guests fared with the load.</summary>
-/// <param name="Served">Operations ÷ those that the load's pace asks for, all guests together.</param>
-/// <param name="Worst">The same of the guest that fared worst.</param>
-/// <param name="PerVm">The same of each guest.</param>
+/// <summary>The result of the load on this many guests.</summary>
+/// <param name="Served">Operations ÷ those that the load's rate demands, all guests together.</param>
+/// <param name="Worst">The same ratio for the worst guest.</param>
+/// <param name="PerVm">The same ratio for each guest.</param>
 internal sealed record TrialFigures(
     int Vms, double Served, double Worst, double StallSomeSeconds, long OomKills, int Deaths, double LoadAverage,
     IReadOnlyList<double> PerVm);
 
-/// <summary>Plays the mixed load on the guests of a house for a warm-up and one whole cycle.</summary>
+/// <summary>Runs the mixed load on the guests of a house for a warm-up and one whole cycle.</summary>
 internal sealed class DensityTrial(IReadOnlyList<BenchGuest> guests, DensityLoad load, CancellationToken cancellation)
 {
     public async Task<TrialFigures> RunAsync()

@@ -8,13 +8,13 @@ using Dmm.Testbed;
 
 namespace Dmm.Benchmarks.Density;
 
-/// <summary>What the lab says to the same load on the same memory, perfect foresight included.</summary>
+/// <summary>The lab's result for the same load on the same memory, with perfect foresight as one of the laws.</summary>
 internal static class LabAnswer
 {
-    /// <param name="laws">As <c>dmm lab density --laws</c> takes them.</param>
-    /// <param name="folder">Where the traces are written, for whoever wants to ask the lab again.</param>
-    /// <param name="delays">As <c>--delays</c> takes them; null: the lab's own.</param>
-    /// <exception cref="TestbedException">The lab refused; the message is its own.</exception>
+    /// <param name="laws">The laws, in the form of <c>dmm lab density --laws</c>.</param>
+    /// <param name="folder">The folder for the traces, from which the lab can be run again.</param>
+    /// <param name="delays">The delays, in the form of <c>--delays</c>; null: the lab's own.</param>
+    /// <exception cref="TestbedException">The lab refused; the message is the lab's own.</exception>
     public static async Task<DensityReport> AskAsync(
         DensityLoad load, int vms, MemorySize memory, string laws, double shortfall, string folder, string? delays,
         CancellationToken cancellation)

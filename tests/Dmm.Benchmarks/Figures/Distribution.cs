@@ -1,11 +1,11 @@
 namespace Dmm.Benchmarks.Figures;
 
 /// <summary>
-/// What is told of a handful of measurements: middle and spread. Measurements that never came within their deadline count as the largest.
+/// The statistics of a few measurements: middle and spread. A measurement that did not end within its deadline counts as the largest.
 /// </summary>
-/// <param name="Count">All of them.</param>
-/// <param name="Missing">Those that never came.</param>
-/// <param name="Least">Null where none came; so in the other figures: null means that it never came within the deadline.</param>
+/// <param name="Count">The number of all measurements.</param>
+/// <param name="Missing">The number of those that did not end within the deadline.</param>
+/// <param name="Least">Null if no measurement ended. In the other figures null means too: not within the deadline.</param>
 internal sealed record Distribution(int Count, int Missing, double? Least, double? Median, double? P90, double? P99, double? Most)
 {
     public static Distribution Of(IEnumerable<double?> values)
@@ -21,7 +21,7 @@ internal sealed record Distribution(int Count, int Missing, double? Least, doubl
     public static double Middle(IEnumerable<double> values) =>
         Of(values).Median ?? throw new InvalidOperationException("There is no middle of nothing.");
 
-    /// <summary>In a line of text: median, 90th percentile, most.</summary>
+    /// <summary>One line of text: median, 90th percentile, largest.</summary>
     public string Text(string unit) =>
         Count == 0 ? "none"
         : $"{One(Median)} {unit} (90 %: {One(P90)}, most {One(Most)}; {Count})".Replace("never " + unit, "never", StringComparison.Ordinal);
@@ -29,7 +29,9 @@ internal sealed record Distribution(int Count, int Missing, double? Least, doubl
     private static string One(double? value) =>
         value is { } v ? v.ToString(v >= 100 ? "0" : v >= 10 ? "0.0" : "0.00", System.Globalization.CultureInfo.InvariantCulture) : "never";
 
-    /// <summary>Between two neighbours in a line, as spreadsheets do it; never where one of them never came.</summary>
+    /// <summary>
+    /// Interpolates linearly between two neighbours, as spreadsheets do; null if one of them did not end within the deadline.
+    /// </summary>
     private static double? At(double[] sorted, int count, double part)
     {
         if (count == 0)

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Dmm.Benchmarks.Figures;
 
 /// <summary>
-/// A part's figures as they stand in docs/operate/results.md, written beside the JSON, so that nobody copies figures by hand.
+/// A part's figures in the form of docs/operate/results.md, written beside the JSON, so that nobody copies figures by hand.
 /// </summary>
 internal sealed class MarkdownTable(params string[] heading)
 {
@@ -17,7 +17,7 @@ internal sealed class MarkdownTable(params string[] heading)
         return this;
     }
 
-    /// <returns>The file.</returns>
+    /// <returns>The path of the file.</returns>
     public string Write(string folder, string name)
     {
         Directory.CreateDirectory(folder);
@@ -26,7 +26,7 @@ internal sealed class MarkdownTable(params string[] heading)
         return file;
     }
 
-    /// <summary>Median, 90th percentile, most; and how many of how many never came.</summary>
+    /// <summary>Median, 90th percentile, largest; and how many of all measurements did not end within the deadline.</summary>
     public static string Spread(Distribution of) => of.Count == 0
         ? ""
         : $"{One(of.Median)} / {One(of.P90)} "

@@ -3,7 +3,7 @@ using Dmm.Testbed;
 
 namespace Dmm.Benchmarks.Figures;
 
-/// <summary>Runs a part that starts real guests: what goes wrong is one line and an exit code, and Ctrl-C ends it cleanly.</summary>
+/// <summary>Runs a part that starts real guests: an error becomes one line and an exit code, and Ctrl-C ends the run cleanly.</summary>
 internal static class PartRun
 {
     private const int Interrupted = 130;

@@ -3,7 +3,7 @@ using Dmm.Hypervisors.Qemu;
 
 namespace Dmm.Benchmarks.Figures;
 
-/// <summary>The machine on which guests were measured, and which QEMU ran them: without them a figure means nothing.</summary>
+/// <summary>The machine and the QEMU that ran the measured guests: without them a figure means nothing.</summary>
 internal sealed record QemuMachine(DateTimeOffset At, string Qemu, Machine Host)
 {
     public static async Task<QemuMachine> LookAsync(CancellationToken cancellation)

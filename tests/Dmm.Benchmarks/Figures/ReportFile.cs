@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 
 namespace Dmm.Benchmarks.Figures;
 
-/// <summary>How every part writes its figures.</summary>
+/// <summary>Writes the figures of every part.</summary>
 internal static class ReportFile
 {
     public static JsonSerializerOptions Options { get; } = new(JsonSerializerDefaults.Web)
@@ -14,7 +14,7 @@ internal static class ReportFile
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
     };
 
-    /// <returns>The file.</returns>
+    /// <returns>The path of the file.</returns>
     public static string Write<T>(string folder, string name, T report)
     {
         Directory.CreateDirectory(folder);

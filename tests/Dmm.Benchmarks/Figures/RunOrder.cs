@@ -3,8 +3,8 @@ using Dmm.Core;
 namespace Dmm.Benchmarks.Figures;
 
 /// <summary>
-/// In which order rivals meet the same trial: round by round, each of them once a round, in an order that is drawn anew for each round, so
-/// that what else happens on the machine meets all alike.
+/// The order in which rivals run the same trial: round by round, each of them once per round, in a new random order for each round, so
+/// that other load on the machine affects all alike.
 /// </summary>
 internal static class RunOrder
 {

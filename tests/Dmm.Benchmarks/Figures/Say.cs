@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Dmm.Benchmarks.Figures;
 
-/// <summary>Progress, a line each, with the time since the part began: a benchmark that says nothing for minutes looks hung.</summary>
+/// <summary>
+/// Prints progress, one line each, with the time since the part began: a benchmark without output for minutes looks hung.
+/// </summary>
 internal sealed class Say(string part)
 {
     private readonly System.Diagnostics.Stopwatch _clock = System.Diagnostics.Stopwatch.StartNew();

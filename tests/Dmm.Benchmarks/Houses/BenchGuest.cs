@@ -4,17 +4,17 @@ using Dmm.Testbed;
 
 namespace Dmm.Benchmarks.Houses;
 
-/// <summary>A guest that runs for as long as its house, and its load.</summary>
+/// <summary>A guest that runs as long as its house, and its load.</summary>
 internal sealed class BenchGuest : IAsyncDisposable
 {
-    /// <summary>Compressed swap: shortage shows as slowness and not as the death of the load.</summary>
+    /// <summary>Compressed swap, so that a shortage shows as slowness and not as the death of the load.</summary>
     public const string Swap = "dmm.zram=512M";
 
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
     private BenchGuest(GuestPlan plan, LoadClient load) => (Plan, Load) = (plan, load);
 
-    /// <summary>As users' guests boot, and with swap.</summary>
+    /// <summary>The kernel command line of users' guests, and swap.</summary>
     public static string Append => $"{QemuSettings.ShippedAppend} {Swap}";
 
     public GuestPlan Plan { get; }
@@ -31,7 +31,7 @@ internal sealed class BenchGuest : IAsyncDisposable
         return new(plan, load);
     }
 
-    /// <summary>A report that was asked for just now. A guest that thrashes may take a while.</summary>
+    /// <summary>Asks for a report and returns it. A guest that thrashes may take a while.</summary>
     public async Task<LoadReport> ReportAsync(CancellationToken cancellation)
     {
         var seq = Load.Last?.Seq ?? 0;

@@ -4,24 +4,25 @@ using Dmm.Testbed;
 
 namespace Dmm.Benchmarks.Houses;
 
-/// <param name="Boot">What it boots with: its max where it is to meet a law that knows balloons alone.</param>
+/// <param name="Boot">The memory that it boots with: its max if a law under test can only use balloons.</param>
 internal sealed record GuestPlan(string Name, MemorySize Min, MemorySize Boot, MemorySize Max);
 
 /// <summary>
-/// A daemon and guests that live through several runs: the daemon is stopped and started again under the next law, and takes up its guests.
-/// Between runs each guest is held at a size by an operator's order, which stands above every law, so that each law begins with the same.
+/// A daemon and guests that live through several runs: the daemon is stopped and started again under the next law, and finds its guests
+/// again. Between runs an operator's order, which overrides every law, holds each guest at a size, so that each law begins with the same
+/// state.
 /// </summary>
 internal sealed class BenchHouse(CancellationToken cancellation) : IAsyncDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
     private static readonly MemorySize Near = MemorySize.FromMiB(12);
 
-    /// <summary>While guests are put in place there is enough for all of them.</summary>
+    /// <summary>The host's memory while guests are placed: enough for all of them.</summary>
     private static readonly MemorySize Plenty = MemorySize.FromGiB(12);
 
     /// <summary>
-    /// Full as soon as a guest has booted: what a guest costs beside its memory, and with it what is left for guests, then stays the same
-    /// for all laws.
+    /// A translation cache that is full as soon as a guest has booted: then a guest's overhead, and so the memory that is left for
+    /// guests, is the same for all laws.
     /// </summary>
     private const string SmallCache = "qemu.tb-size = 32MiB";
 
@@ -33,11 +34,12 @@ internal sealed class BenchHouse(CancellationToken cancellation) : IAsyncDisposa
 
     public DmmClient Client => _daemon.Client;
 
-    /// <summary>What the guests cost beside their memory, as measured last.</summary>
+    /// <summary>The overhead of all guests together, as last measured.</summary>
     public MemorySize Overhead => _overhead;
 
     /// <summary>
-    /// Changes who lives here while there is memory for all, and leaves everybody at <paramref name="start"/>; the daemon has ended then.
+    /// Starts and ends guests while there is memory for all, and leaves each guest at <paramref name="start"/>; the daemon has ended
+    /// afterwards.
     /// </summary>
     public async Task MoveInAsync(IReadOnlyList<GuestPlan> come, IReadOnlyList<string> go, MemorySize start)
     {
@@ -59,10 +61,10 @@ internal sealed class BenchHouse(CancellationToken cancellation) : IAsyncDisposa
         await StopAtAsync(start);
     }
 
-    /// <summary>The daemon governs under this law from here on.</summary>
-    /// <param name="memory">For the guests together; the host has what they cost beside it, too.</param>
-    /// <param name="start">What each guest was left with.</param>
-    /// <param name="part">Each guest's max where it has a fixed part of the host; null: its own.</param>
+    /// <summary>Starts the daemon under this law.</summary>
+    /// <param name="memory">The memory for the guests together; the host has their overhead in addition.</param>
+    /// <param name="start">The memory that each guest was left with.</param>
+    /// <param name="part">Each guest's max if it has a fixed part of the host; null: its own.</param>
     public async Task BeginAsync(string policy, MemorySize memory, MemorySize start, MemorySize? part = null)
     {
         _daemon.Configure(new() { HostMemory = memory + _overhead, More = $"{SmallCache}\npolicy = {policy}" });
@@ -75,8 +77,8 @@ internal sealed class BenchHouse(CancellationToken cancellation) : IAsyncDisposa
             await Client.ResizeAsync(guest.Name, null, cancellation);
     }
 
-    /// <summary>Everything is put back to where the next run begins, and the daemon ends.</summary>
-    /// <returns>What the ledger had for guests.</returns>
+    /// <summary>Puts everything back to where the next run begins, and stops the daemon.</summary>
+    /// <returns>The memory that the ledger had for guests.</returns>
     public async Task<MemorySize> EndAsync(MemorySize start)
     {
         var host = await Client.HostAsync(cancellation);

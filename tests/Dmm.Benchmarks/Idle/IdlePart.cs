@@ -7,8 +7,8 @@ using Dmm.Benchmarks.Recovery;
 namespace Dmm.Benchmarks.Idle;
 
 /// <summary>
-/// What a daemon costs its host while nothing happens: simulated VMs at rest, a sample a second each. CPU is the process's own, user and
-/// system, the simulated guests included; memory is what it holds resident in the end.
+/// Measures what a daemon costs its host while nothing happens: simulated VMs at rest, one sample per second each. CPU is the time of the
+/// process, user and system, including the simulated guests; memory is its resident memory at the end.
 /// </summary>
 internal static class IdlePart
 {

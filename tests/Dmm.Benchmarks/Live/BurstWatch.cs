@@ -4,30 +4,32 @@ using Dmm.Testbed;
 namespace Dmm.Benchmarks.Live;
 
 /// <summary>
-/// What a burst has got so far, by the guest's own word. Its <i>room</i> is what its load holds and what is available beside it, less what
-/// is swapped out: memory that the load can use, whatever it was given by.
+/// Watches what a burst has got so far, from the guest's own reports. Its <i>room</i> is the memory that its load holds plus the
+/// available memory, less what is swapped out: memory that the load can use, whatever provided it.
 /// </summary>
 internal sealed class BurstWatch(LoadReport before, MemorySize wants)
 {
-    /// <summary>More than what a guest frees by itself in a moment.</summary>
+    /// <summary>More than a guest frees by itself in a short time.</summary>
     private static readonly MemorySize Some = MemorySize.FromMiB(32);
 
-    /// <summary>To the first new memory that the guest can use; where it had enough from the start, to the look that showed it.</summary>
+    /// <summary>
+    /// The time to the first new memory that the guest can use; if it had enough from the start, the time to the look that showed it.
+    /// </summary>
     public double? FirstMs { get; private set; }
 
-    /// <summary>To memory for all that the burst wants.</summary>
+    /// <summary>The time to memory for all that the burst wants.</summary>
     public double? UsableMs { get; private set; }
 
-    /// <summary>To the load holding all of it, in memory or in swap.</summary>
+    /// <summary>The time until the load holds all of it, in memory or in swap.</summary>
     public double? HeldMs { get; private set; }
 
     public bool IsOver => UsableMs is not null && HeldMs is not null;
 
-    /// <param name="ms">Since the order.</param>
+    /// <param name="ms">The time since the order, in milliseconds.</param>
     public void Take(LoadReport report, double ms)
     {
         var want = wants.Bytes >> 10;
-        // A report from before the order tells nothing of it.
+        // A report from before the order says nothing about the burst.
         if (report.WantKib != want)
             return;
         ms = Math.Round(ms, 1);

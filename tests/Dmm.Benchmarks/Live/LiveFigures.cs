@@ -3,16 +3,18 @@ using Dmm.Benchmarks.Houses;
 
 namespace Dmm.Benchmarks.Live;
 
-/// <summary>One phase, as the loaded guest tells it.</summary>
+/// <summary>One phase, from the loaded guest's reports.</summary>
 /// <param name="FirstMs">
-/// From the order to the burst to the first new memory that the guest can use (<see cref="BurstWatch"/>). Null, here and below: not within
-/// the phase.
+/// The time from the order to burst to the first new memory that the guest can use (<see cref="BurstWatch"/>). Null, here and below: not
+/// within the phase.
 /// </param>
-/// <param name="UsableMs">To memory for all of it, which a law that foresees nothing can't give before the load has grown so far.</param>
-/// <param name="HeldMs">To the load holding all that it wants, in memory or swap.</param>
-/// <param name="Operations">Of the load in the phase.</param>
-/// <param name="StallSomeMs">PSI some of all guests.</param>
-/// <param name="SwappedOutMib">By all guests.</param>
+/// <param name="UsableMs">
+/// The time to memory for all of it; a law without foresight can't give that before the load has grown so far.
+/// </param>
+/// <param name="HeldMs">The time until the load holds all that it wants, in memory or swap.</param>
+/// <param name="Operations">The operations of the load in the phase.</param>
+/// <param name="StallSomeMs">PSI some, all guests together, in milliseconds.</param>
+/// <param name="SwappedOutMib">The memory that all guests swapped out.</param>
 internal sealed record PhaseFigures(
     PhaseKind Kind, string Guest, double? FirstMs, double? UsableMs, double? HeldMs, long Operations, double Seconds, double StallSomeMs,
     double StallFullMs, double SwappedOutMib, long OomKills, int Deaths)
@@ -20,11 +22,11 @@ internal sealed record PhaseFigures(
     public double OperationsPerSecond => Operations / Seconds;
 }
 
-/// <param name="GuestsMib">What the ledger had for guests at the end: memory less what they cost beside it.</param>
-/// <param name="LoadAverage">Of the machine in the minute before.</param>
+/// <param name="GuestsMib">The memory that the ledger had for guests at the end: the host's memory less their overhead.</param>
+/// <param name="LoadAverage">The load average of the machine in the minute before.</param>
 internal sealed record LiveRun(string Law, int Round, double GuestsMib, double LoadAverage, IReadOnlyList<PhaseFigures> Phases)
 {
-    /// <summary>Of the load that moves, over its phases.</summary>
+    /// <summary>The rate of the load that moves, over its phases.</summary>
     public double OperationsPerSecond => Moving.Sum(p => p.Operations) / Moving.Sum(p => p.Seconds);
 
     public double StallSomeMs => Moving.Sum(p => p.StallSomeMs);
@@ -32,15 +34,13 @@ internal sealed record LiveRun(string Law, int Round, double GuestsMib, double L
     private IEnumerable<PhaseFigures> Moving => Phases.Where(p => p.Kind == PhaseKind.HostIsFull);
 }
 
-/// <summary>
-/// A burst that is answered at the same moment by somebody who knows of it: a plug of the same size by QMP, without a daemon.
-/// </summary>
-/// <param name="PlugMs">From the order to QEMU to the guest's MemTotal showing it.</param>
+/// <summary>A burst that is answered at once by an oracle that knows of it: a plug of the same size by QMP, without a daemon.</summary>
+/// <param name="PlugMs">The time from the order to QEMU until the guest's MemTotal shows it.</param>
 internal sealed record RawBurst(PhaseKind Kind, double PlugMs, double FirstMs, double UsableMs);
 
 /// <summary>All runs of a law together.</summary>
-/// <param name="OfUnlimited">Median of its operations per second ÷ that of the same load with unlimited memory.</param>
-/// <param name="StallSomeSeconds">Of all guests in the phases of a run in which the load moves.</param>
+/// <param name="OfUnlimited">The median of its operations per second ÷ that of the same load with unlimited memory.</param>
+/// <param name="StallSomeSeconds">The stall of all guests in those phases of a run in which the load moves.</param>
 internal sealed record LawFigures(
     string Law, int Runs, Distribution FirstRoomMs, Distribution FirstFullMs, Distribution AllRoomMs, Distribution AllFullMs,
     Distribution HeldFullMs, Distribution OperationsPerSecond, double? OfUnlimited,
@@ -71,7 +71,7 @@ internal sealed record LawFigures(
     private static int IndexOf(string law) => Rival.All.TakeWhile(r => r.Name != law).Count();
 }
 
-/// <summary>What <c>live.json</c> holds.</summary>
+/// <summary>The content of <c>live.json</c>.</summary>
 internal sealed record LiveReport(
     QemuMachine Machine, ulong Seed, LiveSettings Settings, IReadOnlyList<LawFigures> Laws, Distribution RawPlugMs, Distribution RawFirstMs,
     Distribution RawAllMs, IReadOnlyList<RawBurst> Raw, IReadOnlyList<LiveRun> Runs)

@@ -6,8 +6,8 @@ using Dmm.Benchmarks.Houses;
 namespace Dmm.Benchmarks.Live;
 
 /// <summary>
-/// DMM against its peers on the same real guests, in one run: how soon a burst has its memory, how fast a load runs that moves from guest
-/// to guest, and how long guests stall.
+/// Compares DMM with its peers on the same real guests, in one run: how soon a burst has its memory, how fast a load runs that moves from
+/// guest to guest, and how long guests stall.
 /// </summary>
 internal static class LivePart
 {
@@ -89,7 +89,7 @@ internal static class LivePart
             ? settings.EqualPart : null);
         foreach (var guest in house.Guests)
             await guest.Load.HoldAsync(settings.Idle, null, cancellation);
-        // Laws that look every ten seconds are met at any moment between two looks.
+        // The delay is random, so that the load meets laws that look every ten seconds at any moment between two looks.
         await Task.Delay(1500 + new SeededRandom(seed).Below(2000), cancellation);
         var phases = await new MovingLoad(house.Guests, settings, cancellation).RunAsync(settings.Phases(seed));
         var guests = await house.EndAsync(settings.Start);

@@ -4,7 +4,7 @@ using ScottPlot.MultiplotLayouts;
 
 namespace Dmm.Benchmarks.Live;
 
-/// <summary>Three rows over the same laws: reaction, operations per second, stall. A bar is the median, a dot a measurement.</summary>
+/// <summary>Three rows over the same laws: reaction, operations per second, stall. A bar is the median, a dot is one measurement.</summary>
 internal static class LivePlot
 {
     private const int Width = 1200;

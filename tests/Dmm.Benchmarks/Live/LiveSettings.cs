@@ -3,15 +3,15 @@ using Dmm.Core;
 
 namespace Dmm.Benchmarks.Live;
 
-/// <summary>The trial that all laws meet.</summary>
-/// <param name="Guests">Memory for all guests together; the host has what they cost beside it, too.</param>
-/// <param name="Start">What each guest has when a run begins: together less than <paramref name="Guests"/>.</param>
-/// <param name="Idle">What an idle guest's load holds.</param>
+/// <summary>The settings of the trial, the same for all laws.</summary>
+/// <param name="Guests">The memory for all guests together; the host has their overhead in addition.</param>
+/// <param name="Start">The memory of each guest when a run begins: together less than <paramref name="Guests"/>.</param>
+/// <param name="Idle">The memory that an idle guest's load holds.</param>
 /// <param name="Small">The first burst, which fits into what the host has free.</param>
 /// <param name="Moving">
-/// The load that then moves from guest to guest: more than an equal part of the host, and the host has not two of it.
+/// The load that then moves from guest to guest: more than an equal part of the host, and more than half of it.
 /// </param>
-/// <param name="OperationsPerSecond">The pace of the load: memory limits it, not the processor.</param>
+/// <param name="OperationsPerSecond">The rate of the load: memory limits it, not the processor.</param>
 internal sealed record LiveSettings(
     MemorySize Guests, MemorySize Start, MemorySize Min, MemorySize Boot, MemorySize Max, MemorySize Idle, MemorySize Small,
     MemorySize Moving, long OperationsPerSecond,
@@ -28,7 +28,9 @@ internal sealed record LiveSettings(
 
     public IReadOnlyList<GuestPlan> Plans(MemorySize boot) => [.. Names.Select(name => new GuestPlan(name, Min, boot, Max))];
 
-    /// <summary>What happens when: a small burst, then the load moves once round all guests, in an order of the run's own.</summary>
+    /// <summary>
+    /// The schedule: a small burst, then the load moves once through all guests, in an order that differs from run to run.
+    /// </summary>
     public IReadOnlyList<LivePhase> Phases(ulong seed)
     {
         var chance = new SeededRandom(seed);
@@ -45,12 +47,12 @@ internal sealed record LiveSettings(
 
 internal enum PhaseKind
 {
-    /// <summary>What the burst needs is free on the host.</summary>
+    /// <summary>The memory that the burst needs is free on the host.</summary>
     HostHasRoom,
 
-    /// <summary>It is in the hands of the guest that had the load before.</summary>
+    /// <summary>The memory is held by the guest that had the load before.</summary>
     HostIsFull,
 }
 
-/// <summary>For a while one guest has the load and the others idle.</summary>
+/// <summary>A period in which one guest has the load and the others idle.</summary>
 internal sealed record LivePhase(PhaseKind Kind, int Guest, MemorySize Load, TimeSpan Length);

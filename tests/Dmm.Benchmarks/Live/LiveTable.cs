@@ -3,7 +3,7 @@ using Dmm.Benchmarks.Figures;
 
 namespace Dmm.Benchmarks.Live;
 
-/// <summary>The table of docs/operate/results.md.</summary>
+/// <summary>The table for docs/operate/results.md.</summary>
 internal static class LiveTable
 {
     public static MarkdownTable Of(LiveReport report)

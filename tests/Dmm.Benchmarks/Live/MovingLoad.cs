@@ -4,12 +4,12 @@ using Dmm.Testbed;
 
 namespace Dmm.Benchmarks.Live;
 
-/// <summary>Gives one guest after the other the load and lets the guests tell how it fares.</summary>
+/// <summary>Gives one guest after the other the load, and measures it by the guests' reports.</summary>
 internal sealed class MovingLoad(IReadOnlyList<BenchGuest> guests, LiveSettings settings, CancellationToken cancellation)
 {
     /// <summary>
-    /// How often the guest is asked until it has what its burst wants. More often takes from an emulated guest the time that it is to be
-    /// measured by.
+    /// The period at which the guest is asked until it has what its burst wants. A shorter period would take processor time from the
+    /// emulated guest, and so change what is measured.
     /// </summary>
     private static readonly TimeSpan Grain = TimeSpan.FromMilliseconds(50);
 
@@ -44,7 +44,7 @@ internal sealed class MovingLoad(IReadOnlyList<BenchGuest> guests, LiveSettings 
         if (phase.Length - clock.Elapsed is { Ticks: > 0 } rest)
             await Task.Delay(rest, cancellation);
         var end = await AllAsync();
-        // The load's own clock bounds what its operations are counted over: a stalled guest answers late.
+        // The operations are counted over an interval of the load's own clock: a stalled guest answers late.
         var (first, last) = (start[phase.Guest], end[phase.Guest]);
         return new(
             phase.Kind, guest.Name, watch.FirstMs, watch.UsableMs, watch.HeldMs, last.Operations - first.Operations,

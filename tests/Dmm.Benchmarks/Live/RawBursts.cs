@@ -6,8 +6,8 @@ using Dmm.Core;
 namespace Dmm.Benchmarks.Live;
 
 /// <summary>
-/// The same bursts, each answered at its very moment by a plug of the same size through QMP, without a daemon: somebody who knows of the
-/// burst and has the memory at hand. Nobody who must first hear of it can be faster.
+/// The same bursts, each answered at once by a plug of the same size through QMP, without a daemon: like an oracle that knows of the
+/// burst and has free memory. A system that must first hear of the burst can't be faster.
 /// </summary>
 internal sealed class RawBursts(LiveSettings settings, Say say, CancellationToken cancellation)
 {

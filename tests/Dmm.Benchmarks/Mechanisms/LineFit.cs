@@ -2,18 +2,18 @@ using Dmm.Benchmarks.Figures;
 
 namespace Dmm.Benchmarks.Mechanisms;
 
-/// <summary>One movement: how much, and how long it took.</summary>
+/// <summary>One movement: its size and duration.</summary>
 internal sealed record Movement(double Mib, double Ms);
 
-/// <summary>A mechanism as the lab takes it: time = latency + size ÷ rate.</summary>
+/// <summary>A mechanism in the lab's form: time = latency + size ÷ rate.</summary>
 internal sealed record LineFit(double LatencyMs, double MibPerSecond)
 {
-    /// <summary>Beyond this a size costs no time that could be told from none.</summary>
+    /// <summary>At a higher rate than this, the size adds no measurable time.</summary>
     private const double MostRate = 1e6;
 
     /// <summary>
-    /// Least squares over the median of each size: what else runs on the machine makes some movements slow, and none fast. Neither figure
-    /// is below nothing: where larger sizes took no longer, the rate is what the largest size shows by itself.
+    /// Least squares over the median of each size: other load on the machine makes some movements slow, but none fast. Neither figure is
+    /// negative: if larger sizes took no longer, the rate is that of the largest size alone.
     /// </summary>
     public static LineFit Of(IEnumerable<Movement> movements)
     {
@@ -27,7 +27,7 @@ internal sealed record LineFit(double LatencyMs, double MibPerSecond)
         if (slope <= 0)
             return new(Round(points.Min(p => p.Ms)), Rate(points[^1].Ms / points[^1].Mib));
         var latency = y - (slope * x);
-        // A line that would begin before the movement is drawn through the origin instead.
+        // A line whose latency would be negative is fitted through the origin instead.
         return latency >= 0 ? new(Round(latency), Rate(slope))
             : new(0, Rate(points.Sum(p => p.Mib * p.Ms) / points.Sum(p => p.Mib * p.Mib)));
     }

@@ -8,15 +8,15 @@ using Dmm.Testbed;
 namespace Dmm.Benchmarks.Mechanisms;
 
 /// <summary>
-/// A real guest in the hands of the driver alone, without a daemon. Three look at it: the driver (with the time of each of its
-/// observations), QEMU past the driver, and the load generator in the guest. All times are those of this process: clocks of host and guest
-/// are never compared.
+/// A real guest that the driver alone controls, without a daemon. Three sources watch it: the driver (with the time of each of its
+/// observations), QEMU without the driver, and the load generator in the guest. All times are those of this process: clocks of host and
+/// guest are never compared.
 /// </summary>
 internal sealed class MeasuredGuest : IAsyncDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
 
-    /// <summary>How often guest and QEMU are asked while something is waited for: the grain of every figure.</summary>
+    /// <summary>The period at which guest and QEMU are asked during a wait: the resolution of every figure.</summary>
     private static readonly TimeSpan Grain = TimeSpan.FromMilliseconds(10);
 
     private readonly TestbedFolder _folder = new(endOnSignals: false);
@@ -39,16 +39,15 @@ internal sealed class MeasuredGuest : IAsyncDisposable
 
     public LoadClient Load => _load!;
 
-    /// <summary>Milliseconds since the guest was asked for.</summary>
+    /// <summary>Milliseconds since the guest was requested.</summary>
     public double Now => _clock.Elapsed.TotalMilliseconds;
 
     /// <summary>
-    /// The kernel command line of a guest that is measured: the shipped one, so that figures are those of users' guests, and what is asked
-    /// for beside it.
+    /// The kernel command line of a measured guest: the shipped one, so that figures are those of users' guests, and the given options.
     /// </summary>
     public static string Append(string more) => $"{QemuSettings.ShippedAppend} {more}".TrimEnd();
 
-    /// <param name="append">Beside the shipped kernel command line.</param>
+    /// <param name="append">Options in addition to the shipped kernel command line.</param>
     public static async Task<MeasuredGuest> LaunchAsync(MemorySize boot, MemorySize max, string append, CancellationToken cancellation)
     {
         var image = await GuestImage.EnsureAsync(_ => { }, cancellation);
@@ -72,7 +71,7 @@ internal sealed class MeasuredGuest : IAsyncDisposable
         }
     }
 
-    /// <summary>What the driver told since then, with the time of each.</summary>
+    /// <summary>The driver's observations since then, with the time of each.</summary>
     public IReadOnlyList<(double At, T What)> SeenSince<T>(double since)
         where T : VmObservation
     {
@@ -82,8 +81,8 @@ internal sealed class MeasuredGuest : IAsyncDisposable
 
     public Task<QemuSight> LookAsync() => _eye!.LookAsync(_cancellation);
 
-    /// <summary>Asks QEMU until it shows what is waited for.</summary>
-    /// <returns>When it did, milliseconds.</returns>
+    /// <summary>Asks QEMU until the condition holds.</summary>
+    /// <returns>The time at which it did, in milliseconds.</returns>
     public async Task<double> WhenQemuAsync(string what, Func<QemuSight, bool> @is)
     {
         QemuSight? last = null;
@@ -92,14 +91,14 @@ internal sealed class MeasuredGuest : IAsyncDisposable
             Grain)).At;
     }
 
-    /// <summary>Asks the guest until it sees what is waited for.</summary>
-    /// <returns>When it did, milliseconds.</returns>
+    /// <summary>Asks the guest until the condition holds.</summary>
+    /// <returns>The time at which it did, in milliseconds.</returns>
     public async Task<double> WhenGuestAsync(string what, Func<LoadReport, bool> @is, TimeSpan? grain = null) =>
         (await Wait.ForAsync(
             what, async () => @is(await ReportAsync()) ? new Moment(Now) : null, Deadline, _cancellation,
             () => $"the guest says {Load.Last}", grain ?? Grain)).At;
 
-    /// <summary>A report that was asked for just now.</summary>
+    /// <summary>Asks for a report and returns it.</summary>
     public async Task<LoadReport> ReportAsync()
     {
         var seq = Load.Last?.Seq ?? 0;
@@ -109,7 +108,7 @@ internal sealed class MeasuredGuest : IAsyncDisposable
             _cancellation, pause: TimeSpan.FromMilliseconds(1));
     }
 
-    /// <summary>Until nothing has moved for a while, as far as QEMU tells.</summary>
+    /// <summary>Waits until nothing has moved for a while, according to QEMU.</summary>
     public async Task RestAsync(TimeSpan rest)
     {
         var (last, since) = (await LookAsync(), Now);

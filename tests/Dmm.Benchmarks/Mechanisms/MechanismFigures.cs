@@ -3,16 +3,19 @@ using Dmm.Lab.Replay;
 
 namespace Dmm.Benchmarks.Mechanisms;
 
-/// <summary>All that was measured of the mechanisms, raw.</summary>
+/// <summary>All measurements of the mechanisms, raw.</summary>
 /// <param name="PlugShown">
-/// From the order to QEMU showing the size; <paramref name="Plug"/>: to the guest's own MemTotal showing it, which is what counts.
+/// The time from the order until QEMU shows the size; <paramref name="Plug"/> is the time until the guest's own MemTotal shows it, which
+/// is what counts.
 /// </param>
 /// <param name="HearingMs">
-/// From the first look at which the guest's own program saw too little available to the sample at the host that says so.
+/// The time from the first look at which the guest's own program saw too little available memory to the sample at the host that says so.
 /// </param>
-/// <param name="BurstHeardMs">From the order to a calm guest to take memory as fast as it can, to that sample.</param>
-/// <param name="ConfirmMs">Between what the driver tells of a long shrink on its way.</param>
-/// <param name="SampleAfterMoveMs">From a movement's end, as QEMU shows it, to a sample of the agent that was taken after it.</param>
+/// <param name="BurstHeardMs">The time from the order to a calm guest to take memory as fast as it can, to that sample.</param>
+/// <param name="ConfirmMs">The time between the driver's observations of a long shrink that is under way.</param>
+/// <param name="SampleAfterMoveMs">
+/// The time from a movement's end, as QEMU shows it, to a sample of the agent that was taken after it.
+/// </param>
 internal sealed record MechanismMeasures(
     IReadOnlyList<Movement> Plug, IReadOnlyList<Movement> PlugShown, IReadOnlyList<Movement> Unplug, IReadOnlyList<Movement> Inflate,
     IReadOnlyList<Movement> Deflate,
@@ -20,8 +23,8 @@ internal sealed record MechanismMeasures(
     IReadOnlyList<double> SampleAfterMoveMs)
 {
     /// <summary>
-    /// In the lab's own form. What was not measured (swap, page cache, the agent's threshold) keeps the lab's value. Hearing goes from the
-    /// 10th to the 90th percentile: the rest is this machine's doing, not the mechanism's.
+    /// The delays in the lab's own form. A value that was not measured (swap, page cache, the agent's threshold) keeps the lab's. Hearing
+    /// goes from the 10th to the 90th percentile: the rest is caused by this machine, not by the mechanism.
     /// </summary>
     public MechanismDelays ForTheLab()
     {
@@ -48,7 +51,7 @@ internal sealed record MechanismMeasures(
     }
 }
 
-/// <summary>What <c>mechanisms.json</c> holds.</summary>
+/// <summary>The content of <c>mechanisms.json</c>.</summary>
 /// <param name="Append">The kernel command line that the guests booted with.</param>
 internal sealed record MechanismsReport(
     QemuMachine Machine, string Append, int Rounds, LineFit Plug, LineFit Unplug, LineFit Inflate, LineFit Deflate, Distribution HearingMs,

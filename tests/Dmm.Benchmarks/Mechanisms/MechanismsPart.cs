@@ -4,8 +4,8 @@ using Dmm.Benchmarks.Figures;
 namespace Dmm.Benchmarks.Mechanisms;
 
 /// <summary>
-/// What this machine's mechanisms take on a real guest. <c>mechanisms.json</c> has every movement; <c>delays.json</c> is what
-/// <c>dmm lab replay --delays</c> reads.
+/// Measures the times of this machine's mechanisms on a real guest. <c>mechanisms.json</c> has every movement; <c>dmm lab replay
+/// --delays</c> reads <c>delays.json</c>.
 /// </summary>
 internal static class MechanismsPart
 {

@@ -4,20 +4,23 @@ using Dmm.Core.Ports;
 
 namespace Dmm.Benchmarks.Mechanisms;
 
-/// <summary>Moves a real guest's memory up and down by the driver and takes the time of everything that the lab has a delay for.</summary>
-/// <param name="append">Kernel options beside those that users' guests boot with.</param>
+/// <summary>Moves a real guest's memory up and down through the driver, and measures everything that the lab has a delay for.</summary>
+/// <param name="append">Kernel options in addition to those that users' guests boot with.</param>
 internal sealed class MechanismsRun(int rounds, string append, Say say, CancellationToken cancellation)
 {
     private static readonly int[] PlugMib = [128, 512, 1024, 2048, 4096];
     private static readonly int[] BalloonMib = [32, 128, 256, 512];
     private static readonly MemorySize Low = MemorySize.FromMiB(64);
     private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(400);
-    /// <summary>Who asks a guest of one processor without a pause takes from its load what it wants to see.</summary>
+    /// <summary>
+    /// The pause between two looks: polling a guest with one processor without a pause would take time from its load, and so change the
+    /// result.
+    /// </summary>
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(15);
 
     private static readonly TimeSpan AgentCalms = TimeSpan.FromSeconds(2.5);
 
-    /// <summary>A few blocks stay in the kernel's zone when all is unplugged.</summary>
+    /// <summary>A few blocks stay in the kernel's zone after all memory is unplugged.</summary>
     private static readonly MemorySize Stays = MemorySize.FromMiB(32);
 
     private readonly List<Movement> _plug = [], _plugShown = [], _unplug = [], _inflate = [], _deflate = [];
@@ -93,7 +96,7 @@ internal sealed class MechanismsRun(int rounds, string append, Say say, Cancella
         _deflate.Add(new(mib, Math.Round(await guest.WhenQemuAsync($"{size} are given back", s => s.Ballooned.IsZero) - begun, 2)));
     }
 
-    /// <summary>From a movement's end to the sample that lets the state machine go on. The driver asks for it.</summary>
+    /// <summary>Measures from a movement's end to the sample that lets the state machine go on. The driver asks for that sample.</summary>
     private async Task SampleAfterAsync(MeasuredGuest guest, double moved)
     {
         IReadOnlyList<(double At, VmObservation.Sample What)> after = [];
@@ -103,7 +106,9 @@ internal sealed class MechanismsRun(int rounds, string append, Say say, Cancella
         _sampleAfter.Add(Math.Round(after[0].At - moved, 2));
     }
 
-    /// <summary>How often the driver confirms a shrink that takes long: each step frees memory for whoever waits for it.</summary>
+    /// <summary>
+    /// Measures how often the driver confirms a shrink that takes long: each step frees memory for another VM that waits for it.
+    /// </summary>
     private async Task LongShrinkAsync(MeasuredGuest guest)
     {
         await guest.RestAsync(Rest);
@@ -118,8 +123,8 @@ internal sealed class MechanismsRun(int rounds, string append, Say say, Cancella
     }
 
     /// <summary>
-    /// A calm guest takes memory as fast as it can. Its own program tells how much is available; the last report that still shows enough is
-    /// the earliest moment at which need could have begun, so that what is measured is never too short.
+    /// A calm guest takes memory as fast as it can. Its own program reports how much is available. The time counts from the last report
+    /// that still shows enough, the earliest moment at which the need could have begun, so that the measured time is never too short.
     /// </summary>
     private async Task HearAsync(MeasuredGuest guest)
     {

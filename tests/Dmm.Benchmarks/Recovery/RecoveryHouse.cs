@@ -14,7 +14,7 @@ using Dmm.Daemon.Journals;
 namespace Dmm.Benchmarks.Recovery;
 
 /// <summary>
-/// A state folder as a busy host leaves it: a journal, and as many simulated VMs as it knows of. In a temporary folder of its own.
+/// A state folder as a busy host leaves it: a journal, and the simulated VMs that it knows, in a temporary folder of its own.
 /// </summary>
 internal sealed class RecoveryHouse : IDisposable
 {
@@ -23,7 +23,7 @@ internal sealed class RecoveryHouse : IDisposable
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>The daemon is asked only every so many polls: answers cost it time.</summary>
+    /// <summary>The daemon is asked only once in this many polls: its answers cost it time.</summary>
     private const int PollsPerLook = 10;
     private static readonly MemorySize Overhead = MemorySize.FromMiB(32);
     private static readonly MemorySize Boot = MemorySize.FromMiB(512);
@@ -36,7 +36,7 @@ internal sealed class RecoveryHouse : IDisposable
         var state = WriteJournal(vms, events);
         foreach (var (id, vm) in state.Vms)
         {
-            // As the simulated hypervisor keeps them: what the VM has is what the journal promised it.
+            // The format is that of the simulated hypervisor: the VM has what the journal promised it.
             var (bytes, ballooned) = (vm.Promise.Granted.Bytes, Math.Max(0, Boot.Bytes - vm.Promise.Granted.Bytes));
             var plugged = Math.Max(0, bytes - Boot.Bytes);
             File.WriteAllText(
@@ -71,7 +71,7 @@ internal sealed class RecoveryHouse : IDisposable
 
     private string State => Path.Combine(_folder, "state");
 
-    /// <summary>Where a daemon that runs is reached.</summary>
+    /// <summary>The socket of a daemon that runs.</summary>
     public string Socket => Path.Combine(_folder, "d.sock");
 
     private string Config => Path.Combine(_folder, "dmm.conf");
@@ -79,7 +79,10 @@ internal sealed class RecoveryHouse : IDisposable
     public Task<RecoveryRun> MeasureAsync(string program, CancellationToken cancellation) =>
         RunAsync(program, (_, run, _) => Task.FromResult(run), cancellation);
 
-    /// <summary>Starts a daemon on a fresh copy; once every VM has reported it is handed over, and ended then.</summary>
+    /// <summary>
+    /// Starts a daemon on a fresh copy of the state. Once every VM has reported, it passes the daemon to <paramref name="then"/>, and
+    /// ends it afterwards.
+    /// </summary>
     public async Task<T> RunAsync<T>(
         string program, Func<Process, RecoveryRun, CancellationToken, Task<T>> then, CancellationToken cancellation)
     {
@@ -122,7 +125,9 @@ internal sealed class RecoveryHouse : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    /// <summary>Realistic in number and size: every VM was created, then promises moved a few VMs at a time, as plans do.</summary>
+    /// <summary>
+    /// The journal is realistic in number and size: every VM was created, then promises moved a few VMs at a time, as plans do.
+    /// </summary>
     private HostState WriteJournal(int vms, int events)
     {
         var random = new Random(1);
@@ -182,7 +187,7 @@ internal sealed class RecoveryHouse : IDisposable
         }
         catch (HttpRequestException)
         {
-            // It does not listen yet.
+            // The daemon does not listen yet.
             return null;
         }
     }

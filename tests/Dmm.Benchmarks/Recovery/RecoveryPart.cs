@@ -5,7 +5,7 @@ using System.Text.Json;
 namespace Dmm.Benchmarks.Recovery;
 
 /// <summary>
-/// How long a daemon that is started again takes until its ledger governs, and until every VM has reported. The figures are the daemon's
+/// Measures how long a restarted daemon takes until its ledger governs, and until every VM has reported. The figures are the daemon's
 /// own, counted from the start of its process. Each run begins with the same journal and the same simulated VMs.
 /// </summary>
 internal static class RecoveryPart
@@ -77,9 +77,9 @@ internal static class RecoveryPart
 
 /// <summary>One start of the daemon.</summary>
 /// <param name="InControlCpuSeconds">
-/// Of the daemon, user and system, until its ledger governed: what others on the machine do hardly changes it.
+/// The daemon's CPU time, user and system, until its ledger governed: other load on the machine hardly changes it.
 /// </param>
-/// <param name="CpuSeconds">The same until every VM had reported.</param>
-/// <param name="LoadAverage">Of the machine in the minute before: with much else running on it the figures mean little.</param>
+/// <param name="CpuSeconds">The daemon's CPU time until every VM had reported.</param>
+/// <param name="LoadAverage">The load average of the machine in the minute before: under much other load the figures mean little.</param>
 internal sealed record RecoveryRun(
     double InControlSeconds, double AllActorsSeconds, double InControlCpuSeconds, double CpuSeconds, double LoadAverage);

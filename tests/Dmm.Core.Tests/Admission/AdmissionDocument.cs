@@ -3,7 +3,7 @@ using Dmm.Core.Admission;
 
 namespace Dmm.Core.Tests.Admission;
 
-/// <summary>docs/use/admission.md draws the table that the code follows.</summary>
+/// <summary>Checks that docs/use/admission.md draws the same table that the code follows.</summary>
 public sealed partial class AdmissionDocument
 {
     [Fact]

@@ -48,16 +48,16 @@ public sealed class AdmissionLineTests
     [Fact]
     public void A_small_one_passes_a_large_one_with_memory_that_the_large_one_does_not_gather()
     {
-        // 500 are free; the large one gathers 1032 and its peer owes all that is missing: 500 of it are there already. The small one may
-        // not take them ...
+        // 500 are free. The large request gathers 1032: 500 of it are there already, and its peer owes the rest. The small request may
+        // not take those 500 ...
         var large = Asked("large", 1000, 1);
         var room = Assert.IsType<QueueMove.Plan>(Line(Idle, 500, large).Next(Noon)).Room;
         var small = Asked("small", 128, 2);
         var plan = Assert.IsType<QueueMove.Plan>(Line(Idle, 500, large.Planned(room, true, Noon), small).Next(Noon));
         Assert.Equal("small", plan.Vm.Name);
 
-        // ... but it gathers beside it, and starts before it once its own has come: 200 more are free while the large one's peer still
-        // owes.
+        // ... but it gathers at the same time, and starts first once its own memory has come: 180 more are free while the large one's
+        // peer still owes.
         Peer[] given = [Peer("a", held: 2048, want: 256), Peer("b", held: 512, want: 128)];
         var start = Line(given, 500 + 180, large.Planned(room, true, Noon), small.Planned(plan.Room, true, Noon)).Next(Noon);
         Assert.Equal("small", Assert.IsType<QueueMove.Reserve>(start).Vm.Name);
@@ -68,7 +68,7 @@ public sealed class AdmissionLineTests
     {
         var large = Asked("large", 1000, 1);
         var room = Assert.IsType<QueueMove.Plan>(Line(Idle, 500, large).Next(Noon)).Room;
-        // The peer gives no more than the large one needs.
+        // The peer gives no more than the large request needs.
         Peer[] scarce = [Peer("a", held: 2048, want: 1400, need: 1400, min: 1400)];
         var next = Line(scarce, 500, large.Planned(room, true, Noon), Asked("small", 128, 2)).Next(Noon + TimeSpan.FromSeconds(0.1));
         Assert.False(next is QueueMove.Reserve, $"{next}");
@@ -143,7 +143,7 @@ public sealed class AdmissionLineTests
     [Fact]
     public void Guarantees_that_would_not_fit_together_never_start_though_memory_is_free()
     {
-        // Its min was raised while it holds less: what is free is its.
+        // Its min was raised while it holds less: the free memory is reserved for it.
         Peer[] raised = [Peer("a", held: 1000, want: 1000, min: 1900)];
         var wait = Assert.IsType<QueueMove.Wait>(Line(raised, 1000, Asked("new", 512, 1)).Next(Noon));
         Assert.Equal(WaitCause.Guarantees, wait.Cause);

@@ -8,9 +8,9 @@ using static Dmm.Core.Tests.Admission.Requests;
 namespace Dmm.Core.Tests.Admission;
 
 /// <summary>
-/// Random streams of requests to a host whose guests give at once, slowly, not at all, or say that they can spare what they don't give.
-/// Whatever comes: guarantees fit together, nothing is set aside beyond what is free or twice, nobody is asked below its min, who comes
-/// first is never passed with its own memory, and once the world behaves every request has an end.
+/// Random streams of requests to a host whose guests give at once, slowly, not at all, or claim to spare memory that they don't give. In
+/// every case guarantees fit together, nothing is reserved beyond what is free or twice, no peer is asked to go below its min, no request
+/// overtakes an earlier one with memory gathered for that one, and once the world behaves every request comes to an end.
 /// </summary>
 public sealed class AdmissionProperties
 {
@@ -20,7 +20,7 @@ public sealed class AdmissionProperties
         Slow,
         Stuck,
 
-        /// <summary>Says that it can spare everything, and gives nothing.</summary>
+        /// <summary>The guest says that it can spare everything, and gives nothing.</summary>
         Lies,
     }
 
@@ -123,7 +123,7 @@ public sealed class AdmissionProperties
             Check();
         }
 
-        /// <summary>The queue is worked off as far as it can be now. It comes to rest.</summary>
+        /// <summary>Works off the queue as far as possible now. It must come to rest.</summary>
         public void Work()
         {
             for (var steps = 0; Line().Next(_now) is { } move; steps++)
@@ -181,7 +181,7 @@ public sealed class AdmissionProperties
                         Assert.True(guest.Temper != Temper.Stuck, $"{part.Vm} is stuck and counted on");
                     }
 
-                    // Whose turn it is: with all before it planned or provided for.
+                    // It is this request's turn: all before it are planned or provided for.
                     Assert.All(
                         AdmissionLine.InOrder(_admissions.Values).TakeWhile(a => a != admission),
                         a => Assert.NotEqual(AdmissionState.Requested, a.State));
@@ -205,7 +205,8 @@ public sealed class AdmissionProperties
         }
 
         /// <summary>
-        /// It passes others only with memory that leaves them what they have gathered and are still to get; and nobody who waits.
+        /// A request may overtake others only with memory that leaves them what they have gathered and are still to get; and it may never
+        /// overtake one that waits.
         /// </summary>
         private void Passes(AdmissionRecord passing, MemorySize size)
         {

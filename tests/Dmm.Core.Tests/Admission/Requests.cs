@@ -4,7 +4,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Admission;
 
-/// <summary>Hosts, peers and requests in few words; sizes in MiB.</summary>
+/// <summary>Helpers that build hosts, peers and requests; sizes in MiB.</summary>
 internal static class Requests
 {
     public static readonly Moment Noon = Moment.Origin + TimeSpan.FromDays(1);
@@ -41,7 +41,7 @@ internal static class Requests
             MiB(32), Noon, Noon + TimeSpan.FromSeconds(seconds), null)
         { Number = number };
 
-    /// <summary>A ledger with these VMs, and this much free.</summary>
+    /// <summary>A ledger with these VMs, and this much free memory.</summary>
     public static Ledger Ledger(IEnumerable<Peer> peers, long free)
     {
         var held = peers.Aggregate(MemorySize.Zero, static (sum, peer) => sum + peer.Bid.Held + MiB(32));

@@ -14,7 +14,7 @@ public sealed class RoomPlannerTests
 
     [Fact]
     public void Slack_pays_before_anything_else_and_one_giver_is_enough() => Assert.Equal(
-        // 100 counted on at 0.9 are 112, in steps of 16.
+        // 100 MiB that are counted on at 0.9 are 112, in steps of 16.
         "big:1024-912:Slack",
         Text(Make(100, Peer("busy", held: 1024, want: 900, need: 600), Peer("big", held: 1024, want: 256),
             Peer("small", held: 512, want: 300))!));
@@ -79,7 +79,8 @@ public sealed class RoomPlannerTests
     public void What_is_in_use_is_taken_by_shares_above_min()
     {
         var plan = Make(500, Peer("rich", held: 1152, want: 1152, shares: 3000), Peer("poor", held: 1152, want: 1152, shares: 1000))!;
-        // A level above min of L bytes a share: 1024 − 3000 L + 1024 − 1000 L = 556 would leave rich with 1024; so poor pays all.
+        // With a level of L bytes a share above min, 1024 − 3000 L + 1024 − 1000 L = 556 would leave rich with 1024; so poor gives all of
+        // it.
         Assert.Equal(["poor"], plan.From.Select(part => part.Vm.Name));
         plan = Make(1300, Peer("rich", held: 1152, want: 1152, shares: 3000), Peer("poor", held: 1152, want: 1152, shares: 1000))!;
         var (rich, poor) = (plan.From.Single(p => p.Vm.Name == "rich").To.MinusOrZero(MiB(128)), plan.From.Single(p => p.Vm.Name == "poor")

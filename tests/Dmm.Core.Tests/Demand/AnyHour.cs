@@ -3,7 +3,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Demand;
 
-/// <summary>For stories to which the hour of the day makes no difference.</summary>
+/// <summary>For tests in which the hour of the day makes no difference.</summary>
 internal static class AnyHour
 {
     private static readonly DateTimeOffset Midnight = new(2026, 1, 5, 0, 0, 0, TimeSpan.Zero);

@@ -38,7 +38,7 @@ public sealed class DemandModelsTests
         Assert.Equal([Sick, Well], models.Current.Select(f => f.Vm));
     }
 
-    /// <summary>Fails at the given sample, and at each after it.</summary>
+    /// <summary>A model that fails at the given sample, and at each after it.</summary>
     private sealed class Failing(int at) : IDemandModel
     {
         private readonly DemandModel _model = new(Sick, new());

@@ -43,7 +43,7 @@ public sealed class DemandTests
         Forecast forecast = model.Take(Sample(0, 900), Sizes(MiB(1000)));
         for (var i = 1; i <= 10; i++)
             forecast = model.Take(Sample(i, 900 - (50 * i)), Sizes(MiB(1000)));
-        // 600 used, 50 MiB/s for 3 s, and headroom.
+        // The forecast is at least 600 used, 50 MiB/s for 3 s, and headroom.
         Assert.True(forecast.Demand > MiB(750 + 48), $"{forecast.Demand}");
     }
 
@@ -54,7 +54,7 @@ public sealed class DemandTests
         model.Take(Sample(0, 700), Sizes(MiB(1000)));
         model.Take(Sample(1, 700), Sizes(MiB(1000)));
         var forecast = model.Take(Sample(1.0001, 690), Sizes(MiB(1000)));
-        // At its word: 10 MiB in a tenth of a millisecond, 300 GiB within the horizon.
+        // Taken literally, the guest takes 10 MiB in a tenth of a millisecond, which is 300 GiB within the horizon.
         Assert.True(forecast.Demand < MiB(600), $"{forecast.Demand}");
     }
 
@@ -152,7 +152,8 @@ public sealed class DemandTests
             unheard.Take(sample with { At = Start + TimeSpan.FromSeconds(i), Source = SampleSource.BalloonStatistics }, Sizes(MiB(1000)));
         }
 
-        // An hour without a refault: the agent's guest is known not to use its cache. Of the other nobody knows.
+        // There was no refault for an hour: the guest with an agent is known not to use its cache. Nothing is known of the other guest's
+        // cache.
         Assert.True(heard.Current!.WorkingSet < MiB(310), $"{heard.Current.WorkingSet}");
         Assert.Equal(MiB(500), unheard.Current!.WorkingSet);
         Assert.InRange(unheard.Current.Demand.Bytes, MiB(500 + (75 * 1.5) - 1).Bytes, MiB(500 + (75 * 1.5) + 1).Bytes);
@@ -225,7 +226,7 @@ public sealed class DemandTests
             return forecast;
         }
 
-        // 600 used, 50 MiB/s: half a second, or the horizon of three.
+        // 600 are used, and use grows by 50 MiB/s: the need covers half a second, or the horizon of three.
         Assert.InRange(Growing(1000).Need.Mebibytes, 624, 626);
         Assert.InRange(Growing(0).Need.Mebibytes, 745, 751);
         Assert.Equal(Growing(0).Demand, Growing(1000).Demand);
@@ -236,7 +237,7 @@ public sealed class DemandTests
     {
         var model = new DemandModel(VmId.Parse("a"), new());
         model.Take(Sample(0, 7000, total: 8000, held: 1000), Sizes(MiB(8000)));
-        // 2 GiB within a tenth of a second: at its word 60 GiB within the horizon.
+        // Taken literally, the guest takes 2 GiB within a tenth of a second, which is 60 GiB within the horizon.
         var forecast = model.Take(Sample(0.1, 5000, total: 8000, held: 3000), Sizes(MiB(8000)));
         Assert.InRange(forecast.Demand.Mebibytes, 3000, 7200);
     }

@@ -6,7 +6,7 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Tests.Demand;
 
 /// <summary>
-/// What a guest says is its own affair: whatever it says, in whatever order, its model goes on, and says nothing that the VM can't have.
+/// A guest may report anything: whatever it reports, in whatever order, its model goes on, and never forecasts more than the VM can have.
 /// </summary>
 public sealed class HostileSampleProperties
 {
@@ -17,7 +17,7 @@ public sealed class HostileSampleProperties
     private static readonly long[] Edges =
         [0, 1, 4096, 1L << 51, 2_140_000_000_000_000, long.MaxValue / 4096, long.MaxValue - 1, long.MaxValue, long.MinValue];
 
-    /// <summary>Counters over the whole range of what can be written, with the values at which pages, bytes and sums overflow.</summary>
+    /// <summary>Counters over the whole range of a number, with the values at which pages, bytes and sums overflow.</summary>
     private static readonly Gen<long> Figure = Gen.Frequency(
         (4, Gen.Long),
         (2, Gen.Long[0, long.MaxValue]),
@@ -88,7 +88,8 @@ public sealed class HostileSampleProperties
     }
 
     /// <summary>
-    /// What stopped the control of a whole host: the difference of two counters, in bytes, is more than a number holds; or nearly so.
+    /// Such a sample once stopped the control of a whole host: the difference of two counters, in bytes, is more than a number holds, or
+    /// nearly so.
     /// </summary>
     [Theory]
     [InlineData(1L << 51)]
@@ -111,8 +112,8 @@ public sealed class HostileSampleProperties
     }
 
     /// <summary>
-    /// An agent that falls silent and speaks again is no guest that read all that it ever read within a second: balloon statistics tell no
-    /// refaults.
+    /// An agent that falls silent and reports again must not look like a guest that read all of its pages within a second: balloon
+    /// statistics have no refaults.
     /// </summary>
     [Fact]
     public void Counters_of_one_source_are_not_compared_with_those_of_another()

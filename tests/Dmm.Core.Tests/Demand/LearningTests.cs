@@ -3,7 +3,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Demand;
 
-/// <summary>What is learnt of a guest over time: shrinks that hurt, cache that is used, hours that come again.</summary>
+/// <summary>The facts that are learnt of a guest over time: shrinks that hurt, cache that is used, hours that repeat.</summary>
 public sealed class LearningTests
 {
     private static readonly DateTimeOffset Start = new(2026, 1, 5, 0, 0, 0, TimeSpan.Zero);
@@ -66,7 +66,7 @@ public sealed class LearningTests
         for (var i = 0; i < 3600; i++)
         {
             idle.Take(Sample(i, 1000, 800, activeFile: 300), Sizes(1000));
-            // 1 MiB a second is read again: 256 pages.
+            // 256 pages, which are 1 MiB, are read again each second.
             busy.Take(Sample(i, 1000, 800, activeFile: 300, refaults: 256 * i), Sizes(1000));
         }
 

@@ -2,7 +2,7 @@ using Dmm.Core.Events;
 
 namespace Dmm.Core.Tests.Events;
 
-/// <summary>What one VM makes happen pushes out nothing of the others.</summary>
+/// <summary>The events of one VM push out none of the others.</summary>
 public sealed class EventBookTests
 {
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
@@ -21,7 +21,7 @@ public sealed class EventBookTests
         for (var i = 0; i < 300; i++)
             Happens(i % 3 == 0 ? "vmBooted" : "granted", i % 3 == 2 ? null : $"honest-{i % 30}", $"{i}");
         var before = Kept;
-        // 200 a second, for an hour, under each name that a guest can make happen.
+        // 200 events a second, for an hour, of each kind that a guest can cause.
         for (var i = 0; i < 200 * 3600; i++)
         {
             _now += TimeSpan.FromMilliseconds(5);
@@ -38,7 +38,7 @@ public sealed class EventBookTests
     {
         var told = Enumerable.Range(0, 1_000).Count(_ => Happens("agentHello", "liar") is not null);
         Assert.Equal(EventBook.Burst, told);
-        // Other kinds of it, and the same of others, are told all the same.
+        // Its other kinds, and the same kind of other VMs, are still told.
         Assert.NotNull(Happens("stuck", "liar"));
         Assert.NotNull(Happens("agentHello", "honest"));
         Assert.All(Enumerable.Range(0, 1_000), _ => Assert.NotNull(Happens("deficit", null)));

@@ -8,7 +8,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Explaining;
 
-/// <summary>What is remembered, and that it is bounded.</summary>
+/// <summary>Tests that decisions are remembered, and that the log is bounded.</summary>
 public sealed class DecisionLogTests
 {
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
@@ -19,7 +19,7 @@ public sealed class DecisionLogTests
 
     private static VmId Id(int i) => VmId.Parse($"vm-{i}");
 
-    /// <summary>A plan for VMs of which each has the target that it is given; what changed since the plan before is granted.</summary>
+    /// <summary>A plan that gives each VM its target; every change since the plan before is granted.</summary>
     private static Planned Plan(double second, long[] targets, long[]? before = null, bool tick = true)
     {
         var state = new HostState(new Ledger(MiB(1_000_000), MemorySize.Zero));
@@ -51,7 +51,7 @@ public sealed class DecisionLogTests
         for (var i = 0; i < 3600; i++)
             log.Take(Plan(i, [512]));
         Assert.Equal(1, log.Count);
-        // And yet it is told as of now.
+        // The explanation is still as of now.
         Assert.Equal(At(3599), log.Explain(Id(0), null, At(3600)).Decision!.At);
     }
 

@@ -8,7 +8,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Explaining;
 
-/// <summary>Each thing that can hold a VM's memory back is told from the plan that did, made by the real planner.</summary>
+/// <summary>Each cause that can hold back a VM's memory is explained from the plan that did so, made by the real planner.</summary>
 public sealed class HoldsTests
 {
     private static readonly Moment Now = Moment.Origin + TimeSpan.FromDays(1);
@@ -19,7 +19,8 @@ public sealed class HoldsTests
     private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
 
     /// <summary>
-    /// A VM of 500 MiB, min 100, max 2000, alone on a host of 1000, that wants so much; the arguments say what is otherwise.
+    /// Returns the holds of a VM of 500 MiB, min 100, max 2000, alone on a host of 1000, that wants <paramref name="demand"/>; the other
+    /// arguments change this.
     /// </summary>
     private static ImmutableArray<Hold> Of(
         long demand = 500, long host = 1000, long cushion = 0, long min = 100, long? limit = null, long? most = null, long past = 0,

@@ -6,8 +6,8 @@ using static Dmm.Core.Tests.Hosts.HostUnderTest;
 namespace Dmm.Core.Tests.Hosts;
 
 /// <summary>
-/// The line of VMs to come: who is answered what, when a deadline rings, and that the host takes no step that was decided on another state
-/// of it.
+/// The line of VMs to come: the answers that it gives, its deadlines, and that the host takes no step that was decided on another state
+/// of the line.
 /// </summary>
 public sealed class AdmissionMachineTests
 {
@@ -57,7 +57,7 @@ public sealed class AdmissionMachineTests
 
         var first = Wake(Say(new AdmissionProtocol.HostIs(host.Host), now: host.Now));
         Assert.Equal(host.Now.Now + TimeSpan.FromMinutes(1), first);
-        // A timer that rings a little early is set once more.
+        // A timer that fires a little early is set once more.
         host.Time = TimeSpan.FromSeconds(59.9);
         Assert.Equal(first, Wake(Say(new AdmissionProtocol.DeadlineCame(), now: host.Now)));
         host.Time = TimeSpan.FromSeconds(60);

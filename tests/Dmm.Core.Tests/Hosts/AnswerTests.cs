@@ -4,14 +4,15 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Hosts;
 
-/// <summary>What a VM's report answers for.</summary>
+/// <summary>The target that a VM's report confirms.</summary>
 public sealed class AnswerTests
 {
     private static readonly MemorySize Size = MemorySize.FromMiB(960);
     private static readonly Promise Promised = new(Size, Size);
 
     /// <summary>
-    /// The simulation's seed 9, step 6795: 960 MiB, then 976, then 960 again, and the answer for the first 960 was taken for the last.
+    /// The simulation's seed 9, step 6795: the targets were 960 MiB, then 976, then 960 again, and the answer to the first 960 was taken
+    /// for one to the last.
     /// </summary>
     [Fact]
     public void An_answer_to_an_earlier_target_of_the_same_size_is_no_answer()
@@ -21,8 +22,8 @@ public sealed class AnswerTests
     }
 
     /// <summary>
-    /// The simulation's seed 3, step 106851: an actor started anew and heard a target that was sent before its start was known. Where both
-    /// sides counted, their counts parted for ever.
+    /// The simulation's seed 3, step 106851: an actor started anew and heard a target that was sent before its start was known. When both
+    /// sides counted by themselves, their counts differed for ever.
     /// </summary>
     [Fact]
     public void A_target_sent_before_an_actors_start_was_known_does_not_spoil_its_later_answers()

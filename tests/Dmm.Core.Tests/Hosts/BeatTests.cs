@@ -39,7 +39,9 @@ public sealed class BeatTests
         }
     }
 
-    /// <summary>VMs' actors outlive the host's: what they heard from the last one is no answer to what this one tells.</summary>
+    /// <summary>
+    /// VMs' actors outlive the host's actor: the number of a target from the last host's actor must not match one from this host's actor.
+    /// </summary>
     [Fact]
     public void No_two_hosts_of_a_process_tell_by_the_same_numbers()
     {

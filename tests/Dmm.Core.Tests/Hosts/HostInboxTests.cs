@@ -32,14 +32,14 @@ public sealed class HostInboxTests
     }
 
     /// <summary>
-    /// Whatever comes, within a rank one thing goes before another that was said before it only where both are reports of two VMs, or cries
-    /// of two; and of each VM the newest is heard.
+    /// Within a rank, a later command overtakes an earlier one only if both are reports of two VMs, or urgent forecasts of two VMs; and
+    /// of each VM the newest is handled.
     /// </summary>
     [Fact]
     public void Nothing_overtakes_but_one_vms_report_anothers() => Orders.Sample(
         kinds =>
         {
-            // Samples run side by side: each has an inbox of its own.
+            // Samples run in parallel, so each has an inbox of its own.
             var (inbox, taken) = (new HostInbox<int>(), new List<IHostCommand>());
             var sent = kinds.Select((kind, i) => Numbered(kind, i + 1)).ToArray();
             foreach (var command in sent)
@@ -145,7 +145,7 @@ public sealed class HostInboxTests
 
     private static readonly Dictionary<(string Vm, long Demand), PredictorProtocol.Forecasts> Cries = [];
 
-    /// <summary>The same again for the same figures, so that it is equal to itself.</summary>
+    /// <summary>Returns the same object for the same figures, so that it is equal to itself.</summary>
     private static PredictorProtocol.Forecasts Urgent(string vm, long demand)
     {
         if (!Cries.TryGetValue((vm, demand), out var cry))

@@ -37,12 +37,13 @@ public sealed class HostOutlookTests
 
     [Fact]
     public void What_the_host_itself_uses_comes_out_of_the_reserve_and_is_not_taken_off_twice() =>
-        // 8000 in all, VMs 2000, available 5600: the host uses 400, which is within its reserve less the margin.
+        // The host has 8000 in all, the VMs hold 2000, and 5600 are available: the host itself uses 400, which is within its reserve less
+        // the margin.
         Assert.Equal(MiB(8000), Count(Sight(available: 5600)));
 
     [Fact]
     public void What_others_hold_beyond_the_reserve_is_not_there() =>
-        // VMs may have 2000 + 4000 − 100 in all; with the reserve of 500 that makes 6400.
+        // The VMs may have 2000 + 4000 − 100 in all; with the reserve of 500 that makes 6400.
         Assert.Equal(MiB(6400), Count(Sight(available: 4000)));
 
     [Fact]
@@ -77,14 +78,14 @@ public sealed class HostOutlookTests
         Assert.Equal(MiB(5000), Count(Sight(5600) with { Groups = [all] }));
         Assert.Equal(MiB(500 + 2000 + 1000 - 100), Count(Sight(5600) with { Groups = [all with { Available = MiB(1000) }] }));
 
-        // b was adopted and stands elsewhere: its claim of 1000 comes on top of what the group has for a.
+        // VM b was adopted and is in another group: its claim of 1000 is added to what the group has for a.
         Assert.Equal(
             MiB(500 + 1500 + 1000 - 100 + 1000), Count(Sight(5600) with { Groups = [all with { Available = MiB(1000), Members = [A] }] }));
     }
 
     /// <summary>
-    /// What is free to be promised is there, whatever the VMs' processes hold, and whoever of them can't be looked at or is gone: the more
-    /// one holds beyond its claim, the less there is for others.
+    /// Memory that is free to be promised really exists, whatever the VMs' processes hold, even if some of them can't be looked at or are
+    /// gone. The more a process holds beyond its claim, the less there is for others.
     /// </summary>
     [Fact]
     public void No_more_is_free_than_is_available_less_the_margin_whatever_processes_hold()
@@ -113,7 +114,7 @@ public sealed class HostOutlookTests
             var sight = new HostReading(MiB(8000), MiB(available)) { Resident = resident, Gone = [.. gone], Hidden = [.. hidden] };
             if (grouped)
                 sight = sight with { Groups = [new("/dmm", MiB(6000), MiB(left), [.. resident.Keys.Where(id => id.Name != "vm0")])] };
-            // With what the ledger makes of the look, and without.
+            // The ledger is tested with the reading, and without it.
             foreach (var seen in (Ledger[])[ledger, ledger.See(resident, ImmutableHashSet<VmId>.Empty)])
             {
                 var free = seen.Follow(new HostOutlook(Rules.Memory).Take(sight, seen, Rules, Start).Memory).Free;
@@ -126,7 +127,7 @@ public sealed class HostOutlookTests
     [Fact]
     public void One_process_that_can_not_be_read_counts_as_it_was_seen_last_and_makes_no_deficit()
     {
-        // The host is full: all that is not the VMs' is what the host itself uses.
+        // The host is full: the host itself uses all memory that is not the VMs'.
         var full = Book.Grant(A, MiB(4900))!.Grant(B, MiB(2400))!.Holds(A, MiB(4950)).Holds(B, MiB(2450));
         var sight = Sight(available: 200, a: 4950, b: 2450);
         Assert.Equal(MiB(8000), Count(sight, full));
@@ -134,11 +135,14 @@ public sealed class HostOutlookTests
         Assert.Equal(MiB(8000), Count(hidden, full));
         Assert.Equal(MiB(8000 - 4950 + 1000), Count(hidden, full.Holds(A, MiB(1000))));
 
-        // Also where it was never seen.
+        // The same holds if the process was never seen.
         Assert.True(full.Holds(A, MemorySize.Zero).Follow(Count(hidden, full.Holds(A, MemorySize.Zero))).Deficit.IsZero);
     }
 
-    /// <summary>It was launched behind the look's back, said what it held then, and has taken far more by the time of the look.</summary>
+    /// <summary>
+    /// The VM was launched after the reading was requested, reported what it held then, and has taken far more by the time of the
+    /// reading.
+    /// </summary>
     [Fact]
     public void One_that_the_look_did_not_ask_for_counts_with_its_claim_and_makes_no_deficit()
     {
@@ -150,7 +154,7 @@ public sealed class HostOutlookTests
     [Fact]
     public void What_a_vm_holds_beyond_its_claim_is_there_for_nobody_else()
     {
-        // a claims 2000 of them and holds 5000; what is available is 500.
+        // VM a claims 2000 of them and holds 5000; 500 are available.
         var free = Book.Follow(Count(Sight(available: 500, a: 5000, b: 1000))).Free;
         Assert.Equal(MiB(400), free);
     }
@@ -169,10 +173,10 @@ public sealed class HostOutlookTests
                 seen.Add(Count(sight));
                 Assert.True(outlook.Memory <= seen[^1], "counted on what is not there");
                 Assert.True(outlook.Memory <= Rules.Memory);
-                // Up only to what was there all the while.
+                // It rises only to an amount that was there all the time.
                 if (outlook.Memory > before)
                     Assert.True(outlook.Memory <= seen.TakeLast(30).Min() && second >= 30);
-                // And never lower than what was the least lately: nothing is lost for good.
+                // It is never lower than the recent minimum: no memory is lost for good.
                 Assert.True(outlook.Memory >= seen.TakeLast(62).Min().RoundDown(Rules.Step) || second < 62);
             }
         });

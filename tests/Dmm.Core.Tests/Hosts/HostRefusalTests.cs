@@ -5,7 +5,7 @@ using static Dmm.Core.Tests.Hosts.HostUnderTest;
 
 namespace Dmm.Core.Tests.Hosts;
 
-/// <summary>Every refusal that an operator can get: its kind, what it names, and that nothing is written down.</summary>
+/// <summary>Tests every refusal that an operator can get: its kind, what it names, and that no event is written.</summary>
 public sealed class HostRefusalTests
 {
     private readonly HostUnderTest _host = new(settings: new() { Memory = MiB(4096), OvercommitMax = 2 });

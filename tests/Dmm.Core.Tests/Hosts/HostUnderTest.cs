@@ -7,8 +7,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Tests.Hosts;
 
 /// <summary>
-/// A host's machine, and that of its line of VMs to come, without actors, journal and hypervisor. What they tell each other, and ask to be
-/// told again, is told at once; VMs do what they are told when a test says so.
+/// The machines of a host and of its line of VMs to come, without actors, journal and hypervisor. Their messages to each other and to
+/// themselves are delivered at once; VMs act only when a test tells them to.
 /// </summary>
 internal sealed class HostUnderTest
 {
@@ -33,7 +33,7 @@ internal sealed class HostUnderTest
 
     public Clocks Now => new(Moment.Origin + TimeSpan.FromDays(1) + Time, Began + Time);
 
-    /// <summary>All that was written down.</summary>
+    /// <summary>All events that were written.</summary>
     public List<IHostEvent> Journal { get; } = [];
 
     public List<HostEffect> Effects { get; } = [];
@@ -50,8 +50,8 @@ internal sealed class HostUnderTest
     public static VmHandle Handle(string vm, int? pid = 100, bool owned = true, long boot = 256) =>
         new(Id(vm), "simulation", MiB(boot), $"/run/{vm}", pid, pid is null ? null : 1, "this", owned);
 
-    /// <summary>Says something to the host, and all that follows by itself.</summary>
-    /// <returns>The answer to it; null where there was none.</returns>
+    /// <summary>Sends a command to the host, and handles all that follows from it.</summary>
+    /// <returns>The answer to it; null if there was none.</returns>
     public object? Say(IHostCommand command)
     {
         var answer = Decide(command);
@@ -60,7 +60,7 @@ internal sealed class HostUnderTest
         return answer;
     }
 
-    /// <summary>A VM is asked for, gets its memory and runs.</summary>
+    /// <summary>Requests a VM, which gets its memory and runs.</summary>
     public void Run(VmSpec spec, int pid = 100)
     {
         Request(spec);
@@ -81,7 +81,7 @@ internal sealed class HostUnderTest
     public object? Adopt(string vm, long ceiling = 512, long min = 128, long max = 1024, int pid = 300) =>
         Say(new HostProtocol.AdoptVm(Handle(vm, pid, owned: false), new(MiB(min), MiB(max)), MiB(ceiling), MemorySize.Zero));
 
-    /// <summary>A VM tells that it stands at that size, and has done what it was told last.</summary>
+    /// <summary>Sends a VM's report that it stands at that size, and has done what it was last told.</summary>
     public void Report(string vm, long mib, VmPhase phase = VmPhase.Settled, long device = 8192)
     {
         var (size, boot) = (MiB(mib), Host.State.Vms[Id(vm)].Handle.Base);
@@ -105,7 +105,7 @@ internal sealed class HostUnderTest
         if (decision.Effects.OfType<HostEffect.PlanSoon>().Any())
             _mailbox.Enqueue(new HostCommand.Plan());
 
-        // What is persisted changes by events alone.
+        // The persistent state changes by events alone.
         Assert.Equal(
             Persisted(decision.Events.Aggregate(before.State, (state, e) => state.Apply(e, new(Now.Now, e.At)))), Persisted(Host.State));
         var answer = decision.Effects.OfType<HostEffect.Reply>().Select(r => r.Answer).SingleOrDefault();

@@ -7,7 +7,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Hosts;
 
-/// <summary>From what is known of VMs to a plan: above all, what is made of those of which little is known.</summary>
+/// <summary>Tests the plan for given facts about VMs, above all for VMs of which little is known.</summary>
 public sealed class PlannerTests
 {
     private static readonly Moment Now = Moment.Origin + TimeSpan.FromDays(1);
@@ -20,11 +20,11 @@ public sealed class PlannerTests
     private static Forecast Wants(string vm, long demand, TimeSpan age, bool urgent = false) =>
         new(Id(vm), MiB(demand), MiB(demand), MiB(demand), urgent, Now - age);
 
-    /// <summary>A host that is full of VMs of 500 MiB, min 100.</summary>
+    /// <summary>Plans a host that is full of VMs of 500 MiB, min 100.</summary>
     private static ImmutableDictionary<VmId, MemorySize> Plan(string[] vms, params Forecast[] forecasts) => Plan(500, 500, vms, forecasts);
 
-    /// <param name="each">What there is for each of them.</param>
-    /// <param name="actual">What each has.</param>
+    /// <param name="each">The host's memory per VM.</param>
+    /// <param name="actual">The actual memory of each VM.</param>
     private static ImmutableDictionary<VmId, MemorySize> Plan(long each, long actual, string[] vms, params Forecast[] forecasts)
     {
         var state = new HostState(new Ledger(MiB(vms.Length * each), MemorySize.Zero));
@@ -48,9 +48,7 @@ public sealed class PlannerTests
         return plan.Allotments.ToImmutableDictionary(a => a.Vm, a => a.Target);
     }
 
-    /// <summary>
-    /// Found by the simulation (seed 210049): both were as good as at their targets, and nothing was granted for ever after.
-    /// </summary>
+    /// <summary>Found by the simulation (seed 210049): both VMs were almost at their targets, and nothing was ever granted again.</summary>
     [Fact]
     public void Where_vms_at_rest_a_little_above_their_targets_are_too_much_they_are_asked_for_a_little_more()
     {

@@ -5,7 +5,7 @@ namespace Dmm.Core.Tests.Laws;
 public sealed class EsxLawTests
 {
     /// <summary>
-    /// A host of 2000 of which 1880 may be held, 120 being its 6 %; the first guest uses all that it has, the second a little.
+    /// A host of 2000, of which guests may hold 1880; 120 are its 6 %. The first guest uses all that it has, the second a little.
     /// </summary>
     private static LawTable Two(ILaw law, long actual = 900) =>
         new LawTable(law, 2000).Guest(1000, used: 1000, max: 1500).Guest(actual, used: 100, max: 1500);
@@ -21,7 +21,7 @@ public sealed class EsxLawTests
     [Fact]
     public void Idle_memory_is_taxed()
     {
-        // k = 4. Both cost x: 1000 + (x − 1000) ÷ 4 and 100 + (x − 100) ÷ 4 are 1880 together, so x = 2110.
+        // k = 4. Both must have the same cost x: 1000 + (x − 1000) ÷ 4 and 100 + (x − 100) ÷ 4 are 1880 together, so x = 2110.
         var table = Two(new EsxLaw());
         table.Decide();
         Assert.Equal([1277, 602], table.Targets);
@@ -39,7 +39,7 @@ public sealed class EsxLawTests
     [Fact]
     public void Shares_are_worth_less_for_memory_that_would_be_idle()
     {
-        // All of 950 is active, more would be idle: x, and 950 + (2 x − 950) ÷ 4, are 1880 together, so x = 778.3.
+        // All of 950 is active, and anything more would be idle: x, and 950 + (2 x − 950) ÷ 4, are 1880 together, so x = 778.3.
         var table = new LawTable(new EsxLaw(), 2000).Guest(950, used: 950, max: 1500).Guest(950, used: 950, max: 1500, shares: 2000);
         table.Decide();
         Assert.Equal([778, 1101], table.Targets);
@@ -61,7 +61,7 @@ public sealed class EsxLawTests
         table.Decide();
         Assert.Equal(602, table.Targets[1]);
 
-        // 6.5 % are free: still soft. 7.5 %: high.
+        // 6.5 % are free: the state is still soft. With 7.5 % it is high.
         table.Change(1, 870, used: 100, max: 1500).Decide(15);
         Assert.Equal(602, table.Targets[1]);
         table.Change(1, 850, used: 100, max: 1500).Decide(15);
@@ -83,15 +83,15 @@ public sealed class EsxLawTests
         var table = Two(new EsxLaw());
         table.Decide();
 
-        // The first falls idle. When one sample has seen that, the slow average is 0.9: 900 + (x − 900) ÷ 4 and 100 + (x − 100) ÷ 4, x =
-        // 2260.
+        // The first guest becomes idle. After one sample of that the slow average is 0.9: 900 + (x − 900) ÷ 4 and 100 + (x − 100) ÷ 4, x
+        // = 2260.
         table.Change(0, 1000, used: 0, max: 1500);
         Assert.Equal(30, table.Decide(15));
         Assert.Equal([1277, 602], table.Targets);
         Assert.Equal(60, table.Decide(30));
         Assert.Equal([1240, 640], table.Targets);
 
-        // 0.9ⁿ is below 0.005 from n = 51: now it is at rest, 0 + x ÷ 4 and 100 + (x − 100) ÷ 4, x = 3610.
+        // 0.9ⁿ is below 0.005 from n = 51 on: now the guest counts as idle, 0 + x ÷ 4 and 100 + (x − 100) ÷ 4, x = 3610.
         Assert.Null(table.Decide(51 * 30));
         Assert.Equal([902, 977], table.Targets);
 

@@ -15,7 +15,7 @@ public sealed class HypervLawTests
     [Fact]
     public void Much_too_much_is_taken_after_five_minutes()
     {
-        // Should have 120; more than a further 20 above is much.
+        // The guest should have 120; more than 20 above that is much.
         var table = new LawTable(new HypervLaw(), 4096).Guest(400, used: 100);
         Assert.Equal(300, table.Decide());
         Assert.Equal(300, table.Decide(299));
@@ -36,7 +36,7 @@ public sealed class HypervLawTests
     [Fact]
     public void What_one_needs_is_taken_at_once_from_what_others_have_too_much()
     {
-        // 600 and 120 are wanted; of the second's 480 too much 1000 − 720 = 280 may stay.
+        // 600 and 120 are wanted; 1000 − 720 = 280 of the 480 that the second has too much may stay.
         var table = new LawTable(new HypervLaw(), 1000).Guest(300, used: 500).Guest(600, used: 100);
         table.Decide();
         Assert.Equal([600, 400], table.Targets);
@@ -45,7 +45,7 @@ public sealed class HypervLawTests
     [Fact]
     public void Too_little_for_all_is_shared_by_weight_above_the_mins()
     {
-        // 960 are wanted by each; 1000 − 200 are shared 3 : 1.
+        // Each wants 960; 1000 − 200 are shared 3 : 1.
         var table = new LawTable(new HypervLaw(), 1000).Guest(500, used: 800, shares: 3000).Guest(500, used: 800, shares: 1000);
         table.Decide();
         Assert.InRange(table.Targets[0], 699, 700);

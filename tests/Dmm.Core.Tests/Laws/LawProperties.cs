@@ -4,7 +4,7 @@ using Dmm.Core.Laws;
 namespace Dmm.Core.Tests.Laws;
 
 /// <summary>
-/// What holds for every law, over random guests whose sizes follow their targets, lag behind them, or do not move at all.
+/// The properties of every law, over random guests whose sizes follow their targets, lag behind them, or do not move at all.
 /// </summary>
 public sealed class LawProperties
 {
@@ -14,9 +14,9 @@ public sealed class LawProperties
 
     public static TheoryData<string> Peers => [.. LawCatalog.All.Select(law => law.Name).Where(name => name != "dmm")];
 
-    /// <param name="Periods">How long it lasts.</param>
-    /// <param name="Slot">Which guest is changed.</param>
-    /// <param name="Follows">How much of the way to their targets the guests go first, in parts of four.</param>
+    /// <param name="Periods">The number of periods that it lasts.</param>
+    /// <param name="Slot">The index of the guest that changes.</param>
+    /// <param name="Follows">The part of the way to their targets that the guests move first, in quarters.</param>
     private sealed record Step(int Periods, int Slot, LawGuest Guest, int Follows, bool Calls);
 
     private static readonly Gen<LawGuest> Guest =
@@ -114,7 +114,7 @@ public sealed class LawProperties
                 if (next <= patient.Now)
                     next = patient.Look(false);
 
-                // Rounding may differ where one multiplies once and the other often.
+                // Rounding may differ if one law multiplies once and the other often.
                 for (var i = 0; i < busy.Targets.Length; i++)
                     Assert.InRange(patient.Targets[i] - busy.Targets[i], -4096, 4096);
             }
@@ -126,7 +126,8 @@ public sealed class LawProperties
     });
 
     /// <summary>
-    /// DMM's own law hands out its forecasts as values for the actors; that its arbiter allocates nothing is told in ArbiterTests.
+    /// DMM's own law returns its forecasts as values for the actors, which allocates; ArbiterTests shows that its arbiter allocates
+    /// nothing.
     /// </summary>
     [Theory]
     [MemberData(nameof(Peers))]
@@ -181,7 +182,7 @@ public sealed class LawProperties
 
         public TimeSpan Period => Law.Period > TimeSpan.Zero ? Law.Period : TimeSpan.FromSeconds(1);
 
-        /// <summary>Guests go towards their targets; one becomes another, or comes, or goes.</summary>
+        /// <summary>Moves the guests towards their targets; one is replaced, is added, or leaves.</summary>
         public void Change(Step step)
         {
             for (var i = 0; i < Guests.Length; i++)

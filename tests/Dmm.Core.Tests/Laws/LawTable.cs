@@ -2,7 +2,7 @@ using Dmm.Core.Laws;
 
 namespace Dmm.Core.Tests.Laws;
 
-/// <summary>A law, a host and its guests, in MiB, so that a case reads as its working does.</summary>
+/// <summary>A law, a host and its guests, in MiB, so that a test reads like its calculation.</summary>
 internal sealed class LawTable(ILaw law, long memory)
 {
     private readonly List<LawGuest> _guests = [];
@@ -13,8 +13,8 @@ internal sealed class LawTable(ILaw law, long memory)
 
     public long Memory { get; set; } = memory;
 
-    /// <param name="free">MemFree; what is neither used nor free is cache.</param>
-    /// <param name="used">What programs and the kernel hold, what is swapped out included.</param>
+    /// <param name="free">MemFree; memory that is neither used nor free is cache.</param>
+    /// <param name="used">The memory that programs and the kernel hold, including what is swapped out.</param>
     public LawTable Guest(
         long actual, long used = 0, long free = 0, long min = 100, long boot = 4096, long max = 4096, int shares = 1000, long swapped = 0)
     {
@@ -49,7 +49,7 @@ internal sealed class LawTable(ILaw law, long memory)
         return this;
     }
 
-    /// <summary>All targets are reached.</summary>
+    /// <summary>Lets all guests reach their targets.</summary>
     public LawTable Arrive()
     {
         for (var i = 0; i < _guests.Count; i++)
@@ -57,7 +57,7 @@ internal sealed class LawTable(ILaw law, long memory)
         return this;
     }
 
-    /// <returns>When it is to look again, seconds; null where it is at rest.</returns>
+    /// <returns>The time in seconds at which the law looks again; null if it is at rest.</returns>
     public double? Decide(double seconds = 0, LawEvents why = LawEvents.None)
     {
         var targets = _targets.ToArray();

@@ -34,7 +34,7 @@ public sealed class MomLawTests
     [Fact]
     public void Under_pressure_a_guest_keeps_the_more_the_less_pressure_there_is()
     {
-        // 10 % free, uses 780: 780 + 10 % × 900 = 870, above 855.
+        // 10 % are free, and the guest uses 780: 780 + 10 % × 900 = 870, above 855.
         var table = new LawTable(new MomLaw(), 1000).Guest(900, free: 120);
         table.Decide();
         Assert.Equal([870], table.Targets);
@@ -43,7 +43,7 @@ public sealed class MomLawTests
     [Fact]
     public void A_guest_full_of_cache_looks_full_and_is_left_alone()
     {
-        // It holds 50, and 830 of cache: 880 + 10 % × 900 = 970 is more than it has.
+        // The guest holds 50, and 830 of cache: 880 + 10 % × 900 = 970 is more than it has.
         var table = new LawTable(new MomLaw(), 1000).Guest(900, used: 50, free: 20);
         table.Decide();
         Assert.Equal([900], table.Targets);
@@ -52,7 +52,7 @@ public sealed class MomLawTests
     [Fact]
     public void When_it_gets_critical_a_guest_is_made_to_swap()
     {
-        // 3 % free: 960 − 2 % × 970 = 940.6, above 95 % of 970 = 921.5.
+        // 3 % are free: 960 − 2 % × 970 = 940.6, above 95 % of 970 = 921.5.
         var table = new LawTable(new MomLaw(), 1000).Guest(970, free: 10);
         table.Decide();
         Assert.Equal([940], table.Targets);
@@ -79,8 +79,8 @@ public sealed class MomLawTests
     [Fact]
     public void Use_is_a_mean_of_50_seconds_and_it_rests_when_time_adds_nothing()
     {
-        // Needs 380 + 80; then uses 340: the mean of two is 360, of three 353.3, of four 350, of five 348, and when the first is forgotten
-        // 340.
+        // The guest needs 380 + 80; then it uses 340. The mean of two looks is 360, of three 353.3, of four 350, of five 348, and once
+        // the first is forgotten 340.
         var table = new LawTable(new MomLaw(), 1000).Guest(400, free: 20);
         Assert.Null(table.Decide());
         table.Change(0, 400, free: 60);
@@ -94,7 +94,7 @@ public sealed class MomLawTests
     [Fact]
     public void Looks_that_were_left_out_saw_what_the_last_one_saw()
     {
-        // Ten minutes at 380, of which nobody looked at nine and a half, then 340: (4 × 380 + 340) ÷ 5 = 372, and 80.
+        // The guest uses 380 for ten minutes, of which nobody looked for nine and a half, then 340: (4 × 380 + 340) ÷ 5 = 372, plus 80.
         var table = new LawTable(new MomLaw(), 1000).Guest(400, free: 20);
         table.Decide();
         table.Change(0, 400, free: 60).Decide(600);

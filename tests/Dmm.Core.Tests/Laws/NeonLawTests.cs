@@ -39,7 +39,7 @@ public sealed class NeonLawTests
     [Fact]
     public void A_guest_that_calls_has_a_unit_more_for_10_seconds()
     {
-        // Its agent keeps to 95 % here, (8800 + 100) ÷ 0.95 = 9368: ten units. 85 % of 10240 are 8704, so it calls for the eleventh.
+        // The agent's limit here is 95 %, (8800 + 100) ÷ 0.95 = 9368: ten units. 85 % of 10240 are 8704, so it calls for the eleventh.
         var table = new LawTable(new NeonLaw(0.95), 20_480).Guest(10_240, used: 8800, max: 20_480);
         table.Decide();
         Assert.Equal([10_240], table.Targets);

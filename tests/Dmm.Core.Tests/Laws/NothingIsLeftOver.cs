@@ -4,9 +4,9 @@ using Dmm.Core.Laws;
 namespace Dmm.Core.Tests.Laws;
 
 /// <summary>
-/// Where more is wanted than there is, all of it is given to somebody, but for what the law's own rule keeps free. What a law leaves over
-/// beyond that makes a peer look worse than it is, and nothing that looks at bounds alone sees it. Over random guests: at their min, at
-/// their max, alone, equal in shares, in need of nothing.
+/// If more is wanted than there is, a law gives all memory to somebody, except what its own rule keeps free. Memory that a law leaves
+/// over beyond that makes a peer look worse than it is, and a test of bounds alone does not see it. Tested over random guests: at their
+/// min, at their max, alone, with equal shares, without any need.
 /// </summary>
 public sealed class NothingIsLeftOver
 {
@@ -15,30 +15,30 @@ public sealed class NothingIsLeftOver
     private const long Unit = 1024 * MiB;
 
     /// <summary>
-    /// By each law's own rule (docs/develop/control-laws.md): the least and the most that may be free once it has had its say as often as
-    /// it needs.
+    /// The least and the most that may be free by each law's own rule (docs/develop/control-laws.md), once it has decided as often as it
+    /// needs.
     /// </summary>
     private static readonly Dictionary<string, Func<World, (double Least, double Most)>> KeptFree = new()
     {
-        // The cushion, which is there for urgent growth; fair shares move in whole steps of 16 MiB.
+        // The cushion for urgent growth is free; fair shares move in whole steps of 16 MiB.
         ["dmm"] = static world => (0, (0.05 * world.Memory) + (world.Here * 16 * MiB)),
-        // Who comes later holds what is left.
+        // A later guest gets what is left.
         ["static"] = static _ => (0, 0),
-        // A fifth of the host; 10 MiB around that are left alone. Where shares differ or guests stand at a bound it may stop short of that,
-        // or swing without end, as its original does on the same figures: by no more than 100 MiB a guest up, and down; where one is full,
-        // by more (OneIsFull).
+        // A fifth of the host is free, within 10 MiB. If shares differ or guests stand at a bound, the law may stop short of that, or
+        // oscillate for ever, as its original does with the same figures: by no more than 100 MiB per guest up, and down; if a guest is
+        // full, by more (OneIsFull).
         ["proxmox"] = static world => Around(0.2 * world.Memory, (10 * MiB) + (200 * MiB * world.Here)),
-        // Below a fifth of the host guests shrink, above it they grow, by 5 % of their size each.
+        // If less than a fifth of the host is free, guests shrink, otherwise they grow, each by 5 % of its size.
         ["mom"] = static world => (0, (0.2 * world.Memory) + (0.05 * world.Held) + 1),
         ["squeezed"] = static world => (Cushion, Cushion + world.Here),
         ["hyperv"] = static world => (0, world.Here),
         ["esx"] = static world => ((0.06 * world.Memory) - 1, (0.06 * world.Memory) + world.Here + 1),
-        // All of a growth or nothing of it: what is left is less than the least growth of those that have to swap. They grow by 20 % or 100
-        // MiB, and 15 % and a bucket of 5 % above; nobody is to have less than 250 MiB.
+        // A growth is done wholly or not at all: what is left is less than the least growth of the guests that have to swap. They grow by
+        // 20 % or 100 MiB, and 15 % and a bucket of 5 % above; no guest has less than 250 MiB.
         ["vpa"] = static world =>
             (0, world.Short.Select(guest => Math.Min(guest.Max - guest.Actual, Math.Max(250 * MiB, (0.45 * guest.Actual) + (125 * MiB))))
                 .DefaultIfEmpty(world.Memory).Min()),
-        // Whole compute units.
+        // Memory moves in whole compute units.
         ["neon"] = static _ => (0, Unit),
     };
 
@@ -82,8 +82,8 @@ public sealed class NothingIsLeftOver
     public void So_it_is_on_many_hosts(string name) => Hosts.Sample(host => IsGiven(name, host), iter: name == "dmm" ? 100 : 500);
 
     /// <summary>
-    /// Found by chance, one host of some 10,000. By the original's own loop a full guest counts with its shares and can't use its part:
-    /// others are then at their part though much is left, or each round calls off what the round before gave.
+    /// Found by chance, on about one host of 10,000. In the original's own loop a full guest counts with its shares, but can't use its
+    /// part: the others are then at their part although much is left, or each round reverses the round before.
     /// </summary>
     [Fact]
     public void Proxmox_may_end_far_from_its_goal_where_a_guest_is_full() => Hosts.Sample(
@@ -111,7 +111,7 @@ public sealed class NothingIsLeftOver
             $"{world.Free / (double)MiB:0.###} MiB are free, by its rule from {least / MiB:0.###} to {most / MiB:0.###}: {world}");
     }
 
-    /// <summary>A host whose guests do at once what they are told, and need the same all the time.</summary>
+    /// <summary>A host whose guests follow their targets at once, and have a constant need.</summary>
     private sealed class World
     {
         private readonly ILaw _law;
@@ -120,8 +120,8 @@ public sealed class NothingIsLeftOver
         private readonly double _cached;
         private TimeSpan _now;
 
-        /// <param name="tightness">Where between the sum of mins and what guests need the host's memory lies, 0 to 1.</param>
-        /// <param name="cached">The part of idle memory that is cache.</param>
+        /// <param name="tightness">The position of the host's memory between the sum of mins and what guests need, 0 to 1.</param>
+        /// <param name="cached">The fraction of idle memory that is cache.</param>
         public World(ILaw law, LawGuest[] guests, double tightness, double cached)
         {
             (_law, _cached) = (law, cached);
@@ -145,7 +145,7 @@ public sealed class NothingIsLeftOver
 
         public long Mins => _guests.Sum(guest => guest.Min);
 
-        /// <summary>What guests need, within what they may have.</summary>
+        /// <summary>The sum of what guests need, within their bounds.</summary>
         public long Needs => _guests.Sum(guest => Math.Clamp(guest.Used, guest.Min, guest.Max));
 
         public bool IsContended => Needs > Memory;
@@ -154,7 +154,7 @@ public sealed class NothingIsLeftOver
 
         public bool NobodyCanGrow => _guests.All(guest => guest.Actual >= guest.Max);
 
-        /// <summary>Until it has looked so often that nothing moves any more.</summary>
+        /// <summary>Lets the law look until nothing moves any more.</summary>
         public void Settle()
         {
             var period = _law.Period > TimeSpan.Zero ? _law.Period : TimeSpan.FromSeconds(1);
@@ -166,7 +166,7 @@ public sealed class NothingIsLeftOver
             }
         }
 
-        /// <summary>A guest stands at its max, at this look or at the next.</summary>
+        /// <summary>A guest stands at its max, now or at the next look.</summary>
         public bool OneIsFull()
         {
             bool IsFull() => _guests.Any(guest => guest.Actual == guest.Max);
@@ -191,7 +191,7 @@ public sealed class NothingIsLeftOver
                     Become(i, _targets[i]);
             }
 
-            // Some laws do not look whether the host has what they promise.
+            // Some laws do not check whether the host has what they promise.
             for (var i = 0; i < _guests.Length; i++)
                 Become(i, Math.Min(_targets[i], _guests[i].Actual + Math.Max(0, Free)));
         }

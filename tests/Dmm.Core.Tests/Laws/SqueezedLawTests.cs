@@ -7,7 +7,7 @@ public sealed class SqueezedLawTests
     [Fact]
     public void All_stand_at_the_same_part_of_their_range()
     {
-        // Above the mins and the pool of 64: 1064 − 64 − 200 = 800 of 800 + 400: γ = 2/3.
+        // Above the mins and the pool of 64 there are 1064 − 64 − 200 = 800 for 800 + 400: γ = 2/3.
         var table = new LawTable(new SqueezedLaw(), 1064).Guest(500, max: 900).Guest(300, max: 500);
         table.Decide(0, LawEvents.Population);
         Assert.Equal([633, 366], table.Targets);
@@ -45,7 +45,8 @@ public sealed class SqueezedLawTests
     [Fact]
     public void A_guest_without_progress_for_more_than_5_s_is_passed_over_until_it_moves()
     {
-        // γ = (100 + 800) ÷ 1200 = 3/4. Without the first, who gives nothing, 100 are there for the second's range of 400: a quarter of it.
+        // γ = (100 + 800) ÷ 1200 = 3/4. Without the first guest, which gives nothing, there are 100 for the second's range of 400: a
+        // quarter of it.
         var table = new LawTable(new SqueezedLaw(), 1164).Guest(900, max: 900).Guest(100, max: 500);
         var next = table.Decide(0, LawEvents.Population);
         Assert.InRange(next ?? 0, 5, 5.001);
@@ -55,7 +56,7 @@ public sealed class SqueezedLawTests
         table.Decide(6);
         Assert.Equal([700, 200], table.Targets);
 
-        // It moves again: both stand at 3/4.
+        // The first guest moves again: both stand at 3/4.
         table.Arrive().Decide(60);
         Assert.Equal([700, 400], table.Targets);
     }
@@ -69,7 +70,8 @@ public sealed class SqueezedLawTests
         Assert.Equal(200, table.Targets[1]);
         table.Arrive().Change(0, 900, max: 900);
         table.Guest(0, max: 500, min: 0).Decide(7, LawEvents.Population);
-        // 1164 − 64 − 1100 = 0 free, 800 and 100 above the mins: γ = 900 ÷ 1700, the first is asked to give again: 100 + 0.529 × 800.
+        // 1164 − 64 − 1100 = 0 are free, 800 and 100 are above the mins: γ = 900 ÷ 1700. The first is asked to give again: 100 + 0.529 ×
+        // 800.
         Assert.Equal([523, 200, 0], table.Targets);
     }
 }

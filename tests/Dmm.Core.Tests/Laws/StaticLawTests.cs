@@ -15,12 +15,12 @@ public sealed class StaticLawTests
     [Fact]
     public void Who_came_first_is_served_first()
     {
-        // 1000 − 3 × 100 (the mins) = 700 above the mins: 300, 300, and 100 for the last.
+        // 1000 − 3 × 100 (the mins) = 700 are above the mins: 300, 300, and 100 for the last.
         var table = new LawTable(new StaticLaw(), 1000).Guest(100, max: 400).Guest(100, max: 400).Guest(100, max: 400);
         table.Decide();
         Assert.Equal([400, 400, 200], table.Targets);
 
-        // The first leaves, the third moves up; who now takes the first slot comes last.
+        // The first leaves, and the third moves up; the guest that now takes the first slot comes last.
         table.Remove(0).Decide();
         Assert.Equal([400, 400], table.Targets[1..]);
         table.Change(0, 100, max: 400).Decide();

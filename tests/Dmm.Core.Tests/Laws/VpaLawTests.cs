@@ -3,8 +3,8 @@ using Dmm.Core.Laws;
 namespace Dmm.Core.Tests.Laws;
 
 /// <summary>
-/// Buckets end at 10⁷ × (1.05ⁿ − 1) ÷ 0.05 bytes: 300 MiB lies below the end at n = 20 (330.66 MB), 614.4 MiB below that at n = 30 (664.39
-/// MB), 1000 MiB below that at n = 38 (1077.1 MB). With 15 %: 362.6 MiB, 728.6 MiB, 1181.3 MiB.
+/// Buckets end at 10⁷ × (1.05ⁿ − 1) ÷ 0.05 bytes: 300 MiB is below the end at n = 20 (330.66 MB), 614.4 MiB below that at n = 30 (664.39
+/// MB), 1000 MiB below that at n = 38 (1077.1 MB). With 15 % more the ends are 362.6 MiB, 728.6 MiB and 1181.3 MiB.
 /// </summary>
 public sealed class VpaLawTests
 {
@@ -13,7 +13,7 @@ public sealed class VpaLawTests
     [Fact]
     public void After_half_a_day_a_guest_stands_at_its_peak_and_15_percent()
     {
-        // With the history of a moment any size is within the range.
+        // With so short a history any size is within the range.
         var table = new LawTable(new VpaLaw(), 4096).Guest(2048, used: 1000);
         Assert.Equal(Day / 2, table.Decide());
         Assert.Equal([2048], table.Targets);
@@ -24,7 +24,7 @@ public sealed class VpaLawTests
     [Fact]
     public void A_size_within_10_percent_is_left_until_the_range_is_narrow_enough()
     {
-        // 1250 is 5.8 % too much. The range ends at 1181.3 × (1 + 1 ÷ days), which is below 1250 from 17.19 days on.
+        // 1250 is 5.8 % too much. The range's upper end is 1181.3 × (1 + 1 ÷ days), which is below 1250 from 17.19 days on.
         var table = new LawTable(new VpaLaw(), 4096).Guest(1250, used: 1000);
         var next = table.Decide();
         Assert.InRange(next ?? 0, 17.1 * Day, 17.3 * Day);
@@ -61,7 +61,7 @@ public sealed class VpaLawTests
         table.Decide();
         table.Change(0, 1182, used: 300);
 
-        // Two days at 300: 1 + ½ of 1¾, which is less than 90 %. Three: 1¾ of 1⅞, which is more.
+        // Two days at 300 weigh 1 + ½ of 1¾, which is less than 90 %; three weigh 1¾ of 1⅞, which is more.
         Assert.Equal(Day * 2, table.Decide(Day));
         Assert.Equal(Day * 3, table.Decide(2 * Day));
         Assert.Equal([1182], table.Targets);
@@ -76,12 +76,12 @@ public sealed class VpaLawTests
         table.Decide();
         table.Decide(Day / 2);
 
-        // Ten days at 300, of which nobody looked at nine and a half; then 1000. Today weighs 1, all days before 1 − 2⁻¹⁰: even the median
-        // is 1000.
+        // The guest uses 300 for ten days, of which nobody looked for nine and a half; then 1000. Today weighs 1, all days before 1 −
+        // 2⁻¹⁰: even the median is 1000.
         table.Change(0, 1200, used: 1000).Decide(10 * Day);
         Assert.Equal([1181], table.Targets);
 
-        // Of the four days at 300 since then only the last was looked at: 1⅞ of nearly 2 are more than 90 %.
+        // Only the last of the four days at 300 since then was looked at: 1⅞ of nearly 2 are more than 90 %.
         table.Change(0, 1200, used: 300).Decide((10 * Day) + 60);
         table.Decide(14 * Day);
         Assert.Equal([362], table.Targets);

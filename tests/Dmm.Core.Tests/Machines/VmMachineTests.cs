@@ -7,7 +7,7 @@ using static Dmm.Core.Tests.Machines.VmUnderTest;
 
 namespace Dmm.Core.Tests.Machines;
 
-/// <summary>What a VM's machine decides beside its memory: calls, connections, its boot and its end.</summary>
+/// <summary>Tests the decisions of a VM's machine other than those on memory: calls, connections, its boot and its end.</summary>
 public sealed class VmMachineTests
 {
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
@@ -21,7 +21,7 @@ public sealed class VmMachineTests
         vm.Target(700, number: 2);
         vm.Target(900, number: 3);
         Assert.Equal([first], vm.Calls);
-        // While a call is under way nothing is answered for.
+        // While a call is under way, the report confirms nothing.
         Assert.Null(vm.Reported.Confirmation!.Target);
         while (vm.Vm.UnderWay is not null)
             vm.CarryOut();
@@ -50,7 +50,7 @@ public sealed class VmMachineTests
             Assert.Single(vm.Calls);
             vm.Observe(new VmObservation.Sizes(vm.Sizes));
             vm.Take(new VmFact.CallRefused("the device is busy"));
-            // It is said once.
+            // The notice is given only once.
             Assert.DoesNotContain(vm.Done.OfType<VmEffect.Notify>(), n => n.What.Kind == "refused");
         }
 
@@ -61,7 +61,7 @@ public sealed class VmMachineTests
         Assert.Null(vm.Vm.Memory.PlugRefusal);
     }
 
-    /// <summary>The host counts only on what its devices were told, not on what they were to be told.</summary>
+    /// <summary>The host counts only on what the devices were told, not on what they were to be told.</summary>
     [Fact]
     public void A_shrink_that_is_refused_gives_nothing_back()
     {
@@ -137,7 +137,7 @@ public sealed class VmMachineTests
         vm.Take(new VmFact.ProcessEnded());
         Assert.Equal(VmPhase.Stopped, vm.Vm.Memory.Phase);
         Assert.Single(vm.Told.OfType<VmProtocol.Ended>());
-        // What comes late is of no use.
+        // A late fact has no effect.
         vm.Done.Clear();
         vm.Take(new VmFact.CallDone());
         vm.Pass(TimeSpan.FromMinutes(1));
@@ -194,7 +194,7 @@ public sealed class VmMachineTests
         {
             vm.Done.Clear();
             vm.CarryOut();
-            // One for the sizes, one for the end of the call.
+            // There is one report for the sizes, one for the end of the call.
             Assert.InRange(vm.Told.OfType<VmProtocol.Report>().Count(), 1, 2);
         }
     }
@@ -225,7 +225,7 @@ public sealed class VmMachineTests
         vm.Take(Part());
         var ended = new VmProtocol.Ended(Id, "it died", EndCause.Failed);
         Assert.Equal([new VmProtocol.Started(Id), ended], vm.Told);
-        // What is not known to have been launched can't have ended.
+        // A VM that is not known to have been launched can't have ended.
         vm.Done.Clear();
         vm.Take(Part() with { Handle = null, MayRun = true });
         Assert.Equal([new VmProtocol.Launched(Id, Handle), ended], vm.Told);

@@ -6,7 +6,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Machines;
 
-/// <summary>A VM's machine with a clock that stands until a story lets it go on, and a driver that does nothing by itself.</summary>
+/// <summary>A VM's machine with a clock that moves only when a test moves it, and a driver that does nothing by itself.</summary>
 internal sealed class VmUnderTest
 {
     public static readonly VmId Id = VmId.Parse("vm");
@@ -20,7 +20,7 @@ internal sealed class VmUnderTest
 
     public Vm Vm { get; private set; }
 
-    /// <summary>All that was asked of the world since a story began to look, oldest first; timers apart.</summary>
+    /// <summary>All effects since a test cleared them, oldest first, except timers.</summary>
     public List<VmEffect> Done { get; } = [];
 
     public VmCapabilities Can { get; } = new(Balloon: true, MemorySize.FromGiB(4), MemorySize.FromMiB(2), []);
@@ -39,7 +39,7 @@ internal sealed class VmUnderTest
         new VmSpec { Id = Id, Policy = new(MiB(128), MiB(2048)), Boot = MiB(256), BootCheck = check }, Handle, new(MiB(128), MiB(2048)),
         new(MiB(256), MiB(256)), stop, MayRun: false);
 
-    /// <summary>A VM in hand, heard of and settled at 256 MiB.</summary>
+    /// <summary>A VM that is connected, heard of and settled at 256 MiB.</summary>
     public static VmUnderTest Settled(BootCheck check = BootCheck.Heard)
     {
         var vm = new VmUnderTest();
@@ -68,7 +68,7 @@ internal sealed class VmUnderTest
         }
     }
 
-    /// <summary>Time goes by; what is due rings at its moment.</summary>
+    /// <summary>Lets time pass; timers fire at their moment.</summary>
     public void Pass(TimeSpan time)
     {
         var until = _now + time;
@@ -82,7 +82,7 @@ internal sealed class VmUnderTest
         _now = until;
     }
 
-    /// <summary>The connection that was asked for is made.</summary>
+    /// <summary>Makes the connection that was requested.</summary>
     public void Connect()
     {
         Observe(new VmObservation.Sizes(Sizes));
@@ -103,7 +103,7 @@ internal sealed class VmUnderTest
     public void Target(long mib, long number = 1) =>
         Take(new VmProtocol.SetTarget(MiB(mib), MiB(128), MiB(2048), Urgent: false) { Number = number });
 
-    /// <summary>The call that is under way is carried out, and its guest obeys at once.</summary>
+    /// <summary>Carries out the call that is under way; the guest obeys at once.</summary>
     public void CarryOut()
     {
         var call = Vm.UnderWay!.Value;
@@ -114,6 +114,6 @@ internal sealed class VmUnderTest
         Take(new VmFact.CallDone());
     }
 
-    /// <summary>As its driver reads them.</summary>
+    /// <summary>The sizes as the driver reads them.</summary>
     public VmSizes Sizes { get; set; } = new(MiB(256), default, default, default, default);
 }

@@ -7,8 +7,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Tests.Memory;
 
 /// <summary>
-/// Guests say that they gave memory, and their processes keep it: wholly, in part, for a while. What all processes hold together fits the
-/// host at every moment, whatever the order in which VMs say how they stand and the host is looked at.
+/// Guests claim that they gave memory, but their processes keep it: wholly, in part, for a while. The memory of all processes together
+/// fits the host at every moment, in whatever order VMs report and the host is looked at.
 /// </summary>
 public sealed class KeptMemoryProperties
 {
@@ -21,15 +21,15 @@ public sealed class KeptMemoryProperties
     {
         public sealed record Plan(int[] WantMib) : Op;
 
-        /// <summary>The VM's devices become what it was told, and it says so.</summary>
+        /// <summary>The VM's devices become what it was told, and it reports that.</summary>
         public sealed record Obey(int Vm) : Op;
 
-        /// <summary>From now on its process keeps this part of what its guest gives; nothing: it gives back what it kept.</summary>
+        /// <summary>From now on its process keeps this part of what its guest gives; 0: it gives back what it kept.</summary>
         public sealed record Keep(int Vm, int PerCent) : Op;
 
         public sealed record Look : Op;
 
-        /// <summary>The daemon starts anew: promises are remembered, what processes hold is not.</summary>
+        /// <summary>The daemon starts anew: it remembers promises, but not the memory of processes.</summary>
         public sealed record Crash : Op;
     }
 
@@ -101,7 +101,7 @@ public sealed class KeptMemoryProperties
                     _standings.Clear();
                     foreach (var (known, promise) in _promises)
                         _ledger = _ledger.TakeIn(known, new(MemorySize.Zero, promise.Granted, Overhead));
-                    // Before the first look nothing is promised.
+                    // Before the first look, nothing is promised.
                     Look();
                     break;
             }
@@ -184,7 +184,7 @@ public sealed class KeptMemoryProperties
         Assert.Equal(mib(1050), ledger.Claims[a].Size);
         Assert.Equal(mib(350), ledger.See(ImmutableDictionary<VmId, MemorySize>.Empty, ImmutableHashSet<VmId>.Empty).Claims[a].Size);
 
-        // Where nobody looks at the host there is nothing to wait for.
+        // If nobody looks at the host, there is no look to wait for.
         Assert.Equal(mib(350), new Ledger(Memory, Reserve).TakeIn(a, new(mib(1000), mib(300), mib(50)))
             .Observe(a, mib(300), mib(50), null, looks: false).Claims[a].Size);
     }

@@ -9,7 +9,7 @@ namespace Dmm.Core.Tests.Memory;
 public sealed partial class LedgerProperties
 {
     /// <summary>
-    /// A host, its journal (promises and reservations), and devices that never go beyond what they were told but by
+    /// A host, its journal (promises and reservations), and devices that never exceed what they were told, except by
     /// <see cref="Op.Deflate"/>.
     /// </summary>
     private sealed class World
@@ -30,7 +30,7 @@ public sealed partial class LedgerProperties
         private int _number;
 
         /// <param name="Told">The most that it can become from what it was told.</param>
-        /// <param name="Number">The number of what it heard last.</param>
+        /// <param name="Number">The number of the last message that it heard.</param>
         private sealed record Device(MemorySize Actual, MemorySize Told, MemorySize Target, int Number);
 
         public void Do(Op op)
@@ -65,7 +65,7 @@ public sealed partial class LedgerProperties
                     break;
                 case Op.End e when Among(_promises, e.Vm) is { } vm:
                     Forget(vm);
-                    // It may be said twice: the process and its connection both end.
+                    // The end may be reported twice: by the process and by its connection.
                     _ledger = _ledger.Release(vm).Release(vm);
                     break;
                 case Op.Plan p:
@@ -79,7 +79,7 @@ public sealed partial class LedgerProperties
                     var device = _devices[vm];
                     if (_onTheirWay.TryGetValue(vm, out var messages) && messages.TryDequeue(out var message))
                         device = device with { Target = message.Target, Number = message.Number };
-                    // Within what it was told before, and as far as its target now.
+                    // The devices are told a part of the way from what they were told before to the new target.
                     var way = (device.Target.Bytes - device.Told.Bytes) * h.PerCent / 100;
                     _devices[vm] = device with { Told = new(device.Told.Bytes + way) };
                     break;
@@ -119,7 +119,7 @@ public sealed partial class LedgerProperties
             }
         }
 
-        /// <summary>The books are in order, whatever the world does.</summary>
+        /// <summary>Checks that the books are in order, whatever the world does.</summary>
         public void CheckBooks()
         {
             foreach (var (vm, claim) in _ledger.Claims)
@@ -137,7 +137,9 @@ public sealed partial class LedgerProperties
             Assert.Equal(_ledger.Reservations.Values.Sum(r => r.Bytes), _ledger.Reserved.Bytes);
         }
 
-        /// <summary>In a world that obeys, the host is never promised twice, neither in the books nor in what devices were told.</summary>
+        /// <summary>
+        /// Checks that in a world that obeys, the host is never promised twice, neither in the books nor in what devices were told.
+        /// </summary>
         public void Check()
         {
             CheckBooks();
@@ -149,7 +151,7 @@ public sealed partial class LedgerProperties
                 real += MemorySize.Max(device.Actual, MemorySize.Max(device.Told, device.Target)) + Overhead;
             foreach (var (vm, device) in _devices)
             {
-                // The worst that can come of what the devices were told is covered, not only what the ledger believes.
+                // The promise covers the worst case of what the devices were told, not only what the ledger believes.
                 var most = MemorySize.Max(device.Actual, MemorySize.Max(device.Told, device.Target));
                 Assert.True(most <= _promises[vm].Granted, $"{vm} can become {most}, promised {_promises[vm].Granted}");
                 real += most + Overhead;
@@ -199,7 +201,7 @@ public sealed partial class LedgerProperties
                 Tell(change.Vm);
         }
 
-        /// <summary>What was reported before answers for nothing that is told from now on.</summary>
+        /// <summary>Tells the VM its target; earlier reports confirm nothing that is told from now on.</summary>
         private void Tell(VmId vm)
         {
             _told[vm] = ++_number;
@@ -216,7 +218,7 @@ public sealed partial class LedgerProperties
             _ledger = _ledger.Observe(vm, standing.Actual, Overhead);
         }
 
-        /// <summary>The daemon dies; the next has the journal alone, and tells each VM its target.</summary>
+        /// <summary>The daemon dies; the next one has only the journal, and tells each VM its target.</summary>
         private void Recover()
         {
             _ledger = Empty();
@@ -245,7 +247,7 @@ public sealed partial class LedgerProperties
             _onTheirWay.Remove(vm);
         }
 
-        /// <summary>One of those that there are; null where there is none.</summary>
+        /// <summary>One of the VMs; null if there is none.</summary>
         private static VmId? Among<T>(SortedDictionary<VmId, T> vms, int index) =>
             vms.Count == 0 ? null : vms.Keys.ElementAt(index % vms.Count);
 

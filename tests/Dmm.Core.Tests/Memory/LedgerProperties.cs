@@ -4,10 +4,10 @@ using Dmm.Core.Memory;
 namespace Dmm.Core.Tests.Memory;
 
 /// <summary>
-/// The invariant over random histories of a host: VMs come and go, are planned for, report late, twice, in part or never, reservations are
-/// made, converted and ended, the daemon dies before and after its journal is written. As long as the world does as DMM told it, nothing
-/// breaks the invariant; where the world does not, nothing is promised until it holds again. A seed and a shrunk history are printed where
-/// it fails; <see cref="Mutations.LedgerMutations"/> shows that it would.
+/// The invariant over random histories of a host: VMs come and go, are planned for, report late, twice, in part or never; reservations
+/// are made, converted and ended; the daemon dies before and after its journal is written. As long as the world does as DMM told it,
+/// nothing breaks the invariant; if the world breaks it, nothing is promised until it holds again. A failure prints a seed and a shrunk
+/// history; <see cref="Mutations.LedgerMutations"/> shows that the test finds faults.
 /// </summary>
 public sealed partial class LedgerProperties
 {
@@ -24,40 +24,38 @@ public sealed partial class LedgerProperties
     {
         public sealed record Reserve(int Vm, int Mib) : Op;
 
-        /// <summary>The VM that memory was set aside for runs; or its launch failed.</summary>
+        /// <summary>The VM whose memory was reserved runs, or its launch failed.</summary>
         public sealed record Launch(int Vm, bool Fails) : Op;
 
         public sealed record End(int Vm) : Op;
 
-        /// <summary>It is let go of, and runs on.</summary>
+        /// <summary>The VM is let go, and runs on.</summary>
         public sealed record LetGo(int Vm) : Op;
 
-        /// <summary>One that was let go of ends.</summary>
+        /// <summary>A VM that was let go ends.</summary>
         public sealed record Gone(int Vm) : Op;
 
         public sealed record Plan(int[] WantMib, int KeptMib, Death Death) : Op;
 
-        /// <summary>The last plan once more: nothing has changed but what was reported meanwhile.</summary>
+        /// <summary>The last plan is made once more: nothing has changed except what was reported meanwhile.</summary>
         public sealed record Again : Op;
 
-        /// <summary>The VM's devices move this far (per cent) towards what they were told.</summary>
+        /// <summary>The VM's devices move this far (percent) towards what they were told.</summary>
         public sealed record Move(int Vm, int PerCent) : Op;
 
-        /// <summary>
-        /// The oldest of what the VM was told reaches it, and its devices are told this part (per cent) of the way.
-        /// </summary>
+        /// <summary>The oldest message to the VM reaches it, and its devices are told this part (percent) of the way.</summary>
         public sealed record Hear(int Vm, int PerCent) : Op;
 
-        /// <summary>The VM says how it stands; that is on its way now.</summary>
+        /// <summary>The VM sends a report, which is then under way.</summary>
         public sealed record Report(int Vm) : Op;
 
-        /// <summary>The oldest report that is on its way arrives, or is lost, or arrives and comes again.</summary>
+        /// <summary>The oldest report that is under way arrives, or is lost, or arrives and comes again.</summary>
         public sealed record Arrive(int Vm, int Fate) : Op;
 
-        /// <summary>A promise of any size is asked of the ledger itself.</summary>
+        /// <summary>The ledger itself is asked for a promise of any size.</summary>
         public sealed record Grant(int Vm, int Mib) : Op;
 
-        /// <summary>A guest takes what nobody gave it.</summary>
+        /// <summary>A guest takes memory that nobody gave it.</summary>
         public sealed record Deflate(int Vm, int Mib) : Op;
 
         public sealed record Crash : Op;
@@ -102,8 +100,8 @@ public sealed partial class LedgerProperties
     public void Nothing_is_promised_meanwhile_over_many_histories() => AnyHistories.Sample(IsRestored, iter: 1_500);
 
     /// <summary>
-    /// The first property, then the second, over up to so many histories each; ends with the first that breaks one, as it was drawn: who
-    /// only asks whether it is found needs none shrunk.
+    /// Tests the first property, then the second, over up to that many histories each. Ends with the first history that breaks one,
+    /// without shrinking it: whether a fault is found does not depend on that.
     /// </summary>
     internal static void UntilOneBreaks(long histories)
     {

@@ -4,18 +4,18 @@ using Dmm.Tests.Mutations;
 namespace Dmm.Core.Tests.Mutations;
 
 /// <summary>
-/// The ledger broken on purpose, in the ways in which such books are broken. Each must be found by <see cref="LedgerProperties"/>; the
-/// unbroken one, built the same way, must not be.
+/// The ledger, broken on purpose by typical faults of such books. <see cref="LedgerProperties"/> must find each of them, and must find
+/// nothing in the unbroken ledger that is built the same way.
 /// <list type="number">
-/// <item>A claim counts what was granted alone, not what the VM has.</item>
-/// <item>A promise is made without looking at what is free.</item>
-/// <item>Memory is set aside without looking at what is free.</item>
+/// <item>A claim counts only what was granted, not what the VM has.</item>
+/// <item>A promise is made without a check of what is free.</item>
+/// <item>Memory is reserved without a check of what is free.</item>
 /// <item>A reservation does not end when it becomes a claim.</item>
 /// <item>A VM that ends twice gives its memory back twice.</item>
 /// <item>A shrink counts as soon as it is asked for, not when it is confirmed.</item>
-/// <item>A confirmed shrink counts down to what the VM has, and forgets what its devices were told.</item>
-/// <item>The sum forgets what a VM had before its claim changed.</item>
-/// <item>What a VM that was let go of holds is free.</item>
+/// <item>A confirmed shrink counts down to what the VM has, although its devices were told more.</item>
+/// <item>When a VM's claim changes, its previous claim is not subtracted from the sum.</item>
+/// <item>The memory of a VM that was let go counts as free.</item>
 /// </list>
 /// </summary>
 [Trait(Category.Name, Category.Long)]
@@ -25,7 +25,7 @@ public sealed class LedgerMutations
     private const string Granting = "Planning/Granting.cs";
     private const long Histories = 250;
 
-    /// <summary>A mutant that is found ends with the first history that finds it.</summary>
+    /// <summary>The most histories for a mutant; its test ends with the first history that finds the fault.</summary>
     private const long MutantHistories = 4000;
 
     [Theory]

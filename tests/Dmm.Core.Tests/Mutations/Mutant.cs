@@ -7,12 +7,12 @@ using Microsoft.CodeAnalysis.CSharp;
 namespace Dmm.Tests.Mutations;
 
 /// <summary>
-/// Dmm.Core with one place of its real source changed, compiled in memory, and this test assembly loaded once more on top of it: so
-/// production code needs no opening for tests, and a place that is no longer there fails the test rather than going unmutated.
+/// Dmm.Core with one place of its real source changed, compiled in memory, and this test assembly loaded once more on top of it. So
+/// production code needs no access for tests, and a place that is no longer there makes the test fail instead of leaving it unmutated.
 /// </summary>
 internal sealed class Mutant : AssemblyLoadContext
 {
-    /// <summary>What the SDK writes for this project besides its files: implicit usings, and VmId's generated regular expression.</summary>
+    /// <summary>The source that the SDK generates for this project: implicit usings, and VmId's generated regular expression.</summary>
     private const string Generated = """
         global using System;
         global using System.Collections.Generic;
@@ -45,8 +45,8 @@ internal sealed class Mutant : AssemblyLoadContext
     private Mutant(byte[] core)
         : base("mutant", isCollectible: false) => _core = core;
 
-    /// <param name="file">Below src/Dmm.Core.</param>
-    /// <param name="from">Stands there exactly once.</param>
+    /// <param name="file">The path below src/Dmm.Core.</param>
+    /// <param name="from">The text to replace, which must occur exactly once.</param>
     public static Mutant Of(string file, string from, string to)
     {
         Assert.True(Sources.TryGetValue(file, out var source), $"there is no {file} in src/Dmm.Core");
@@ -58,7 +58,7 @@ internal sealed class Mutant : AssemblyLoadContext
     }
 
     /// <summary>
-    /// Runs a static method of this test assembly with a count, on the mutant. What it throws is the answer; null where it found nothing.
+    /// Runs a static method of this test assembly with a count, on the mutant. Returns what it throws; null if it found nothing.
     /// </summary>
     public Exception? Try(Type type, string method, long count)
     {
@@ -74,7 +74,7 @@ internal sealed class Mutant : AssemblyLoadContext
         }
     }
 
-    /// <summary>What stands on Dmm.Core is loaded once more, too.</summary>
+    /// <summary>Assemblies that depend on Dmm.Core are loaded once more, too.</summary>
     protected override Assembly? Load(AssemblyName assemblyName) =>
         assemblyName.Name == "Dmm.Core" ? LoadFromStream(new MemoryStream(_core))
         : assemblyName.Name?.StartsWith("dmm", StringComparison.OrdinalIgnoreCase) == true

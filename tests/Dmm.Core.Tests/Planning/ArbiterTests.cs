@@ -57,7 +57,7 @@ public sealed class ArbiterTests
 
     [Fact]
     public void Nobodys_headroom_costs_another_its_working_set() =>
-        // Needs of 600 and 200 fit; the 100 that are left are shared as headroom.
+        // The needs of 600 and 200 fit; the 100 that are left are shared as headroom.
         Assert.Equal(
             [MiB(650), MiB(250)],
             Targets(900, 0, Of("a", 500, 800, min: 100) with { Need = MiB(600) }, Of("b", 500, 400, min: 100) with { Need = MiB(200) }));
@@ -66,7 +66,7 @@ public sealed class ArbiterTests
     public void Memory_goes_first_where_a_mib_spares_most_harm_within_the_guarantees()
     {
         Bid[] bids = [Of("a", 500, 1000, min: 100) with { Harm = 0.2 }, Of("b", 500, 1000, min: 100)];
-        // 800 are shared 4 : 1; with plain shares 1 : 1.
+        // 800 are shared 4 : 1; with plain shares they would be shared 1 : 1.
         Assert.Equal([MiB(740), MiB(260)], Targets(1000, 0, bids));
         Assert.Equal(
             [MiB(500), MiB(500)], [.. new Arbiter(utilityWeight: 1).Decide(bids, MiB(1000), default).ToArray().Select(a => a.Target)]);
@@ -95,7 +95,7 @@ public sealed class ArbiterTests
             var before = Arbiter.Plan(bids, budget, MemorySize.Zero);
             var i = who % bids.Length;
             bids[i] = bids[i] with { Shares = bids[i].Shares + more };
-            // To the byte but for rounding.
+            // The result is exact except for rounding.
             Assert.True(Arbiter.Plan(bids, budget, MemorySize.Zero)[i].Target.Bytes >= before[i].Target.Bytes - bids.Length);
         });
 
@@ -175,7 +175,7 @@ public sealed class ArbiterTests
             Gen.Select(Gen.Int[0, 9], Gen.Double[0, 1], Gen.Double[0, 1.2], Gen.Int[0, 9]).Array[20])
                 .Sample((all, tightness, cushion, step, more) =>
         {
-            // Some use all that they want, some can't be moved or are hurt, some can give nothing, some are at their min.
+            // Some VMs use all that they want, some can't be moved or are harmed, some can give nothing, some are at their min.
             Bid[] bids = [.. all.Select((bid, i) => (bid, more: more[i])).Select(b => b.bid with
             {
                 Held = b.more.Item4 == 0 ? b.bid.Min : b.bid.Held,
@@ -192,7 +192,7 @@ public sealed class ArbiterTests
             var least = Sum(bid => bid.Movable ? MemorySize.Min(bid.TakenTo, bid.Held).Clamp(bid.Min, bid.Max) : bid.Held);
             if (wanted <= least)
                 return;
-            // Somewhere between what nobody can be taken below and what is wanted.
+            // The budget lies between the sum of what VMs can be taken to and the sum of what they want.
             var budget = least + (wanted - least).Scale(tightness * 0.999);
             var given = new Arbiter().Decide(bids, budget, MiB(cushion), MiB(step)).ToArray()
                 .Aggregate(MemorySize.Zero, (sum, a) => sum + a.Target);

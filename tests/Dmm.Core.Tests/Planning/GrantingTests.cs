@@ -5,7 +5,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Planning;
 
-/// <summary>Who is promised what when memory comes back in parts.</summary>
+/// <summary>Tests which VM is promised how much when memory comes back in parts.</summary>
 public sealed class GrantingTests
 {
     private static readonly MemorySize Step = MiB(16);
@@ -37,7 +37,7 @@ public sealed class GrantingTests
 
     [Fact]
     public void The_urgent_are_first_then_the_poorest_for_their_shares_not_the_first_of_the_alphabet() =>
-        // 266 free: 100 for the urgent one, 160 for the poorest; the 6 that are left are no step.
+        // 266 are free: 100 for the urgent VM, 160 for the poorest; the 6 that are left are less than a step.
         Assert.Equal(
             [("z-urgent", 300), ("poor", 260)],
             Given(Grant(266, 0, ("rich", 400, 500, false, 100, 1000), ("poor", 100, 260, false, 100, 1000),
@@ -49,7 +49,7 @@ public sealed class GrantingTests
 
     [Fact]
     public void A_part_is_counted_from_what_the_vm_has_not_from_a_grid() =>
-        // 505 + 20 is no multiple of the step, and yet 20 MiB are free and worth a resize.
+        // 505 + 20 is no multiple of the step, but 20 MiB are free and worth a resize.
         Assert.Equal([("a", 525)], Given(Grant(20, 0, ("a", 505, 700, false, 100, 1000))));
 
     [Fact]
@@ -102,7 +102,7 @@ public sealed class GrantingTests
         Assert.True(left >= 0, "more was promised than is free");
         foreach (var unmet in grants.Unmet)
         {
-            // Less than a block is left for the urgent, less than a step (or what is being gathered) for the others.
+            // Less than a block is left for the urgent, less than a step (or than what is being gathered) for the others.
             Assert.True(unmet.Urgent ? left < 2 : left < kept + 16, $"{unmet.Vm} lacks {unmet.Missing} while {left} MiB are free");
         }
     });
@@ -116,7 +116,7 @@ public sealed class GrantingTests
 
     private static void ComesBackOver(long hosts) => Gen.Select(Hosts, Gen.Long[1, 40]).Sample((vms, drip) =>
     {
-        // Memory drips back in parts of any size; in the end nobody was forgotten and nothing was given twice.
+        // Memory comes back in parts of any size; in the end no VM was forgotten and no memory was given twice.
         var (granted, free) = (vms.ToDictionary(v => v.Item1, v => v.Item2), 0L);
         var wanted = vms.Sum(v => v.Item3 - v.Item2);
         for (var dripped = 0L; dripped < wanted;)
@@ -133,7 +133,7 @@ public sealed class GrantingTests
             Assert.True(free >= 0);
         }
 
-        // A growth of less than a step is none: it is left out of the plan.
+        // A growth of less than a step does not count: it is left out of the plan.
         Assert.All(
             vms, v => Assert.True(
                 granted[v.Item1] == v.Item3 || v.Item3 - v.Item2 < 16 || v.Item3 - granted[v.Item1] < 16,
@@ -165,7 +165,7 @@ public sealed class GrantingTests
     public void One_that_shrinks_and_is_to_have_a_little_more_than_it_is_granted_turns_round_within_that()
     {
         var a = Id("a");
-        // 4 MiB are free: no step. What it is granted nobody else can be promised.
+        // 4 MiB are free: less than a step. What the VM is granted can't be promised to others.
         var ledger = new Ledger(MiB(504), MemorySize.Zero).TakeIn(a, new(MiB(400), MiB(500), MemorySize.Zero));
         var grants = Granting.Decide(
             ledger, new Dictionary<VmId, Promise> { [a] = new(MiB(500), MiB(300)) },

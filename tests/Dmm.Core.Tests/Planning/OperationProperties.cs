@@ -13,7 +13,7 @@ public sealed class OperationProperties
         Gen.Int[0, 14], Gen.Int[1, 3], Gen.Bool, Gen.Bool,
         (vm, needs, urgent, idle) => new OperationWish(Id(vm), (Mechanisms)needs, urgent, idle));
 
-    /// <summary>A second each: who newly wishes, and which of those that move arrive in it.</summary>
+    /// <summary>One entry per second: the new wishes, and which of the moving VMs arrive in it.</summary>
     private static readonly Gen<(OperationWish[] New, int Arrived)[]> Histories =
         Gen.Select(Wishes.Array[0, 6], Gen.Int[0, 1 << 15], (wishes, arrived) => (wishes, arrived)).Array[1, 60];
 
@@ -44,8 +44,8 @@ public sealed class OperationProperties
             var waiting = wishes.Values.Where(w => w.Urgent == urgent).ToList();
             foreach (var mechanism in new[] { Mechanisms.Balloon, Mechanisms.Hotplug })
             {
-                // Whoever needs this mechanism alone finds its places taken, by those who move or by those before him who hold them for
-                // both.
+                // If a wish that needs only this mechanism waits, all of the mechanism's places are taken, by VMs that move or by earlier
+                // wishes that hold a place for both mechanisms.
                 var limit = mechanism == Mechanisms.Balloon ? Limits.Balloon : Limits.Hotplug;
                 var taken = Count(operations.InFlight, mechanism, urgent);
                 var both = waiting.Count(w => w.Needs == (Mechanisms.Balloon | Mechanisms.Hotplug));
@@ -60,7 +60,7 @@ public sealed class OperationProperties
     {
         var alone = history.Select(h => (h.New.Where(w => w.Urgent).ToArray(), h.Arrived)).ToArray();
         var (with, without) = (new List<string>(), new List<string>());
-        // The same VM is not wished for in both ways, or its one operation would stand for two.
+        // A VM does not have both an urgent and a calm wish, otherwise its one operation would stand for two.
         var mixed = history.Select(h => (h.New.Select(w => w.Urgent ? w : w with { Vm = VmId.Parse($"calm-{w.Vm}") }).ToArray(), h.Arrived))
             .ToArray();
         Run(mixed, (_, operations, _) => with.Add(string.Join(' ', operations.InFlight.Where(o => o.Urgent).Select(o => o.Vm).Order())));
@@ -72,7 +72,8 @@ public sealed class OperationProperties
     public void Everyones_turn_comes_even_while_others_keep_coming() =>
         Gen.Select(Wishes, Wishes.Array[3].Array[80]).Sample((first, others) =>
     {
-        // Each operation takes two seconds, and three more wish for one each second. Nobody is urgent, so nobody may be overtaken for ever.
+        // Each operation takes two seconds, and three more VMs wish for one each second. None is urgent, so none may be overtaken for
+        // ever.
         var history =
             others.Select((w, i) => (New: w.Select(o => o with { Urgent = false, Vm = VmId.Parse($"{o.Vm}-{i}") }).ToArray(), Arrived: -1))
             .ToArray();
@@ -90,7 +91,7 @@ public sealed class OperationProperties
         var (begin, next) = new Operations().Decide([], wishes, limits, Start);
         Assert.Equal(Id(1), Assert.Single(begin));
 
-        // After a while it is as good as any other, and has waited longest.
+        // After a while an idle shrink has the same rank as any other, and it has waited longest.
         wishes[1] = wishes[1] with { Vm = Id(2) };
         (begin, _) = next.Decide([], wishes, limits, Start + Operations.IdleFor);
         Assert.Equal(Id(0), Assert.Single(begin));
@@ -110,8 +111,8 @@ public sealed class OperationProperties
     }
 
     /// <summary>
-    /// Seconds of a host: operations end as the history says (−1: two seconds after they began), and whoever wishes goes on wishing until
-    /// he moves.
+    /// Runs a host for some seconds: operations end as the history says (−1: two seconds after they began), and a VM keeps its wish until
+    /// it moves.
     /// </summary>
     private static void Run((OperationWish[] New, int Arrived)[] history, Action<Dictionary<VmId, OperationWish>, Operations, Moment> check)
     {

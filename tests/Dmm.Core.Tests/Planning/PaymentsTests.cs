@@ -4,7 +4,7 @@ using Dmm.Core.Planning;
 
 namespace Dmm.Core.Tests.Planning;
 
-/// <summary>Who paid for whom, told from the changes of one plan.</summary>
+/// <summary>Tests which VM paid for which, as computed from the changes of one plan.</summary>
 public sealed class PaymentsTests
 {
     private static PromiseChange Change(string vm, long was, long granted) =>

@@ -3,7 +3,7 @@ using Dmm.Core.Planning;
 
 namespace Dmm.Core.Tests.Planning;
 
-/// <summary>No resizing for nothing: plans that follow each other move few VMs, and hold still where nothing changes.</summary>
+/// <summary>Tests that no VM is resized without need: consecutive plans move few VMs, and stay the same if nothing changes.</summary>
 public sealed class SteadinessTests
 {
     private static readonly MemorySize Step = MiB(16);
@@ -34,7 +34,7 @@ public sealed class SteadinessTests
             var first = arbiter.Decide(bids, budget, default, Step).ToArray();
             for (var i = 0; i < bids.Length; i++)
                 bids[i] = bids[i] with { Held = first[i].Target, Asked = first[i].Target };
-            // Whoever's turn it is.
+            // The result does not depend on whose turn it is.
             for (var turn = 0; turn < 3; turn++)
                 Assert.Equal(first.Select(a => a.Target), arbiter.Decide(bids, budget, default, Step).ToArray().Select(a => a.Target));
         });
@@ -65,8 +65,8 @@ public sealed class SteadinessTests
 
     [Fact]
     public void Who_has_most_headroom_pays_for_what_one_lacks_and_the_others_do_not_move() =>
-        // Needs are 700; of the 500 that are left b and c might have 10 more than they hold, which is not worth a move, and d wants 80. a
-        // has 100 too much.
+        // The needs are 700. Of the 500 that are left, b and c might have 10 more than they hold, which is not worth a move, and d wants
+        // 80; a has 100 too much.
         Assert.Equal(
             [MiB(420), MiB(300), MiB(300), MiB(180)],
             Targets(1200, 0, Of("a", 500, 200, 600), Of("b", 300, 200, 310), Of("c", 300, 200, 310), Of("d", 100, 100, 180)));
@@ -74,10 +74,10 @@ public sealed class SteadinessTests
     [Fact]
     public void Who_gives_already_goes_on_giving()
     {
-        // b was told to become 300 and has come to 450 so far; a is larger, and is left alone.
+        // VM b was told to become 300 and has come to 450 so far; a is larger, and is left alone.
         var giving = Of("b", 450, 100, 100) with { Asked = MiB(300) };
         Assert.Equal([MiB(600), MiB(350), MiB(400)], Targets(1350, 0, Of("a", 600, 100, 100), giving, Of("c", 300, 400, 400)));
-        // What b gives is not enough: a is asked for the rest.
+        // The memory that b gives is not enough: a is asked for the rest.
         Assert.Equal([MiB(550), MiB(300), MiB(500)], Targets(1350, 0, Of("a", 600, 100, 100), giving, Of("c", 300, 500, 500)));
     }
 
@@ -88,7 +88,7 @@ public sealed class SteadinessTests
     [Fact]
     public void Fair_shares_below_need_come_in_small_steps_so_that_they_stand_while_use_wavers()
     {
-        // 1,000 − 101 for two that need more: 449.5 each.
+        // 1,000 − 101 are left for two that need more: 449.5 each.
         var (a, b) = (Of("a", 500, 800, 800, min: 0), Of("b", 400, 800, 800, min: 0));
         Assert.Equal(MiB(448), Targets(1000, 0, a, b, Of("c", 101, 101, 101, min: 0))[1]);
         Assert.Equal(MiB(448), Targets(1000, 0, a, b, Of("c", 102, 102, 102, min: 0))[1]);

@@ -3,7 +3,7 @@ using Dmm.Core.Planning;
 
 namespace Dmm.Core.Tests.Planning;
 
-/// <summary>Nobody is planned with below what its guest says that it can give: others would wait for memory that never comes.</summary>
+/// <summary>No plan counts on more than a guest says that it can give: others would wait for memory that never comes.</summary>
 public sealed class TakenToTests
 {
     private static readonly MemorySize Step = MiB(16);
@@ -36,7 +36,7 @@ public sealed class TakenToTests
 
     [Fact]
     public void Who_can_not_give_what_is_more_than_its_share_keeps_it_and_the_others_share_the_rest() =>
-        // Shares of 300 above each min would be 400 each; a can be taken to 600 alone.
+        // Shares of 300 above each min would be 400 each; a can only be taken to 600.
         Assert.Equal([MiB(600), MiB(300), MiB(300)], Targets(1200, Of("a", 700, 900, 600), Of("b", 250, 900, 100), Of("c", 250, 900, 100)));
 
     [Fact]
@@ -49,7 +49,7 @@ public sealed class TakenToTests
 
     [Fact]
     public void A_max_that_was_lowered_is_asked_for_but_not_counted_on_beyond_what_the_guest_can_give() =>
-        // a is to become 200 and can be taken to 450: b gets what is left beside that.
+        // VM a is to become 200 and can be taken to 450: b gets what is left beside that.
         Assert.Equal([MiB(200), MiB(550)], Targets(1000, Of("a", 500, 500, 450, max: 200), Of("b", 400, 800, 100)));
 
     [Fact]
@@ -82,7 +82,7 @@ public sealed class TakenToTests
             var bids = all.Select(b => b with { Movable = true, Harm = 0, Need = b.Want }).ToArray();
             var budget = Sum(bids.Select(Floor)) + MiB(room);
             var plan = Arbiter.Plan(bids, budget, default);
-            // The level at which all would stand if all wanted everything.
+            // This is the level at which all would stand if all wanted everything.
             var (low, high) = (0.0, (double)budget.Bytes);
             for (var i = 0; i < 100; i++)
             {

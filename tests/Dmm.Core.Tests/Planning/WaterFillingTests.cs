@@ -56,7 +56,7 @@ public sealed class WaterFillingTests
                     level = Math.Max(level, (has[i] - MiB(vessels[i].From).Bytes) / (double)vessels[i].Weight);
             }
 
-            // Whoever could have more stands where the highest stands.
+            // A vessel that could take more stands at the highest level.
             for (var i = 0; i < has.Length; i++)
                 Assert.True(has[i] == tops[i] || has[i] >= MiB(vessels[i].From).Bytes
                     + (level * vessels[i].Weight) - vessels.Length - (2 * vessels[i].Weight), $"{i}: {has[i]}");

@@ -4,8 +4,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Tests.Vms;
 
 /// <summary>
-/// Several devices that were told one thing or another before, by somebody else, and give and take in their own time: between reading them,
-/// telling each of them, and ever after. A seed and a shrunk history are printed where something does not hold.
+/// Several devices that somebody else told different sizes before, and that give and take at their own pace: between reading them, while
+/// telling each of them, and afterwards. A failure prints a seed and a shrunk history.
 /// </summary>
 public sealed class DeviceVectorProperties
 {
@@ -25,7 +25,7 @@ public sealed class DeviceVectorProperties
 
     private static readonly Gen<int> AnyMib = Gen.Int[0, 4000];
 
-    /// <summary>How far each device goes towards what it was told, in percent, each time that it is looked at.</summary>
+    /// <summary>The part of the way, in percent, that each device moves towards what it was told, each time that it is looked at.</summary>
     private static readonly Gen<int[]> Moves = Gen.OneOf(Gen.Int[0, 100], Gen.Const(0), Gen.Const(100)).Array[1, 40];
 
     private static readonly Gen<(HotplugDevice[] Devices, int[] Amounts, int[] Moves)> Histories = Gen.Select(
@@ -63,7 +63,7 @@ public sealed class DeviceVectorProperties
                 Assert.True(DeviceVector.Most(devices) <= amount && DeviceVector.Most(after) <= amount);
         }
 
-        // All grow, or all shrink.
+        // Either all devices grow, or all shrink.
         var plugged = DeviceVector.Plugged(devices);
         Assert.All(
             Enumerable.Range(0, devices.Length),
@@ -81,7 +81,7 @@ public sealed class DeviceVectorProperties
         var amount = MemorySize.FromMiB(128 * units);
         var moving = new Moving(devices, moves);
         moving.Ask(amount, () => { });
-        // What was being called off has stopped by now, somewhere.
+        // A growth that was being called off has stopped by now, at some size.
         moving.Ask(amount, () => { });
         var first = moving.Devices.Select(d => d.Requested).ToArray();
         for (var i = 0; i < 10; i++)
@@ -108,7 +108,9 @@ public sealed class DeviceVectorProperties
         Assert.Equal(amount, DeviceVector.Most(moving.Devices));
     });
 
-    /// <summary>Whatever each of them keeps for good: asked for the same again and again, they give what all but that can make.</summary>
+    /// <summary>
+    /// Each device keeps some blocks for good. After enough repeated orders, the devices give all that can be given beside those blocks.
+    /// </summary>
     [Fact]
     public void What_one_keeps_another_gives_in_its_turn() =>
         Sample(Gen.Select(AnyDevices, Gen.Int[0, 60], Gen.Int[0, 200].Array[5]), (any, units, keeps) =>
@@ -154,17 +156,17 @@ public sealed class DeviceVectorProperties
 
     private static void Sample<T1, T2, T3>(Gen<(T1, T2, T3)> gen, Action<T1, T2, T3> holds) => gen.Sample(holds, iter: 5_000);
 
-    /// <summary>Devices whose guests move whenever somebody does something.</summary>
+    /// <summary>Devices whose guests move whenever something happens.</summary>
     private sealed class Moving(HotplugDevice[] devices, int[] moves)
     {
         private int _move;
 
         public HotplugDevice[] Devices { get; } = [.. devices];
 
-        /// <summary>A growth that was called off went on before it heard of that.</summary>
+        /// <summary>A growth that was called off went on before the device heard of that.</summary>
         public bool CalledOff { get; private set; }
 
-        /// <param name="check">After everything that happens.</param>
+        /// <param name="check">Called after everything that happens.</param>
         public void Ask(MemorySize amount, Action check)
         {
             var read = Devices.ToArray();

@@ -2,23 +2,23 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Vms;
 
-/// <summary>What each of several hotplug devices is told, by example.</summary>
+/// <summary>Examples of what each of several hotplug devices is told.</summary>
 public sealed class DeviceVectorTests
 {
     [Theory]
-    // Not filled in order: nothing moves between them.
+    // The devices are not filled in order: nothing moves between them.
     [InlineData("0/0 512/512", 512, "0 512")]
     [InlineData("0/0 512/512", 536, "24 512")]
     [InlineData("0/0 512/512", 256, "0 256")]
-    // One that keeps what it was asked back is left with it, and nothing is taken up for it elsewhere.
+    // A device that keeps memory that it was asked to give back is left with it, and no other device takes its place.
     [InlineData("188/188 4/0", 192, "188 4")]
     [InlineData("188/188 4/0", 188, "188 0")]
     [InlineData("188/188 4/0", 200, "196 4")]
     [InlineData("188/188 4/0", 100, "100 0")]
-    // The first is full, then the next is filled; the last gives first.
+    // Once the first is full, the next is filled; the last gives first.
     [InlineData("188/188 0/0", 1400, "1024 376")]
     [InlineData("1024/1024 376/376", 900, "900 0")]
-    // Told otherwise by somebody else: who takes goes on, who gives stops where it is, as far as the amount allows.
+    // Somebody else told them otherwise: a device that takes goes on, and one that gives stops where it is, as far as the amount allows.
     [InlineData("0/512 512/0", 512, "0 512")]
     [InlineData("100/100 50/200", 300, "100 200")]
     [InlineData("100/100 50/200", 400, "200 200")]
@@ -44,11 +44,11 @@ public sealed class DeviceVectorTests
         string Told(string devices, long amount) =>
             string.Join(' ', turn.Spread(Of(devices, 1024, 2), MiB($"{amount}")).Select(part => part.Bytes >> 20));
         Assert.Equal("186 0 0", Told("186/186 10/10 8/8", 186));
-        // The last is passed over, and comes after all others.
+        // The last device is skipped, and comes after all others.
         Assert.Equal("178 0 8", Told("186/186 10/0 8/0", 186));
         Assert.Equal("168 10 8", Told("186/178 10/0 8/8", 186));
         Assert.Equal("186 0 0", Told("186/168 10/10 8/8", 186));
-        // One has moved, or another amount is asked for: that is not in vain.
+        // One device has moved, or another amount is asked for: the order was not in vain.
         Assert.Equal("186 0 0", Told("186/186 10/0 6/0", 186));
         Assert.Equal("184 0 0", Told("186/186 10/0 6/0", 184));
     }
@@ -78,7 +78,7 @@ public sealed class DeviceVectorTests
             .Select(d => new HotplugDevice(MiB(d[0]), MiB(d[1]), MemorySize.FromMiB(maxMib), MemorySize.FromMiB(blockMib))),
     ];
 
-    /// <summary>One with fine blocks is small: 256 MiB, or full with 62.</summary>
+    /// <summary>A device with fine blocks is small: 256 MiB, or full with 62.</summary>
     private static HotplugDevice InBlocks(MemorySize size, MemorySize block) =>
         new(size, size, block != MiB("2") ? MiB("1024") : size == MiB("62") ? size : MiB("256"), block);
 

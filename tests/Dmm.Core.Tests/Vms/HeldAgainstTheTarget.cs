@@ -3,14 +3,14 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Tests.Vms;
 
 /// <summary>
-/// What the simulation found (<c>dmm lab simulate</c>): orders of events in which a VM could become larger than it was promised, by
-/// example.
+/// Orders of events in which a VM could become larger than it was promised, as examples. The simulation found them (<c>dmm lab
+/// simulate</c>).
 /// </summary>
 public sealed class HeldAgainstTheTarget
 {
     private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
 
-    /// <summary>Seed 7, step 112: the balloon that was to take the half block back had not inflated yet.</summary>
+    /// <summary>Seed 7, step 112: the balloon that was to take back half of the block had not inflated yet.</summary>
     [Fact]
     public void A_target_that_is_no_whole_block_is_not_exceeded_while_the_balloon_inflates()
     {
@@ -23,7 +23,7 @@ public sealed class HeldAgainstTheTarget
         Assert.True(vm.State.Ceiling <= MiB(464), $"it can become {vm.State.Ceiling}");
     }
 
-    /// <summary>Seed 4, step 377: a deflation was carried out before the plug beside it was lowered.</summary>
+    /// <summary>Seed 4, step 377: a deflation was carried out before the plug that went with it was lowered.</summary>
     [Fact]
     public void The_balloon_gives_only_what_a_plug_under_way_leaves_to_give()
     {
@@ -38,14 +38,14 @@ public sealed class HeldAgainstTheTarget
         vm.Shows(balloonedMiB: 24);
         vm.Wait(100);
         vm.Sample(250);
-        // The spark is laid by: 544 are asked for, 520 are plugged. Now the guest is in need.
+        // The spark is saved up: 544 are asked for, 520 are plugged. Now the guest is in need.
         Assert.Equal(MiB(544), vm.State.Sizes!.PluggedTarget);
         vm.Asked.Clear();
         vm.Target(721, urgent: true);
         Assert.DoesNotContain(vm.Asked, e => e is VmEvent.BalloonAsked b && MiB(200 + 544) - b.Ballooned > MiB(721));
     }
 
-    /// <summary>Seed 1, step 461: the DIMM came while the plug that it was to replace was still asked for.</summary>
+    /// <summary>Seed 1, step 461: the DIMM came while the plug that it replaced was still asked for.</summary>
     [Fact]
     public void A_rescue_waits_until_the_plug_that_cant_be_paid_is_taken_back()
     {
@@ -78,7 +78,7 @@ public sealed class HeldAgainstTheTarget
         Assert.Equal(MemorySize.Zero, vm.State.RescueDue);
     }
 
-    /// <summary>While calls are out it is uncertain what the devices were told: what is asked then can't be bounded.</summary>
+    /// <summary>While calls are under way it is uncertain what the devices were told: a further order could not be bounded.</summary>
     [Fact]
     public void Nothing_more_is_asked_while_calls_are_out()
     {

@@ -6,15 +6,15 @@ namespace Dmm.Core.Tests.Vms;
 /// <summary>
 /// The machine against a simulated device over random histories: calls that wait or fail, facts that are lost, come twice or late, guests
 /// that move part of the way or by themselves, connections that break. It never makes a VM larger than it was promised, never takes what
-/// the guest needs, and arrives in the end when the guest obeys. A seed and a shrunk history are printed where it does not. Every history
-/// is lived through with the numbers of one mechanism or another: the machine is the same for all.
+/// the guest needs, and reaches the target in the end if the guest obeys. A failure prints a seed and a shrunk history. Every history
+/// uses the figures of one mechanism or another: the machine is the same for all.
 /// </summary>
 public sealed class HotplugMachineProperties
 {
     private static readonly Moment Start = Moment.Origin + TimeSpan.FromDays(1);
     private static readonly MemorySize Base = MemorySize.FromMiB(256);
 
-    /// <summary>Mechanisms in numbers, none of which the machine knows by name.</summary>
+    /// <summary>Mechanisms as figures; the machine knows none of them by name.</summary>
     private static readonly Mechanism[] Mechanisms =
     [
         new("virtio-mem and a balloon", new(), new(Balloon: true, MemorySize.FromGiB(8), MemorySize.FromMiB(2), [])),
@@ -46,7 +46,7 @@ public sealed class HotplugMachineProperties
 
     private sealed record Mechanism(string Name, MechanismProfile Profile, VmCapabilities Devices)
     {
-        /// <summary>The devices that its plugged memory is made of.</summary>
+        /// <summary>The devices that make up its plugged memory.</summary>
         public MemorySize[] Parts { get; init; } = [Devices.PluggableMax];
 
         public override string ToString() => Name;
@@ -60,22 +60,22 @@ public sealed class HotplugMachineProperties
 
         public sealed record Time(int Milliseconds, int MovePerCent) : Op;
 
-        /// <summary>The same facts again.</summary>
+        /// <summary>The same facts come again.</summary>
         public sealed record Repeat : Op;
 
-        /// <summary>The guest moves and nobody hears of it.</summary>
+        /// <summary>The guest moves, but nobody hears of it.</summary>
         public sealed record Unheard(int Milliseconds, int MovePerCent) : Op;
 
         /// <summary>The next of the calls that wait is carried out; or it fails, and may have been carried out all the same.</summary>
         public sealed record Call(bool Fails, bool CarriedOut) : Op;
 
-        /// <summary>The hypervisor would not carry out the next of the calls that wait.</summary>
+        /// <summary>The hypervisor refuses the next of the calls that wait.</summary>
         public sealed record Refuse : Op;
 
-        /// <summary>The connection breaks, calls that wait are never made, and another is made.</summary>
+        /// <summary>The connection breaks, calls that wait are never made, and a new connection is made.</summary>
         public sealed record Reconnect : Op;
 
-        /// <summary>The daemon dies; the next knows the promise and what it reads.</summary>
+        /// <summary>The daemon dies; the next one knows only the promise and what it reads.</summary>
         public sealed record Crash : Op;
     }
 
@@ -91,7 +91,7 @@ public sealed class HotplugMachineProperties
         (1, Gen.Const((Op)new Op.Repeat())),
     ];
 
-    /// <summary>What kept seeds were found with: another one would make other histories of them.</summary>
+    /// <summary>The generator with which the kept seeds were found: another one would make other histories of them.</summary>
     private static readonly Gen<Op> Kept = Gen.Frequency(Kinds);
 
     private static readonly Gen<Op> Ops = Gen.Frequency([.. Kinds, (1, Gen.Const((Op)new Op.Refuse()))]);
@@ -106,13 +106,13 @@ public sealed class HotplugMachineProperties
     public void It_comes_to_rest_though_devices_keep_some_for_ever() => RestsOver(60);
 
     /// <summary>
-    /// Found by chance: the last two devices of three kept what they were asked back, the balloon held all that it can, and the first,
-    /// which had enough, was never asked.
+    /// Found by chance: the last two of three devices kept what they were asked to give back, the balloon held all that it can, and the
+    /// first, which had enough, was never asked.
     /// </summary>
     [Fact]
     public void It_comes_to_rest_where_only_another_device_can_give_what_is_asked_back() => RestsOver(1, "a9KJSzvgc7Db");
 
-    /// <summary>Found by chance: seen from halfway, one DIMM fewer was nearer to the same target, and then one more, without end.</summary>
+    /// <summary>Found by chance: during the move one DIMM fewer was nearer to the same target, and then one more, without end.</summary>
     [Fact]
     public void It_arrives_between_two_DIMMs_though_each_answer_is_a_movement_late() => ArrivesOver(60, "8q44GvKSlL63");
 
@@ -129,8 +129,8 @@ public sealed class HotplugMachineProperties
     public void It_comes_to_rest_after_many_histories() => RestsOver(800);
 
     /// <summary>
-    /// Two minutes after its last target nothing is asked of it for a minute, or, where it still owes something, no more than a back-off's
-    /// tries.
+    /// Checks that from two minutes after the last target on nothing is asked of the VM for a minute, or, if it still owes something, no
+    /// more than a back-off's tries.
     /// </summary>
     private static void RestsOver(long histories, string? seed = null) =>
         Gen.Select(AnyMechanism, (seed is null ? Ops : Kept).Array[0, 40], Gen.Int[64, 2048], Gen.Int[0, 6].Array[3]).Sample(
@@ -198,7 +198,7 @@ public sealed class HotplugMachineProperties
             seed: seed,
             iter: histories);
 
-    /// <summary>A device and a guest that move as the history says, never by themselves; and whoever holds the VM.</summary>
+    /// <summary>A device and a guest that move as the history says, never by themselves; and the VM's actor.</summary>
     private sealed class Guest
     {
         private static readonly MemorySize Kernel = MemorySize.FromMiB(30);
@@ -208,14 +208,14 @@ public sealed class HotplugMachineProperties
         private MemorySize _used;
         private VmCommand.SetTarget _told = new(Base, MemorySize.FromGiB(4), false);
 
-        /// <summary>What a ledger would count for it: comes down only as the VM answers for its target.</summary>
+        /// <summary>The grant that a ledger would count for it: it comes down only when the VM confirms its target.</summary>
         private MemorySize _granted = Base;
 
         private readonly Mechanism _mechanism;
         private readonly HotplugDevice[] _parts;
         private readonly DeviceTurn _turn = new();
 
-        /// <summary>Whoever holds the VM has told its balloon something: what it was told before nobody says.</summary>
+        /// <summary>The VM's current actor has told its balloon a size; nobody knows what the balloon was told before that.</summary>
         private bool _balloonTold;
 
         public Guest(Mechanism mechanism)
@@ -229,10 +229,10 @@ public sealed class HotplugMachineProperties
 
         public VmMemory State { get; private set; }
 
-        /// <summary>How many blocks each device keeps for ever, once it has had them.</summary>
+        /// <summary>The number of blocks that each device keeps for ever, once it has had them.</summary>
         public int[] Keeps { get; init; } = [0, 0, 0];
 
-        /// <summary>How often its devices were asked for something.</summary>
+        /// <summary>The number of orders to its devices.</summary>
         public long Asks { get; private set; }
 
         public MemorySize Actual => _sizes.Actual;
@@ -240,7 +240,7 @@ public sealed class HotplugMachineProperties
         /// <summary>Each device is down to what it keeps for ever.</summary>
         public bool GivesNoMore => _parts.Select((part, i) => part.Size.Bytes <= part.Block.Bytes * Keeps[i]).All(kept => kept);
 
-        /// <summary>How often in a row something was refused: waits that grow are not to outlast the story.</summary>
+        /// <summary>The number of refusals in a row: waits that grow must not outlast the test.</summary>
         private int Refusals => Math.Max(State.BalloonRefusal?.Times ?? 0, State.PlugRefusal?.Times ?? 0);
 
         private bool Busy => _calls.Count > 0;
@@ -251,7 +251,7 @@ public sealed class HotplugMachineProperties
         private MemorySize Ceiling =>
             (Base + DeviceVector.Most(_parts)).MinusOrZero(MemorySize.Min(_sizes.Ballooned, _sizes.BalloonedTarget));
 
-        /// <summary>As a driver tells it.</summary>
+        /// <summary>The sizes as a driver reports them.</summary>
         private VmSizes Seen => _balloonTold ? _sizes : _sizes.WithBalloonUnsure();
 
         public void Do(Op op)
@@ -302,7 +302,7 @@ public sealed class HotplugMachineProperties
             }
 
             Assert.True(Ceiling <= _granted, $"it can become {Ceiling}, promised {_granted}");
-            // An answer for the target, when nothing is on its way any more: what is above the ceiling is back, and promised to others.
+            // The VM confirms its target when no call is under way any more: memory above the ceiling is back, and promised to others.
             if (!Busy && State.Target == _told.Target && State.Sizes is not null && State.Phase != VmPhase.Lost)
                 _granted = MemorySize.Max(_told.Target, MemorySize.Min(_granted, MemorySize.Max(State.Actual, State.Ceiling)));
         }
@@ -343,7 +343,7 @@ public sealed class HotplugMachineProperties
 
             if (call.Fails)
             {
-                // Whoever held the VM starts anew.
+                // The VM's actor starts anew.
                 _calls.Clear();
                 State = Fresh();
                 Connect();
@@ -397,7 +397,7 @@ public sealed class HotplugMachineProperties
             for (var i = 0; i < _parts.Length; i++)
             {
                 var size = Toward(_parts[i].Size, _parts[i].Requested, perCent).RoundDown(Devices.BlockSize);
-                // It never gives what it uses.
+                // The guest never gives memory that it uses.
                 if (size < _parts[i].Size)
                     size = MemorySize.Max(size, Least(i).RoundUp(Devices.BlockSize));
                 _parts[i] = _parts[i] with { Size = size };
@@ -410,7 +410,7 @@ public sealed class HotplugMachineProperties
             _sizes = _sizes with { Ballooned = ballooned };
         }
 
-        /// <summary>Down to here the guest gives of this device at once.</summary>
+        /// <summary>The size down to which the guest gives of this device at once.</summary>
         private MemorySize Least(int device)
         {
             var (size, kept) = (_parts[device].Size, new MemorySize(Devices.BlockSize.Bytes * Keeps[device]));

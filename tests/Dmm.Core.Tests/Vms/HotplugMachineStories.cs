@@ -2,7 +2,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Vms;
 
-/// <summary>Each line of docs/develop/hotplug.md's table that random histories can't tell from its neighbour.</summary>
+/// <summary>Tests each line of the table in docs/develop/hotplug.md that random histories can't tell from its neighbour.</summary>
 public sealed class HotplugMachineStories
 {
     private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
@@ -115,7 +115,7 @@ public sealed class HotplugMachineStories
                 seen.Add(vm.Phase);
         }
 
-        // The balloon takes the rest of an unplug that is stuck; this one does not move either.
+        // The balloon takes the rest of an unplug that is stuck; this balloon does not move either.
         Assert.Equal([VmPhase.Shrinking, VmPhase.Stuck, VmPhase.Uncooperative], seen);
         vm.Shows(pluggedMiB: 800);
         Assert.Equal(VmPhase.Shrinking, vm.Phase);
@@ -188,7 +188,7 @@ public sealed class HotplugMachineStories
     [Fact]
     public void A_rescue_dimm_comes_only_once_the_plug_that_was_told_is_told_less()
     {
-        // It may still take what it was told before: found by the simulation (seed 1000).
+        // The plug may still take what it was told before: found by the simulation (seed 1000).
         var vm = new MachineUnderTest(can: new(Balloon: true, MemorySize.FromGiB(8), MiB(2), []) { RescueSize = MiB(128) });
         vm.Sample(150);
         vm.Target(1024, urgent: true);
@@ -206,7 +206,7 @@ public sealed class HotplugMachineStories
     [Fact]
     public void A_guest_that_is_being_rescued_is_plugged_only_when_the_DIMM_is_of_use_to_it()
     {
-        // The plug would take its last pages first: seen on a real guest, whose OOM killer came.
+        // The plug would take the guest's last pages first: seen on a real guest, in which the OOM killer acted.
         var vm = new MachineUnderTest(can: new(Balloon: true, MemorySize.FromGiB(8), MiB(2), []) { RescueSize = MiB(128) });
         vm.Sample(3);
         vm.Target(1024, urgent: true);
@@ -301,7 +301,7 @@ public sealed class HotplugMachineStories
     [Fact]
     public void What_takes_memory_is_asked_before_what_gives_it()
     {
-        // On its way up by plugging, 24 MiB of spark in the balloon; then it is urgent: less is plugged, and the balloon gives.
+        // The VM grows by plugging, with 24 MiB of spark in the balloon; then it becomes urgent: less is plugged, and the balloon gives.
         var vm = new MachineUnderTest(baseMiB: 512);
         vm.Sample(300);
         vm.Target(512);
@@ -309,7 +309,7 @@ public sealed class HotplugMachineStories
         vm.Target(608);
         vm.Asked.Clear();
         vm.Target(608, urgent: true);
-        // The guest may go on plugging until it is told, so the balloon gives only when that is done.
+        // The guest may go on plugging until it is told, so the balloon gives only after that.
         Assert.Equal(MiB(96), Assert.IsType<VmEvent.PlugAsked>(Assert.Single(vm.Asked)).Plugged);
         vm.Wait(10);
         Assert.Equal(MiB(0), Assert.IsType<VmEvent.BalloonAsked>(vm.Asked[^1]).Ballooned);

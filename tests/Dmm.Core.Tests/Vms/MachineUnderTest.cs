@@ -2,7 +2,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Vms;
 
-/// <summary>The state machine with a clock, devices and a guest that do nothing by themselves: a story tells what they do.</summary>
+/// <summary>The state machine with a clock, devices and a guest that do nothing by themselves: a test decides what they do.</summary>
 internal sealed class MachineUnderTest
 {
     private Moment _now = Moment.Origin + TimeSpan.FromDays(1);
@@ -24,22 +24,22 @@ internal sealed class MachineUnderTest
 
     public VmMemory State { get; private set; }
 
-    /// <summary>All that was asked so far, oldest first; a story clears it where it begins to look.</summary>
+    /// <summary>All orders so far, oldest first; a test clears them where it begins to look.</summary>
     public List<VmEvent> Asked { get; } = [];
 
     public VmPhase Phase => State.Phase;
 
     public static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
 
-    /// <summary>What hotplug was asked for last.</summary>
+    /// <summary>The last size that hotplug was asked for.</summary>
     public MemorySize Plug() => Asked.OfType<VmEvent.PlugAsked>().Last().Plugged;
 
-    /// <summary>What the balloon was asked for last.</summary>
+    /// <summary>The last size that the balloon was asked for.</summary>
     public MemorySize Balloon() => Asked.OfType<VmEvent.BalloonAsked>().Last().Ballooned;
 
     public void Target(long mib, long maxMiB = 8192, bool urgent = false) => Feed(new VmCommand.SetTarget(MiB(mib), MiB(maxMiB), urgent));
 
-    /// <summary>The guest tells what it counts as its memory, and what it can spare.</summary>
+    /// <summary>The guest reports what it counts as its memory, and what it can spare.</summary>
     public void Sample(long availableMiB, long? totalMiB = null) => Feed(new VmCommand.ObserveSample(new()
     {
         At = _now,
@@ -55,14 +55,14 @@ internal sealed class MachineUnderTest
         Feed(new VmCommand.Look());
     }
 
-    /// <summary>Time goes by in looks of a quarter of a second.</summary>
+    /// <summary>Lets time pass in looks of a quarter of a second.</summary>
     public void WaitSeconds(int seconds)
     {
         for (var i = 0; i < seconds * 4; i++)
             Wait(250);
     }
 
-    /// <summary>The devices show this from now on.</summary>
+    /// <summary>Sets the sizes that the devices show from now on.</summary>
     public void Shows(long? pluggedMiB = null, long? balloonedMiB = null, long? baseMiB = null)
     {
         _sizes = _sizes with

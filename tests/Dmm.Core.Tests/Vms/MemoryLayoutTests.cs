@@ -24,8 +24,8 @@ public sealed class MemoryLayoutTests
         Assert.Equal(new MemoryLayout(MiB(254), MiB(0)), For(511, balloon: false));
 
     /// <summary>
-    /// From below whole blocks that fit; from above the last is kept as long as a part of it is wanted, and the balloon holds the rest
-    /// back.
+    /// A growing VM gets the whole blocks that fit. A shrinking VM keeps the last block as long as a part of it is wanted, and the
+    /// balloon holds back the rest.
     /// </summary>
     [Theory]
     [InlineData(1000, 0, 512, 0)]

@@ -3,7 +3,7 @@ using static Dmm.Core.Tests.Vms.MachineUnderTest;
 
 namespace Dmm.Core.Tests.Vms;
 
-/// <summary>A guest that does not run: nothing is asked of it, and no time counts against it.</summary>
+/// <summary>A guest that is paused: nothing is asked of it, and no time counts against it.</summary>
 public sealed class PauseStories
 {
     private static readonly VmCommand.ObserveRunState Runs = new(VmRunState.Running, null);

@@ -52,7 +52,7 @@ public sealed class SampleBoundsTests
         _bounds.Bound(Sample(100), Second);
         var most = 100 + (SampleBounds.PagesPerSecond * (long)SampleBounds.Unspent.TotalSeconds);
         Assert.Equal(most, _bounds.Bound(Sample(1L << 51), Second).Refaults);
-        // It has used up what it had, and goes on from where it was believed.
+        // The counter has used up its allowance, and goes on from the last value that was believed.
         Assert.Equal(most, _bounds.Bound(Sample((1L << 51) + 1_000_000), TimeSpan.Zero).Refaults);
         Assert.Equal(most + SampleBounds.PagesPerSecond, _bounds.Bound(Sample(long.MaxValue), Second).Refaults);
     }
@@ -83,7 +83,7 @@ public sealed class SampleBoundsTests
         Assert.Equal(30, _bounds.Bound(Sample(30), Second).Refaults);
     }
 
-    /// <summary>A guest that counts up, down and up again is believed no more than one that counts up.</summary>
+    /// <summary>A guest that counts up, down and up again is believed no more than a guest that only counts up.</summary>
     [Fact]
     public void Whatever_a_guest_counts_what_is_believed_rises_no_faster_than_time_allows() => Gen.Long.Array[7].Array[2, 40].Sample(said =>
     {

@@ -2,9 +2,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Vms;
 
-/// <summary>
-/// Operations that do not end as they began: turned round by a new target or by the guest's need, or ended part of the way.
-/// </summary>
+/// <summary>Operations that do not end as they began: reversed by a new target or by the guest's need, or ended part of the way.</summary>
 public sealed class TurnStories
 {
     private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
@@ -19,7 +17,7 @@ public sealed class TurnStories
         vm.Shows(pluggedMiB: 1024);
         vm.Asked.Clear();
 
-        // No sample since it moved: what it can spare is not known, but it need not take more.
+        // There was no sample since it moved: what it can spare is not known, but it need not take more.
         vm.Target(512);
         Assert.Equal(MiB(1024), Assert.IsType<VmEvent.PlugAsked>(Assert.Single(vm.Asked)).Plugged);
         Assert.Equal((MiB(1280), VmPhase.Shrinking), (vm.State.Ceiling, vm.Phase));
@@ -76,7 +74,7 @@ public sealed class TurnStories
     [Fact]
     public void A_shrink_that_stops_part_way_is_taken_for_what_it_gave()
     {
-        // It gives 700 of 1500 and no more: from there on only what is above is asked for, and its ceiling is what it still has.
+        // The guest gives 700 of 1500 and no more: from there on only what is above is asked for, and its ceiling is what it still has.
         var vm = new MachineUnderTest();
         vm.Sample(150);
         vm.Target(2304, maxMiB: 2304, urgent: true);

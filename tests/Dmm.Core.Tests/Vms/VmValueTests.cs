@@ -56,7 +56,7 @@ public sealed class VmValueTests
     {
         var movable = new GuestHello { Protocol = 1, AutoOnline = "online_movable", VirtioMem = true };
         var (small, profile) = (MemorySize.FromMiB(256), new MechanismProfile());
-        // Measured: 11.6 GiB from 256 MiB, when nothing else ran.
+        // Measured: a guest of 256 MiB can grow to 11.6 GiB, when nothing else runs.
         Assert.Equal(MemorySize.FromGiB(8), GuestGrowth.MostPlugged(movable, small, small, profile));
         Assert.Contains("8.25 GiB", Assert.Single(GuestGrowth.Limits(movable, small, profile)));
         Assert.Null(
@@ -86,7 +86,7 @@ public sealed class VmValueTests
         };
         Assert.Equal(MemorySize.FromMiB(288), spec.Under(new(MemorySize.FromMiB(288), MemorySize.FromMiB(512))).Boot);
         Assert.Equal(MemorySize.FromMiB(200), spec.Under(new(MemorySize.FromMiB(128), MemorySize.FromMiB(200))).Boot);
-        // Whole blocks where there is one.
+        // The boot size is a whole number of blocks if there is one within the bounds.
         Assert.Equal(MemorySize.FromMiB(290), spec.Under(new(MemorySize.FromBytes(288.5 * (1 << 20)), MemorySize.FromMiB(512))).Boot);
         Assert.Equal(MemorySize.FromMiB(200), spec.Under(new(MemorySize.FromMiB(128), MemorySize.FromBytes(201.5 * (1 << 20)))).Boot);
         Assert.Equal(spec, spec.Under(spec.Policy));

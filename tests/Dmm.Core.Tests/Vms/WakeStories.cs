@@ -2,7 +2,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Vms;
 
-/// <summary>A guest's driver that gave up: when it is asked again.</summary>
+/// <summary>Tests when a guest's driver that gave up is asked again.</summary>
 public sealed class WakeStories
 {
     private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
@@ -10,7 +10,7 @@ public sealed class WakeStories
     [Fact]
     public void A_shrink_that_had_to_stop_is_asked_for_again_as_soon_as_the_guest_has_something_to_spare()
     {
-        // No balloon that would take the rest: all depends on the driver, which tries again by itself after 50 s.
+        // There is no balloon that could take the rest: all depends on the driver, which tries again by itself after 50 s.
         var vm = new MachineUnderTest(can: new(Balloon: false, MemorySize.FromGiB(8), MiB(2), []));
         vm.Sample(150);
         vm.Target(2304);
@@ -38,7 +38,7 @@ public sealed class WakeStories
         StandStill(vm, seconds: 60, availableMiB: 12);
         Assert.Equal(VmPhase.Stuck, vm.Phase);
 
-        // Its load has let go of something.
+        // The guest's load has freed some memory.
         vm.Wait(250);
         vm.Sample(60);
         Assert.True(Assert.IsType<VmEvent.PlugAsked>(Assert.Single(vm.Asked)).Again);
@@ -60,7 +60,7 @@ public sealed class WakeStories
         Assert.Empty(vm.Asked);
     }
 
-    /// <summary>So long that the next try is far away; what was asked meanwhile is forgotten.</summary>
+    /// <summary>Lets so much time pass that the next try is far away, then clears the orders of that time.</summary>
     private static void StandStill(MachineUnderTest vm, int seconds, long availableMiB)
     {
         for (var second = 0; second < seconds || vm.State.NextTryAt - vm.State.AvailableAt < TimeSpan.FromSeconds(25); second++)

@@ -3,7 +3,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Core.Tests.Vms;
 
 /// <summary>
-/// VMs that are plugged by DIMMs, or have no balloon: what can't be had exactly is had as nearly as it can be, and never beyond the target.
+/// VMs that are plugged by DIMMs, or have no balloon: if a target can't be reached exactly, the VM comes as near as possible, and never
+/// exceeds it.
 /// </summary>
 public sealed class WholeBlockStories
 {
@@ -11,7 +12,7 @@ public sealed class WholeBlockStories
 
     private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
 
-    /// <summary>It has 1280 MiB, 1024 of them plugged.</summary>
+    /// <summary>A VM of 1280 MiB, 1024 of them plugged.</summary>
     private static MachineUnderTest Grown(VmCapabilities can)
     {
         var vm = new MachineUnderTest(can: can);
@@ -23,7 +24,7 @@ public sealed class WholeBlockStories
         return vm;
     }
 
-    /// <summary>From 1280 to 400 MiB, 165 of which the balloon has taken of 300 that it was asked for.</summary>
+    /// <summary>A VM that shrinks from 1280 to 400 MiB; its balloon has taken 165 of the 300 MiB that it was asked for.</summary>
     private static MachineUnderTest Shrinking()
     {
         var vm = Grown(Dimms);
@@ -87,7 +88,7 @@ public sealed class WholeBlockStories
         Assert.Equal(MiB(300), Assert.IsType<VmEvent.BalloonAsked>(Assert.Single(vm.Asked)).Ballooned);
     }
 
-    /// <summary>Seen with Linux 6.1: a balloon that went on while a DIMM was emptied left the guest with less than nothing.</summary>
+    /// <summary>Seen with Linux 6.1: a balloon that went on while a DIMM was being emptied left the guest without any memory.</summary>
     [Fact]
     public void The_balloon_stops_where_it_is_while_a_DIMM_is_emptied()
     {
@@ -95,7 +96,7 @@ public sealed class WholeBlockStories
         vm.Sample(600);
         Assert.Equal([MiB(512), MiB(165)], [vm.Plug(), vm.Balloon()]);
 
-        // The guest takes block after block out of use: that is movement, however long it takes.
+        // The guest takes block after block out of use: that is progress, however long it takes.
         for (long total = 1132; total > 800; total -= 128)
         {
             vm.WaitSeconds(4);
@@ -121,15 +122,15 @@ public sealed class WholeBlockStories
         vm.Sample(600);
         Assert.Equal(MiB(165 + 568), vm.Balloon());
 
-        // It is not asked for the same again at once, though it could spare it.
+        // The guest is not asked for the same again at once, though it could spare it.
         vm.WaitSeconds(2);
         vm.Sample(600);
         Assert.Equal(MiB(1024), vm.Plug());
     }
 
     /// <summary>
-    /// One DIMM of two is asked back for 1000 MiB: it had 768 and was told 1280, then 1000 before the second had come, which then comes all
-    /// the same.
+    /// A VM of which one DIMM of two is asked back, for 1000 MiB. It had 768 and was told 1280, then 1000 before the second DIMM had
+    /// come, which then comes all the same.
     /// </summary>
     private static MachineUnderTest WithOneTooMany()
     {
@@ -152,7 +153,7 @@ public sealed class WholeBlockStories
         return vm;
     }
 
-    /// <summary>With it and the balloon the same target can be had as well: it is not turned round for that.</summary>
+    /// <summary>The same target could also be reached with that DIMM and the balloon: the operation is not reversed for that.</summary>
     [Fact]
     public void A_DIMM_that_was_asked_back_counts_as_gone()
     {
@@ -210,7 +211,7 @@ public sealed class WholeBlockStories
     [Fact]
     public void A_VM_without_a_balloon_that_holds_a_part_of_a_block_too_much_stays_as_it_is()
     {
-        // Somebody else plugged 100 MiB: nearer to 400 than what whole blocks make.
+        // Somebody else plugged 100 MiB, which is nearer to 400 than any number of whole blocks.
         var vm = new MachineUnderTest(can: new(Balloon: false, MemorySize.FromGiB(4), MiB(256), []));
         vm.Sample(150);
         vm.Shows(pluggedMiB: 100);

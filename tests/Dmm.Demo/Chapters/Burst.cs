@@ -4,8 +4,8 @@ using Dmm.Testbed;
 namespace Dmm.Demo.Chapters;
 
 /// <summary>
-/// A guest without swap wants more than it has, all at once. Its kernel has about a second until the OOM killer. Times are the guest's own:
-/// from the order that starts the burst to the first report in which its MemTotal has risen.
+/// A guest without swap suddenly wants more memory than it has. Its kernel has about a second until the OOM killer acts. Times are the
+/// guest's own: from the order that starts the burst to the first report in which its MemTotal has risen.
 /// </summary>
 public static class Burst
 {
@@ -27,7 +27,7 @@ public static class Burst
             "bravo's burst ends",
             async () =>
             {
-                // More reports than it sends by itself: the moment in which memory comes is told to within these.
+                // The guest is asked for additional reports: their period limits the precision of the moment in which memory arrives.
                 await bravo.Load.ReportAsync(stage.Cancellation);
                 return bravo.Load.Deaths > 0 || bravo.Load.Last is { WantKib: > 0 } r && r.HeldKib >= r.WantKib;
             },
@@ -53,7 +53,7 @@ public static class Burst
     }
 
     /// <summary>
-    /// Nobody moves, and what is kept free for bursts is free: a burst into the midst of another resize is another story.
+    /// No VM moves, and the memory that is kept free for bursts is free: a burst during another resize is a different test.
     /// </summary>
     private static async Task<bool> IsCalmAsync(Stage stage) =>
         (await stage.Dmm.VmsAsync(stage.Cancellation)).All(vm => vm.State == "settled")

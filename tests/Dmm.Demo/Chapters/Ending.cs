@@ -3,11 +3,11 @@ using Dmm.Demo.Reporting;
 
 namespace Dmm.Demo.Chapters;
 
-/// <summary>What holds over the whole story.</summary>
+/// <summary>The checks that hold over the whole story.</summary>
 public static class Ending
 {
-    /// <param name="hostMemory">What DMM was told to govern.</param>
-    /// <param name="limit">How long the story may take.</param>
+    /// <param name="hostMemory">The memory that DMM was told to govern.</param>
+    /// <param name="limit">The longest time that the story may take.</param>
     public static async Task JudgeAsync(Stage stage, MemorySize hostMemory, TimeSpan limit)
     {
         stage.Chapter(null, "Over the whole story");

@@ -3,7 +3,7 @@ using Dmm.Demo.Reporting;
 
 namespace Dmm.Demo.Chapters;
 
-/// <summary>A fourth guest is wanted while its peers hold what it needs: they shrink first, then it boots.</summary>
+/// <summary>A fourth guest is requested while its peers hold the memory that it needs: they shrink first, then it boots.</summary>
 public static class FourthGuest
 {
     public const string Name = "delta";

@@ -4,8 +4,8 @@ using Dmm.Testbed;
 namespace Dmm.Demo.Chapters;
 
 /// <summary>
-/// The daemon is killed in the middle of a resize that needs a peer's memory first: without a daemon it can't go on, so whatever is there
-/// in the end was done by the next one.
+/// The daemon is killed in the middle of a resize that needs a peer's memory first. Without a daemon the resize can't go on, so its
+/// completion is the work of the next daemon.
 /// </summary>
 public static class KilledDaemon
 {
@@ -55,7 +55,7 @@ public static class KilledDaemon
         await stage.Dmm.ResizeAsync(alpha.Name, null, stage.Cancellation);
     }
 
-    /// <summary>The least that the load did while nobody governed.</summary>
+    /// <summary>The lowest rate of work of the load while no daemon ran.</summary>
     private static async Task<long> WorkAloneAsync(Stage stage, Guest guest)
     {
         var (seq, since) = (guest.Load.Last!.Seq, guest.Load.Last.UptimeMs);

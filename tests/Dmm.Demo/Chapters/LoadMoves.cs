@@ -4,8 +4,8 @@ using Dmm.Demo.Reporting;
 namespace Dmm.Demo.Chapters;
 
 /// <summary>
-/// One large load moves from guest to guest. The host has not enough for three guests of that size, but for one and two small ones: memory
-/// has to follow the load, by hotplug, since no guest booted with that much.
+/// One large load moves from guest to guest. The host has enough memory for one guest of that size and two small ones, but not for three
+/// large ones. So memory has to follow the load, by hotplug, since no guest booted with that much.
 /// </summary>
 public static class LoadMoves
 {

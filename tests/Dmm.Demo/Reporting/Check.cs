@@ -1,14 +1,14 @@
 namespace Dmm.Demo.Reporting;
 
-/// <summary>Whether <see cref="Check.Measured"/> has to be at least or at most <see cref="Check.Limit"/>.</summary>
+/// <summary>The kind of limit: whether <see cref="Check.Measured"/> has to be at least or at most <see cref="Check.Limit"/>.</summary>
 public enum Bound
 {
     AtLeast,
     AtMost,
 }
 
-/// <summary>One claim of the demo and what was measured for it, in guests and in QEMU.</summary>
-/// <param name="Measured">Null where it could not be measured, which fails the check.</param>
+/// <summary>One claim of the demo and its measured value, from the guests and from QEMU.</summary>
+/// <param name="Measured">Null if it could not be measured, which fails the check.</param>
 public sealed record Check(string Name, double? Measured, Bound Bound, double Limit, string Unit)
 {
     public bool Passed => Measured is { } measured && (Bound == Bound.AtLeast ? measured >= Limit : measured <= Limit);

@@ -5,8 +5,8 @@ using Dmm.Core;
 namespace Dmm.Demo.Reporting;
 
 /// <summary>
-/// <c>report.json</c>: sizes in bytes, seconds since the story's beginning. Written whatever became of the story, so that a run that failed
-/// tells as much as one that did not.
+/// <c>report.json</c>: sizes in bytes, seconds since the story's beginning. It is always written, so that a failed run leaves as much
+/// information as a successful one.
 /// </summary>
 public sealed record DemoReport
 {
@@ -19,7 +19,7 @@ public sealed record DemoReport
 
     public required bool Passed { get; init; }
 
-    /// <summary>Why the story was not told to its end; null where it was.</summary>
+    /// <summary>The reason why the story was not completed; null if it was.</summary>
     public required string? Fault { get; init; }
     public required DateTimeOffset StartedAt { get; init; }
     public required double Seconds { get; init; }
@@ -50,7 +50,7 @@ public sealed record DemoReport
 
 public sealed record StoryMoment(double AtSeconds, string Text);
 
-/// <summary>What became of one guest; peaks and lows are over the whole run.</summary>
+/// <summary>The figures of one guest; peaks and lows are over the whole run.</summary>
 public sealed record GuestSummary
 {
     public required string Name { get; init; }
@@ -79,7 +79,7 @@ public sealed record GuestSummary
     };
 }
 
-/// <summary>A guest at a moment. What comes from the guest is null until it has spoken.</summary>
+/// <summary>A guest at one moment. Values from the guest are null until its first report.</summary>
 public sealed record TimelinePoint
 {
     public required double AtSeconds { get; init; }

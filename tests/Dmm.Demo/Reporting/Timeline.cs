@@ -2,7 +2,7 @@ using Dmm.Core;
 
 namespace Dmm.Demo.Reporting;
 
-/// <summary>All samples of a run, and the questions that the checks ask of them. One writer, any number of readers.</summary>
+/// <summary>All samples of a run, and the queries that the checks need. One writer, any number of readers.</summary>
 public sealed class Timeline
 {
     private readonly Lock _gate = new();
@@ -38,9 +38,9 @@ public sealed class Timeline
         [.. Samples.Where(s => s.Vm == vm && s.At >= from && s.At <= to)];
 
     /// <summary>
-    /// The most that this many guests together were ever seen to have, as QEMU tells it. Guests are looked at one after the other, so what
-    /// moves from one to the next in between would be counted twice: of two rounds in a row each guest counts with the lesser, which it had
-    /// at least at the moment between them.
+    /// The most that this many guests together were ever seen to have, according to QEMU. Guests are sampled one after the other, so
+    /// memory that moves from one to another in between would be counted twice. So each guest counts with the lower value of two
+    /// consecutive rounds, which it had at least at the moment between them.
     /// </summary>
     public MemorySize PeakTogether(int guests)
     {

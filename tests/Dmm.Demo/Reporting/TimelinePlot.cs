@@ -5,15 +5,15 @@ using ScottPlot.MultiplotLayouts;
 namespace Dmm.Demo.Reporting;
 
 /// <summary>
-/// Two views of the same run: above, each guest's memory over time, what its load holds dotted below it; beneath, all of them stacked
-/// against what they have between them.
+/// Two views of the same run. The upper one shows each guest's memory over time, with a dotted line for what its load holds. The lower
+/// one shows the sum of all guests, stacked, against the memory that they share.
 /// </summary>
 public static class TimelinePlot
 {
     private const int Width = 1500;
     private const int Height = 1100;
 
-    /// <summary>The same for both, so that a moment stands above itself.</summary>
+    /// <summary>Both views have the same padding, so that a moment is at the same horizontal position in both.</summary>
     private static readonly PixelPadding Padding = new(left: 70, right: 190, bottom: 50, top: 40);
     private static readonly Color[] Colors = [
         Color.FromHex("#1f77b4"),

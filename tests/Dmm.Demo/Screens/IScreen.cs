@@ -2,10 +2,10 @@ using Dmm.Demo.Reporting;
 
 namespace Dmm.Demo.Screens;
 
-/// <summary>Where the story is told. Called from several threads.</summary>
+/// <summary>The output of the story. Called from several threads.</summary>
 public interface IScreen
 {
-    /// <summary>Runs the story with the screen alive around it.</summary>
+    /// <summary>Runs the story and keeps the screen up to date meanwhile.</summary>
     Task RunAsync(Func<Task> story);
 
     void Chapter(TimeSpan at, string title);
@@ -14,6 +14,6 @@ public interface IScreen
 
     void Judge(TimeSpan at, Check check);
 
-    /// <summary>How the guests stand now.</summary>
+    /// <summary>Shows the current state of the guests.</summary>
     void Show(TimeSpan at, IReadOnlyList<Sample> guests);
 }

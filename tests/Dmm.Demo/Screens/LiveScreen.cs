@@ -5,7 +5,7 @@ using Spectre.Console;
 
 namespace Dmm.Demo.Screens;
 
-/// <summary>A terminal: the story's last lines above, and below them a bar for each guest that moves as its memory does.</summary>
+/// <summary>A terminal: the story's last lines above, and below them a bar for each guest that shows its current memory.</summary>
 public sealed class LiveScreen(IAnsiConsole console) : IScreen
 {
     private const int RowsOfBars = 12;
@@ -28,7 +28,7 @@ public sealed class LiveScreen(IAnsiConsole console) : IScreen
             }
             finally
             {
-                // What stays on the terminal is the whole story, not only the lines that fitted.
+                // At the end the terminal shows the whole story, not only the lines that fitted.
                 lock (_gate)
                 {
                     live.UpdateTarget(new Text(""));

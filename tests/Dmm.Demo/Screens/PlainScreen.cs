@@ -2,7 +2,7 @@ using Dmm.Demo.Reporting;
 
 namespace Dmm.Demo.Screens;
 
-/// <summary>Lines, for logs and pipes.</summary>
+/// <summary>Plain lines of text, for logs and pipes.</summary>
 public sealed class PlainScreen(TextWriter output) : IScreen
 {
     private static readonly TimeSpan StatusPeriod = TimeSpan.FromSeconds(5);

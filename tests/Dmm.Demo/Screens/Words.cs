@@ -3,7 +3,7 @@ using Dmm.Demo.Reporting;
 
 namespace Dmm.Demo.Screens;
 
-/// <summary>Figures as both screens write them.</summary>
+/// <summary>The format of figures on both screens.</summary>
 public static class Words
 {
     public static string Clock(TimeSpan at) => string.Create(CultureInfo.InvariantCulture, $"{at.TotalSeconds,6:0.0} s");

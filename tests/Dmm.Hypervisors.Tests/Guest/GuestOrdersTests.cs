@@ -88,7 +88,7 @@ public sealed class GuestOrdersTests : IAsyncLifetime
         Meet(protocol: 2, Low);
         Assert.Single(_written);
 
-        // It was started anew and has forgotten.
+        // The agent was started anew and has forgotten its settings.
         Meet(protocol: 2, MemorySize.FromMiB(64));
         Assert.Equal(2, _written.Count);
     }

@@ -12,12 +12,12 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Dmm.Hypervisors.Tests.Guest;
 
-/// <summary>A guest may write whatever it likes into its channel: the channel stays in hand, and the next good line is heard.</summary>
+/// <summary>A guest may write anything into its channel: the channel stays usable, and the next good line is read.</summary>
 public sealed class HostileGuestTests : IDisposable
 {
     private static readonly MemorySize Limit = MemorySize.FromGiB(1);
 
-    /// <summary>Pieces of which odd JSON is made; each alone is something that some reader of JSON trips over.</summary>
+    /// <summary>Pieces of odd JSON; each alone is a known difficulty for some JSON reader.</summary>
     private static readonly string[] Pieces =
     [
         "\"t\"", "\"sample\"", "\"hello\"", "\"\\ud800\"", "\"\\udc00\\ud800\"", "\"\\u0000\"", "\"\\u00\"", "{", "}", "[", "]", ":", ",",
@@ -59,7 +59,7 @@ public sealed class HostileGuestTests : IDisposable
         _folder.Dispose();
     }
 
-    /// <summary>JSON that can be parsed, of which the text can't be read; each stopped the reader for good.</summary>
+    /// <summary>JSON that can be parsed, but whose text can't be read; each line once stopped the reader for good.</summary>
     [Theory]
     [InlineData("""{"t":"\ud800"}""")]
     [InlineData("""{"t":"\udc00\ud800"}""")]
@@ -133,7 +133,7 @@ public sealed class HostileGuestTests : IDisposable
         Assert.False(_observed.Overlapped);
     }
 
-    /// <summary>A line without end is read no faster than lines are: it costs this process no more than they do.</summary>
+    /// <summary>A line without an end is read no faster than lines are, so it costs this process no more than they do.</summary>
     [Fact]
     public async Task A_line_without_end_is_read_no_faster_than_lines()
     {

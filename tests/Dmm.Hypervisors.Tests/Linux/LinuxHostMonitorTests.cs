@@ -66,8 +66,8 @@ public sealed class LinuxHostMonitorTests : IDisposable
     }
 
     /// <summary>
-    /// Nothing is known of it: its process is not known, its files can't be read, it shows nothing at this moment, or it stands in another
-    /// process's place.
+    /// Nothing is known of a VM's memory if its process is not known, its files can't be read, it shows nothing at this moment,
+    /// or its first thread has ended while others run.
     /// </summary>
     [Theory]
     [InlineData("no pid")]

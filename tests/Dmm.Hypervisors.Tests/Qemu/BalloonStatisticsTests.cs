@@ -5,7 +5,7 @@ using Dmm.Hypervisors.Qemu.Connection;
 
 namespace Dmm.Hypervisors.Tests.Qemu;
 
-/// <summary>What is made of a balloon's statistics, which differ with the age of the guest's kernel.</summary>
+/// <summary>Tests the sample that is made from a balloon's statistics, which differ with the age of the guest's kernel.</summary>
 public sealed class BalloonStatisticsTests
 {
     private const string NotTold = "18446744073709551615";
@@ -36,7 +36,7 @@ public sealed class BalloonStatisticsTests
     {
         var sample = Read($""", "stat-available-memory": {NotTold}, "stat-disk-caches": {NotTold}""")!;
         Assert.False(sample.TellsUse);
-        // And nothing is taken of it.
+        // So no memory is taken from the guest.
         Assert.True(sample.MemAvailable.IsZero);
         Assert.Equal(new MemorySize(20_000), sample.MemFree);
     }

@@ -4,7 +4,7 @@ using Dmm.Hypervisors.Qemu.Devices;
 
 namespace Dmm.Hypervisors.Tests.Qemu;
 
-/// <summary>What a process costs and may cost, on trees that stand for /proc and /sys.</summary>
+/// <summary>Tests the memory that a process costs and may cost, on folders that stand for /proc and /sys.</summary>
 public sealed class CostTests : IDisposable
 {
     private const int Pid = 4711;

@@ -82,7 +82,7 @@ public sealed class DimmTests : IDisposable
 
         await vm.SetPluggedAsync(MemorySize.FromMiB(256), default).InTime();
 
-        // dimm1 may go any moment, or stay: a further one beside it would be more than was asked for.
+        // dimm1 may leave at any moment, or stay: another DIMM beside it would be more than was asked for.
         Assert.Equal(["dimm0", "dimm1"], qemu.Added.Select(d => d.Id));
         Assert.Equal((256, 256), await PluggedAsync(vm));
         await qemu.TakeAwayAsync("dimm1");
@@ -117,7 +117,7 @@ public sealed class DimmTests : IDisposable
             await vm.SetPluggedAsync(MemorySize.FromMiB(128), default).InTime();
         }
 
-        // One DIMM goes while nobody looks: its memory stays with QEMU.
+        // One DIMM leaves while no daemon watches: its memory object stays in QEMU.
         qemu.Remove("dimm2");
         await using var again = await ConnectAsync(qemu);
 
@@ -170,7 +170,7 @@ public sealed class DimmTests : IDisposable
         Assert.Equal(0, qemu.RequestedBytes);
         Assert.Contains("\"what\":\"hello\"", await guest.HearAsync(), StringComparison.Ordinal);
 
-        // Its module is loaded after all, and no DIMM has been plugged.
+        // The driver is loaded after all, and no DIMM has been plugged.
         await guest.SayAsync("""{"t":"hello","protocol":2,"lowKib":65536,"virtioMem":true,"blockKib":131072}""");
         await _observed.FirstAsync<VmObservation.Able>(a => a.Value.PluggableMax == MemorySize.FromGiB(16), Tick);
     }
@@ -184,7 +184,7 @@ public sealed class DimmTests : IDisposable
         await guest.SayAsync("""{"t":"hello","protocol":2,"lowKib":65536,"virtioMem":false}""");
         await guest.SayAsync("""{"t":"hello","protocol":2,"lowKib":65536,"virtioMem":true,"blockKib":2097152}""");
 
-        // That its memory blocks are of 2 GiB is told to be sure that the hellos were heeded.
+        // The guest also reports memory blocks of 2 GiB, which shows that both hellos were handled.
         var able = await _observed.FirstAsync<VmObservation.Able>(meanwhile: Tick);
 
         Assert.Equal((MemorySize.FromGiB(16), MemorySize.FromGiB(2)), (able.Value.PluggableMax, able.Value.RescueSize));
@@ -199,7 +199,7 @@ public sealed class DimmTests : IDisposable
         return (sizes.Plugged.Bytes >> 20, sizes.PluggedTarget.Bytes >> 20);
     }
 
-    /// <summary>An event behind the others, whose effect shows: then they have been heard.</summary>
+    /// <summary>Sends an event after the others and waits for its effect: then the others have been handled.</summary>
     private async Task BeHeardAsync(FakeQemu qemu)
     {
         qemu.BalloonActualBytes -= FakeQemu.Mib;

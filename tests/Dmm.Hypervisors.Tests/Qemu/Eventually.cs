@@ -1,6 +1,6 @@
 namespace Dmm.Hypervisors.Tests.Qemu;
 
-/// <summary>Waits of tests: always with a deadline, far above what a slow machine needs.</summary>
+/// <summary>Waits for tests: always with a deadline, which is far longer than a slow machine needs.</summary>
 internal static class Eventually
 {
     public static readonly TimeSpan Deadline = TimeSpan.FromMinutes(1);
@@ -9,7 +9,7 @@ internal static class Eventually
 
     public static Task InTime(this Task task) => task.WaitAsync(Deadline);
 
-    /// <summary>Yields until the condition holds.</summary>
+    /// <summary>Polls until the condition holds.</summary>
     public static async Task UntilAsync(Func<bool> condition, string what)
     {
         var end = DateTime.UtcNow + Deadline;

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Dmm.Hypervisors.Tests.Qemu;
 
-/// <summary>Further virtio-mem devices and rescue DIMMs for a VM that runs.</summary>
+/// <summary>Tests further virtio-mem devices and rescue DIMMs for a VM that runs.</summary>
 public sealed class ExtensionTests : IDisposable
 {
     private static readonly MemorySize Boot = MemorySize.FromMiB(256);

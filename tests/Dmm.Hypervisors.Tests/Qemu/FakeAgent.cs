@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Dmm.Hypervisors.Tests.Qemu;
 
-/// <summary>The host side of an agent's channel, as QEMU holds it, with an agent behind it that says what a test tells it.</summary>
+/// <summary>The host side of an agent's channel, as QEMU holds it, with an agent that sends what a test tells it to.</summary>
 internal sealed class FakeAgent : IDisposable
 {
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -18,7 +18,7 @@ internal sealed class FakeAgent : IDisposable
 
     public async Task SayAsync(string line) => await (await _channel.InTime()).SendAsync(Encoding.UTF8.GetBytes(line + "\n")).InTime();
 
-    /// <summary>What has been written to it.</summary>
+    /// <summary>Returns what has been written to the agent.</summary>
     public async Task<string> HearAsync()
     {
         var buffer = new byte[4096];

@@ -1,12 +1,12 @@
 namespace Dmm.Hypervisors.Tests.Qemu;
 
-/// <summary>A shell script in QEMU's place.</summary>
+/// <summary>A shell script in place of QEMU.</summary>
 internal static class FakeProgram
 {
     /// <summary>
-    /// Writes a program with this body. <c>$PIDFILE</c> is where QEMU would write its pid; <c>daemon</c> starts, as QEMU does, a process
-    /// of a session of its own with the same arguments, and writes its pid there. That one starts no process: a child is its double,
-    /// arguments and all, until it has become another program.
+    /// Writes a program with this body. <c>$PIDFILE</c> is the file into which QEMU would write its pid. <c>daemon</c> starts a process
+    /// in a session of its own with the same arguments, as QEMU does, and writes its pid there. That process starts no other: a child has
+    /// the same arguments until it has become another program, and would be taken for QEMU too.
     /// </summary>
     public static string Write(TestFolder folder, string body)
     {
@@ -30,7 +30,7 @@ internal static class FakeProgram
         return path;
     }
 
-    /// <summary>A shell whose program's file is called as QEMU's is, so that it is taken for one.</summary>
+    /// <summary>A shell whose program file is named like QEMU's, so that it is taken for QEMU.</summary>
     public static string Shell(TestFolder folder)
     {
         var path = folder.In("qemu-system-fake");

@@ -6,9 +6,9 @@ using Dmm.Core.Vms;
 namespace Dmm.Hypervisors.Tests.Qemu;
 
 /// <summary>
-/// The part of QEMU that the driver speaks with: a machine with a virtio-mem device and a balloon whose guest does what a test says. The
-/// devices have no ids that DMM would give, as in a VM that somebody else started. The driver is still speaking with it while a test looks
-/// at it: what it shows is a copy.
+/// The part of QEMU that the driver talks to: a machine with a virtio-mem device and a balloon, whose guest does what a test says. The
+/// devices have no ids of DMM's, as in a VM that somebody else started. The driver may still talk to it while a test reads it, so it
+/// returns copies.
 /// </summary>
 internal sealed class FakeQemu : IAsyncDisposable
 {
@@ -34,16 +34,16 @@ internal sealed class FakeQemu : IAsyncDisposable
 
     public int Slots { get; init; } = 32;
 
-    /// <summary>Root ports kept for further virtio-mem devices.</summary>
+    /// <summary>The number of root ports that are kept for further virtio-mem devices.</summary>
     public int SparePorts { get; init; } = 4;
 
-    /// <summary>What device_add is refused with.</summary>
+    /// <summary>The error with which device_add is refused.</summary>
     public string? DeviceRefusal { get; set; }
 
-    /// <summary>Objects, with their sizes.</summary>
+    /// <summary>The objects and their sizes.</summary>
     public ConcurrentDictionary<string, long> Objects { get; } = new() { ["x"] = 16L * 1024 * Mib };
 
-    /// <summary>The devices that were added, in the order in which they came.</summary>
+    /// <summary>The devices that were added, in order.</summary>
     public IReadOnlyList<Device> Added
     {
         get
@@ -53,19 +53,19 @@ internal sealed class FakeQemu : IAsyncDisposable
         }
     }
 
-    /// <summary>What query-status answers; null: this QEMU refuses it.</summary>
+    /// <summary>The answer to query-status; null: this QEMU refuses it.</summary>
     public string? Status { get; set; } = "running";
 
-    /// <summary>Where gpa2hva says that the guest's memory stands; null: it refuses.</summary>
+    /// <summary>The address of the guest's memory that gpa2hva reports; null: it refuses.</summary>
     public ulong? MemoryAddress { get; init; }
 
-    /// <summary>The threads that it names as its virtual CPUs.</summary>
+    /// <summary>The threads that it reports as its virtual CPUs.</summary>
     public int[] Threads { get; init; } = [];
 
-    /// <summary>Answers nothing any more.</summary>
+    /// <summary>True: it answers nothing any more.</summary>
     public bool Frozen { get; set; }
 
-    /// <summary>What query-balloon is refused with.</summary>
+    /// <summary>The error with which query-balloon is refused.</summary>
     public string? BalloonRefusal { get; set; }
 
     public long BootBytes { get; init; } = 256 * Mib;
@@ -80,7 +80,7 @@ internal sealed class FakeQemu : IAsyncDisposable
 
     public string GuestStatistics { get; set; } = """{"stats": {}, "last-update": 0}""";
 
-    /// <summary>Each command with its arguments, in the order in which they came.</summary>
+    /// <summary>The commands with their arguments, in the order in which they came.</summary>
     public IReadOnlyList<string> Heard
     {
         get
@@ -94,7 +94,7 @@ internal sealed class FakeQemu : IAsyncDisposable
 
     public VmHandle Handle => new(VmId.Parse("fake"), "qemu", new MemorySize(BootBytes), _server.Path, null, null, null, Owned: false);
 
-    /// <summary>What device_add made.</summary>
+    /// <summary>A device that device_add made.</summary>
     internal sealed record Device(string Id, string Driver, string Memory, string? Bus)
     {
         public long Requested { get; set; }
@@ -104,24 +104,24 @@ internal sealed class FakeQemu : IAsyncDisposable
         public long Block { get; init; } = 2 * Mib;
     }
 
-    /// <summary>The most that all virtio-mem devices could have become together, at any moment since it was set to zero.</summary>
+    /// <summary>The most that all virtio-mem devices could have become together, at any moment since this was set to zero.</summary>
     public long Most { get; set; }
 
-    /// <summary>Somebody has added a device.</summary>
+    /// <summary>Adds a device, as if by somebody else.</summary>
     public void Add(Device device)
     {
         lock (_gate)
             _added.Add(device);
     }
 
-    /// <summary>A device is gone, and nobody is told.</summary>
+    /// <summary>Removes a device without an event.</summary>
     public void Remove(string id)
     {
         lock (_gate)
             _added.RemoveAll(d => d.Id == id);
     }
 
-    /// <summary>A guest has given a DIMM back.</summary>
+    /// <summary>Removes a DIMM that the guest gave back, with its events.</summary>
     public async Task TakeAwayAsync(string id)
     {
         Remove(id);
@@ -129,7 +129,7 @@ internal sealed class FakeQemu : IAsyncDisposable
         await TellAsync("ACPI_DEVICE_OST", """{"info": {"source": 3, "status": 0, "slot": "0", "slot-type": "DIMM"}}""");
     }
 
-    /// <summary>What a guest answers to being asked for a DIMM: 132 it begins, 130 it refuses.</summary>
+    /// <summary>Sends a guest's answer to the request to give back a DIMM: 132 it begins, 130 it refuses.</summary>
     public Task AnswerEjectionAsync(string id, int status) => TellAsync(
         "ACPI_DEVICE_OST",
         $$$"""{"info": {"device": "{{{id}}}", "source": 3, "status": {{{status}}}, "slot": "0", "slot-type": "DIMM"}}""");
@@ -167,7 +167,7 @@ internal sealed class FakeQemu : IAsyncDisposable
         }
     }
 
-    /// <summary>Under the gate: what an answer shows and does is one step.</summary>
+    /// <summary>Runs under the gate, so that the content of an answer and its effect are one step.</summary>
     private Task AnswerAsync(FakeQmpServer.Connection peer, FakeQmpServer.Command command) => command.Name switch
     {
         "query-memory-size-summary" => peer.ReturnAsync(command.Id, $$"""{"base-memory": {{BootBytes}}, "plugged-memory": 0}"""),
@@ -304,7 +304,7 @@ internal sealed class FakeQemu : IAsyncDisposable
             yield return ("device[2]", "child<virtserialport>");
     }
 
-    /// <summary>As QEMU lists an object's properties: its type among them.</summary>
+    /// <summary>The properties of an object in QEMU's format, including its type.</summary>
     private static string Listed(IEnumerable<(string Name, string Type)> children) =>
         $"[{string.Join(", ", children.Prepend(("type", "string")).Select(c => $$"""{"name": "{{c.Item1}}", "type": "{{c.Item2}}"}"""))}]";
 

@@ -4,9 +4,7 @@ using System.Text.Json;
 
 namespace Dmm.Hypervisors.Tests.Qemu;
 
-/// <summary>
-/// A QMP server on a Unix socket that does what a test tells it, right or wrong; each connection is given to the behaviour.
-/// </summary>
+/// <summary>A QMP server on a Unix socket whose behaviour, right or wrong, a test defines; the behaviour gets each connection.</summary>
 internal sealed class FakeQmpServer : IAsyncDisposable
 {
     public const string Greeting =
@@ -67,7 +65,7 @@ internal sealed class FakeQmpServer : IAsyncDisposable
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or ObjectDisposedException)
         {
-            // The client went away, or the test is over.
+            // The client has disconnected, or the test is over.
             return;
         }
     }
@@ -105,7 +103,7 @@ internal sealed class FakeQmpServer : IAsyncDisposable
         public Task TellAsync(string name, string data = "{}") =>
             SendAsync($$"""{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "{{name}}", "data": {{data}}}""");
 
-        /// <summary>The next command.</summary>
+        /// <summary>Reads the next command.</summary>
         public async Task<Command> ReadAsync()
         {
             var line = await _reader.ReadLineAsync(_stop) ?? throw new EndOfStreamException();
@@ -116,7 +114,7 @@ internal sealed class FakeQmpServer : IAsyncDisposable
                 root.TryGetProperty("arguments", out var arguments) ? arguments : default);
         }
 
-        /// <summary>Says nothing until the client goes or the test ends.</summary>
+        /// <summary>Sends nothing until the client disconnects or the test ends.</summary>
         public Task BeSilentAsync() => _reader.ReadToEndAsync(_stop);
 
         public void Dispose() => _reader.Dispose();

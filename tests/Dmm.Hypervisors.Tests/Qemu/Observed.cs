@@ -2,7 +2,7 @@ using Dmm.Core.Ports;
 
 namespace Dmm.Hypervisors.Tests.Qemu;
 
-/// <summary>Collects what a driver tells, and notices when it tells two things at once.</summary>
+/// <summary>Collects a driver's observations, and notices if it reports two at the same time.</summary>
 internal sealed class Observed
 {
     private readonly List<VmObservation> _all = [];

@@ -8,9 +8,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Dmm.Hypervisors.Tests.Qemu;
 
-/// <summary>
-/// JSON from QEMU that is not as it should be, some of it figures of the guest's: the VM stays in hand, and how it ends is told.
-/// </summary>
+/// <summary>Malformed JSON from QEMU, some of whose figures come from the guest: the VM stays in hand, and its end is reported.</summary>
 public sealed class OddQemuTests : IDisposable
 {
     private static readonly Gen<string> Figure = Gen.OneOf(
@@ -111,7 +109,7 @@ public sealed class OddQemuTests : IDisposable
 
     private void Tick() => _time.Advance(TimeSpan.FromMilliseconds(100));
 
-    /// <summary>Virtual time may run far ahead of a fake that a busy machine lets wait.</summary>
+    /// <summary>The deadline is long, since virtual time may run far ahead of a fake that a busy machine delays.</summary>
     private Task<IVirtualMachine> ConnectAsync(FakeQemu qemu) =>
         new QemuHypervisor(new() { StateDirectory = _folder.Path, Accel = QemuAccel.Tcg, CommandDeadline = TimeSpan.FromHours(1) }, _time)
             .ConnectAsync(qemu.Handle, _observed.Take, default).InTime();

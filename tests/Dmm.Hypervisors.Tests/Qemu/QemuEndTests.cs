@@ -4,7 +4,9 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Hypervisors.Tests.Qemu;
 
-/// <summary>Whether a QEMU's guest runs, and how it ends: each is told as what it is, and what is no end is not taken for one.</summary>
+/// <summary>
+/// Tests the run state of QEMU's guest and its end: each is reported as what it is, and nothing else is taken for an end.
+/// </summary>
 public sealed class QemuEndTests : QemuVmFixture
 {
     [Theory]

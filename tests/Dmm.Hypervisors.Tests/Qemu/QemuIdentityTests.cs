@@ -9,7 +9,7 @@ using Dmm.Hypervisors.Qemu.Launch;
 
 namespace Dmm.Hypervisors.Tests.Qemu;
 
-/// <summary>Which VM a handle or a socket means, and which it does not.</summary>
+/// <summary>Tests which VM a handle or a socket means.</summary>
 public sealed class QemuIdentityTests : IDisposable
 {
     private static readonly MemorySize Boot = MemorySize.FromMiB(256);
@@ -234,7 +234,7 @@ public sealed class QemuIdentityTests : IDisposable
             while (true)
             {
                 var command = await peer.ReadAsync();
-                // Whoever stands behind does not hear.
+                // The process behind the proxy does not get the command.
                 if (command.Name == "quit")
                     return;
                 await (command.Name switch
@@ -324,7 +324,7 @@ public sealed class QemuIdentityTests : IDisposable
         kill.WaitForExit();
     }
 
-    /// <summary>Memory of this process that nobody touches.</summary>
+    /// <summary>Memory of this process that is never touched.</summary>
     private sealed class Mapping(MemorySize size) : IDisposable
     {
         private readonly nint _start = Marshal.AllocHGlobal((nint)size.Bytes);
@@ -334,7 +334,7 @@ public sealed class QemuIdentityTests : IDisposable
         public void Dispose() => Marshal.FreeHGlobal(_start);
     }
 
-    /// <summary>A process whose program is called QEMU, and a piece of its memory that may stand for a guest's.</summary>
+    /// <summary>A process whose program is named like QEMU, and a part of its memory that stands for a guest's.</summary>
     private sealed class StandIn : IDisposable
     {
         private readonly Process _shell;
@@ -345,7 +345,7 @@ public sealed class QemuIdentityTests : IDisposable
                 System.Diagnostics.Process.Start(
                     new ProcessStartInfo(FakeProgram.Shell(folder), ["-c", "read"]) { RedirectStandardInput = true })!;
             Process = HostProcess.Find(_shell.Id)!;
-            // The base library returns when the child has become what it is to be.
+            // Process.Start returns when the child already runs its program, so its maps are final.
             var stack = File.ReadAllLines($"/proc/{_shell.Id}/maps").First(l => l.EndsWith("[stack]", StringComparison.Ordinal));
             var bounds = stack.Split(' ')[0].Split('-');
             Address = Convert.ToUInt64(bounds[0], 16);

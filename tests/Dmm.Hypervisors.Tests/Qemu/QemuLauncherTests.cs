@@ -13,7 +13,7 @@ public sealed class QemuLauncherTests : IDisposable
     private readonly TestFolder _folder = new();
     private readonly ConcurrentQueue<string> _log = [];
 
-    /// <summary>Ends what a test has left, by the pid that it wrote itself.</summary>
+    /// <summary>Ends processes that a test has left, found by the pid file that they wrote.</summary>
     public void Dispose()
     {
         foreach (var left in HostProcess.With("-pidfile", Folder.PidFile))

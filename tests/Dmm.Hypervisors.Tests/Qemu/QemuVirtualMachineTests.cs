@@ -231,7 +231,7 @@ public sealed class QemuVirtualMachineTests : QemuVmFixture
     [Fact]
     public async Task What_a_guest_told_its_balloon_before_anybody_looked_is_not_taken_for_new()
     {
-        // Whatever the host's clock shows: it may have been set since.
+        // This must not depend on the host's clock, which may have been set since.
         var before = _time.GetUtcNow().ToUnixTimeSeconds();
         await using var qemu = new FakeQemu(Socket)
         {
@@ -244,7 +244,7 @@ public sealed class QemuVirtualMachineTests : QemuVmFixture
         Assert.Empty(_observed.Of<VmObservation.Sample>());
     }
 
-    /// <summary>QEMU stamps with the host's time of day, which may be set forward or back by any time.</summary>
+    /// <summary>QEMU's time stamps are the host's time of day, which may be set forward or back by any amount.</summary>
     [Theory]
     [InlineData(-7_200)]
     [InlineData(7_200)]

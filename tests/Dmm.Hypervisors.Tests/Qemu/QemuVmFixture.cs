@@ -4,7 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Dmm.Hypervisors.Tests.Qemu;
 
-/// <summary>A VM in hand whose QEMU is a fake, on virtual time.</summary>
+/// <summary>A VM in hand with a fake QEMU, on virtual time.</summary>
 public abstract class QemuVmFixture : IDisposable
 {
     private readonly TestFolder _folder = new();
@@ -13,7 +13,8 @@ public abstract class QemuVmFixture : IDisposable
     private protected readonly Observed _observed = new();
 
     /// <summary>
-    /// Virtual time may run far ahead of a fake that a busy machine lets wait: only a story about an answer that never comes is impatient.
+    /// The deadline of a command. It is long, since virtual time may run far ahead of a fake that a busy machine delays; only a test of
+    /// an answer that never comes has a short one.
     /// </summary>
     private protected TimeSpan _patience = TimeSpan.FromHours(1);
 

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Dmm.Hypervisors.Tests.Qemu;
 
-/// <summary>VMs with several virtio-mem devices, which somebody else filled, or with other devices beside.</summary>
+/// <summary>VMs with several virtio-mem devices that somebody else filled, or with other devices in addition.</summary>
 public sealed class SeveralDevicesTests : IDisposable
 {
     private readonly TestFolder _folder = new();
@@ -59,7 +59,7 @@ public sealed class SeveralDevicesTests : IDisposable
     [Fact]
     public async Task What_may_be_held_twice_is_told_and_ends_when_they_are_told_anew()
     {
-        // As an earlier daemon or another manager left them.
+        // The devices are as an earlier daemon or another manager left them.
         await using var qemu = New(Device(0, requested: 536), Device(512, requested: 0));
         await using var vm = await ConnectAsync(qemu);
         var sizes = await vm.ReadSizesAsync(default).InTime();

@@ -1,6 +1,6 @@
 namespace Dmm.Hypervisors.Tests.Qemu;
 
-/// <summary>A folder of the test's own with a short path, since sockets in it may have 107 bytes; removed at the end.</summary>
+/// <summary>A test's own folder with a short path, since a socket's path has at most 107 bytes; deleted at the end.</summary>
 internal sealed class TestFolder : IDisposable
 {
     public TestFolder() => Path = Directory.CreateTempSubdirectory("dmm-").FullName;

@@ -6,7 +6,7 @@ using Dmm.Hypervisors.Qemu.Launch;
 
 namespace Dmm.Hypervisors.Tests.Qemu;
 
-/// <summary>What is removed when a VM has gone, and what is not.</summary>
+/// <summary>Tests which files are deleted when a VM is gone, and which are not.</summary>
 public sealed class VmFolderTests : IDisposable
 {
     private readonly TestFolder _folder = new();

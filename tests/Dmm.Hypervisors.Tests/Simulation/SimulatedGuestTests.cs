@@ -3,7 +3,9 @@ using Dmm.Hypervisors.Simulation;
 
 namespace Dmm.Hypervisors.Tests.Simulation;
 
-/// <summary>Each way in which a simulated guest misbehaves is what it says to be: a simulation is worth no more than its guests.</summary>
+/// <summary>
+/// Tests that each kind of misbehaviour of a simulated guest is as described: a simulation is worth no more than its guests.
+/// </summary>
 public sealed class SimulatedGuestTests
 {
     private static readonly SimulationSettings Settings = new() { Directory = "unused" };

@@ -30,7 +30,7 @@ public sealed class SimulatedHypervisorTests
         var again = await hypervisor.LaunchAsync(spec, default);
         Assert.False(again.SameProcess(handle));
         await vm.SetPluggedAsync(MemorySize.FromMiB(256), default);
-        // The next daemon knows only what was written.
+        // The next daemon knows only what was written to the folder.
         await using var next = new SimulatedHypervisor(settings, TimeProvider.System);
         Assert.True((await next.FindAsync(spec, default))!.SameProcess(again));
     }

@@ -5,7 +5,8 @@ using Dmm.Lab.Traces;
 namespace Dmm.Lab.Tests.Replay;
 
 /// <summary>
-/// What DMM is for, on made-up VMs that nothing was fitted on: nearly what perfect foresight holds, and less shortfall than any peer.
+/// DMM's advantage on synthetic VMs to which nothing was fitted: it reaches nearly the result of perfect foresight, with less shortfall
+/// than any peer.
 /// </summary>
 public sealed class AdvantageTests
 {
@@ -30,8 +31,9 @@ public sealed class AdvantageTests
     public void So_it_does_on_a_tighter_host(double tightness) => FallsShortByHalf(tightness);
 
     /// <param name="ofHyperv">
-    /// Where memory is seldom short, hyperv, which hears exact need twice a second, comes nearest: 67 % at 30 % of the sum of all max,
-    /// since its shares go round whole. </param>
+    /// The bound for hyperv, which comes nearest where memory is seldom short, since it gets the exact need twice a second: 67 % at 30 %
+    /// of the sum of all max, since there is then enough for its full shares.
+    /// </param>
     private static void FallsShortByHalf(double tightness, double ofHyperv = 0.5)
     {
         var figures = new ReplayRun(Host, Host.SumOfMax.Scale(tightness), new(), 1)
@@ -46,9 +48,9 @@ public sealed class AdvantageTests
     }
 
     /// <summary>
-    /// With memory enough for all, so that what is left with the guests is the law's own choice. The aim is half of any peer's.
-    /// Here leaps are drawn, so that no history foretells them; on recorded VMs it is 39 % at most (docs/operate/results.md). Whoever
-    /// leaves more idle than is used needs no law.
+    /// The host has enough memory for all, so that the law alone decides what is left with the guests. The aim is half of any peer's
+    /// shortfall. Here leaps are random, so that no history predicts them; on recorded VMs it is 39 % at most (docs/operate/results.md).
+    /// A host that can leave more memory idle than is used needs no law.
     /// </summary>
     [Fact]
     [Trait(Category.Name, Category.Long)]

@@ -6,15 +6,16 @@ using Dmm.Lab.Traces;
 namespace Dmm.Lab.Tests.Replay;
 
 /// <summary>
-/// What is made ideal never costs: a case of <c>--explain-loss</c> that is worse than the law as it is would be a fault of the lab. To a
-/// hair: laws look at their periods, so that a movement which ends earlier may be seen by another look, and who is taken from below its use
-/// is short earlier. That is worth 0.2 % of the shortfall at most on these hosts; <see cref="Hair"/> is five times that.
+/// Making a part ideal never costs anything: a case of <c>--explain-loss</c> that is worse than the law as it is would be a fault of the
+/// lab. There is a small tolerance. Laws look at their periods, so a movement that ends earlier may be seen by another look, and a VM
+/// that is taken below its use is short earlier. That is worth 0.2 % of the shortfall at most on these hosts; <see cref="Hair"/> is five
+/// times that.
 /// </summary>
 public sealed class LossTests
 {
     private const double Hair = 1.01;
 
-    /// <summary>Slower than the defaults, so that there is something to be made ideal.</summary>
+    /// <summary>Slower than the defaults, so that an ideal mechanism makes a difference.</summary>
     private static readonly MechanismDelays Slow = new() { UnplugLatencyMs = 50, UnplugMibPerSecond = 300, InflateMibPerSecond = 200 };
 
     public static TheoryData<string> Laws => [.. LawCatalog.All.Select(law => law.Name).Where(name => name != "static")];
@@ -32,8 +33,8 @@ public sealed class LossTests
         var cases = Loss.Explain(host, withoutMin, host.SumOfMax.Scale(tightness), Slow, seed, default).Ideals;
         var nothing = cases.Single(c => c.Ideal == "nothing").ShortfallRatio;
         Assert.True(nothing > 0);
-        // A cushion and a guarantee are bought with memory and may be worth more than they cost: without them DMM falls short by more or by
-        // less.
+        // A cushion and a guarantee cost memory and may be worth more than they cost: without them DMM's shortfall may be larger or
+        // smaller.
         Assert.All(cases.Where(c => c.Ideal is not ("cushion" or "guarantee")),
             c => Assert.True(c.ShortfallRatio <= nothing * Hair, $"{c.Ideal}: {c.ShortfallRatio} is more than {nothing}"));
     }

@@ -12,8 +12,8 @@ public sealed class NeedCurveTests
     public void Need_steps_once_within_each_interval_in_which_it_changes()
     {
         var curve = NeedCurve.Of(Trace, BetweenSamples.Step, 1000, 5000, seed: 1);
-        // 1 MiB; 2 MiB within the first interval; off five minutes after the row at 600; on again within the five minutes before that at
-        // 3000; off within the last.
+        // 1 MiB; 2 MiB within the first interval; off five minutes after the row at 600; on again within the five minutes before the row
+        // at 3000; off within the last interval.
         Assert.Equal([1 * Mib, 2 * Mib, 0, 4 * Mib, 0], curve.Need);
         Assert.Equal(0, curve.At[0]);
         Assert.InRange(curve.At[1], 0, 300 * Second);
@@ -28,7 +28,7 @@ public sealed class NeedCurveTests
         var curve = NeedCurve.Of(Trace, BetweenSamples.Linear, 1000, 5000, seed: 1);
         Assert.Equal([0, 300, 600, 900, 900], curve.At[..5].Select(at => at / Second));
         Assert.Equal([1, 2, 2, 2, 0], curve.Need[..5].Select(n => n / Mib));
-        // On again: a step, then the line down to the last row, and off five minutes after it.
+        // On again with a step, then the line down to the last row, and off five minutes after it.
         Assert.Equal([0, 4, 4, 0, 0], curve.Need[5..].Select(n => n / Mib));
         Assert.Equal([3000, 3300, 3600], curve.At[^3..].Select(at => at / Second));
     }

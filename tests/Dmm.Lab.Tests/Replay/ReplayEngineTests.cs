@@ -5,7 +5,7 @@ using static Dmm.Lab.Tests.Replay.Shared;
 
 namespace Dmm.Lab.Tests.Replay;
 
-/// <summary>Every figure here is worked out by hand; MiB and seconds.</summary>
+/// <summary>Every expected figure here is computed by hand, in MiB and seconds.</summary>
 public sealed class ReplayEngineTests
 {
     private static readonly Func<TimeSpan, int, LawGuest, long?> Follows = (_, _, guest) => guest.Used / Mib;
@@ -17,10 +17,10 @@ public sealed class ReplayEngineTests
         var engine = Engine(1000, law, 30, Vm("a", 100, 1000, (0, 100), (10, 300)));
         Assert.True(engine.Run());
         var vm = engine.Vms[0];
-        // Seen at 12, moves from 13 to 15: 200 × 3, and a triangle of 200 × 2 ÷ 2.
+        // The law sees it at 12, and memory moves from 13 to 15: 200 × 3, and a triangle of 200 × 2 ÷ 2.
         Assert.Equal(800, vm.ShortfallByteSeconds / Mib, 6);
         Assert.Equal(5, vm.ShortSeconds, 6);
-        // 200 for the 2 s until the law looks; then granted, and on its way.
+        // 200 are short for the 2 s until the law looks; then they are granted and under way.
         Assert.Equal((400, 0, 0, 400), Causes(vm));
         Assert.Equal(0, vm.SlackByteSeconds / Mib, 6);
         Assert.Equal((100 * 10) + (300 * 20), vm.NeedByteSeconds / Mib, 6);
@@ -38,7 +38,7 @@ public sealed class ReplayEngineTests
     {
         var engine = Engine(1000, new ScriptedLaw(100, Follows, LawEvents.Pressure), 30, Vm("a", 100, 1000, (0, 100), (10, 300)));
         engine.Run();
-        // Heard after half a second, answered after a second more, then two seconds of movement.
+        // The law hears after half a second, the mechanism answers after a second more, then the movement takes two seconds.
         Assert.Equal((200 * 1.5) + 200, engine.Vms[0].ShortfallByteSeconds / Mib, 6);
     }
 
@@ -59,8 +59,8 @@ public sealed class ReplayEngineTests
         var events = 0;
         engine.Watcher = () => Assert.InRange(++events, 1, 200);
         engine.Run();
-        // They meet at 775 MiB after 1.25 s; then the guest swaps out 50 MiB a second while it lets go of 20, until it has 100 at 14.75 s
-        // and needs 505, which falls to 100 in 20.25 s more.
+        // Actual and need meet at 775 MiB after 1.25 s. Then the guest swaps out 50 MiB a second while it gives 20, until it has 100 at
+        // 14.75 s and needs 505, which falls to 100 in 20.25 s more.
         Assert.Equal(100, engine.Vms[0].Actual / Mib, 6);
         Assert.InRange(engine.Vms[0].ShortfallByteSeconds / Mib, (405 * 13.5 / 2) + (405 * 20.25 / 2) - 1, (405 * 13.5 / 2)
             + (405 * 20.25 / 2) + 1);
@@ -72,7 +72,7 @@ public sealed class ReplayEngineTests
         var law = new ScriptedLaw(10, (now, _, _) => now.TotalSeconds >= 10 ? 100 : null);
         var engine = Engine(1000, law, 30, Vm("a", 100, 1000, (0, 300)));
         engine.Run();
-        // From 11 on 50 MiB a second: 200 in 4 s, a triangle; then 200 short for 15 s.
+        // From 11 on it gets 50 MiB a second: 200 in 4 s, a triangle; then 200 are short for 15 s.
         Assert.Equal((200 * 4 / 2) + (200 * 15), engine.Vms[0].ShortfallByteSeconds / Mib, 6);
         Assert.Equal(19, engine.Vms[0].ShortSeconds, 6);
     }
@@ -83,7 +83,7 @@ public sealed class ReplayEngineTests
     [InlineData(1_000_000_000, 0.001)]
     public void What_a_guest_does_not_use_is_taken_as_fast_as_the_mechanism_can_however_fast_that_is(double rate, double seconds)
     {
-        // 1000 MiB of which 100 are used: 900 are taken from 11 on.
+        // 100 of 1000 MiB are used: 900 are taken from 11 on.
         var delays = Plain with { UnplugMibPerSecond = rate };
         var engine = new ReplayEngine(
             1000 * Mib, [Vm("a", 100, 1000, (0, 1000), (1, 100))], new ScriptedLaw(10, (now, _, _) => now.TotalSeconds < 10 ? null : 100),
@@ -97,14 +97,14 @@ public sealed class ReplayEngineTests
     [Fact]
     public void A_growth_waits_for_the_peers_shrink_to_be_confirmed()
     {
-        // b gives 200 and a wants them, at once; the host is full. 100 are confirmed at 12 (a second of answering, a second of moving), 100
-        // at 13.
+        // At the same time b gives 200 and a wants them; the host is full. 100 are confirmed at 12 (a second to answer, a second to
+        // move), 100 at 13.
         var law = new ScriptedLaw(10, (now, i, _) => now.TotalSeconds < 10 ? null : i == 0 ? 300 : 100);
         var engine = Engine(400, law, 30, Vm("a", 100, 300, (0, 100), (10, 300)), Vm("b", 100, 300, (0, 300), (10, 100)));
         engine.Run();
-        // a's first 100 arrive from 13 to 14, and with no pause the others until 15: 200 × 3 + 200 × 2 ÷ 2.
+        // The first 100 of a arrive from 13 to 14, and without a pause the others until 15: 200 × 3 + 200 × 2 ÷ 2.
         Assert.Equal(800, engine.Vms[0].ShortfallByteSeconds / Mib, 6);
-        // Waits for 200 for 2 s, and for 100 for a second more; the rest is the way.
+        // It waits for 200 for 2 s, and for 100 for a second more; the rest is time under way.
         Assert.Equal((0, 0, 500, 300), Causes(engine.Vms[0]));
         Assert.Equal(400 * Mib, engine.Host.Used);
     }
@@ -115,7 +115,7 @@ public sealed class ReplayEngineTests
         var engine = Engine(
             1000, new ScriptedLaw(10, (now, _, _) => now.TotalSeconds < 10 ? null : 250), 30, Vm("a", 100, 1000, (0, 100), (10, 300)));
         engine.Run();
-        // 50 short from 10 on; 150 arrive from 11 to 12.5.
+        // From 10 on 50 are short; 150 arrive from 11 to 12.5.
         Assert.Equal((0, 50 * 20, 0, 150 + (150 * 1.5 / 2)), Causes(engine.Vms[0]));
     }
 
@@ -127,7 +127,7 @@ public sealed class ReplayEngineTests
                 TimeSpan.FromSeconds(least));
         var (own, slower, faster) = (Looking(4), Looking(20), Looking(1));
         Assert.True(own.Run() && slower.Run() && faster.Run());
-        // Looks at 12, or at 20: 200 for 8 s more.
+        // The laws look at 12, or at 20: 200 for 8 s more.
         Assert.Equal(200 * 8, (slower.Vms[0].ShortfallByteSeconds - own.Vms[0].ShortfallByteSeconds) / Mib, 6);
         Assert.Equal(own.Vms[0].ShortfallByteSeconds, faster.Vms[0].ShortfallByteSeconds);
     }
@@ -155,7 +155,7 @@ public sealed class ReplayEngineTests
         var law = new ScriptedLaw(1, (now, _, _) => now.TotalSeconds switch { < 10 => null, < 12 => 500, _ => 100 }) { Restless = true };
         var engine = Engine(600, law, 30, Vm("a", 100, 500, (0, 100)));
         engine.Run();
-        // Moves from 11 to 12 by 100, then a second of answering and a second back.
+        // It moves by 100 from 11 to 12, then takes a second to answer and a second to move back.
         Assert.Equal(200, engine.Vms[0].MovedBytes / Mib, 3);
         Assert.Equal(100 * Mib, engine.Host.Used);
         Assert.Equal((100 / 2) + 100 + (100 / 2), engine.Vms[0].SlackByteSeconds / Mib, 3);
@@ -181,8 +181,8 @@ public sealed class ReplayEngineTests
         var newcomer = Vm("b", 200, 300, (20, 200)) with { JoinsAt = 20 * Second };
         var engine = Engine(400, law, 40, Vm("a", 100, 400, (0, 300), (10, 100)), newcomer);
         engine.Run();
-        // 100 are free at once and arrive from 21 to 22; the peer's 200 are confirmed at 22 and 23: the second 100 arrive from 23 (a
-        // second's answer) to 24.
+        // 100 are free at once and arrive from 21 to 22; the peer's 200 are confirmed at 22 and 23: the second 100 arrive from 23 (after
+        // a second to answer) to 24.
         Assert.Equal(200, engine.Vms[1].Actual / Mib);
         Assert.Equal(200 + 50 + 100 + 50, engine.Vms[1].ShortfallByteSeconds / Mib, 3);
     }
@@ -220,7 +220,8 @@ public sealed class ReplayEngineTests
     [Fact]
     public void A_line_of_need_is_reckoned_exactly()
     {
-        // From 100 to 300 within 20 s, with 200 from the start: a triangle of slack and one of shortfall, 10 s × 100 ÷ 2 each.
+        // The need grows from 100 to 300 within 20 s, and the VM has 200 all the time: a triangle of slack and one of shortfall, 10 s ×
+        // 100 ÷ 2 each.
         var plan = Vm("a", 200, 1000, (0, 100)) with { Need = new([0, 20 * Second], [100 * Mib, 300 * Mib], Linear: true) };
         var engine = Engine(1000, new ScriptedLaw(0, (_, _, _) => null), 20, plan);
         engine.Run();
@@ -246,8 +247,8 @@ public sealed class ReplayEngineTests
     [Fact]
     public void Fairness_is_jains_index_of_what_each_gets_of_its_share()
     {
-        // Each needs 400 of 600 that there are, so its fair share is 300; one has 400 and one 200: x = 4/3, 2/3, (Σx)² ÷ (2 Σx²) = 4 ÷ (2 ×
-        // 20/9) = 0.9.
+        // Each needs 400 of the 600 that there are, so its fair share is 300; one has 400 and one 200: x = 4/3, 2/3, (Σx)² ÷ (2 Σx²) = 4
+        // ÷ (2 × 20/9) = 0.9.
         var engine = Engine(600, new ScriptedLaw(0, (_, _, _) => null), 1000, Vm("a", 200, 400, (0, 400)), Vm("b", 200, 400, (0, 400)));
         engine.Run();
         Assert.Equal(0.9, engine.Figures("x", 2, 0).Jain, 9);

@@ -81,11 +81,11 @@ public sealed class ReplayProperties
     [Fact]
     public void Perfect_foresight_is_short_by_what_is_missing_alone()
     {
-        // 2 VMs of 100 and 300 MiB on 350 MiB: 50 are missing for 10 of 30 s; ∫ need = 2 × 100 × 30 + 200 × 10.
+        // There are 2 VMs of 100 and 300 MiB on 350 MiB: 50 are missing for 10 of 30 s; ∫ need = 2 × 100 × 30 + 200 × 10.
         var vms = new[] { Shared.Vm("a", 10, 1000, (0, 100), (10, 300), (20, 100)), Shared.Vm("b", 10, 1000, (0, 100)) };
         var figures = new OracleReplay(vms, Shared.Plain, 30 * Shared.Second, default).Run(350 * Shared.Mib, [true, true]);
         Assert.Equal(500.0 / 8000, figures.ShortfallRatio, 9);
-        // Two triangles of 200 × 2 s ÷ 2, and 200 for the second in which the unplug is not yet answered.
+        // Two triangles of 200 × 2 s ÷ 2, and 200 for the second before the unplug is answered.
         Assert.Equal(600.0 / 8000, figures.SlackRatio, 9);
     }
 

@@ -4,7 +4,7 @@ using Dmm.Lab.Replay;
 
 namespace Dmm.Lab.Tests.Replay;
 
-/// <summary>What the tests of the replay share: sizes in MiB, times in seconds, delays that are easy to reckon with.</summary>
+/// <summary>Shared parts of the replay's tests: sizes in MiB, times in seconds, delays that are easy to compute with.</summary>
 internal static class Shared
 {
     public const long Mib = 1 << 20;
@@ -26,7 +26,7 @@ internal static class Shared
         ConfirmMs = 1000,
     };
 
-    /// <param name="need">Seconds, and MiB from then on.</param>
+    /// <param name="need">Pairs of a time in seconds, and the need in MiB from then on.</param>
     public static VmPlan Vm(string name, long min, long max, params (double At, long Mib)[] need) => new(
         name,
         MemorySize.FromMiB(min),
@@ -39,7 +39,7 @@ internal static class Shared
         new(memory * Mib, vms, law, Plain, (long)(seconds * Second), seed: 1);
 }
 
-/// <summary>A law that says what it was told to, at its periods.</summary>
+/// <summary>A law that sets scripted targets at its periods.</summary>
 internal sealed class ScriptedLaw(double period, Func<TimeSpan, int, LawGuest, long?> target, LawEvents hears = LawEvents.None) : ILaw,
     ITellsUrgency
 {
@@ -49,7 +49,7 @@ internal sealed class ScriptedLaw(double period, Func<TimeSpan, int, LawGuest, l
 
     public bool BalloonOnly { get; init; }
 
-    /// <summary>Looks at each of its periods, though nothing has changed.</summary>
+    /// <summary>Looks at each of its periods, even if nothing has changed.</summary>
     public bool Restless { get; init; }
 
     public string Name => "scripted";
@@ -60,7 +60,7 @@ internal sealed class ScriptedLaw(double period, Func<TimeSpan, int, LawGuest, l
 
     public void Forget(int slot)
     {
-        // Learns nothing.
+        // This law learns nothing.
     }
 
     public bool IsUrgent(int slot) => slot == Urgent;
@@ -74,7 +74,7 @@ internal sealed class ScriptedLaw(double period, Func<TimeSpan, int, LawGuest, l
     }
 }
 
-/// <summary>A folder of the test's own, gone when it is done.</summary>
+/// <summary>A test's own folder, which is deleted at its end.</summary>
 internal sealed class TestFolder : IDisposable
 {
     public string Path { get; } = Directory.CreateTempSubdirectory("dmm-lab-").FullName;
@@ -90,7 +90,7 @@ internal sealed class TestFolder : IDisposable
     }
 }
 
-/// <summary>A test on real VMs' traces, which are not part of the project: skipped, with the reason, where they are not.</summary>
+/// <summary>A test on real VMs' traces, which are not part of the project: it is skipped, with the reason, if they are missing.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class SharedTracesFactAttribute : FactAttribute
 {

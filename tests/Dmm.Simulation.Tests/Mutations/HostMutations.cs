@@ -4,7 +4,8 @@ using Dmm.Tests.Mutations;
 namespace Dmm.Simulation.Tests.Mutations;
 
 /// <summary>
-/// The host's machine with one line of it broken. The simulation of the core must find each: what it does not find it does not protect.
+/// The host's machine with one line broken. The simulation of the core must find each of these: it does not protect a line whose fault it
+/// does not find.
 /// </summary>
 [Trait(Category.Name, Category.Long)]
 public sealed class HostMutations

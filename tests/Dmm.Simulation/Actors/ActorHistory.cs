@@ -4,16 +4,19 @@ using Dmm.Hypervisors.Simulation;
 
 namespace Dmm.Simulation.Actors;
 
-/// <summary>One history: rounds of trouble, each followed by a calm in which everything must come to rest.</summary>
+/// <summary>One history: periods of trouble, each followed by a calm in which everything must come to rest.</summary>
 internal sealed class ActorHistory
 {
-    /// <summary>All that was begun must have come to rest by then, once nothing goes wrong any more.</summary>
+    /// <summary>Once a calm begins, everything must have come to rest within this time.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
-    /// <summary>Who has not returned by then does not find room.</summary>
+    /// <summary>A VM that has not returned within this time after a calm began does not find room.</summary>
     private static readonly TimeSpan ReturnPatience = TimeSpan.FromMinutes(2);
 
-    /// <summary>The journal is quiet for so long before it is called rest: longer than what is looked at again and again.</summary>
+    /// <summary>
+    /// The journal must be quiet for this long before the host counts as at rest. It is longer than the period of anything that is
+    /// checked repeatedly.
+    /// </summary>
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(5);
 
     private readonly SimulationPlan _plan;
@@ -67,7 +70,7 @@ internal sealed class ActorHistory
         _hazards.End();
         foreach (var vm in _host.World.Running.Values)
         {
-            // What a kernel has put somewhere stays there.
+            // Memory that a kernel has put somewhere stays there, so a guest that keeps some goes on to do so.
             vm.Guest.Temper = vm.Guest.Temper == GuestTemper.KeepsSome ? GuestTemper.KeepsSome : GuestTemper.Ideal;
             vm.Wish = MemorySize.FromMiB(24);
         }

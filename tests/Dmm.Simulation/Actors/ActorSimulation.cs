@@ -1,9 +1,8 @@
 namespace Dmm.Simulation.Actors;
 
 /// <summary>
-/// The whole actor system of a host on virtual time, in a world that fails in every way that it can. A step is one event of the virtual
-/// clock (a timer, an answer of the hypervisor or the disk, a guest's movement, something that an operator asks), with all messages that
-/// follow from it.
+/// The whole actor system of a host on virtual time, in a world with every kind of fault. A step is one event of the virtual clock (a
+/// timer, an answer of the hypervisor or the disk, a guest's movement, an operator's request), with all messages that follow from it.
 /// </summary>
 public sealed class ActorSimulation : ISimulation
 {

@@ -9,7 +9,7 @@ using Dmm.Core.Hosts;
 namespace Dmm.Simulation.Actors;
 
 /// <summary>
-/// What a host and its daemon are set to in a simulation. Waits are shorter than in earnest, so that more happens in fewer events.
+/// The settings of a host and its daemon in a simulation. Waits are shorter than in production, so that more happens in fewer events.
 /// </summary>
 internal sealed record DaemonSettings
 {
@@ -52,7 +52,8 @@ internal sealed class Daemon
         var hypervisor = new LabHypervisor(world, Process);
         Process.System.EventStream.Subscribe(
             new Ear(Process, m => world.Log($"{((Notice)m).Kind} {((Notice)m).Vm} {((Notice)m).Text}")), typeof(Notice));
-        // Supervision hides it: the predictor of all VMs starts anew, or a VM's model does.
+        // Supervision hides a fault of the predictor: the predictor of all VMs, or the model of one VM, starts anew. The error log shows
+        // it.
         Process.System.EventStream.Subscribe(
             new Ear(Process, m =>
             {
@@ -81,23 +82,23 @@ internal sealed class Daemon
 
     public DaemonProcess Process { get; }
 
-    /// <summary>What the host last said of itself; null until it has.</summary>
+    /// <summary>The host's last status; null before the first.</summary>
     public HostProtocol.Status? Status { get; private set; }
 
-    /// <summary><see cref="Status"/> is of now: nothing asked since is still to be answered.</summary>
+    /// <summary><see cref="Status"/> is up to date: no request for a newer one is still to be answered.</summary>
     public bool Answered => !_asked;
 
-    /// <summary>The keeper of the host's actor has ended, which it never should: the daemon ends itself.</summary>
+    /// <summary>The keeper of the host's actor has ended, which must never happen: the daemon ends itself.</summary>
     public bool Over { get; private set; }
 
     /// <summary>Requests that are not answered yet.</summary>
     public IReadOnlyList<Request> Open => _open;
 
-    /// <summary>The host governs a VM of this name, or it is wanted.</summary>
+    /// <summary>The host governs a VM of this name, has one that rests, or has a request for one.</summary>
     public bool Knows(VmId id) =>
         Status is { State: var state } && (state.Vms.ContainsKey(id) || state.Admissions.ContainsKey(id) || state.Resting.ContainsKey(id));
 
-    /// <summary>An operator asks something of the host, and hears exactly one answer, unless the daemon dies before.</summary>
+    /// <summary>Sends an operator's request to the host. The operator gets exactly one answer, unless the daemon dies before.</summary>
     public void Ask(object message, string text, Action<object>? answered = null)
     {
         var request = new Request(text, Process.Clock.Now);
@@ -106,7 +107,7 @@ internal sealed class Daemon
         _keeper.Tell(new KeeperProtocol.Change(message), new Ear(Process, answer =>
         {
             Process.Log($"operator: {text}: {answer}");
-            // Where the journal fails the keeper tells everybody who asked lately; it does not know who was answered before.
+            // When the journal fails, the keeper tells everybody who asked lately; it does not know whose request was answered before.
             var again = !_open.Remove(request);
             if (again && answer is HostProtocol.Refused { Kind: HostProtocol.RefusalKind.Unavailable })
                 return;
@@ -119,7 +120,7 @@ internal sealed class Daemon
         }));
     }
 
-    /// <summary>Has the host say how it is; the answer is <see cref="Status"/>, once it is not busy writing.</summary>
+    /// <summary>Asks the host for its status. The answer arrives in <see cref="Status"/> once the host is not busy writing.</summary>
     public void Look()
     {
         if (_asked)
@@ -135,7 +136,7 @@ internal sealed class Daemon
         public override int GetHashCode() => Text.GetHashCode(StringComparison.Ordinal);
     }
 
-    /// <summary>Hears what is told to it, at once, in the middle of the teller's message.</summary>
+    /// <summary>Handles each message at once, in the middle of the sender's own message.</summary>
     private sealed class Ear(DaemonProcess process, Action<object> hear) : MinimalActorRef
     {
         public override ActorPath Path { get; } = process.System.Provider.RootPath / "ear";

@@ -6,8 +6,8 @@ using Akka.Event;
 namespace Dmm.Simulation.Actors;
 
 /// <summary>
-/// A daemon's process: an actor system without threads. It dies between any two messages, or in the middle of one: from then on nothing
-/// that it does has any effect, none of its timers rings, and nobody hears of it again, as after <c>kill -9</c>.
+/// A daemon's process: an actor system without threads. It dies between two messages or in the middle of one. After that nothing that it
+/// does has any effect, none of its timers fires, and nobody hears from it again, as after <c>kill -9</c>.
 /// </summary>
 internal sealed class DaemonProcess
 {
@@ -49,7 +49,10 @@ internal sealed class DaemonProcess
         System = (ExtendedActorSystem)ActorSystem.Create("dmm", Settings);
     }
 
-    /// <summary>Akka makes schedulers, executors, loggers and journals by their names alone; here they find whose they are.</summary>
+    /// <summary>
+    /// Akka creates schedulers, executors, loggers and journals by class name only; through this they find the process that they belong
+    /// to.
+    /// </summary>
     public static DaemonProcess Current =>
         s_current ?? throw new InvalidOperationException("no simulated daemon was started on this thread");
 
@@ -65,7 +68,9 @@ internal sealed class DaemonProcess
 
     public bool Idle => !Alive || _ready.Count == 0;
 
-    /// <summary>What was done on another thread than the simulation's; null where nothing was. It would make histories differ.</summary>
+    /// <summary>
+    /// The first thing that was done on another thread than the simulation's; null if there was none. It would make histories differ.
+    /// </summary>
     public string? Stray { get; private set; }
 
     public void Die()
@@ -74,7 +79,7 @@ internal sealed class DaemonProcess
         _ready.Clear();
     }
 
-    /// <summary>One message of one actor.</summary>
+    /// <summary>Processes one message of one actor.</summary>
     public void RunOne() => _ready.RunOne();
 
     public void Wake(IRunnable run)
@@ -84,7 +89,7 @@ internal sealed class DaemonProcess
         _ready.Add(run);
     }
 
-    /// <summary>Has something happen in this process after that time, if it lives then.</summary>
+    /// <summary>Runs an action in this process after that time, if the process is still alive then.</summary>
     public VirtualClock.Alarm After(TimeSpan delay, Action run, Func<bool>? off = null) =>
         Clock.After(delay, run, () => !Alive || IsStray(run) || off?.Invoke() == true);
 
@@ -99,7 +104,7 @@ internal sealed class DaemonProcess
     private static string NameOf<T>() => $"{typeof(T).FullName}, {typeof(T).Assembly.GetName().Name}";
 }
 
-/// <summary>What a simulated daemon's actors log stands in the history.</summary>
+/// <summary>Writes what a simulated daemon's actors log into the history.</summary>
 internal sealed class SimulatedLog : MinimalLogger
 {
     private readonly DaemonProcess _process = DaemonProcess.Current;

@@ -2,15 +2,18 @@ using Dmm.Core;
 
 namespace Dmm.Simulation.Actors;
 
-/// <summary>All chance of a history. A part of the simulation that has dice of its own does not disturb the others' luck.</summary>
+/// <summary>
+/// The source of randomness of a history. A part of the simulation that has its own dice does not change the random numbers of the
+/// others.
+/// </summary>
 internal sealed class Dice(ulong seed)
 {
     private readonly SeededRandom _chance = new(seed);
 
-    /// <summary>Other dice, whose luck is independent of how often these are thrown from now on.</summary>
+    /// <summary>Other dice, whose numbers do not depend on how often these dice are used from now on.</summary>
     public Dice Fork() => new(_chance.Next());
 
-    /// <summary>From 0 to <paramref name="below"/> − 1.</summary>
+    /// <summary>A number from 0 to <paramref name="below"/> − 1.</summary>
     public int Below(int below) => _chance.Below(below);
 
     public ulong Seed() => _chance.Next();

@@ -5,10 +5,10 @@ using Dmm.Hypervisors.Simulation;
 
 namespace Dmm.Simulation.Actors;
 
-/// <summary>What goes wrong, and when. Each kind has a name by which it can be left out of a history.</summary>
+/// <summary>The faults of a history, and when they occur. Each kind has a name by which it can be left out of a history.</summary>
 internal sealed class Faults
 {
-    /// <summary>Guests that break the host's invariant by themselves. Histories with them say less, so most have none.</summary>
+    /// <summary>Guests that break the host's invariant by themselves. A history with them can check less, so most have none.</summary>
     private static readonly GuestTemper[] Breaking = [GuestTemper.GrowsByItself, GuestTemper.LiesAboutBalloon];
 
     private readonly GuestTemper[] _tempers;
@@ -22,7 +22,7 @@ internal sealed class Faults
     private bool _badDisk;
     private string? _dieAt;
 
-    /// <param name="clocks">Of their own, so that a history differs by what clocks do alone.</param>
+    /// <param name="clocks">Dice for the clocks alone, so that leaving out clock faults changes nothing else in a history.</param>
     public Faults(SimulatedHost host, Dice dice, Dice clocks, IReadOnlySet<string> without)
     {
         (_host, _dice, _clocks, _without) = (host, dice, clocks, without);
@@ -72,7 +72,7 @@ internal sealed class Faults
         ClockSteps();
     }
 
-    /// <summary>The names of what has befallen this history.</summary>
+    /// <summary>The names of the faults that have occurred in this history.</summary>
     public IReadOnlySet<string> Befell => _befell;
 
     public void Begin() => _trouble = true;
@@ -91,7 +91,7 @@ internal sealed class Faults
         }
     }
 
-    /// <summary>Somebody stops a guest, in its first boot perhaps, for a moment or for minutes.</summary>
+    /// <summary>Somebody pauses a guest, perhaps during its first boot, for a moment or for minutes.</summary>
     private void Pause()
     {
         if (AnyThatRuns() is not { } vm || !Befalls("pause", 0.7))
@@ -104,7 +104,7 @@ internal sealed class Faults
         });
     }
 
-    /// <summary>A guest is handed over; its process is told to quit soon or late, or the migration is given up.</summary>
+    /// <summary>A guest is migrated away; its process is told to quit soon or late, or the migration is given up.</summary>
     private void Migrate()
     {
         if (AnyThatRuns() is not { } vm || !Befalls("migration", 0.5))
@@ -142,8 +142,8 @@ internal sealed class Faults
     });
 
     /// <summary>
-    /// The host's time of day is set, whether a daemon lives or not: by a second to a day, the small as often as the large, forward or
-    /// back. So it stays.
+    /// Sets the host's time of day, whether a daemon lives or not, forward or back by a second to a day; small steps are as frequent as
+    /// large ones. The clock is not set back afterwards.
     /// </summary>
     private void ClockSteps() => _host.Clock.After(_clocks.Seconds(3, 40), () =>
     {
@@ -232,7 +232,7 @@ internal sealed class Faults
         _host.World.Log($"world: {vm.Id} is {vm.Guest.Temper} now");
     }
 
-    /// <summary>From now on a VM's process keeps what its guest gives, wholly or in part; or gives back what it kept.</summary>
+    /// <summary>From now on a VM's process keeps all or a part of what its guest gives, or it gives back what it kept.</summary>
     private void KeepMemory()
     {
         if (_host.World.Running.Count == 0 || !Befalls("keeps-memory", 0.8))
@@ -249,7 +249,7 @@ internal sealed class Faults
         return temper;
     }
 
-    /// <summary>Other programs take a part of what the ledger counts on, or give it back.</summary>
+    /// <summary>Other programs take a part of the memory that the ledger counts on, or give it back.</summary>
     private void OthersTake(bool befalls)
     {
         if (!befalls)
@@ -267,7 +267,7 @@ internal sealed class Faults
         var vm = _dice.Of([.. _host.World.Running.Values]);
         _host.World.Log($"world: the guest of {vm.Id} reboots");
         vm.Guest.Reboot();
-        // Its balloon is empty until it is told again, and its plugged memory comes back at once.
+        // The balloon is empty until the VM is told its target again, and the plugged memory comes back at once.
         _host.World.Broken = true;
         vm.TellSizesOnce();
     }

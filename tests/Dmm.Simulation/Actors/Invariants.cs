@@ -5,12 +5,15 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Simulation.Actors;
 
-/// <summary>What must hold, always or once all is calm. Each rule returns what it found amiss, or null.</summary>
+/// <summary>The rules that must hold, always or once all is calm. Each rule returns a description of what is wrong, or null.</summary>
 internal static class Invariants
 {
     private static readonly MemorySize Block = MemorySize.FromMiB(2);
 
-    /// <summary>The books agree with each other, and claim no more than the host has, unless the world itself has taken it.</summary>
+    /// <summary>
+    /// The ledger's figures agree with each other, and the claims are no more than the host has, unless the world itself has taken
+    /// memory.
+    /// </summary>
     public static string? Books(HostState state, bool broken)
     {
         var ledger = state.Ledger;
@@ -41,7 +44,7 @@ internal static class Invariants
         return null;
     }
 
-    /// <summary>What all VMs are let become fits the host, those that were let go of included.</summary>
+    /// <summary>The sum of the most that all VMs may become fits the host, including VMs that were let go.</summary>
     public static string? Physical(World world, HostSettings host)
     {
         var sum = host.Reserve;
@@ -54,8 +57,8 @@ internal static class Invariants
     }
 
     /// <summary>
-    /// What processes really hold of the host fits it, whatever their guests say that they gave. What one keeps that nobody can look at is
-    /// as another program's: it may lie in the reserve and in the margin, and no further.
+    /// The memory that processes really hold fits the host, whatever their guests say that they gave. Memory that an opaque process keeps
+    /// is treated like another program's: it may lie in the reserve and in the margin, but no further.
     /// </summary>
     public static string? Resident(World world, HostSettings host)
     {
@@ -68,8 +71,8 @@ internal static class Invariants
     }
 
     /// <summary>
-    /// Once all is calm: the journal's VMs are those that run, nothing is set aside, and each VM has what it was promised, which is what
-    /// the ledger claims.
+    /// Checks, once all is calm, that the journal's VMs are those that run, that nothing is reserved, and that each VM has what it was
+    /// promised, which is what the ledger claims.
     /// </summary>
     public static string? Settled(HostProtocol.Status status, World world)
     {
@@ -104,7 +107,7 @@ internal static class Invariants
             : null;
     }
 
-    /// <summary>Who is governed is what the journal says: whoever was let go of, and not taken up since, runs on at its own.</summary>
+    /// <summary>Notes from the journal which VMs are governed: a VM that was let go, and not adopted since, runs on by itself.</summary>
     public static void Note(World world, IHostEvent e)
     {
         switch (e)

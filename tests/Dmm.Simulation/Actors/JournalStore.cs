@@ -5,44 +5,46 @@ using Dmm.Core.Hosts;
 
 namespace Dmm.Simulation.Actors;
 
-/// <summary>What becomes of one write.</summary>
+/// <summary>The outcome of one write.</summary>
 internal enum WriteFate
 {
     Written,
 
-    /// <summary>The disk is full, or the database locked: nothing was written, and the writer is told so.</summary>
+    /// <summary>The disk is full or the database is locked: nothing was written, and the writer is told so.</summary>
     Failed,
 
-    /// <summary>It was written, but the writer is told that it failed: its deadline passed while the disk was busy.</summary>
+    /// <summary>The event was written, but the writer is told that it failed: its deadline passed while the disk was busy.</summary>
     WrittenButFailed,
 }
 
 /// <summary>
-/// The journal's disk: what was written, as text, and what becomes of writes and reads. It outlives daemons. Events go through their
-/// serializer both ways, as in the real one.
+/// The journal's disk: what was written, as text, and the outcome of writes and reads. It outlives daemons. Events go through their
+/// serializer both ways, as in the real journal.
 /// </summary>
 internal sealed class JournalStore
 {
     private readonly List<(long Sequence, string Manifest, byte[] Text)> _events = [];
     private readonly List<(SnapshotMetadata Metadata, string Manifest, byte[] Text)> _snapshots = [];
 
-    /// <summary>
-    /// Every event that was ever written, in its order, those that were deleted since included: what an oracle judges by.
-    /// </summary>
+    /// <summary>Every event that was ever written, in order, including those that were deleted since: an oracle judges by these.</summary>
     public List<IHostEvent> History { get; } = [];
 
     public long Highest { get; private set; }
 
     /// <summary>
-    /// Asked of each event before its write: what becomes of it, and after how long. May end the daemon, which is death before the write.
+    /// Called for each event before its write: returns the outcome of the write, and its delay. It may kill the daemon, which is then a
+    /// death before the write.
     /// </summary>
     public Func<IHostEvent, (WriteFate Fate, TimeSpan Delay)> Fate { get; set; } = _ => (WriteFate.Written, TimeSpan.Zero);
 
-    /// <summary>Told of each event that was written, before its writer is. May end the daemon, which is death after the write.</summary>
+    /// <summary>
+    /// Called for each event after its write, before the writer is told. It may kill the daemon, which is then a death after the write.
+    /// </summary>
     public Action<IHostEvent> Written { get; set; } = _ => { };
 
     /// <summary>
-    /// Asked before each read of the journal or of a snapshot, and each write of a snapshot: why it fails; null where it does not.
+    /// Called before each read of the journal or of a snapshot, and before each write of a snapshot: returns why it fails, or null if it
+    /// does not.
     /// </summary>
     public Func<string, string?> Fault { get; set; } = _ => null;
 
@@ -72,7 +74,9 @@ internal sealed class JournalStore
     public void DeleteSnapshots(Func<SnapshotMetadata, bool> which) => _snapshots.RemoveAll(s => which(s.Metadata));
 }
 
-/// <summary>Speaks Akka.Persistence's protocol for the store; made by its class name in the daemon's configuration.</summary>
+/// <summary>
+/// Speaks Akka.Persistence's journal protocol for the store. Akka creates it by the class name in the daemon's configuration.
+/// </summary>
 internal sealed class JournalActor : ReceiveActor, IWithTimers
 {
     private readonly DaemonProcess _process = DaemonProcess.Current;
@@ -124,7 +128,7 @@ internal sealed class JournalActor : ReceiveActor, IWithTimers
 
     private void Write(WriteMessages write, WriteFate fate)
     {
-        // All of a write, or nothing of it, as a transaction has it.
+        // A write is atomic, as in a transaction: all of its events or none.
         var written = fate == WriteFate.Failed ? [] : Persistents(write).ToList();
         foreach (var p in written)
             Store.Append(p.SequenceNr, p.Payload, _serializer);
@@ -171,7 +175,7 @@ internal sealed class JournalActor : ReceiveActor, IWithTimers
     private sealed record Go(WriteMessages Write, WriteFate Fate);
 }
 
-/// <summary>The same for snapshots.</summary>
+/// <summary>Speaks Akka.Persistence's snapshot protocol for the store.</summary>
 internal sealed class SnapshotActor : ReceiveActor
 {
     public SnapshotActor()

@@ -18,7 +18,7 @@ internal sealed class LabConnection : IVirtualMachine
     private readonly List<(Task Answer, Action<Exception> Fail)> _underWay = [];
     private bool _closed;
 
-    /// <summary>A hypervisor does not tell what its balloon was asked for: who is connected anew knows it when it has asked.</summary>
+    /// <summary>A hypervisor does not report the balloon's target by itself: a new connection knows it only after it has asked.</summary>
     private bool _balloonTold;
 
     public LabConnection(RunningVm vm, LabHypervisor hypervisor, DaemonProcess process, Action<VmObservation> observe)
@@ -43,7 +43,7 @@ internal sealed class LabConnection : IVirtualMachine
         RescueSize = SimulatedGuest.RescueDimm,
     };
 
-    /// <summary>The daemon that holds it lives; a dead one's connection is none.</summary>
+    /// <summary>The daemon that holds the connection lives; a dead daemon's connection does not count.</summary>
     public bool Held => _process.Alive && !_closed;
 
     public Task<VmSizes> ReadSizesAsync(CancellationToken cancellation) => CallAsync(
@@ -85,7 +85,7 @@ internal sealed class LabConnection : IVirtualMachine
     public Task<HostCost?> MeasureAsync(CancellationToken cancellation) =>
         CallAsync<HostCost?>("measure", () => new(World.Overhead, _vm.Guest.Sizes.Actual + World.Overhead, null), cancellation);
 
-    /// <summary>The guest powers down after a while, or never.</summary>
+    /// <summary>Tells the guest to power down; it does so after a while, or never.</summary>
     public Task PowerDownAsync(CancellationToken cancellation) => DoAsync(
         "powerDown",
         () =>
@@ -103,7 +103,7 @@ internal sealed class LabConnection : IVirtualMachine
         return DoAsync("end", EndIt, "", cancellation);
     }
 
-    /// <summary>One whose process is not known may be told to quit, and may not hear it: then nothing shows that it is gone.</summary>
+    /// <summary>A VM whose process is not known may not receive the order to quit: then nothing shows that it is gone.</summary>
     private void EndIt()
     {
         if (_vm.Unsure && _hypervisor.World.Dice.Chance(0.5))

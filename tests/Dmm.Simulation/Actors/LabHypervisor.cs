@@ -5,8 +5,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Simulation.Actors;
 
 /// <summary>
-/// The driver by which one daemon reaches the world. Calls are answered by the virtual clock, on its one thread; what a dead daemon had
-/// asked may or may not have reached the hypervisor.
+/// The driver by which one daemon reaches the world. Calls are answered by the virtual clock, on its one thread. A call of a daemon that
+/// died may or may not have reached the hypervisor.
 /// </summary>
 internal sealed class LabHypervisor(World world, DaemonProcess process) : IHypervisor
 {
@@ -17,7 +17,8 @@ internal sealed class LabHypervisor(World world, DaemonProcess process) : IHyper
     public MemorySize ExpectedOverhead(VmSpec spec) => World.Overhead;
 
     /// <summary>
-    /// Leaves nothing behind where it fails or is given up, as the port says; only a daemon's death leaves its VM running.
+    /// Launches a VM. Leaves nothing behind if it fails or is cancelled, as the port demands; only a daemon's death leaves its VM
+    /// running.
     /// </summary>
     public async Task<VmHandle> LaunchAsync(VmSpec spec, CancellationToken cancellation)
     {
@@ -72,10 +73,10 @@ internal sealed class LabHypervisor(World world, DaemonProcess process) : IHyper
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    /// <summary>A call that takes a while, by the fate that the world has for it.</summary>
+    /// <summary>Makes a call that takes a while; the world decides its outcome.</summary>
     internal Task<T> CallAsync<T>(string call, VmId id, Func<T> effect, CancellationToken cancellation, LabConnection? over = null)
     {
-        // The answer's continuation runs within the event in which the answer comes: on this one thread.
+        // The continuation of the answer runs within the event in which the answer comes: on this one thread.
         var answer = new TaskCompletionSource<T>();
         if (!process.Alive)
             return answer.Task;
@@ -91,7 +92,7 @@ internal sealed class LabHypervisor(World world, DaemonProcess process) : IHyper
                 return;
             if (fate is not CallFate.Done)
                 world.Log($"world: {call} of {id}: {fate}");
-            // What a dead daemon had written to the hypervisor's socket is read, or is not.
+            // A call that a dead daemon had written to the hypervisor's socket is read or not.
             if (!process.Alive && world.Dice.Chance(0.5))
                 return;
             Finish(call, id, effect, fate, answer, cancellation);

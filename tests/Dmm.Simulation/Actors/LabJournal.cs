@@ -5,10 +5,12 @@ using Dmm.Core.Ports;
 
 namespace Dmm.Simulation.Actors;
 
-/// <summary>The journal's file as the keeper of the host's actor sees it: it fails and is mended, and stays where it is.</summary>
+/// <summary>The journal's file as the keeper of the host's actor sees it: it fails and recovers, and stays at the same place.</summary>
 internal sealed class LabJournal(JournalStore store) : IJournalStore
 {
-    /// <summary>What stands in the store was written by the daemon's own actors: where it does not follow, they are at fault.</summary>
+    /// <summary>
+    /// The daemon's own actors wrote what is in the store: an event that does not follow from those before it is their fault.
+    /// </summary>
     public JournalFault Judge(Exception cause) => new(cause is JournalContentException, cause.Message);
 
     public string? Look() => null;

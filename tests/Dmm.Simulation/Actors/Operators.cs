@@ -5,7 +5,7 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Simulation.Actors;
 
-/// <summary>People who ask a host for this and that, sensible or not.</summary>
+/// <summary>Operators who send a host all kinds of requests, sensible or not.</summary>
 internal sealed class Operators(World world, Dice dice, int vms)
 {
     private readonly VmId[] _names = [.. Enumerable.Range(1, vms).Select(i => VmId.Parse($"vm{i}"))];
@@ -50,7 +50,9 @@ internal sealed class Operators(World world, Dice dice, int vms)
         }
     }
 
-    /// <summary>Once all is to be calm: no target of an operator's own stands in the way, and nobody is starved of what it needs.</summary>
+    /// <summary>
+    /// Prepares a calm: removes the targets that operators set, so that none stands in the way or starves a VM of what it needs.
+    /// </summary>
     public static void LetGo(Daemon daemon, HostProtocol.Status status)
     {
         foreach (var (id, vm) in status.State.Vms)
@@ -60,7 +62,7 @@ internal sealed class Operators(World world, Dice dice, int vms)
         }
     }
 
-    /// <summary>What can't return is wanted no more: it would be tried again for ever.</summary>
+    /// <summary>Stops VMs that can't return; otherwise they would be tried again for ever.</summary>
     public static void StopReturning(Daemon daemon, HostProtocol.Status status)
     {
         foreach (var (id, _) in status.State.Resting.Where(vm => vm.Value.ReturnAt is not null))
@@ -69,7 +71,7 @@ internal sealed class Operators(World world, Dice dice, int vms)
 
     private void Create(Daemon daemon, VmId id)
     {
-        // As the daemon's API does: the name of a VM that was let go of and still runs is refused before the host is asked.
+        // The daemon's API does the same: it refuses the name of a VM that was let go and still runs, before it asks the host.
         if (world.Find(id) is not null && !daemon.Knows(id))
             return;
         var boot = MemorySize.FromMiB(128 + (64 * dice.Below(7)));
@@ -98,7 +100,7 @@ internal sealed class Operators(World world, Dice dice, int vms)
             $"create {id} with {spec.Boot}, {spec.BootPolicy}, priority {spec.Priority}, {spec.Policy}");
     }
 
-    /// <summary>As the daemon's API does: looks at the VM first, then asks the host to take it in.</summary>
+    /// <summary>Adopts a VM as the daemon's API does: looks at the VM first, then asks the host to adopt it.</summary>
     private void Adopt(Daemon daemon, VmId id)
     {
         if (world.Find(id) is not { } vm)

@@ -6,9 +6,9 @@ using Akka.Dispatch;
 namespace Dmm.Simulation.Actors;
 
 /// <summary>
-/// The mailboxes that have something to do. Who comes next is thrown by dice, among all that could run on a machine with cores enough: so
-/// one seed is one order, and other seeds are other orders. Kept by the actor's path, since the order in which Akka wakes them may hang on
-/// hashes that differ from process to process.
+/// The mailboxes that have something to do. Dice choose the next among all that could run on a machine with enough cores, so one seed is
+/// one order, and other seeds are other orders. They are kept by the actor's path, since the order in which Akka schedules them may
+/// depend on hashes that differ from process to process.
 /// </summary>
 internal sealed class ReadyMailboxes(Dice dice)
 {
@@ -49,7 +49,7 @@ internal sealed class ReadyMailboxes(Dice dice)
     private static extern ActorCell? ActorOf(Mailbox mailbox);
 }
 
-/// <summary>Named in the simulated daemon's configuration: its dispatchers have no threads, but these mailboxes.</summary>
+/// <summary>Named in the simulated daemon's configuration: its dispatchers have these mailboxes instead of threads.</summary>
 internal sealed class ReadyMailboxesConfigurator(Config config, IDispatcherPrerequisites prerequisites)
     : ExecutorServiceConfigurator(config, prerequisites)
 {

@@ -3,8 +3,8 @@ using Dmm.Core.Hosts;
 namespace Dmm.Simulation.Actors;
 
 /// <summary>
-/// A simulated host on which operators follow a script, one request after the other, and insist: what a daemon died over is asked for
-/// again. So the same script leads to the same end, whether daemons die on the way or not.
+/// A simulated host on which operators follow a script, one request after the other. A request over which a daemon died is sent again, so
+/// the same script leads to the same end, whether daemons die on the way or not.
 /// </summary>
 internal sealed class ScriptedHost
 {
@@ -15,8 +15,8 @@ internal sealed class ScriptedHost
     private int _seen;
 
     /// <param name="deaths">
-    /// One after the other: at which event's or call's name the daemon dies, the how manieth since the last death (from 1), and whether
-    /// after it has been written or had its effect, but before anybody was told.
+    /// The deaths, one after the other: the name of the event or call at which the daemon dies, its count since the last death (from 1),
+    /// and whether the daemon dies after it was written or had its effect, but before anybody was told.
     /// </param>
     public ScriptedHost(DaemonSettings settings, HistoryLog log, params IEnumerable<(string Moment, int Nth, bool After)> deaths)
     {
@@ -39,15 +39,17 @@ internal sealed class ScriptedHost
 
     public SimulatedHost Host { get; }
 
-    /// <summary>How often each event was about to be written and each call about to be made, and how often it was done, by name.</summary>
+    /// <summary>
+    /// The number of times that each event was about to be written or each call about to be made, and that it was done, by name.
+    /// </summary>
     public Dictionary<(string Moment, bool After), int> Moments { get; } = [];
 
-    /// <summary>The deaths that were asked for and have not come.</summary>
+    /// <summary>All deaths that were requested have happened.</summary>
     public bool AllDied => _deaths.Count == 0;
 
     public HostProtocol.Status Status => Host.Daemon?.Status ?? throw new InvalidOperationException("no daemon says how it is");
 
-    /// <summary>Lets time go by until it is so.</summary>
+    /// <summary>Lets time go by until the condition holds.</summary>
     public void Until(string what, Func<bool> so)
     {
         var until = Host.Clock.Now + Patience;
@@ -61,7 +63,7 @@ internal sealed class ScriptedHost
         }
     }
 
-    /// <summary>Until the daemon says so of itself; a dead one says nothing.</summary>
+    /// <summary>Waits until the daemon's own status meets the condition; a dead daemon has no status.</summary>
     public void UntilStatus(string what, Func<HostProtocol.Status, bool> so) =>
         Until(what, () => Host.Daemon?.Status is { } status && so(status));
 
@@ -72,8 +74,8 @@ internal sealed class ScriptedHost
     }
 
     /// <summary>
-    /// Asks until it is answered. A daemon may have died after it did what was asked and before it said so: then its successor refuses, and
-    /// what was wanted is so all the same.
+    /// Sends a request until it is answered. A daemon may have died after it did what was asked and before it answered: then its
+    /// successor refuses, although what was asked for is done.
     /// </summary>
     public void Ask(object message, string text, Func<HostProtocol.Status, bool> done)
     {

@@ -1,11 +1,12 @@
 namespace Dmm.Simulation.Actors;
 
 /// <summary>
-/// A host as a whole: the world, the journal's disk, and one daemon after the other. What must always hold is looked at after every step.
+/// A whole host: the world, the journal's disk, and one daemon after the other. The rules that must always hold are checked after every
+/// step.
 /// </summary>
 internal sealed class SimulatedHost
 {
-    /// <summary>More messages than this from one event are an endless loop.</summary>
+    /// <summary>One event that leads to more messages than this is an endless loop.</summary>
     private const int MostMessages = 20_000;
 
     private readonly HistoryLog _log;
@@ -34,7 +35,7 @@ internal sealed class SimulatedHost
 
     public RequestSteps RequestSteps { get; } = new();
 
-    /// <summary>Null while none lives.</summary>
+    /// <summary>The daemon that lives; null between two lives.</summary>
     public Daemon? Daemon { get; private set; }
 
     public long Steps { get; private set; }
@@ -43,7 +44,7 @@ internal sealed class SimulatedHost
 
     public Violation? Violation { get; private set; }
 
-    /// <summary>When the journal was last written to.</summary>
+    /// <summary>The time of the last write to the journal.</summary>
     public DateTimeOffset WrittenAt { get; private set; }
 
     public void Say(string what) => _log.Add(Steps, $"{Clock.Now:HH:mm:ss.fff} {what}");
@@ -52,7 +53,7 @@ internal sealed class SimulatedHost
 
     public void Start() => Daemon = new(World, Journal, Settings, _dice.Fork(), Violated);
 
-    /// <summary>One event of the virtual clock, all messages that follow from it, and a look at what came of it.</summary>
+    /// <summary>Handles one event of the virtual clock and all messages that follow from it, then checks the result.</summary>
     public void Step()
     {
         Steps++;
@@ -68,7 +69,7 @@ internal sealed class SimulatedHost
         }
     }
 
-    /// <summary>Has the daemon die in the middle of the message that it is at, or after so many more.</summary>
+    /// <summary>Kills the daemon in the middle of its current message, or after that many more messages.</summary>
     public void Kill(int? afterMessages = null)
     {
         if (afterMessages is { } messages)
@@ -77,7 +78,7 @@ internal sealed class SimulatedHost
             Daemon?.Process.Die();
     }
 
-    /// <summary>One message at a time, in an order that the dice choose.</summary>
+    /// <summary>Processes one message at a time, in an order that the dice choose.</summary>
     private void Settle()
     {
         for (var messages = 0; Daemon is { Process.Idle: false }; messages++)
@@ -103,7 +104,7 @@ internal sealed class SimulatedHost
         Clock.After(_dice.Seconds(0.1, 3), Start);
     }
 
-    /// <summary>What was written down since it was last looked at.</summary>
+    /// <summary>Notes the events that were written since the last call.</summary>
     public void Note()
     {
         for (; _recorded < Journal.History.Count; _recorded++)
@@ -133,11 +134,11 @@ internal sealed class SimulatedHost
         Settle();
         if (Daemon?.Status is not { } status)
             return;
-        // What one keeps that nobody can look at is as another program's.
+        // Memory that an opaque process keeps is treated like another program's.
         World.Crowded |= World.KeepsUnseen;
         if (Invariants.Books(status.State, World.Broken || World.Crowded) is { } wrong)
             Violated("the books agree", wrong);
-        // While the host writes it answers later: what it said before is of another moment than what runs.
+        // While the host writes, it answers later: its last status is older than the set of running VMs.
         if (Daemon.Answered
             && status.State.Resting.Keys.FirstOrDefault(id => World.Find(id) is { LetGo: false }) is { Name.Length: > 0 } running)
             Violated("a VM that rests does not run", $"{running} runs");

@@ -7,13 +7,13 @@ using Dmm.Core.Vms;
 namespace Dmm.Simulation.Actors;
 
 /// <summary>
-/// The host itself, seen by the daemon's eye: its VMs hold what they hold, and other programs take memory that the ledger counted on
-/// (<see cref="World.OthersHold"/>).
+/// The host itself, as the daemon's monitor sees it: the memory that its VMs' processes hold, and the memory that other programs took
+/// although the ledger counted on it (<see cref="World.OthersHold"/>).
 /// </summary>
 /// <param name="memory">dmm.host.memory.</param>
 internal sealed class SimulatedMonitor(World world, MemorySize memory) : IHostMonitor
 {
-    /// <summary>What the host has beyond that: the margin that is never counted on.</summary>
+    /// <summary>The memory that the host has beyond dmm.host.memory: the margin that is never counted on.</summary>
     public static readonly MemorySize Spare = MemorySize.FromMiB(512);
 
     public string? BootId => world.BootId;

@@ -3,8 +3,8 @@ using System.Runtime.ExceptionServices;
 namespace Dmm.Simulation.Actors;
 
 /// <summary>
-/// The one thread of a simulation. It has no synchronization context, so that every continuation runs at once where it was set off; and a
-/// stack for histories in which one thing sets off many.
+/// The one thread of a simulation. It has no synchronization context, so that every continuation runs at once where it was triggered. Its
+/// stack is large enough for histories in which one event triggers a long chain.
 /// </summary>
 internal static class SimulationThread
 {

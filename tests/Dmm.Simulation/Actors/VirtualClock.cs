@@ -3,8 +3,8 @@ using Dmm.Core;
 namespace Dmm.Simulation.Actors;
 
 /// <summary>
-/// Time that goes by only from one event to the next. Events of the same moment happen in the order in which they were asked for. It
-/// belongs to the world, not to the daemon: it goes on when a daemon dies.
+/// Time that passes only from one event to the next. Events of the same moment happen in the order in which they were scheduled. The
+/// clock belongs to the world, not to the daemon: it goes on when a daemon dies.
 /// </summary>
 internal sealed class VirtualClock
 {
@@ -13,23 +13,23 @@ internal sealed class VirtualClock
     private readonly PriorityQueue<Alarm, (long Ticks, long Order)> _alarms = new();
     private long _order;
 
-    /// <summary>True time, as nobody in the world can know it; the history goes by it.</summary>
+    /// <summary>True time, which nobody in the world can know; the history uses it.</summary>
     public DateTimeOffset Now { get; private set; } = Start;
 
-    /// <summary>What the host's monotonic clock shows.</summary>
+    /// <summary>The host's monotonic clock.</summary>
     public Moment Moment => Moment.Origin + ((OneClock ? Wall : Now) - Start);
 
     /// <inheritdoc cref="SimulationPlan.OneClock"/>
     public bool OneClock { get; init; }
 
-    /// <summary>By how much the host's time of day is wrong.</summary>
+    /// <summary>The error of the host's time of day.</summary>
     public TimeSpan Off { get; set; }
 
-    /// <summary>What the host's time of day is.</summary>
+    /// <summary>The host's time of day.</summary>
     public DateTimeOffset Wall => Now + Off;
 
-    /// <summary>Has <paramref name="run"/> happen after that time, unless the alarm is taken back before.</summary>
-    /// <param name="off">Asked when its time has come: true where it has been called off meanwhile.</param>
+    /// <summary>Runs <paramref name="run"/> after that time, unless the alarm is cancelled before.</summary>
+    /// <param name="off">Called when its time has come: true if the alarm was called off meanwhile.</param>
     public Alarm After(TimeSpan delay, Action run, Func<bool>? off = null)
     {
         var alarm = new Alarm(run, off);
@@ -38,8 +38,8 @@ internal sealed class VirtualClock
         return alarm;
     }
 
-    /// <summary>Goes on to the next event and lets it happen.</summary>
-    /// <returns>False where nothing is to come.</returns>
+    /// <summary>Goes on to the next event and runs it.</summary>
+    /// <returns>False if no event is left.</returns>
     public bool GoOn()
     {
         while (_alarms.TryDequeue(out var alarm, out var when))
@@ -54,7 +54,7 @@ internal sealed class VirtualClock
         return false;
     }
 
-    /// <summary>Something that is to happen.</summary>
+    /// <summary>An action that is to run.</summary>
     internal sealed class Alarm(Action run, Func<bool>? off)
     {
         private bool _takenBack;

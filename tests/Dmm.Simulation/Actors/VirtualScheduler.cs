@@ -7,8 +7,8 @@ using Dmm.Core;
 namespace Dmm.Simulation.Actors;
 
 /// <summary>
-/// Akka's scheduler on the virtual clock. (Akka.TestKit's TestScheduler delivers what is due in one heap, at the end of the time that was
-/// advanced by; a simulation needs each at its own moment.)
+/// Akka's scheduler on the virtual clock. (Akka.TestKit's TestScheduler delivers everything that is due at once, at the end of the time
+/// that it was advanced by; a simulation needs each message at its own moment.)
 /// </summary>
 internal sealed class VirtualScheduler(Config config, ILoggingAdapter log) : SchedulerBase(config, log)
 {

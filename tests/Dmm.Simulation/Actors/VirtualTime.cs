@@ -2,7 +2,9 @@ using Dmm.Core;
 
 namespace Dmm.Simulation.Actors;
 
-/// <summary>A daemon's view of the virtual clock, for whatever takes a <see cref="TimeProvider"/>: its timers die with it.</summary>
+/// <summary>
+/// A daemon's view of the virtual clock, for whatever takes a <see cref="TimeProvider"/>: its timers end with the daemon.
+/// </summary>
 internal sealed class VirtualTime(DaemonProcess process) : TimeProvider
 {
     public override DateTimeOffset GetUtcNow() => process.Clock.Wall;

@@ -6,36 +6,36 @@ using Dmm.Hypervisors.Simulation;
 
 namespace Dmm.Simulation.Actors;
 
-/// <summary>What becomes of one call to the simulated driver.</summary>
+/// <summary>The outcome of one call to the simulated driver.</summary>
 internal enum CallFate
 {
     Done,
 
-    /// <summary>It throws, and nothing was done.</summary>
+    /// <summary>The call throws, and nothing was done.</summary>
     Refused,
 
-    /// <summary>It throws, but what was asked was done.</summary>
+    /// <summary>The call throws, but what was asked was done.</summary>
     DoneButFailed,
 
-    /// <summary>It is never answered, and nothing was done: the caller's deadline ends it.</summary>
+    /// <summary>The call is never answered, and nothing was done: the caller's deadline ends it.</summary>
     Silent,
 
-    /// <summary>It is never answered, but what was asked was done.</summary>
+    /// <summary>The call is never answered, but what was asked was done.</summary>
     DoneButSilent,
 
-    /// <summary>The connection breaks instead.</summary>
+    /// <summary>The connection breaks instead of an answer.</summary>
     ConnectionLost,
 }
 
 /// <summary>
-/// The host's hypervisor and the VMs on it: what really is, as opposed to what a daemon believes. It outlives daemons. Guests move by the
-/// virtual clock whether a daemon looks or not.
+/// The host's hypervisor and its VMs: the real state, as opposed to what a daemon believes. It outlives daemons. Guests move by the
+/// virtual clock, whether a daemon watches or not.
 /// </summary>
 internal sealed class World(VirtualClock clock, Dice dice, Action<string> log)
 {
     public static readonly MemorySize Overhead = MemorySize.FromMiB(32);
 
-    /// <summary>How often a guest moves. What a call takes, and so what can come between two movements, is less.</summary>
+    /// <summary>The period of a guest's movements. A call takes less time than this, and so do the events between two movements.</summary>
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(200);
 
     private readonly SortedDictionary<VmId, RunningVm> _running = [];
@@ -59,61 +59,62 @@ internal sealed class World(VirtualClock clock, Dice dice, Action<string> log)
     };
 
     /// <summary>
-    /// Asked at each call that a daemon makes: what becomes of it. May end the daemon, which is death just before the side effect.
+    /// Called for each call of a daemon: returns its outcome. It may kill the daemon, which is then a death just before the side effect.
     /// </summary>
     public Func<string, VmId, CallFate> Fate { get; set; } = (_, _) => CallFate.Done;
 
     /// <summary>
-    /// Told when a call has had its effect, before the caller is. May end the daemon, which is death just after the side effect.
+    /// Called when a call has had its effect, before the caller is told. It may kill the daemon, which is then a death just after the
+    /// side effect.
     /// </summary>
     public Action<string, VmId> Happened { get; set; } = (_, _) => { };
 
     /// <summary>
-    /// Some guest has taken memory that it was not given, or says that it gave back what it did not: until all is at rest again, the host
-    /// may be overfull through no fault of DMM's.
+    /// Some guest has taken memory that it was not given, or claims that it gave back memory that it did not. Until all is at rest again,
+    /// the host may be overfull through no fault of DMM's.
     /// </summary>
     public bool Broken { get; set; }
 
     /// <summary>
-    /// Other programs have taken what the ledger counted on: until all is at rest again, claims may exceed what there is. What devices were
-    /// told may not: that fits what was set.
+    /// Other programs have taken memory that the ledger counted on. Until all is at rest again, claims may exceed what there is. The sum
+    /// of what devices were told may not: it must still fit the configured memory.
     /// </summary>
     public bool Crowded { get; set; }
 
-    /// <summary>A process that nobody can look at holds more than its guest has.</summary>
+    /// <summary>An opaque process holds more than its guest has.</summary>
     public bool KeepsUnseen => Running.Values.Any(static vm => vm.Opaque && vm.Guest.OnHost > vm.Guest.Held);
 
-    /// <summary>What programs that are no VMs hold of the memory that the ledger counts on.</summary>
+    /// <summary>The part of the memory that the ledger counts on, but that programs other than VMs hold.</summary>
     public MemorySize OthersHold { get; set; }
 
-    /// <summary>Asked at each look at the host: why it can't be seen; null where it can.</summary>
+    /// <summary>Called at each look at the host: returns why the host can't be seen, or null if it can.</summary>
     public Func<string?> Unseen { get; set; } = () => null;
 
-    /// <summary>Asked at each look of a VM that runs: whether its process can't be looked at.</summary>
+    /// <summary>Called at each look for each VM that runs: returns whether its process can't be looked at.</summary>
     public Func<VmId, bool> Hidden { get; set; } = _ => false;
 
-    /// <summary>Asked of each VM that starts: whether its process is never known.</summary>
+    /// <summary>Called for each VM that starts: returns whether its process is opaque, that is never known.</summary>
     public Func<bool> Opaque { get; set; } = () => false;
 
-    /// <summary>What a guest that is started is like.</summary>
+    /// <summary>The temper of a guest that is started.</summary>
     public Func<GuestTemper> Temper { get; set; } = () => GuestTemper.Ideal;
 
-    /// <summary>What hotplug devices a VM that is started has.</summary>
+    /// <summary>The sizes of the hotplug devices of a VM that is started.</summary>
     public Func<IReadOnlyList<MemorySize>> Devices { get; set; } = () => [MemorySize.FromGiB(4)];
 
-    /// <summary>How long a guest takes to power down once it is asked; null: it never does.</summary>
+    /// <summary>The time that a guest takes to power down once it is asked; null: it never does.</summary>
     public Func<TimeSpan?> PowersDown { get; set; } = () => TimeSpan.FromSeconds(0.5);
 
-    /// <summary>Which boot of the host this is.</summary>
+    /// <summary>The identity of the host's current boot.</summary>
     public string BootId { get; private set; } = "boot-1";
 
-    /// <summary>Told when a daemon ends a VM's process.</summary>
+    /// <summary>Called when a daemon ends a VM's process.</summary>
     public Action<VmId> EndedByDaemon { get; set; } = _ => { };
 
-    /// <summary>Whether a guest that is started says no word.</summary>
+    /// <summary>Whether a guest that is started never sends anything.</summary>
     public Func<bool> Mute { get; set; } = () => false;
 
-    /// <summary>The guest stops, goes on, or is handed over; whoever holds it is told.</summary>
+    /// <summary>Changes the guest's run state: it stops, goes on, or is migrated away. Whoever is connected is told.</summary>
     public void Turn(RunningVm vm, VmRunState state)
     {
         if (Find(vm.Id) != vm || vm.Guest.RunState == state)
@@ -147,7 +148,7 @@ internal sealed class World(VirtualClock clock, Dice dice, Action<string> log)
         return vm;
     }
 
-    /// <summary>The VM's process ends, whoever ended it.</summary>
+    /// <summary>Ends the VM's process, whoever caused it.</summary>
     public void End(VmId id, string why, EndCause cause = EndCause.Failed)
     {
         if (!_running.Remove(id, out var vm))
@@ -158,10 +159,10 @@ internal sealed class World(VirtualClock clock, Dice dice, Action<string> log)
         vm.Break();
     }
 
-    /// <summary>As what a VM left behind tells whoever comes later.</summary>
+    /// <summary>The cause of a VM's end, as its leftovers show it to a later daemon.</summary>
     public EndCause CauseOf(VmId id) => _ends.GetValueOrDefault(id);
 
-    /// <summary>The host restarts: nothing that ran runs on, and the daemon did not see it end.</summary>
+    /// <summary>Restarts the host: no VM survives, and the daemon did not see any of them end.</summary>
     public void Reboot()
     {
         log("world: the host restarts");
@@ -197,34 +198,34 @@ internal sealed class RunningVm(VmId id, SimulatedGuest guest, World world)
 
     public MemorySize PluggableMax => guest.Devices.Aggregate(MemorySize.Zero, (sum, device) => sum + device.Max);
 
-    /// <summary>What its programs would like to hold, and how fast they get there, a second.</summary>
+    /// <summary>The memory that its programs would like to hold. <see cref="WishRate"/> says how much of it they take per second.</summary>
     public MemorySize Wish { get; set; } = MemorySize.FromMiB(24);
 
     public MemorySize WishRate { get; set; } = MemorySize.FromMiB(64);
 
-    /// <summary>Nobody can tell which process runs it: it is reached by way of another's.</summary>
+    /// <summary>Nobody can tell which process runs it: it is reached through another process.</summary>
     public bool Unsure { get; set; }
 
     /// <summary>Its hypervisor does not answer.</summary>
     public bool Unreachable { get; set; }
 
-    /// <summary>The journal says that it was let go of: it is nobody's concern.</summary>
+    /// <summary>The journal says that it was let go: it is nobody's concern.</summary>
     public bool LetGo { get; set; }
 
     public IReadOnlyList<LabConnection> Connections => _connections;
 
-    /// <summary>The most that its devices let it become, without being asked anew: what the host must have for it.</summary>
+    /// <summary>The most that its devices let it become without a new order: the host must have this much for it.</summary>
     public MemorySize Allowed
     {
         get
         {
-            // What the balloon really holds, whatever the guest says that it does.
+            // The amount that the balloon really holds, whatever the guest says.
             var ballooned = MemorySize.Min(guest.Ballooned, guest.BalloonedTarget);
             return (guest.Base + guest.Sizes.PluggedMost).MinusOrZero(ballooned);
         }
     }
 
-    /// <summary>What its process holds of the host.</summary>
+    /// <summary>The host memory that its process holds.</summary>
     public MemorySize Resident => guest.OnHost + World.Overhead;
 
     /// <summary>Nobody can look at its process.</summary>
@@ -244,7 +245,7 @@ internal sealed class RunningVm(VmId id, SimulatedGuest guest, World world)
             connection.Tell(fact);
     }
 
-    /// <summary>All connections are gone with their calls.</summary>
+    /// <summary>Breaks all connections, and their calls with them.</summary>
     public void Break()
     {
         foreach (var connection in _connections.ToArray())

@@ -3,8 +3,8 @@ using Dmm.Core;
 namespace Dmm.Simulation.Core;
 
 /// <summary>
-/// Virtual time, and what is to happen when: one thing after the other, those of the same moment in the order in which they were put down.
-/// All concurrency of the real program is the delays that are drawn for this.
+/// Virtual time and the schedule: one thing after the other, those of the same moment in the order in which they were scheduled. The
+/// random delays of the schedule stand for all concurrency of the real program.
 /// </summary>
 internal sealed class Agenda
 {
@@ -17,7 +17,7 @@ internal sealed class Agenda
 
     public void At(Moment when, Action act) => _items.Enqueue(act, new(Moment.Max(when, Now), _number++));
 
-    /// <summary>Does what comes next. False where nothing is left to happen.</summary>
+    /// <summary>Does what comes next. Returns false if nothing is left to do.</summary>
     public bool Next()
     {
         if (!_items.TryDequeue(out var act, out var turn))
@@ -33,7 +33,7 @@ internal sealed class Agenda
     }
 }
 
-/// <summary>Messages of one sender to one receiver: each may be late, none overtakes another.</summary>
+/// <summary>Messages of one sender to one receiver: each may be late, but none overtakes another.</summary>
 internal sealed class Line(Agenda agenda)
 {
     private Moment _last;

@@ -4,16 +4,17 @@ using Dmm.Core.Hosts;
 namespace Dmm.Simulation.Core;
 
 /// <summary>
-/// Who asks is answered, once, and what was answered with "done" is so. Otherwise a host that does nothing would break no promise.
+/// Checks that each request is answered exactly once, and that a request that was answered with "done" is done. Otherwise a host that
+/// does nothing would break no rule.
 /// </summary>
 internal sealed class Answers
 {
     private readonly Dictionary<object, IAdmissionCommand> _open = [];
 
-    /// <summary>Whom the line of VMs to come still owes an answer.</summary>
+    /// <summary>A request that the line of VMs to come has not answered yet.</summary>
     public string? Open => _open.Count == 0 ? null : $"nobody answered {_open.Values.First()}";
 
-    /// <summary>With every decision of the host, before it is written.</summary>
+    /// <summary>Checks every decision of the host, before it is written.</summary>
     public static void Decided(IHostCommand command, HostDecision decision)
     {
         if (command is not (HostProtocol.AdoptVm or HostProtocol.SetPolicy or HostProtocol.ResizeVm or HostProtocol.StopVm
@@ -26,7 +27,7 @@ internal sealed class Answers
             throw new ViolationException("done and not done", $"{command}: {undone}");
     }
 
-    /// <returns>Who is answered.</returns>
+    /// <returns>The one who is to be answered.</returns>
     public object Asked(IAdmissionCommand command)
     {
         var asker = new object();
@@ -36,7 +37,9 @@ internal sealed class Answers
 
     public void Answered(object asker) => _open.Remove(asker);
 
-    /// <summary>The line has started anew: who asked the one before has been told that it is gone.</summary>
+    /// <summary>
+    /// Forgets all open requests. The line has started anew: whoever asked its predecessor has been told that it is gone.
+    /// </summary>
     public void Forget() => _open.Clear();
 
     private static string? Undone(IHostCommand command, HostState state) => command switch

@@ -3,10 +3,9 @@ using Dmm.Core.Vms;
 namespace Dmm.Simulation.Core;
 
 /// <summary>
-/// The pure core of a host in a plain loop, without Akka: fold of the journal, planner, granting, ledger, one hotplug machine a VM,
-/// admission, forecasts; with messages that are late, lost or told twice, calls that fail, writes that the daemon dies at, and guests of
-/// every temper. A step is one thing that happens: a message is looked at, a call is carried out, a guest moves, a write is done, a fault
-/// befalls.
+/// The pure core of a host in a plain loop, without Akka: fold of the journal, planner, granting, ledger, one hotplug machine per VM,
+/// admission, forecasts. Messages are late, lost or delivered twice, calls fail, the daemon dies during writes, and guests have every
+/// temper. A step is one thing that happens: a message is handled, a call is carried out, a guest moves, a write is done, a fault occurs.
 /// </summary>
 public sealed class CoreSimulation : ISimulation
 {

@@ -3,7 +3,7 @@ using Dmm.Core.Hosts;
 
 namespace Dmm.Simulation.Core;
 
-/// <summary>What the actors of the host and of the line of VMs to come do around their machines.</summary>
+/// <summary>The work that the actors of the host and of the line of VMs to come do around their machines.</summary>
 internal sealed partial class Daemon
 {
     private const int LineLate = 8;
@@ -59,7 +59,7 @@ internal sealed partial class Daemon
         }
     }
 
-    /// <summary>Those that live tell anew what the host may not have heard.</summary>
+    /// <summary>Starts the VMs' shells. Those that still live report again what the host may not have heard.</summary>
     private void StartVms(HostEffect.StartVms start)
     {
         foreach (var id in start.All ? _shells.Keys.Except(start.Vms).ToArray() : [])
@@ -81,10 +81,10 @@ internal sealed partial class Daemon
     }
 
     /// <summary>
-    /// A message to the line of VMs to come, on its way; messages of one sender stay in their order. They are late more often than others:
-    /// a request leaves most of its states within a millisecond, and each is to be ended there, too.
+    /// Sends a message to the line of VMs to come. Messages of one sender stay in order. They are late more often than others: a request
+    /// leaves most of its states within a millisecond, and the simulation must end requests in each state.
     /// </summary>
-    /// <param name="asked">Somebody waits for the answer.</param>
+    /// <param name="asked">A sender waits for the answer.</param>
     public void ToLine(IAdmissionCommand command, bool asked = false)
     {
         var (life, asker) = (_life, asked ? _answers.Asked(command) : this);

@@ -9,8 +9,8 @@ using Dmm.Core.Vms;
 namespace Dmm.Simulation.Core;
 
 /// <summary>
-/// One life of the daemon around the very machine that the real one runs (<see cref="HostMachine"/>): mailbox, delays, the journal's writes
-/// and crashes. It decides nothing. One message at a time; while a decision is being written, nothing else is looked at.
+/// One life of the daemon around the same machine that the real daemon runs (<see cref="HostMachine"/>): mailbox, delays, the journal's
+/// writes and crashes. It decides nothing. It handles one message at a time; while a decision is being written, it handles no other.
 /// </summary>
 internal sealed partial class Daemon
 {
@@ -53,8 +53,8 @@ internal sealed partial class Daemon
     public bool Alive { get; private set; } = true;
 
     /// <summary>
-    /// Since when it is known what the process of a VM holds, which nobody could look at when this daemon began. A real one's first look
-    /// would have shown in what is available that somebody keeps something.
+    /// The first time that the memory of a VM's process was known, for each process that nobody could look at when this daemon began. In
+    /// a real daemon the host's available memory would have shown at the first look that some process keeps memory.
     /// </summary>
     public IReadOnlyDictionary<VmId, Moment> FirstSeen => _firstSeen;
 
@@ -68,13 +68,13 @@ internal sealed partial class Daemon
 
     public bool InControl => _host.InControl;
 
-    /// <summary>Whom nobody has answered yet.</summary>
+    /// <summary>A request that is not answered yet.</summary>
     public string? Unanswered => _answers.Open;
 
-    /// <summary>Since when the host's actor lives.</summary>
+    /// <summary>The time at which the host's actor started.</summary>
     public Moment HostSince { get; private set; }
 
-    /// <summary>When a promise was last changed.</summary>
+    /// <summary>The time at which a promise last changed.</summary>
     public Moment ChangedAt { get; private set; }
 
     public bool Quiet => _mailbox.Count == 0 && !_persisting;
@@ -87,12 +87,13 @@ internal sealed partial class Daemon
     }
 
     /// <summary>
-    /// What the host's actor and the line's had in mind is gone, and what was sent to them so far with it. All others live on.
+    /// Restarts the actors of the host and of the line: their state is lost, and so are the messages sent to them so far. All other
+    /// actors live on.
     /// </summary>
     private void StartHostAnew(string when, HostDecision lost)
     {
         _world.Log.Note($"the host's actor starts anew {when}");
-        // What was launched, and is not known to be, may be gone before anybody asks.
+        // A VM that was launched, but whose launch is not in the journal, may be gone before anybody asks.
         foreach (var launched in lost.Events.OfType<VmLaunched>())
         {
             if (_world.Befalls(Fault.Dies, 3) && _world.ProcessOf(launched.Vm) is { Running: true } vm)
@@ -108,7 +109,7 @@ internal sealed partial class Daemon
         Enqueue(new HostCommand.TakeUp(_world.BootId));
     }
 
-    /// <summary>Promises are made all the time; what is seldom written is to be lost, too.</summary>
+    /// <summary>Changes of promises are frequent, so they fail less often: rare events must be lost now and then, too.</summary>
     private static int HostFails(HostDecision decision) => decision.Events[0] is PromisesChanged ? 300 : 40;
 
     private Host Recovered()
@@ -119,7 +120,7 @@ internal sealed partial class Daemon
 
     private bool Lives(int life) => Alive && life == _life;
 
-    /// <summary>A message of a VM's actor to the host's, on its way.</summary>
+    /// <summary>Sends a message of a VM's actor to the host's actor.</summary>
     public void Receive(VmId from, IHostCommand command) =>
         LineOf(_toHost, from).Send(_world.Delay(Fault.MessageLate), () => Enqueue(command));
 
@@ -137,11 +138,11 @@ internal sealed partial class Daemon
             _shells[id] = new(_world, this, id);
     }
 
-    /// <summary>The predictor's part: a sample becomes a forecast, at once under pressure.</summary>
+    /// <summary>Does the predictor's part: a sample becomes a forecast, which is sent at once under pressure.</summary>
     public void Sampled(VmId id, GuestSample sample, VmSizes sizes, MemorySize? most)
     {
         var taken = _models.Take(id, sample, sizes, _world.Wall, most);
-        // A daemon would lose that model alone; but no sample may make one fail.
+        // A real daemon would lose only that model; but no sample may make a model fail.
         if (taken.Fault is { } fault)
             throw new ViolationException("a model failed", $"of {id}: {fault}");
         if (taken.Forecast is { Urgent: true } forecast)
@@ -159,11 +160,12 @@ internal sealed partial class Daemon
     });
 
     /// <summary>
-    /// One look at a time, as the host's monitor has it: at most one is on its way that is older than what a VM has told meanwhile.
+    /// Looks at the host, one look at a time, as the host's monitor does: so at most one reading under way is older than what a VM has
+    /// reported meanwhile.
     /// </summary>
     private void Look()
     {
-        // Before the journal is taken up nobody knows whom to look at.
+        // Before the journal is taken up, nobody knows which VMs to look at.
         if (_looking || _watched.IsDefault)
             return;
         _looking = true;
@@ -177,7 +179,7 @@ internal sealed partial class Daemon
         });
     }
 
-    /// <summary>One message is one step.</summary>
+    /// <summary>Handles one message, which is one step.</summary>
     private void Pump()
     {
         if (_pumping || _persisting || _mailbox.Count == 0)
@@ -186,7 +188,7 @@ internal sealed partial class Daemon
         _world.Agenda.In(TimeSpan.FromMicroseconds(50), () =>
         {
             _pumping = false;
-            // What was being looked at may have put down a message before it began to write.
+            // The handling before may have queued a message before it began to write.
             if (!Alive || _persisting)
                 return;
             if (_mailbox.TryTake(out var command, out _))
@@ -283,7 +285,7 @@ internal sealed partial class Daemon
         var count = _world.Journal.Count;
         if (count / SnapshotEvery > (count - decision.Events.Length) / SnapshotEvery)
         {
-            // It is saved while the journal goes on.
+            // The snapshot is saved while the journal goes on.
             var (condensed, life) = (State.Condense(_world.Clocks), _life);
             _world.Agenda.In(_world.WriteTime(), () =>
             {
@@ -295,7 +297,9 @@ internal sealed partial class Daemon
         Pump();
     }
 
-    /// <summary>The host has become smaller, or larger again: what its claims exceed it by then is the world's doing.</summary>
+    /// <summary>
+    /// Notes that the host has become smaller, or larger again: the world is to blame for the excess of claims at that moment.
+    /// </summary>
     private void Follow(Host before)
     {
         if (before.State.Ledger.HostMemory != State.Ledger.HostMemory)

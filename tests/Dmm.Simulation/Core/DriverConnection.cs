@@ -4,14 +4,14 @@ using Dmm.Core.Vms;
 namespace Dmm.Simulation.Core;
 
 /// <summary>
-/// What a driver tells its VM's actor: facts in their order, each perhaps late, twice or (sizes) not at all. Answers to calls come behind
-/// the sizes that were read for them.
+/// The facts that a driver tells its VM's actor, in their order. Each may be late, come twice or (sizes) not at all. The answer to a call
+/// comes behind the sizes that were read for it.
 /// </summary>
 internal sealed class DriverConnection(World world, SimulatedProcess vm, VmShell shell, int number)
 {
     private readonly Line _facts = new(world.Agenda);
 
-    /// <summary>A hypervisor does not tell what its balloon was asked for: who is connected anew knows it when it has asked.</summary>
+    /// <summary>A hypervisor does not report the balloon's target by itself: a new connection knows it only after it has asked.</summary>
     private bool _balloonTold;
 
     public bool Broken { get; private set; }
@@ -34,7 +34,7 @@ internal sealed class DriverConnection(World world, SimulatedProcess vm, VmShell
             _facts.Send(world.Delay(Fault.ObservationLate), () => shell.Observed(number, fact));
     }
 
-    /// <summary>A call is through: the sizes that were read for it are told, then this.</summary>
+    /// <summary>Answers a call that is done: first the sizes that were read for it, then the answer.</summary>
     public void Answer(Action answered)
     {
         TellSizes(always: true);
@@ -42,11 +42,12 @@ internal sealed class DriverConnection(World world, SimulatedProcess vm, VmShell
     }
 
     /// <summary>
-    /// The VM is in hand: told behind the sizes that were read for that, as a driver's connecting ends behind what it has told.
+    /// Tells that the VM is in hand, behind the sizes that were read for that: a driver's connecting also ends behind the facts that it
+    /// told.
     /// </summary>
     public void Ready(Action inHand) => _facts.Send(world.Delay(Fault.MessageLate), inHand);
 
-    /// <summary>The last fact of this connection.</summary>
+    /// <summary>Sends the last fact of this connection.</summary>
     public void TellLast(VmObservation fact)
     {
         if (Broken)

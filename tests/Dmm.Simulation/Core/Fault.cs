@@ -2,10 +2,10 @@ using Dmm.Hypervisors.Simulation;
 
 namespace Dmm.Simulation.Core;
 
-/// <summary>What can befall a host. Names in lower case with dashes are those of <c>--without</c>.</summary>
+/// <summary>The faults of a host. Their names in lower case with dashes are those of <c>--without</c>.</summary>
 internal enum Fault
 {
-    // A guest's temper changes.
+    // These change a guest's temper.
     Slow,
     Stubborn,
     StopsHalfway,
@@ -25,71 +25,71 @@ internal enum Fault
     /// <summary>A guest powers down, and its process ends with it.</summary>
     PowersDown,
 
-    /// <summary>The host restarts, and the daemon with it: no VM runs any more.</summary>
+    /// <summary>The host restarts, and the daemon with it: no VM survives.</summary>
     HostRestarts,
 
-    /// <summary>Somebody stops a guest, and lets it go on later.</summary>
+    /// <summary>Somebody pauses a guest, and resumes it later.</summary>
     Pauses,
 
-    /// <summary>A guest is handed over to another process; what is left of it ends, or the migration is given up.</summary>
+    /// <summary>A guest is migrated to another process; what is left of it ends, or the migration is given up.</summary>
     Migrates,
 
-    /// <summary>A guest starts anew in its process.</summary>
+    /// <summary>A guest reboots in its process.</summary>
     ComesBack,
 
-    /// <summary>Somebody sets a VM's devices past DMM.</summary>
+    /// <summary>Somebody sets a VM's devices without DMM.</summary>
     OperatorsHand,
 
     /// <summary>The control connection breaks; the VM runs on.</summary>
     ConnectionLost,
 
     /// <summary>
-    /// A call to the driver fails, carried out or not: its connection is of no use any more, or the VM's actor starts anew.
+    /// A call to the driver fails, carried out or not: its connection can't be used any more, or the VM's actor starts anew.
     /// </summary>
     CallFails,
 
     /// <summary>A call to the driver takes up to a second.</summary>
     CallLate,
 
-    /// <summary>The hypervisor has no slot left for a further device or a rescue DIMM; now and then it would not resize at all.</summary>
+    /// <summary>The hypervisor has no slot left for a further device or a rescue DIMM; now and then it refuses to resize at all.</summary>
     AdditionRefused,
 
     /// <summary>A launch fails.</summary>
     LaunchFails,
 
-    /// <summary>What a driver saw comes up to half a second late.</summary>
+    /// <summary>A driver's observation comes up to half a second late.</summary>
     ObservationLate,
 
-    /// <summary>A change of sizes is not told until the next look.</summary>
+    /// <summary>A change of sizes is not reported until the next look.</summary>
     ObservationLost,
 
-    /// <summary>A fact is told twice.</summary>
+    /// <summary>A fact is reported twice.</summary>
     ObservationTwice,
 
-    /// <summary>A message between actors waits up to half a second.</summary>
+    /// <summary>A message between actors is delayed by up to half a second.</summary>
     MessageLate,
 
-    /// <summary>The journal takes a second for a write.</summary>
+    /// <summary>A write to the journal takes a second.</summary>
     JournalSlow,
 
     /// <summary>The daemon dies at any moment.</summary>
     Crash,
 
-    /// <summary>The daemon dies before what it decided is in the journal.</summary>
+    /// <summary>The daemon dies before its decision is in the journal.</summary>
     CrashBeforeWrite,
 
-    /// <summary>The daemon dies when it is in the journal, and nothing has been done about it.</summary>
+    /// <summary>The daemon dies when its decision is in the journal, but before it acts on it.</summary>
     CrashAfterWrite,
 
     /// <summary>The daemon dies when the hypervisor has carried out a call, and nobody has heard of it.</summary>
     CrashAfterCall,
 
     /// <summary>
-    /// The journal fails, with what it was to write written or not: the host's actor starts anew, alone. The VMs' actors live on.
+    /// The journal fails, and its last write may have been done or not: the host's actor starts anew, alone. The VMs' actors live on.
     /// </summary>
     HostFails,
 
-    /// <summary>A VM costs more beside its memory than was expected.</summary>
+    /// <summary>A VM's overhead is larger than expected.</summary>
     CostsMore,
 
     /// <summary>The host has less memory, while a daemon lives or when one starts anew.</summary>
@@ -101,7 +101,7 @@ internal enum Fault
     /// <summary>A VM's process can't be looked at for a moment.</summary>
     ProcessHidden,
 
-    /// <summary>The host's time of day is set, by seconds to a day, forward or back, whether a daemon lives or not.</summary>
+    /// <summary>The host's time of day is set forward or back, by seconds to a day, whether a daemon lives or not.</summary>
     ClockSteps,
 }
 
@@ -117,7 +117,7 @@ internal static class Faults
 
     public static IReadOnlyList<string> AllNames => Names;
 
-    /// <summary>The faults of guests' tempers.</summary>
+    /// <summary>The guest's temper that a fault stands for; null for any other fault.</summary>
     public static GuestTemper? TemperOf(Fault fault) =>
         fault <= Fault.Floods ? Enum.Parse<GuestTemper>(fault.ToString()) : null;
 

@@ -16,25 +16,25 @@ internal sealed class ViolationException(string rule, string what) : Exception($
     public string What { get; } = what;
 }
 
-/// <summary>What must hold after every step, at every decision, after every recovery, and at the end of every calm.</summary>
+/// <summary>The rules that must hold after every step, at every decision, after every recovery, and at the end of every calm.</summary>
 internal sealed class Invariants(World world)
 {
     private static readonly MemorySize Tolerance = MemorySize.FromMiB(2);
 
-    /// <summary>What was said of a VM while it was too large may be under way for so long.</summary>
+    /// <summary>Reports about a VM that was too large may still be under way for this long.</summary>
     private static readonly TimeSpan Rumours = TimeSpan.FromSeconds(4);
 
-    /// <summary>Within this a look at the host is heard of, however slow the journal is and however much waits before it.</summary>
+    /// <summary>The host hears of a look within this time, however slow the journal is and however many messages wait before it.</summary>
     private static readonly TimeSpan Looked = TimeSpan.FromSeconds(30);
 
     private Ledger? _checked;
-    /// <summary>The world has broken the invariant, and it does not hold yet.</summary>
+    /// <summary>The world has broken the invariant, and it does not hold again yet.</summary>
     private bool _deficit;
 
-    /// <summary>After every step.</summary>
+    /// <summary>Checks the rules that must hold after every step.</summary>
     public void Holds()
     {
-        // Until its journal is taken up the host counts what ran before the host restarted, and nothing is decided on that.
+        // Until its journal is taken up, the host counts VMs that ran before the host restarted; nothing is decided on that.
         if (world.Daemon is { TakenUp: true } daemon && daemon.State.Ledger != _checked)
         {
             HoldsLedger(daemon.State);
@@ -45,7 +45,7 @@ internal sealed class Invariants(World world)
         HoldsWorld();
     }
 
-    /// <summary>What the host has lost is not promised any more, once a look at it must have been heard of.</summary>
+    /// <summary>Checks that memory that the host has lost is no longer promised, once a look at it must have been heard of.</summary>
     private void FollowsHost()
     {
         if (world.Daemon is not { } daemon || world.Agenda.Now - world.HasSince < Looked || world.Agenda.Now - daemon.HostSince < Looked)
@@ -56,7 +56,7 @@ internal sealed class Invariants(World world)
                 $"the ledger says {daemon.State.Ledger.HostMemory} of a host of {world.Has} since {world.HasSince}");
     }
 
-    /// <summary>Who is to return does so when its time has come.</summary>
+    /// <summary>Checks that a VM that is to return does so when its time has come.</summary>
     public void Overdue(Daemon daemon)
     {
         foreach (var (id, vm) in daemon.State.Resting)
@@ -66,9 +66,9 @@ internal sealed class Invariants(World world)
         }
     }
 
-    /// <summary>Before a change of promises is written.</summary>
-    /// <param name="command">What it was decided on.</param>
-    /// <param name="before">With all that was decided before it.</param>
+    /// <summary>Checks a change of promises before it is written.</summary>
+    /// <param name="command">The command that it was decided on.</param>
+    /// <param name="before">The state with all that was decided before it.</param>
     public void Decided(IHostCommand command, HostState before, IHostEvent e)
     {
         if (e is VmEnded { Cause: EndCause.Failed or EndCause.PoweredDown } or VmRested { Cause: EndCause.Failed or EndCause.PoweredDown }
@@ -107,7 +107,7 @@ internal sealed class Invariants(World world)
             throw new ViolationException("a promise makes a deficit", $"{after.Deficit}, before {before.Ledger.Deficit}");
     }
 
-    /// <summary>A VM is asked for once; and returns only from its rest.</summary>
+    /// <summary>Checks that a VM is requested only once, and that it returns only from its rest.</summary>
     private static void Asked(HostState before, VmRequested asked)
     {
         var id = asked.Spec.Id;
@@ -118,7 +118,8 @@ internal sealed class Invariants(World world)
     }
 
     /// <summary>
-    /// What is set aside is free; guarantees fit together; nobody who waits is passed, nor anybody with what was gathered for it.
+    /// Checks that a reservation is free memory, that the guarantees fit together, and that no VM overtakes one that waits before it, nor
+    /// uses the memory that was gathered for that one.
     /// </summary>
     private static void Provided(HostState before, MemoryReserved set)
     {
@@ -142,7 +143,7 @@ internal sealed class Invariants(World world)
         }
     }
 
-    /// <summary>Replay leads to what was promised, whatever way it was kept.</summary>
+    /// <summary>Checks that a replay leads to what was promised, in whatever form the journal kept it.</summary>
     public void Recovered(Daemon daemon)
     {
         var (truth, state) = (world.Journal.Truth, daemon.State);
@@ -185,12 +186,12 @@ internal sealed class Invariants(World world)
             throw new ViolationException("recovery", $"{lost} was let go of and runs, and what it holds is taken for free");
     }
 
-    /// <summary>Where the host's clock was set, a replay can't know when something was; that it was, it must.</summary>
+    /// <summary>If the host's clock was set, a replay can't know when something happened; but it must know that it happened.</summary>
     private Moment At(Moment real, Moment replayed) => world.ClockStepped ? replayed : real;
 
     private Moment? At(Moment? real, Moment? replayed) => world.ClockStepped && real is not null ? replayed : real;
 
-    /// <summary>However the host's clock was set, what is waited for takes no longer than it was meant to.</summary>
+    /// <summary>However the host's clock was set, no wait may take longer than it was meant to.</summary>
     private void NotStretched(VmId id, Moment? until, TimeSpan? length)
     {
         if (until - world.Now > length)
@@ -200,7 +201,7 @@ internal sealed class Invariants(World world)
 
     private IEnumerable<VmId> LetGoAndRunning(HostState truth) => truth.LetGo.Where(vm => world.Runs(vm.Value)).Select(vm => vm.Key);
 
-    /// <summary>Whether a VM that the world made larger than promised is back within its promise.</summary>
+    /// <summary>Ends the disturbance of a VM that the world made larger than promised, once it is back within its promise.</summary>
     public void Calmed(SimulatedProcess vm)
     {
         var wild = vm.Guest.Temper is GuestTemper.GrowsByItself or GuestTemper.LiesAboutBalloon;
@@ -211,7 +212,7 @@ internal sealed class Invariants(World world)
             vm.Disturbed = false;
     }
 
-    /// <summary>Guarantees fit into no less than this.</summary>
+    /// <summary>The host needs at least this much memory for its guarantees.</summary>
     public MemorySize LeastMemory(MemorySize reserve)
     {
         var truth = world.Journal.Truth;
@@ -221,7 +222,7 @@ internal sealed class Invariants(World world)
         return LetGoAndRunning(truth).Aggregate(sum, (all, id) => all + truth.Ledger.LetGo[id]);
     }
 
-    /// <summary>Nothing is under way, nothing is asked for, everybody has what was promised.</summary>
+    /// <summary>Nothing is under way, no request is open, and each VM has what it was promised.</summary>
     public bool Settled() => Unsettled() is null;
 
     public void NotSettled() =>
@@ -270,9 +271,9 @@ internal sealed class Invariants(World world)
     }
 
     /// <summary>
-    /// Who was let go of after the world had made it larger than this host has room for is nobody's to shrink: what it and the guarantees
-    /// are too much together stays a deficit until its process is gone (docs/develop/decisions/0022). A VM at its min may have a part of a
-    /// block more.
+    /// The world may have made a VM larger than this host has room for before it was let go; nobody can shrink it then. The amount by
+    /// which its memory and the guarantees exceed the host stays a deficit until its process is gone (docs/develop/decisions/0022). A VM
+    /// at its min may have a part of a block more.
     /// </summary>
     private static MemorySize Unavoidable(HostState state) => state.Ledger.Loose.IsZero
         ? MemorySize.Zero
@@ -301,11 +302,11 @@ internal sealed class Invariants(World world)
                 throw new ViolationException("a claim of nobody", $"{id}: {claim}");
             if (claim.Granted != vm.Promise.Granted)
                 throw new ViolationException("a claim that forgets its promise", $"{id}: {claim}, promised {vm.Promise}");
-            // What it costs more shows in what its process holds before it is measured.
+            // A VM's additional overhead shows in the memory of its process before it is measured.
             worldly |= claim.Overhead > vm.Overhead
                 || (world.ProcessOf(id) is { } dear
                     && (dear.Cost > vm.Overhead || (dear.CostAt != default && world.Agenda.Now - dear.CostAt < Rumours)));
-            // Nobody could know what it keeps.
+            // Nobody could know the memory that it keeps.
             worldly |= !claim.Kept.IsZero && world.Daemon?.FirstSeen.TryGetValue(id, out var since) == true
                 && world.Agenda.Now - since < Rumours;
             if (world.ProcessOf(id) is { Disturbed: true })
@@ -344,7 +345,7 @@ internal sealed class Invariants(World world)
         if (claimed != ledger.Claimed || reserved != ledger.Reserved)
             throw new ViolationException(
                 "sums", $"claimed {ledger.Claimed}, which is {claimed}; reserved {ledger.Reserved}, which is {reserved}");
-        // Of those that were let go of the world's part is told, not the daemon's: nobody else may hold what they do.
+        // For VMs that were let go, the world's figure counts, not the daemon's: nobody else may hold the memory that they do.
         var truth = world.Journal.Truth;
         var loose = LetGoAndRunning(truth).Aggregate(MemorySize.Zero, (all, id) => all + truth.Ledger.LetGo[id]);
         if (ledger.Loose < loose)
@@ -363,8 +364,8 @@ internal sealed class Invariants(World world)
     }
 
     /// <summary>
-    /// No VM can hold more of the host, now or by what its devices were told, than it was promised, unless the world made it so. With the
-    /// invariant that is: what all can hold together fits the host.
+    /// Checks that no VM can hold more of the host than it was promised, now or by what its devices were told, unless the world made it
+    /// so. Together with the invariant this means that the sum of what all VMs can hold fits the host.
     /// </summary>
     private void HoldsWorld()
     {
@@ -381,8 +382,8 @@ internal sealed class Invariants(World world)
     }
 
     /// <summary>
-    /// What processes really hold fits the host, whatever their guests say that they gave: unless the world has made one larger or dearer
-    /// than promised, or the host smaller.
+    /// Checks that the memory that processes really hold fits the host, whatever their guests say that they gave, unless the world has
+    /// made a VM larger or its overhead higher than promised, or the host smaller.
     /// </summary>
     private void HoldsHost()
     {
@@ -396,7 +397,7 @@ internal sealed class Invariants(World world)
             var claim = daemon.State.Ledger.Claims.GetValueOrDefault(id);
             if (process.Disturbed || process.Cost > (claim?.Overhead ?? process.Expected))
                 return;
-            // What it costs more, or keeps unseen, is claimed from the next look on.
+            // Additional overhead, and memory that is kept unseen, is claimed from the next look on.
             if (claim is not null && process.Resident > claim.Size
                 && (claim.Resident.IsZero || (process.CostAt != default && world.Agenda.Now - process.CostAt < Rumours)))
                 return;

@@ -5,7 +5,7 @@ using Dmm.Core.Memory;
 
 namespace Dmm.Simulation.Core;
 
-/// <summary>The host's journal: what is in it outlives every daemon. A snapshot replaces the events before it.</summary>
+/// <summary>The host's journal: its content outlives every daemon. A snapshot replaces the events before it.</summary>
 internal sealed class Journal
 {
     private static readonly MemorySize Boundless = MemorySize.FromGiB(1 << 20);
@@ -15,10 +15,10 @@ internal sealed class Journal
 
     public long Count { get; private set; }
 
-    /// <summary>The fold of all events that were ever written: what was promised, with no regard to what the host has.</summary>
+    /// <summary>The fold of all events that were ever written: what was promised, regardless of what the host has.</summary>
     public HostState Truth { get; private set; } = new(new Ledger(Boundless, MemorySize.Zero));
 
-    /// <param name="made">The clocks as of when it was decided.</param>
+    /// <param name="made">The clocks at the time of the decision.</param>
     public void Append(IHostEvent e, Clocks made)
     {
         _events.Add(e);

@@ -5,18 +5,18 @@ using Dmm.Hypervisors.Simulation;
 namespace Dmm.Simulation.Core;
 
 /// <summary>
-/// Whether a VM that has arrived is left alone: while its target, what its programs hold and its guest's temper stay as they are and it
-/// stands within a few MiB of its target, its devices are asked for no more than a back-off's tries and a spark come to. One that is asked
-/// for a little more again and again would count as settled each time.
+/// Checks that a VM that stands at its target is left alone. As long as its target, its programs' memory and its guest's temper stay the
+/// same and it stands within a few MiB of its target, its devices may get only as many orders as a back-off and a spark need. Without
+/// this check, a VM that gets a slightly larger order again and again would count as settled each time.
 /// </summary>
 internal sealed class Rest(World world)
 {
-    /// <summary>Longer than most of a back-off's tries (2, 4, 8, 16 s), and than a spark takes to be laid by.</summary>
+    /// <summary>Longer than most tries of a back-off (2, 4, 8, 16 s), and longer than it takes to save up a spark.</summary>
     private static readonly TimeSpan Span = TimeSpan.FromSeconds(30);
 
     private const int Most = 12;
 
-    /// <summary>What a guest that keeps some may keep, and a part of a block.</summary>
+    /// <summary>The amount that a guest of temper <see cref="GuestTemper.KeepsSome"/> may keep, and a part of a block.</summary>
     private static readonly MemorySize Near = MemorySize.FromMiB(16);
 
     private readonly Dictionary<VmId, Spell> _spells = [];
@@ -25,7 +25,7 @@ internal sealed class Rest(World world)
 
     private sealed record Spell(Stand Stand, Moment Since, int Asks);
 
-    /// <summary>Whenever the VM's guest has had its turn.</summary>
+    /// <summary>Called whenever the VM's guest has had its turn.</summary>
     public void Look(SimulatedProcess vm)
     {
         if (StandOf(vm) is not { } stand)
@@ -35,11 +35,12 @@ internal sealed class Rest(World world)
     }
 
     /// <summary>
-    /// It is to have another size, if only for a moment between two turns of its guest: what is asked of its devices then is for that.
+    /// Called when the VM gets another target, if only for a moment between two turns of its guest: orders to its devices are for that
+    /// target.
     /// </summary>
     public void Told(VmId id) => _spells.Remove(id);
 
-    /// <summary>Its devices are asked for something.</summary>
+    /// <summary>Called for each order to its devices.</summary>
     public void Asked(VmId id)
     {
         if (_spells.GetValueOrDefault(id) is not { } spell)

@@ -6,10 +6,10 @@ using Dmm.Hypervisors.Simulation;
 
 namespace Dmm.Simulation.Core;
 
-/// <summary>A VM as it is, whatever DMM believes of it: a process of the host that outlives every daemon.</summary>
+/// <summary>A VM in its real state, whatever DMM believes of it: a process of the host that outlives every daemon.</summary>
 internal sealed class SimulatedProcess
 {
-    /// <summary>How fast programs of a guest take what they want.</summary>
+    /// <summary>The rate at which programs of a guest take what they want, per second.</summary>
     private static readonly MemorySize TakeRate = MemorySize.FromMiB(200);
 
     private Moment _movedAt;
@@ -43,44 +43,44 @@ internal sealed class SimulatedProcess
 
     public bool HasAgent { get; init; }
 
-    /// <summary>What its agent says of itself; null where it has none.</summary>
+    /// <summary>The agent's hello; null if the guest has no agent.</summary>
     public GuestHello? Hello => HasAgent ? Guest.Hello : null;
 
     public bool Running { get; set; } = true;
 
-    /// <summary>How it came to its end, as what it left behind tells whoever comes later.</summary>
+    /// <summary>The cause of its end, as its leftovers show it to a later daemon.</summary>
     public EndCause Cause { get; set; }
 
-    /// <summary>What it costs the host beside its memory.</summary>
+    /// <summary>Its real overhead: what it costs the host beside its memory.</summary>
     public MemorySize Cost { get; set; }
 
-    /// <summary>What it was expected to cost.</summary>
+    /// <summary>Its expected overhead.</summary>
     public MemorySize Expected { get; }
 
-    /// <summary>When <see cref="Cost"/> changed last.</summary>
+    /// <summary>The time of the last change of <see cref="Cost"/>.</summary>
     public Moment CostAt { get; set; }
 
-    /// <summary>What its process holds of the host.</summary>
+    /// <summary>The host memory that its process holds.</summary>
     public MemorySize Resident => Guest.OnHost + Cost;
 
-    /// <summary>What a driver reads: the sizes, and behind them what the process holds.</summary>
+    /// <summary>The data that a driver reads: the sizes, and the memory that the process holds.</summary>
     public VmObservation.Sizes Sizes => new(Guest.Sizes) { Resident = Resident };
 
-    /// <summary>What its programs would like to hold.</summary>
+    /// <summary>The memory that its programs would like to hold.</summary>
     public MemorySize Wish { get; set; }
 
-    /// <summary>A call to its hypervisor may be carried out until then: nobody is connected anew before.</summary>
+    /// <summary>A call to its hypervisor may be carried out until then: no new connection is made before.</summary>
     public Moment BusyUntil { get; set; }
 
     public Moment SampledAt { get; set; }
 
-    /// <summary>Who hears of it now.</summary>
+    /// <summary>The connection that hears of it now.</summary>
     public DriverConnection? Connection { get; set; }
 
-    /// <summary>The world, not DMM, has made it larger than it was promised; until it is no longer.</summary>
+    /// <summary>The world, not DMM, has made it larger than it was promised; reset when it is within its promise again.</summary>
     public bool Disturbed { get; set; }
 
-    /// <summary>When it was last seen to be too large.</summary>
+    /// <summary>The time at which it was last seen to be too large.</summary>
     public Moment DisturbedAt { get; set; }
 
     /// <summary>The most that it can become from what its devices were told.</summary>
@@ -93,7 +93,7 @@ internal sealed class SimulatedProcess
         }
     }
 
-    /// <summary>A further device, so that so much can be plugged.</summary>
+    /// <summary>Adds a device, so that this much can be plugged.</summary>
     public void Extend(MemorySize pluggableMax)
     {
         if (pluggableMax <= Capabilities.PluggableMax)
@@ -102,7 +102,7 @@ internal sealed class SimulatedProcess
         Capabilities = Capabilities with { PluggableMax = pluggableMax };
     }
 
-    /// <summary>Lets time go by in the guest. Returns whether a size moved.</summary>
+    /// <summary>Lets time go by in the guest. Returns whether a size changed.</summary>
     public bool Move(Moment now)
     {
         var elapsed = now - _movedAt;

@@ -5,15 +5,15 @@ using Dmm.Hypervisors.Simulation;
 namespace Dmm.Simulation.Core;
 
 /// <summary>
-/// Whether a VM goes on that can: one whose guest obeys, that is on its way, is connected and has been heard of, moves again within
-/// <see cref="Within"/>. Safety alone would let a wake-up be lost: the next plan, retry or restart hides it in the end, while a guest
-/// waits.
+/// Checks liveness: a VM that can move must move. If its guest obeys and it is on its way to a target, connected and heard of, it moves
+/// again within <see cref="Within"/>. Checks of safety alone would not see a lost wake-up: the next plan, retry or restart hides it in
+/// the end, while a guest waits.
 /// </summary>
 internal sealed class Stillness(World world)
 {
     /// <summary>
-    /// One turn of the guest's agent, one call and two messages, each as late as it can be, come to three seconds; what is beyond five was
-    /// forgotten.
+    /// One turn of the guest's agent, one call and two messages, each at its latest, take three seconds together; after five the wake-up
+    /// was lost.
     /// </summary>
     private static readonly TimeSpan Within = TimeSpan.FromSeconds(5);
 
@@ -21,7 +21,7 @@ internal sealed class Stillness(World world)
 
     private sealed record Stand(VmSizes Sizes, MemorySize? Target, VmShell Shell, Moment Since);
 
-    /// <summary>Whenever the VM's guest has had its turn.</summary>
+    /// <summary>Called whenever the VM's guest has had its turn.</summary>
     public void Look(SimulatedProcess vm)
     {
         var shell = world.Daemon?.Shells.GetValueOrDefault(vm.Id);
@@ -49,7 +49,7 @@ internal sealed class Stillness(World world)
             || memory.Target is not { } target || memory.Sizes is null
             || memory.Phase is not (VmPhase.Growing or VmPhase.Shrinking or VmPhase.Stuck or VmPhase.Uncooperative))
             return false;
-        // What its hypervisor would not do is asked again when its wait is over, which grows.
+        // An order that its hypervisor refused is tried again after a wait, which grows.
         if (world.Agenda.Now < Later(memory.BalloonRefusal, memory.PlugRefusal))
             return false;
         var reachable = Ladder.Reachable(memory, target);

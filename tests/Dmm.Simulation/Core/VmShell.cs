@@ -9,8 +9,8 @@ using Dmm.Hypervisors.Simulation;
 namespace Dmm.Simulation.Core;
 
 /// <summary>
-/// One incarnation of a VM's actor around the very machine that the real one runs (<see cref="VmMachine"/>): mailbox, delays, and a driver
-/// whose calls fail. It decides nothing.
+/// One incarnation of a VM's actor around the same machine that the real actor runs (<see cref="VmMachine"/>): mailbox, delays, and a
+/// driver whose calls fail. It decides nothing.
 /// </summary>
 internal sealed class VmShell
 {
@@ -164,7 +164,10 @@ internal sealed class VmShell
         });
     }
 
-    /// <summary>It is carried out or not, and heard of or not: refused, lost with its connection, or by a fault of the driver.</summary>
+    /// <summary>
+    /// Makes a call. It is carried out or not, and answered or not: it can be refused, lost with its connection, or hit by a fault of the
+    /// driver.
+    /// </summary>
     private void Carry(VmCall call)
     {
         if (_connected is not { } vm)
@@ -184,7 +187,7 @@ internal sealed class VmShell
         {
             if (carriedOut && vm.Running)
                 _world.CarryOut(vm, call);
-            // Its connection tells of the end as its last word.
+            // Its connection reports the end as its last fact.
             if (!vm.Running)
                 return;
             if (fails)
@@ -196,8 +199,8 @@ internal sealed class VmShell
     }
 
     /// <summary>
-    /// The connection is lost with the call; or the driver has a fault, and this incarnation ends: the supervisor makes another after a
-    /// while.
+    /// Fails a call: the connection is lost with it, or the driver has a fault and this incarnation ends; the supervisor makes another
+    /// after a while.
     /// </summary>
     private void Fail(int connection)
     {

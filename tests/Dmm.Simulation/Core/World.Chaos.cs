@@ -7,11 +7,12 @@ using Dmm.Hypervisors.Simulation;
 
 namespace Dmm.Simulation.Core;
 
-/// <summary>What befalls the host from outside: loads, operators, faults; and the times of calm in between.</summary>
+/// <summary>The events that come from outside the daemon: loads, operators, faults; and the times of calm in between.</summary>
 internal sealed partial class World
 {
     /// <summary>
-    /// Within this everything settles once the world behaves: longer than the longest back-off, and a deadline of admission.
+    /// Everything settles within this time once the world behaves: it is longer than the longest back-off and a deadline of admission
+    /// together.
     /// </summary>
     public static readonly TimeSpan SettlesWithin = TimeSpan.FromMinutes(10);
 
@@ -25,7 +26,7 @@ internal sealed partial class World
         Fault.ConnectionLost, Fault.CostsMore, Fault.Crash, Fault.HostShrinks, Fault.KeepsMemory,
     ];
 
-    /// <summary>Who finds no room for so long once the world behaves is to stay stopped: it would be tried again for ever.</summary>
+    /// <summary>A VM that has found no room for this long once the world behaves is stopped: it would be tried again for ever.</summary>
     private static readonly TimeSpan ReturnsWithin = TimeSpan.FromMinutes(2);
 
     private Moment _phaseEnds;
@@ -64,7 +65,7 @@ internal sealed partial class World
         HostHas(_memory);
         foreach (var vm in _processes.Values)
         {
-            // What a kernel has put somewhere stays there.
+            // Memory that a kernel has put somewhere stays there, so a guest that keeps some goes on to do so.
             vm.Guest.Temper = vm.Guest.Temper == GuestTemper.KeepsSome ? GuestTemper.KeepsSome : GuestTemper.Ideal;
             vm.Guest.Keeps = 0;
             (vm.Cost, vm.CostAt) = (_guests.Overhead, Agenda.Now);
@@ -77,7 +78,7 @@ internal sealed partial class World
         AwaitLater();
     }
 
-    /// <summary>Not in step with the plans, or each look would fall into the middle of one.</summary>
+    /// <summary>The interval is not in step with the plans; otherwise each look would fall into the middle of one.</summary>
     private void AwaitLater() => Agenda.In(TimeSpan.FromMilliseconds(Chance.Between(700, 1_300)), Await);
 
     private void Await()
@@ -86,7 +87,7 @@ internal sealed partial class World
         {
             Settlements++;
             Log.Note($"everything is settled");
-            // Now and then it is left so for a while: who comes to rest is to stay at rest.
+            // Now and then the world stays calm for a while: a VM that has come to rest must stay at rest.
             Agenda.In(Chance.OneIn(6) ? TimeSpan.FromSeconds(40) : TimeSpan.Zero, Turmoil);
         }
         else
@@ -108,8 +109,8 @@ internal sealed partial class World
 
     private static HostProtocol.StopVm AtOnce(VmId id) => new(id, new(TimeSpan.Zero, Kill: true));
 
-    /// <summary>The guest stops, goes on, or is handed over.</summary>
-    /// <param name="only">Nothing is done unless it is that; otherwise, unless it runs.</param>
+    /// <summary>Changes the guest's run state: it pauses, goes on, or is migrated away.</summary>
+    /// <param name="only">The state that it must be in; in any other nothing is done.</param>
     private void Turn(SimulatedProcess vm, VmRunState state, VmRunState only = VmRunState.Running)
     {
         if (!vm.Running || vm.Guest.RunState != only)
@@ -146,7 +147,7 @@ internal sealed partial class World
         if (_daemon is not { } daemon)
             return;
         var id = VmId.Parse($"vm{Chance.Below(_slots):00}");
-        // Requests are short: one that is under way is looked for, now and then.
+        // A request is short, so now and then the operator picks one that is under way.
         if (Chance.OneIn(10) && daemon.State.Admissions.Keys.ToArray() is { Length: > 0 } wanted)
         {
             id = wanted[Chance.Below(wanted.Length)];
@@ -243,7 +244,8 @@ internal sealed partial class World
         var min = MemorySize.FromMiB(Chance.Between(128, 256));
         var boot = min + MemorySize.FromMiB(Chance.OneIn(3) ? 0 : Chance.Between(0, 400));
         var max = boot + MemorySize.FromMiB(Chance.OneIn(4) ? 0 : Chance.Between(1, 3000));
-        // Some change their mind, or are out of time, before anything was done: each state of a request is left early now and then.
+        // Some operators change their mind, or their time is over, before anything was done: so each state of a request is left early now
+        // and then.
         var hasty = Chance.OneIn(3);
         var brief = hasty && !Chance.OneIn(3);
         var timeout = brief ? TimeSpan.FromMicroseconds(Chance.Between(1_000, 20_000)) : TimeSpan.FromSeconds(Chance.Between(5, 60));
@@ -270,7 +272,7 @@ internal sealed partial class World
         });
     }
 
-    /// <summary>A VM that runs without DMM; what it has is looked at before.</summary>
+    /// <summary>Adopts a VM that runs without DMM; its sizes are read before.</summary>
     private void Adopt(Daemon daemon, SimulatedProcess process)
     {
         var sizes = process.Guest.Sizes;
@@ -281,7 +283,7 @@ internal sealed partial class World
         daemon.Enqueue(new HostProtocol.AdoptVm(process.Handle, new(min, max), ceiling, _guests.Overhead) { Resident = resident });
     }
 
-    /// <summary>From a second to a day, the small as often as the large.</summary>
+    /// <summary>Sets the host's time of day by a second to a day; small steps are as frequent as large ones.</summary>
     private void ClocksStep() => Agenda.In(TimeSpan.FromSeconds(_clocks.Between(5, 60)), () =>
     {
         if (!Calm && _allowed[(int)Fault.ClockSteps])
@@ -307,7 +309,7 @@ internal sealed partial class World
         switch (fault)
         {
             case Fault.Dies:
-                // Not often: a host without VMs is a quiet one.
+                // This is rare: a host without VMs is a quiet one.
                 if (chance.OneIn(3))
                     EndProcess(vm, "it died");
                 return;

@@ -7,7 +7,7 @@ using Dmm.Hypervisors.Simulation;
 
 namespace Dmm.Simulation.Core;
 
-/// <summary>The hypervisor's part: VMs are launched, move, are told, and end.</summary>
+/// <summary>The hypervisor's part: it launches VMs, lets them move, gives them orders, and ends them.</summary>
 internal sealed partial class World
 {
     private static readonly MemorySize LowMemory = MemorySize.FromMiB(32);
@@ -79,7 +79,7 @@ internal sealed partial class World
             EndProcess(vm, "its guest powered down", cause: EndCause.PoweredDown);
     }
 
-    /// <param name="tell">Its driver sees it end.</param>
+    /// <param name="tell">Whether its driver sees it end.</param>
     public void EndProcess(SimulatedProcess vm, string why, bool tell = true, EndCause cause = EndCause.Failed)
     {
         (vm.Running, vm.Cause) = (false, cause);
@@ -89,7 +89,7 @@ internal sealed partial class World
         vm.Connection = null;
     }
 
-    /// <summary>The host restarts: nothing that ran runs on, and no daemon saw it end.</summary>
+    /// <summary>Restarts the host: no VM survives, and no daemon saw any of them end.</summary>
     private void Reboot()
     {
         _boot++;
@@ -112,7 +112,7 @@ internal sealed partial class World
         return process;
     }
 
-    /// <summary>One device, or up to three that are this much together.</summary>
+    /// <summary>One device, or up to three devices, of this total size.</summary>
     private List<MemorySize> DevicesFor(MemorySize pluggable)
     {
         var parts = new List<MemorySize>();
@@ -127,7 +127,7 @@ internal sealed partial class World
         return parts;
     }
 
-    /// <summary>A guest moves, and tells of it.</summary>
+    /// <summary>Lets a guest move, and reports its facts.</summary>
     private void Live(SimulatedProcess vm) => Agenda.In(TimeSpan.FromMilliseconds(Chance.Between(150, 450)), () =>
     {
         if (!vm.Running)
@@ -143,7 +143,7 @@ internal sealed partial class World
         if (vm.Connection is { } connection)
         {
             var repeats = Math.Min(5, vm.Guest.Repeats);
-            // What was not told is told by the next look.
+            // Changes that were not reported here are reported by the next look.
             for (var i = 0; i < repeats && (moved || Chance.OneIn(8)); i++)
                 connection.TellSizes();
             var low = vm.Guest.Available < LowMemory;

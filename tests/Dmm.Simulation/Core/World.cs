@@ -9,15 +9,15 @@ using Dmm.Hypervisors.Simulation;
 namespace Dmm.Simulation.Core;
 
 /// <summary>
-/// A host, the VMs that run on it, the daemon that lives and dies there, and chance. Times of faults and times of calm take turns; each
-/// calm must end with everything settled.
+/// A host, its VMs, the daemon that lives and dies there, and chance. Times of faults and times of calm take turns; at the end of each
+/// calm everything must be settled.
 /// </summary>
 internal sealed partial class World
 {
-    /// <summary>What the wall's clock shows at first.</summary>
+    /// <summary>The time of day at the start.</summary>
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    /// <summary>Shorter than the settings' own, so that a history sees many of them.</summary>
+    /// <summary>Shorter than the defaults, so that a history sees many of them.</summary>
     private static readonly ReturnSettings Returning = new()
     {
         Max = TimeSpan.FromSeconds(20),
@@ -49,7 +49,8 @@ internal sealed partial class World
     {
         Log = log;
         Chance = new(plan.Seed);
-        // Of their own, so that a history differs by what clocks do alone. In half of them nobody sets one: there a replay must be exact.
+        // The clocks have their own random numbers, so that leaving out clock faults changes nothing else in a history. In half of the
+        // histories nobody sets a clock: there a replay must be exact.
         (_clocks, _oneClock) = (new(~plan.Seed), plan.OneClock);
         _fate = Chance.Split();
         foreach (var fault in Faults.Without(plan.Without))
@@ -86,15 +87,15 @@ internal sealed partial class World
 
     public SeededRandom Chance { get; }
 
-    /// <summary>What the host's monotonic clock shows.</summary>
+    /// <summary>The host's monotonic clock.</summary>
     public Moment Now => _oneClock ? Moment.Origin + (Wall - Start) : Agenda.Now;
 
-    /// <summary>What the host's time of day is.</summary>
+    /// <summary>The host's time of day.</summary>
     public DateTimeOffset Wall => Start + (Agenda.Now - Moment.Origin) + _off;
 
     public Clocks Clocks => new(Now, Wall);
 
-    /// <summary>The host's time of day was set in this history: what a replay makes of times in the journal can be off by that.</summary>
+    /// <summary>The host's time of day was set in this history: times that a replay computes from the journal can be off by that.</summary>
     public bool ClockStepped { get; private set; }
 
     /// <summary>The daemon that lives; null between two lives.</summary>
@@ -106,47 +107,48 @@ internal sealed partial class World
 
     public long Crashes { get; private set; }
 
-    /// <summary>No faults, and guests that behave: everything must settle.</summary>
+    /// <summary>A time without faults, in which guests behave: everything must settle.</summary>
     public bool Calm { get; private set; }
 
     public HashSet<Fault> Befallen { get; } = [];
 
-    /// <summary>How many times of calm ended with everything settled.</summary>
+    /// <summary>The number of times of calm that ended with everything settled.</summary>
     public long Settlements { get; private set; }
 
     /// <summary>
-    /// What the host's memory was made smaller by while more than that was promised; claims may exceed it until they have come down.
+    /// The deficit that arose when the host's memory became smaller while more was promised. Claims may exceed the host by this until
+    /// they have come down.
     /// </summary>
     public MemorySize HostLoss { get; set; }
 
-    /// <summary>What the host really has.</summary>
+    /// <summary>The memory that the host really has.</summary>
     public MemorySize Has { get; private set; }
 
-    /// <summary>Since when it has that.</summary>
+    /// <summary>The time since when it has that.</summary>
     public Moment HasSince { get; private set; }
 
     /// <summary>The steps of requests' lives that were taken.</summary>
     public IReadOnlySet<string> RequestSteps => _steps.Seen;
 
-    /// <summary>From which state to which VMs' memory went.</summary>
+    /// <summary>The transitions between phases that VMs' memory made.</summary>
     public IReadOnlySet<(VmPhase From, VmPhase To)> Phases => _phases;
 
     public void Entered(VmPhase from, VmPhase to) => _phases.Add((from, to));
 
-    /// <summary>Which boot of the host this is.</summary>
+    /// <summary>The identity of the host's current boot.</summary>
     public string BootId => $"boot-{_boot}";
 
-    /// <summary>Who is to run and does not, nor is to return; null where all is as they should.</summary>
+    /// <summary>A VM that must run, but neither runs nor is to return; null if there is none.</summary>
     public string? Unmet(HostState state) => _wishes.Unmet(state);
 
     public SimulatedProcess? ProcessOf(VmId id) => _processes.GetValueOrDefault(id);
 
-    /// <summary>This very process runs, not another under its name.</summary>
+    /// <summary>This very process runs, not another of the same name.</summary>
     public bool Runs(VmHandle handle) => ProcessOf(handle.Id) is { Running: true } process && process.Handle.SameProcess(handle);
 
     /// <summary>
-    /// The host as its monitor sees it. What is available is left out of account here: the simulation of the actors has other programs, and
-    /// memory that a process holds beyond its claim.
+    /// The host as its monitor sees it. Available memory is left out here: the simulation of the actors covers other programs, and memory
+    /// that a process holds beyond its claim.
     /// </summary>
     public HostReading Sight(ImmutableArray<VmHandle> watched)
     {
@@ -160,17 +162,17 @@ internal sealed partial class World
         };
     }
 
-    /// <summary>Whether a fault befalls what is being done now; once in so many times while faults are allowed.</summary>
+    /// <summary>Whether a fault occurs in the current action: once in that many times while faults are allowed.</summary>
     public bool Befalls(Fault fault, int onceIn)
     {
-        // Drawn in any case, so that a history without a fault stays as near to the one with it as can be.
+        // The number is drawn in any case, so that a history without a fault stays as close as possible to the history with it.
         if (!_fate.OneIn(onceIn) || Calm || !_allowed[(int)fault])
             return false;
         Befallen.Add(fault);
         return true;
     }
 
-    /// <summary>How long a message is on its way.</summary>
+    /// <summary>The time that a message is under way.</summary>
     public TimeSpan Delay(Fault late, int oneIn = 50) =>
         TimeSpan.FromMicroseconds(Befalls(late, oneIn) ? Chance.Between(1_000, 500_000) : Chance.Between(10, 3_000));
 
@@ -179,7 +181,7 @@ internal sealed partial class World
 
     public TimeSpan WriteTime() => TimeSpan.FromMicroseconds(Befalls(Fault.JournalSlow, 100) ? 1_000_000 : Chance.Between(300, 5_000));
 
-    /// <summary>The daemon dies with all that it has in mind. VMs run on, the journal stays, calls that are out are carried out.</summary>
+    /// <summary>Kills the daemon; its state is lost. VMs run on, the journal stays, and calls under way are carried out.</summary>
     public void Crash(string when)
     {
         if (_daemon is not { } daemon)
@@ -197,7 +199,7 @@ internal sealed partial class World
         Agenda.In(TimeSpan.FromMilliseconds(Chance.Between(200, 5_000)), StartDaemon);
     }
 
-    /// <summary>An event is in the journal; what follows from it for the world's part is noted.</summary>
+    /// <summary>Notes an event that is now in the journal, and its consequences for the world.</summary>
     public void Written(IHostEvent e)
     {
         _steps.Note(e);
@@ -205,7 +207,7 @@ internal sealed partial class World
             throw new ViolationException("a life that may be elsewhere", wrongLife);
         if (_wishes.Note(e) is { } amiss)
             throw new ViolationException("a restart policy", amiss);
-        // A VM that somebody else changed until now comes as it is.
+        // A VM that somebody else sized until now may be larger than the grant.
         if (e is VmAdopted adopted && ProcessOf(adopted.Handle.Id) is { } process && process.Ceiling > adopted.Granted)
             Disturb(process);
     }

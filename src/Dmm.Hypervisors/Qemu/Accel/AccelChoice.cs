@@ -9,13 +9,13 @@ using Dmm.Hypervisors.Wire;
 namespace Dmm.Hypervisors.Qemu.Accel;
 
 /// <param name="Accel">Kvm or Tcg.</param>
-/// <param name="Why">For people, in one line.</param>
+/// <param name="Why">The reason for people, in one line.</param>
 public sealed record AccelAnswer(QemuAccel Accel, string Why);
 
 /// <summary>
-/// Finds out whether KVM works here. Having <c>/dev/kvm</c> is not having KVM: there are machines that show the device and hang for good
-/// in a guest's first instructions. So the CPU's flags are asked first, then a probe guest has to get through within seconds; the answer
-/// holds for one boot of the host and is remembered in the state folder.
+/// Finds out whether KVM works here. A host with <c>/dev/kvm</c> may still have no working KVM: some machines show the device, but a
+/// guest hangs for ever in its first instructions. So the CPU's flags are checked first, then a probe guest must finish within seconds.
+/// The answer holds for one boot of the host and is kept in the state folder.
 /// </summary>
 public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time, Action<string> log)
 {
@@ -24,7 +24,7 @@ public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time
     private readonly Lock _gate = new();
     private Task<AccelAnswer>? _answer;
 
-    /// <summary>What is known without a probe: the setting, or an answer of this boot.</summary>
+    /// <summary>The answer that is known without a probe: the setting, or an answer of this boot.</summary>
     public AccelAnswer? Known =>
         settings.Accel != QemuAccel.Auto ? new(settings.Accel, "dmm.qemu.accel says so")
         : _answer is { IsCompletedSuccessfully: true } done ? done.Result
@@ -32,7 +32,7 @@ public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time
 
     private string Memory => Path.Combine(settings.StateDirectory, "accel.json");
 
-    /// <summary>Probes at most once; all who ask meanwhile get the same answer.</summary>
+    /// <summary>Probes at most once; all callers that ask meanwhile get the same answer.</summary>
     public Task<AccelAnswer> DecideAsync(CancellationToken cancellation)
     {
         if (Known is { } known)
@@ -57,7 +57,7 @@ public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time
         return answer;
     }
 
-    /// <returns>What can be seen to be missing, or null.</returns>
+    /// <returns>A visible obstacle to KVM, or null.</returns>
     private static string? Obstacle()
     {
         const string device = "/dev/kvm";
@@ -77,7 +77,7 @@ public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time
     }
 
     /// <summary>Boots the probe guest.</summary>
-    /// <returns>Why it did not get through, or null when it did.</returns>
+    /// <returns>The reason of the failure, or null when the guest finished.</returns>
     internal async Task<string?> ProbeAsync(string accelerator, string cpu)
     {
         var image = Path.Combine(settings.StateDirectory, $"probe-{Guid.NewGuid():N}.img");
@@ -142,7 +142,7 @@ public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time
         }
     }
 
-    /// <summary>An answer that can't be written down costs another probe at the next start, nothing more.</summary>
+    /// <summary>Stores the answer. If it can't be stored, the only cost is another probe at the next start.</summary>
     private void Remember(AccelAnswer answer)
     {
         try

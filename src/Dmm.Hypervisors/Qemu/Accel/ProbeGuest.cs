@@ -29,10 +29,10 @@ namespace Dmm.Hypervisors.Qemu.Accel;
 /// </remarks>
 internal static class ProbeGuest
 {
-    /// <summary>What QEMU exits with when the guest got through: (0x2a shl 1) | 1.</summary>
+    /// <summary>QEMU's exit code when the guest finished: (0x2a shl 1) | 1.</summary>
     public const int ExitCode = 85;
 
-    /// <summary>Below this SeaBIOS takes the image for an empty disk.</summary>
+    /// <summary>The size of the image: SeaBIOS takes a smaller one for an empty disk.</summary>
     private const int ImageSize = 1 << 20;
 
     private const string Code =
@@ -49,8 +49,8 @@ internal static class ProbeGuest
         return image;
     }
 
-    /// <param name="accelerator">QEMU's words after <c>-accel</c>.</param>
-    /// <param name="cpu">QEMU's words after <c>-cpu</c>.</param>
+    /// <param name="accelerator">The value of QEMU's <c>-accel</c>.</param>
+    /// <param name="cpu">The value of QEMU's <c>-cpu</c>.</param>
     public static IReadOnlyList<string> Arguments(string image, string accelerator, string cpu) =>
     [
         "-accel", accelerator, "-cpu", cpu, "-machine", "q35", "-m", "64M",

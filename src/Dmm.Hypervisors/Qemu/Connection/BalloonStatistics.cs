@@ -7,15 +7,15 @@ using Dmm.Hypervisors.Qemu.Qmp;
 namespace Dmm.Hypervisors.Qemu.Connection;
 
 /// <summary>
-/// What a guest without an agent tells through its balloon driver, in whole seconds: sizes, faults and swap traffic. Every figure comes
-/// from the guest and is bounded as the agent's are (<see cref="SampleBounds"/>); answers that make no sense tell nothing. Source: QEMU,
-/// docs/interop/virtio-balloon-stats; VIRTIO 1.2, 5.5.6.3.
+/// The statistics of a guest without an agent, reported by its balloon driver in whole seconds: sizes, faults and swap traffic. Every
+/// figure comes from the guest and is limited as the agent's figures are (<see cref="SampleBounds"/>); invalid answers are ignored.
+/// Source: QEMU, docs/interop/virtio-balloon-stats; VIRTIO 1.2, 5.5.6.3.
 /// </summary>
 public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimeProvider time)
 {
     private const int PageSize = 4096;
 
-    /// <summary>What may be older than three periods and this says nothing of now.</summary>
+    /// <summary>Statistics that may be older than three periods plus this are not used as present ones.</summary>
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(1);
 
     private TimeSpan _maxAge;
@@ -24,7 +24,7 @@ public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimePro
     private long? _boundAt;
     private Moment _lookedAt;
 
-    /// <summary>Asks the guest to tell its statistics every <paramref name="period"/> from now on.</summary>
+    /// <summary>Tells the guest to report its statistics every <paramref name="period"/> from now on.</summary>
     public Task EnableAsync(TimeSpan period, CancellationToken cancellation)
     {
         _maxAge = Slack + (3 * period);
@@ -35,15 +35,16 @@ public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimePro
     }
 
     /// <remarks>
-    /// QEMU keeps the last telling, also through a restart of the guest, and stamps it with the host's time of day, which may have been set
-    /// since: how old it is, the stamp does not say. One that was not there at the last look, not long ago, has come in between.
+    /// QEMU keeps the last report, even through a restart of the guest, and stamps it with the host's time of day. That clock may have
+    /// been set since, so the stamp does not tell the report's age. But a report that was not there at a recent reading has come in
+    /// between.
     /// </remarks>
-    /// <returns>Null while the guest has told nothing new.</returns>
+    /// <returns>Null while the guest has reported nothing new.</returns>
     public async Task<GuestSample?> ReadNewAsync(MemorySize limit, CancellationToken cancellation)
     {
         var answer = await qmp.ExecuteAsync(
             "qom-get", new JsonObject { ["path"] = balloonPath, ["property"] = "guest-stats" }, cancellation).ConfigureAwait(false);
-        // Seconds by the host's time of day, which may have been set to before 1970.
+        // The stamp is in seconds of the host's time of day, which may have been set to before 1970.
         var stamp = QmpJson.MemberOf(answer, "last-update");
         var update = stamp.ValueKind == JsonValueKind.Number && stamp.TryGetInt64(out var seconds) ? seconds : 0;
         var now = Clocks.MomentOf(time);
@@ -57,13 +58,13 @@ public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimePro
         return _bounds.Bound(sample, elapsed);
     }
 
-    /// <returns>Null where the guest's driver does not tell even total and free memory.</returns>
+    /// <returns>Null where the guest's driver does not even report total and free memory.</returns>
     public static GuestSample? Read(JsonElement stats, Moment at, MemorySize limit)
     {
         if (Size("stat-total-memory", limit) is not { } total || Size("stat-free-memory", total) is not { } free)
             return null;
-        // Linux tells what is available since 4.6 and its caches since 4.16. Where only the latter is told, half of it is thought to be
-        // had: some is dirty, or tmpfs.
+        // Linux reports available memory since 4.6 and its caches since 4.16. Where only the caches are reported, half of them count as
+        // available: some are dirty, or tmpfs.
         var caches = Size("stat-disk-caches", total);
         var available = Size("stat-available-memory", total) ?? (caches is { } c ? MemorySize.Min(free + c.Scale(0.5), total) : null);
         var half = caches?.Scale(0.5) ?? MemorySize.Zero;
@@ -76,7 +77,7 @@ public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimePro
             MemAvailable = available ?? MemorySize.Zero,
             TellsUse = available is not null,
 
-            // Nobody tells which half is used.
+            // It is not known which half is in use.
             ActiveFile = half,
             InactiveFile = half,
             MajorFaults = Count("stat-major-faults") ?? 0,

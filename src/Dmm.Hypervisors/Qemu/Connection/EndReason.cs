@@ -6,7 +6,7 @@ namespace Dmm.Hypervisors.Qemu.Connection;
 /// <summary>Why a VM ended, for people. Source: QEMU, qapi/run-state.json (ShutdownCause).</summary>
 internal static class EndReason
 {
-    /// <param name="cause">The reason in QEMU's SHUTDOWN event; null where it ended without one.</param>
+    /// <param name="cause">The reason in QEMU's SHUTDOWN event; null where QEMU ended without one.</param>
     public static string Describe(string? cause) => cause switch
     {
         null => "QEMU's process ended without a word (killed, or crashed)",
@@ -20,11 +20,10 @@ internal static class EndReason
     };
 
     /// <summary>
-    /// Whether somebody meant it: the guest by powering down, a person by telling QEMU to quit. A signal comes from whoever ends the
-    /// host's processes. Whatever ended a
-    /// QEMU whose guest was handed over, that guest has not ended.
+    /// Whether the end was intended: the guest powered down, or a person told QEMU to quit. A signal comes from whatever ends the host's
+    /// processes, so it does not count as intended. If the guest was migrated out, the end of its old QEMU is not the guest's end.
     /// </summary>
-    /// <param name="last">What its run state was at its end.</param>
+    /// <param name="last">The VM's run state at its end.</param>
     public static EndCause CauseOf(string? cause, VmRunState last) => last.MayRunElsewhere() ? EndCause.MigratedAway
         : cause is "guest-shutdown" or "host-qmp-quit" ? EndCause.PoweredDown : EndCause.Failed;
 }

@@ -3,7 +3,7 @@ using Dmm.Core.Ports;
 namespace Dmm.Hypervisors.Qemu.Connection;
 
 /// <summary>
-/// Keeps the port's promise: one observation at a time, in order, none after the last one and none after the VM was let go.
+/// Keeps the port's guarantees: one observation at a time, in order, none after the last one and none after the connection was closed.
 /// </summary>
 internal sealed class ObservationSink(Action<VmObservation> observe, Action<string> log)
 {
@@ -36,7 +36,7 @@ internal sealed class ObservationSink(Action<VmObservation> observe, Action<stri
             _closed = true;
     }
 
-    /// <summary>An observer that throws is wrong, but the VM's other facts must still come through.</summary>
+    /// <summary>Delivers one observation. An observer that throws has a fault, but it must still get the VM's other facts.</summary>
     private void Deliver(VmObservation observation)
     {
         try

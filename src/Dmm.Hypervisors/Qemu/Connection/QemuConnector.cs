@@ -9,7 +9,7 @@ using Dmm.Hypervisors.Wire;
 namespace Dmm.Hypervisors.Qemu.Connection;
 
 /// <summary>
-/// Reaches the QEMU that a handle means and no other: the process is compared by pid, start time and boot, the socket by the process that
+/// Connects to exactly the QEMU that a handle names: the process is checked by pid, start time and boot, the socket by the process that
 /// listens there. Tries again with back-off while the VM runs, up to a deadline.
 /// </summary>
 internal sealed class QemuConnector(QemuSettings settings, TimeProvider time)
@@ -17,10 +17,8 @@ internal sealed class QemuConnector(QemuSettings settings, TimeProvider time)
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestRetry = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>
-    /// The process that the handle means; null where the handle knows none, or names one that was never proved to be the VM's.
-    /// </summary>
-    /// <exception cref="VmGoneException">It no longer runs; what it left is removed.</exception>
+    /// <summary>The process that the handle names; null where the handle has none, or one that was never proved to be the VM's.</summary>
+    /// <exception cref="VmGoneException">The process no longer runs; its remains are removed.</exception>
     public static HostProcess? ProcessOf(VmHandle handle)
     {
         if (handle.BootId is { } boot && boot != HostProcess.ReadBootId())
@@ -32,10 +30,10 @@ internal sealed class QemuConnector(QemuSettings settings, TimeProvider time)
     }
 
     /// <summary>
-    /// Which process runs the VM at the other end. A VM that DMM launched is the process that it launched. Of another's VM nothing that was
-    /// known before counts until it is proved to be so still.
+    /// Finds the process that runs the VM at the other end. For a VM that DMM launched, it is the launched process. For another VM,
+    /// earlier knowledge does not count until it is proved again.
     /// </summary>
-    /// <exception cref="HypervisorException">Another process answers there than the handle means.</exception>
+    /// <exception cref="HypervisorException">A process other than the handle's answers there.</exception>
     public async Task<(HostProcess? Process, string? Doubt)> IdentifyAsync(
         VmHandle handle, HostProcess? known, QmpClient qmp, CancellationToken cancellation)
     {
@@ -54,13 +52,15 @@ internal sealed class QemuConnector(QemuSettings settings, TimeProvider time)
         return (found.Process, found.Process is null ? Doubt(found) : null);
     }
 
-    /// <summary>What follows from it.</summary>
+    /// <summary>The doubt in one line, with the consequences.</summary>
     public static string Doubt(QemuIdentity identity) =>
         $"which process runs it is not known ({identity.Doubt}): what it costs its host is expected, not measured, DMM ends no process "
         + $"for it, and its claim stands until "
         + "its end is shown";
 
-    /// <summary>A QEMU that ends in good order takes its pid file away; one that is killed or crashes leaves it.</summary>
+    /// <summary>
+    /// The exception for a VM that is gone. A QEMU that ends cleanly deletes its pid file; one that is killed or crashes leaves it.
+    /// </summary>
     private static VmGoneException Gone(VmHandle handle, EndCause? known, Exception? inner)
     {
         var folder = VmFolder.Of(handle);
@@ -102,7 +102,7 @@ internal sealed class QemuConnector(QemuSettings settings, TimeProvider time)
     private async Task<QmpClient> OnceAsync(VmHandle handle, HostProcess? process, CancellationToken cancellation)
     {
         var qmp = await QmpClient.ConnectAsync(handle.Control, settings.Qmp, time, cancellation).ConfigureAwait(false);
-        // Whoever launched an adopted VM may have others listen for it.
+        // An adopted VM may have another process that listens for it.
         if (process is null || !handle.Owned || qmp.PeerPid is not { } peer || peer == process.Pid)
             return qmp;
         await qmp.DisposeAsync().ConfigureAwait(false);

@@ -8,25 +8,30 @@ using Dmm.Hypervisors.Wire;
 namespace Dmm.Hypervisors.Qemu.Connection;
 
 /// <summary>
-/// How a QEMU ends, and whether it has: by its process where that is proved to be it, by what QEMU itself said where it is not.
+/// Ends a QEMU, and decides whether it has ended: by its process where that is proved to be QEMU's, otherwise by what QEMU itself
+/// reported.
 /// </summary>
-/// <param name="process">The process that runs it; null where that is not known, and then <paramref name="doubt"/> says why.</param>
+/// <param name="process">
+/// The process that runs it; null where that is not known, and then <paramref name="doubt"/> gives the reason.
+/// </param>
 internal sealed class QemuEnd(
     VmHandle handle, QmpClient qmp, ProcessHold? process, string? doubt, RunStateWatch runState, QemuSettings settings, TimeProvider time,
     Action<string> log)
 {
-    /// <summary>A broken connection and the end of the process behind it are not seen in the same instant.</summary>
+    /// <summary>The time between a broken connection and the visible end of the process behind it.</summary>
     private static readonly TimeSpan SignsOfDeath = TimeSpan.FromSeconds(1);
 
-    /// <summary>How often it is looked whether the process is still there.</summary>
+    /// <summary>How often the process is checked.</summary>
     private static readonly TimeSpan ProcessPeriod = TimeSpan.FromSeconds(1);
 
     private volatile bool _seenGone;
     private bool _folderCleared;
 
-    /// <summary>Ends QEMU, and the process where it does not obey.</summary>
-    /// <param name="heard">Ends when all that QEMU said was heard, and what it meant was told (<see cref="ConcludeAsync"/>).</param>
-    /// <exception cref="VmLingersException">It was killed and is still there.</exception>
+    /// <summary>Ends QEMU, and kills the process if it does not obey.</summary>
+    /// <param name="heard">
+    /// Completes when everything that QEMU said was read and its meaning was reported (<see cref="ConcludeAsync"/>).
+    /// </param>
+    /// <exception cref="VmLingersException">The process was killed and is still there.</exception>
     /// <exception cref="HypervisorException">Its process is not known, and nothing shows that it is gone.</exception>
     public async Task EndAsync(Task heard, CancellationToken cancellation)
     {
@@ -43,13 +48,13 @@ internal sealed class QemuEnd(
             }
         }
 
-        // What follows QEMU ends with the connection; it clears the folder before it tells of the end.
+        // The loops that follow QEMU end with the connection; they clear the folder before they report the end.
         await heard.WaitAsync(settings.ExitDeadline, time, cancellation).ConfigureAwait(false);
         ClearFolder();
     }
 
     /// <summary>
-    /// Until the process is gone. Whatever stands between may hold the connection open when QEMU is gone: it is closed then.
+    /// Waits until the process is gone, then closes the connection: a proxy in between may hold it open when QEMU is gone.
     /// </summary>
     public async Task WatchProcessAsync(CancellationToken stop)
     {
@@ -64,8 +69,8 @@ internal sealed class QemuEnd(
         }
     }
 
-    /// <summary>The connection is over: finds out whether the VM is, too, and says which.</summary>
-    /// <param name="brokenWhy">Null where the connection itself tells.</param>
+    /// <summary>Decides, when the connection has ended, whether the VM has ended too, and returns which.</summary>
+    /// <param name="brokenWhy">Returns null where the connection itself gives the reason.</param>
     public async Task<VmObservation> ConcludeAsync(Func<string?> brokenWhy, CancellationToken stop)
     {
         var cause = runState.ShutdownCause;
@@ -80,7 +85,7 @@ internal sealed class QemuEnd(
         return new VmObservation.ConnectionLost(doubt is null ? why : $"{why}; {doubt}");
     }
 
-    /// <summary>A call that fails because the VM has ended says so.</summary>
+    /// <summary>Makes a call; if the call fails because the VM has ended, the exception says so.</summary>
     public async Task<T> OfLiveVmAsync<T>(Func<Task<T>> call)
     {
         try
@@ -93,7 +98,7 @@ internal sealed class QemuEnd(
         }
     }
 
-    /// <summary>Once only: the folder may belong to the next VM of this name as soon as this one's end is known.</summary>
+    /// <summary>Clears the folder once only: it may belong to the next VM of this name as soon as this one's end is known.</summary>
     private void ClearFolder()
     {
         if (!Interlocked.Exchange(ref _folderCleared, true))
@@ -101,8 +106,8 @@ internal sealed class QemuEnd(
     }
 
     /// <summary>
-    /// Whether the VM is known to be gone. Where its process is not known, that is so only where QEMU itself said that it ends, its
-    /// connection has ended, and nobody listens at its socket any more: each of these alone is true of a proxy that dies.
+    /// Whether the VM is known to be gone. Where its process is not known, three signs must come together: QEMU itself said that it ends,
+    /// its connection has ended, and nobody listens at its socket any more. Each of these alone is also true of a proxy that dies.
     /// </summary>
     private async Task<bool> IsGoneAsync(TimeSpan deadline, CancellationToken cancellation)
     {
@@ -123,7 +128,9 @@ internal sealed class QemuEnd(
         }
     }
 
-    /// <summary>QEMU writes what its guest's disks are owed before it ends: as long as it is at that it is let.</summary>
+    /// <summary>
+    /// Tells QEMU to quit. QEMU first writes outstanding data to its guest's disks; it gets time as long as it does that.
+    /// </summary>
     private async Task<bool> QuitsAsync(Task heard, CancellationToken cancellation)
     {
         var (idle, most) = (settings.CommandDeadline, settings.FlushDeadline);
@@ -134,13 +141,13 @@ internal sealed class QemuEnd(
         catch (HypervisorException e)
         {
             log($"VM '{handle.Id}': quit: {e.Message}");
-            // It may have been at its end already.
+            // QEMU may already have been at its end.
             (idle, most) = e is QmpClosedException ? (idle, most) : (SignsOfDeath, SignsOfDeath);
         }
 
         if (process is not null)
             return await process.WaitAsync(idle, most, time, cancellation).ConfigureAwait(false) == ProcessLook.Gone;
-        // Whatever QEMU said at its end is heard before it is judged.
+        // Everything that QEMU said at its end must be read before it is judged.
         await heard.WaitAsync(idle, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancellation.ThrowIfCancellationRequested();
         return _seenGone;

@@ -9,14 +9,14 @@ using Dmm.Hypervisors.Qemu.Qmp;
 namespace Dmm.Hypervisors.Qemu.Connection;
 
 /// <summary>
-/// Which process of this host the QEMU is that answers at a socket. The kernel tells who listens there, and that may be a proxy: so whoever
-/// listens, and the process that has the threads which QEMU names as its virtual CPUs, are believed only where their program is QEMU and
-/// the memory of the guest stands in them where QEMU says that it does. Source: unix(7), SO_PEERCRED; QEMU, qapi/machine.json
-/// (<c>query-cpus-fast</c>), hmp-commands (<c>gpa2hva</c>); proc_pid_maps(5).
+/// Finds the process of this host that is the QEMU which answers at a socket. The kernel knows the listening process, but that may be a
+/// proxy. So two candidates are checked: the listening process, and the process that owns the threads which QEMU names as its virtual
+/// CPUs. A candidate is accepted only if its program is QEMU and the guest's memory is mapped in it where QEMU says. Source: unix(7),
+/// SO_PEERCRED; QEMU, qapi/machine.json (<c>query-cpus-fast</c>), hmp-commands (<c>gpa2hva</c>); proc_pid_maps(5).
 /// </summary>
-/// <param name="Process">Null where none was proved.</param>
-/// <param name="Doubt">Why, in one line; null where it was proved.</param>
-/// <param name="Listener">Who listens at the socket, in words, where that is another process or none was proved.</param>
+/// <param name="Process">The proved process; null where none was proved.</param>
+/// <param name="Doubt">Why none was proved, in one line; null where one was.</param>
+/// <param name="Listener">The listening process, described for people, where it is another process or none was proved.</param>
 internal sealed record QemuIdentity(HostProcess? Process, string? Doubt, string? Listener)
 {
     /// <param name="binary">The program that DMM itself starts as QEMU.</param>
@@ -35,7 +35,7 @@ internal sealed record QemuIdentity(HostProcess? Process, string? Doubt, string?
         return new(null, $"{listener} listens at {qmp.Path}, and was not proved to be QEMU; nor was any other process", listener);
     }
 
-    /// <summary>The process whose program is QEMU and which has that memory, as long as it is one and the same.</summary>
+    /// <summary>The process, if its program is QEMU and it has that memory, and if it stays the same process during the check.</summary>
     private static HostProcess? Proved(int pid, string binary, ulong address, MemorySize least)
     {
         if (HostProcess.Find(pid) is not { } process || !IsQemu(pid, binary))
@@ -45,8 +45,8 @@ internal sealed record QemuIdentity(HostProcess? Process, string? Doubt, string?
     }
 
     /// <summary>
-    /// By its file's name: distributions call it <c>qemu-system-…</c>, <c>qemu-kvm</c> or <c>kvm</c>. One that was upgraded has
-    /// <c>(deleted)</c> behind its name.
+    /// Whether the process runs QEMU, by its program's file name: distributions call it <c>qemu-system-…</c>, <c>qemu-kvm</c> or
+    /// <c>kvm</c>. The name of a program that was upgraded ends with <c>(deleted)</c>.
     /// </summary>
     public static bool IsQemu(int pid, string binary)
     {
@@ -63,7 +63,7 @@ internal sealed record QemuIdentity(HostProcess? Process, string? Doubt, string?
         }
     }
 
-    /// <summary>Where the guest's first byte stands in QEMU's own address space.</summary>
+    /// <summary>The address of the guest's first byte in QEMU's own address space.</summary>
     private static async Task<ulong?> AddressAsync(QmpClient qmp, CancellationToken cancellation)
     {
         var command = new JsonObject { ["command-line"] = "gpa2hva 0x0" };
@@ -71,7 +71,9 @@ internal sealed record QemuIdentity(HostProcess? Process, string? Doubt, string?
             ? ProcessMaps.HostAddress(answer.ToString()) : null;
     }
 
-    /// <summary>Boot memory may come in several pieces (NUMA nodes): the first is no smaller than the smallest of them.</summary>
+    /// <summary>
+    /// The smallest piece of boot memory. Boot memory may be in several pieces (NUMA nodes); the first is no smaller than the smallest.
+    /// </summary>
     private static async Task<MemorySize> LeastPieceAsync(QmpClient qmp, MemorySize boot, CancellationToken cancellation)
     {
         var least = boot;
@@ -94,8 +96,8 @@ internal sealed record QemuIdentity(HostProcess? Process, string? Doubt, string?
             : [];
 
     /// <summary>
-    /// The process that all these threads belong to. A QEMU of another pid namespace names its threads as they are called there: what they
-    /// are here is for the memory to disprove.
+    /// The process that owns all these threads. A QEMU in another pid namespace reports the thread ids of its own namespace. Here they
+    /// may name another process, which the check of the memory then rejects.
     /// </summary>
     private static int? ProcessOf(IReadOnlyList<int> threads)
     {

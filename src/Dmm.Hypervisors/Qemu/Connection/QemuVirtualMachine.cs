@@ -10,14 +10,13 @@ using Dmm.Hypervisors.Wire;
 namespace Dmm.Hypervisors.Qemu.Connection;
 
 /// <summary>
-/// A running QEMU in hand: its control connection, its guest's agent, and the three loops that turn both into observations (sizes, events,
-/// balloon statistics). The loops end with the connection or when the VM is let go; QEMU itself is ended by <see cref="EndAsync"/>
-/// alone.
+/// A connected QEMU: its control connection, its guest's agent, and the loops that turn both into observations (sizes, run state, events,
+/// balloon statistics). The loops end with the connection or when it is closed by DMM; only <see cref="EndAsync"/> ends QEMU itself.
 /// </summary>
 internal sealed class QemuVirtualMachine : IVirtualMachine
 {
     /// <summary>
-    /// An agent may be up before its guest's drivers are: that one is missing is believed when it is still so after this.
+    /// An agent may be up before its guest's drivers are: a missing driver is believed only if it is still missing after this time.
     /// </summary>
     private static readonly TimeSpan DriverPatience = TimeSpan.FromSeconds(3);
 
@@ -77,8 +76,10 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     private VmCapabilities CapabilitiesNow =>
         KeptMemory.Of(_memory.Capabilities, _keeps) is var can && _doubt is { } doubt ? can with { Lacks = [doubt, .. can.Lacks] } : can;
 
-    /// <summary>Takes <paramref name="qmp"/> and <paramref name="process"/> over, also when it fails.</summary>
-    /// <param name="process">The process that runs it; null where that is not known, and then <paramref name="doubt"/> says why.</param>
+    /// <summary>Takes ownership of <paramref name="qmp"/> and <paramref name="process"/>, even when it fails.</summary>
+    /// <param name="process">
+    /// The process that runs the VM; null where that is not known, and then <paramref name="doubt"/> gives the reason.
+    /// </param>
     public static async Task<QemuVirtualMachine> TakeUpAsync(
         VmHandle handle, QmpClient qmp, ProcessHold? process, string? doubt, QemuSettings settings, TimeProvider time,
         Action<VmObservation> observe,
@@ -107,7 +108,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     public Task SetBalloonedAsync(MemorySize ballooned, CancellationToken cancellation) =>
         SetAsync(() => _memory.SetBalloonedAsync(ballooned, cancellation));
 
-    /// <summary>It may turn out that somebody else has added a device, or taken one away.</summary>
+    /// <summary>Sets the plugged memory. This may show that somebody else has added or removed a device.</summary>
     public Task SetPluggedAsync(MemorySize plugged, CancellationToken cancellation) =>
         ChangeAsync(() => _memory.SetPluggedAsync(plugged, cancellation));
 
@@ -155,8 +156,8 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     }
 
     /// <summary>
-    /// What the process holds, read behind the sizes: QEMU gives pages back before it shows that it has. A huge page that it gave back is
-    /// in the kernel's pool, and no other VM's.
+    /// The resident memory of the process, read after the sizes: QEMU frees pages before it shows that. A huge page that was freed
+    /// returns to the kernel's pool, where no other VM can use it, so it still counts.
     /// </summary>
     private MemorySize? Resident()
     {
@@ -170,7 +171,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     {
         _sink.Tell(new VmObservation.Sizes(sizes) { Resident = Resident() });
 
-        // What the guest can spare now, rather than at its agent's next turn.
+        // The guest's available memory is wanted now, rather than at its agent's next turn.
         if (moved)
             _agent?.AskSample();
     }
@@ -185,7 +186,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         }
     }
 
-    /// <summary>What the guest's kernel has decides how memory is plugged.</summary>
+    /// <summary>Follows the agent's hellos: the features of the guest's kernel decide how memory is plugged.</summary>
     private async Task FollowGuestAsync()
     {
         while (_agent is not null)
@@ -216,7 +217,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         _sizes.Look();
     }
 
-    /// <summary>A change to what the VM can do, which is told also where the change failed half-way.</summary>
+    /// <summary>Makes a change and reports the VM's capabilities afterwards, even where the change failed half-way.</summary>
     private async Task ChangeAsync(Func<Task> change)
     {
         try
@@ -241,7 +242,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         }
     }
 
-    /// <summary>However the events end, it is found out whether the VM has ended with them.</summary>
+    /// <summary>Follows the events, then finds out whether the VM has ended with them, for whatever reason they ended.</summary>
     private async Task FollowToTheEndAsync()
     {
         await LoopAsync("events", FollowEventsAsync).ConfigureAwait(false);
@@ -268,7 +269,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         }
     }
 
-    /// <summary>The connection is over: what that means for the VM is told.</summary>
+    /// <summary>Reports what the end of the connection means for the VM.</summary>
     private async Task ConcludeAsync()
     {
         _sink.TellLast(await _end.ConcludeAsync(() => _brokenWhy, _stop.Token).ConfigureAwait(false));
@@ -277,7 +278,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
             await _agent.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Only while no agent speaks: what it says is newer and more.</summary>
+    /// <summary>Reads the balloon statistics, but only while no agent speaks: an agent's samples are newer and contain more.</summary>
     private async Task FollowStatisticsAsync()
     {
         while (_statistics is not null)
@@ -292,7 +293,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
             }
             catch (QmpTimeoutException e)
             {
-                // Whether QEMU is lost is for the loop over the sizes to say.
+                // The loop over the sizes decides whether QEMU is lost.
                 _log($"VM '{_handle.Id}': {e.Message}");
             }
             catch (QmpRefusedException e)
@@ -303,7 +304,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         }
     }
 
-    /// <summary>A loop that fails breaks the connection, so that whoever holds the VM hears of it and takes it up anew.</summary>
+    /// <summary>Runs a loop. A loop that fails breaks the connection, so that the VM's actor is told and connects again.</summary>
     private async Task LoopAsync(string what, Func<Task> loop)
     {
         try
@@ -316,12 +317,12 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         }
         catch (QmpClosedException)
         {
-            // The loop over the events tells why.
+            // The loop over the events reports the reason.
             return;
         }
         catch (Exception e)
         {
-            // Where it was thrown is for the log; why is for people.
+            // The log gets the place of the fault; people get the reason.
             if (e is not HypervisorException)
                 _log($"VM '{_handle.Id}': following its {what} failed: {e}");
             _brokenWhy = e is HypervisorException

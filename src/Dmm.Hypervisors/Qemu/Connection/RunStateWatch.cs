@@ -5,9 +5,9 @@ using Dmm.Hypervisors.Qemu.Qmp;
 namespace Dmm.Hypervisors.Qemu.Connection;
 
 /// <summary>
-/// Tells whether the guest runs, and why it does not. QEMU's events only say when to look; what it does between two of them (a migration is
-/// finished behind a STOP, without a word to those who did not ask for it) is seen by looking again while the guest does not run. Source:
-/// QEMU, qapi/run-state.json (RunState).
+/// Reports whether the guest runs, and why it does not. QEMU's events only say when to look. Changes between two events are found by
+/// looking again while the guest does not run: a migration, for example, finishes after a STOP without an event for those who did not ask
+/// for it. Source: QEMU, qapi/run-state.json (RunState).
 /// </summary>
 internal sealed class RunStateWatch(QmpClient qmp, TimeProvider time, Action<VmRunState, string?> tell)
 {
@@ -15,7 +15,7 @@ internal sealed class RunStateWatch(QmpClient qmp, TimeProvider time, Action<VmR
     private static readonly TimeSpan WhileHeld = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan WhileHandedOver = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Who ends answers nothing any more after this.</summary>
+    /// <summary>A QEMU that is ending answers nothing more after this time.</summary>
     private static readonly TimeSpan Ending = TimeSpan.FromSeconds(1);
 
     private readonly Nudge _nudge = new(time);
@@ -24,12 +24,12 @@ internal sealed class RunStateWatch(QmpClient qmp, TimeProvider time, Action<VmR
     private int _stopsSeen;
     private volatile Shutdown? _shutdown;
 
-    /// <summary>The reason of a SHUTDOWN that QEMU spoke of and did not survive; null where there was none.</summary>
+    /// <summary>The reason of a SHUTDOWN event, unless QEMU has survived it; null where there was none.</summary>
     public string? ShutdownCause => _shutdown?.Cause;
 
     /// <summary>
-    /// What it was at its end. One that was stopped and gone before anybody could ask why may have been handed over: that is taken for so,
-    /// since to have it twice on one disk is worse than not to have it.
+    /// The run state at the end. A VM that stopped and was gone before the reason could be read may have been migrated out. That is
+    /// assumed then: running it twice on one disk is worse than not running it.
     /// </summary>
     public VmRunState Last =>
         Volatile.Read(ref _stops) != Volatile.Read(ref _stopsSeen) ? VmRunState.MigratingOut : _told?.State ?? VmRunState.Running;
@@ -58,7 +58,7 @@ internal sealed class RunStateWatch(QmpClient qmp, TimeProvider time, Action<VmR
         _nudge.Set();
     }
 
-    /// <summary>Events were lost: look at once.</summary>
+    /// <summary>Looks at once, since events were lost.</summary>
     public void Look() => _nudge.Set();
 
     /// <summary>Looks until the connection ends.</summary>
@@ -80,18 +80,18 @@ internal sealed class RunStateWatch(QmpClient qmp, TimeProvider time, Action<VmR
             }
             catch (QmpTimeoutException)
             {
-                // Whether QEMU is lost is for the loop over the sizes to say.
+                // The loop over the sizes decides whether QEMU is lost.
                 continue;
             }
         }
     }
 
-    /// <returns>False where this QEMU does not tell.</returns>
+    /// <returns>False where this QEMU does not report it.</returns>
     public async Task<bool> ReadAsync(CancellationToken cancellation)
     {
         var asked = time.GetTimestamp();
         var shutdown = _shutdown;
-        // A STOP that comes while this is under way is not answered for by it.
+        // This answer says nothing about a STOP that comes while the query is under way.
         var stops = Volatile.Read(ref _stops);
         JsonElement answer;
         try
@@ -105,7 +105,7 @@ internal sealed class RunStateWatch(QmpClient qmp, TimeProvider time, Action<VmR
 
         Volatile.Write(ref _stopsSeen, stops);
 
-        // It was told to stay when its guest has powered down (-no-shutdown).
+        // QEMU was started to stay when its guest powers down (-no-shutdown).
         if (shutdown is not null && time.GetElapsedTime(shutdown.At, asked) >= Ending)
             Interlocked.CompareExchange(ref _shutdown, null, shutdown);
         var now = Read(answer);

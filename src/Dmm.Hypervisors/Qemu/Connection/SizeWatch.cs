@@ -5,30 +5,30 @@ using Dmm.Hypervisors.Qemu.Qmp;
 namespace Dmm.Hypervisors.Qemu.Connection;
 
 /// <summary>
-/// Tells every change of a VM's sizes. QEMU's events only say when to look (at once, then at most once a second), so sizes are also read
-/// often while a device is on its way to its target and moves, and now and then otherwise.
+/// Reports every change of a VM's sizes. QEMU's events only say when to look (at once, then at most once a second). So sizes are also
+/// read often while a device moves towards its target, and now and then otherwise.
 /// </summary>
-/// <param name="tell">Gets the sizes, and whether what is has changed rather than only what was asked.</param>
+/// <param name="tell">Gets the sizes, and whether the real sizes have changed rather than only the requested ones.</param>
 internal sealed class SizeWatch(QemuMemory memory, QemuSettings settings, TimeProvider time, Action<VmSizes, bool> tell) : IDisposable
 {
-    /// <summary>A QEMU that misses one deadline may be busy; one that misses two is taken for lost.</summary>
+    /// <summary>A QEMU that misses one deadline may be busy; one that misses two in a row counts as lost.</summary>
     private const int MaxTimeouts = 2;
 
     private readonly Nudge _nudge = new(time);
 
-    /// <summary>One reading at a time, and told before the next: an older one never comes behind a newer one.</summary>
+    /// <summary>One reading at a time, reported before the next begins, so that an older one never comes after a newer one.</summary>
     private readonly SemaphoreSlim _reading = new(1, 1);
     private VmSizes? _told;
 
-    /// <summary>Something may have changed: look at once.</summary>
+    /// <summary>Looks at once, since something may have changed.</summary>
     public void Look() => _nudge.Set();
 
-    /// <summary>Reads the sizes and tells them, whether they are new or not, before this returns.</summary>
+    /// <summary>Reads the sizes and reports them, whether they are new or not, before it returns.</summary>
     public Task<VmSizes> ReadAsync(CancellationToken cancellation) => ReadAsync(always: true, cancellation);
 
     public void Dispose() => _reading.Dispose();
 
-    /// <param name="last">The sizes that were told before.</param>
+    /// <param name="last">The sizes that were reported before.</param>
     /// <exception cref="QmpTimeoutException">QEMU does not answer any more.</exception>
     public async Task RunAsync(VmSizes last, CancellationToken cancellation)
     {

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Dmm.Hypervisors.Qemu.Devices;
 
 /// <summary>
-/// The ids of what DMM adds to a running QEMU: a word and a number. They are how a later daemon knows its own devices again, since QEMU
-/// itself keeps no other mark: <c>dimmN</c> is memory that DMM plugs and unplugs, <c>rescueN</c> a rescue DIMM, <c>vmemN</c> a virtio-mem
+/// The ids of the devices that DMM adds to a running QEMU: a word and a number. A later daemon recognizes its own devices by them, since
+/// QEMU keeps no other mark: <c>dimmN</c> is memory that DMM plugs and unplugs, <c>rescueN</c> a rescue DIMM, <c>vmemN</c> a virtio-mem
 /// device.
 /// </summary>
 internal static class DeviceId
@@ -13,18 +13,18 @@ internal static class DeviceId
     public const string Rescue = "rescue";
     public const string VirtioMem = "vmem";
 
-    /// <summary>Root ports that are kept for further virtio-mem devices; other ports are their owner's.</summary>
+    /// <summary>Root ports that are kept for further virtio-mem devices; other ports belong to the VM's owner.</summary>
     public const string SparePort = "spare";
 
-    /// <summary>Objects that hold the memory of virtio-mem devices, numbered as these are.</summary>
+    /// <summary>Objects that hold the memory of virtio-mem devices; they have the same numbers.</summary>
     private const string VirtioMemBackend = "hotplug";
 
     private const string BackendMark = "-memory";
 
-    /// <summary>The object that holds the memory of this device.</summary>
+    /// <summary>The id of the object that holds the memory of this device.</summary>
     public static string BackendOf(string id) => id + BackendMark;
 
-    /// <summary>The device whose memory this object holds; null where it is none of DMM's DIMMs.</summary>
+    /// <summary>The id of the device whose memory this object holds; null where it is not one of DMM's DIMMs.</summary>
     public static string? DimmOf(string backend) =>
         backend.EndsWith(BackendMark, StringComparison.Ordinal) && backend[..^BackendMark.Length] is var id
         && (Is(id, Dimm) || Is(id, Rescue)) ? id : null;
@@ -32,7 +32,8 @@ internal static class DeviceId
     public static bool Is(string id, string word) => Number(id, word) is not null;
 
     /// <summary>
-    /// Ids of this word that are not among those taken, oldest first: numbers only go up, so that the highest is the newest.
+    /// Free ids of this word in rising order, from above the highest that is taken, so that the highest number is always the newest
+    /// device.
     /// </summary>
     public static IEnumerable<string> Fresh(string word, IEnumerable<string> taken)
     {
@@ -41,7 +42,7 @@ internal static class DeviceId
             yield return Named(word, next++);
     }
 
-    /// <summary>Ids of a further virtio-mem device and of the object that holds its memory: neither is taken.</summary>
+    /// <summary>Free ids for a further virtio-mem device and for the object that holds its memory.</summary>
     public static (string Device, string Backend) FreshVirtioMem(IEnumerable<string> devices, IEnumerable<string> objects)
     {
         var taken = devices.Select(id => Number(id, VirtioMem)).Concat(objects.Select(id => Number(id, VirtioMemBackend)));
@@ -49,7 +50,7 @@ internal static class DeviceId
         return (Named(VirtioMem, number), Named(VirtioMemBackend, number));
     }
 
-    /// <summary>Its number: <c>dimm7</c> is 7; null for other ids.</summary>
+    /// <summary>The number of an id: <c>dimm7</c> gives 7; null for other ids.</summary>
     public static int? Number(string id, string word) =>
         id.StartsWith(word, StringComparison.Ordinal)
         && int.TryParse(id.AsSpan(word.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number)

@@ -4,23 +4,24 @@ using Dmm.Core;
 namespace Dmm.Hypervisors.Qemu.Devices;
 
 /// <summary>
-/// Which DIMMs to add and which to ask back, so that so many stay: pure. DIMMs come and go whole, the newest goes first. A removal that
-/// the guest has begun can't be called off; one that it has refused leaves the DIMM where it is, to stay or to be asked back again. While a
-/// DIMM is still there none is added in its place: there would be more than was asked for, and the guest may keep it.
+/// Decides which DIMMs to add and which to ask back, so that the wanted number stays. It is pure. DIMMs come and go whole; the newest
+/// goes first. A removal that the guest has begun can't be called off. A DIMM whose removal the guest has refused stays, and may be kept
+/// or asked back again. No DIMM is added in place of one that is still there: the guest may keep that one, and would then have more than
+/// was asked for.
 /// </summary>
-/// <param name="Stay">Refused removals that are called off.</param>
-/// <param name="Remove">To be asked back, newest first; those refused before are asked again.</param>
+/// <param name="Stay">DIMMs whose refused removal is called off.</param>
+/// <param name="Remove">DIMMs to ask back, newest first; those refused before are asked again.</param>
 internal sealed record DimmPlan(ImmutableArray<string> Stay, ImmutableArray<string> Remove, ImmutableArray<string> Add)
 {
-    /// <summary>The usual size of a memory block of Linux on x86, below which nothing can be plugged.</summary>
+    /// <summary>The usual size of a memory block of Linux on x86; nothing smaller can be plugged.</summary>
     public static readonly MemorySize LeastSize = MemorySize.FromMiB(128);
 
-    /// <summary>How many times its boot memory a VM can grow to by DIMMs, where slots and address space allow.</summary>
+    /// <summary>The multiple of its boot memory that a VM can grow to by DIMMs, where slots and address space allow.</summary>
     private const int Reach = 12;
 
     /// <param name="present">The DIMMs that DMM added and QEMU has, oldest first.</param>
-    /// <param name="leaving">Those that were asked back, and whether the guest has refused.</param>
-    /// <param name="taken">Further ids that can't be given.</param>
+    /// <param name="leaving">The DIMMs that were asked back, and whether the guest has refused.</param>
+    /// <param name="taken">Further ids that can't be used.</param>
     public static DimmPlan For(
         IReadOnlyList<string> present, IReadOnlyDictionary<string, bool> leaving, int wanted, params IEnumerable<string> taken)
     {
@@ -34,11 +35,11 @@ internal sealed record DimmPlan(ImmutableArray<string> Stay, ImmutableArray<stri
     }
 
     /// <summary>
-    /// How many DIMMs are nearest to <paramref name="amount"/> from where they are: as many more as fit into it; of those that are there,
-    /// none that a part of it stands in is asked back. What they are as it is leads to their number.
+    /// The number of DIMMs that comes nearest to <paramref name="amount"/> from the present side: as many more as fit into it; a DIMM
+    /// that is there is not asked back while the amount needs a part of it. The amount that is plugged now leads to the present number.
     /// </summary>
     /// <param name="present">
-    /// Their sizes, oldest first: a VM may have some of another size than <paramref name="size"/>, that of those which are added.
+    /// The sizes of the DIMMs that are there, oldest first: some may differ from <paramref name="size"/>, which is the size of new ones.
     /// </param>
     public static int CountFor(IReadOnlyList<MemorySize> present, MemorySize amount, MemorySize size)
     {
@@ -49,8 +50,8 @@ internal sealed record DimmPlan(ImmutableArray<string> Stay, ImmutableArray<stri
     }
 
     /// <summary>
-    /// The size of a VM's DIMMs: the least power of two times 128 MiB (or times the guest's memory block where that is larger) with which
-    /// the slots reach 12 times its boot memory, or all that maxmem allows where that is less.
+    /// The size of a VM's DIMMs: the smallest power of two times 128 MiB (or times the guest's memory block where that is larger) with
+    /// which the slots reach 12 times its boot memory, or all that maxmem allows where that is less.
     /// </summary>
     /// <param name="room">Address space for DIMMs.</param>
     /// <param name="slots">Slots for DIMMs, at least one.</param>

@@ -5,13 +5,14 @@ using Dmm.Hypervisors.Qemu.Qmp;
 
 namespace Dmm.Hypervisors.Qemu.Devices;
 
-/// <summary>Adds a memory device to a running QEMU: the object that holds its memory, then the device; all or nothing.</summary>
+/// <summary>Adds a memory device to a running QEMU: the object that holds its memory, then the device. It adds both or nothing.</summary>
 internal static class HotAdd
 {
     /// <param name="reserve">
-    /// False for a device that may be larger than the host, of which the guest gets a part; true has the host's overcommit rules look at
-    /// it. </param>
-    /// <param name="device">The arguments of <c>device_add</c> but for the memory.</param>
+    /// False for a device that may be larger than the host and of which the guest gets only a part; true makes the host's overcommit
+    /// rules check it.
+    /// </param>
+    /// <param name="device">The arguments of <c>device_add</c> without the memory.</param>
     public static async Task AddAsync(
         QmpClient qmp, string backend, MemorySize size, bool reserve, JsonObject device, CancellationToken cancellation)
     {
@@ -24,7 +25,7 @@ internal static class HotAdd
         }
         catch
         {
-            // Where QEMU did take the device (its answer came too late), it refuses to take the memory from under it.
+            // If QEMU did add the device (its answer came too late), it refuses to delete the memory that the device uses.
             await TryDropAsync(qmp, backend).ConfigureAwait(false);
             throw;
         }

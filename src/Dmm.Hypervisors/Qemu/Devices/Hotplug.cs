@@ -4,13 +4,13 @@ using Dmm.Hypervisors.Qemu.Launch;
 
 namespace Dmm.Hypervisors.Qemu.Devices;
 
-/// <summary>How memory is added to a VM.</summary>
+/// <summary>The way in which memory is added to a VM.</summary>
 public enum HotplugKind
 {
-    /// <summary>It can't be.</summary>
+    /// <summary>Memory can't be added.</summary>
     None,
 
-    /// <summary>In blocks of 2 MiB and more, by one or several devices that stay for good.</summary>
+    /// <summary>Blocks of 2 MiB and more, by one or several devices that stay for good.</summary>
     VirtioMem,
 
     /// <summary>Whole DIMMs, for a VM without a virtio-mem device or a guest without its driver.</summary>
@@ -18,18 +18,18 @@ public enum HotplugKind
 }
 
 /// <summary>
-/// What a VM with these devices and this guest can do: pure. A figure here is the same before and after memory is plugged, and after the
-/// daemon has restarted.
+/// What a VM with these devices and this guest can do. It is pure. A figure here is the same before and after memory is plugged, and
+/// after the daemon has restarted.
 /// </summary>
 /// <param name="GuestLacksVirtioMem">The guest's agent said that no virtio-mem driver is bound.</param>
 /// <param name="GuestBlock">
-/// The guest's memory block (128 MiB; 2 GiB in a guest that booted with 64 GiB and more); zero where it is not known.
+/// The guest's memory block (128 MiB; 2 GiB in a guest that booted with 64 GiB or more); zero where it is not known.
 /// </param>
 public sealed record Hotplug(QemuDevices Devices, bool GuestLacksVirtioMem, MemorySize GuestBlock)
 {
     /// <summary>
-    /// Address space that virtio-mem devices leave to rescue DIMMs: eight of the usual size. Each is needed once, by a guest that was full
-    /// when it had to grow.
+    /// Address space that virtio-mem devices leave for rescue DIMMs: eight of the usual size. Each is needed once, by a guest that was
+    /// full when it had to grow.
     /// </summary>
     public static readonly MemorySize RescueRoom = MemorySize.FromGiB(1);
 
@@ -37,7 +37,9 @@ public sealed record Hotplug(QemuDevices Devices, bool GuestLacksVirtioMem, Memo
 
     private IEnumerable<MemoryDeviceState> RescueDimms => Devices.States.Where(d => d.IsDimm && DeviceId.Is(d.Id, DeviceId.Rescue));
 
-    /// <summary>A VM that has DIMMs plugged goes on with them until none is left: one kind at a time.</summary>
+    /// <summary>
+    /// The kind of hotplug. A VM uses one kind at a time: one that has DIMMs plugged goes on with DIMMs until none is left.
+    /// </summary>
     public HotplugKind Kind =>
         OwnDimms.Any() ? HotplugKind.Dimm
         : !Devices.VirtioMem.IsEmpty && !GuestLacksVirtioMem ? HotplugKind.VirtioMem
@@ -60,14 +62,15 @@ public sealed record Hotplug(QemuDevices Devices, bool GuestLacksVirtioMem, Memo
         _ => MemorySize.Zero,
     };
 
-    /// <summary>The unit in which one device or another can be resized: what is plugged is a multiple of it.</summary>
+    /// <summary>The smallest unit in which any device can be resized: plugged memory is a multiple of it.</summary>
     public MemorySize LeastBlock => Devices.VirtioMem.Select(d => d.Block).Concat(OwnDimms.Select(d => d.Size)).Append(BlockSize)
         .Where(block => !block.IsZero).DefaultIfEmpty(MemorySize.FromMiB(1)).Min();
 
     public MemorySize ExtendableTo => Kind == HotplugKind.VirtioMem ? PluggableMax + ExtensionRoom : PluggableMax;
 
     /// <summary>
-    /// What a rescue DIMM gives: the least that a guest can take. Zero where DIMMs are the way to plug anyway: each of them is a rescue.
+    /// The size of a rescue DIMM: the least that a guest can take. Zero where memory is plugged by DIMMs anyway: each of them serves as a
+    /// rescue DIMM.
     /// </summary>
     public MemorySize RescueSize
     {
@@ -79,8 +82,9 @@ public sealed record Hotplug(QemuDevices Devices, bool GuestLacksVirtioMem, Memo
     }
 
     /// <summary>
-    /// The size of the next virtio-mem device, so that the VM can be plugged to <paramref name="pluggableMax"/>: it at least doubles what
-    /// there is as far as there is room, since devices are few and address space is cheap (QEMU: 2 MiB of bitmaps for 16 GiB).
+    /// The size of the next virtio-mem device, so that the VM can be plugged to <paramref name="pluggableMax"/>. The device at least
+    /// doubles the present maximum as far as there is room, since devices are few and address space is cheap (QEMU: 2 MiB of bitmaps for
+    /// 16 GiB).
     /// </summary>
     public MemorySize ExtensionFor(MemorySize pluggableMax) =>
         MemorySize.Min(MemorySize.Max(pluggableMax.MinusOrZero(PluggableMax), PluggableMax).RoundUp(ExtensionUnit), ExtensionRoom);
@@ -107,7 +111,7 @@ public sealed record Hotplug(QemuDevices Devices, bool GuestLacksVirtioMem, Memo
 
     private static MemorySize SizeOf(IEnumerable<MemoryDeviceState> dimms) => dimms.Aggregate(MemorySize.Zero, (sum, d) => sum + d.Size);
 
-    /// <summary>A guest can use whole memory blocks of a device alone.</summary>
+    /// <summary>The unit of a further device's size: a guest can use only whole memory blocks of it.</summary>
     private MemorySize ExtensionUnit => MemorySize.Max(DimmPlan.LeastSize, GuestBlock);
 
     private MemorySize ExtensionRoom =>
@@ -115,7 +119,7 @@ public sealed record Hotplug(QemuDevices Devices, bool GuestLacksVirtioMem, Memo
 
     private IEnumerable<string> Lacks(string? balloonFault)
     {
-        // That a guest lacks the driver is told with what else its agent says.
+        // A missing driver in the guest is reported elsewhere, with the other facts from its agent.
         if (Devices.VirtioMem.IsEmpty)
             yield return "it has no virtio-mem device: start it with -object memory-backend-ram,id=hotplug0,reserve=off,size=16G "
                 + "-device virtio-mem-pci,memdev=hotplug0";

@@ -5,13 +5,13 @@ using Dmm.Hypervisors.Linux;
 namespace Dmm.Hypervisors.Qemu.Devices;
 
 /// <summary>
-/// Why what a VM's balloon takes never comes back to the host, where that can be seen beforehand. Then it is not counted on: the guest
+/// Finds out beforehand whether memory that a VM's balloon takes can come back to the host. If it can't, it is not counted on: the guest
 /// would be squeezed for nothing. Source: QEMU, docs/system/devices and <c>ram_block_discard_range</c>, <c>virtio_balloon_inhibited</c>.
 /// </summary>
 internal static class KeptMemory
 {
-    /// <param name="process">What the VM's process holds; null where nobody can look.</param>
-    /// <param name="passedThrough">As <see cref="QemuDevices.PassedThrough"/>.</param>
+    /// <param name="process">The memory of the VM's process; null where it can't be read.</param>
+    /// <param name="passedThrough">The types of passed-through devices, as in <see cref="QemuDevices.PassedThrough"/>.</param>
     public static string? Why(ProcessMemory? process, IReadOnlyList<string> passedThrough, MemorySize boot) =>
         passedThrough.Count > 0 ? $"a passed-through device ({passedThrough[0]}) accesses its memory"
         : process is null ? null

@@ -6,14 +6,14 @@ using Dmm.Hypervisors.Qemu.Qmp;
 namespace Dmm.Hypervisors.Qemu.Devices;
 
 /// <summary>
-/// One memory device as <c>query-memory-devices</c> tells it: virtio-mem, or a DIMM, which QEMU's balloon counts as boot memory.
+/// One memory device from <c>query-memory-devices</c>: virtio-mem, or a DIMM, which QEMU's balloon counts as boot memory.
 /// </summary>
-/// <param name="Address">Where it stands in the guest's memory.</param>
-/// <param name="Size">What the guest has of it now.</param>
-/// <param name="Requested">virtio-mem: what it was last told to become.</param>
+/// <param name="Address">The device's address in the guest's memory.</param>
+/// <param name="Size">The memory of the device that the guest has now.</param>
+/// <param name="Requested">The size that a virtio-mem device was last told to become; a DIMM's is its size.</param>
 public sealed record MemoryDeviceState(string Type, long Address, MemorySize Size, MemorySize Requested, MemorySize Max, MemorySize Block)
 {
-    /// <summary>Empty where whoever added it gave it none.</summary>
+    /// <summary>The device's id; empty where it was added without one.</summary>
     public string Id { get; init; } = "";
 
     /// <summary>The path of the object that holds its memory, such as <c>/objects/dimm0-memory</c>.</summary>
@@ -23,7 +23,7 @@ public sealed record MemoryDeviceState(string Type, long Address, MemorySize Siz
 
     public bool IsDimm => Type == "dimm";
 
-    /// <summary>The kinds that count as guest memory; others (nvdimm, virtio-pmem, SGX) are left out.</summary>
+    /// <summary>Reads the devices that count as guest memory; other kinds (nvdimm, virtio-pmem, SGX) are left out.</summary>
     public static ImmutableArray<MemoryDeviceState> ParseAll(JsonElement answer)
     {
         var devices = ImmutableArray.CreateBuilder<MemoryDeviceState>();

@@ -5,14 +5,15 @@ using Dmm.Hypervisors.Qemu.Qmp;
 namespace Dmm.Hypervisors.Qemu.Devices;
 
 /// <summary>
-/// What a machine has for memory devices, as <c>-m size=…,slots=…,maxmem=…</c> gave it, and what of that is taken. Source: QEMU 7.2,
-/// <c>qom-get /machine memory</c>; hw/mem/memory-device.c (every device takes its full size of address space, DIMMs a slot each as well).
+/// The room that a machine has for memory devices, as <c>-m size=…,slots=…,maxmem=…</c> set it, and how much of it is taken. Source: QEMU
+/// 7.2, <c>qom-get /machine memory</c>; hw/mem/memory-device.c (every device takes address space of its full size, a DIMM a slot as
+/// well).
 /// </summary>
-/// <param name="All">Address space for memory devices: maxmem less boot memory.</param>
-/// <param name="Slots">For DIMMs, NVDIMMs included; virtio-mem needs none.</param>
+/// <param name="All">Address space for memory devices: maxmem minus boot memory.</param>
+/// <param name="Slots">Slots for DIMMs and NVDIMMs; virtio-mem needs none.</param>
 public sealed record MemoryRoom(MemorySize All, int Slots, MemorySize Used, int UsedSlots)
 {
-    /// <summary>A machine that was started without maxmem, or does not tell.</summary>
+    /// <summary>The room of a machine that was started without maxmem, or does not report it.</summary>
     public static MemoryRoom None { get; } = new(MemorySize.Zero, 0, MemorySize.Zero, 0);
 
     public MemorySize Free => All.MinusOrZero(Used);
@@ -27,7 +28,7 @@ public sealed record MemoryRoom(MemorySize All, int Slots, MemorySize Used, int 
         var slots = 0;
         foreach (var item in QmpJson.Items(devices))
         {
-            // SGX memory stands elsewhere.
+            // SGX memory is outside this address space.
             if (QmpJson.Text(item, "type") == "sgx-epc")
                 continue;
             var data = QmpJson.Member(item, "data");

@@ -4,7 +4,7 @@ using Dmm.Core;
 
 namespace Dmm.Hypervisors.Qemu.Devices;
 
-/// <summary>Reads what the kernel tells of a process's memory. Source: proc_pid_smaps(5), proc_pid_status(5).</summary>
+/// <summary>Reads the kernel's figures of a process's memory. Source: proc_pid_smaps(5), proc_pid_status(5).</summary>
 internal static partial class ProcessMaps
 {
     private const string Pss = "Pss:";
@@ -12,14 +12,14 @@ internal static partial class ProcessMaps
     /// <summary>Addresses from <paramref name="Start"/> up to <paramref name="End"/>, in the process.</summary>
     internal readonly record struct Range(ulong Start, ulong End);
 
-    /// <summary>All that is resident, of the lines of <c>smaps_rollup</c>.</summary>
+    /// <summary>All resident memory, from the lines of <c>smaps_rollup</c>.</summary>
     public static MemorySize Resident(IEnumerable<string> rollup) =>
         rollup.Where(IsPss).Aggregate(MemorySize.Zero, (sum, line) => sum + Kibibytes(line));
 
-    /// <summary>What is resident outside these ranges, of the lines of <c>smaps</c>.</summary>
+    /// <summary>Resident memory outside these ranges, from the lines of <c>smaps</c>.</summary>
     /// <returns>
-    /// Null where the ranges are not mapped whole (guest memory in several pieces, as with NUMA backends): what is missing would be taken
-    /// for overhead and counted twice.
+    /// Null where the ranges are not fully mapped (guest memory in several pieces, as with NUMA backends): the missing part would count
+    /// as overhead, and so count twice.
     /// </returns>
     public static MemorySize? Outside(IReadOnlyCollection<Range> ranges, IEnumerable<string> smaps)
     {
@@ -43,7 +43,7 @@ internal static partial class ProcessMaps
         return covered >= ranges.Aggregate(0UL, (sum, range) => sum + (range.End - range.Start)) ? total : null;
     }
 
-    /// <summary>How much is mapped without a gap from an address on, for reading and writing, of the lines of <c>maps</c>.</summary>
+    /// <summary>The size mapped for reading and writing without a gap from an address on, from the lines of <c>maps</c>.</summary>
     public static MemorySize MappedFrom(ulong address, IEnumerable<string> maps)
     {
         var reached = address;
@@ -59,7 +59,7 @@ internal static partial class ProcessMaps
         return new((long)Math.Min(reached - address, long.MaxValue));
     }
 
-    /// <summary>The process's page tables, of the lines of <c>status</c>.</summary>
+    /// <summary>The process's page tables, from the lines of <c>status</c>.</summary>
     public static MemorySize PageTables(IEnumerable<string> status) =>
         status.FirstOrDefault(l => l.StartsWith("VmPTE:", StringComparison.Ordinal)) is { } line ? Kibibytes(line) : MemorySize.Zero;
 

@@ -6,16 +6,16 @@ using Dmm.Hypervisors.Qemu.Qmp;
 namespace Dmm.Hypervisors.Qemu.Devices;
 
 /// <summary>
-/// What a QEMU process costs the host: all that it has resident (shared pages by their share, PSS) with its page tables, and how much of
-/// that does not lie in its guest's memory. The guest's memory is told apart by address: QEMU says where in its own address space the
-/// guest's boot memory and each memory device stand. Source: proc_pid_smaps(5); QEMU, hmp-commands (<c>gpa2hva</c>).
+/// Measures what a QEMU process costs the host: all its resident memory (shared pages by their share, PSS) with its page tables, and how
+/// much of that is not its guest's memory. The guest's memory is recognized by address: QEMU reports where in its own address space the
+/// guest's boot memory and each memory device are. Source: proc_pid_smaps(5); QEMU, hmp-commands (<c>gpa2hva</c>).
 /// </summary>
 public sealed class QemuCost(QmpClient qmp, MemorySize boot, int pid)
 {
     private readonly Lock _gate = new();
     private GuestPlaces? _places;
 
-    /// <returns>Null where this daemon has no right to look.</returns>
+    /// <returns>Null where this daemon may not read the process.</returns>
     public async Task<HostCost?> MeasureAsync(CancellationToken cancellation)
     {
         var places = await LocateAsync(cancellation).ConfigureAwait(false);
@@ -37,7 +37,10 @@ public sealed class QemuCost(QmpClient qmp, MemorySize boot, int pid)
         }
     }
 
-    /// <summary>Devices keep their address while they are there, so only new ones are looked up.</summary>
+    /// <summary>
+    /// Looks up the addresses of the guest's memory. A device keeps its address as long as it exists, so the lookup is repeated only when
+    /// the devices have changed.
+    /// </summary>
     private async Task<GuestPlaces> LocateAsync(CancellationToken cancellation)
     {
         var states = MemoryDeviceState.ParseAll(await qmp.ExecuteAsync("query-memory-devices", null, cancellation).ConfigureAwait(false));
@@ -63,6 +66,6 @@ public sealed class QemuCost(QmpClient qmp, MemorySize boot, int pid)
         return found;
     }
 
-    /// <param name="Known">All of them were found.</param>
+    /// <param name="Known">Whether all devices were found.</param>
     private sealed record GuestPlaces((long Address, MemorySize Size)[] Devices, ProcessMaps.Range[] Ranges, bool Known);
 }

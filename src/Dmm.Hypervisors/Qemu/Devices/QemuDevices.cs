@@ -9,43 +9,41 @@ using Dmm.Hypervisors.Qemu.Qmp;
 
 namespace Dmm.Hypervisors.Qemu.Devices;
 
-/// <param name="Path">Its place in QEMU's object tree.</param>
-/// <param name="Address">Where it stands in the guest's memory; tells devices apart, since ids are optional.</param>
+/// <param name="Path">The device's path in QEMU's object tree.</param>
+/// <param name="Address">The device's address in the guest's memory; it identifies the device, since ids are optional.</param>
 public sealed record VirtioMemDevice(string Path, long Address, MemorySize Max, MemorySize Block);
 
 /// <summary>
-/// The devices of a running QEMU through which memory can be moved, found by their type: the ids are whatever the one who started it chose.
+/// The devices of a running QEMU through which memory can be moved. They are found by their type, since whoever started QEMU chose the
+/// ids.
 /// </summary>
-/// <param name="BootMemory">What <c>-m</c> gave.</param>
-/// <param name="BalloonPath">Null where there is no balloon.</param>
-/// <param name="VirtioMem">In the order in which they are filled.</param>
-/// <param name="AgentSocket">Where the agent's port ends on the host; null where it has none, or none that DMM could connect to.</param>
+/// <param name="BootMemory">The boot memory that <c>-m</c> gave.</param>
+/// <param name="BalloonPath">The balloon's path; null where there is no balloon.</param>
+/// <param name="VirtioMem">The virtio-mem devices in the order in which they are filled.</param>
+/// <param name="AgentSocket">The host end of the agent's port; null where there is none, or none that DMM can connect to.</param>
 public sealed record QemuDevices(
     MemorySize BootMemory, string? BalloonPath, ImmutableArray<VirtioMemDevice> VirtioMem, string? AgentSocket)
 {
     private static readonly string[] Containers = [Named, "/machine/peripheral-anon"];
 
-    /// <summary>Where devices with an id stand.</summary>
+    /// <summary>The container of devices with an id.</summary>
     private const string Named = "/machine/peripheral";
 
-    /// <summary>All memory devices, as they were when this was looked at.</summary>
+    /// <summary>All memory devices, as they were at this discovery.</summary>
     public ImmutableArray<MemoryDeviceState> States { get; init; } = [];
 
     public MemoryRoom Room { get; init; } = MemoryRoom.None;
 
-    /// <summary>Ids of the root ports that are kept for further virtio-mem devices and are empty.</summary>
+    /// <summary>Ids of the empty root ports that are kept for further virtio-mem devices.</summary>
     public ImmutableArray<string> SparePorts { get; init; } = [];
 
-    /// <summary>Ids of the devices that have one.</summary>
+    /// <summary>Ids of the devices that have an id.</summary>
     public ImmutableArray<string> DeviceIds { get; init; } = [];
 
-    /// <summary>
-    /// Devices of the host that were passed through and access the guest's memory themselves, by their type: QEMU lets nothing go of it
-    /// then.
-    /// </summary>
+    /// <summary>The types of passed-through host devices, which access the guest's memory themselves: QEMU then frees none of it.</summary>
     public ImmutableArray<string> PassedThrough { get; init; } = [];
 
-    /// <summary>Ids of QEMU's objects, those that hold the devices' memory among them.</summary>
+    /// <summary>Ids of QEMU's objects, including those that hold the devices' memory.</summary>
     public ImmutableArray<string> ObjectIds { get; init; } = [];
 
     public static async Task<QemuDevices> DiscoverAsync(QmpClient qmp, CancellationToken cancellation)
@@ -115,13 +113,14 @@ public sealed record QemuDevices(
         }
         catch (QmpRefusedException)
         {
-            // A QEMU before 7.0 does not tell.
+            // QEMU before 7.0 does not report it.
             return MemoryRoom.None;
         }
     }
 
     /// <summary>
-    /// A root port's bus is its child of the same name. QEMU itself lets a second device onto a full one, where the guest never sees it.
+    /// Whether a root port is empty. Its bus is its child of the same name. QEMU itself allows a second device on a full port, where the
+    /// guest never sees it.
     /// </summary>
     private static async Task<bool> IsEmptyAsync(QmpClient qmp, string port, string id, CancellationToken cancellation) =>
         !(await ListAsync(qmp, $"{port}/{id}", cancellation).ConfigureAwait(false))
@@ -150,7 +149,8 @@ public sealed record QemuDevices(
     }
 
     /// <summary>
-    /// QEMU tells the socket of a channel as <c>unix:PATH,server=on</c>, with <c>disconnected:</c> before it while nobody listens.
+    /// The socket of a channel. QEMU reports it as <c>unix:PATH,server=on</c>, with <c>disconnected:</c> before it while no client is
+    /// connected.
     /// </summary>
     private static async Task<string?> FindAgentSocketAsync(QmpClient qmp, string port, CancellationToken cancellation)
     {

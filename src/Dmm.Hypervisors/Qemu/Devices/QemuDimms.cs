@@ -7,14 +7,14 @@ using Dmm.Hypervisors.Qemu.Qmp;
 namespace Dmm.Hypervisors.Qemu.Devices;
 
 /// <summary>
-/// Plugs and unplugs memory as DIMMs, for guests without virtio-mem. QEMU keeps no target for them, so what was asked back is remembered
-/// here; a later daemon that does not know takes what is for what was asked. A guest's refusal shows only as <c>ACPI_DEVICE_OST</c>, and a
-/// DIMM that has gone leaves its memory behind until its object is deleted. Source: ACPI 6.4, 6.3.5 (_OST); QEMU, hw/acpi/memory_hotplug.c;
-/// seen with Linux 6.1.
+/// Plugs and unplugs memory as DIMMs, for guests without virtio-mem. QEMU keeps no target for DIMMs, so the requests are remembered here;
+/// a later daemon, which does not know them, assumes that the present DIMMs are the requested ones. A guest's refusal shows only as
+/// <c>ACPI_DEVICE_OST</c>. A DIMM that has gone leaves its memory behind until its object is deleted. Source: ACPI 6.4, 6.3.5 (_OST);
+/// QEMU, hw/acpi/memory_hotplug.c; seen with Linux 6.1.
 /// </summary>
 internal sealed class QemuDimms(QmpClient qmp)
 {
-    /// <summary><c>_OST</c> of an ejection request by the host.</summary>
+    /// <summary>The <c>_OST</c> source code of an ejection request by the host.</summary>
     private const int Ejection = 3;
 
     private const int Done = 0;
@@ -26,8 +26,8 @@ internal sealed class QemuDimms(QmpClient qmp)
     private int? _wanted;
 
     /// <summary>
-    /// How much of these DIMMs is asked for: as many as were wanted last, those included whose removal can't be called off any more; what
-    /// has gone is not on its way back by itself.
+    /// How much of these DIMMs is requested: as many as were last wanted, including those whose removal can no longer be called off. A
+    /// DIMM that has gone does not come back by itself.
     /// </summary>
     public MemorySize Requested(IEnumerable<MemoryDeviceState> own)
     {
@@ -38,9 +38,9 @@ internal sealed class QemuDimms(QmpClient qmp)
         }
     }
 
-    /// <param name="states">What QEMU has now.</param>
-    /// <param name="amount">What the DIMMs are to be together.</param>
-    /// <param name="size">Of those that are added.</param>
+    /// <param name="states">The memory devices that QEMU has now.</param>
+    /// <param name="amount">The total size that the DIMMs should have.</param>
+    /// <param name="size">The size of new DIMMs.</param>
     public async Task PlugAsync(
         ImmutableArray<MemoryDeviceState> states, MemorySize amount, MemorySize size, CancellationToken cancellation)
     {
@@ -70,7 +70,7 @@ internal sealed class QemuDimms(QmpClient qmp)
         HotAdd.AddAsync(
             qmp, DeviceId.BackendOf(id), size, reserve: true, new JsonObject { ["driver"] = "pc-dimm", ["id"] = id }, cancellation);
 
-    /// <summary>Takes notice of an event; others than those of DIMMs are nothing to it.</summary>
+    /// <summary>Handles an event; events that are not about DIMMs are ignored.</summary>
     public void Hear(QmpEvent e)
     {
         switch (e.Name)
@@ -99,7 +99,7 @@ internal sealed class QemuDimms(QmpClient qmp)
         }
     }
 
-    /// <summary>The memory of a DIMM that went while nobody looked.</summary>
+    /// <summary>Finds the memory of DIMMs that went while no daemon watched.</summary>
     /// <param name="objects">QEMU's objects by id.</param>
     public void FindLeftOver(IEnumerable<string> objects, ImmutableArray<MemoryDeviceState> states)
     {
@@ -114,7 +114,7 @@ internal sealed class QemuDimms(QmpClient qmp)
     }
 
     /// <summary>
-    /// Gives the memory of DIMMs that have gone back to the host; what QEMU still holds on to is tried again the next time.
+    /// Returns the memory of DIMMs that have gone to the host. Memory that QEMU still holds is tried again the next time.
     /// </summary>
     public async Task DropLeftOverAsync()
     {
@@ -132,7 +132,7 @@ internal sealed class QemuDimms(QmpClient qmp)
 
     private async Task RemoveAsync(string id, CancellationToken cancellation)
     {
-        // Noted first: the answer of a quick guest may come before QEMU's.
+        // This is noted first: the answer of a fast guest may come before QEMU's answer.
         lock (_gate)
             _leaving[id] = false;
         try
@@ -141,7 +141,7 @@ internal sealed class QemuDimms(QmpClient qmp)
         }
         catch (QmpRefusedException e) when (e.ErrorClass == "DeviceNotFound")
         {
-            // It went meanwhile, which is what was wanted.
+            // The DIMM went meanwhile, which is what was wanted.
             return;
         }
         catch (QmpRefusedException e) when (!e.Description.Contains("already in the process of unplug", StringComparison.Ordinal))

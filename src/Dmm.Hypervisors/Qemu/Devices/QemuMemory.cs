@@ -8,9 +8,9 @@ using Dmm.Hypervisors.Qemu.Qmp;
 namespace Dmm.Hypervisors.Qemu.Devices;
 
 /// <summary>
-/// Reads and sets the sizes of a QEMU's memory devices, and adds further ones. The balloon knows boot memory and DIMMs alone: what
-/// virtio-mem has plugged is never part of its figure, and a value above is clamped in silence, so it is refused here. Changes are made one
-/// at a time.
+/// Reads and sets the sizes of a QEMU's memory devices, and adds further devices. The balloon covers only boot memory and DIMMs: memory
+/// plugged by virtio-mem is never part of its figure. QEMU silently clamps a value that is too large, so such a value is refused here.
+/// Changes are made one at a time.
 /// </summary>
 public sealed class QemuMemory : IDisposable
 {
@@ -25,8 +25,8 @@ public sealed class QemuMemory : IDisposable
     private MemorySize? _balloonedTarget;
 
     /// <summary>
-    /// The amount that was asked for last, and what the devices were told for it, together: not the same where it can't be made of their
-    /// blocks.
+    /// The amount that was last asked for, and the total that the devices were told for it. The two differ where the amount is not a
+    /// whole number of their blocks.
     /// </summary>
     private (MemorySize Amount, MemorySize Told)? _asked;
 
@@ -43,7 +43,7 @@ public sealed class QemuMemory : IDisposable
 
     public bool GuestLacksVirtioMem => Hotplug.GuestLacksVirtioMem;
 
-    /// <summary>What QEMU says of its balloon; null where it is well or there is none.</summary>
+    /// <summary>QEMU's error about its balloon; null where the balloon works or there is none.</summary>
     public string? BalloonFault { get; private set; }
 
     private Hotplug Hotplug
@@ -55,7 +55,7 @@ public sealed class QemuMemory : IDisposable
         }
     }
 
-    /// <summary>Looks for the memory of DIMMs that went while no daemon was there; the next reading gives it back to the host.</summary>
+    /// <summary>Looks for the memory of DIMMs that went while no daemon ran; the next reading returns it to the host.</summary>
     public void FindLeftOver() => _dimms.FindLeftOver(Devices.ObjectIds, Devices.States);
 
     public async Task<VmSizes> ReadAsync(CancellationToken cancellation) => (await LookAsync(cancellation).ConfigureAwait(false)).Sizes;
@@ -81,7 +81,7 @@ public sealed class QemuMemory : IDisposable
         {
             var states = await ReadStatesAsync(cancellation).ConfigureAwait(false);
             var hotplug = Hotplug;
-            // What there is can stay as it is, whatever it is made of.
+            // Memory that is already plugged can stay as it is, whatever it is made of.
             var most = MemorySize.Max(hotplug.PluggableMax, DeviceVector.Plugged(HotplugDevices(states)));
             if (plugged > most)
                 throw new HypervisorException($"{_qmp.Path}: {plugged} can't be plugged; this VM takes at most {most}");
@@ -95,7 +95,8 @@ public sealed class QemuMemory : IDisposable
         cancellation);
 
     /// <summary>
-    /// Adds a virtio-mem device, so that <paramref name="pluggableMax"/> can be plugged. Does nothing where it can be already.
+    /// Adds a virtio-mem device, so that <paramref name="pluggableMax"/> can be plugged. Does nothing where that much can be plugged
+    /// already.
     /// </summary>
     public Task ExtendAsync(MemorySize pluggableMax, CancellationToken cancellation) => AloneAsync(
         async () =>
@@ -151,9 +152,9 @@ public sealed class QemuMemory : IDisposable
         cancellation);
 
     /// <summary>
-    /// Takes notice of what the guest's agent says of its kernel. Where that changes the way memory is plugged, devices are told.
+    /// Applies what the guest's agent says about its kernel. If that changes the way memory is plugged, devices are told.
     /// </summary>
-    /// <returns>Whether what the VM can do has changed.</returns>
+    /// <returns>Whether the VM's capabilities have changed.</returns>
     public async Task<bool> MeetGuestAsync(GuestHello hello, CancellationToken cancellation)
     {
         var changed = false;
@@ -174,7 +175,7 @@ public sealed class QemuMemory : IDisposable
                 await LookAgainAsync(cancellation).ConfigureAwait(false);
                 changed = true;
 
-                // What was asked of devices that the guest can't use would be added to what is asked of DIMMs.
+                // Requests to devices that the guest can't use would count in addition to the requests for DIMMs.
                 if (before.Kind == HotplugKind.VirtioMem && Hotplug.Kind != HotplugKind.VirtioMem)
                     await TellVirtioMemAsync(Devices.States, MemorySize.Zero, cancellation).ConfigureAwait(false);
             },
@@ -182,7 +183,7 @@ public sealed class QemuMemory : IDisposable
         return changed;
     }
 
-    /// <summary>Takes notice of one of QEMU's events.</summary>
+    /// <summary>Handles one of QEMU's events.</summary>
     public void Hear(QmpEvent e) => _dimms.Hear(e);
 
     public void Dispose() => _changing.Dispose();
@@ -205,18 +206,18 @@ public sealed class QemuMemory : IDisposable
         lock (_gate)
         {
             var sizes = new VmSizes(boot, MemorySize.Zero, ballooned, MemorySize.Zero, _balloonedTarget ?? ballooned);
-            // QEMU does not tell what the balloon was asked for: an earlier daemon, or another manager, may have had it give all that it
-            // holds.
+            // QEMU does not report what the balloon was asked for: an earlier daemon, or another manager, may have told it to give all
+            // that it holds back.
             if (_balloonedTarget is null && Devices.BalloonPath is not null && BalloonFault is null)
                 sizes = sizes.WithBalloonUnsure();
             return (sizes.Of(devices, _asked is { } asked && asked.Told == told ? asked.Amount : null), balloonable);
         }
     }
 
-    /// <summary>A DIMM that DMM plugs and unplugs; others count as base.</summary>
+    /// <summary>Whether this is a DIMM that DMM plugs and unplugs; other DIMMs count as base.</summary>
     private static bool IsOwn(MemoryDeviceState state) => state.IsDimm && DeviceId.Is(state.Id, DeviceId.Dimm);
 
-    /// <summary>All that is plugged, by device: each virtio-mem device, and DMM's DIMMs together.</summary>
+    /// <summary>All plugged memory by device: each virtio-mem device, and DMM's DIMMs together as one.</summary>
     private HotplugDevice[] HotplugDevices(ImmutableArray<MemoryDeviceState> states)
     {
         MemoryDeviceState[] dimms = [.. states.Where(IsOwn)];
@@ -233,7 +234,7 @@ public sealed class QemuMemory : IDisposable
     private async Task<ImmutableArray<MemoryDeviceState>> QueryAsync(CancellationToken cancellation) =>
         MemoryDeviceState.ParseAll(await _qmp.ExecuteAsync("query-memory-devices", null, cancellation).ConfigureAwait(false));
 
-    /// <summary>What the memory devices are now; where somebody else has added or removed one, all is looked at again.</summary>
+    /// <summary>The present memory devices. If somebody else has added or removed one, all devices are discovered again.</summary>
     private async Task<ImmutableArray<MemoryDeviceState>> ReadStatesAsync(CancellationToken cancellation)
     {
         var states = await QueryAsync(cancellation).ConfigureAwait(false);
@@ -250,21 +251,23 @@ public sealed class QemuMemory : IDisposable
             _hotplug = _hotplug with { Devices = devices };
     }
 
-    /// <summary>The virtio-mem devices of a VM that is plugged by DIMMs keep what they have and were told: one kind at a time.</summary>
+    /// <summary>
+    /// Plugs DIMMs. The virtio-mem devices of such a VM keep what they have and what they were told: a VM uses one kind at a time.
+    /// </summary>
     private async Task PlugDimmsAsync(
         ImmutableArray<MemoryDeviceState> states, MemorySize plugged, MemorySize size, CancellationToken cancellation)
     {
         var others = states.Where(d => d.IsVirtioMem).Aggregate(MemorySize.Zero, (sum, d) => sum + MemorySize.Max(d.Size, d.Requested));
         await _dimms.PlugAsync(states, plugged.MinusOrZero(others), size, cancellation).ConfigureAwait(false);
 
-        // Whether DIMMs are there decides how the VM is plugged, and with which size.
+        // The presence of DIMMs decides how the VM is plugged, and with which size.
         await LookAgainAsync(cancellation).ConfigureAwait(false);
         lock (_gate)
             _asked = (plugged, DeviceVector.Requested(HotplugDevices(Hotplug.Devices.States)));
     }
 
     /// <summary>
-    /// Spreads the amount over the devices (<see cref="DeviceTurn"/>) and tells each of them, also where it is told the same again: that
+    /// Spreads the amount over the devices (<see cref="DeviceTurn"/>) and tells each of them, even if it is told the same again: that
     /// wakes a guest's driver that gave up.
     /// </summary>
     private async Task TellVirtioMemAsync(ImmutableArray<MemoryDeviceState> states, MemorySize plugged, CancellationToken cancellation)

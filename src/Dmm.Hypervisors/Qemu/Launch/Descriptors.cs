@@ -3,8 +3,9 @@ using System.Runtime.InteropServices;
 namespace Dmm.Hypervisors.Qemu.Launch;
 
 /// <summary>
-/// Keeps this process's open files from its children. .NET opens everything so that it ends with an exec, but what the daemon itself
-/// inherited (a pipe of whoever started it) would live on in every VM, and whoever waits for that pipe's end would wait for the VMs.
+/// Keeps this process's open files from its children. .NET opens files so that they are closed on exec, but files that the daemon itself
+/// inherited (a pipe of its starter) would stay open in every VM. A program that waits for the end of that pipe would then wait for the
+/// VMs.
 /// </summary>
 internal static class Descriptors
 {
@@ -12,7 +13,7 @@ internal static class Descriptors
     private const uint FirstAfterStandard = 3;
     private const int CloseOnExec = 4;
 
-    /// <returns>False where the kernel can't (before Linux 5.11).</returns>
+    /// <returns>False where the kernel does not support it (before Linux 5.11).</returns>
     public static bool CloseAllOnExec()
     {
         try

@@ -5,14 +5,14 @@ using Dmm.Core.Vms;
 
 namespace Dmm.Hypervisors.Qemu.Launch;
 
-/// <summary>What a VM is expected to cost the host beside its guest's memory, and how much a guest can address here.</summary>
+/// <summary>The expected cost of a VM beside its guest's memory, and the address space of a guest here.</summary>
 internal static partial class LaunchCost
 {
-    // Measured with QEMU 7.2: the process itself, and what each virtual CPU adds.
+    // Measured with QEMU 7.2: the process itself, and the addition for each virtual CPU.
     private static readonly MemorySize Process = MemorySize.FromMiB(48);
     private static readonly MemorySize PerCpu = MemorySize.FromMiB(4);
 
-    /// <summary>Bitmaps of virtio-mem and page tables, for each byte that can be plugged: 1 / 8192.</summary>
+    /// <summary>Bitmaps of virtio-mem and page tables take 1 / 8192 of the memory that can be plugged.</summary>
     private const long BitmapShare = 8192;
 
     /// <summary>QEMU's emulated CPUs address 40 bits.</summary>
@@ -26,7 +26,7 @@ internal static partial class LaunchCost
         return accel == QemuAccel.Kvm ? cost : cost + settings.TranslationCache;
     }
 
-    /// <summary>The setting, or half of what the CPU can address where that is less: the other half is for devices.</summary>
+    /// <summary>The setting, or half of the CPU's address space where that is less: the other half is for devices.</summary>
     public static MemorySize AddressSpace(QemuSettings settings, QemuAccel accel)
     {
         var bits = accel == QemuAccel.Kvm ? HostAddressBits() : TcgAddressBits;

@@ -7,7 +7,8 @@ using Dmm.Hypervisors.Qemu.Devices;
 namespace Dmm.Hypervisors.Qemu.Launch;
 
 /// <summary>
-/// A spec as QEMU's arguments: pure, one argument a string, never a shell. Source: QEMU, qemu-options.hx; 7.2 is the oldest that is tried.
+/// Builds QEMU's arguments from a spec. It is pure; each argument is one string, and no shell is used. Source: QEMU, qemu-options.hx; 7.2
+/// is the oldest version that is tested.
 /// </summary>
 public static class QemuCommandLine
 {
@@ -25,13 +26,13 @@ public static class QemuCommandLine
             Add(arguments, "-device", $"pcie-root-port,id=spare{port},chassis={port + 1},slot={port + 1}");
         Boot(arguments, spec.Medium ?? throw new HypervisorException($"VM '{spec.Id}' has neither a kernel nor a disk"), settings);
 
-        // QEMU's first process exits only when the VM is set up, and tells on stderr what is wrong otherwise.
+        // QEMU's first process exits only when the VM is set up; otherwise it reports the fault on stderr.
         Add(arguments, "-daemonize", "-pidfile", folder.PidFile);
         return arguments;
     }
 
     /// <summary>
-    /// Size of the VM's virtio-mem device: up to max, and room for a higher one. A guest can use whole memory blocks of it alone.
+    /// The size of the VM's virtio-mem device: enough for max, and room for a higher max. A guest can use only whole memory blocks of it.
     /// </summary>
     public static MemorySize HotplugSize(VmSpec spec, QemuSettings settings) =>
         MemorySize.Max(spec.Policy.Max.MinusOrZero(spec.Boot), settings.HotplugRoom)
@@ -105,7 +106,7 @@ public static class QemuCommandLine
     private static void Listen(List<string> arguments, string id, string socket) =>
         Add(arguments, "-chardev", $"socket,id={id},path={Escape(socket)},server=on,wait=off");
 
-    /// <summary>In QEMU's option syntax a comma ends a value; a doubled one stands for itself.</summary>
+    /// <summary>Doubles commas: in QEMU's option syntax a comma ends a value, and a doubled comma stands for one.</summary>
     private static string Escape(string value) => value.Replace(",", ",,", StringComparison.Ordinal);
 
     private static void Add(List<string> arguments, params ReadOnlySpan<string> words) => arguments.AddRange(words);

@@ -10,8 +10,8 @@ using Dmm.Hypervisors.Wire;
 namespace Dmm.Hypervisors.Qemu.Launch;
 
 /// <summary>
-/// Starts QEMU so that it outlives the daemon. QEMU daemonizes itself (own session, no terminal, its descriptors on /dev/null) and its
-/// first process ends only when the VM is set up, with QEMU's own words on stderr when it could not be. Whatever fails, nothing stays:
+/// Starts QEMU so that it outlives the daemon. QEMU daemonizes itself (own session, no terminal, its descriptors on /dev/null), and its
+/// first process ends only when the VM is set up; if that fails, QEMU's own message is on stderr. A failed launch leaves nothing behind:
 /// no process, no socket, no folder.
 /// </summary>
 internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Action<string> log)
@@ -42,7 +42,7 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
         }
     }
 
-    /// <summary>The VM of an earlier launch if it runs; otherwise its leftovers are removed.</summary>
+    /// <summary>Finds the VM of an earlier launch if it runs; otherwise removes its leftovers.</summary>
     public async Task<VmHandle?> FindAsync(VmSpec spec, VmFolder folder, CancellationToken cancellation)
     {
         if (!Directory.Exists(folder.Path))
@@ -51,7 +51,7 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
         using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellation);
         try
         {
-            // A daemon that died in mid-launch leaves a QEMU that still sets itself up: it has no pid file until it is its own daemon.
+            // A daemon that died during a launch leaves a QEMU that is still being set up: it has no pid file until it has daemonized.
             while (FindRunning(folder) is { } running)
             {
                 if (folder.ReadPid() == running.Pid && UnixSocket.IsSocket(folder.Control))
@@ -68,7 +68,7 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
         return null;
     }
 
-    /// <summary>The QEMU that was started for this folder; null where none runs.</summary>
+    /// <summary>Finds the QEMU that was started for this folder; null where none runs.</summary>
     public HostProcess? FindRunning(VmFolder folder)
     {
         if (!Directory.Exists(folder.Path))
@@ -79,7 +79,9 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
         return HostProcess.With("-pidfile", folder.PidFile).FirstOrDefault(IsOurs);
     }
 
-    /// <summary>Anybody may have any words in their arguments: what DMM launched runs as the same user, and is QEMU.</summary>
+    /// <summary>
+    /// Whether DMM launched this process. Any process may have the same arguments, so it must also run as the same user and be QEMU.
+    /// </summary>
     private bool IsOurs(HostProcess process) => process.IsOfThisUser() && QemuIdentity.IsQemu(process.Pid, settings.Binary);
 
     public static VmHandle HandleOf(VmId id, MemorySize boot, VmFolder folder, HostProcess process) =>
@@ -148,7 +150,8 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
     }
 
     /// <summary>
-    /// The last that QEMU says, bounded: warnings come first, what ended it comes last. All is read, so that QEMU never waits for a reader.
+    /// Reads QEMU's output and keeps the end of it, bounded: warnings come first, the fatal error comes last. Everything is read, so that
+    /// QEMU never waits for a reader.
     /// </summary>
     internal static async Task<string> ReadWordsAsync(StreamReader reader, CancellationToken cancellation)
     {
@@ -166,7 +169,7 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
 
     private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.#} s");
 
-    /// <exception cref="VmLingersException">A process can't be ended: what it holds can't be given to others.</exception>
+    /// <exception cref="VmLingersException">A process can't be ended, so its memory can't be given to others.</exception>
     private async Task ClearAsync(VmId id, VmFolder folder, Exception? because)
     {
         while (FindRunning(folder) is { } left)

@@ -4,9 +4,9 @@ using Dmm.Hypervisors.Wire;
 namespace Dmm.Hypervisors.Qemu.Launch;
 
 /// <summary>
-/// QEMU's own words on their way to a person and into the journal: the last whole lines that fit, in one line, cleaned as those of any peer
-/// are. QEMU repeats the option that it can't take, and an operator may have written a secret into one (a kernel command line, a URL): the
-/// values of what looks like one are left out.
+/// Prepares QEMU's own messages for people and for the journal: the last whole lines that fit, joined into one line, cleaned like the
+/// text of any peer. QEMU repeats an option that it can't accept, and an operator may have written a secret into one (a kernel command
+/// line, a URL): values that look like secrets are removed.
 /// </summary>
 internal static partial class QemuWords
 {

@@ -7,7 +7,7 @@ using Dmm.Hypervisors.Wire;
 
 namespace Dmm.Hypervisors.Qemu.Launch;
 
-/// <summary>What keeps a spec from being launched here, found by looking at files and limits; nothing is started or changed.</summary>
+/// <summary>Finds what prevents a spec from being launched here, by looking at files and limits; nothing is started or changed.</summary>
 public static partial class SpecFaults
 {
     /// <returns>The first fault in one line, or null.</returns>
@@ -86,7 +86,7 @@ public static partial class SpecFaults
         return null;
     }
 
-    /// <summary>QEMU deletes whatever stands at a socket's path before it listens, so DMM looks first.</summary>
+    /// <summary>Checks a socket's path beforehand: QEMU deletes whatever is there before it listens.</summary>
     private static string? SocketFault(string path)
     {
         var folder = Path.GetDirectoryName(path);

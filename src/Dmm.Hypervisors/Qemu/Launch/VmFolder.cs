@@ -5,8 +5,8 @@ using Dmm.Files;
 namespace Dmm.Hypervisors.Qemu.Launch;
 
 /// <summary>
-/// The folder of a VM that DMM launched: its sockets, its pid file, and the list of sockets elsewhere that it made. Only what DMM and QEMU
-/// put there is ever deleted, name by name, so that a wrong path costs nobody a file.
+/// The folder of a VM that DMM launched: its sockets, its pid file, and the list of sockets that it made elsewhere. Only files that DMM
+/// and QEMU put there are ever deleted, name by name, so that a wrong path can't delete other files.
 /// </summary>
 public sealed record VmFolder(string Path)
 {
@@ -28,12 +28,12 @@ public sealed record VmFolder(string Path)
 
     public static VmFolder Of(QemuSettings settings, VmId id) => new(System.IO.Path.Combine(settings.VmsDirectory, id.Name));
 
-    /// <summary>The folder of a VM taken up again, which may have been launched under another state folder.</summary>
+    /// <summary>The folder of a VM that is connected again, which may have been launched under another state folder.</summary>
     public static VmFolder? Of(VmHandle handle) =>
         handle.Owned && System.IO.Path.GetDirectoryName(handle.Control) is { Length: > 0 } path ? new(path) : null;
 
     /// <summary>
-    /// Makes the folder, readable by its owner alone also where it was there already, and notes the sockets that QEMU will make elsewhere.
+    /// Creates the folder, readable by its owner alone even if it existed before, and notes the sockets that QEMU will make elsewhere.
     /// </summary>
     public void Create(IEnumerable<VmChannel> channels)
     {
@@ -42,7 +42,7 @@ public sealed record VmFolder(string Path)
         File.WriteAllLines(ChannelList, channels.Select(c => c.Socket));
     }
 
-    /// <summary>The pid that QEMU wrote, or null.</summary>
+    /// <summary>Reads the pid that QEMU wrote, or null.</summary>
     public int? ReadPid()
     {
         try
@@ -56,17 +56,17 @@ public sealed record VmFolder(string Path)
     }
 
     /// <summary>
-    /// Of a VM that no longer runs: QEMU took its pid file away itself, as it does when it ends in good order. The list of channels shows
-    /// that nobody else has cleared the folder: it goes before the pid file.
+    /// For a VM that no longer runs: whether QEMU deleted its pid file itself, as it does when it ends cleanly. The list of channels
+    /// shows that DMM has not cleared the folder: when DMM clears it, the list goes before the pid file.
     /// </summary>
     public bool EndedInOrder => File.Exists(ChannelList) && !File.Exists(PidFile);
 
-    /// <summary>Removes what a VM that no longer runs has left. Does nothing where nothing is.</summary>
+    /// <summary>Removes what a VM that no longer runs has left behind; does nothing where nothing is left.</summary>
     public void Remove()
     {
         if (!Directory.Exists(Path))
             return;
-        // A socket elsewhere may be another's by now: only what nobody answers goes.
+        // A socket elsewhere may belong to another process by now: it is removed only if nobody answers there.
         var list = File.Exists(ChannelList) ? RegularFile.ReadText(ChannelList) : "";
         foreach (var socket in list.Split('\n', StringSplitOptions.RemoveEmptyEntries))
             SocketPlace.Clear(socket);

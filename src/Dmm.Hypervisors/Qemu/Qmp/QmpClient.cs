@@ -9,10 +9,10 @@ using Dmm.Hypervisors.Wire;
 namespace Dmm.Hypervisors.Qemu.Qmp;
 
 /// <summary>
-/// One connection to a QMP server. Commands may be asked from any thread and several at once; answers are matched by id. Events are
-/// read from <see cref="Events"/>, which never holds the reader up: when nobody reads, the oldest are dropped and counted, since DMM
-/// treats every event as a hint and reads the state itself. Once the connection has ended, every call says why; a new one is another
-/// object.
+/// One connection to a QMP server. Commands may be sent from any thread and several at once; answers are matched by id. Events are read
+/// from <see cref="Events"/>, which never blocks the reading of the connection: when nobody reads them, the oldest are dropped and
+/// counted, since DMM treats every event as a hint and reads the state itself. Once the connection has ended, every call throws with the
+/// reason; a new connection is a new object.
 /// </summary>
 public sealed class QmpClient : IAsyncDisposable
 {
@@ -52,7 +52,7 @@ public sealed class QmpClient : IAsyncDisposable
 
     public string Path { get; }
 
-    /// <summary>The process that listens at the socket; null where the kernel does not say (another pid namespace).</summary>
+    /// <summary>The process that listens at the socket; null where the kernel does not know it (another pid namespace).</summary>
     public int? PeerPid { get; }
 
     public string Version { get; private set; } = "unknown";
@@ -60,7 +60,7 @@ public sealed class QmpClient : IAsyncDisposable
     /// <summary>Ends when the connection has ended and all its events are read.</summary>
     public ChannelReader<QmpEvent> Events => _events.Reader;
 
-    /// <summary>Events that nobody read in time.</summary>
+    /// <summary>The number of events that were dropped because nobody read them in time.</summary>
     public long DroppedEvents => Interlocked.Read(ref _droppedEvents);
 
     /// <summary>Completes with the reason when the connection has ended; never fails.</summary>
@@ -171,7 +171,7 @@ public sealed class QmpClient : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException)
         {
-            // A command written by half would garble the next one, so the connection ends with it.
+            // A command that was written only in part would corrupt the next one, so the connection is ended.
             End($"{Path}: {command} could not be written to QEMU");
             await _stop.CancelAsync().ConfigureAwait(false);
             if (e is OperationCanceledException)
@@ -213,14 +213,14 @@ public sealed class QmpClient : IAsyncDisposable
         }
         catch (Exception e)
         {
-            // A reader that ends without a word leaves a connection that nobody knows to be dead.
+            // If the reader ended without reporting it, nobody would know that the connection is dead.
             why = $"what QEMU sent could not be read: {ForeignText.CleanLines(e.Message, 200)}";
         }
 
         End($"{Path}: {why}");
     }
 
-    /// <returns>What is wrong with this message, or null.</returns>
+    /// <returns>The fault of this message, or null.</returns>
     private string? Take(QmpMessage message)
     {
         switch (message)
@@ -247,7 +247,10 @@ public sealed class QmpClient : IAsyncDisposable
         }
     }
 
-    /// <summary>An answer to a command that was given up in time is dropped; one to a command never asked ends the connection.</summary>
+    /// <summary>
+    /// Completes the command that an answer belongs to. The answer to a command that was cancelled or too late is dropped; an answer to a
+    /// command that was never sent ends the connection.
+    /// </summary>
     private string? Answer(long id, Action<Pending> complete)
     {
         if (id < 1 || id > Interlocked.Read(ref _lastId))
@@ -279,7 +282,7 @@ public sealed class QmpClient : IAsyncDisposable
         _closed.TrySetResult(why);
     }
 
-    /// <summary>Whoever waited may have given up by now: reading the exception marks it as seen.</summary>
+    /// <summary>Fails a task. The waiting caller may have given up by now: reading the exception marks it as observed.</summary>
     private static void Fail<T>(TaskCompletionSource<T> source, Exception exception)
     {
         if (source.TrySetException(exception))

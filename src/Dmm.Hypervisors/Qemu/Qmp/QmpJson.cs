@@ -5,7 +5,7 @@ using Dmm.Hypervisors.Wire;
 
 namespace Dmm.Hypervisors.Qemu.Qmp;
 
-/// <summary>Reads QEMU's answers; a member that is not there or is of another kind is named, with the answer that lacks it.</summary>
+/// <summary>Reads QEMU's answers. If a member is missing or of another kind, the exception names it and quotes the answer.</summary>
 internal static class QmpJson
 {
     /// <exception cref="HypervisorException">There is no such size.</exception>
@@ -15,7 +15,7 @@ internal static class QmpJson
             ? new(bytes)
             : throw Lacks(element, name, "a size in bytes");
 
-    /// <exception cref="HypervisorException">It is no list.</exception>
+    /// <exception cref="HypervisorException">The element is not a list.</exception>
     public static IEnumerable<JsonElement> Items(JsonElement element) =>
         element.ValueKind == JsonValueKind.Array
             ? element.EnumerateArray()
@@ -35,13 +35,18 @@ internal static class QmpJson
     public static string TextOrEmpty(JsonElement element, string name) =>
         TextOrNull(element, name) ?? "";
 
-    /// <summary>A count, zero or more; null where there is none, as where a guest has not told it (QEMU shows 2^64 − 1 then).</summary>
+    /// <summary>
+    /// A count, zero or more; null where there is none, for example where a guest has not reported it (QEMU then shows 2^64 − 1).
+    /// </summary>
     public static long? CountOrNull(JsonElement element, string name) =>
         MemberOf(element, name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var number) && number >= 0
             ? number
             : null;
 
-    /// <summary>Undefined where there is no such member, or <paramref name="element"/> is no object: then asking it throws.</summary>
+    /// <summary>
+    /// The member; an undefined element where there is no such member or <paramref name="element"/> is not an object. Reading a value
+    /// from an undefined element throws.
+    /// </summary>
     public static JsonElement MemberOf(JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) ? value : default;
 

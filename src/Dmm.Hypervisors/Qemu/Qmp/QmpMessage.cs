@@ -19,12 +19,12 @@ public abstract record QmpMessage
 
     public sealed record Returned(long Id, JsonElement Value) : QmpMessage;
 
-    /// <param name="Id">Null where QEMU could not even read the command.</param>
+    /// <param name="Id">The command's id; null where QEMU could not even read the command.</param>
     public sealed record Failed(long? Id, string Class, string Description) : QmpMessage;
 
     public sealed record Happened(QmpEvent Value) : QmpMessage;
 
-    /// <summary>Nothing that the protocol knows; <paramref name="What"/> says what was found.</summary>
+    /// <summary>A message that is not part of the protocol; <paramref name="What"/> describes it.</summary>
     public sealed record Surprise(string What) : QmpMessage;
 
     public static QmpMessage Parse(byte[] line)
@@ -40,7 +40,7 @@ public abstract record QmpMessage
         }
         catch (InvalidOperationException)
         {
-            // JSON may be parsed whose texts can't be read: bad UTF-8, and halves of surrogate pairs.
+            // JSON can parse although its texts can't be read: bad UTF-8, and halves of surrogate pairs.
             return new Surprise($"JSON with a text that is none: '{Excerpt(line)}'");
         }
     }
