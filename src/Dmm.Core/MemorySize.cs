@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 
 namespace Dmm.Core;
 
@@ -25,6 +26,7 @@ public readonly record struct MemorySize : IComparable<MemorySize>
 
     /// <param name="bytes">Zero or more.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="bytes"/> is negative.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public MemorySize(long bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
@@ -55,9 +57,11 @@ public readonly record struct MemorySize : IComparable<MemorySize>
     public static MemorySize FromBytes(double bytes) =>
         !(bytes > 0) ? Zero : bytes >= long.MaxValue ? new(long.MaxValue) : new((long)bytes);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static MemorySize operator +(MemorySize a, MemorySize b) => new(checked(a.Bytes + b.Bytes));
 
     /// <exception cref="OverflowException">The result would be negative.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static MemorySize operator -(MemorySize a, MemorySize b) =>
         a.Bytes >= b.Bytes ? new(a.Bytes - b.Bytes) : throw new OverflowException($"{a} − {b} is below zero");
 
@@ -74,8 +78,10 @@ public readonly record struct MemorySize : IComparable<MemorySize>
     public static MemorySize Max(MemorySize a, MemorySize b) => a.Bytes >= b.Bytes ? a : b;
 
     /// <summary><c>this − other</c>, or zero where that would be negative.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public MemorySize MinusOrZero(MemorySize other) => Bytes > other.Bytes ? new(Bytes - other.Bytes) : Zero;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public MemorySize Clamp(MemorySize low, MemorySize high) => Max(low, Min(this, high));
 
     /// <summary>This size times <paramref name="factor"/> (zero or more), rounded down to whole bytes.</summary>

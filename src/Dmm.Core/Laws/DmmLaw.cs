@@ -129,7 +129,7 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
             ref var heard = ref _heard[i];
             var isNew = heard.IsDue(now, guest);
             if (isNew)
-                {
+            {
                 heard.Take(now, guest);
                 _known[i].Take(now, guest, why, i, settings.Demand);
             }
@@ -156,13 +156,18 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
             _bids.AsSpan(0, count), memory, memory.Scale(settings.Cushion), settings.Step, memory.Scale(settings.Spare));
         _unfinished = false;
         var (slot, place, moved) = (0, 0, false);
-        foreach (var allotment in plan)
+        foreach (ref readonly var allotment in plan)
         {
             while (!guests[slot].Present)
                 slot++;
-            var target = TargetOf(allotment, _bids[place++], new(targets[slot]), inNeed, tick: why == LawEvents.None).Bytes;
-            moved |= target != targets[slot];
-            targets[slot++] = target;
+            if (allotment.Target.Bytes != targets[slot] || allotment.Ruling == Ruling.GivesPast)
+            {
+                var target = TargetOf(allotment, _bids[place], new(targets[slot]), inNeed, tick: why == LawEvents.None).Bytes;
+                moved |= target != targets[slot];
+                targets[slot] = target;
+            }
+
+            (slot, place) = (slot + 1, place + 1);
         }
 
         // Memory that is given slowly is asked for again at the next period. And since a guest's target is part of its next bid, a
@@ -234,16 +239,20 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
         public void Take(TimeSpan now, in LawGuest guest)
         {
             var silence = now - _takenAt;
-            var drifts = HasNews(guest) && guest.Actual == _actual && guest.Stalled == _stalled && _stalled <= 0
-                && Math.Abs(guest.Used - _used) < News * silence.TotalSeconds;
-            _interval = drifts ? TimeSpan.FromTicks(Math.Min(MostSilence.Ticks, Math.Max(TimeSpan.TicksPerSecond, silence.Ticks)))
-                : HasNews(guest) ? TimeSpan.FromSeconds(1)
-                : TimeSpan.FromTicks(Math.Min(MostSilence.Ticks, _interval.Ticks * 2));
+            var wait = Drifts(guest, silence) ? silence
+                : HasNews(guest) ? TimeSpan.Zero
+                : TimeSpan.FromTicks(_interval.Ticks * 2);
+            _interval = TimeSpan.FromTicks(Math.Clamp(wait.Ticks, TimeSpan.TicksPerSecond, MostSilence.Ticks));
             (_used, _actual, _stalled, _takenAt, Due) = (guest.Used, guest.Actual, guest.Stalled, now, now + _interval);
         }
 
         private readonly bool HasNews(in LawGuest guest) =>
             Math.Abs(guest.Used - _used) >= News || guest.Actual != _actual || guest.Stalled != _stalled;
+
+        /// <summary>Changes so slowly that the next sample is as far away as the last was.</summary>
+        private readonly bool Drifts(in LawGuest guest, TimeSpan silence) =>
+            guest.Actual == _actual && guest.Stalled <= 0 && _stalled <= 0
+            && Math.Abs(guest.Used - _used) is >= News and var change && change < News * silence.TotalSeconds;
     }
 
     /// <summary>What the law knows of one guest.</summary>

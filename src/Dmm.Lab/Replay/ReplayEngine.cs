@@ -25,6 +25,9 @@ internal sealed class ReplayEngine
     private readonly SeededRandom _chance;
     private readonly LawGuest[] _guests;
     private readonly long[] _targets;
+
+    /// <summary>The targets as the law last set them: only those that it changes are looked at.</summary>
+    private readonly long[] _decided;
     private readonly long[] _lookedAt;
     private readonly double[] _shortWhenLooked;
     private readonly bool[] _low;
@@ -52,8 +55,8 @@ internal sealed class ReplayEngine
             vm => _events.Remove(Thing.Movement(n, vm)));
         _fairness = new(memory, _vms);
         _chance = new(seed);
-        (_guests, _targets, _lookedAt, _shortWhenLooked, _low, _isActive) = (new LawGuest[n], new long[n], new long[n], new double[n],
-            new bool[n], new bool[n]);
+        (_guests, _targets, _decided, _lookedAt) = (new LawGuest[n], new long[n], new long[n], new long[n]);
+        (_shortWhenLooked, _low, _isActive) = (new double[n], new bool[n], new bool[n]);
         (_lowMemory, _fillRate) = (delays.LowMemoryMib * (1 << 20), delays.CacheFillMibPerSecond * (1 << 20) * 1e-6);
     }
 
@@ -125,7 +128,7 @@ internal sealed class ReplayEngine
         for (var i = 0; i < _vms.Length; i++)
         {
             var vm = _vms[i];
-            _targets[i] = vm.Target;
+            _targets[i] = _decided[i] = vm.Target;
             _guests[i] = new() { Present = vm.Here, Min = vm.Min, Boot = vm.Boot, Max = vm.Max, Shares = vm.Shares };
             if (vm.Here)
                 Activate(i);
@@ -152,7 +155,7 @@ internal sealed class ReplayEngine
         Activate(i);
         vm.TakeNeed(_now);
         Schedule(i);
-        vm.Target = _targets[i] = Math.Clamp(vm.Boot, vm.Min, vm.Cap);
+        vm.Target = _targets[i] = _decided[i] = Math.Clamp(vm.Boot, vm.Min, vm.Cap);
         _host.Redirect([i], _now);
         AfterMemoryMoved();
         Consult(LawEvents.Population);
@@ -238,8 +241,11 @@ internal sealed class ReplayEngine
         Decisions++;
         var next = _law.Decide(TimeSpan.FromMicroseconds(_now), why, new(_host.Memory, _host.Used), _guests, _targets);
         _changed.Clear();
-        for (var i = 0; i < _vms.Length; i++)
+        for (var i = 0; i < _targets.Length; i++)
         {
+            if (_targets[i] == _decided[i])
+                continue;
+            _decided[i] = _targets[i];
             var vm = _vms[i];
             if (!vm.Here)
                 continue;

@@ -5,7 +5,15 @@ namespace Dmm.Core.Tests.Planning;
 
 public sealed class RankingTests
 {
-    private static int[] Items(Ranking ranking) => [.. ranking.Sorted().ToArray().Select(entry => entry.Item)];
+    private static int[] Items(Ranking ranking) => [.. Entries(ranking).Select(entry => entry.Item)];
+
+    private static List<Ranking.Entry> Entries(Ranking ranking)
+    {
+        var entries = new List<Ranking.Entry>();
+        foreach (ref readonly var entry in ranking.Sorted())
+            entries.Add(entry);
+        return entries;
+    }
 
     private static Ranking For(int count)
     {
@@ -22,7 +30,7 @@ public sealed class RankingTests
             var ranking = For(numbers.Length);
             for (var i = 0; i < numbers.Length; i++)
                 ranking.AddAscending(numbers[i], i);
-            Assert.Equal(numbers.Order(), ranking.Sorted().ToArray().Select(entry => entry.Number));
+            Assert.Equal(numbers.Order(), Entries(ranking).Select(entry => entry.Number));
             Assert.Equal(Enumerable.Range(0, numbers.Length).OrderBy(i => numbers[i]), Items(ranking));
         }, iter: 300);
 

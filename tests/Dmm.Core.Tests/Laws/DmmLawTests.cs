@@ -1,0 +1,45 @@
+using Dmm.Core.Laws;
+
+namespace Dmm.Core.Tests.Laws;
+
+/// <summary>How often DMM's law takes a sample of a guest: a month of hundreds of guests must be played in a minute.</summary>
+public sealed class DmmLawTests
+{
+    private const long MiB = 1 << 20;
+
+    /// <summary>Plays one guest on a large host, a decision each second, and counts its samples: each sets when the next is due.</summary>
+    private static int Samples(int seconds, Func<int, long> used)
+    {
+        var law = new DmmLaw();
+        var guests = new LawGuest[] { new() { Present = true, Min = 128 * MiB, Boot = 512 * MiB, Max = 4096 * MiB, Shares = 100 } };
+        var targets = new[] { 512 * MiB };
+        var samples = 0;
+        TimeSpan? due = null;
+        for (var second = 0; second < seconds; second++)
+        {
+            var now = used(second);
+            guests[0].Actual = targets[0];
+            guests[0].Used = now;
+            guests[0].Free = Math.Max(0, targets[0] - now);
+            var next = law.Decide(
+                TimeSpan.FromSeconds(second), second == 0 ? LawEvents.Population : LawEvents.None, new(64L << 30, targets[0]), guests, targets);
+            if (next > TimeSpan.FromSeconds(second) && next != due)
+                (due, samples) = (next, samples + 1);
+        }
+
+        return samples;
+    }
+
+    [Fact]
+    public void A_guest_that_says_the_same_is_asked_once_a_minute() => Assert.InRange(Samples(3600, _ => 200 * MiB), 55, 75);
+
+    [Fact]
+    public void A_guest_that_drifts_by_less_than_a_MiB_a_second_is_not_asked_each_second() =>
+        // 16 KiB a second are a MiB a minute.
+        Assert.InRange(Samples(3600, second => (200 * MiB) + (second * 16 << 10)), 55, 130);
+
+    [Fact]
+    public void A_guest_that_grows_fast_is_asked_each_second() =>
+        // In a second in which it moves memory it asks to be called at once: those samples are not seen here.
+        Assert.InRange(Samples(100, second => (200 * MiB) + (second * 8 * MiB)), 60, 100);
+}
