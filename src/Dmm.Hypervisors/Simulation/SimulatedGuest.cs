@@ -55,6 +55,9 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     /// <summary>When the guest's VM was launched.</summary>
     public DateTimeOffset Born { get; init; }
 
+    /// <summary>The handle by which its hypervisor knows it; null until it is asked for.</summary>
+    internal VmHandle? Handle { get; set; }
+
     /// <summary>Plugged memory as the devices show it; <see cref="Accepted"/> is what the guest has accepted of it.</summary>
     public MemorySize Plugged => DeviceVector.Plugged(Devices);
 

@@ -35,13 +35,18 @@ public sealed class SimulatedHostMonitor(SimulatedHypervisor hypervisor, MemoryS
     {
         if (Fault is { } fault)
             throw new HypervisorException(fault);
-        var resident = hypervisor.Resident(vms.Select(vm => vm.Id));
-        var asked = vms.Where(vm => hypervisor.Runs(vm)).Select(vm => vm.Id).ToHashSet();
-        var held = resident.Values.Aggregate(MemorySize.Zero, static (sum, size) => sum + size);
-        var known = resident.Where(r => asked.Contains(r.Key) && !Hidden.Contains(r.Key)).ToImmutableDictionary();
+        var asked = hypervisor.Running(vms).ToHashSet();
+        var (held, known) = (MemorySize.Zero, ImmutableDictionary.CreateBuilder<VmId, MemorySize>());
+        foreach (var (id, resident) in hypervisor.Resident())
+        {
+            held += resident;
+            if (asked.Contains(id) && !Hidden.Contains(id))
+                known.Add(id, resident);
+        }
+
         return Task.FromResult(new HostReading(Total, Total.MinusOrZero(OthersHold + held))
         {
-            Resident = known,
+            Resident = known.ToImmutable(),
             Gone = [.. vms.Select(vm => vm.Id).Where(id => !asked.Contains(id))],
             Hidden = [.. asked.Where(id => !known.ContainsKey(id))],
             Stall = Stall,

@@ -27,10 +27,14 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
     public SimulatedHypervisor(SimulationSettings settings, TimeProvider time)
     {
         (_settings, _time) = (settings, time);
+        Clock = new(time, settings.Step);
         Directory.CreateDirectory(settings.Directory);
     }
 
     public string Name => "simulation";
+
+    /// <summary>Lets the connected VMs move.</summary>
+    internal SimulatedClock Clock { get; }
 
     /// <summary>The boot of the simulated host in which VMs are launched; null: not known.</summary>
     public string? BootId { get; set; }
@@ -55,15 +59,8 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
     public SimulatedGuest? Guest(VmId id) => _guests.GetValueOrDefault(id);
 
     /// <summary>The host memory of each VM: what its guest has touched, which is what it uses now, and the overhead.</summary>
-    /// <param name="asked">
-    /// VMs to include: those that an earlier daemon left running are loaded from their files, whether they are managed or not.
-    /// </param>
-    public ImmutableDictionary<VmId, MemorySize> Resident(IEnumerable<VmId> asked)
-    {
-        foreach (var id in asked)
-            Load(id);
-        return _guests.ToImmutableDictionary(g => g.Key, g => ResidentOf(g.Value));
-    }
+    public IEnumerable<KeyValuePair<VmId, MemorySize>> Resident() =>
+        _guests.Select(g => KeyValuePair.Create(g.Key, ResidentOf(g.Value)));
 
     /// <summary>
     /// The resident memory of one VM. A guest whose process keeps given memory counts as having touched all that it has, like one whose
@@ -72,8 +69,19 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
     internal MemorySize ResidentOf(SimulatedGuest guest) =>
         (guest.Keeps > 0 ? guest.OnHost : guest.Sizes.Actual.MinusOrZero(guest.Available)) + _settings.Overhead;
 
-    /// <summary>Whether this very VM runs, not a later one that was launched under its name.</summary>
-    public bool Runs(VmHandle handle) => Load(handle.Id) is { } guest && HandleOf(handle.Id, guest).SameProcess(handle);
+    /// <summary>
+    /// Those of the VMs that run: these very VMs, not later ones that were launched under their names. VMs that an earlier daemon left
+    /// running are loaded from their files.
+    /// </summary>
+    internal IEnumerable<VmId> Running(IEnumerable<VmHandle> vms)
+    {
+        lock (_files)
+        {
+            // One look at the folder instead of one at each file: a daemon with a thousand VMs does this every second.
+            var there = Running().ToHashSet();
+            return [.. vms.Where(vm => there.Contains(vm.Id) && IsOf(vm, _guests.GetOrAdd(vm.Id, Read))).Select(vm => vm.Id)];
+        }
+    }
 
     public async Task<VmHandle> LaunchAsync(VmSpec spec, CancellationToken cancellation)
     {
@@ -114,7 +122,7 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
 
     public Task EndProcessAsync(VmHandle handle, CancellationToken cancellation)
     {
-        if (Runs(handle))
+        if (Load(handle.Id) is { } guest && IsOf(handle, guest))
             Remove(handle.Id);
         return Task.CompletedTask;
     }
@@ -210,9 +218,13 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
     /// </summary>
     private static ulong SeedOf(VmId id) => id.Name.Aggregate(0UL, static (hash, letter) => (hash * 31) + letter);
 
+    private bool IsOf(VmHandle handle, SimulatedGuest guest) => HandleOf(handle.Id, guest).SameProcess(handle);
+
     /// <summary>The handle of a guest. There is no process that would distinguish two VMs of one name, so the launch time does.</summary>
     private VmHandle HandleOf(VmId id, SimulatedGuest guest) =>
-        new(id, Name, guest.Base, $"{FileOf(id)}, {guest.Born:O}", null, null, BootId, Owned: true);
+        guest.Handle is { } known && known.BootId == BootId && known.Base == guest.Base
+            ? known
+            : guest.Handle = new(id, Name, guest.Base, $"{FileOf(id)}, {guest.Born:O}", null, null, BootId, Owned: true);
 
     private string FileOf(VmId id) => Path.Combine(_settings.Directory, $"{id}.json");
 

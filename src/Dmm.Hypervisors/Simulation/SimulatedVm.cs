@@ -14,7 +14,7 @@ internal sealed class SimulatedVm : IVirtualMachine
     private readonly SimulationSettings _settings;
     private readonly TimeProvider _time;
     private readonly Action<VmObservation> _observe;
-    private readonly ITimer _timer;
+    private readonly Action _step;
     private Moment _sampledAt;
     private MemorySize _used;
     private bool _low = true;
@@ -37,7 +37,7 @@ internal sealed class SimulatedVm : IVirtualMachine
         if (!guest.Mute && guest.RunState == VmRunState.Running)
             observe(new VmObservation.Hello(guest.Hello));
 
-        _timer = time.CreateTimer(_ => Step(), null, settings.Step, settings.Step);
+        hypervisor.Clock.Add(_step = Step);
     }
 
     public VmCapabilities Capabilities { get; private set; }
@@ -92,7 +92,8 @@ internal sealed class SimulatedVm : IVirtualMachine
     {
         lock (_lock)
             _closed = true;
-        return _timer.DisposeAsync();
+        _hypervisor.Clock.Remove(_step);
+        return ValueTask.CompletedTask;
     }
 
     private VmObservation.Sizes Told(VmSizes sizes) => new(sizes) { Resident = _hypervisor.ResidentOf(_guest) };
