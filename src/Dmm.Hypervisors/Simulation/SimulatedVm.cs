@@ -128,9 +128,11 @@ internal sealed class SimulatedVm : IVirtualMachine
                 _observe(new VmObservation.RunState(_toldState = _guest.RunState, Why(_toldState)));
             var (repeats, now) = (_guest.Repeats, Clocks.MomentOf(_time));
             // Most guests are at rest most of the time: such a guest does not move, and its next sample is not yet due.
-            if (repeats == 1 && _guest.IsAtRest && _guest.Used == _used && !_low && now - _sampledAt < _settings.SamplePeriod)
+            var rests = repeats == 1 && _guest.IsAtRest && _guest.Used == _used && !_low;
+            if (rests && now - _sampledAt < _settings.SamplePeriod)
                 return;
-            _guest.Advance(_settings.Step);
+            if (!rests || _guest.Keeps > 0)
+                _guest.Advance(_settings.Step);
             if (_guest.Sizes != _toldSizes)
             {
                 // The guest may also have moved by itself, or others may have moved it.
