@@ -62,7 +62,7 @@ public sealed class HostRefusalTests
             "another under a forgotten name",
             Adoption("loose", pid: 303),
             HostProtocol.RefusalKind.Conflict,
-            "and is another one; use another name"
+            "which DMM was told to forget, still runs; use another name"
         },
         { "more than is free", Adoption("huge", ceiling: 4000, pid: 304), HostProtocol.RefusalKind.Refused, "huge can become 3.91 GiB" },
         {

@@ -75,7 +75,7 @@ public sealed class SpecFaultsTests : IDisposable
     [Fact]
     public void A_channel_does_not_overwrite_a_file_nor_take_a_socket_in_use()
     {
-        Assert.Contains("exists and is no socket", Channel("org.a", _folder.File("precious")), StringComparison.Ordinal);
+        Assert.Contains("exists and is not a socket", Channel("org.a", _folder.File("precious")), StringComparison.Ordinal);
         Assert.Contains("does not exist", Channel("org.a", "/no/such/folder/s"), StringComparison.Ordinal);
         Assert.Contains("is not an absolute path", Channel("org.a", "s"), StringComparison.Ordinal);
         Assert.Contains("is used twice", Channel("org.a", VmFolder.Of(Settings, Good.Id).Agent), StringComparison.Ordinal);
