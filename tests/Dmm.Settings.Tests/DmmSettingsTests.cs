@@ -129,7 +129,7 @@ public sealed class DmmSettingsTests
     [InlineData(
         "dmm.http.address = \"0.0.0.0\"",
         "dmm.http.address in /etc/dmm/dmm.conf is '0.0.0.0'; it must be a loopback address such as 127.0.0.1, since this release has "
-            + "neither TLS nor tokens to guard more")]
+            + "neither TLS nor tokens to protect another one")]
     [InlineData("dmm.state-dir = state", "dmm.state-dir in /etc/dmm/dmm.conf is 'state'; it must be an absolute path such as /var/lib/dmm")]
     [InlineData(
         "dmm.socket = dmm.sock",

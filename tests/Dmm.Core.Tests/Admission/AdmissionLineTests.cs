@@ -185,7 +185,7 @@ public sealed class AdmissionLineTests
             "room for 20 MiB: its peers' mins must be 524 MiB less",
             AdmissionRules.Never(Asked("b", 512, 1).Spec, MiB(32), MemorySize.Zero, MiB(20), MiB(600)));
         Assert.EndsWith(
-            "room for 20 MiB: 524 MiB more of the host",
+            "room for 20 MiB: the host must have 524 MiB more",
             AdmissionRules.Never(Asked("b", 512, 1).Spec, MiB(32), MemorySize.Zero, MiB(20), MiB(400)));
     }
 }

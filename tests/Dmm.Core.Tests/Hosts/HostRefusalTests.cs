@@ -42,7 +42,7 @@ public sealed class HostRefusalTests
             "a name of one that was forgotten",
             Request(Spec("loose")),
             HostProtocol.RefusalKind.Conflict,
-            "that DMM was told to forget still runs"
+            "which DMM was told to forget, still runs; use another name"
         },
         {
             "too much max",

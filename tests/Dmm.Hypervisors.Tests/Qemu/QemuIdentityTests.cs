@@ -254,7 +254,7 @@ public sealed class QemuIdentityTests : IDisposable
         await server.DisposeAsync();
 
         var e = await Assert.ThrowsAnyAsync<HypervisorException>(() => ending.InTime());
-        Assert.Contains("nothing shows that it is gone", e.Message, StringComparison.Ordinal);
+        Assert.Contains("DMM can't prove that it is gone", e.Message, StringComparison.Ordinal);
         await observed.FirstAsync<VmObservation.ConnectionLost>();
         Assert.Empty(observed.Of<VmObservation.Ended>());
     }

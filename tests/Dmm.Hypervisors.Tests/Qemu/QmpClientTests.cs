@@ -322,7 +322,7 @@ public sealed class QmpClientTests : IDisposable
 
         await Assert.ThrowsAsync<QmpClosedException>(() => call.InTime());
         await client.Events.Completion.InTime();
-        Assert.Contains("let go", await client.Closed.InTime(), StringComparison.Ordinal);
+        Assert.Contains("DMM closed the connection", await client.Closed.InTime(), StringComparison.Ordinal);
     }
 
     private FakeQmpServer Serve(Func<FakeQmpServer.Connection, Task> behave) => new(_folder.In("qmp.sock"), behave);
