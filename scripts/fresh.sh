@@ -23,7 +23,7 @@ finish() {
     awk -v r="$root" 'index($2, r) == 1 {print $2}' /proc/self/mounts | sort -r | xargs -r -n 1 umount -l || true
   done
   if grep -q " $root/" /proc/self/mounts; then
-    echo "fresh: $root is still mounted upon; left as it is" >&2
+    echo "fresh: something is still mounted below $root; it is not deleted" >&2
   else
     rm -rf "$work"
   fi
@@ -71,4 +71,4 @@ if [ -d "$root/src/dmm/artifacts" ]; then
   mkdir -p artifacts/fresh
   cp -r "$root/src/dmm/artifacts/." artifacts/fresh/
 fi
-echo "fresh: all of it ran"
+echo "fresh: all commands succeeded"

@@ -46,7 +46,7 @@ for group in "$@"; do
     *) fail "there is no group $group; the groups are: $groups" 2 ;;
   esac
 done
-command -v dpkg-query > /dev/null || fail "this is no Debian (dpkg-query is missing): install by hand what $0 lists" 1
+command -v dpkg-query > /dev/null || fail "this is not Debian (dpkg-query is missing): install the packages that $0 lists by hand" 1
 
 installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' 2> /dev/null)
 missing=()
@@ -61,7 +61,7 @@ done <<< "$packages"
 
 as_root=()
 if [ "$(id -u)" != 0 ]; then
-  command -v sudo > /dev/null || fail "missing packages, and no right to install them; run as root: apt-get install --no-install-recommends ${missing[*]}" 1
+  command -v sudo > /dev/null || fail "packages are missing, and this user may not install them; run as root: apt-get install --no-install-recommends ${missing[*]}" 1
   as_root=(sudo)
 fi
 
@@ -90,4 +90,4 @@ else
   # Outdated package lists name versions that the archive no longer has.
   apt update || fail "apt-get update failed: look at apt's sources and the network" 1
 fi
-install_missing || fail "apt-get could not install ${missing[*]}; what it said stands above" 1
+install_missing || fail "apt-get could not install ${missing[*]}; see its output above" 1

@@ -127,7 +127,7 @@ run_failed_again() { # part
   [ "${#lines[@]}" -gt 0 ] || return
   printf '%s\n' "${lines[@]}"
   if [ "${#lines[@]}" -gt "$forgiven_most" ]; then
-    echo "${#lines[@]} stories failed and passed when they were run once more: more than $forgiven_most are not forgiven"
+    echo "${#lines[@]} tests failed at first and passed when run again: more than $forgiven_most are not forgiven"
     return
   fi
 

@@ -31,7 +31,7 @@ bool agent_begin(struct agent *agent, const char *port_path) {
     }
     agent->changes = port_watch_changes(agent->port);
     if (agent->changes < 0)
-        say_errno("a quick change of readers may go unseen");
+        say_errno("a quick change of readers may be missed");
     // Edge-triggered: a port without a reader reports its hang-up all the time, and would wake the loop without end.
     agent->events = epoll_create1(EPOLL_CLOEXEC);
     if (agent->events < 0 || !watch(agent, agent->port, EPOLLIN | EPOLLOUT | EPOLLET)) {

@@ -30,9 +30,9 @@ int main(int argc, char **argv) {
         return 2;
     }
     if (!survival_lock_memory())
-        say_errno("its memory can't be locked (needs CAP_IPC_LOCK), going on without");
+        say_errno("its memory can't be locked (needs CAP_IPC_LOCK); it goes on without");
     if (survival_avoid_oom_killer() != -1000)
-        say("the OOM killer can't be kept away altogether (needs CAP_SYS_RESOURCE), going on");
+        say("it can't be fully protected from the OOM killer (needs CAP_SYS_RESOURCE); it goes on");
     survival_raise_priority();
 
     const char *path = argc == 2 ? argv[1] : found;

@@ -23,7 +23,7 @@ int main(int argc, char **argv) {
     if (!reporter_begin(&reporter, path))
         return 1;
     if (!survival_lock_memory())
-        say_errno("its memory can't be locked, going on without");
+        say_errno("its memory can't be locked; it goes on without");
     survival_avoid_oom_killer();
     survival_raise_priority();
     reporter_run(&reporter);

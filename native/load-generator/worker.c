@@ -190,7 +190,7 @@ _Noreturn void worker_run(struct load *load, int wake) {
     for (int i = 0; i < WORK_THREADS_MAX; i++)
         worker.touchers[i] = (struct toucher){.worker = &worker, .index = i, .epoch = PARKED};
     if (area_reserve(&worker.area) != 0) {
-        say_errno("no addresses for the load");
+        say_errno("no address space for the load");
         _exit(1);
     }
     for (;;) {

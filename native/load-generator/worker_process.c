@@ -30,7 +30,7 @@ pid_t worker_process_start(struct load *load, int *wake) {
     }
     close(ends[0]);
     if (worker < 0) {
-        say_errno("no worker could be started, trying again");
+        say_errno("no worker process could be started; it tries again");
         close(ends[1]);
         return 0;
     }

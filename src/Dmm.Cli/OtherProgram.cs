@@ -16,7 +16,7 @@ internal static class OtherProgram
     private static readonly string[] Simulations = ["simulate", "campaign"];
 
     /// <summary>The verb's entry in the help. Its action is never run.</summary>
-    public static Command Lab() => new(LabVerb, "The workbench: DMM's law against others, and DMM's soundness; needs no daemon");
+    public static Command Lab() => new(LabVerb, "Compare DMM's law with others, and test DMM with histories of faults; needs no daemon");
 
     /// <summary>Returns the program that these arguments are for; null where they are for this program.</summary>
     public static string? Of(string[] args)
@@ -31,7 +31,7 @@ internal static class OtherProgram
     {
         var path = Places(program).FirstOrDefault(File.Exists) ?? throw CommandException.Failed(
             $"this verb is a program of its own, {program}, which is neither beside dmm ({AppContext.BaseDirectory}) nor in $PATH: "
-            + (program == "dmm-lab" ? "scripts/build.sh makes it" : "'make simulate' makes it"));
+            + (program == "dmm-lab" ? "scripts/build.sh builds it" : "'make simulate' builds it"));
         _ = Execute(path, [path, .. args, null]);
         throw CommandException.Failed($"{path} can't be started: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
     }

@@ -9,7 +9,7 @@ internal static class Tree
 {
     public static Command Of(CommandLine line)
     {
-        var root = new RootCommand("Memory of virtual machines, where it is needed: talks to dmmd, which manages it.");
+        var root = new RootCommand("Manages the memory of virtual machines: talks to dmmd, which moves it to where it is needed.");
         var host = new Command("host", "This host's memory");
         host.Subcommands.Add(HostShow.Build(line));
         var vm = new Command("vm", "Virtual machines");

@@ -25,6 +25,8 @@ public sealed class CommandLine
 
     private readonly Option<bool> _json = new("--json") { Description = "Print JSON, for programs", Recursive = true };
 
+    private readonly HashSet<Command> _verbs = [];
+
     private CommandLine(Terminal terminal, TimeProvider time) => (_terminal, _time) = (terminal, time);
 
     /// <param name="tree">The verbs, below the root command.</param>
@@ -45,6 +47,8 @@ public sealed class CommandLine
             parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
             if (parsed.Errors.Count > 0)
                 throw CommandException.Usage(Misuse.Of(parsed));
+            // The help of a verb that needs no daemon (dmm lab replay) does not list the daemon's options.
+            _socket.Hidden = _json.Hidden = !NeedsDaemon(parsed.CommandResult.Command);
             return await parsed.InvokeAsync(
                 new InvocationConfiguration
                 {
@@ -73,6 +77,8 @@ public sealed class CommandLine
             return Say(CommandException.Failed(InOneLine(e)), parsed?.GetValue(_json) == true);
         }
     }
+
+    private bool NeedsDaemon(Command command) => _verbs.Contains(command) || command.Subcommands.Any(NeedsDaemon);
 
     private int Say(CommandException e, bool json)
     {
@@ -108,6 +114,7 @@ public sealed class CommandLine
     /// <param name="act">The action. It has succeeded when it returns; it throws a <see cref="CommandException"/> otherwise.</param>
     public Command Verb(Command command, Func<ParseResult, Session, CancellationToken, Task> act)
     {
+        _verbs.Add(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             var socket = parsed.GetValue(_socket) ?? Environment.GetEnvironmentVariable(SocketVariable);

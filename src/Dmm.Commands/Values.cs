@@ -29,7 +29,7 @@ public static class Values
 
     public static Argument<string?> OptionalVmName() => new("NAME")
     {
-        Description = "The VM; may stand in the spec file instead",
+        Description = "The VM; the spec file may name it instead",
         Arity = ArgumentArity.ZeroOrOne,
         CustomParser = Name,
     };

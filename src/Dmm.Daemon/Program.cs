@@ -11,7 +11,7 @@ if (!StandardStreams.HasOutput)
 if (!StandardStreams.HasError)
     Console.SetError(TextWriter.Null);
 
-var config = new Option<string?>("--config") { Description = "Settings over the built-in reference.conf", HelpName = "FILE" };
+var config = new Option<string?>("--config") { Description = "Settings that override the built-in reference.conf", HelpName = "FILE" };
 var command = new RootCommand("dmmd: the daemon of DMM, which keeps the memory of virtual machines where it is needed") { config };
 command.SetAction((parse, cancellation) => Guard(async () =>
 {

@@ -43,7 +43,7 @@ public readonly record struct FileFacts(FileKind Kind, ulong Device, ulong Inode
         FileKind.Socket => "a socket",
         FileKind.CharacterDevice or FileKind.BlockDevice => "a device",
         FileKind.SymbolicLink => "a symbolic link",
-        _ => "no file",
+        _ => "a file of an unknown kind",
     };
 
     /// <summary>Describes the file that the path finally leads to, through symbolic links.</summary>

@@ -76,7 +76,7 @@ public sealed record SocketPlace(SocketPlaceState State, string Why)
                 SocketError.AccessDenied => "is a socket of somebody else, which this user may not use",
                 SocketError.WouldBlock or SocketError.TryAgain => "is in use: somebody listens there and does not answer",
                 SocketError.ProtocolType or SocketError.OperationNotSupported => "is in use: a socket of another kind is bound there",
-                _ => $"is a socket of which nothing is known ({fault.Message})",
+                _ => $"is a socket in an unknown state ({fault.Message})",
             };
         }
         catch (ArgumentException)

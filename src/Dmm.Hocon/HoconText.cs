@@ -44,7 +44,7 @@ public static class HoconText
         }
         catch (DecoderFallbackException)
         {
-            throw new SettingsException($"{path} is no text in UTF-8");
+            throw new SettingsException($"{path} is not UTF-8 text");
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

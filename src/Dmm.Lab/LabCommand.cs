@@ -18,8 +18,7 @@ public static class LabCommand
 
     /// <summary>The tree of verbs, <c>lab</c> included, because <c>dmm</c> passes all of its arguments on.</summary>
     public static Command Tree(CommandLine line) => Below(
-        "The workbench: DMM's law against others; needs no daemon. The simulations that try DMM's soundness come with its sources (make "
-            + "simulate).",
+        "Compare DMM's law with others; only record needs a daemon. The simulations of faults come with DMM's sources (make simulate).",
         ReplayCommand.Build(), DensityCommand.Build(), Scenarios.RunCommand.Build(), RecordCommand.Build(line));
 
     /// <summary>Puts verbs below <c>dmm lab</c>.</summary>

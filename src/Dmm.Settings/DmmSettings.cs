@@ -120,7 +120,7 @@ public sealed record DmmSettings
         if (!file.Root.TryGet(AkkaKey, out var node))
             return Config.Empty;
         if (node is not HoconSection section)
-            throw new SettingsException($"{AkkaKey} in {file.Name} is {node.Shown}; it is a section, Akka's own");
+            throw new SettingsException($"{AkkaKey} in {file.Name} is {node.Shown}; it must be a section, with Akka's own settings");
         var refused = AkkaKeys.Refused(file.Root).Select(fault => $"{file.Name}, {fault}").ToList();
         return refused.Count == 0 ? HoconAkka.ToConfig(AkkaKey, section, file.Name) : throw new SettingsException(refused);
     }

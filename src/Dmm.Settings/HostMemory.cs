@@ -27,7 +27,7 @@ public static class HostMemory
         var words = line?[Key.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [];
         return words is [var number, "kB"] && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var kib) && kib > 0
             ? MemorySize.FromKiB(kib)
-            : throw new SettingsException($"{meminfo} does not tell MemTotal, so dmm.host.memory can't be auto; give it a size");
+            : throw new SettingsException($"{meminfo} has no MemTotal, so dmm.host.memory can't be auto; give it a size");
     }
 
     /// <summary>The limits from this process's cgroup up to the root, for cgroups versions 2 and 1.</summary>

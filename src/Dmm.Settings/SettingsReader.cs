@@ -71,7 +71,7 @@ internal sealed class SettingsReader
         {
             return node is HoconSection
                 ? null
-                : $"{path} in {_fileName} is {node.Shown}; it is a section of settings such as {within}";
+                : $"{path} in {_fileName} is {node.Shown}; it must be a section, with settings such as {within}";
         }
 
         IEnumerable<string> names = node is HoconSection
@@ -79,6 +79,6 @@ internal sealed class SettingsReader
             : _reference.Keys;
         var meant = Nearest.To(path, names) ?? Nearest.To($"{Section}.{path}", names);
         return $"{_fileName}, {node.Place}: unknown setting {path}; "
-            + (meant is null ? "reference.conf lists all there are" : $"did you mean {meant}?");
+            + (meant is null ? "reference.conf lists all settings" : $"did you mean {meant}?");
     }
 }

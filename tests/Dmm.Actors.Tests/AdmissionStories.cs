@@ -83,7 +83,7 @@ public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(out
         Create(Spec("new", 128, 590, 1024), Long);
         Until("it has given of what it wants itself", s => s.Forecasts[Id("a")].Demand > Guest("a").Sizes.Actual + MiB(16), Long);
         Host.Tell(new HostProtocol.StopVm(Id("new"), new(TimeSpan.Zero, Kill: true)), TestActor);
-        Assert.Equal("no longer wanted", ExpectMsg<HostProtocol.Done>().Text);
+        Assert.Equal("its creation was cancelled", ExpectMsg<HostProtocol.Done>().Text);
 
         var status = Until("it has that again", s => Guest("a").Sizes.Actual + MiB(16) >= s.Forecasts[Id("a")].Demand, Long);
         Assert.True(status.State.Admissions.IsEmpty);
@@ -257,7 +257,7 @@ public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(out
         Assert.Equal(Prospect.Gathers, Foresee(Spec("c", 128, 256, 512)).Prospect);
         var refused = Foresee(Spec("c", 900, 900, 900));
         Assert.Equal(Prospect.Refused, refused.Prospect);
-        Assert.Contains("of its peers' mins", refused.Text);
+        Assert.Contains("its peers' mins must be ", refused.Text);
         Assert.Equal(before, (Look().State with { Ledger = before.State.Ledger }, EventKinds().Length));
     }
 

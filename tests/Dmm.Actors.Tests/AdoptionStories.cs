@@ -69,7 +69,7 @@ public sealed class AdoptionStories(ITestOutputHelper output) : WatchedHostFixtu
         Host.Tell(Adopt(handle with { Control = socket, OperatorSocket = null }, "f2"), TestActor);
         ExpectMsg<HostProtocol.Done>();
         if (same)
-            Assert.Equal($"what answers at {socket} is governed as f1 already", ExpectMsg<HostProtocol.Refused>().Why);
+            Assert.Equal($"the VM at {socket} is governed as f1 already", ExpectMsg<HostProtocol.Refused>().Why);
         else
             ExpectMsg<HostProtocol.Done>();
     }
@@ -91,7 +91,7 @@ public sealed class AdoptionStories(ITestOutputHelper output) : WatchedHostFixtu
         StartWatched(2048);
         var handle = Runs("a") with { Control = "/run/other" };
         Assert.Equal(
-            "b: min 1.75 GiB can't be guaranteed: with the peers' mins 36 MiB are missing on this host",
+            "b: min 1.75 GiB can't be guaranteed: with the peers' mins, this host lacks 36 MiB",
             Refused(Adopt(handle, "b", min: 1792)));
 
         // All requests come at once: a VM that is adopted here has no process behind it, and ends.

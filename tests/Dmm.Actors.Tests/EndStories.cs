@@ -32,7 +32,7 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
         Assert.Null(Hypervisor.Guest(Vm));
         Assert.True(status.State.Ledger.Reserved.IsZero);
         Assert.Contains(
-            "nothing was heard of its guest within 120 s", Notices().Single(h => h.Kind == "bootFailed").Text, StringComparison.Ordinal);
+            "nothing was heard from its guest within 120 s", Notices().Single(h => h.Kind == "bootFailed").Text, StringComparison.Ordinal);
         Guest("peer").Used = MiB(420);
         Until("its peer grows again", _ => Guest("peer").Sizes.Actual > MiB(480));
     }
@@ -51,7 +51,7 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
 
         Assert.Same(guest, Guest("vm"));
         var said = Notices().Single(h => h.Kind == "bootSilent").Text;
-        Assert.Contains("nothing was heard of its guest within 120 s in which it ran", said, StringComparison.Ordinal);
+        Assert.Contains("nothing was heard from its guest within 120 s in which it ran", said, StringComparison.Ordinal);
         Assert.Contains("it runs on and keeps its memory", said, StringComparison.Ordinal);
         var status = Look();
         Assert.Equal(said, status.Reports[Vm].Warnings[0]);
@@ -169,7 +169,7 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
         Assert.Equal(restart == RestartPolicy.Never, status.State.Resting.IsEmpty);
         Assert.Equal(MiB(2048), status.State.Ledger.Free);
         Assert.StartsWith(
-            "it ended before its guest was heard of", Notices().Single(h => h.Kind == "bootFailed").Text, StringComparison.Ordinal);
+            "it ended before its guest reported", Notices().Single(h => h.Kind == "bootFailed").Text, StringComparison.Ordinal);
         if (restart == RestartPolicy.Never)
             return;
         Hypervisor.Mute.TryRemove(Vm, out _);
@@ -342,7 +342,7 @@ public sealed class EndStories(ITestOutputHelper output) : HostFixture(output)
         Until("it is lost", s => s.Reports.TryGetValue(Vm, out var report) && report.Phase == VmPhase.Lost);
         Stop(TimeSpan.FromSeconds(30), kill: false);
         Until("that is said", s => s.Reports[Vm] is { Stopping: true, Why: { } why }
-            && why.StartsWith("it can't be reached, so that its guest can't be asked", StringComparison.Ordinal));
+            && why.StartsWith("it can't be reached, so its guest can't be asked", StringComparison.Ordinal));
         Until("that is given up", s => s.State.Vms[Vm].Stop is null);
         Assert.NotNull(Hypervisor.Guest(Vm));
     }

@@ -83,7 +83,8 @@ public sealed class HostStories(ITestOutputHelper output) : HostFixture(output)
         var refused = Assert.IsType<HostProtocol.Refused>(Create(Spec("b", 128, 512, 512)));
         Assert.Equal(
             "b needs 512 MiB to boot and about 32 MiB of overhead; with every peer at its min this host has room for 268 MiB: "
-            + "a boot of at most 236 MiB, or the boot policy early, would fit; or 276 MiB less of its peers' mins, or more of the host",
+                + "a boot of at most 236 MiB, or the boot policy early, would fit; or its peers' mins must be 276 MiB less, or the host "
+                + "must have that much more",
             refused.Why);
     }
 

@@ -40,7 +40,7 @@ public sealed class KeptMemoryStories(ITestOutputHelper output) : WatchedHostFix
 
         // Only the rest of the host can be promised, however little VM a says that it has, and the refusal names a.
         var refused = Assert.IsType<HostProtocol.Refused>(Create(Spec("b", 1200, 1200, 1200), TimeSpan.FromMinutes(5)));
-        Assert.Contains("a holds 768 MiB that it gave and this host never got back", refused.Why, StringComparison.Ordinal);
+        Assert.Contains("a holds 768 MiB that it gave and the host did not get back", refused.Why, StringComparison.Ordinal);
         Create(Spec("c", 128, 700, 1800));
         UntilForeseen("c");
         Guest("c").Keeps = 1;

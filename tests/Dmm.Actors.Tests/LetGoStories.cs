@@ -92,10 +92,10 @@ public sealed class LetGoStories(ITestOutputHelper output) : WatchedHostFixture(
         Tell(new HostProtocol.AdoptVm(handle, new(MiB(128), MiB(512)), MiB(512), MiB(32)));
         Tell(new HostProtocol.ForgetVm(A));
         Assert.Contains(
-            "still runs, and is another one", Assert.IsType<HostProtocol.Refused>(Create(Spec("a", 128, 256, 256))).Why,
+            "which DMM was told to forget, still runs", Assert.IsType<HostProtocol.Refused>(Create(Spec("a", 128, 256, 256))).Why,
             StringComparison.Ordinal);
         Host.Tell(new HostProtocol.DryRunVm(Spec("a", 128, 256, 256), MiB(32), default, null), TestActor);
-        Assert.Contains("still runs, and is another one", ExpectMsg<HostProtocol.Refused>().Why, StringComparison.Ordinal);
+        Assert.Contains("which DMM was told to forget, still runs", ExpectMsg<HostProtocol.Refused>().Why, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -111,7 +111,7 @@ public sealed class LetGoStories(ITestOutputHelper output) : WatchedHostFixture(
         Clock.Advance(TimeSpan.FromSeconds(3));
         Host.Tell(new HostProtocol.AdoptVm(handle with { Control = "/run/other.sock" }, new(MiB(128), MiB(300)), MiB(40), MiB(32)),
             TestActor);
-        Assert.Contains("still runs, and is another one", ExpectMsg<HostProtocol.Refused>().Why, StringComparison.Ordinal);
+        Assert.Contains("which DMM was told to forget, still runs", ExpectMsg<HostProtocol.Refused>().Why, StringComparison.Ordinal);
         Tell(new HostProtocol.AdoptVm(handle, new(MiB(128), MiB(300)), MiB(300), MiB(32)));
         var status = UntilRuns("a");
         Assert.Empty(status.State.LetGo);

@@ -59,8 +59,8 @@ public sealed class WorldStories(ITestOutputHelper output) : WatchedHostFixture(
         var status = Until("it is seen", s => !s.State.Ledger.Deficit.IsZero);
         var before = Claims(status);
         Assert.Contains(
-            "DMM can count on 896 MiB instead of dmm.host.memory 1.27 GiB, since others than its VMs hold 400 MiB of the host, and "
-                + "dmm.host.reserve is 100 MiB", Deficit());
+            "DMM can count on 896 MiB instead of dmm.host.memory 1.27 GiB, since programs other than its VMs hold 400 MiB of "
+                + "the host's memory, and dmm.host.reserve is 100 MiB", Deficit());
         Assert.Contains(status.Problems, p => p.Contains("Nothing is granted until they fit again", StringComparison.Ordinal));
         status = UntilFits(before);
 
@@ -237,7 +237,7 @@ public sealed class WorldStories(ITestOutputHelper output) : WatchedHostFixture(
         var known = Until("it is seen", s => s.State.Ledger.HostMemory < MiB(900)).State.Ledger.HostMemory;
         World.Fault = "/proc/meminfo does not tell";
         var status = Until("it is said", s => s.Problems.Length > 0);
-        Assert.Equal("the host's memory can't be read: /proc/meminfo does not tell; what was known last stands", status.Problems[0]);
+        Assert.Equal("the host's memory can't be read: /proc/meminfo does not tell; the last known figures stand", status.Problems[0]);
         Assert.Equal(known, status.State.Ledger.HostMemory);
         World.Fault = null;
         Until("it can be read again", s => s.Problems.IsEmpty);

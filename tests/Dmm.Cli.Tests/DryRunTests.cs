@@ -43,7 +43,7 @@ public sealed class DryRunTests
         Assert.Equal("a: its peers would make room in about 2.5 s", result.Lines[0]);
         Assert.Equal("note: boot was rounded", result.Lines[1]);
         Assert.Matches("^db +512 MiB +slack: no harm is expected$", result.Lines[3]);
-        Assert.Matches("^web +64 MiB +in use: it will be felt$", result.Lines[4]);
+        Assert.Matches("^web +64 MiB +in use: harm is expected$", result.Lines[4]);
         var request = Assert.Single(daemon.Requests);
         Assert.StartsWith("POST /api/v1/vms?dryRun=true ", request);
         Assert.Contains("\"deadline\":\"2030-01-01T00:00:00", request);

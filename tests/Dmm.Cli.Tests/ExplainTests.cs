@@ -18,7 +18,7 @@ public sealed class ExplainTests
             new("memory", "512 MiB, as promised; settled"),
             new("rule", "fair share: there is not enough for all"),
             new("held back", "100 MiB comes from db (60 MiB), nobody yet (40 MiB)"),
-            new("held back", "what is beyond its max 2 GiB: 'dmm vm set NAME --max' raises it"),
+            new("held back", "the part above its max 2 GiB: 'dmm vm set NAME --max' raises it"),
             new("problem", "stuck: no movement for 5 s"),
         ],
         GrantedBytes = 512 * Mi,
@@ -44,7 +44,7 @@ public sealed class ExplainTests
                 "memory     512 MiB, as promised; settled",
                 "rule       fair share: there is not enough for all",
                 "held back  100 MiB comes from db (60 MiB), nobody yet (40 MiB)",
-                "           what is beyond its max 2 GiB: 'dmm vm set NAME --max' raises it",
+                "           the part above its max 2 GiB: 'dmm vm set NAME --max' raises it",
                 "problem    stuck: no movement for 5 s",
             ],
             result.Lines);

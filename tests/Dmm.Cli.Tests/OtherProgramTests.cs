@@ -33,7 +33,7 @@ public sealed class OtherProgramTests
         var (code, said) = await RunAsync(folder, ["lab", "simulate"], error: true);
         Assert.Equal(ExitCode.Failed, code);
         Assert.Matches(
-            "^dmm: this verb is a program of its own, dmm-simulate, which is neither beside dmm [^\n]* 'make simulate' makes it\n$", said);
+            "^dmm: this verb is a program of its own, dmm-simulate, which is neither beside dmm [^\n]* 'make simulate' builds it\n$", said);
         Directory.Delete(folder, recursive: true);
     }
 

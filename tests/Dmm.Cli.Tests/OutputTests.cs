@@ -14,8 +14,8 @@ public sealed class OutputTests
     [InlineData("vm list --json", ">/dev/full", "dmm: standard output can't be written: No space left on device\n")]
     [InlineData("events --follow", ">/dev/full", "dmm: standard output can't be written: No space left on device\n")]
     [InlineData("--help", ">/dev/full", "dmm: standard output can't be written: No space left on device\n")]
-    [InlineData("vm list", ">&-", "dmm: standard output is closed, so that nothing can be printed\n")]
-    [InlineData("vm list", "<&- >&-", "dmm: standard output is closed, so that nothing can be printed\n")]
+    [InlineData("vm list", ">&-", "dmm: standard output is closed, so nothing can be printed\n")]
+    [InlineData("vm list", "<&- >&-", "dmm: standard output is closed, so nothing can be printed\n")]
     [InlineData("vm list", ">/dev/full 2>/dev/full", "")]
     [InlineData("vm list", ">&- 2>&-", "")]
     public async Task What_can_not_be_printed_has_failed(string arguments, string redirections, string error)

@@ -44,7 +44,7 @@ public sealed class ScreenTests
         var result = await Command.RunAsync(daemon, "host", "show");
 
         Assert.Equal(
-            ["problem: the journal is full", "problem: 1 GiB more is claimed than there is; nothing is granted until it fits again"],
+            ["problem: the journal is full", "problem: claims exceed memory by 1 GiB; nothing is granted until they fit again"],
             result.Lines[..2]);
     }
 

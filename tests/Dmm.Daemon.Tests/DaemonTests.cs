@@ -65,7 +65,7 @@ public sealed class DaemonTests : IAsyncLifetime
         Assert.Equal(
             (409, "there is a VM a on this host already; use another name"), Said(await _daemon.PostAsync("vms", DaemonFixture.Vm("a"))));
         Assert.Equal(
-            (404, "there is no VM b on this host; 'dmm vm list' shows those that there are"),
+            (404, "there is no VM b on this host; 'dmm vm list' shows all VMs"),
             Said(await _daemon.PostAsync("vms/b/resize", new ResizeVmRequest(1))));
         Assert.Equal(422, (await _daemon.PostAsync("vms/a/resize", new ResizeVmRequest(1))).Status);
         Assert.Equal(422, (await _daemon.PostAsync("vms/c/adopt", new AdoptVmRequest("/nowhere.sock", 1 << 20, 1 << 30, null))).Status);

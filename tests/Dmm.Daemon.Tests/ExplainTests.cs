@@ -82,16 +82,16 @@ public sealed class ExplainTests : IAsyncLifetime
 
         var (status, why) = await RefusedAsync($"vms/a/explain{At(then - TimeSpan.FromDays(1))}");
         Assert.Equal(404, status);
-        Assert.Contains("decisions on it are remembered since", why, StringComparison.Ordinal);
+        Assert.Contains("decisions about it are remembered since", why, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task What_can_not_be_explained_says_why()
     {
-        Assert.Equal((404, "there is no VM b on this host; 'dmm vm list' shows those that there are"), await RefusedAsync("vms/b/explain"));
+        Assert.Equal((404, "there is no VM b on this host; 'dmm vm list' shows all VMs"), await RefusedAsync("vms/b/explain"));
         var (status, why) = await RefusedAsync($"vms/a/explain{At(DateTimeOffset.UtcNow.AddHours(1))}");
         Assert.Equal(400, status);
-        Assert.EndsWith("which is still to come; what will be decided then nobody knows", why, StringComparison.Ordinal);
+        Assert.EndsWith("which is in the future; only past decisions can be explained", why, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.BadRequest, (await _daemon.Client.GetAsync("vms/a/explain?at=yesterday")).StatusCode);
     }
 }

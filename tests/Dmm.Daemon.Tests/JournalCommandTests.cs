@@ -47,7 +47,7 @@ public sealed class JournalCommandTests : TwoGovernedVms
         // The VM's process ends while no daemon runs.
         File.Delete(Path.Combine(Daemon.Settings.Simulation.Directory, "c.json"));
         var said = await RebuildAsync();
-        Assert.Contains("b: was let go of, and may take 288 MiB as long as it runs", said);
+        Assert.Contains("b: DMM was told to forget it; it may take 288 MiB as long as it runs", said);
         Assert.Contains("it stays stopped until 'dmm vm start c'", said);
 
         await Daemon.StartAsync();
@@ -66,7 +66,7 @@ public sealed class JournalCommandTests : TwoGovernedVms
         foreach (var file in Directory.GetFiles(Daemon.Settings.StateDir, "journal.db*"))
             File.Delete(file);
         var fault = await Assert.ThrowsAsync<StartException>(Daemon.StartAsync);
-        Assert.Contains("2 VMs run, such as a, whose memory would be promised to others", fault.Message);
+        Assert.Contains("2 VMs run, such as a; their memory would be promised to others", fault.Message);
         await Daemon.StopAsync();
 
         Assert.Contains(

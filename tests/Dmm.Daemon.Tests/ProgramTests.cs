@@ -58,7 +58,7 @@ public sealed class ProgramTests : IDisposable
     [Trait(Category.Name, Category.Long)]
     [InlineData(
         "socket-group = nosuchgroup", "",
-        "dmm.socket-group is 'nosuchgroup'; there is no such group on this host (getent group lists those that there are)")]
+        "dmm.socket-group is 'nosuchgroup'; there is no such group on this host (getent group lists all groups)")]
     [InlineData("qemu.tb-size = 7MiB", "", "dmm.qemu.tb-size in CONF is '7MiB'; it must be a size from 8MiB to 1GiB")]
     [InlineData(
         "", "akka.loglevel = LOUD", "Akka does not start with the settings in section akka: ArgumentException: Unknown LogLevel: \"LOUD\"")]
@@ -67,7 +67,7 @@ public sealed class ProgramTests : IDisposable
     [InlineData(
         "", "akka.actor.provider = cluster",
         "CONF, line 6, column 23: akka.actor.provider is 'cluster'; it must be local: this release runs one node alone, and Akka's own "
-            + "port has no lock")]
+            + "port is unprotected")]
     public async Task A_setting_that_can_not_be_is_one_line_and_exit_code_2(string dmm, string more, string line)
     {
         var conf = _dmmd.Settings(dmm, more);

@@ -17,7 +17,7 @@ public sealed class RefusalTests(RunningDaemon daemon) : IClassFixture<RunningDa
     [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":3,"cpus":0}""", "x: cpus is 0; it must be from 1 to 255")]
     [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":3,"kernel":"/k","disk":"/d"}""",
         "x: both kernel and disk are given; a VM boots from one of them")]
-    [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":3,"kernel":"k"}""", "x: kernel 'k' is no absolute path")]
+    [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":3,"kernel":"k"}""", "x: kernel 'k' is not an absolute path")]
     [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":3,"network":"bridge"}""",
         "x: network is 'bridge'; it must be none or user")]
     [InlineData("""{"name":"x","minBytes":1,"bootBytes":3,"maxBytes":3,"timeoutSeconds":-5}""",

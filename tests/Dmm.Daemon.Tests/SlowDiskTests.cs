@@ -47,7 +47,7 @@ public sealed class SlowDiskTests
 
             Assert.Equal(200, (await resize).Status);
             var slow = await daemon.GetAsync<HostView>("host");
-            Assert.Contains(slow.Problems, p => p.Contains("the journal is slow", StringComparison.Ordinal));
+            Assert.Contains(slow.Problems, p => p.Contains("the journal has been slow", StringComparison.Ordinal));
             await daemon.UntilAsync("a", v => v.ActualBytes == mib << 20 && v.GrantedBytes == mib << 20);
         }
 

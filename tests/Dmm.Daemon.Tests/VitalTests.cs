@@ -23,7 +23,7 @@ public sealed class VitalTests
         daemon.Services.GetRequiredService<ActorRegistry>().Get<DmmActor>().Tell(PoisonPill.Instance);
 
         Assert.Equal(ExitCodes.Failed, await ended);
-        Assert.Equal("the actor dmm has ended, without which nothing can be promised; the daemon ends, the VMs run on", vitals.Why);
+        Assert.Equal("the actor dmm has ended, and nothing can be promised without it; the daemon ends, the VMs run on", vitals.Why);
     }
 
     [Fact]

@@ -66,7 +66,7 @@ public sealed class DemoRun(IScreen screen, string? program)
         catch (Exception e) when (!stage.Cancellation.IsCancellationRequested && e is TestbedException or HypervisorException
             or HttpRequestException)
         {
-            stage.Tell($"the story ends here: {e.Message}");
+            stage.Tell($"the demo stops here: {e.Message}");
             return e.Message;
         }
     }
@@ -84,7 +84,7 @@ public sealed class DemoRun(IScreen screen, string? program)
         }
         catch (Exception e) when (e is HttpRequestException or TestbedException)
         {
-            stage.Tell($"dmmd's events can't be had: {e.Message}");
+            stage.Tell($"dmmd's events can't be read: {e.Message}");
         }
     }
 

@@ -28,7 +28,8 @@ public sealed class Stage(TestbedDaemon daemon, GuestImage image, Timeline timel
 
     public TimeSpan Now => Recorder.Now;
 
-    public Guest this[string name] => _guests.Find(g => g.Name == name) ?? throw new TestbedException($"no guest {name} is on stage");
+    public Guest this[string name] => _guests.Find(g => g.Name == name)
+        ?? throw new TestbedException($"there is no guest {name} in the demo");
 
     /// <param name="label">A word or two for the plot; null for a chapter that is not marked there.</param>
     public void Chapter(string? label, string title)

@@ -108,7 +108,7 @@ public sealed class DmmSettingsTests
     [InlineData("dmm.host.memory = null", "dmm.host.memory in /etc/dmm/dmm.conf is null; it must be a size such as 64GiB, or auto")]
     [InlineData(
         "dmm.host.memory = 1GiB",
-        "dmm.host.memory in /etc/dmm/dmm.conf is '1GiB'; it must be more than dmm.host.reserve (1 GiB), which is taken off it")]
+        "dmm.host.memory in /etc/dmm/dmm.conf is '1GiB'; it must be more than dmm.host.reserve (1 GiB), which is subtracted from it")]
     [InlineData("dmm.host.reserve = 10 apples", "dmm.host.reserve in /etc/dmm/dmm.conf is '10 apples'; it must be a size from 0 to 1TiB")]
     [InlineData(
         "dmm.host.cushion = 80%",
@@ -129,7 +129,7 @@ public sealed class DmmSettingsTests
     [InlineData(
         "dmm.http.address = \"0.0.0.0\"",
         "dmm.http.address in /etc/dmm/dmm.conf is '0.0.0.0'; it must be a loopback address such as 127.0.0.1, since this release has "
-            + "neither TLS nor tokens to guard more")]
+            + "neither TLS nor tokens to protect another one")]
     [InlineData("dmm.state-dir = state", "dmm.state-dir in /etc/dmm/dmm.conf is 'state'; it must be an absolute path such as /var/lib/dmm")]
     [InlineData(
         "dmm.socket = dmm.sock",
@@ -143,14 +143,14 @@ public sealed class DmmSettingsTests
     [InlineData("dmm.vm.spark = 1M", "dmm.vm.spark in /etc/dmm/dmm.conf is '1M'; it must be 0 or a size from 4MiB to 256MiB")]
     [InlineData(
         "dmm.qemu.stats-period = 1.5s", "dmm.qemu.stats-period in /etc/dmm/dmm.conf is '1.5s'; it must be whole seconds from 1s to 60s")]
-    [InlineData("dmm.host = 5", "dmm.host in /etc/dmm/dmm.conf is '5'; it is a section of settings such as dmm.host.memory")]
+    [InlineData("dmm.host = 5", "dmm.host in /etc/dmm/dmm.conf is '5'; it must be a section, with settings such as dmm.host.memory")]
     [InlineData(
         "dmm.host.memroy = 5G", "/etc/dmm/dmm.conf, line 1, column 19: unknown setting dmm.host.memroy; did you mean dmm.host.memory?")]
     [InlineData("host.memory = 5G", "/etc/dmm/dmm.conf, line 1, column 15: unknown setting host.memory; did you mean dmm.host.memory?")]
     [InlineData("dmm.socket.path = x", "/etc/dmm/dmm.conf, line 1, column 19: unknown setting dmm.socket.path; did you mean dmm.socket?")]
     [InlineData(
         "\ndmm.coffee-machine.strength = 3",
-        "/etc/dmm/dmm.conf, line 2, column 31: unknown setting dmm.coffee-machine.strength; reference.conf lists all there are")]
+        "/etc/dmm/dmm.conf, line 2, column 31: unknown setting dmm.coffee-machine.strength; reference.conf lists all settings")]
     [InlineData("dmm.hots {}", "/etc/dmm/dmm.conf, line 1, column 1: unknown setting dmm.hots; did you mean dmm.host?")]
     [InlineData(
         "\"dmm.host.memory\" = 5G",
@@ -158,31 +158,31 @@ public sealed class DmmSettingsTests
     [InlineData(
         "akka.actor.provider = remote",
         "/etc/dmm/dmm.conf, line 1, column 23: akka.actor.provider is 'remote'; it must be local: this release runs one node alone, and "
-            + "Akka's own port has no lock")]
+            + "Akka's own port is unprotected")]
     [InlineData("akka.actor.provider = \"Akka.Cluster.ClusterActorRefProvider, Akka.Cluster\"",
         "/etc/dmm/dmm.conf, line 1, column 23: akka.actor.provider is 'Akka.Cluster.ClusterActorRefProvider, Akka.Cluster'; it must be "
-            + "local: this release runs one node alone, and Akka's own port has no lock")]
+            + "local: this release runs one node alone, and Akka's own port is unprotected")]
     [InlineData(
         "akka { actor { provider = null } }",
         "/etc/dmm/dmm.conf, line 1, column 27: akka.actor.provider is null; it must be local: this release runs one node alone, and "
-            + "Akka's own port has no lock")]
+            + "Akka's own port is unprotected")]
     [InlineData(
         "akka { \"actor.provider\" = cluster }",
         "/etc/dmm/dmm.conf, line 1, column 27: akka.\"actor.provider\" is 'cluster'; it must be local: this release runs one node "
-            + "alone, and Akka's own port has no lock")]
+            + "alone, and Akka's own port is unprotected")]
     [InlineData(
         "akka.remote.dot-netty.tcp.port = 4053",
-        "/etc/dmm/dmm.conf, line 1, column 34: akka.remote.dot-netty.tcp.port can't be set, as all of akka.remote: this release runs "
-            + "one node alone, and Akka's own port has no lock; leave it away")]
+        "/etc/dmm/dmm.conf, line 1, column 34: akka.remote.dot-netty.tcp.port can't be set, like all of akka.remote: this release runs "
+            + "one node alone, and Akka's own port is unprotected; remove it")]
     [InlineData(
         "akka.cluster { roles = [a] }",
-        "/etc/dmm/dmm.conf, line 1, column 24: akka.cluster.roles can't be set, as all of akka.cluster: this release runs one node "
-            + "alone, and Akka's own port has no lock; leave it away")]
+        "/etc/dmm/dmm.conf, line 1, column 24: akka.cluster.roles can't be set, like all of akka.cluster: this release runs one node "
+            + "alone, and Akka's own port is unprotected; remove it")]
     [InlineData(
         "akka.extensions = [\"A.B, C\"]",
-        "/etc/dmm/dmm.conf, line 1, column 19: akka.extensions can't be set, as all of akka.extensions: this release runs one node "
-            + "alone, and Akka's own port has no lock; leave it away")]
-    [InlineData("akka = 5", "akka in /etc/dmm/dmm.conf is '5'; it is a section, Akka's own")]
+        "/etc/dmm/dmm.conf, line 1, column 19: akka.extensions can't be set, like all of akka.extensions: this release runs one node "
+            + "alone, and Akka's own port is unprotected; remove it")]
+    [InlineData("akka = 5", "akka in /etc/dmm/dmm.conf is '5'; it must be a section, with Akka's own settings")]
     public void A_bad_setting_is_one_line_with_what_was_found_and_what_would_be_right(string text, string line)
     {
         var refusal = Assert.Throws<SettingsException>(() => DmmSettings.Parse(text, "/etc/dmm/dmm.conf"));

@@ -120,9 +120,9 @@ public sealed class HoconTextTests
     }
 
     [Theory]
-    [InlineData("a.b = \"x \"", "x, line 1, column 7: akka.a.b is 'x '; Akka cuts blanks off both ends of a text, so leave them away")]
-    [InlineData("a = [1, \"\\n\"]", "x, line 1, column 5: akka.a is a list; Akka cuts blanks off both ends of a text, so leave them away")]
-    [InlineData("a = \"null\"", "x, line 1, column 5: akka.a is 'null'; Akka takes it for no value at all, so write null without quotes")]
+    [InlineData("a.b = \"x \"", "x, line 1, column 7: akka.a.b is 'x '; Akka removes blanks at both ends of a text, so remove them")]
+    [InlineData("a = [1, \"\\n\"]", "x, line 1, column 5: akka.a is a list; Akka removes blanks at both ends of a text, so remove them")]
+    [InlineData("a = \"null\"", "x, line 1, column 5: akka.a is 'null'; Akka reads it as no value at all, so write null without quotes")]
     public void What_Akka_would_read_otherwise_is_refused_with_its_place(string text, string line)
     {
         var refusal = Assert.Throws<SettingsException>(() => HoconAkka.ToConfig("akka", HoconText.Parse(text, "x").Root, "x"));
@@ -197,7 +197,7 @@ public sealed class HoconTextTests
 
         Assert.Equal($"{missing} does not exist", Refusal(missing));
         Assert.Equal($"{folder.Path} is a folder; a file is needed", Refusal(folder.Path));
-        Assert.Equal($"{binary} is no text in UTF-8", Refusal(binary));
+        Assert.Equal($"{binary} is not UTF-8 text", Refusal(binary));
         Assert.Equal($"{large} is larger than 1024 KiB; settings and specs are far smaller, so this is another file", Refusal(large));
 
         static string Refusal(string path) => Assert.Throws<SettingsException>(() => HoconText.ParseFile(path)).Message;

@@ -41,7 +41,7 @@ public sealed class HostMemoryTests : IDisposable
         _root.Write("proc/meminfo", "nothing\n");
 
         Assert.EndsWith(
-            "does not tell MemTotal, so dmm.host.memory can't be auto; give it a size",
+            "has no MemTotal, so dmm.host.memory can't be auto; give it a size",
             Assert.Throws<SettingsException>(() => HostMemory.Measure(_root.Path)).Message, StringComparison.Ordinal);
     }
 

@@ -13,14 +13,14 @@ internal static class CampaignCommand
     {
         var first = new Option<ulong>("--first-seed")
         {
-            Description = "The seed of the first history; the next have the next",
+            Description = "The seed of the first history; each further history has the next seed",
             HelpName = "N",
             DefaultValueFactory = _ => 1,
         };
         var core = Steps("--core-steps", "Steps of the pure core, all histories together", 10_000_000);
         var actors = Steps("--actor-steps", "Steps of the whole actor system, all histories together", 1_000_000);
-        var report = new Option<string?>("--report") { Description = "Write the sum there, as JSON", HelpName = "FILE" };
-        var command = new Command("campaign", "Live through many histories at both depths") { first, core, actors, report };
+        var report = new Option<string?>("--report") { Description = "Write the summary to this file, as JSON", HelpName = "FILE" };
+        var command = new Command("campaign", "Run many histories at both depths") { first, core, actors, report };
         command.SetAction(async (parsed, cancellation) =>
         {
             var violated = 0;

@@ -13,13 +13,13 @@ internal static class SimulateCommand
     {
         var seed = new Option<ulong>("--seed")
         {
-            Description = "Which history; the same seed is the same history",
+            Description = "The seed; the same seed gives the same history",
             HelpName = "N",
             DefaultValueFactory = _ => 1,
         };
         var steps = new Option<long>("--steps")
         {
-            Description = "How many steps it has",
+            Description = "The number of steps",
             HelpName = "M",
             DefaultValueFactory = _ => 100_000,
         };
@@ -30,7 +30,7 @@ internal static class SimulateCommand
             DefaultValueFactory = _ => SimulationDepth.Core,
             CustomParser = DepthOf,
         };
-        var vms = new Option<int?>("--vms") { Description = "The most VMs at once; the seed chooses unless told", HelpName = "N" };
+        var vms = new Option<int?>("--vms") { Description = "The most VMs at once (default: the seed decides)", HelpName = "N" };
         var without = new Option<string[]>("--without")
         {
             Description = "Leave out a fault, by its name; may be given again",
@@ -41,7 +41,7 @@ internal static class SimulateCommand
         steps.Validators.Add(AtLeastOne);
         vms.Validators.Add(AtLeastOne);
 
-        var command = new Command("simulate", "Live through one history of faults, and check every promise after every step")
+        var command = new Command("simulate", "Run one history of faults, and check every promise after every step")
         {
             seed,
             steps,
@@ -70,7 +70,7 @@ internal static class SimulateCommand
         var known = Simulations.Of(depth).FaultNames;
         if (plan.Without.FirstOrDefault(fault => known.Count > 0 && !known.Contains(fault)) is { } unknown)
         {
-            output.WriteLine($"no fault '{unknown}' befalls the simulation of depth {depth}; there are {string.Join(", ", known)}");
+            output.WriteLine($"the simulation of depth {depth} has no fault '{unknown}'; it has {string.Join(", ", known)}");
             return LabCommand.Misused;
         }
 

@@ -10,5 +10,5 @@ public static class SimulationCommand
     /// <summary>The command tree. Takes the arguments as <c>dmm</c> passes them on, including <c>lab</c>.</summary>
     public static Command Tree(CommandLine line) =>
         LabCommand.Below(
-            "DMM's soundness, tried by histories of faults; needs no daemon", SimulateCommand.Build(), CampaignCommand.Build());
+            "Test DMM with histories of faults; needs no daemon", SimulateCommand.Build(), CampaignCommand.Build());
 }

@@ -22,7 +22,7 @@ public sealed class AdoptionStories
         {
             await Wait.UntilAsync("QEMU listens", () => Task.FromResult(File.Exists(socket)), Deadline, host.Late);
             await host.Client.AdoptAsync("foreign", new(socket, MiB(128), MiB(1024), null), host.Late);
-            var vm = await host.UntilAsync("foreign", "its balloon speaks", v => v is { State: "settled", Agent: "balloonStatistics" });
+            var vm = await host.UntilAsync("foreign", "its balloon reports", v => v is { State: "settled", Agent: "balloonStatistics" });
             Assert.True(vm.Adopted);
             Assert.Equal(MiB(256), vm.StaticMaxBytes);
             Assert.Contains(vm.Warnings, w => w.Contains("virtio-mem", StringComparison.Ordinal));

@@ -238,7 +238,7 @@ public sealed class BareGuest : IAsyncDisposable
             _handle = await start();
             _vm = await _hypervisor.ConnectAsync(_handle, Observe, Late);
             _load = await LoadClient.ConnectAsync("bare", _folder.In("load"), Late);
-            await Wait.UntilAsync("the agent speaks", () => Task.FromResult(Seen<VmObservation.Sample>().Count > 0), Deadline, Late);
+            await Wait.UntilAsync("the agent reports", () => Task.FromResult(Seen<VmObservation.Sample>().Count > 0), Deadline, Late);
             await _load.ReportAsync(Late);
             await UntilGuestAsync("its first report", _ => true);
             return this;

@@ -31,7 +31,7 @@ public sealed class DimmStories
         });
         await Wait.UntilAsync("QEMU listens", () => Task.FromResult(File.Exists(socket)), Deadline, host.Late);
         await host.Client.AdoptAsync("foreign", new(socket, MiB(128), MiB(3072), null), host.Late);
-        await host.UntilAsync("foreign", "its agent speaks", v => v is { State: "settled", Agent: "agent" });
+        await host.UntilAsync("foreign", "its agent reports", v => v is { State: "settled", Agent: "agent" });
         await using var client = await LoadClient.ConnectAsync("foreign", load, host.Late);
 
         // A target of a part of a DIMM gives the VM the whole DIMM, and the answer says so.

@@ -45,7 +45,7 @@ public sealed class EndStories
         var view = await host.Client.HostAsync(host.Late);
         Assert.Equal((0, 0L, 0L), (view.Vms, view.ClaimsBytes, view.ReservationsBytes));
         var failed = Assert.Single(await host.Client.EventsAsync(host.Late), e => e is { Kind: "bootFailed", Vm: "hangs" });
-        Assert.Contains("nothing was heard of its guest within 20 s", failed.Text, StringComparison.Ordinal);
+        Assert.Contains("nothing was heard from its guest within 20 s", failed.Text, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -19,7 +19,7 @@ public sealed class KeptMemoryStories
         await ShrinksInVainAsync(host, pin);
 
         var shown = await host.Client.VmAsync("pin", host.Late);
-        Assert.Contains(shown.Warnings, w => w.StartsWith("its balloon gives nothing back to the host: ", StringComparison.Ordinal)
+        Assert.Contains(shown.Warnings, w => w.StartsWith("its balloon returns no memory to the host: ", StringComparison.Ordinal)
             && w.Contains("locked", StringComparison.Ordinal));
         Assert.Contains(shown.Warnings, w => w.StartsWith("gives nothing back to the host: its process holds ", StringComparison.Ordinal));
         var free = (await host.Client.HostAsync(host.Late)).FreeBytes;
@@ -57,7 +57,7 @@ public sealed class KeptMemoryStories
         // QEMU takes and locks all of its memory before it answers.
         await Wait.UntilAsync("its memory is locked", () => Task.FromResult(Resident(pin.Pid) > MiB(512)), Deadline, host.Late);
         await host.Client.AdoptAsync("pin", new(pin.Socket, MiB(128), MiB(512), null), host.Late);
-        await host.UntilAsync("pin", "its agent speaks", v => v is { State: "settled", Agent: "agent" });
+        await host.UntilAsync("pin", "its agent reports", v => v is { State: "settled", Agent: "agent" });
         var held = Resident(pin.Pid);
         await host.Client.ResizeAsync("pin", MiB(256), host.Late);
         await host.UntilAsync("pin", "it says that it has 256 MiB, and has been looked at since", v =>
@@ -91,7 +91,7 @@ internal sealed class LockedMemoryFactAttribute : FactAttribute
 {
     /// <param name="inGroup">True if the test also creates a control group.</param>
     public LockedMemoryFactAttribute(bool inGroup = false) =>
-        Skip = !Environment.IsPrivilegedProcess ? "locked memory is tried by a user who may lock as much"
+        Skip = !Environment.IsPrivilegedProcess ? "needs a user who may lock that much memory"
         : inGroup && !ControlGroup.IsPossible() ? "a limit is tried on a control group of its own, which this user may not make here"
         : null;
 }

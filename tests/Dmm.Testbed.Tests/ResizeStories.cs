@@ -94,7 +94,7 @@ public sealed class ResizeStories
                 "vm") with
             { Append = "console=ttyS0 quiet swiotlb=noforce no_timer_check memhp_default_state=online dmm.agent=off" },
                 host.Late);
-        var vm = await host.UntilAsync("vm", "its balloon speaks", v => v is { State: "settled", Agent: "balloonStatistics" });
+        var vm = await host.UntilAsync("vm", "its balloon reports", v => v is { State: "settled", Agent: "balloonStatistics" });
         Assert.True(vm.Guest!.MemAvailableBytes > 0);
 
         await host.Client.ResizeAsync("vm", MiB(512), host.Late);

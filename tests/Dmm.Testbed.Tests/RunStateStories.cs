@@ -22,7 +22,7 @@ public sealed class RunStateStories
 
         var silent = await host.UntilAsync(
             "vm", "it is spoken of",
-            vm => vm.Warnings.Any(w => w.StartsWith("nothing was heard of its guest within 45 s", StringComparison.Ordinal)));
+            vm => vm.Warnings.Any(w => w.StartsWith("nothing was heard from its guest within 45 s", StringComparison.Ordinal)));
         await Task.Delay(TimeSpan.FromSeconds(25), host.Late);
 
         var still = await host.Client.VmAsync("vm", host.Late);

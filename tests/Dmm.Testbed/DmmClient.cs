@@ -108,7 +108,7 @@ public sealed class DmmClient : IDisposable
         catch (JsonException e)
         {
             throw new TestbedException(
-                $"dmmd answered {(int)answer.StatusCode} with what is no answer of its kind: {text[..Math.Min(text.Length, 200)]}", e);
+                $"dmmd answered {(int)answer.StatusCode}, but the answer is malformed: {text[..Math.Min(text.Length, 200)]}", e);
         }
     }
 }

@@ -117,7 +117,7 @@ public sealed class LoadClient : IAsyncDisposable
         cancellation,
         () => Last is { } last
             ? $"the load holds {last.Held} of {MemorySize.FromKiB(last.WantKib)}, the guest has {last.MemTotal}, {last.OomKills} OOM kills"
-            : "the guest has not said anything",
+            : "the guest has not reported anything",
         TimeSpan.FromMilliseconds(20));
 
     public async ValueTask DisposeAsync()
@@ -155,7 +155,7 @@ public sealed class LoadClient : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            Fault("the load channel was let go of");
+            Fault("the load channel was closed by the client");
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
@@ -177,7 +177,7 @@ public sealed class LoadClient : IAsyncDisposable
                     Interlocked.Increment(ref _deaths);
                     break;
                 case "error":
-                    Fault($"the load generator did not take an order: {ForeignText.Clean((string?)message["text"] ?? "", 200)}");
+                    Fault($"the load generator refused an order: {ForeignText.Clean((string?)message["text"] ?? "", 200)}");
                     break;
             }
         }
@@ -185,7 +185,7 @@ public sealed class LoadClient : IAsyncDisposable
         {
             // A boot in the middle of a write can leave a torn line, which is harmless: the next report has the same data.
             if (Last is not null)
-                Fault($"the load generator said what is no report: {ForeignText.Clean(line, 80)}");
+                Fault($"the load generator sent an invalid line: {ForeignText.Clean(line, 80)}");
         }
     }
 

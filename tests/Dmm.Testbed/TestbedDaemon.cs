@@ -170,7 +170,7 @@ public sealed class TestbedDaemon : IAsyncDisposable
         return await Client.IsReadyAsync(cancellation);
     }
 
-    private string LastWords() => "it said last: " + (Log.Tail(5) is { Count: > 0 } tail ? string.Join(" | ", tail) : "nothing");
+    private string LastWords() => "its last output: " + (Log.Tail(5) is { Count: > 0 } tail ? string.Join(" | ", tail) : "nothing");
 
     private Process Take()
     {

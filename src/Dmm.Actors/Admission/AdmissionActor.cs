@@ -43,7 +43,7 @@ public sealed class AdmissionActor : ReceiveActor, IWithTimers
         foreach (var (vm, asker) in _line.Asked.Select(a => (a.Key, a.Value.Asker)).Concat(_line.Cancelling.Select(c => (c.Key, c.Value))))
             ((IActorRef)asker)
                 .Tell(new HostProtocol.Refused(
-                    HostProtocol.RefusalKind.Unavailable, $"{vm} could not be written down; 'dmm host show' says why, try again later"));
+                    HostProtocol.RefusalKind.Unavailable, $"{vm} could not be recorded; 'dmm host show' says why; try again later"));
     }
 
     private void Perform(AdmissionEffect effect)

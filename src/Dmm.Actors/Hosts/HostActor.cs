@@ -76,7 +76,7 @@ public sealed class HostActor : ReceivePersistentActor, IWithTimers
     protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr)
     {
         _journalFault = cause;
-        _log.Error("the journal can't be written ({0}: {1}): nothing new is promised, the VMs keep their memory", @event.GetType().Name,
+        _log.Error("the journal can't be written ({0}: {1}): nothing new is promised; the VMs keep their memory", @event.GetType().Name,
             cause.Message);
     }
 
@@ -86,7 +86,7 @@ public sealed class HostActor : ReceivePersistentActor, IWithTimers
     /// </summary>
     protected override void OnPersistRejected(Exception cause, object @event, long sequenceNr)
     {
-        _log.Error(cause, "the journal refuses an event {0}; the host's actor starts anew from what stands in it", @event.GetType().Name);
+        _log.Error(cause, "the journal refuses an event {0}; the host's actor restarts from what is in the journal", @event.GetType().Name);
         _journalFault = cause;
         Context.Stop(Self);
     }
@@ -237,7 +237,7 @@ public sealed class HostActor : ReceivePersistentActor, IWithTimers
         Command<SaveSnapshotSuccess>(Saved);
         Command<SaveSnapshotFailure>(
             failure => _log.Warning(
-                "the snapshot of the host's journal could not be saved, so that replay will be longer: {0}", failure.Cause.Message));
+                "the snapshot of the host's journal could not be saved, so replay will take longer: {0}", failure.Cause.Message));
         Command<DeleteMessagesSuccess>(_ => { });
         Command<DeleteMessagesFailure>(
             failure => _log.Warning("old events could not be deleted, the next snapshot tries again: {0}", failure.Cause.Message));

@@ -26,7 +26,7 @@ public sealed class HostMonitorActor : ReceiveActor, IWithTimers
         Receive<LookNow>(_ =>
         {
             if (_looking)
-                host.Tell(new HostMonitorProtocol.Blind($"the last look has not ended within {_period.TotalSeconds:0.#} s"));
+                host.Tell(new HostMonitorProtocol.Blind($"the last reading has not ended within {_period.TotalSeconds:0.#} s"));
             else
                 Look();
         });

@@ -28,10 +28,10 @@ public sealed class PredictorActor : ReceiveActor
             if (taken.Fault is { } fault)
             {
                 if (failed.Add(sampled.Vm))
-                    log.Error(fault, "the model of {0} failed and is made anew; further faults of it are not logged", sampled.Vm);
+                    log.Error(fault, "the model of {0} failed and is replaced; further faults of it are not logged", sampled.Vm);
                 host.Tell(new PredictorProtocol.Lost(sampled.Vm));
                 var why = $"its model failed ({fault.GetType().Name})";
-                Happened("modelFailed", sampled.Vm, $"what it needs is not known until its guest speaks again: {why}");
+                Happened("modelFailed", sampled.Vm, $"its need is unknown until its guest reports again: {why}");
             }
 
             if (taken.Forecast is not { Urgent: true } forecast)

@@ -169,7 +169,7 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
         _host = ActorRefs.Nobody;
         _reception.Refuse(new(
             HostProtocol.RefusalKind.Unavailable,
-            "the journal failed before this was answered; see 'dmm host show' for why, and look before you try again"));
+            "the journal failed before this was answered; 'dmm host show' says why; check what was done before you try again"));
         if (_wellSince is { } since && Now - since >= _settings.CalmAfter)
             _attempts = 0;
         _wellSince = null;
@@ -182,7 +182,7 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
     private string Failed(string what, Exception? cause)
     {
         var times = ++_faults == 1 ? "" : $", fault {_faults} since the daemon started";
-        var why = $"{what}{(cause is null ? "" : $" ({cause.GetType().Name}: {cause.Message})")}{times}; it starts anew";
+        var why = $"{what}{(cause is null ? "" : $" ({cause.GetType().Name}: {cause.Message})")}{times}; it restarts";
         _log.Error(cause, "{0}", why);
         Happened("actorFailed", why);
         return why;
@@ -250,7 +250,7 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
         {
             Sender.Tell(
                 new HostProtocol.Refused(HostProtocol.RefusalKind.Unavailable, _health.Problem
-                    ?? "the host's actor starts anew; try again"));
+                    ?? "the host's actor restarts; try again"));
             return;
         }
 
@@ -267,8 +267,8 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
         switch (health.Condition)
         {
             case JournalCondition.Well when before.Condition != JournalCondition.Starting:
-                _log.Warning("the journal is well again");
-                Happened("journalWell", "the journal is well again");
+                _log.Warning("the journal works again");
+                Happened("journalWell", "the journal works again");
                 break;
             case JournalCondition.Slow or JournalCondition.Stalled or JournalCondition.Broken:
                 _log.Warning(health.Problem!);

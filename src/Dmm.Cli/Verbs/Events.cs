@@ -11,8 +11,8 @@ internal static class Events
 {
     public static Command Build(CommandLine line)
     {
-        var follow = new Option<bool>("--follow", "-f") { Description = "Go on with what happens from now on" };
-        var since = Values.Since("--since", "From then on [all that is kept; with --follow: now]", TimeProvider.System);
+        var follow = new Option<bool>("--follow", "-f") { Description = "Keep printing new events" };
+        var since = Values.Since("--since", "Only events since this time [all that are kept; with --follow: now]", TimeProvider.System);
         return line.Verb(new Command("events", "What happened, and why") { follow, since }, async (parsed, session, cancellation) =>
         {
             var feed = new EventFeed(session.Daemon, session.Time);

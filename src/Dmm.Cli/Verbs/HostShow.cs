@@ -27,7 +27,7 @@ internal static class HostShow
             terminal.Write(Lines.Of("problem: ", problem, Show.Bad));
         if (host.DeficitBytes > 0)
         {
-            var deficit = $"{Show.Size(host.DeficitBytes)} more is claimed than there is; nothing is granted until it fits again";
+            var deficit = $"claims exceed memory by {Show.Size(host.DeficitBytes)}; nothing is granted until they fit again";
             terminal.Write(Lines.Of("problem: ", deficit, Show.Bad));
         }
 
@@ -39,7 +39,7 @@ internal static class HostShow
             .AddSize("reserve", host.ReserveBytes, "for the host itself")
             .AddSize("claims", host.ClaimsBytes, host.Vms == 1 ? "of 1 VM" : $"of {host.Vms} VMs")
             .AddSize("reservations", host.ReservationsBytes, "for VMs to come")
-            .Add("let go", host.LetGoBytes > 0 ? Show.Size(host.LetGoBytes) : null, "that VMs which were let go of and still run may take")
+            .Add("let go", host.LetGoBytes > 0 ? Show.Size(host.LetGoBytes) : null, "that forgotten VMs which still run may take")
             .AddSize("free", host.FreeBytes)
             .AddSize("cushion", host.CushionBytes, "kept free for fast growth")
             .Add("overcommit", host.OvercommitRatio.ToString("0.00", CultureInfo.InvariantCulture), "sum of max ÷ memory for guests")

@@ -12,7 +12,7 @@ namespace Dmm.Cli.Verbs;
 internal sealed class VmCreate
 {
     private readonly Argument<string?> _name = Values.OptionalVmName();
-    private readonly Option<string?> _spec = Values.FilePath("--spec", "All of it from a file (HOCON or JSON); options go before it");
+    private readonly Option<string?> _spec = Values.FilePath("--spec", "Read the VM from a file (HOCON or JSON); options override it");
     private readonly Option<MemorySize?> _min = Values.Size("--min", "The guarantee: never less than this");
     private readonly Option<MemorySize?> _boot = Values.Size("--boot", "Memory to boot with");
     private readonly Option<MemorySize?> _max = Values.Size("--max", "Never more than this");
@@ -25,19 +25,20 @@ internal sealed class VmCreate
     private readonly Option<string?> _diskFormat =
         Values.OneOf("--disk-format", "raw or qcow2 [by the file's name]", "FORMAT", "raw", "qcow2");
     private readonly Option<string?> _network = Values.OneOf("--network", "none or user [none]", "KIND", "none", "user");
-    private readonly Option<string?> _restart = Values.Restart("Create it anew after it has ended: never, on-failure or always [never]");
+    private readonly Option<string?> _restart = Values.Restart("Create it again after it has ended: never, on-failure or always [never]");
     private readonly Option<string?> _bootCheck =
         Values.OneOf(
             "--boot-check",
-            "What shows that it has booted: heard (its guest speaks; else that is said), none, or strict (else it is ended) [heard]", "HOW",
+            "How DMM sees that it has booted: heard (its guest reports; otherwise a notice says so), none, or strict (otherwise it is "
+            + "ended) [heard]", "HOW",
             "heard", "none", "strict");
     private readonly Option<bool> _wait = new("--wait") { Description = "Return when the VM runs, or has failed" };
     private readonly Option<TimeSpan?> _timeout =
         Values.Duration("--timeout", "How long it may wait for its memory [dmm.admission.deadline]");
     private readonly Option<DateTimeOffset?> _deadline = Values.Time(
-        "--deadline", "Until when its memory must be there, instead of --timeout");
+        "--deadline", "Time by which its memory must be there; instead of --timeout");
     private readonly Option<int?> _priority = Values.Whole(
-        "--priority", "Who is created first where several wait, 0 to 1000, the highest first [100]");
+        "--priority", "Order among VMs that wait, 0 to 1000, highest first [100]");
     private readonly Option<string?> _bootPolicy =
         Values.OneOf(
             "--boot-policy", "full, or early: starts with less, as little as --min, and grows to --boot [full]", "POLICY", "full", "early");

@@ -47,7 +47,7 @@ internal static class VmCreateDryRun
     {
         "slack" => "slack: no harm is expected",
         "pastUse" => "used lately, not now: little harm is expected",
-        "headroom" => "kept for growth that is foreseen: its next burst may wait",
-        _ => "in use: it will be felt",
+        "headroom" => "kept for expected growth: its next burst may wait",
+        _ => "in use: harm is expected",
     };
 }

@@ -86,7 +86,7 @@ internal sealed class VmCreateWait(Session session, string name, EventMark mark,
     /// <summary>Warns where the VM runs but its guest was never heard of, so that nobody knows whether the guest runs.</summary>
     private VmView WarnOfSilence(VmView vm)
     {
-        if (vm.Warnings.FirstOrDefault(w => w.StartsWith("nothing was heard of its guest", StringComparison.Ordinal)) is { } silence
+        if (vm.Warnings.FirstOrDefault(w => w.StartsWith("nothing was heard from its guest", StringComparison.Ordinal)) is { } silence
             && !session.Json)
             session.Terminal.Progress($"{name}: {silence}");
         return vm;

@@ -14,7 +14,7 @@ internal static class VmExplain
     public static Command Build(CommandLine line)
     {
         var name = Values.VmName();
-        var at = Values.Since("--at", "Then [now]", TimeProvider.System);
+        var at = Values.Since("--at", "The time to explain [now]", TimeProvider.System);
         return line.Verb(
             new Command("explain", "Why a VM has the memory that it has, or had") { name, at }, async (parsed, session, cancellation) =>
         {

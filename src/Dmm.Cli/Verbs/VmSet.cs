@@ -12,7 +12,7 @@ internal static class VmSet
         var min = Values.Size("--min", "The guarantee: never less than this");
         var max = Values.Size("--max", "Never more than this");
         var shares = Values.Whole("--shares", "Weight when memory is short");
-        var restart = Values.Restart("Create it anew after it has ended: never, on-failure or always");
+        var restart = Values.Restart("Create it again after it has ended: never, on-failure or always");
         var command = new Command("set", "Change a VM's policy while it runs") { name, min, max, shares, restart };
         command.Validators.Add(result =>
         {

@@ -36,7 +36,7 @@ internal static class VmShow
             .AddSize("granted", vm.GrantedBytes)
             .AddSize("lacks", vm.Waits?.MissingBytes, vm.Waits is { } waits ? $"comes from {Show.From(waits)}" : null)
             .Add("held back", vm.HeldSince is { } since ? Show.Ago(since, session.Time) : null,
-                "until its turn comes: enough other VMs move")
+                "until its turn comes: as many VMs as may move at once are moving")
             .AddSize("min", vm.MinBytes)
             .AddSize("max", vm.MaxBytes, $"{Show.Size(vm.StaticMaxBytes)} at most without a restart")
             .Add("shares", vm.Shares.ToString(CultureInfo.InvariantCulture))

@@ -16,7 +16,10 @@ internal static class VmStart
         var force =
             new Option<bool>(
                 "--force")
-            { Description = "Also where it was migrated away: it runs nowhere else, and its disk is in use nowhere else" };
+            {
+                Description = "Start it although it was migrated away; you confirm that it runs nowhere else and that nothing else uses "
+                    + "its disk",
+            };
         var wait = new Option<bool>("--wait") { Description = "Return when the VM runs, or has failed" };
         return line.Verb(
             new Command("start", "Start a VM that is stopped, or waits for its return") { name, timeout, force, wait },

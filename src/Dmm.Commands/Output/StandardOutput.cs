@@ -32,7 +32,7 @@ public sealed class StandardOutput : WriteOnlyStream
         if (count == 0)
             return;
         if (_to is null)
-            throw CommandException.Failed("standard output is closed, so that nothing can be printed");
+            throw CommandException.Failed("standard output is closed, so nothing can be printed");
         try
         {
             _to.Write(buffer, offset, count);

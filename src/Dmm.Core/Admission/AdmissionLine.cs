@@ -149,7 +149,7 @@ public sealed class AdmissionLine
     private QueueMove? Plan(AdmissionRecord a, Moment now)
     {
         if (a.State != AdmissionState.Planned && a.State != AdmissionState.Shrinking && _gathering >= _rules.AtOnce)
-            return Waits(a, WaitCause.BehindOthers, $"memory is gathered for {_gathering} before it");
+            return Waits(a, WaitCause.BehindOthers, $"memory is gathered for {_gathering} first");
         if (_lawDecides)
             return new QueueMove.Plan(a.Spec.Id, new(a.Size, [], TimeSpan.Zero, false));
         var missing = a.LeastSize.MinusOrZero(_free);
@@ -172,7 +172,7 @@ public sealed class AdmissionLine
         var most = RoomPlanner.Most(_peers, _levels, _rules.Step);
         return Waits(
             a, WaitCause.PeersCanNot,
-            $"it lacks {missing}, and its peers can be counted on for {most} now; the rest they use, or can't be moved{_keepers}");
+            $"it lacks {missing}, and its peers can give {most} now; they use the rest, or it can't be moved{_keepers}");
     }
 
     private MemorySize Covers(RoomPlan plan) => RoomPlanner.Covers(plan, _byName, _levels, _rules.Step);

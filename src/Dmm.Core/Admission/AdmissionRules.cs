@@ -30,7 +30,7 @@ public static class AdmissionRules
             : boot >= spec.Policy.Min ? $"a boot of at most {boot} would fit; or "
             : $"a min and a boot of at most {boot} would fit; or ";
         return $"{needs} and about {overhead} of overhead; with every peer at its min this host has room "
-            + $"for {room}: {would}{(lacking <= mins ? $"{lacking} less of its peers' mins, or more of the host" : $"{lacking} more of "
-            + $"the host")}";
+            + $"for {room}: {would}{(lacking <= mins ? $"its peers' mins must be {lacking} less, or the host must have "
+            + $"that much more" : $"the host must have {lacking} more")}";
     }
 }

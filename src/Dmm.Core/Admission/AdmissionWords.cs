@@ -34,7 +34,7 @@ public static class AdmissionWords
             .ToList();
         var from = owing.Count == 0 ? "" : $"; to come: {string.Join(", ", owing)}";
         return $"{missing} of {plan.For} missing{from}; "
-            + $"until {now.WallOf(admission.Deadline):HH:mm:ss}{(plan.Late ? ", which can't be kept as things go" : "")}";
+            + $"until {now.WallOf(admission.Deadline):HH:mm:ss}{(plan.Late ? ", which can't be met as things stand" : "")}";
     }
 
     public static string Seconds(TimeSpan time) => time.TotalSeconds < 10 ? $"{time.TotalSeconds:0.0} s" : $"{time.TotalSeconds:0} s";

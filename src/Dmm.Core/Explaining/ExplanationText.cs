@@ -73,7 +73,7 @@ public static class ExplanationText
                 })));
         Add("got", payments.Where(p => p.To == e.Vm).Select(p => $"{p.Size} from {p.From?.Name ?? "free memory"}"));
         Add("gave", payments.Where(p => p.From == e.Vm).Select(p => $"{p.Size} to {p.To?.Name ?? "free memory"}"));
-        lines.Add(new("note", "from the journal: what its guest had said, what was foreseen and what was held back is not known any more"));
+        lines.Add(new("note", "from the journal: the guest's last figures, the forecast and what was held back are no longer recorded"));
         return lines.ToImmutable();
 
         void Add(string topic, IEnumerable<string> parts)
@@ -91,18 +91,18 @@ public static class ExplanationText
         var told = d.Promise.Target == d.Promise.Granted
             ? d.Actual == d.Promise.Granted ? "as promised" : $"promised {d.Promise.Granted}"
             : $"promised {d.Promise.Granted}, told to become {d.Promise.Target}";
-        return $"{d.Actual}{wants}; {told}; {d.Phase?.ToString().ToLowerInvariant() ?? "not heard of yet"}";
+        return $"{d.Actual}{wants}; {told}; {d.Phase?.ToString().ToLowerInvariant() ?? "no report yet"}";
     }
 
     private static string Guest(Decision d, Moment asked)
     {
         if (d.Guest is not { } said)
-            return "has said nothing of itself: neither its agent nor its balloon speaks";
+            return "has reported nothing: neither its agent nor its balloon sends figures";
         var swapped = said.Swapped.IsZero ? "" : $", {said.Swapped} swapped out";
         var stall = d.Forecast is { Harm: >= 0.0005 } f
             ? string.Create(CultureInfo.InvariantCulture, $", stalled for memory {f.Harm * 100:0.#} % of the time") : "";
         return $"{said.Available} available of {said.Total}{swapped}{stall}, as "
-            + $"its {(said.Source == SampleSource.Agent ? "agent" : "balloon")} said {Age(asked - said.At)} before";
+            + $"its {(said.Source == SampleSource.Agent ? "agent" : "balloon")} reported {Age(asked - said.At)} before";
     }
 
     private static string Wants(Forecast f)
@@ -116,7 +116,7 @@ public static class ExplanationText
 
     private static string Spares(MemorySize actual, Forecast f) => actual > f.ShrinkTo
         ? $"{actual - f.ShrinkTo}, down to {f.ShrinkTo} ({f.Bound})"
-        : f.ShrinkTo > f.Demand ? $"nothing: it is not expected to do well with less than {f.ShrinkTo} ({f.Bound})" : "nothing";
+        : f.ShrinkTo > f.Demand ? $"nothing: it is expected to need at least {f.ShrinkTo} ({f.Bound})" : "nothing";
 
     /// <summary>The text of the rule that decided.</summary>
     private static string RuleOf(Decision d) => d.OperatorTarget is { } own
@@ -125,12 +125,12 @@ public static class ExplanationText
         {
             Ruling.Keep when d.Holds.Any(h => h.Kind is HoldKind.DeadBand) =>
             $"keep: it is near enough to what it needs, and stays at {d.Planned}",
-            Ruling.Keep => "keep: it has what it needs; what it does not need stays with it until others do",
-            Ruling.Immovable => "immovable: nothing is asked of it, and nobody counts on its memory",
+            Ruling.Keep => "keep: it has what it needs; memory that it does not need stays with it until others need it",
+            Ruling.Immovable => "immovable: nothing is asked of it, and its memory is not counted on",
             Ruling.Demand when d.Urgent => $"demand, urgent: {d.Planned} at once",
             Ruling.Demand => $"demand: it may have {d.Planned}",
-            Ruling.GivesSlack => $"gives slack: down to {d.Planned}, which it is not expected to miss, since others need memory",
-            Ruling.GivesPast => $"gives what it used lately and does not use now: down to {d.Planned}, since others need memory",
+            Ruling.GivesSlack => $"gives slack, because others need memory: down to {d.Planned}, and no harm is expected",
+            Ruling.GivesPast => $"gives what it used lately and does not use now, because others need memory: down to {d.Planned}",
             Ruling.FairShare =>
             $"fair share: there is not enough for all; {d.Planned} is its part by shares, working sets first, or what its guest can't give",
             Ruling.Limited => $"limited: {d.Planned} is all that its control group allows",
@@ -150,24 +150,24 @@ public static class ExplanationText
         HoldKind.Operator => "DMM decides again after 'dmm vm resize NAME auto'",
         HoldKind.Policy => $"dmm.policy = {h.Word}: not DMM's own law",
         HoldKind.Unheard => "it has not reported yet: it keeps what the journal promised it",
-        HoldKind.Booting => "it boots: nothing is asked of it until its guest speaks",
+        HoldKind.Booting => "it boots: nothing is asked of it until its guest reports",
         HoldKind.Stopping => "it is being stopped: nothing is asked of it any more",
         HoldKind.Stuck => $"stuck{Because(h)}; it is asked again and again",
-        HoldKind.Uncooperative => $"uncooperative{Because(h)}; its claim stays whole and nobody waits for it until it moves",
+        HoldKind.Uncooperative => $"uncooperative{Because(h)}; its claim stays whole, and no plan counts on it until it moves",
         HoldKind.Paused => $"its guest does not run{Because(h)}; nothing is asked of it, and it keeps what it holds",
         HoldKind.Lost => $"its hypervisor can't be reached{Because(h)}; it keeps what it holds",
-        HoldKind.Unforeseen => "nobody says what its guest needs: it stays as it is",
+        HoldKind.Unforeseen => "there is no forecast for its guest: it stays as it is",
         HoldKind.Deficit => $"the host lacks {h.Size} for what is claimed already: nothing is granted until it fits ('dmm host show')",
         HoldKind.Peers => $"{h.Size} comes from {FromWhom(h)}",
-        HoldKind.Gathering => $"free memory is gathered for {h.Word}, a VM to come",
+        HoldKind.Gathering => $"free memory is gathered for {h.Word}, a VM that is to be created",
         HoldKind.Turn =>
-        $"it is to become {h.Size} and has waited {Age(asked - (h.Since ?? asked))} for its turn: enough other VMs move "
-        + $"(dmm.plan.balloon-operations, hotplug-operations)",
+        $"it is to become {h.Size} and has waited {Age(asked - (h.Since ?? asked))} for its turn: as many VMs "
+        + $"as may move at once are moving (dmm.plan.balloon-operations, hotplug-operations)",
         HoldKind.Shortage => $"{h.Size} less than it wants: others lack memory, too",
-        HoldKind.Cushion => $"{h.Size}: it would eat the host's cushion, which is for guests about to stall",
-        HoldKind.Max => $"what is beyond its max {h.Size}: 'dmm vm set NAME --max' raises it",
-        HoldKind.Reach => $"what is beyond {h.Size}: its devices or its guest reach no further{(h.Word is { } word ? $" ({word})" : "")}",
-        HoldKind.ControlGroup => $"what is beyond {h.Size}: its control group's limit would have it killed (memory.max)",
+        HoldKind.Cushion => $"{h.Size}: it would use up the host's cushion, which is for guests that are about to stall",
+        HoldKind.Max => $"the part above its max {h.Size}: 'dmm vm set NAME --max' raises it",
+        HoldKind.Reach => $"the part above {h.Size}: its devices or its guest can't go higher{(h.Word is { } word ? $" ({word})" : "")}",
+        HoldKind.ControlGroup => $"the part above {h.Size}: with it, its control group's limit (memory.max) could kill it",
         HoldKind.Min => $"nothing is taken below its min {h.Size}",
         HoldKind.DeadBand => $"{h.Size}: too little to be worth a resize (dmm.plan.step, dead-band)",
         HoldKind.Slowly => $"it gives {h.Size} slowly while nobody is in need (dmm.plan.shrink-rate)",

@@ -149,7 +149,7 @@ public sealed class AdmissionMachine(AdmissionSettings settings)
         {
             effects.Add(new AdmissionEffect.Reply(asker, finished.End switch
             {
-                AdmissionEnd.Cancelled => new HostProtocol.Done(vm, "no longer wanted", []),
+                AdmissionEnd.Cancelled => new HostProtocol.Done(vm, "its creation was cancelled", []),
                 { } end =>
                 new HostProtocol.Refused(HostProtocol.RefusalKind.Conflict, $"{vm} has {end.ToString().ToLowerInvariant()} meanwhile"),
                 null => new HostProtocol.Refused(HostProtocol.RefusalKind.Conflict, $"{vm} runs; stop it"),

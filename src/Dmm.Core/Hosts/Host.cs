@@ -120,7 +120,7 @@ public sealed record Host(HostState State, HostSettings Settings, bool Watches)
         Problems =
         [
             .. InDeficit ? [DeficitText()] : (string[])[],
-            .. Blind is { } why ? [$"the host's memory can't be read: {why}; what was known last stands"] : (string[])[],
+            .. Blind is { } why ? [$"the host's memory can't be read: {why}; the last known figures stand"] : (string[])[],
         ],
         Waits = Waits,
         InFlight = Operations.InFlight,

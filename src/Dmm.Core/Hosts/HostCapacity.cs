@@ -21,7 +21,7 @@ public sealed record HostCapacity(MemorySize Memory, string? Why)
     public static HostCapacity Of(HostReading sight, Ledger ledger, MemorySize configured, MemorySize margin)
     {
         var least = new HostCapacity(configured, null);
-        least = least.Or(sight.Total, () => $"the host has {sight.Total} in all");
+        least = least.Or(sight.Total, () => $"the host has {sight.Total} in total");
 
         // A VM that is being launched counts with all that was set aside for it, because it may have taken that already.
         var resident = ledger.Reserved;
@@ -32,8 +32,8 @@ public sealed record HostCapacity(MemorySize Memory, string? Why)
         var there = ledger.HostReserve + (resident + sight.Available).MinusOrZero(margin);
         least = least.Or(
             there, () =>
-                $"others than its VMs hold {sight.Total.MinusOrZero(resident + sight.Available)} of the host, and dmm.host.reserve "
-                + $"is {ledger.HostReserve}");
+                $"programs other than its VMs hold {sight.Total.MinusOrZero(resident + sight.Available)} of the host's memory, "
+                + $"and dmm.host.reserve is {ledger.HostReserve}");
 
         foreach (var group in sight.Groups)
         {

@@ -33,7 +33,7 @@ public static class HostEnds
         // The power-down of a guest that never spoke counts as intended where the restart policy distinguishes intended ends (OnFailure).
         var meant = cause == EndCause.PoweredDown && vm.Spec?.Restart == RestartPolicy.OnFailure;
         return EndOf(
-            vm, meant || vm.EverBooted ? cause : EndCause.NeverBooted, $"it ended before its guest was heard of: {why}", settings, now);
+            vm, meant || vm.EverBooted ? cause : EndCause.NeverBooted, $"it ended before its guest reported: {why}", settings, now);
     }
 
     /// <summary>Returns the event for a VM that no longer runs: it rests, or it is forgotten.</summary>
@@ -67,7 +67,7 @@ public static class HostEnds
         var cause = cancelled ? EndCause.Stopped : EndCause.Failed;
         var rest = Returns.After(admission.Spec.Restart, cause, cancelled, tries, null, settings, now.Now) ?? new(null, 0);
         return new VmRested(
-            now.Wall, admission.Spec, admission.Overhead, cause, cancelled ? why : $"its start came to nothing: {why}",
+            now.Wall, admission.Spec, admission.Overhead, cause, cancelled ? why : $"its start failed: {why}",
             now.WallOf(rest.ReturnAt), rest.Tries)
         {
             ImageNeeds = admission.ImageNeeds,
@@ -85,8 +85,8 @@ public static class HostEnds
 
     /// <summary>Explains why an operator's start is not simply carried out; null where nothing is against it.</summary>
     public static string? Doubt(RestingVm resting) => resting.Cause == EndCause.MigratedAway
-        ? $"{resting.Spec.Id} was migrated away and may run elsewhere, on the same disk: two at once would ruin it. Where it does not, "
-            + $"'dmm vm start {resting.Spec.Id} --force' starts it here; 'dmm vm forget {resting.Spec.Id}' lets it be forgotten"
+        ? $"{resting.Spec.Id} was migrated away and may run elsewhere, on the same disk: two at once would ruin it. If it runs nowhere "
+            + $"else, 'dmm vm start {resting.Spec.Id} --force' starts it here; 'dmm vm forget {resting.Spec.Id}' makes DMM forget it"
         : null;
 
     /// <summary>

@@ -12,8 +12,8 @@ public static class HostNotices
     {
         JournalBegun j => new(j.At, "journalBegun", null, j.Why),
         VmRequested r => new(
-            r.At, "vmRequested", r.Spec.Id, $"wanted {(r.Tries is null ? "" : "again ")}with {r.Spec.Boot}, until {r.Deadline:HH:mm:ss}",
-            To: r.Spec.Boot),
+            r.At, "vmRequested", r.Spec.Id,
+            $"requested {(r.Tries is null ? "" : "again ")}with {r.Spec.Boot}, to start by {r.Deadline:HH:mm:ss}", To: r.Spec.Boot),
         AdmissionPlanned p => new(p.At, p.Plan.Late ? "admissionLate" : "admissionPlanned", p.Vm, AdmissionWords.Of(p.Plan)),
         AdmissionWaits w => new(w.At, "admissionWaits", w.Vm, w.Why),
         MemoryReserved m => new(m.At, "memoryReserved", m.Vm, $"{m.Size} set aside, {m.Boot} to boot with", To: m.Size),
@@ -28,11 +28,11 @@ public static class HostNotices
         VmBooted b => new(b.At, "vmBooted", b.Vm, "its guest is up"),
         VmIdentified i => new(i.At, "vmIdentified", i.Vm, i.Handle.Pid is { } pid
             ? $"process {pid} was found to run it"
-            : "which process runs it is not known: its claim stands until that, and its end, can be seen"),
+            : "its process is not known: its claim stays until DMM finds the process and sees that it has ended"),
         VmMigratedAway m =>
         new(m.At, "migratedAway", m.Vm,
-            "its guest is being handed over to another process, or was: when this one ends it is not created here again"),
-        VmMigrationUndone m => new(m.At, "migrationUndone", m.Vm, "it runs here again: its migration was given up, or was only to a file"),
+            "its guest is being migrated to another process, or was: it is not created here again when this process ends"),
+        VmMigrationUndone m => new(m.At, "migrationUndone", m.Vm, "it runs here again: its migration was cancelled, or was only to a file"),
         RestartSet r => new(r.At, "restartSet", r.Vm, $"restart {Words(r.Restart)}"),
         StopAsked { Kill: true, Grace.Ticks: 0 } s => new(s.At, "stopAsked", s.Vm, "an operator ends its process at once"),
         StopAsked s =>
@@ -40,7 +40,7 @@ public static class HostNotices
             $"an operator stops it: {s.Grace.TotalSeconds:0.#} s to power down{(s.Kill ? ", then its process is ended" : "")}"),
         StopGivenUp g =>
         new(g.At, "stopGivenUp", g.Vm, $"{g.Why} and it runs on: 'dmm vm stop {g.Vm} --kill' ends its process, --grace gives it longer"),
-        StopWithdrawn w => new(w.At, "stopWithdrawn", w.Vm, "it is wanted again"),
+        StopWithdrawn w => new(w.At, "stopWithdrawn", w.Vm, "the order to stop it is withdrawn"),
         VmEnded { Cause: EndCause.NeverBooted } d => new(d.At, "bootFailed", d.Vm, d.Why),
         VmEnded { Cause: EndCause.MigratedAway } d => new(d.At, "vmEnded", d.Vm, $"{d.Why}; it is not created here again"),
         VmEnded d => new(d.At, "vmEnded", d.Vm, d.Why),
@@ -48,13 +48,13 @@ public static class HostNotices
             r.At, "bootFailed", r.Spec.Id, $"{r.Why}; restart {Words(r.Spec.Restart)}: it returns at {at:HH:mm:ss}"),
         VmRested { Cause: EndCause.MigratedAway } r => new(
             r.At, "vmStopped", r.Spec.Id,
-            $"{r.Why}; it is not created here again: 'dmm vm forget {r.Spec.Id}' lets it be forgotten, 'dmm vm start {r.Spec.Id} "
-                + $"--force' starts it where its disk is in use nowhere else"),
+            $"{r.Why}; it is not created here again: 'dmm vm forget {r.Spec.Id}' makes DMM forget it; 'dmm vm start {r.Spec.Id} "
+                + $"--force' starts it here, if its disk is in use nowhere else"),
         VmRested { ReturnAt: { } at } r =>
         new(r.At, "vmReturns", r.Spec.Id, $"{r.Why}; restart {Words(r.Spec.Restart)}: it returns at {at:HH:mm:ss}"),
         VmRested r => new(r.At, "vmStopped", r.Spec.Id, $"{r.Why}; it stays stopped until 'dmm vm start {r.Spec.Id}'"),
         VmForgotten f => new(f.At, "vmForgotten", f.Vm, "runs on without DMM"),
-        LetGoEnded g => new(g.At, "letGoEnded", g.Vm, "was let go of, and does not run any more: its memory is free"),
+        LetGoEnded g => new(g.At, "letGoEnded", g.Vm, "no longer runs (DMM had forgotten it): its memory is free"),
         _ => null,
     };
 

@@ -39,7 +39,7 @@ public static class HostRefusals
         if (set.Restart is not null && vm.Spec is null)
         {
             return Refusal(
-                $"{id}: somebody else started it, so that DMM can't create it anew; only a VM that 'dmm vm create' made has a restart "
+                $"{id}: somebody else started it, so DMM can't create it again; only a VM that 'dmm vm create' made has a restart "
                     + $"policy");
         }
 
@@ -77,7 +77,7 @@ public static class HostRefusals
     /// <summary>The refusal where there is no such VM, or it does not run.</summary>
     public static HostProtocol.Refused NoneRuns(HostState state, VmId id) => state.Resting.ContainsKey(id)
         ? new(HostProtocol.RefusalKind.Conflict, $"{id} does not run; 'dmm vm start {id}' starts it")
-        : new(HostProtocol.RefusalKind.NotFound, $"there is no VM {id} on this host; 'dmm vm list' shows those that there are");
+        : new(HostProtocol.RefusalKind.NotFound, $"there is no VM {id} on this host; 'dmm vm list' shows all VMs");
 
     private static HostProtocol.Refused? InUse(HostState state, VmId id) =>
         state.Vms.ContainsKey(id) || state.Admissions.ContainsKey(id)
@@ -96,7 +96,7 @@ public static class HostRefusals
         state.LetGo.TryGetValue(id, out var vm) && !vm.Owned ? LetGoUnder(state, id) : null;
 
     private static HostProtocol.Refused? LetGoUnder(HostState state, VmId id) => state.LetGo.ContainsKey(id)
-        ? new(HostProtocol.RefusalKind.Conflict, $"a VM {id} that DMM was told to forget still runs, and is another one; use another name")
+        ? new(HostProtocol.RefusalKind.Conflict, $"another VM {id}, which DMM was told to forget, still runs; use another name")
         : null;
 
     /// <summary>
@@ -118,8 +118,8 @@ public static class HostRefusals
         var (id, can) = (adopt.Handle.Id, adopt.Ceiling + adopt.Overhead);
         var size = MemorySize.Max(can, adopt.Resident ?? MemorySize.Zero);
         return size <= ledger.Free ? null : Refusal(
-            $"{id} can become {adopt.Ceiling} as its devices stand and costs about {adopt.Overhead} "
-                + $"beside{(size > can ? $", and its process holds {size}" : "")}, "
+            $"{id} can become {adopt.Ceiling} with its devices as they are, and needs about {adopt.Overhead} "
+                + $"of overhead{(size > can ? $", and its process holds {size}" : "")}, "
                 + $"but only {ledger.Free} of dmm.host.memory {ledger.HostMemory} are free");
     }
 
@@ -129,7 +129,7 @@ public static class HostRefusals
     private static HostProtocol.Refused? NotGuaranteed(HostState state, Ledger ledger, VmId id, MemorySize min, MemorySize overhead) =>
         Guarantees.Missing(ledger, state.Policies(), id, min, overhead) is { IsZero: false } missing
             ? Refusal(
-                $"{id}: min {min} can't be guaranteed: with the peers' mins {missing} are missing on this host{Guarantees.Keepers(ledger)}")
+                $"{id}: min {min} can't be guaranteed: with the peers' mins, this host lacks {missing}{Guarantees.Keepers(ledger)}")
             : null;
 
     private static HostProtocol.Refused? Refusal(string? why) => why is null ? null : new(HostProtocol.RefusalKind.Refused, why);

@@ -105,7 +105,7 @@ internal sealed partial class HostTurn
         }
 
         if (report?.Capabilities?.Keeps is { } keeps && target < vm.Promise.Granted)
-            notes = notes.Add($"what it gives does not come back to the host: {keeps}");
+            notes = notes.Add($"memory that it gives does not come back to the host: {keeps}");
         Record(new OperatorTargetSet(Wall, resize.Vm, target));
         Done(resize.Vm, target is { } t ? $"its target is {t} until 'dmm vm resize {resize.Vm} auto'" : "DMM decides again", notes);
         QueuePlan();
@@ -133,7 +133,7 @@ internal sealed partial class HostTurn
 
     private static string HowItStops(StopOrder order, VmRecord vm) =>
         order.AtOnce && vm.Handle is { Owned: false, Pid: null }
-            ? "it is told to quit, and as it is not known which process runs it none is ended for it"
+            ? "it is told to quit; DMM does not know its process, so it can't kill it"
             : order.AtOnce ? "its process is being ended"
             : $"its guest is asked to power down, and has {order.Grace.TotalSeconds:0.#} "
             + $"s; {(order.Kill ? "then its process is ended" : "otherwise it runs on")}";
@@ -178,7 +178,7 @@ internal sealed partial class HostTurn
         {
             Record(new StopWithdrawn(Wall, id));
             Do(new HostEffect.TellVm(id, new VmProtocol.GoOn()));
-            Done(id, "runs, and is wanted again");
+            Done(id, "runs on: the order to stop it is withdrawn");
         }
         else if (HostRefusals.OfStart(State, start, Settings) is { } refused)
         {

@@ -39,7 +39,7 @@ internal sealed partial class HostTurn
     {
         var id = started.Vm;
         if (Host.StartedOnce.Contains(id))
-            Notify("actorRestarted", id, "the VM's actor starts anew after a fault of its driver; the VM runs on");
+            Notify("actorRestarted", id, "the VM's actor restarts after a fault of its driver; the VM runs on");
         // The VM is told its target as soon as there is a place for it: after a restart of the daemon all VMs start at once.
         var fresh = Host.Fresh.Contains(id);
         Host = Host with { StartedOnce = Host.StartedOnce.Add(id), Told = Host.Told.Remove(id) };

@@ -57,7 +57,7 @@ internal sealed partial class HostTurn
         if (Host.Blind is null)
         {
             Notify(
-                "hostUnseen", null, $"the host's memory can't be read: {blind.Why}; what was known last stands: {Host.Outlook.Memory}",
+                "hostUnseen", null, $"the host's memory can't be read: {blind.Why}; the last known figure stands: {Host.Outlook.Memory}",
                 warn: true);
         }
 

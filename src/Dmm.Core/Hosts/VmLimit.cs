@@ -17,7 +17,7 @@ public static class VmLimit
     /// <summary>A warning for people; null where nothing limits the VM below its max.</summary>
     public static string? Warning(HostCost? cost, Claim claim, MemorySize max) =>
         cost?.Limit is { } limit && Most(cost, claim) is { } most && most < max
-            ? $"its process may have {limit} before its control group's limit has it killed: with {claim.Overhead} of overhead it is "
-            + $"given {most} at most, not its max {max}; raise the group's memory.max"
+            ? $"its control group leaves {limit} for its process: with {claim.Overhead} of overhead "
+            + $"it is given {most} at most, not its max {max}; raise the group's memory.max"
             : null;
 }

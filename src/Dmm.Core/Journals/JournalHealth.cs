@@ -50,11 +50,11 @@ public sealed record JournalHealth(JournalCondition Condition, Clocks Since, str
     {
         JournalCondition.Well => null,
         JournalCondition.Starting => "the daemon is starting: it reads its journal",
-        JournalCondition.Slow => $"the journal is slow since {Since.Wall:HH:mm:ss}: {Why}",
+        JournalCondition.Slow => $"the journal has been slow since {Since.Wall:HH:mm:ss}: {Why}",
         JournalCondition.Stalled =>
-        $"the journal stalls since {Since.Wall:HH:mm:ss}: {Why}; nothing new is promised until it is over, the VMs keep their memory",
-        _ => $"the journal can't be used since {Since.Wall:HH:mm:ss}: {Why}; nothing new is promised until it is mended, the VMs keep "
-            + $"their memory",
+        $"the journal has stalled since {Since.Wall:HH:mm:ss}: {Why}; nothing new is promised until that ends; the VMs keep their memory",
+        _ => $"the journal has been unusable since {Since.Wall:HH:mm:ss}: {Why}; nothing new is promised until that is fixed; the VMs "
+            + $"keep their memory",
     };
 
     public static JournalHealth Starting(Clocks now) => new(JournalCondition.Starting, now, null);
@@ -88,7 +88,7 @@ public sealed record JournalHealth(JournalCondition Condition, Clocks Since, str
     public JournalHealth Look(Clocks now, Clocks? writing) =>
         Writable && writing is { } began && now.Now - began.Now >= Patience
             ? new(JournalCondition.Stalled, began,
-                "a write does not come through; does somebody hold the file's lock, or is the disk slow?")
+                "a write has not finished; another process may hold the file's lock, or the disk is slow")
             { SlowAt = now.Now }
             : Condition == JournalCondition.Slow && writing is null && now.Now - SlowAt >= Calm ? new(JournalCondition.Well, now, null)
             : this;

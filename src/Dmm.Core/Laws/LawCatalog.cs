@@ -7,7 +7,7 @@ public static class LawCatalog
 {
     public static ImmutableArray<LawEntry> All { get; } =
     [
-        new("dmm", "working set, forecast and headroom; shares under contention; hears pressure", "this project",
+        new("dmm", "working set, forecast and headroom; shares under contention; reacts to pressure", "this project",
             new("what guests keep beyond use: headroom, from 0.3 on past use too, from 0.7 on what is idle", DmmLaw.DefaultIdle,
                 [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.29, 0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.67, 0.68, 0.69, 0.7, 0.8, 0.9, 0.95, 1]),
                 DmmLaw.Leaving),

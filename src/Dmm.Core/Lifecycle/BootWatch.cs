@@ -36,15 +36,15 @@ public static class BootWatch
     {
         ImmutableArray<string> parts =
         [
-            $"nothing was heard of its guest within {deadline.TotalSeconds:0.#} s in which it ran (dmm.vm.boot-deadline): "
-                + $"{(channel ? "its agent said no word" : "it has no channel for an agent")}, {(balloon ? "its balloon's driver told "
-                    + "no statistics" : "it has no balloon")}",
+            $"nothing was heard from its guest within {deadline.TotalSeconds:0.#} s in which it ran (dmm.vm.boot-deadline): "
+                + $"{(channel ? "its agent sent nothing" : "it has no channel for an agent")}, {(balloon ? "its balloon driver "
+                    + "sent no statistics" : "it has no balloon")}",
             .. early is { } e ? [$"it was started early with {e.Boot} of the {e.Asked} that it asked to boot with, which may be too little"]
             : ImmutableArray<string>.Empty,
             verdict == BootVerdict.End
                 ? "its boot-check is strict: it is ended; its console may say why"
-                : $"it may {(everBooted ? "check its disks, " : "be installing, check its disks, ")}wait for somebody, hang, or be "
-                + $"unable to speak: its console may say which; it runs on and keeps its memory",
+                : $"it may {(everBooted ? "check its disks, " : "be installing, check its disks, ")}wait for a person, hang, "
+                + $"or be unable to report: its console may show which; it runs on and keeps its memory",
         ];
         return string.Join("; ", parts);
     }

@@ -76,7 +76,7 @@ internal sealed partial class VmTurn
     {
         if (!Vm.Stopping || Vm.Part?.Stop is not { AtOnce: false } || Vm.EndWhy is not null)
             return;
-        Vm = Vm with { StopWhy = $"its guest could not be asked to power down, which is tried again: {why}" };
+        Vm = Vm with { StopWhy = $"its guest could not be asked to power down: {why}; DMM tries again" };
         Report();
     }
 
@@ -131,7 +131,7 @@ internal sealed partial class VmTurn
             return;
         }
 
-        Vm = Vm with { StopWhy = $"it can't be reached, so that its guest can't be asked to power down: {Memory.Why}" };
+        Vm = Vm with { StopWhy = $"it can't be reached, so its guest can't be asked to power down: {Memory.Why}" };
         if (!Vm.GraceRuns)
             LetGraceRun(order.Grace);
     }
@@ -203,7 +203,7 @@ internal sealed partial class VmTurn
             return;
         }
 
-        Vm = Vm with { StopWhy = $"{Vm.EndWhy}, which did not come about: {why}; its claim stands, and it is tried again" };
+        Vm = Vm with { StopWhy = $"{Vm.EndWhy}, but that failed: {why}; its claim stands, and DMM tries again" };
         if (why != Vm.NotEnded)
             Notify("notEnded", Vm.StopWhy!);
         Vm = Vm with { NotEnded = why };

@@ -44,7 +44,7 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
                 Vm = Vm with { Launching = false };
                 Do(new VmEffect.TellHost(new VmProtocol.LaunchFailed(Vm.Id, failed.Why)));
                 break;
-            case VmFact.LaunchUnknown unknown: TryAgain($"it can't be told whether it runs: {unknown.Why}"); break;
+            case VmFact.LaunchUnknown unknown: TryAgain($"DMM can't tell whether it runs: {unknown.Why}"); break;
             case VmFact.Connected connected: Connected(connected); break;
             case VmFact.NotConnected { Gone: { } cause } gone: Finish(gone.Why, cause); break;
             case VmFact.NotConnected not: Lose(not.Why); break;
@@ -233,12 +233,12 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
             case VmObservation.Hello hello:
                 // A guest introduces itself again and again; only a change of its kernel or agent version matters here.
                 if (Vm.Hello?.Kernel != hello.Value.Kernel || Vm.Hello?.AgentVersion != hello.Value.AgentVersion)
-                    Notify("agentHello", $"the guest's agent {hello.Value.AgentVersion} speaks, kernel {hello.Value.Kernel}");
+                    Notify("agentHello", $"its agent is connected: version {hello.Value.AgentVersion}, kernel {hello.Value.Kernel}");
                 Vm = Vm with { Hello = hello.Value };
                 Feed(new VmCommand.ObserveHello(hello.Value), report: true);
                 break;
             case VmObservation.Able able:
-                Notify("able", $"it can be plugged up to {able.Value.PluggableMax} from now on", to: able.Value.PluggableMax);
+                Notify("able", $"up to {able.Value.PluggableMax} can be plugged from now on", to: able.Value.PluggableMax);
                 Feed(new VmCommand.Connect(able.Value), report: true);
                 break;
             case VmObservation.AgentSilent silent:
@@ -280,12 +280,12 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
                 break;
             case VmEvent.RescueAsked rescue:
                 Notify("rescued",
-                    $"its guest has {Memory.Available} left and can't be plugged: it gets a rescue DIMM "
+                    $"its guest has {Memory.Available} left, and nothing can be plugged: it gets a rescue DIMM "
                         + $"of {rescue.Base - Memory.Sizes!.Base}");
                 Call(new(VmCallKind.Rescue, MemorySize.Zero));
                 break;
             case VmEvent.ExtensionAsked extension:
-                Notify("extended", $"its max {Memory.Max} is beyond its devices: another is added, up to {extension.PluggableMax}");
+                Notify("extended", $"its max {Memory.Max} needs another device; with it, {extension.PluggableMax} can be plugged");
                 Call(new(VmCallKind.Extend, extension.PluggableMax));
                 break;
             case VmEvent.Refused refused:
@@ -293,7 +293,7 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
                     $"{(refused.Addition == Addition.Device ? "a further hotplug device" : "a rescue DIMM")} was refused: {refused.Why}");
                 break;
             case VmEvent.TurnedDown { Repeated: false } turned:
-                Notify("refused", $"its hypervisor would not resize it: {turned.Why}");
+                Notify("refused", $"its hypervisor refused to resize it: {turned.Why}");
                 break;
             case VmEvent.PhaseEntered entered:
                 var text = entered.Why is null ? $"{entered.Phase} at {Memory.Actual}"
@@ -360,7 +360,7 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
         Do(new VmEffect.TellHost(new VmProtocol.Report(
             Vm.Id,
             Memory.Phase,
-            Vm.Stopping ? Vm.StopWhy : Memory.Why ?? (Vm.Silent is not null && !Vm.HasSpoken ? "nothing was heard of its guest yet" : null),
+            Vm.Stopping ? Vm.StopWhy : Memory.Why ?? (Vm.Silent is not null && !Vm.HasSpoken ? "its guest has not reported yet" : null),
             Memory.Sizes,
             Memory.Sizes is null ? null : new(Memory.Actual, Memory.Ceiling, answered))
         {

@@ -18,12 +18,12 @@ public static class Deficits
         Add(causes, ledger, c => c.Value.Overhead.MinusOrZero(expected(c.Key)),
             (vm, size) => $"the hypervisor of {vm} needs {size} more than expected");
         Add(causes, ledger, c => c.Value.Resident.MinusOrZero(c.Value.Nominal),
-            (vm, size) => $"the process of {vm} holds {size} more than it has and was granted, which this host never got back");
+            (vm, size) => $"the process of {vm} holds {size} more than it has and was granted, which the host did not get back");
         if (causes.Count == 0)
             causes.Add("more was promised than this host has now");
-        return $"claims {ledger.Claimed}, {(ledger.Loose.IsZero ? "" : $"VMs that were let go of {ledger.Loose}, ")}"
-            + $"reservations {ledger.Reserved} and reserve {ledger.HostReserve} are {ledger.Deficit} more than the {ledger.HostMemory} "
-            + $"there are: {string.Join("; ", causes)}. Nothing is granted until they fit again";
+        return $"claims {ledger.Claimed}, {(ledger.Loose.IsZero ? "" : $"forgotten VMs {ledger.Loose}, ")}"
+            + $"reservations {ledger.Reserved} and reserve {ledger.HostReserve} exceed the host's {ledger.HostMemory} by {ledger.Deficit}: "
+            + $"{string.Join("; ", causes)}. Nothing is granted until they fit again";
     }
 
     private static void Add(
@@ -33,6 +33,6 @@ public static class Deficits
             .ToList();
         causes.AddRange(found.Take(Named).Select(c => text(c.Vm, c.Size)));
         if (found.Count > Named)
-            causes.Add($"and {found.Count - Named} more VMs so");
+            causes.Add($"and {found.Count - Named} more VMs likewise");
     }
 }

@@ -37,8 +37,8 @@ public static class Guarantees
         if (keepers.Count == 0)
             return "";
         var more = keepers.Count > Named ? $" and {keepers.Count - Named} more VMs" : "";
-        return $"; {string.Join(", ", keepers.Take(Named).Select(c => $"{c.Key} holds {c.Value.Kept} that it gave and this host never "
-            + $"got back"))}{more}";
+        return $"; {string.Join(", ", keepers.Take(Named).Select(c => $"{c.Key} holds {c.Value.Kept} that it gave and the host did "
+            + $"not get back"))}{more}";
     }
 
     private static MemorySize Of(Ledger ledger, IReadOnlyDictionary<VmId, VmPolicy> policies)

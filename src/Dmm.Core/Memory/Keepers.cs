@@ -32,8 +32,8 @@ public sealed record Keepers
 
     /// <summary>A text for people: what such a VM claims, and why.</summary>
     public static string Text(Claim claim) =>
-        $"it gives nothing back to the host: its process holds {claim.Kept} more than it has and was granted; all that is claimed, "
-        + $"promised to nobody else, and not counted on";
+        $"it gives nothing back to the host: its process holds {claim.Kept} more than it has and was granted; that memory counts "
+        + $"as claimed: it is promised to no other VM and is not counted on";
 
     /// <summary>The line of <c>dmm vm show</c>; null for one that keeps nothing.</summary>
     public static string? Warning(Claim claim) => claim.Kept.IsZero ? null : Text(claim)["it ".Length..];

@@ -48,7 +48,7 @@ public sealed record Claim(MemorySize Actual, MemorySize Granted, MemorySize Ove
 }
 
 /// <summary>
-/// The host's book of promises. Its one invariant (docs/develop/architecture.md): <c>Σ claim + Σ reservation + host reserve ≤ host
+/// The host's book of promises. Its one invariant (docs/develop/ledger.md): <c>Σ claim + Σ reservation + host reserve ≤ host
 /// memory</c>. VMs that were let go and still run count among the claims. A change that DMM makes itself is refused where it would break
 /// the invariant. Only the world may break it (<see cref="Observe(VmId, MemorySize, MemorySize)"/>, <see cref="See"/>,
 /// <see cref="TakeIn"/>, <see cref="Follow"/>); <see cref="Deficit"/> then says by how much. Immutable: a change returns a new ledger.

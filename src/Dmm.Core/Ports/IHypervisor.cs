@@ -64,7 +64,7 @@ public interface IHypervisor : IAsyncDisposable
     /// <exception cref="HypervisorException">The process is still there, or is not known; the message says which.</exception>
     Task EndProcessAsync(VmHandle handle, CancellationToken cancellation) =>
         Task.FromException(
-            new HypervisorException($"VM '{handle.Id}' can't be ended while it can't be reached: {Name} knows no process of it"));
+            new HypervisorException($"VM '{handle.Id}' can't be ended while it can't be reached: {Name} does not know its process"));
 }
 
 /// <summary>A connected VM. Disposing it closes the connection; the VM runs on.</summary>

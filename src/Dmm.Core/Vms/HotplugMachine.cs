@@ -295,19 +295,19 @@ public static class HotplugMachine
         var refused = (state.BalloonRefusal ?? state.PlugRefusal)?.Why;
         if (still < state.Profile.StuckAfter && (refused is null || AtRest(state.Phase)))
             return (shrinking ? VmPhase.Shrinking : VmPhase.Growing, null);
-        var why = refused is not null ? $"its hypervisor would not resize it: {refused}"
-            : !state.Unaccepted.IsZero && !shrinking ? $"{state.Unaccepted} shown by its device and not accepted by the guest"
-            : !shrinking ? $"{distance} asked for and not taken by the guest"
-            : state.Available is null ? "nobody tells what the guest can spare: nothing is taken"
+        var why = refused is not null ? $"its hypervisor refused to resize it: {refused}"
+            : !state.Unaccepted.IsZero && !shrinking ? $"{state.Unaccepted} shown by its device but not accepted by the guest"
+            : !shrinking ? $"{distance} requested, but not taken by the guest"
+            : state.Available is null ? "the guest's available memory is not known, so nothing is taken"
             : state.Available <= state.Profile.Margin ? $"the guest has {state.Available} available and needs it"
-            : $"{distance} asked back and not given by the guest";
+            : $"{distance} requested back, but not given by the guest";
         return (shrinking && still >= state.Profile.UncooperativeAfter ? VmPhase.Uncooperative : VmPhase.Stuck, why);
     }
 
     private static string Bounds(VmMemory state, MemorySize target)
     {
         var most = Ladder.Reachable(state, state.Max);
-        var bounds = $"{target} can't be reached: the VM can be from {Ladder.Reachable(state, MemorySize.Zero)} to {most} here"
+        var bounds = $"{target} can't be reached: this VM can have from {Ladder.Reachable(state, MemorySize.Zero)} to {most} here"
             + (state.InWholeBlocks && target < most ? $", in whole blocks of {state.Capabilities!.BlockSize}" : "");
         return target > most && state.ExtendFault is { } fault ? $"{bounds}; a further device was refused: {fault}" : bounds;
     }

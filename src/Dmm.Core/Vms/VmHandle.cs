@@ -38,7 +38,7 @@ public sealed record VmHandle(
         && (Control == other.Control || Control == other.OperatorSocket || OperatorSocket == other.Control);
 
     /// <summary>Describes the VM for people.</summary>
-    public string Whereabouts() => Pid is { } pid ? $"process {pid}" : $"what answers at {Control}";
+    public string Whereabouts() => Pid is { } pid ? $"process {pid}" : $"the VM at {Control}";
 
     /// <summary>The host side of the guest agent's channel.</summary>
     public string? AgentSocket { get; init; }

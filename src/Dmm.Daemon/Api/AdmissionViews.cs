@@ -52,7 +52,7 @@ public static class AdmissionViews
         { Plan: { } plan } =>
         AdmissionWords.Progress(admission, plan, Missing(status, admission), part => HostAdmissions.Outstanding(part, status.State), now),
         { Why: { } why } => $"{why}; until {now.WallOf(admission.Deadline):HH:mm:ss}",
-        _ => $"it has just been asked for; until {now.WallOf(admission.Deadline):HH:mm:ss}",
+        _ => $"it has just been requested; until {now.WallOf(admission.Deadline):HH:mm:ss}",
     };
 
     private static MemorySize Missing(HostProtocol.Status status, AdmissionRecord admission) => admission switch

@@ -33,7 +33,7 @@ public static class Endpoints
         api.MapGet("/vms/{name}", async (string name, CancellationToken c) =>
             Views.VmOf(await gateway().StatusAsync(c), Specs.IdOf(name), Now) is { } vm
                 ? Answers.Json(vm)
-                : Answers.Error(404, $"there is no VM {name} on this host; 'dmm vm list' shows those that there are", "notFound"));
+                : Answers.Error(404, $"there is no VM {name} on this host; 'dmm vm list' shows all VMs", "notFound"));
         api.MapPost("/vms", async (bool? dryRun, HttpRequest http, CancellationToken c) =>
         {
             var request = await Answers.BodyAsync<CreateVmRequest>(http, c);
@@ -154,7 +154,7 @@ public static class Endpoints
             {
                 Resident = cost?.Resident,
                 LaunchedAs = hypervisor.LaunchedAs(handle),
-                Notes = [.. keeps is null ? (string[])[] : [$"its balloon gives nothing back to the host: {keeps}"], .. doubt is null
+                Notes = [.. keeps is null ? (string[])[] : [$"its balloon returns no memory to the host: {keeps}"], .. doubt is null
                     ? (string[])[] : [doubt]],
             }, c);
     }
@@ -222,7 +222,7 @@ public static class Endpoints
         var http = context.HttpContext;
         var overTcp = http.Connection.LocalIpAddress is { } address && !address.Equals(IPAddress.None) && http.Connection.LocalPort > 0;
         return overTcp && !HttpMethods.IsGet(http.Request.Method)
-            ? Answers.Error(403, "over TCP DMM can only be read; change it through its Unix socket (dmm.socket)", "refused")
+            ? Answers.Error(403, "over TCP, DMM answers only queries; make changes through its Unix socket (dmm.socket)", "refused")
             : await next(context);
     }
 }

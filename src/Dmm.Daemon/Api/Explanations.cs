@@ -25,7 +25,7 @@ public static class Explanations
             var explanation = await gateway().ExplainAsync(id, at, c);
             // A time in the future is valid where a decision was recorded at it: the wall's clock was set back since.
             if (at > time.GetUtcNow() + Skew && !(at <= explanation.Until))
-                throw new SpecException($"at is {at:O}, which is still to come; what will be decided then nobody knows");
+                throw new SpecException($"at is {at:O}, which is in the future; only past decisions can be explained");
             if (explanation.Decision is { } decision)
                 return Answers.Json(Of(explanation, decision));
             if (at is not null && await Task.Run(() => Journal(past, id, explanation.At.Wall), c) is { } promised)
@@ -41,7 +41,7 @@ public static class Explanations
         }
         catch (SqliteException fault)
         {
-            throw new UnavailableException($"that time is not remembered any more, and the journal can't be read: {fault.Message}", fault);
+            throw new UnavailableException($"decisions of that time are forgotten, and the journal can't be read: {fault.Message}", fault);
         }
     }
 
@@ -49,13 +49,13 @@ public static class Explanations
     {
         var state = (await host.StatusAsync(c)).State;
         return state.Admissions.ContainsKey(vm) ? $"{vm} does not run yet; 'dmm vm show {vm}' says what it waits for"
-            : !state.Vms.ContainsKey(vm) && e.Since is null ? $"there is no VM {vm} on this host; 'dmm vm list' shows those that there are"
-            : at is null ? state.Vms.ContainsKey(vm) ? $"nothing has been decided of {vm} yet; try again in a second"
-            : $"{vm} is gone; --at tells of the time before"
-            : $"nothing is known of {vm} at {at.Value.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: "
-                + (e.Since is { } since ? $"decisions on it are remembered since {since.Wall.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}"
-                    : "no decision on it is remembered")
-                + $", and the {PastPromises.Most} events of the journal before that time promise it nothing";
+            : !state.Vms.ContainsKey(vm) && e.Since is null ? $"there is no VM {vm} on this host; 'dmm vm list' shows all VMs"
+            : at is null ? state.Vms.ContainsKey(vm) ? $"nothing has been decided about {vm} yet; try again in a second"
+            : $"{vm} is gone; use --at to ask about an earlier time"
+            : $"nothing is known about {vm} at {at.Value.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: "
+                + (e.Since is { } since ? $"decisions about it are remembered since {since.Wall.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}"
+                    : "no decision about it is remembered")
+                + $", and the last {PastPromises.Most} events of the journal before that time contain no promise to it";
     }
 
     private static ExplanationView Of(Explanation e, Decision d) => new()

@@ -32,9 +32,9 @@ public static class Metrics
         Host("dmm_host_cushion_bytes", "Kept free for fast growth now.", status.Cushion.Bytes);
         Host("dmm_host_claims_bytes", "Sum of the VMs' claims.", ledger.Claimed.Bytes);
         Host("dmm_host_reservations_bytes", "Set aside for VMs that are about to be created.", ledger.Reserved.Bytes);
-        Host("dmm_host_let_go_bytes", "What VMs that were let go of and still run may take.", ledger.Loose.Bytes);
+        Host("dmm_host_let_go_bytes", "What forgotten VMs that still run may take.", ledger.Loose.Bytes);
         Host("dmm_host_free_bytes", "What can still be promised.", ledger.Free.Bytes);
-        Host("dmm_host_deficit_bytes", "How far the invariant is broken; 0 where it holds.", ledger.Deficit.Bytes);
+        Host("dmm_host_deficit_bytes", "By how much promises exceed the host's memory; 0 if they fit.", ledger.Deficit.Bytes);
         Host("dmm_host_waiting_bytes", "Memory that VMs wait for.", status.Waits.Sum(w => w.Missing.Bytes));
         if (status.Outlook?.Sight is { } sight)
         {
@@ -66,7 +66,7 @@ public static class Metrics
     private static void OfVms(HostProtocol.Status status, MetricFactory make)
     {
         var actual = make.CreateGauge("dmm_vm_actual_bytes", "What the guest can use now.", ["vm"]);
-        var target = make.CreateGauge("dmm_vm_target_bytes", "What the VM is to become.", ["vm"]);
+        var target = make.CreateGauge("dmm_vm_target_bytes", "The size that the VM is to have.", ["vm"]);
         var claim = make.CreateGauge("dmm_vm_claim_bytes", "What the ledger counts for the VM, overhead included.", ["vm"]);
         var overhead = make.CreateGauge("dmm_vm_overhead_bytes", "The hypervisor's own cost.", ["vm"]);
         var phase = make.CreateGauge("dmm_vm_phase", "1 for the phase that the VM is in, 0 for the others.", ["vm", "phase"]);

@@ -94,7 +94,7 @@ public static class Specs
             throw new SpecException($"{request.Name}: both a timeout and a deadline are given; one of them is enough");
         if (request.Deadline is { } past && past <= now)
             throw new SpecException(
-                $"{request.Name}: the deadline {past:u} is past, it is {now:u} now; it must be a time to come, at most a day from now");
+                $"{request.Name}: the deadline {past:u} is past, it is {now:u} now; it must be in the future, at most a day from now");
         if (request.Deadline is { } far && far > now.AddDays(1))
             throw new SpecException($"{request.Name}: the deadline {far:u} is more than a day from now, {now:u}");
         return request.Deadline is { } deadline ? deadline - now : TimeoutOf(request.Name, request.TimeoutSeconds);
@@ -130,7 +130,7 @@ public static class Specs
         if (request.Kernel is not null && request.Disk is not null)
             throw new SpecException($"{id}: both kernel and disk are given; a VM boots from one of them");
         if (request.Kernel is null && (request.Initrd is not null || request.Append is not null))
-            throw new SpecException($"{id}: initrd and append go with a kernel, and none is given");
+            throw new SpecException($"{id}: initrd and append need a kernel, and none is given");
         if (request.Kernel is not null)
         {
             return new BootMedium.KernelBoot(
@@ -147,7 +147,7 @@ public static class Specs
     }
 
     private static string Absolute(VmId id, string what, string path) =>
-        Path.IsPathFullyQualified(path) ? path : throw new SpecException($"{id}: {what} '{path}' is no absolute path");
+        Path.IsPathFullyQualified(path) ? path : throw new SpecException($"{id}: {what} '{path}' is not an absolute path");
 }
 
 /// <summary>A request that is not valid; the message is one line.</summary>

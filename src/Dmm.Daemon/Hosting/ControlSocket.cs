@@ -42,11 +42,11 @@ public sealed class ControlSocket : IDisposable
         }
 
         if (place.State == SocketPlaceState.InUse)
-            throw new StartException($"dmm.socket {path} {place.Why}; is it a daemon, stop it first, otherwise set another dmm.socket");
+            throw new StartException($"dmm.socket {path} {place.Why}; if it is a daemon, stop it first, otherwise set another dmm.socket");
         if (!place.Usable)
         {
             throw new StartException(
-                $"dmm.socket is {path}, which {place.Why}; it must be a path where nothing stands, or a socket that nobody answers")
+                $"dmm.socket is {path}, which {place.Why}; it must be a path where nothing is, or a socket that nobody answers")
             {
                 ExitCode = ExitCodes.Usage,
             };
@@ -79,8 +79,8 @@ public sealed class ControlSocket : IDisposable
             {
                 var why = Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError());
                 throw new StartException(
-                    $"dmm.socket-group is '{settings.Group}', which {settings.Path} can't be given: {why}; "
-                    + "be a member of that group, or run dmmd as root")
+                    $"dmm.socket-group is '{settings.Group}', but {settings.Path} can't be given to that group: {why}; "
+                    + "make dmmd's user a member of the group, or run dmmd as root")
                 {
                     ExitCode = ExitCodes.Usage,
                 };
@@ -93,7 +93,7 @@ public sealed class ControlSocket : IDisposable
         {
             control.Dispose();
             throw fault is IOException or UnauthorizedAccessException
-                ? new StartException($"dmm.socket {settings.Path} can't be given its rights: {fault.Message}", fault)
+                ? new StartException($"dmm.socket {settings.Path} can't be given its permissions: {fault.Message}", fault)
                 : fault;
         }
     }
@@ -107,7 +107,7 @@ public sealed class ControlSocket : IDisposable
         if (status == 0 && found != 0)
             return entry.Id;
         throw new StartException(
-            $"dmm.socket-group is '{name}'; there is no such group on this host (getent group lists those that there are)")
+            $"dmm.socket-group is '{name}'; there is no such group on this host (getent group lists all groups)")
         {
             ExitCode = ExitCodes.Usage,
         };

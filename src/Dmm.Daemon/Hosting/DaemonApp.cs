@@ -101,7 +101,7 @@ public static class DaemonApp
         {
             var system = (ExtendedActorSystem)app.Services.GetRequiredService<ActorSystem>();
             if (system.Provider is not LocalActorRefProvider)
-                throw Unlike($"Akka runs with {system.Provider.GetType().Name}, which opens a port without a lock; it must be local");
+                throw Unlike($"Akka runs with {system.Provider.GetType().Name}, which opens an unprotected port; it must be local");
         }
         catch (Exception fault) when (fault is not StartException)
         {
@@ -145,7 +145,7 @@ public static class DaemonApp
         // Without this actor no request is answered and no memory is promised, and nothing in this process starts it again.
         void Ended(string actor)
         {
-            var why = $"the actor {actor} has ended, without which nothing can be promised; the daemon ends, the VMs run on";
+            var why = $"the actor {actor} has ended, and nothing can be promised without it; the daemon ends, the VMs run on";
             if (!services.GetRequiredService<Vitals>().End(why))
                 return;
             log.LogCritical("{Why}", why);
@@ -162,9 +162,9 @@ public static class DaemonApp
             && inventory.Running() is { Count: > 0 } vms)
         {
             throw new StartException(
-                $"there is no journal {settings.Journal.Path}, but {vms.Count} VMs run, such as {vms[0]}, whose memory would be "
+                $"there is no journal {settings.Journal.Path}, but {vms.Count} VMs run, such as {vms[0]}; their memory would be "
                     + $"promised to others; "
-                + "'dmmd journal rebuild' makes one from what the hypervisor says")
+                + "'dmmd journal rebuild' makes one from what the hypervisor reports")
             {
                 ExitCode = ExitCodes.JournalCorrupt,
             };

@@ -29,7 +29,7 @@ public sealed class StateDirectory : IDisposable
         var file = Path.Combine(path, "dmmd.lock");
         if (FileFacts.At(file) is { Kind: not FileKind.Regular } stands)
         {
-            throw new StartException($"{file} is {stands.Name}; a regular file is needed, so look whose it is and remove it")
+            throw new StartException($"{file} is {stands.Name}; a regular file is needed; check whose it is and remove it")
             {
                 ExitCode = ExitCodes.Usage,
             };

@@ -20,7 +20,7 @@ public static class JournalCheck
     {
         List<Finding> findings = [];
         if (!File.Exists(path))
-            return [new("the file", false, $"{path} is not there")];
+            return [new("the file", false, $"{path} does not exist")];
         try
         {
             using var connection = JournalFile.Open(path, Busy, readOnly: true);
@@ -97,6 +97,6 @@ public static class JournalCheck
 
         return new(
             "they follow from each other", true,
-            $"{state.Vms.Count} VMs with claims of {state.Ledger.Claimed}, {state.Admissions.Count} on their way");
+            $"{state.Vms.Count} VMs with claims of {state.Ledger.Claimed}, {state.Admissions.Count} being created");
     }
 }

@@ -12,13 +12,13 @@ public static class JournalCommand
 {
     public static Command Build(Option<string?> config, Func<Func<Task<int>>, Task<int>> guard)
     {
-        var check = new Command("check", "Says whether the journal is whole; changes nothing; exit code 1 where it is not") { config };
+        var check = new Command("check", "Checks the journal and changes nothing; exit code 1 if it is broken") { config };
         check.SetAction((parse, _) => guard(() => Task.FromResult(Check(DmmSettings.Load(parse.GetValue(config)), Console.Out))));
         var rebuild = new Command(
             "rebuild", "Moves the journal aside and makes a new one from the VMs that run; refuses while a daemon runs") { config };
         rebuild.SetAction(
             (parse, cancellation) => guard(() => RebuildAsync(DmmSettings.Load(parse.GetValue(config)), Console.Out, cancellation)));
-        return new Command("journal", "Looks after the journal, without a daemon") { check, rebuild };
+        return new Command("journal", "Checks and rebuilds the journal, without a daemon") { check, rebuild };
     }
 
     public static int Check(DmmSettings settings, TextWriter output)

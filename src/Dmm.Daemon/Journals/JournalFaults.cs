@@ -11,7 +11,7 @@ public static class JournalFaults
     /// <summary>The way to repair a corrupt journal.</summary>
     public const string WayOut =
         "'dmmd journal check' says what is wrong with it; 'dmmd journal rebuild' moves it aside and makes a new one from the VMs that "
-            + "run; they run on all the while";
+            + "run; the VMs run on meanwhile";
 
     // Result codes of SQLite (https://www.sqlite.org/rescode.html).
     private const int Error = 1, Busy = 5, Locked = 6, ReadOnly = 8, InputOutput = 10, Corrupt = 11, Full = 13, CantOpen = 14,
@@ -26,7 +26,7 @@ public static class JournalFaults
                 case SqliteException { SqliteErrorCode: Corrupt or NotADatabase } sql:
                     return new(true, $"{path} is corrupt: {Said(sql)}");
                 case SqliteException { SqliteErrorCode: Error } sql when sql.Message.Contains("no such table", StringComparison.Ordinal):
-                    return new(true, $"{path} is no journal of DMM: {Said(sql)}");
+                    return new(true, $"{path} is not a journal of DMM: {Said(sql)}");
                 case SqliteException { SqliteErrorCode: Full } sql:
                     return new(false, $"the disk of {path} is full ({Said(sql)})");
                 case SqliteException { SqliteErrorCode: Busy or Locked }:
@@ -40,9 +40,9 @@ public static class JournalFaults
                 case SerializationException or JournalContentException:
                     return new(true, $"{path}: {fault.Message}");
                 case OpenCircuitException:
-                    return new(false, $"{path} has failed several times in a row; it is tried again shortly");
+                    return new(false, $"{path} has failed several times in a row; DMM tries again shortly");
                 case TimeoutException:
-                    return new(false, $"{path}: a read or write did not come through in time");
+                    return new(false, $"{path}: a read or write did not finish in time");
             }
         }
 

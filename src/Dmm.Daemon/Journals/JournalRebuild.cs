@@ -38,7 +38,7 @@ public static class JournalRebuild
         {
             var held = known.Ledger.LetGo[id];
             events.Add(new VmForgotten(now, id) { Handle = handle, Held = held });
-            report.Add(new(id, $"was let go of, and may take {held} as long as it runs", true));
+            report.Add(new(id, $"DMM was told to forget it; it may take {held} as long as it runs", true));
         }
 
         foreach (var id in running)

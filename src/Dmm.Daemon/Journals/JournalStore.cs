@@ -58,9 +58,9 @@ public sealed class JournalStore : IJournalStore, IDisposable
         lock (_lock)
         {
             return FileIdentity.Of(_path) is not { } now ? $"{_path} was deleted while the daemon was writing it"
-                : now != _file ? $"{_path} was exchanged for another file while the daemon was writing it"
+                : now != _file ? $"{_path} was replaced by another file while the daemon was writing it"
                 : FileIdentity.Of(_path + "-wal") != _log
-                ? $"{_path}-wal, which is a part of the journal, was deleted or exchanged while the daemon was writing it"
+                ? $"{_path}-wal, which is a part of the journal, was deleted or replaced while the daemon was writing it"
                 : null;
         }
     }
@@ -108,10 +108,10 @@ public sealed class JournalStore : IJournalStore, IDisposable
             LetGo();
             var now = _time.GetUtcNow();
             var aside = JournalFile.Replace(
-                _path, known.Insert(0, new JournalBegun(now, $"{lost}; what the daemon knew was written anew, older history is gone")),
+                _path, known.Insert(0, new JournalBegun(now, $"{lost}; what the daemon knew was written again; older history is gone")),
                 now);
             Hold();
-            return $"{lost}; all that was promised is written anew{(aside is null ? "" : $", what stood there is now {aside}")}";
+            return $"{lost}; all promises are written again{(aside is null ? "" : $"; the file that was there is now {aside}")}";
         }
     }
 
@@ -125,7 +125,7 @@ public sealed class JournalStore : IJournalStore, IDisposable
             """;
         if (tables.ExecuteScalar() is string table)
             throw new WrongFileException(
-                $"{_path} is a database of another program (it has a table {table} and none that is called journal)");
+                $"{_path} is a database of another program (it has a table {table}, but no table journal)");
     }
 
     private void Hold()

@@ -116,7 +116,7 @@ public sealed class GuestChannel : IAsyncDisposable
                     if (e is not (SocketUnreachableException or IOException or SocketException) && !_faultTold)
                     {
                         _faultTold = true;
-                        _log($"{_socket}: listening failed, and begins anew; further such faults are not told: {e}");
+                        _log($"{_socket}: listening failed, and is restarted; further faults of this kind are not logged: {e}");
                     }
 
                     FallSilent(ForeignText.CleanLines(e.Message, MaxWhy));
@@ -175,7 +175,7 @@ public sealed class GuestChannel : IAsyncDisposable
                 _pacer.Offer(_bounds.Bound(sample.Value, elapsed));
                 break;
             case GuestMessage.Refused refused when Interlocked.Increment(ref _refused) is 1:
-                _log($"{_socket}: the guest sent {refused.Why}; further such lines are counted, not told");
+                _log($"{_socket}: the guest sent {refused.Why}; further such lines are counted, not logged");
                 break;
             default:
                 break;

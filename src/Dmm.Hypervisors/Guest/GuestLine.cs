@@ -33,7 +33,7 @@ public static class GuestLine
             using var document = JsonDocument.Parse(line, new JsonDocumentOptions { MaxDepth = MaxDepth });
             var root = document.RootElement;
             if (root.ValueKind != JsonValueKind.Object || Text(root, "t") is not { } type)
-                return new GuestMessage.Refused($"no object with a type: '{ForeignText.Clean(line.Span, MaxText)}'");
+                return new GuestMessage.Refused($"JSON that is not an object with a type: '{ForeignText.Clean(line.Span, MaxText)}'");
             return type switch
             {
                 "hello" => Hello(root, limit),
@@ -43,12 +43,12 @@ public static class GuestLine
         }
         catch (JsonException)
         {
-            return new GuestMessage.Refused($"no JSON: '{ForeignText.Clean(line.Span, MaxText)}'");
+            return new GuestMessage.Refused($"text that is not JSON: '{ForeignText.Clean(line.Span, MaxText)}'");
         }
         catch (InvalidOperationException)
         {
             // JSON can parse although its texts can't be read: bad UTF-8, and halves of surrogate pairs.
-            return new GuestMessage.Refused($"JSON with a text that is none: '{ForeignText.Clean(line.Span, MaxText)}'");
+            return new GuestMessage.Refused($"JSON with a text that can't be decoded: '{ForeignText.Clean(line.Span, MaxText)}'");
         }
     }
 
@@ -80,7 +80,7 @@ public static class GuestLine
             || Size(root, "memFreeKib", total) is not { } free
             || Size(root, "memAvailableKib", total) is not { } available)
         {
-            return new GuestMessage.Refused("a sample whose memTotalKib, memFreeKib or memAvailableKib is missing or no size");
+            return new GuestMessage.Refused("a sample whose memTotalKib, memFreeKib or memAvailableKib is missing or not a size");
         }
 
         return new GuestMessage.Sample(new GuestSample

@@ -27,7 +27,7 @@ public sealed class LinuxHostMonitor(string root = "/") : IHostMonitor
         var file = Path.Combine(root, "proc/meminfo");
         var meminfo = ProcFiles.Lines(file);
         if (ProcFiles.Kibibytes(meminfo, "MemTotal") is not { } total || ProcFiles.Kibibytes(meminfo, "MemAvailable") is not { } available)
-            throw new HypervisorException($"{file} does not tell MemTotal and MemAvailable");
+            throw new HypervisorException($"{file} lacks MemTotal or MemAvailable");
         var groups = LimitedGroup.Of("self", root).ToList();
         var resident = ImmutableDictionary.CreateBuilder<VmId, MemorySize>();
         var gone = ImmutableHashSet.CreateBuilder<VmId>();

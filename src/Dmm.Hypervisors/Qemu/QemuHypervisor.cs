@@ -182,8 +182,8 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
         if (process is null)
         {
             throw new HypervisorException(
-                $"VM '{handle.Id}' can't be reached at {handle.Control}, and which process runs it is not known: DMM ends no process "
-                    + $"that may be another's");
+                $"VM '{handle.Id}' can't be reached at {handle.Control}, and its process is not known: DMM ends no process "
+                    + $"that may not be this VM's");
         }
 
         using var hold = ProcessHold.Take(process);

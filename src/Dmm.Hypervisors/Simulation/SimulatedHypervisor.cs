@@ -50,7 +50,7 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
 
     public string? Fault(VmSpec spec) =>
         spec.Policy.Max > spec.Boot + _settings.PluggableMax
-            ? $"max {spec.Policy.Max} is more than boot {spec.Boot} and the {_settings.PluggableMax} that a simulated VM can be plugged"
+            ? $"max {spec.Policy.Max} is more than boot {spec.Boot} plus the {_settings.PluggableMax} that can be plugged"
             : null;
 
     public MemorySize ExpectedOverhead(VmSpec spec) => _settings.Overhead;
@@ -154,7 +154,7 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
     internal VmObservation.Ended? EndOf(VmId id, SimulatedGuest guest) =>
         _guests.GetValueOrDefault(id) == guest ? null
         : _poweredOff.TryGetValue(guest, out _) ? new("the guest shut down", EndCause.PoweredDown)
-        : new("its process ended without a word", EndCause.Failed);
+        : new("its process ended without giving a reason", EndCause.Failed);
 
     /// <summary>Stores a guest. A guest that has ended meanwhile is not stored: a call that was under way would revive it.</summary>
     internal void Save(VmId id, SimulatedGuest guest)
@@ -196,7 +196,7 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or JsonException)
         {
-            throw new HypervisorException($"{FileOf(id)} can't be read ({fault.Message}); remove it to let go of the simulated VM", fault);
+            throw new HypervisorException($"{FileOf(id)} can't be read ({fault.Message}); delete the file to drop the simulated VM", fault);
         }
 
         return new(new(stored.Base), _settings, SeedOf(id))

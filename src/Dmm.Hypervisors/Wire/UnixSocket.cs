@@ -49,10 +49,10 @@ public static class UnixSocket
     private static string Explain(string path, SocketException e) => e.SocketErrorCode switch
     {
         _ when !File.Exists(path) => "there is no such socket",
-        SocketError.ConnectionRefused => "nobody listens at this socket; whoever made it has ended",
+        SocketError.ConnectionRefused => "nobody listens at this socket; its creator has ended",
         SocketError.AccessDenied => "this user may not connect to the socket",
-        SocketError.WouldBlock or SocketError.TryAgain => "the socket's queue is full; whoever owns it does not answer",
-        SocketError.NotSocket or SocketError.ProtocolType => "this is no stream socket",
+        SocketError.WouldBlock or SocketError.TryAgain => "the socket's queue is full; its owner does not answer",
+        SocketError.NotSocket or SocketError.ProtocolType => "this is not a stream socket",
         _ => e.Message,
     };
 }

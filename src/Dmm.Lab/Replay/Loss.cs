@@ -73,9 +73,9 @@ internal static class Loss
         var need = vms.Sum(vm => vm.NeedByteSeconds);
         return
         [
-            Of("the law to hear of it", static c => c.Hearing),
-            Of("the law to want it: too little for all, or too little foreseen", static c => c.Deciding),
-            Of("others to give it", static c => c.Waiting),
+            Of("the law to hear of the need", static c => c.Hearing),
+            Of("the law to decide for it (too little for all, or too low a forecast)", static c => c.Deciding),
+            Of("other VMs to give memory", static c => c.Waiting),
             Of("memory to arrive", static c => c.Moving),
         ];
 

@@ -24,7 +24,7 @@ internal static class ReplayCommand
         var command = new Command("replay", "Play recorded VMs on one host under each law, and compare");
         var holdout = new Option<string?>("--holdout")
         {
-            Description = "Report on these VMs alone: a part, drawn by the seed, or names",
+            Description = "Report only on these VMs: a part, chosen at random by the seed, or names",
             HelpName = "PART|A,B",
         };
         var fit =
@@ -39,7 +39,7 @@ internal static class ReplayCommand
                 "--explain-loss")
             {
                 Description =
-                    "Say where DMM's distance from perfect foresight is lost: delay, forecast, guarantee, cushion"
+                    "Show what separates DMM from perfect foresight: delay, forecast, guarantee, cushion"
             };
         var equal =
             new Option<bool>(
@@ -50,7 +50,7 @@ internal static class ReplayCommand
                 "--period")
             {
                 Description =
-                    "Seconds from plan to plan, as dmm.plan.period; peers that look less often keep their own [each law's own]",
+                    "Seconds between plans, as dmm.plan.period; peers that look less often keep their own [each law's own]",
                 HelpName = "T"
             };
         period.Validators.Add(result =>
@@ -92,7 +92,7 @@ internal static class ReplayCommand
             foreach (var law in made)
             {
                 if (law is { Safety: { } safety, Value: { } value } && value != safety.Default)
-                    screen.Write($"{law.Name}: {safety.Meaning} {value}, its own is {safety.Default}");
+                    screen.Write($"{law.Name}: {safety.Meaning} {value}, its default is {safety.Default}");
             }
 
             Show(screen, figures);
@@ -113,7 +113,7 @@ internal static class ReplayCommand
                     ["made ideal", "shortfall", "slack"],
                     loss.Ideals.Select(f => (IReadOnlyList<string>)[f.Ideal, $"{f.ShortfallRatio:0.0000 %}", $"{f.SlackRatio:0.0 %}"]));
                 screen.Table(
-                    ["what was short waited for", "shortfall"],
+                    ["shortfall waited for", "shortfall"],
                     loss.Causes.Select(c => (IReadOnlyList<string>)[c.Cause, $"{c.ShortfallRatio:0.0000 %}"]));
             }
 

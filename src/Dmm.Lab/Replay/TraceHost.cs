@@ -42,7 +42,7 @@ internal sealed class TraceHost
         var to = options.To ?? traces.Max(t => t.End);
         if (to <= Origin)
             throw new LabException(
-                $"nothing lies between {Show(Origin)} and {Show(to)}; the traces go from {Show(traces.Min(t => t.Start))} "
+                $"the traces have nothing between {Show(Origin)} and {Show(to)}; they go from {Show(traces.Min(t => t.Start))} "
                     + $"to {Show(traces.Max(t => t.End))}");
         _boot = options.Boot;
         End = (to - Origin) * 1_000_000;

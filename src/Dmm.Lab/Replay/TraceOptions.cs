@@ -22,7 +22,7 @@ internal sealed class TraceOptions
     };
 
     private readonly Option<string> _format = OneOf("--format", "Form of the traces", "auto", ["auto", "gwa-t-12", "dmm"]);
-    private readonly Option<string> _between = OneOf("--between", "What need does between two samples", "step", ["step", "linear"]);
+    private readonly Option<string> _between = OneOf("--between", "How need changes between two samples", "step", ["step", "linear"]);
     private readonly Option<string> _laws = new("--laws")
     {
         Description = "Laws, separated by commas; all",
@@ -32,7 +32,7 @@ internal sealed class TraceOptions
     private readonly Option<SizeOrPercent?> _min = SizeOrPercent.Option("--min", "Min of each VM; a percentage is of its max [128MiB]");
     private readonly Option<SizeOrPercent?> _boot = SizeOrPercent.Option(
         "--boot", "What each VM booted with; a percentage is of its max [max for laws that know balloons alone, else min]");
-    private readonly Option<int?> _vms = new("--vms") { Description = "The first N VMs alone", HelpName = "N" };
+    private readonly Option<int?> _vms = new("--vms") { Description = "Only the first N VMs", HelpName = "N" };
     private readonly Option<string?> _from = new("--from")
     {
         Description = "From this time (2013-07-05T12:00Z, or seconds since 1970)",
@@ -41,7 +41,7 @@ internal sealed class TraceOptions
     private readonly Option<string?> _to = new("--to") { Description = "To this time", HelpName = "T" };
     private readonly Option<ulong> _seed = new("--seed")
     {
-        Description = "Of all that is drawn; the same seed gives the same figures",
+        Description = "Seed of all random numbers; the same seed gives the same figures",
         HelpName = "N",
         DefaultValueFactory = _ => 1,
     };

@@ -16,7 +16,7 @@ internal static class RunCommand
             HelpName = "A,B",
             DefaultValueFactory = _ => "all",
         };
-        var seed = new Option<ulong>("--seed") { Description = "Of all that is drawn", HelpName = "N", DefaultValueFactory = _ => 1 };
+        var seed = new Option<ulong>("--seed") { Description = "Seed of all random numbers", HelpName = "N", DefaultValueFactory = _ => 1 };
         var delays = new Option<string?>("--delays") { Description = "JSON of the mechanisms' measured delays", HelpName = "FILE" };
         var json = new Option<string?>("--json") { Description = "Write the figures as JSON; - is standard output", HelpName = "FILE" };
         var command = new Command("run", "Play a hand-made scenario under each law") { file, laws, seed, delays, json };

@@ -52,7 +52,7 @@ internal sealed record Scenario(MemorySize HostMemory, TimeSpan Length, IReadOnl
         var scenario = new Scenario(memory, length, [.. vms.Members.Select(vm => VmOf(vm.Key, SectionOf(vm.Key, vm.Value, name)))]);
         var min = new MemorySize(scenario.Vms.Sum(vm => vm.JoinsAt == 0 ? vm.Min.Bytes : 0));
         if (min > memory)
-            throw new LabException($"{name}: memory is {memory}; the VMs that are there from the start have {min} as their min together");
+            throw new LabException($"{name}: memory is {memory}; the mins of the VMs that are there from the start add up to {min}");
         return scenario;
     }
 

@@ -20,10 +20,10 @@ internal static class RecordCommand
 
     public static Command Build(CommandLine line)
     {
-        var folder = new Argument<string>("DIR") { Description = "Folder of the files; those that are there are gone on with" };
-        var every = Values.Duration("--every", "How often each VM is written down, 1s to 15m [1m]");
+        var folder = new Argument<string>("DIR") { Description = "Folder of the files; existing files are continued" };
+        var every = Values.Duration("--every", "How often each VM is recorded, 1s to 15m [1m]");
         return line.Verb(
-            new Command("record", "Write down what this host's VMs use, for dmm lab replay --recorded") { folder, every },
+            new Command("record", "Record what this host's VMs use, for dmm lab replay --recorded") { folder, every },
             async (parsed, session, cancellation) =>
         {
             var period = parsed.GetValue(every) ?? Usual;

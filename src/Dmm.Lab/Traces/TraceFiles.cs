@@ -15,7 +15,7 @@ internal static class TraceFiles
                 files.AddRange(Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Where(IsTrace)
                     .Select(f => (NameOf(Path.GetRelativePath(path, f)), f)));
             else
-                throw new LabException($"{path} is not there; give a file of a trace, or a folder of such files");
+                throw new LabException($"{path} does not exist; give a file of a trace, or a folder of such files");
         }
 
         if (files.Count == 0)

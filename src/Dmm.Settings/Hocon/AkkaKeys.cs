@@ -10,7 +10,7 @@ internal static class AkkaKeys
 {
     private const string Provider = "akka.actor.provider";
 
-    private const string Why = "this release runs one node alone, and Akka's own port has no lock";
+    private const string Why = "this release runs one node alone, and Akka's own port is unprotected";
 
     private static readonly string[] Local = ["local", "Akka.Actor.LocalActorRefProvider", "Akka.Actor.LocalActorRefProvider, Akka"];
 
@@ -25,7 +25,7 @@ internal static class AkkaKeys
             if (IsWithin(path, Provider) && !IsLocal(path, node))
                 yield return $"{node.Place}: {path} is {node.Shown}; it must be local: {Why}";
             else if (Closed.FirstOrDefault(closed => IsWithin(path, closed)) is { } closed)
-                yield return $"{node.Place}: {path} can't be set, as all of {closed}: {Why}; leave it away";
+                yield return $"{node.Place}: {path} can't be set, like all of {closed}: {Why}; remove it";
         }
     }
 

@@ -30,13 +30,13 @@ public static class HoconAkka
         {
             var config = ConfigurationFactory.ParseString(text.ToString());
             return HoconAgreement.Difference(whole, config) is { } path
-                ? throw new SettingsException($"{file}: Akka's parser can't take {path} as it is written")
+                ? throw new SettingsException($"{file}: Akka's parser reads {path} differently; write it in another way")
                 : config;
         }
         catch (Exception e) when (e is FormatException or ConfigurationException or ArgumentException)
         {
             var why = string.Join(' ', e.Message.Split(default(char[]), StringSplitOptions.RemoveEmptyEntries));
-            throw new SettingsException($"{file}: Akka's parser can't take the section {key}: {why}");
+            throw new SettingsException($"{file}: Akka's parser can't read the section {key}: {why}");
         }
     }
 
@@ -48,8 +48,8 @@ public static class HoconAkka
         HoconList list => list.Items.Select(Trap).FirstOrDefault(trap => trap is not null),
         HoconSection section => section.Members.Values.Select(Trap).FirstOrDefault(trap => trap is not null),
         HoconScalar { IsNull: false } scalar when scalar.Text.Trim() != scalar.Text =>
-        "Akka cuts blanks off both ends of a text, so leave them away",
-        HoconScalar { IsNull: false, Text: "null" } => "Akka takes it for no value at all, so write null without quotes",
+        "Akka removes blanks at both ends of a text, so remove them",
+        HoconScalar { IsNull: false, Text: "null" } => "Akka reads it as no value at all, so write null without quotes",
         _ => null,
     };
 

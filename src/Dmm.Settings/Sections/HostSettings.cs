@@ -41,7 +41,7 @@ public sealed record HostSettings(
             reader.Duration("dmm.host.watch-period", "100ms", "60s"),
             reader.Duration("dmm.host.calm-after", "1s", "1h"));
         if (host.Memory <= host.Reserve)
-            reader.Refuse("dmm.host.memory", $"more than dmm.host.reserve ({host.Reserve}), which is taken off it");
+            reader.Refuse("dmm.host.memory", $"more than dmm.host.reserve ({host.Reserve}), which is subtracted from it");
         return host;
     }
 }

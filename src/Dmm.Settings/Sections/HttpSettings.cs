@@ -7,6 +7,6 @@ namespace Dmm.Settings;
 public sealed record HttpSettings(IPAddress Address, int Port)
 {
     internal static HttpSettings Read(SettingsReader reader) => new(
-        reader.Loopback("dmm.http.address", "this release has neither TLS nor tokens to guard more"),
+        reader.Loopback("dmm.http.address", "this release has neither TLS nor tokens to protect another one"),
         reader.Port("dmm.http.port", "no TCP"));
 }

@@ -16,10 +16,10 @@ internal static class CommandPart
 
     public static Command Build(Option<string> output)
     {
-        var runs = new Option<int>("--runs") { Description = "How often each is run", DefaultValueFactory = _ => 40 };
+        var runs = new Option<int>("--runs") { Description = "Runs of each command", DefaultValueFactory = _ => 40 };
         var program = new Option<string>("--dmm") { Description = "The command", DefaultValueFactory = _ => "bin/dmm" };
         var daemon = new Option<string>("--dmmd") { Description = "The daemon", DefaultValueFactory = _ => "bin/dmmd" };
-        var command = new Command("command", "Size of dmm, and the time from typed to answered") { runs, program, daemon, output };
+        var command = new Command("command", "Size of dmm, and the time from its start to its answer") { runs, program, daemon, output };
         command.SetAction((parse, cancellation) => RunAsync(
             parse.GetValue(runs), Path.GetFullPath(parse.GetValue(program)!), Path.GetFullPath(parse.GetValue(daemon)!),
             parse.GetValue(output)!, cancellation));

@@ -19,7 +19,7 @@ internal sealed record Distribution(int Count, int Missing, double? Least, doubl
     public static Distribution Of(IEnumerable<double> values) => Of(values.Select(v => (double?)v));
 
     public static double Middle(IEnumerable<double> values) =>
-        Of(values).Median ?? throw new InvalidOperationException("There is no middle of nothing.");
+        Of(values).Median ?? throw new InvalidOperationException("There is no median of no values.");
 
     /// <summary>One line of text: median, 90th percentile, largest.</summary>
     public string Text(string unit) =>

@@ -19,7 +19,7 @@ internal static class LivePart
             Description = "Seconds for which a guest has the load",
             DefaultValueFactory = _ => LiveSettings.Usual.Phase.TotalSeconds,
         };
-        var seed = new Option<ulong>("--seed") { Description = "Of the order of laws and guests", DefaultValueFactory = _ => 1 };
+        var seed = new Option<ulong>("--seed") { Description = "The seed of the order of laws and guests", DefaultValueFactory = _ => 1 };
         var laws = new Option<string>("--laws")
         {
             Description = "Laws, separated by commas",

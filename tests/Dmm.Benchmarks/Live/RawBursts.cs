@@ -17,7 +17,7 @@ internal sealed class RawBursts(LiveSettings settings, Say say, CancellationToke
 
     public async Task<IReadOnlyList<RawBurst>> RunAsync(int each)
     {
-        say.Line($"raw: bursts that are answered by QMP at once");
+        say.Line($"raw: bursts that QMP commands answer at once");
         await using var guest = await MeasuredGuest.LaunchAsync(settings.Boot, settings.Max, BenchGuest.Swap, cancellation);
         List<RawBurst> bursts = [];
         for (var i = 0; i < each; i++)

@@ -140,7 +140,7 @@ internal sealed class MeasuredGuest : IAsyncDisposable
         _eye = await QemuEye.OpenAsync(
             handle.OperatorSocket ?? throw new TestbedException("the driver names no operator's socket"), _cancellation);
         await Wait.UntilAsync(
-            "the agent speaks", () => Task.FromResult(SeenSince<VmObservation.Sample>(0).Count > 0), Deadline, _cancellation);
+            "the agent reports", () => Task.FromResult(SeenSince<VmObservation.Sample>(0).Count > 0), Deadline, _cancellation);
         await Load.ReportAsync(_cancellation);
         await Load.WaitForAsync("its first report", _ => true, Deadline, _cancellation);
     }

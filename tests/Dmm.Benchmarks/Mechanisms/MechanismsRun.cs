@@ -46,7 +46,7 @@ internal sealed class MechanismsRun(int rounds, string append, Say say, Cancella
                 await LongShrinkAsync(guest);
         }
 
-        say.Line($"boots a guest of 256 MiB, whose need is to be heard");
+        say.Line($"boots a guest of 256 MiB, to measure how fast its need is heard");
         await using (var guest = await MeasuredGuest.LaunchAsync(
             MemorySize.FromMiB(256), MemorySize.FromGiB(2), $"dmm.zram=256M {append}", cancellation))
         {

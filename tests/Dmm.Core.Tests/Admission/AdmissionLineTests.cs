@@ -175,16 +175,17 @@ public sealed class AdmissionLineTests
         Assert.Null(AdmissionRules.Never(Asked("b", 200, 1).Spec, MiB(32), MemorySize.Zero, MiB(232), MiB(400)));
         Assert.Equal(
             "b needs 512 MiB to boot and about 32 MiB of overhead; with every peer at its min this host has room for 268 MiB: "
-                + "a boot of at most 236 MiB, or the boot policy early, would fit; or 276 MiB less of its peers' mins, or more of the host",
+                + "a boot of at most 236 MiB, or the boot policy early, would fit; or its peers' mins must be 276 MiB less, or the host "
+                + "must have that much more",
             AdmissionRules.Never(Asked("b", 512, 1).Spec, MiB(32), MemorySize.Zero, MiB(268), MiB(400)));
         Assert.Contains(
             "a min and a boot of at most 236 MiB would fit",
             AdmissionRules.Never(Asked("b", 512, 1, min: 400).Spec, MiB(32), MemorySize.Zero, MiB(268), MiB(400)));
         Assert.Contains(
-            "room for 20 MiB: 524 MiB less of its peers' mins",
+            "room for 20 MiB: its peers' mins must be 524 MiB less",
             AdmissionRules.Never(Asked("b", 512, 1).Spec, MiB(32), MemorySize.Zero, MiB(20), MiB(600)));
         Assert.EndsWith(
-            "room for 20 MiB: 524 MiB more of the host",
+            "room for 20 MiB: the host must have 524 MiB more",
             AdmissionRules.Never(Asked("b", 512, 1).Spec, MiB(32), MemorySize.Zero, MiB(20), MiB(400)));
     }
 }

@@ -225,7 +225,7 @@ public sealed class HostOutlookTests
     {
         var ledger = Book.Follow(MiB(3200)).Observe(A, MiB(2000), MiB(150));
         Assert.Equal(
-            "claims 3.08 GiB, reservations 0 B and reserve 500 MiB are 450 MiB more than the 3.13 GiB there are: DMM can count on 3.13 "
+            "claims 3.08 GiB, reservations 0 B and reserve 500 MiB exceed the host's 3.13 GiB by 450 MiB: DMM can count on 3.13 "
                 + "GiB instead of dmm.host.memory 7.81 GiB, "
             + "since others grew; a holds 100 MiB more than it was granted; the hypervisor of a needs 50 MiB more than expected. "
                 + "Nothing is granted until they fit again",

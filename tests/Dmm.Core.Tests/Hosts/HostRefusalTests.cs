@@ -42,7 +42,7 @@ public sealed class HostRefusalTests
             "a name of one that was forgotten",
             Request(Spec("loose")),
             HostProtocol.RefusalKind.Conflict,
-            "that DMM was told to forget still runs"
+            "which DMM was told to forget, still runs; use another name"
         },
         {
             "too much max",
@@ -62,7 +62,7 @@ public sealed class HostRefusalTests
             "another under a forgotten name",
             Adoption("loose", pid: 303),
             HostProtocol.RefusalKind.Conflict,
-            "and is another one; use another name"
+            "which DMM was told to forget, still runs; use another name"
         },
         { "more than is free", Adoption("huge", ceiling: 4000, pid: 304), HostProtocol.RefusalKind.Refused, "huge can become 3.91 GiB" },
         {

@@ -30,7 +30,7 @@ public sealed class JournalHealthTests
             Assert.True(health is { Condition: JournalCondition.Slow, Writable: true });
         }
 
-        Assert.Equal("the journal is slow since 12:00:01: the last slow write took 1.0 s", health.Problem);
+        Assert.Equal("the journal has been slow since 12:00:01: the last slow write took 1.0 s", health.Problem);
     }
 
     [Fact]

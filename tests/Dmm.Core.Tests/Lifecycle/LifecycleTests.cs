@@ -94,7 +94,8 @@ public sealed class LifecycleTests
         var words = BootWatch.Words(
             BootVerdict.Say, false, deadline, channel: true, balloon: false, (MemorySize.FromMiB(160), MemorySize.FromMiB(700)));
         Assert.StartsWith(
-            "nothing was heard of its guest within 20 s in which it ran (dmm.vm.boot-deadline): its agent said no word, it has no balloon",
+            "nothing was heard from its guest within 20 s in which it ran (dmm.vm.boot-deadline): its agent sent nothing, it has no "
+                + "balloon",
             words, StringComparison.Ordinal);
         Assert.Contains("started early with 160 MiB of the 700 MiB", words, StringComparison.Ordinal);
         Assert.EndsWith("it runs on and keeps its memory", words, StringComparison.Ordinal);

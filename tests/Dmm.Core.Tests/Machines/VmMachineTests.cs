@@ -38,7 +38,7 @@ public sealed class VmMachineTests
         vm.Take(new VmFact.CallRefused("the device is busy"));
         Assert.True(vm.Vm.InHand);
         Assert.Equal(VmPhase.Stuck, vm.Reported.Phase);
-        Assert.Contains("its hypervisor would not resize it: the device is busy", vm.Reported.Why, StringComparison.Ordinal);
+        Assert.Contains("its hypervisor refused to resize it: the device is busy", vm.Reported.Why, StringComparison.Ordinal);
         Assert.Single(vm.Done.OfType<VmEffect.Notify>(), n => n.What.Kind == "refused");
 
         for (var wait = Settings.Profile.RetryMin; wait < TimeSpan.FromSeconds(30); wait *= 2)
@@ -125,7 +125,7 @@ public sealed class VmMachineTests
         Assert.True(vm.Reported.Stopping);
         vm.Take(new VmFact.NotAskedToPowerDown("it took too long"));
         Assert.Contains(
-            "could not be asked to power down, which is tried again: it took too long", vm.Reported.Why, StringComparison.Ordinal);
+            "could not be asked to power down: it took too long; DMM tries again", vm.Reported.Why, StringComparison.Ordinal);
         vm.Pass(TimeSpan.FromSeconds(24));
         Assert.Equal(3, vm.Done.Count(e => e is VmEffect.AskToPowerDown));
         Assert.DoesNotContain(vm.Done, e => e is VmEffect.EndProcess);

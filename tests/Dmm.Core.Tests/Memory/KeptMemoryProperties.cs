@@ -231,6 +231,6 @@ public sealed class KeptMemoryProperties
 
         ledger = ledger.Observe(a, mib(100), mib(36), mib(536), looks: true).Grant(a, mib(100))!;
         Assert.Equal(mib(364), Guarantees.Room(ledger, policies));
-        Assert.Equal("; a holds 400 MiB that it gave and this host never got back", Guarantees.Keepers(ledger));
+        Assert.Equal("; a holds 400 MiB that it gave and the host did not get back", Guarantees.Keepers(ledger));
     }
 }

@@ -23,7 +23,7 @@ public static class FourthGuest
                 + $"of {Sizes.Guests}");
         stage.Add(
             Check.AtMost(
-                "left of the guests' memory when the fourth is wanted", Sizes.Guests.MinusOrZero(before).Mebibytes,
+                "left of the guests' memory when the fourth is requested", Sizes.Guests.MinusOrZero(before).Mebibytes,
                 Sizes.Boot.Mebibytes - 1, "MiB"));
 
         var asked = stage.Now;
@@ -31,14 +31,14 @@ public static class FourthGuest
         var delta = await stage.MeetAsync(Name, Deadline);
         var after = await TogetherAsync(stage, delta);
         stage.Tell($"{Name} is launched {(stage.Now - asked).TotalSeconds:0.0} s later; the three hold {after}");
-        var up = await delta.Load.WaitForAsync("the guest speaks", _ => true, Deadline, stage.Cancellation);
-        stage.Tell($"{Name} is up {(stage.Now - asked).TotalSeconds:0.0} s after it was wanted: the guest sees {up.MemTotal}");
+        var up = await delta.Load.WaitForAsync("the guest reports", _ => true, Deadline, stage.Cancellation);
+        stage.Tell($"{Name} is up {(stage.Now - asked).TotalSeconds:0.0} s after it was requested: the guest sees {up.MemTotal}");
 
         stage.Add(
             Check.AtMost($"its peers hold when {Name} is launched (QEMU)", after.Mebibytes, (Sizes.Guests - Sizes.Boot).Mebibytes, "MiB"));
         stage.Add(Check.AtMost($"{Name} is up after", (stage.Now - asked).TotalSeconds, Deadline.TotalSeconds, "s"));
         await stage.Dmm.WaitForVmAsync(
-            Name, "its agent speaks", vm => vm is { Agent: "agent", State: "settled" }, Deadline, stage.Cancellation);
+            Name, "its agent reports", vm => vm is { Agent: "agent", State: "settled" }, Deadline, stage.Cancellation);
     }
 
     private static async Task<MemorySize> TogetherAsync(Stage stage, Guest? without = null)

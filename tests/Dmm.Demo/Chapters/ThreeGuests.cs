@@ -20,16 +20,16 @@ public static class ThreeGuests
             await stage.MeetAsync(name, Deadline);
         foreach (var guest in stage.Guests)
         {
-            var said = await guest.Load.WaitForAsync("the guest speaks", _ => true, Deadline, stage.Cancellation);
+            var said = await guest.Load.WaitForAsync("the guest reports", _ => true, Deadline, stage.Cancellation);
             stage.Tell($"{guest.Name} is up: the guest sees {said.MemTotal}");
         }
 
         foreach (var name in Names)
             await stage.Dmm.WaitForVmAsync(
-                name, "its agent speaks", vm => vm is { Agent: "agent", State: "settled" }, Deadline, stage.Cancellation);
+                name, "its agent reports", vm => vm is { Agent: "agent", State: "settled" }, Deadline, stage.Cancellation);
         var costs = (await stage.Dmm.VmsAsync(stage.Cancellation)).Select(vm => $"{vm.OverheadBytes >> 20}");
         stage.Tell($"their hypervisors' own overhead, beside their memory: {string.Join(", ", costs)} MiB");
-        stage.Add(Check.AtMost("three guests boot, agents speaking, in", (stage.Now - began).TotalSeconds, Deadline.TotalSeconds, "s"));
+        stage.Add(Check.AtMost("three guests boot, their agents report, in", (stage.Now - began).TotalSeconds, Deadline.TotalSeconds, "s"));
         var largest = stage.Guests.Max(g => g.Load.Last!.MemTotal.Mebibytes);
         stage.Add(Check.AtMost("what the largest of them sees after boot", largest, Sizes.Boot.Mebibytes, "MiB"));
     }

@@ -13,7 +13,7 @@ public static class Summary
         AnsiConsole.Write(Guests(report));
         AnsiConsole.Write(Checks(report));
         if (report.Fault is { } fault)
-            AnsiConsole.MarkupLineInterpolated($"[red]The story was not told to its end:[/] {fault}");
+            AnsiConsole.MarkupLineInterpolated($"[red]The story was not completed:[/] {fault}");
         var failed = report.Checks.Count(c => !c.Passed);
         AnsiConsole.MarkupLine(report.Passed
             ? $"[green]All {report.Checks.Count} checks passed[/] in {report.Seconds:0} s."

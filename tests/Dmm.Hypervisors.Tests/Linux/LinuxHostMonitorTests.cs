@@ -175,7 +175,7 @@ public sealed class LinuxHostMonitorTests : IDisposable
     {
         Write("proc/meminfo", "nothing\n");
         var fault = await Assert.ThrowsAsync<HypervisorException>(() => LookAsync());
-        Assert.Equal($"{_root}/proc/meminfo does not tell MemTotal and MemAvailable", fault.Message);
+        Assert.Equal($"{_root}/proc/meminfo lacks MemTotal or MemAvailable", fault.Message);
     }
 
     [Fact]

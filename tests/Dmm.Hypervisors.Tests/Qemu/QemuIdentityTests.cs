@@ -82,7 +82,7 @@ public sealed class QemuIdentityTests : IDisposable
 
         var e = await Assert.ThrowsAsync<HypervisorException>(() => Hypervisor().InspectAsync(VmId.Parse("x"), Socket, default).InTime());
 
-        Assert.Contains("QEMU answered no list: {\"surprise\": 1}", e.Message, StringComparison.Ordinal);
+        Assert.Contains("QEMU's answer is not a list: {\"surprise\": 1}", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -201,7 +201,7 @@ public sealed class QemuIdentityTests : IDisposable
         }
 
         var e = await Assert.ThrowsAsync<HypervisorException>(() => Hypervisor().EndProcessAsync(old, default).InTime());
-        Assert.Contains("which process runs it is not known", e.Message, StringComparison.Ordinal);
+        Assert.Contains("its process is not known", e.Message, StringComparison.Ordinal);
         Assert.True(process.IsAlive());
         process.Kill();
         await Eventually.UntilAsync(() => !process.IsAlive(), "the proxy is gone");
@@ -254,7 +254,7 @@ public sealed class QemuIdentityTests : IDisposable
         await server.DisposeAsync();
 
         var e = await Assert.ThrowsAnyAsync<HypervisorException>(() => ending.InTime());
-        Assert.Contains("nothing shows that it is gone", e.Message, StringComparison.Ordinal);
+        Assert.Contains("DMM can't prove that it is gone", e.Message, StringComparison.Ordinal);
         await observed.FirstAsync<VmObservation.ConnectionLost>();
         Assert.Empty(observed.Of<VmObservation.Ended>());
     }

@@ -47,7 +47,7 @@ public sealed class QemuLauncherTests : IDisposable
     {
         var e = await Assert.ThrowsAsync<HypervisorException>(() => Hypervisor("exit 7").LaunchAsync(Spec, default).InTime());
 
-        Assert.Contains("ended with code 7 and no word", e.Message, StringComparison.Ordinal);
+        Assert.Contains("ended with code 7 and no message", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]

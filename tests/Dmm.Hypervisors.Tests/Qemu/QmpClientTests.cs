@@ -92,10 +92,10 @@ public sealed class QmpClientTests : IDisposable
 
     [Theory]
     [InlineData("SSH-2.0-OpenSSH_9.2\r\n", "SSH-2.0-OpenSSH_9.2")]
-    [InlineData("{\"hello\": 1}\n", "no message of QMP")]
-    [InlineData("[1, 2]\n", "no message of QMP")]
-    [InlineData("{\"event\": \"STOP\"}\n", "spoke before a QMP greeting")]
-    [InlineData("{\"return\": {}, \"id\": 1}\n", "spoke before a QMP greeting")]
+    [InlineData("{\"hello\": 1}\n", "JSON that is not a QMP message")]
+    [InlineData("[1, 2]\n", "JSON that is not a QMP message")]
+    [InlineData("{\"event\": \"STOP\"}\n", "it sent a message before the QMP greeting")]
+    [InlineData("{\"return\": {}, \"id\": 1}\n", "it sent a message before the QMP greeting")]
     [InlineData("\u001b[2J\u0007evil\n", "?[2J?evil")]
     public async Task Somebody_elses_server_is_recognized(string words, string expected)
     {
@@ -221,16 +221,16 @@ public sealed class QmpClientTests : IDisposable
     }
 
     [Theory]
-    [InlineData("not json at all", "no JSON: 'not json at all'")]
-    [InlineData("""{"return": {}, "id": 999}""", "answered command 999, which was never asked")]
-    [InlineData("""{"return": {}}""", "no message of QMP")]
+    [InlineData("not json at all", "text that is not JSON: 'not json at all'")]
+    [InlineData("""{"return": {}, "id": 999}""", "answered command 999, which DMM did not send")]
+    [InlineData("""{"return": {}}""", "JSON that is not a QMP message")]
     [InlineData("""{"error": {"class": "GenericError", "desc": "JSON parse error"}}""", "could not read a command: JSON parse error")]
     [InlineData(FakeQmpServer.Greeting, "greeted twice")]
-    [InlineData("""{"event": "\ud800"}""", "a text that is none")]
-    [InlineData("""{"\ud800": {}}""", "a text that is none")]
-    [InlineData("""{"id": 2, "error": {"class": "\udc00", "desc": 1}}""", "a text that is none")]
-    [InlineData("""{"return": {}, "id": 1e99}""", "no message of QMP")]
-    [InlineData("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "no JSON")]
+    [InlineData("""{"event": "\ud800"}""", "JSON with a text that can't be decoded")]
+    [InlineData("""{"\ud800": {}}""", "JSON with a text that can't be decoded")]
+    [InlineData("""{"id": 2, "error": {"class": "\udc00", "desc": 1}}""", "JSON with a text that can't be decoded")]
+    [InlineData("""{"return": {}, "id": 1e99}""", "JSON that is not a QMP message")]
+    [InlineData("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "text that is not JSON")]
     public async Task A_surprise_ends_the_connection_with_what_was_found(string surprise, string expected)
     {
         await using var server = Serve(async peer =>
@@ -322,7 +322,7 @@ public sealed class QmpClientTests : IDisposable
 
         await Assert.ThrowsAsync<QmpClosedException>(() => call.InTime());
         await client.Events.Completion.InTime();
-        Assert.Contains("let go", await client.Closed.InTime(), StringComparison.Ordinal);
+        Assert.Contains("DMM closed the connection", await client.Closed.InTime(), StringComparison.Ordinal);
     }
 
     private FakeQmpServer Serve(Func<FakeQmpServer.Connection, Task> behave) => new(_folder.In("qmp.sock"), behave);

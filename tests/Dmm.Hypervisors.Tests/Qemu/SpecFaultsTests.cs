@@ -38,7 +38,7 @@ public sealed class SpecFaultsTests : IDisposable
         Assert.Equal($"disk '{_folder.Path}' is a folder; it must be a file", Disk(_folder.Path));
         Assert.Equal("disk 'd' is not an absolute path", Disk("d"));
         Assert.Contains("is empty", Kernel(_folder.File("empty", "")), StringComparison.Ordinal);
-        Assert.Equal("kernel '/dev/null' is no file", Kernel("/dev/null"));
+        Assert.Equal("kernel '/dev/null' is not a regular file", Kernel("/dev/null"));
         Assert.Equal("disk '/dev/null' is neither a file nor a block device", Disk("/dev/null"));
         Assert.Contains("neither", Fault(Good with { Medium = null }), StringComparison.Ordinal);
     }
@@ -75,7 +75,7 @@ public sealed class SpecFaultsTests : IDisposable
     [Fact]
     public void A_channel_does_not_overwrite_a_file_nor_take_a_socket_in_use()
     {
-        Assert.Contains("exists and is no socket", Channel("org.a", _folder.File("precious")), StringComparison.Ordinal);
+        Assert.Contains("exists and is not a socket", Channel("org.a", _folder.File("precious")), StringComparison.Ordinal);
         Assert.Contains("does not exist", Channel("org.a", "/no/such/folder/s"), StringComparison.Ordinal);
         Assert.Contains("is not an absolute path", Channel("org.a", "s"), StringComparison.Ordinal);
         Assert.Contains("is used twice", Channel("org.a", VmFolder.Of(Settings, Good.Id).Agent), StringComparison.Ordinal);
@@ -94,8 +94,8 @@ public sealed class SpecFaultsTests : IDisposable
 
     [Theory]
     [InlineData("org.dmm.guest.0", "is taken")]
-    [InlineData("a,b=c", "can't be")]
-    [InlineData("", "can't be")]
+    [InlineData("a,b=c", "is not valid")]
+    [InlineData("", "is not valid")]
     public void Channel_names_are_checked(string name, string expected) =>
         Assert.Contains(expected, Channel(name, _folder.In("s")), StringComparison.Ordinal);
 
@@ -104,7 +104,7 @@ public sealed class SpecFaultsTests : IDisposable
     {
         var fault = SpecFaults.Find(Good, Settings with { Binary = "qemu-system-none" }, MemorySize.FromGiB(512));
 
-        Assert.Contains("'qemu-system-none' (dmm.qemu.binary) is not there; install qemu-system-x86", fault, StringComparison.Ordinal);
+        Assert.Contains("'qemu-system-none' (dmm.qemu.binary) was not found; install qemu-system-x86", fault, StringComparison.Ordinal);
     }
 
     private string? Kernel(string path, string? initrd = null) =>

@@ -119,7 +119,7 @@ public sealed class CommandTests : IDisposable
     [Theory]
     [InlineData("there is no law 'magic'; there are dmm, static,", "--laws", "magic")]
     [InlineData("--from is 'monday'; it must be a time", "--from", "monday")]
-    [InlineData("nothing lies between", "--from", "2030-01-01T00:00Z")]
+    [InlineData("the traces have nothing between", "--from", "2030-01-01T00:00Z")]
     [InlineData("/nowhere.json:", "--delays", "/nowhere.json")]
     [InlineData("--fit needs --holdout", "--fit")]
     [InlineData("--laws must name it", "--laws", "hyperv", "--equal-slack")]
@@ -130,6 +130,13 @@ public sealed class CommandTests : IDisposable
         var (code, _, error) = await Run(["replay", "--traces", _folder.Path, "--host-memory", "50%", .. options]);
         Assert.Equal(LabCommand.Misused, code);
         Assert.Contains(message, error);
+    }
+
+    [Fact]
+    public async Task Only_the_help_of_a_verb_that_needs_the_daemon_lists_its_socket()
+    {
+        Assert.DoesNotContain("--socket", (await LabRun.Async("replay", "--help")).Output, StringComparison.Ordinal);
+        Assert.Contains("--socket", (await LabRun.Async("record", "--help")).Output, StringComparison.Ordinal);
     }
 
     [Fact]

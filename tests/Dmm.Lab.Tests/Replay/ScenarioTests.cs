@@ -41,7 +41,7 @@ public sealed class ScenarioTests
     [InlineData("boot = 512MiB", "boot = 2GiB", "it must be min ≤ boot ≤ max")]
     [InlineData(
         "memory = 2GiB", "memory = 200MiB",
-        "x.conf: memory is 200 MiB; the VMs that are there from the start have 384 MiB as their min together")]
+        "x.conf: memory is 200 MiB; the mins of the VMs that are there from the start add up to 384 MiB")]
     public void What_is_wrong_in_it_is_named(string right, string wrong, string message) =>
         Assert.Contains(
             message, Assert.Throws<LabException>(() => Scenario.Parse(Whole.Replace(right, wrong, StringComparison.Ordinal), "x.conf"))

@@ -109,7 +109,7 @@ public sealed class TraceReaderTests : IDisposable
     [Fact]
     public void What_is_not_there_is_named()
     {
-        Assert.Contains("/nowhere is not there", Assert.Throws<LabException>(() => Read("/nowhere")).Message);
+        Assert.Contains("/nowhere does not exist", Assert.Throws<LabException>(() => Read("/nowhere")).Message);
         Assert.Contains("no traces in", Assert.Throws<LabException>(() => Read(_folder.Path)).Message);
     }
 

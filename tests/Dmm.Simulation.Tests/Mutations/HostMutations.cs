@@ -27,7 +27,8 @@ public sealed class HostMutations
     [InlineData("an end leaves its actor", Host + ".cs", "Do(new HostEffect.DropVm(vm));", "")]
     [InlineData("nothing is written", Host + ".cs", "_events.Add(e);", "")]
     [InlineData("a stop is not told", Host + ".Operator.cs", "Do(new HostEffect.TellVm(id, new VmProtocol.Stop(order)));", "")]
-    [InlineData("an adoption below what can be", Host + ".Operator.cs", "adopt.Policy, adopt.Handle, adopt.Ceiling, adopt.Overhead",
+    [InlineData("an adoption granted less than its ceiling", Host + ".Operator.cs",
+        "adopt.Policy, adopt.Handle, adopt.Ceiling, adopt.Overhead",
         "adopt.Policy, adopt.Handle, adopt.Policy.Min, adopt.Overhead")]
     [InlineData("a target that was set is forgotten", Host + ".Operator.cs", "Record(new OperatorTargetSet(Wall, resize.Vm, target));", "")]
     [InlineData("a return is forgotten", Host + ".Lifecycle.cs",

@@ -25,7 +25,7 @@ internal static class Invariants
             return $"sums are wrong: {claimed} claimed, {reserved} reserved; the ledger says {ledger.Claimed}, {ledger.Reserved}";
         var loose = ledger.LetGo.Values.Aggregate(MemorySize.Zero, static (sum, size) => sum + size);
         if (loose != ledger.Loose || !ledger.LetGo.Keys.SequenceEqual(state.LetGo.Keys))
-            return $"let go of {Names(state.LetGo.Keys)}, which may take {loose}; the ledger says {Names(ledger.LetGo.Keys)} "
+            return $"VMs let go {Names(state.LetGo.Keys)}, which may take {loose}; the ledger says {Names(ledger.LetGo.Keys)} "
                 + $"and {ledger.Loose}";
         if (!ledger.Claims.Keys.SequenceEqual(state.Vms.Keys))
             return $"claims of {Names(ledger.Claims.Keys)}, but VMs {Names(state.Vms.Keys)}";

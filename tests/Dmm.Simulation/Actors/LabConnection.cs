@@ -35,7 +35,7 @@ internal sealed class LabConnection : IVirtualMachine
 
     public VmHandle? Identity => _vm.Unsure ? _vm.Handle with { Pid = null, PidStart = null, Owned = false } : null;
 
-    public string? Doubt => _vm.Unsure ? "which process runs it is not known" : null;
+    public string? Doubt => _vm.Unsure ? "it is not known which process runs it" : null;
 
     public VmCapabilities Capabilities => new(Balloon: true, _vm.PluggableMax, MemorySize.FromMiB(2), [])
     {

@@ -63,7 +63,7 @@ internal sealed class LabHypervisor(World world, DaemonProcess process) : IHyper
             () =>
             {
                 if (handle.Pid is null)
-                    throw new HypervisorException($"simulated: which process runs {handle.Id} is not known");
+                    throw new HypervisorException($"simulated: the process of {handle.Id} is not known");
                 if (world.Find(handle.Id) is { } vm && vm.Handle.SameProcess(handle))
                     world.End(handle.Id, "its process was ended");
                 return true;

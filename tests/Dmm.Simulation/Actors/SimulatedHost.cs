@@ -112,7 +112,7 @@ internal sealed class SimulatedHost
             Invariants.Note(World, Journal.History[_recorded]);
             RequestSteps.Note(Journal.History[_recorded]);
             if (Lives.Note(Journal.History[_recorded]) is { } wrongLife)
-                Violated("who was migrated away is not created again", wrongLife);
+                Violated("a VM that was migrated away is not created again", wrongLife);
             if (Wishes.Note(Journal.History[_recorded]) is { } amiss)
                 Violated("a VM that is to return is not forgotten, and one that was stopped does not return", amiss);
             WrittenAt = Clock.Now;

@@ -24,7 +24,7 @@ internal sealed class Answers
         if (answers.Count != 1)
             throw new ViolationException("an answer", $"{command} was answered {answers.Count} times: {string.Join("; ", answers)}");
         if (answers[0] is HostEffect.Reply { Answer: HostProtocol.Done } && Undone(command, decision.Host.State) is { } undone)
-            throw new ViolationException("done and not done", $"{command}: {undone}");
+            throw new ViolationException("answered done, but not done", $"{command}: {undone}");
     }
 
     /// <returns>The one who is to be answered.</returns>

@@ -92,7 +92,7 @@ internal sealed partial class Daemon
     /// </summary>
     private void StartHostAnew(string when, HostDecision lost)
     {
-        _world.Log.Note($"the host's actor starts anew {when}");
+        _world.Log.Note($"the host's actor restarts {when}");
         // A VM that was launched, but whose launch is not in the journal, may be gone before anybody asks.
         foreach (var launched in lost.Events.OfType<VmLaunched>())
         {
@@ -346,7 +346,7 @@ internal sealed partial class Daemon
         VmRested r =>
         $"{r.Spec.Id} rests, {r.Cause}: {r.Why}; {(r.ReturnAt is { } at ? $"returns in {(at - r.At).TotalSeconds} s" : "stays so")}",
         VmForgotten f => $"{f.Vm} forgotten",
-        LetGoEnded g => $"{g.Vm}, which was let go of, is gone",
+        LetGoEnded g => $"{g.Vm}, which was forgotten, is gone",
         _ => e.ToString() ?? "",
     };
 }

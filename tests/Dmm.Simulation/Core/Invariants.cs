@@ -77,7 +77,8 @@ internal sealed class Invariants(World world)
             throw new ViolationException("a wrong cause", $"{e}: the host has restarted since it was started");
         if (e is VmAdopted adopted && command is HostProtocol.AdoptVm adopt && adopted.Granted < adopt.Ceiling)
             throw new ViolationException(
-                "an adoption below what can be", $"{adopted.Handle.Id} can become {adopt.Ceiling}, and {adopted.Granted} were promised");
+                "an adoption granted less than its ceiling",
+                $"{adopted.Handle.Id} can become {adopt.Ceiling}, and {adopted.Granted} were promised");
         if (e is MemoryReserved set)
             Provided(before, set);
         if (e is VmRequested asked)
@@ -183,7 +184,7 @@ internal sealed class Invariants(World world)
         }
 
         if (LetGoAndRunning(truth).Except(state.LetGo.Keys).FirstOrDefault() is { Name.Length: > 0 } lost)
-            throw new ViolationException("recovery", $"{lost} was let go of and runs, and what it holds is taken for free");
+            throw new ViolationException("recovery", $"{lost} was let go and runs, but its memory counts as free");
     }
 
     /// <summary>If the host's clock was set, a replay can't know when something happened; but it must know that it happened.</summary>
@@ -247,7 +248,7 @@ internal sealed class Invariants(World world)
         {
             var process = world.ProcessOf(id);
             if (process is not { Running: true })
-                return $"{id} has ended and is not known to have";
+                return $"{id} has ended, but the host does not know it";
             if (!daemon.Shells.TryGetValue(id, out var shell) || shell.Memory.Phase != VmPhase.Settled)
                 return $"{id} is {shell?.Memory.Phase} ({shell?.Memory.Why}) at {process.Guest.Held}, target {vm.Promise.Target}";
             if (vm.Stop is { } order)
@@ -262,11 +263,11 @@ internal sealed class Invariants(World world)
         }
 
         if (daemon.Shells.Keys.FirstOrDefault(id => !daemon.State.Vms.ContainsKey(id)) is { Name.Length: > 0 } nobody)
-            return $"an actor of {nobody} is left, which is not governed";
+            return $"an actor of {nobody} is left, although that VM is not governed";
         if (daemon.Unanswered is { } open)
             return open;
         if (!daemon.AllHeard)
-            return "nobody said that every VM has reported";
+            return "no notice says that every VM has reported";
         return world.Agenda.Now - daemon.ChangedAt < TimeSpan.FromSeconds(2) ? "promises change" : null;
     }
 
@@ -301,7 +302,7 @@ internal sealed class Invariants(World world)
             if (!state.Vms.TryGetValue(id, out var vm))
                 throw new ViolationException("a claim of nobody", $"{id}: {claim}");
             if (claim.Granted != vm.Promise.Granted)
-                throw new ViolationException("a claim that forgets its promise", $"{id}: {claim}, promised {vm.Promise}");
+                throw new ViolationException("a claim that does not match its promise", $"{id}: {claim}, promised {vm.Promise}");
             // A VM's additional overhead shows in the memory of its process before it is measured.
             worldly |= claim.Overhead > vm.Overhead
                 || (world.ProcessOf(id) is { } dear
@@ -332,7 +333,7 @@ internal sealed class Invariants(World world)
         {
             if (ledger.Claims.ContainsKey(id) || ledger.Reservations.ContainsKey(id) || world.ProcessOf(id) is { Running: true })
                 throw new ViolationException(
-                    "a rest that is none",
+                    "a VM that rests but is not gone",
                     $"{id} rests, and {(world.ProcessOf(id) is { Running: true } ? "a process of it runs" : "memory is kept for it")}");
         }
 
@@ -344,19 +345,21 @@ internal sealed class Invariants(World world)
 
         if (claimed != ledger.Claimed || reserved != ledger.Reserved)
             throw new ViolationException(
-                "sums", $"claimed {ledger.Claimed}, which is {claimed}; reserved {ledger.Reserved}, which is {reserved}");
+                "sums", $"claimed {ledger.Claimed}, but the claims add up to {claimed}; reserved {ledger.Reserved}, but the reservations "
+                + $"add up to {reserved}");
         // For VMs that were let go, the world's figure counts, not the daemon's: nobody else may hold the memory that they do.
         var truth = world.Journal.Truth;
         var loose = LetGoAndRunning(truth).Aggregate(MemorySize.Zero, (all, id) => all + truth.Ledger.LetGo[id]);
         if (ledger.Loose < loose)
             throw new ViolationException(
-                "let go of and promised to others",
-                $"{loose} may be held by VMs that were let go of and run; the ledger says {ledger.Loose}");
+                "let go and promised to others",
+                $"{loose} may be held by VMs that were let go and run; the ledger says {ledger.Loose}");
         var sum = claimed + reserved + ledger.Loose + ledger.HostReserve;
         if (sum > ledger.HostMemory && !worldly && !_deficit)
         {
             var claims = string.Join("; ", ledger.Claims.Select(c => $"{c.Key} {c.Value}, holds {world.ProcessOf(c.Key)?.Resident}"));
-            throw new ViolationException("the invariant", $"{sum} promised of {ledger.HostMemory}, by no doing of the world: {claims}");
+            throw new ViolationException("the invariant", $"{sum} promised of {ledger.HostMemory}, and the world did not cause it: "
+                + claims);
         }
 
         _deficit = sum > ledger.HostMemory;

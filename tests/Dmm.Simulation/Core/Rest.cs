@@ -11,7 +11,9 @@ namespace Dmm.Simulation.Core;
 /// </summary>
 internal sealed class Rest(World world)
 {
-    /// <summary>Longer than most tries of a back-off (2, 4, 8, 16 s), and longer than it takes to save up a spark.</summary>
+    /// <summary>
+    /// Longer than the first waits of a back-off (2 s, then 1, 2, 4, 8 and 16 s), and longer than it takes to save up a spark.
+    /// </summary>
     private static readonly TimeSpan Span = TimeSpan.FromSeconds(30);
 
     private const int Most = 12;

@@ -151,7 +151,7 @@ internal sealed partial class World
         if (Chance.OneIn(10) && daemon.State.Admissions.Keys.ToArray() is { Length: > 0 } wanted)
         {
             id = wanted[Chance.Below(wanted.Length)];
-            Log.Note($"operator: {id} is not wanted any more");
+            Log.Note($"operator: cancels {id}");
             daemon.Enqueue(AtOnce(id));
             return;
         }
@@ -199,11 +199,11 @@ internal sealed partial class World
                 daemon.Enqueue(stop);
                 break;
             case 7 when known && Chance.OneIn(4):
-                Log.Note($"operator: {id} is let go of");
+                Log.Note($"operator: forgets {id}");
                 daemon.Enqueue(new HostProtocol.ForgetVm(id));
                 break;
             case 6 when daemon.State.Admissions.ContainsKey(id):
-                Log.Note($"operator: {id} is not wanted any more");
+                Log.Note($"operator: cancels {id}");
                 daemon.Enqueue(AtOnce(id));
                 break;
         }
@@ -233,7 +233,7 @@ internal sealed partial class World
                 daemon.Enqueue(new HostProtocol.SetPolicy(id, null, null, null) { Restart = restart });
                 break;
             case 5 when Chance.OneIn(3):
-                Log.Note($"operator: {id}, which rests, is forgotten");
+                Log.Note($"operator: forgets {id}, which rests");
                 daemon.Enqueue(new HostProtocol.ForgetVm(id));
                 break;
         }
@@ -260,14 +260,14 @@ internal sealed partial class World
             Restart = Chance.Of<RestartPolicy>(Policies),
         };
         Log.Note(
-            $"operator: a VM {id} is wanted, min {min}, boot {boot}{(early ? " or early with less" : "")}, max {max}, "
+            $"operator: creates {id}, min {min}, boot {boot}{(early ? " or early with less" : "")}, max {max}, "
                 + $"priority {spec.Priority}, restart {spec.Restart}, within {timeout.TotalSeconds} s");
         daemon.ToLine(new AdmissionProtocol.CreateVm(spec, _guests.Overhead, timeout, []), asked: true);
         if (!hasty || brief)
             return;
         Agenda.In(TimeSpan.FromMilliseconds(Chance.Between(1, 30)), () =>
         {
-            Log.Note($"operator: {id} is not wanted any more already");
+            Log.Note($"operator: cancels {id} already");
             daemon.ToLine(new AdmissionProtocol.Cancel(id));
         });
     }
@@ -278,7 +278,7 @@ internal sealed partial class World
         var sizes = process.Guest.Sizes;
         var (ceiling, min) = (sizes.Ceiling, MemorySize.FromMiB(128));
         var max = MemorySize.Max(ceiling, MemorySize.FromMiB(1024));
-        Log.Note($"operator: {process.Id} is to be governed, with {ceiling}");
+        Log.Note($"operator: adopts {process.Id} with {ceiling}");
         var resident = process.Resident;
         daemon.Enqueue(new HostProtocol.AdoptVm(process.Handle, new(min, max), ceiling, _guests.Overhead) { Resident = resident });
     }

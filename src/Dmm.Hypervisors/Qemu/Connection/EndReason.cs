@@ -9,13 +9,13 @@ internal static class EndReason
     /// <param name="cause">The reason in QEMU's SHUTDOWN event; null where QEMU ended without one.</param>
     public static string Describe(string? cause) => cause switch
     {
-        null => "QEMU's process ended without a word (killed, or crashed)",
+        null => "QEMU's process ended without giving a reason (killed, or crashed)",
         "guest-shutdown" => "the guest shut down (guest-shutdown)",
         "guest-panic" => "the guest's kernel panicked (guest-panic)",
-        "guest-reset" => "the guest restarted and was not to (guest-reset)",
+        "guest-reset" => "the guest restarted although that was not allowed (guest-reset)",
         "host-signal" => "a signal ended QEMU (host-signal)",
         "host-qmp-quit" => "QEMU was told to quit (host-qmp-quit)",
-        "host-error" => "QEMU met an error (host-error)",
+        "host-error" => "QEMU had an error (host-error)",
         _ => $"QEMU ended ({cause})",
     };
 

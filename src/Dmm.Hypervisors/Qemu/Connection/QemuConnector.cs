@@ -54,9 +54,8 @@ internal sealed class QemuConnector(QemuSettings settings, TimeProvider time)
 
     /// <summary>The doubt in one line, with the consequences.</summary>
     public static string Doubt(QemuIdentity identity) =>
-        $"which process runs it is not known ({identity.Doubt}): what it costs its host is expected, not measured, DMM ends no process "
-        + $"for it, and its claim stands until "
-        + "its end is shown";
+        $"it is not known which process runs it ({identity.Doubt}): its cost is estimated, not measured; DMM ends no process for it; "
+        + "its claim stands until its end is proved";
 
     /// <summary>
     /// The exception for a VM that is gone. A QEMU that ends cleanly deletes its pid file; one that is killed or crashes leaves it.
@@ -69,7 +68,7 @@ internal sealed class QemuConnector(QemuSettings settings, TimeProvider time)
         var how = cause switch
         {
             EndCause.HostRestarted => "the host has restarted since",
-            EndCause.PoweredDown => $"process {handle.Pid} has ended in good order while nobody watched",
+            EndCause.PoweredDown => $"process {handle.Pid} has ended in good order while DMM was not connected",
             _ => $"process {handle.Pid} is gone",
         };
         return new VmGoneException($"VM '{handle.Id}' no longer runs: {how}", inner!) { Cause = cause };

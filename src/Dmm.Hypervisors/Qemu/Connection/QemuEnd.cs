@@ -38,7 +38,7 @@ internal sealed class QemuEnd(
         if (!await QuitsAsync(heard, cancellation).ConfigureAwait(false))
         {
             if (process is null)
-                throw new HypervisorException($"VM '{handle.Id}' was told to quit, and nothing shows that it is gone: {doubt}");
+                throw new HypervisorException($"VM '{handle.Id}' was told to quit, but DMM can't prove that it is gone: {doubt}");
             process.Kill();
             if (await process.WaitAsync(settings.ExitDeadline, time, cancellation).ConfigureAwait(false) != ProcessLook.Gone)
             {

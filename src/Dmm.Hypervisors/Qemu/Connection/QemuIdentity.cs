@@ -25,14 +25,14 @@ internal sealed record QemuIdentity(HostProcess? Process, string? Doubt, string?
     {
         var (peer, listener) = (qmp.PeerPid, Describe(qmp.PeerPid));
         if (await AddressAsync(qmp, cancellation).ConfigureAwait(false) is not { } address)
-            return new(null, $"{listener} listens at {qmp.Path}, and QEMU does not tell where its guest's memory stands", listener);
+            return new(null, $"{listener} listens at {qmp.Path}, and QEMU does not say at which address its guest's memory is", listener);
         var least = await LeastPieceAsync(qmp, boot, cancellation).ConfigureAwait(false);
         if (peer is { } pid && Proved(pid, binary, address, least) is { } direct)
             return new(direct, null, null);
         var threads = await ThreadsAsync(qmp, cancellation).ConfigureAwait(false);
         if (ProcessOf(threads) is { } behind && Proved(behind, binary, address, least) is { } found)
             return new(found, null, listener);
-        return new(null, $"{listener} listens at {qmp.Path}, and was not proved to be QEMU; nor was any other process", listener);
+        return new(null, $"{listener} listens at {qmp.Path}, and neither it nor any other process was proved to be QEMU", listener);
     }
 
     /// <summary>The process, if its program is QEMU and it has that memory, and if it stays the same process during the check.</summary>
@@ -112,7 +112,7 @@ internal sealed record QemuIdentity(HostProcess? Process, string? Doubt, string?
             ? pid
             : null;
 
-    private static string Describe(int? pid) => pid is not { } known ? "a process that this host does not name"
+    private static string Describe(int? pid) => pid is not { } known ? "a process whose id this host does not give"
         : ProcFiles.Lines(string.Create(CultureInfo.InvariantCulture, $"/proc/{known}/comm")) is [var name, ..]
         ? $"process {known} ({name})"
         : $"process {known}";

@@ -298,7 +298,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
             }
             catch (QmpRefusedException e)
             {
-                _log($"VM '{_handle.Id}': its balloon tells no statistics: {e.Description}");
+                _log($"VM '{_handle.Id}': its balloon sends no statistics: {e.Description}");
                 return;
             }
         }

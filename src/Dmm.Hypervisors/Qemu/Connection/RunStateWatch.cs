@@ -123,22 +123,22 @@ internal sealed class RunStateWatch(QmpClient qmp, TimeProvider time, Action<VmR
         return status switch
         {
             "running" => (VmRunState.Running, null),
-            "paused" => (VmRunState.Paused, "it is paused: somebody has stopped it, and 'cont' at its monitor lets it go on"),
-            "prelaunch" => (VmRunState.Paused, "it has not been started yet: 'cont' at its monitor does that (prelaunch)"),
+            "paused" => (VmRunState.Paused, "it is paused: somebody has stopped it; 'cont' at its monitor continues it"),
+            "prelaunch" => (VmRunState.Paused, "it has not been started yet: 'cont' at its monitor starts it (prelaunch)"),
             "debug" => (VmRunState.Paused, "it is paused: a debugger holds it (debug)"),
-            "io-error" => (VmRunState.Paused, "it is paused: its disk has failed, and it waits until that is mended (io-error)"),
+            "io-error" => (VmRunState.Paused, "it is paused: a disk error has stopped it, and it waits until that is fixed (io-error)"),
             "watchdog" => (VmRunState.Paused, "it is paused: its watchdog has stopped it (watchdog)"),
             "save-vm" or "restore-vm" => (VmRunState.Paused, $"it is paused while a snapshot is saved or restored ({status})"),
             "suspended" => (VmRunState.Paused, "its guest sleeps (suspended)"),
             "inmigrate" =>
             (VmRunState.MigratingIn, "it waits for its guest to be migrated in: what its devices show means nothing yet (inmigrate)"),
-            "finish-migrate" => (VmRunState.MigratingOut, "its guest is being handed over to another process (finish-migrate)"),
+            "finish-migrate" => (VmRunState.MigratingOut, "its guest is being migrated to another process (finish-migrate)"),
             "postmigrate" =>
             (VmRunState.MigratedAway,
-                "it was migrated away: its guest runs elsewhere, or lies in a file; this process is what is left (postmigrate)"),
-            "shutdown" => (VmRunState.Halted, "its guest has powered down, and its process was told to stay (shutdown)"),
+                "it was migrated out: its guest runs elsewhere or is stored in a file; only this process is left (postmigrate)"),
+            "shutdown" => (VmRunState.Halted, "its guest has powered down, and its process was started to stay (shutdown)"),
             "guest-panicked" => (VmRunState.Halted, "its guest's kernel has panicked (guest-panicked)"),
-            "internal-error" => (VmRunState.Halted, "its hypervisor met an error that it can't go on from (internal-error)"),
+            "internal-error" => (VmRunState.Halted, "its hypervisor had an error that it can't recover from (internal-error)"),
             _ when runs => (VmRunState.Running, null),
             _ => (VmRunState.Paused, $"it does not run ({(status.Length > 0 ? status : "QEMU does not say why")})"),
         };

@@ -128,20 +128,20 @@ public sealed record Hotplug(QemuDevices Devices, bool GuestLacksVirtioMem, Memo
                 + "size=…,slots=32,maxmem=512G)";
         else if (Kind == HotplugKind.Dimm)
             yield return $"it grows by whole DIMMs of {DimmSize}, up to {PluggableMax}; a guest gives one back only when nothing in it "
-                + $"is in use for good";
+                + $"is in permanent use";
         else if (Devices.SparePorts.IsEmpty)
-            yield return $"it has no root port left for another virtio-mem device: what can be plugged ends at {PluggableMax} while it "
+            yield return $"it has no root port left for another virtio-mem device: at most {PluggableMax} can be plugged while it "
                 + $"runs; "
                 + "start it with -device pcie-root-port,id=spare0,chassis=101";
         if (Devices.BalloonPath is null)
-            yield return "it has no virtio-balloon device: it can't give boot memory back, and without an agent "
-                + "nothing tells what it needs";
+            yield return "it has no virtio-balloon device: it can't give boot memory back; without an agent, its "
+                + "need is unknown";
         else if (balloonFault is not null)
             yield return $"its balloon can't be used: {balloonFault}";
         if (Devices.AgentSocket is null)
         {
             yield return $"it has no channel {QemuCommandLine.AgentPort} that DMM can connect to: "
-                + "what it needs is known from balloon statistics at best, seconds late";
+                + "at best, its need is known from balloon statistics, seconds late";
         }
     }
 }

@@ -22,6 +22,6 @@ internal static class KeptMemory
     public static VmCapabilities Of(VmCapabilities able, string? why) => why is null || !able.Balloon ? able : able with
     {
         Keeps = why,
-        Lacks = [.. able.Lacks, $"its balloon gives nothing back to the host: {why}; nobody counts on it to give memory"],
+        Lacks = [.. able.Lacks, $"its balloon returns no memory to the host: {why}; its memory is not counted on"],
     };
 }

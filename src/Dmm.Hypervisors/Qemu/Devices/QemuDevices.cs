@@ -71,7 +71,7 @@ public sealed record QemuDevices(
             {
                 var address = await GetAsync(qmp, path, "memaddr", cancellation).ConfigureAwait(false);
                 var state = known.FirstOrDefault(d => d.IsVirtioMem && d.Address.ToString(CultureInfo.InvariantCulture) == address)
-                    ?? throw new HypervisorException($"{qmp.Path}: query-memory-devices does not tell of the virtio-mem device {path}");
+                    ?? throw new HypervisorException($"{qmp.Path}: query-memory-devices does not list the virtio-mem device {path}");
                 virtioMem.Add(new(path, state.Address, state.Max, state.Block));
             }
             else if (type == "virtserialport"

@@ -108,7 +108,7 @@ public sealed class QemuMemory : IDisposable
             if (pluggableMax > hotplug.ExtendableTo)
             {
                 throw new HypervisorException(
-                    $"{_qmp.Path}: what can be plugged can't be raised from {hotplug.PluggableMax} to {pluggableMax}; "
+                    $"{_qmp.Path}: the pluggable maximum can't be raised from {hotplug.PluggableMax} to {pluggableMax}; "
                         + $"with {Devices.SparePorts.Length} "
                     + $"free root ports and {Devices.Room.Free} of address space left it can be at most {hotplug.ExtendableTo}");
             }
@@ -139,7 +139,7 @@ public sealed class QemuMemory : IDisposable
             if (size.IsZero)
             {
                 throw new HypervisorException(Hotplug.Kind == HotplugKind.Dimm
-                    ? $"{_qmp.Path}: this VM is plugged by DIMMs, each of which brings its own metadata; a rescue DIMM would be one of them"
+                    ? $"{_qmp.Path}: this VM grows by DIMMs, each of which brings its own metadata; a rescue DIMM would be no different"
                     : $"{_qmp.Path}: there is no room for a rescue DIMM: {Devices.Room.FreeSlots} slots and {Devices.Room.Free} of "
                     + $"address space are free");
             }

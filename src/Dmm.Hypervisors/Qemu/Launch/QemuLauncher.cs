@@ -118,7 +118,7 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
             await chatter.ConfigureAwait(false);
             if (process.ExitCode != 0)
             {
-                var reason = said.Length > 0 ? said : $"it ended with code {process.ExitCode} and no word";
+                var reason = said.Length > 0 ? said : $"it ended with code {process.ExitCode} and no message";
                 throw new HypervisorException($"QEMU could not start VM '{spec.Id}': {reason}");
             }
 
@@ -138,7 +138,7 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
     private Process Start(ProcessStartInfo start)
     {
         if (!Descriptors.CloseAllOnExec())
-            log("this kernel can't keep inherited files from QEMU (close_range): VMs hold whatever this daemon was started with");
+            log("this kernel can't close inherited files for QEMU (close_range): VMs keep the files open that this daemon inherited");
         try
         {
             return Process.Start(start) ?? throw new HypervisorException($"'{settings.Binary}' could not be started");
@@ -179,7 +179,7 @@ internal sealed class QemuLauncher(QemuSettings settings, TimeProvider time, Act
             {
                 throw new VmLingersException(
                     $"process {left.Pid} of VM '{id}' was killed and is still there after {Seconds(settings.ExitDeadline)}"
-                    + (because is null ? "" : $"; it was to end because {because.Message}"), because!);
+                    + (because is null ? "" : $"; it was ended because {because.Message}"), because!);
             }
         }
 

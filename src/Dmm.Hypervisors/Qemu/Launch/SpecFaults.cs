@@ -48,7 +48,7 @@ public static partial class SpecFaults
             return $"{what} '{path}' does not exist";
         var kind = FileFacts.Of(path)?.Kind;
         if (kind != FileKind.Regular && (kind != FileKind.BlockDevice || access == FileAccess.Read))
-            return $"{what} '{path}' is {(access == FileAccess.Read ? "no file" : "neither a file nor a block device")}";
+            return $"{what} '{path}' is {(access == FileAccess.Read ? "not a regular file" : "neither a file nor a block device")}";
         try
         {
             using var file = new FileStream(path, FileMode.Open, access, FileShare.ReadWrite, bufferSize: 0);
@@ -66,13 +66,13 @@ public static partial class SpecFaults
         if (UnixSocket.PathFault(folder.OperatorControl) is { } tooLong)
             return tooLong;
         if (spec.Channels.Length > VmSpec.MaxChannels)
-            return $"there are {spec.Channels.Length} channels; at most {VmSpec.MaxChannels} can be";
+            return $"there are {spec.Channels.Length} channels; at most {VmSpec.MaxChannels} are possible";
         var names = new HashSet<string>(StringComparer.Ordinal) { QemuCommandLine.AgentPort };
         var sockets = new HashSet<string>(StringComparer.Ordinal) { folder.Control, folder.OperatorControl, folder.Agent, folder.Console };
         foreach (var channel in spec.Channels)
         {
             if (!ChannelName().IsMatch(channel.Name))
-                return $"channel name '{channel.Name}' can't be; use 1 to 64 letters, digits, '.', '-' and '_'";
+                return $"channel name '{channel.Name}' is not valid; use 1 to 64 letters, digits, '.', '-' and '_'";
             if (!names.Add(channel.Name))
                 return $"channel name '{channel.Name}' is taken; each channel of a VM needs its own";
             if (UnixSocket.PathFault(channel.Socket) is { } fault)
@@ -95,7 +95,7 @@ public static partial class SpecFaults
         return SocketPlace.Judge(path) switch
         {
             { Usable: true } => null,
-            { State: SocketPlaceState.Occupied } place => $"'{path}' exists and is no socket ({place.Why}); it would be overwritten",
+            { State: SocketPlaceState.Occupied } place => $"'{path}' exists and is not a socket ({place.Why}); it would be overwritten",
             _ => $"socket '{path}' is in use by another process",
         };
     }
@@ -108,7 +108,7 @@ public static partial class SpecFaults
                 .Select(folder => Path.Combine(folder, binary));
         return places.Any(System.IO.File.Exists)
             ? null
-            : $"QEMU's program '{binary}' (dmm.qemu.binary) is not there; install qemu-system-x86 or name the program's path";
+            : $"QEMU's program '{binary}' (dmm.qemu.binary) was not found; install qemu-system-x86 or set the program's path";
     }
 
     [GeneratedRegex(@"^[A-Za-z0-9._-]{1,64}\z", RegexOptions.CultureInvariant)]

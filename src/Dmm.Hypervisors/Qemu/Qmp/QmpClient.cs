@@ -120,7 +120,7 @@ public sealed class QmpClient : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        End($"{Path}: DMM let go of the connection");
+        End($"{Path}: DMM closed the connection");
         await _stop.CancelAsync().ConfigureAwait(false);
         await _stream.DisposeAsync().ConfigureAwait(false);
         await _reader.ConfigureAwait(false);
@@ -138,8 +138,8 @@ public sealed class QmpClient : IAsyncDisposable
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
             throw new QmpUnreachableException(
-                $"{Path}: no QMP greeting within {_options.Deadline.TotalSeconds:0.#} s; either this is no QMP socket, or another client "
-                + "holds it (QEMU serves one at a time on each socket)",
+                $"{Path}: no QMP greeting within {_options.Deadline.TotalSeconds:0.#} s; either this is not a QMP socket, or another "
+                + "client holds it (QEMU serves one at a time on each socket)",
                 retry: true);
         }
 
@@ -195,9 +195,9 @@ public sealed class QmpClient : IAsyncDisposable
                 why = line.Kind switch
                 {
                     WireLineKind.End when _greeting.Task.IsCompleted => "QEMU closed the connection",
-                    WireLineKind.End => "closed without a QMP greeting; this is no QMP socket",
+                    WireLineKind.End => "closed without a QMP greeting: not a QMP socket",
                     WireLineKind.TooLong or WireLineKind.Skipped =>
-                        $"sent a line longer than {_options.MaxLineLength} bytes; this is no QMP server that DMM knows",
+                        $"sent a line longer than {_options.MaxLineLength} bytes: not a QMP server that DMM supports",
                     _ => Take(QmpMessage.Parse(line.Text)) ?? "",
                 };
             }
@@ -205,7 +205,7 @@ public sealed class QmpClient : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            why = "DMM let go of the connection";
+            why = "DMM closed the connection";
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
@@ -228,11 +228,11 @@ public sealed class QmpClient : IAsyncDisposable
             case QmpMessage.Greeting greeting:
                 return _greeting.TrySetResult(greeting) ? null : "QEMU greeted twice";
             case QmpMessage.Surprise surprise when !_greeting.Task.IsCompleted:
-                return $"this is no QMP socket; where a QMP greeting was due stood {surprise.What}";
+                return $"not a QMP socket: expected a QMP greeting, got {surprise.What}";
             case QmpMessage.Surprise surprise:
                 return $"QEMU sent {surprise.What}";
             case not null when !_greeting.Task.IsCompleted:
-                return "this is no QMP socket; it spoke before a QMP greeting";
+                return "not a QMP socket: it sent a message before the QMP greeting";
             case QmpMessage.Happened e:
                 _events.Writer.TryWrite(e.Value);
                 return null;
@@ -254,7 +254,7 @@ public sealed class QmpClient : IAsyncDisposable
     private string? Answer(long id, Action<Pending> complete)
     {
         if (id < 1 || id > Interlocked.Read(ref _lastId))
-            return $"QEMU answered command {id}, which was never asked";
+            return $"QEMU answered command {id}, which DMM did not send";
         Pending? pending;
         lock (_gate)
             _pending.Remove(id, out pending);

@@ -19,7 +19,7 @@ internal static class QmpJson
     public static IEnumerable<JsonElement> Items(JsonElement element) =>
         element.ValueKind == JsonValueKind.Array
             ? element.EnumerateArray()
-            : throw new HypervisorException($"QEMU answered no list: {Excerpt(element)}");
+            : throw new HypervisorException($"QEMU's answer is not a list: {Excerpt(element)}");
 
     /// <exception cref="HypervisorException">There is no such object.</exception>
     public static JsonElement Member(JsonElement element, string name) =>

@@ -36,12 +36,12 @@ public abstract record QmpMessage
         }
         catch (JsonException)
         {
-            return new Surprise($"no JSON: '{Excerpt(line)}'");
+            return new Surprise($"text that is not JSON: '{Excerpt(line)}'");
         }
         catch (InvalidOperationException)
         {
             // JSON can parse although its texts can't be read: bad UTF-8, and halves of surrogate pairs.
-            return new Surprise($"JSON with a text that is none: '{Excerpt(line)}'");
+            return new Surprise($"JSON with a text that can't be decoded: '{Excerpt(line)}'");
         }
     }
 
@@ -60,7 +60,7 @@ public abstract record QmpMessage
         return Unknown(line);
     }
 
-    private static Surprise Unknown(byte[] line) => new($"no message of QMP: '{Excerpt(line)}'");
+    private static Surprise Unknown(byte[] line) => new($"JSON that is not a QMP message: '{Excerpt(line)}'");
 
     private static string Excerpt(byte[] line) => ForeignText.Clean(line.AsSpan().TrimEnd((byte)'\r'), ExcerptLength);
 
