@@ -25,9 +25,9 @@ public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(out
     }
 
     /// <summary>A host of two VMs with 512 MiB each, which is almost full.</summary>
-    private void FullHost(long memoryMiB = 1120)
+    private void FullHost(long memoryMiB = 1120, AdmissionSettings? admission = null)
     {
-        StartHost(memoryMiB);
+        StartHost(new HostSettings { Memory = MiB(memoryMiB), Admission = admission ?? new() });
         Create(Spec("a", 128, 512, 1024));
         Create(Spec("b", 128, 512, 1024));
         UntilForeseen("a", "b");
@@ -183,7 +183,7 @@ public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(out
     [Fact]
     public void Several_that_fit_are_launched_at_once_but_only_so_many()
     {
-        StartHost(new HostSettings { Memory = MiB(4096), LaunchesAtOnce = 2 });
+        StartHost(new HostSettings { Memory = MiB(4096), Admission = new() { Launches = 2 } });
         foreach (var name in new[] { "a", "b", "c" })
             Create(Spec(name, 128, 256, 512));
         var status = Look();
@@ -195,7 +195,7 @@ public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(out
     [Fact]
     public void A_daemon_that_dies_in_any_state_of_a_request_goes_on_with_it()
     {
-        var host = new HostSettings { Memory = MiB(1500), LaunchesAtOnce = 1 };
+        var host = new HostSettings { Memory = MiB(1500), Admission = new() { Launches = 1 } };
         StartHost(host);
         Create(Spec("a", 128, 1024, 1024));
         UntilRuns("a");
@@ -264,8 +264,7 @@ public sealed class AdmissionStories(ITestOutputHelper output) : HostFixture(out
     [Fact]
     public void A_queue_that_is_full_refuses_the_next()
     {
-        Admission = new() { Queue = 2 };
-        FullHost();
+        FullHost(admission: new() { Queue = 2 });
         Guest("a").Temper = Guest("b").Temper = GuestTemper.Stubborn;
         Create(Spec("c", 128, 512, 512), Long);
         Create(Spec("d", 128, 512, 512), Long);

@@ -48,7 +48,7 @@ public sealed class SameDecisionsTests(ITestOutputHelper output) : HostFixture(o
         };
         var (keeper, vms, predictor) = (CreateTestProbe(), CreateTestProbe(), CreateTestProbe());
         var actor = Sys.ActorOf(HostActor.Props(HouseOf(settings, new NoStore()), new HostTenure(keeper, vms, predictor, 0)), "alone");
-        (_machine, _host) = (new(settings, Admission, new()),
+        (_machine, _host) = (new(settings, new()),
             new(new(new Ledger(settings.Memory, settings.Reserve)), settings, Watches: false));
         Decide(new HostCommand.TakeUp(null));
         for (var step = 0; step < Steps; step++)

@@ -25,10 +25,14 @@ public sealed class DefaultsTests
         Same(new Actors.Vms.VmActorSettings(), ActorSettings.VmsOf(Reference), "LaunchDeadline", "Time");
 
     [Fact]
-    public void The_models() => Same(new Core.Demand.DemandSettings(), ActorSettings.DemandOf(Reference));
+    public void The_models() => Same(new Core.Demand.DemandSettings(), Reference.Demand);
 
     [Fact]
-    public void The_line() => Same(new Core.Admission.AdmissionSettings(), ActorSettings.AdmissionOf(Reference));
+    public void The_line() => Same(new Core.Admission.AdmissionSettings(), Reference.Admission);
+
+    [Fact]
+    public void The_simulated_guests() =>
+        Same(new Hypervisors.Simulation.SimulationSettings { Directory = "" }, Reference.Simulation, "Directory");
 
     [Fact]
     public void The_law_in_the_lab()

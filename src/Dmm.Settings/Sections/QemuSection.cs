@@ -1,13 +1,7 @@
 using Dmm.Core;
+using Dmm.Hypervisors.Qemu;
 
 namespace Dmm.Settings;
-
-public enum QemuAccel
-{
-    Auto,
-    Kvm,
-    Tcg,
-}
 
 /// <summary>How far the guests' user network reaches.</summary>
 public enum UserNetwork
@@ -25,7 +19,7 @@ public enum UserNetwork
 /// <param name="HotplugRoom">The least room beyond boot memory in a VM's virtio-mem device.</param>
 /// <param name="TbSize">The size of each VM's TCG translation cache.</param>
 /// <param name="StatsPeriod">A whole number of seconds.</param>
-public sealed record QemuSectionSettings(
+public sealed record QemuSection(
     string Binary,
     QemuAccel Accel,
     string Append,
@@ -42,9 +36,9 @@ public sealed record QemuSectionSettings(
     /// <summary>The longest kernel command line of Linux on x86, in bytes.</summary>
     private const int LongestAppend = 2047;
 
-    internal static QemuSectionSettings Read(SettingsReader reader)
+    internal static QemuSection Read(SettingsReader reader)
     {
-        var qemu = new QemuSectionSettings(
+        var qemu = new QemuSection(
             reader.Program("dmm.qemu.binary", "qemu-system-x86_64"),
             reader.Choice<QemuAccel>("dmm.qemu.accel"),
             reader.Text("dmm.qemu.append", LongestAppend, $"a kernel command line of at most {LongestAppend} characters"),

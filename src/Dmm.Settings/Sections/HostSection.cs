@@ -10,7 +10,7 @@ namespace Dmm.Settings;
 /// <param name="PressureSome">The stalled part of the time (PSI some), 0 to 1.</param>
 /// <param name="PressureFull">The stalled part of the time (PSI full), 0 to 1.</param>
 /// <param name="Margin">Available memory that is never counted on.</param>
-public sealed record HostSettings(
+public sealed record HostSection(
     MemorySize? Memory, MemorySize Reserve, Portion Cushion, Portion CushionMax, double PressureSome, double PressureFull,
     MemorySize Margin,
     TimeSpan WatchPeriod, TimeSpan CalmAfter)
@@ -28,9 +28,9 @@ public sealed record HostSettings(
                 $"dmm.host.reserve is {Reserve}, but this host (or the daemon's cgroup) has {memory}; it must be less");
     }
 
-    internal static HostSettings Read(SettingsReader reader)
+    internal static HostSection Read(SettingsReader reader)
     {
-        var host = new HostSettings(
+        var host = new HostSection(
             reader.SizeOrAuto("dmm.host.memory", least: "64MiB", example: "64GiB"),
             reader.Size("dmm.host.reserve", "0", "1TiB"),
             reader.SizeOrPercent("dmm.host.cushion", mostPercent: 50),

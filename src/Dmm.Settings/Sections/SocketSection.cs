@@ -3,11 +3,11 @@ namespace Dmm.Settings;
 /// <param name="Path">The daemon's Unix socket, absolute.</param>
 /// <param name="Mode">Its permissions: whoever may write to it controls the VMs.</param>
 /// <param name="Group">The name of its group; null: the daemon's own.</param>
-public sealed record SocketSettings(string Path, UnixFileMode Mode, string? Group)
+public sealed record SocketSection(string Path, UnixFileMode Mode, string? Group)
 {
     private const int LongestGroup = 32;
 
-    internal static SocketSettings Read(SettingsReader reader)
+    internal static SocketSection Read(SettingsReader reader)
     {
         var group = reader.Text("dmm.socket-group", LongestGroup, $"a group's name of at most {LongestGroup} characters, or empty");
         return new(

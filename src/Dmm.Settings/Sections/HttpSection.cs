@@ -4,9 +4,9 @@ namespace Dmm.Settings;
 
 /// <param name="Address">A loopback address.</param>
 /// <param name="Port">0: no TCP.</param>
-public sealed record HttpSettings(IPAddress Address, int Port)
+public sealed record HttpSection(IPAddress Address, int Port)
 {
-    internal static HttpSettings Read(SettingsReader reader) => new(
+    internal static HttpSection Read(SettingsReader reader) => new(
         reader.Loopback("dmm.http.address", "this release has neither TLS nor tokens to guard more"),
         reader.Port("dmm.http.port", "no TCP"));
 }

@@ -2,9 +2,9 @@ namespace Dmm.Settings;
 
 /// <param name="Path">The SQLite file, absolute.</param>
 /// <param name="BusyTimeout">How long to wait for a lock that another process holds.</param>
-public sealed record JournalSettings(string Path, TimeSpan BusyTimeout)
+public sealed record JournalSection(string Path, TimeSpan BusyTimeout)
 {
-    internal static JournalSettings Read(SettingsReader reader, string stateDir)
+    internal static JournalSection Read(SettingsReader reader, string stateDir)
     {
         var path = reader.AbsolutePath("dmm.journal.path", "/var/lib/dmm/journal.db", mayBeEmpty: true);
         return new(

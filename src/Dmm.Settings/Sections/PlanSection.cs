@@ -8,11 +8,11 @@ namespace Dmm.Settings;
 /// <param name="UtilityWeight">
 /// The largest factor on a VM's shares, for the VM that a lack of memory hurts most; 1: plain shares.
 /// </param>
-public sealed record PlanSettings(
+public sealed record PlanSection(
     TimeSpan Period, double DeadBand, MemorySize Step, double ShrinkRate, int BalloonOperations, int HotplugOperations,
     double UtilityWeight, double Spare)
 {
-    internal static PlanSettings Read(SettingsReader reader) => new(
+    internal static PlanSection Read(SettingsReader reader) => new(
         reader.Duration("dmm.plan.period", "100ms", "60s"),
         reader.Percent("dmm.plan.dead-band", 0, 20),
         reader.Size("dmm.plan.step", "1MiB", "1GiB"),

@@ -12,7 +12,7 @@ namespace Dmm.Settings;
 /// <param name="ReturnCalm">A VM that ran for this long starts with <paramref name="ReturnMin"/> again.</param>
 /// <param name="ReturnDeadline">How long a VM that returns waits for its memory before it gives up and tries again later.</param>
 /// <param name="RestartMin">The first back-off of a VM's actor; it doubles up to <paramref name="RestartMax"/>.</param>
-public sealed record VmSettings(
+public sealed record VmSection(
     MemorySize Spark,
     MemorySize Margin,
     TimeSpan StuckAfter,
@@ -28,9 +28,9 @@ public sealed record VmSettings(
     TimeSpan ReturnCalm,
     TimeSpan ReturnDeadline)
 {
-    internal static VmSettings Read(SettingsReader reader)
+    internal static VmSection Read(SettingsReader reader)
     {
-        var vm = new VmSettings(
+        var vm = new VmSection(
             reader.SizeOrNone("dmm.vm.spark", "4MiB", "256MiB"),
             reader.Size("dmm.vm.margin", "8MiB", "4GiB"),
             reader.Duration("dmm.vm.stuck-after", "100ms", "10m"),
