@@ -10,7 +10,7 @@ namespace Dmm.Lab.Replay;
 /// <param name="memory">Memory for guests, in bytes.</param>
 /// <param name="arrive">Called with the VM and the time at which its movement (the wait for the mechanism, or a step) ends.</param>
 /// <param name="forget">Called when the VM's movement is cancelled.</param>
-internal sealed class HostMemory(
+internal sealed class ReplayMemory(
     long memory, ReplayVm[] vms, MechanismDelays delays, ITellsUrgency? urgency, Action<int, long> arrive, Action<int> forget)
 {
     private const double PerMicrosecond = (1 << 20) * 1e-6;
