@@ -22,7 +22,7 @@ public sealed class LayerTests
         typeof(Hypervisors.Qemu.QemuHypervisor).Assembly,
         typeof(Settings.DmmSettings).Assembly,
         typeof(Contracts.VmView).Assembly,
-        typeof(Hosting.DaemonApp).Assembly,
+        typeof(Daemon.Hosting.DaemonApp).Assembly,
         typeof(Hocon.HoconText).Assembly,
         typeof(Commands.CommandLine).Assembly,
         typeof(Cli.Tree).Assembly,
