@@ -1,5 +1,9 @@
 using Dmm.Hocon;
 using Akka.Configuration;
+using Dmm.Core.Admission;
+using Dmm.Core.Demand;
+using Dmm.Core.Journals;
+using Dmm.Hypervisors.Simulation;
 using Dmm.Settings.Hocon;
 
 namespace Dmm.Settings;
@@ -25,7 +29,9 @@ public enum PolicyKind
 }
 
 /// <summary>
-/// All settings of dmmd, read once and checked. <c>config/reference.conf</c> explains each setting and the reason for its default.
+/// All settings of dmmd, read once and checked. <c>config/reference.conf</c> explains each setting and the reason for its default. A
+/// section of the file that holds the settings of one component is read into that component's own record; any other section has a record
+/// here.
 /// </summary>
 public sealed record DmmSettings
 {
@@ -42,19 +48,19 @@ public sealed record DmmSettings
     /// <summary>Absolute, without a slash at its end.</summary>
     public required string StateDir { get; init; }
 
-    public required SocketSettings Socket { get; init; }
-    public required HostSettings Host { get; init; }
-    public required HttpSettings Http { get; init; }
-    public required PlanSettings Plan { get; init; }
+    public required SocketSection Socket { get; init; }
+    public required HostSection Host { get; init; }
+    public required HttpSection Http { get; init; }
+    public required PlanSection Plan { get; init; }
     public required DemandSettings Demand { get; init; }
-    public required VmSettings Vm { get; init; }
+    public required VmSection Vm { get; init; }
     public required AdmissionSettings Admission { get; init; }
-    public required EventsSettings Events { get; init; }
-    public required ExplainSettings Explain { get; init; }
-    public required QemuSectionSettings Qemu { get; init; }
+    public required EventsSection Events { get; init; }
+    public required ExplainSection Explain { get; init; }
+    public required QemuSection Qemu { get; init; }
     public required SimulationSettings Simulation { get; init; }
-    public required JournalSettings Journal { get; init; }
-    public required HistorySettings History { get; init; }
+    public required JournalSection Journal { get; init; }
+    public required HistoryKeep History { get; init; }
 
     /// <summary>The file's <c>akka</c> section, with reference.conf's as a fallback, below the key <c>akka</c>.</summary>
     public required Config AkkaConfig { get; init; }
@@ -98,19 +104,19 @@ public sealed record DmmSettings
             Hypervisor = reader.Choice<HypervisorKind>("dmm.hypervisor"),
             Policy = reader.Choice<PolicyKind>("dmm.policy"),
             StateDir = stateDir,
-            Socket = SocketSettings.Read(reader),
-            Host = HostSettings.Read(reader),
-            Http = HttpSettings.Read(reader),
-            Plan = PlanSettings.Read(reader),
-            Demand = DemandSettings.Read(reader),
-            Vm = VmSettings.Read(reader),
-            Admission = AdmissionSettings.Read(reader),
-            Events = EventsSettings.Read(reader),
-            Explain = ExplainSettings.Read(reader),
-            Qemu = QemuSectionSettings.Read(reader),
-            Simulation = SimulationSettings.Read(reader, stateDir),
-            Journal = JournalSettings.Read(reader, stateDir),
-            History = HistorySettings.Read(reader),
+            Socket = SocketSection.Read(reader),
+            Host = HostSection.Read(reader),
+            Http = HttpSection.Read(reader),
+            Plan = PlanSection.Read(reader),
+            Demand = DemandSection.Read(reader),
+            Vm = VmSection.Read(reader),
+            Admission = AdmissionSection.Read(reader),
+            Events = EventsSection.Read(reader),
+            Explain = ExplainSection.Read(reader),
+            Qemu = QemuSection.Read(reader),
+            Simulation = SimulationSection.Read(reader, stateDir),
+            Journal = JournalSection.Read(reader, stateDir),
+            History = HistorySection.Read(reader),
             AkkaConfig = akka,
         };
     }

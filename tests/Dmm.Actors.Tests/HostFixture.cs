@@ -7,7 +7,6 @@ using Akka.TestKit.Xunit2;
 using Dmm.Actors.Events;
 using Dmm.Actors.Supervision;
 using Dmm.Core;
-using Dmm.Core.Admission;
 using Dmm.Core.Events;
 using Dmm.Core.Hosts;
 using Dmm.Core.Ports;
@@ -77,7 +76,6 @@ public abstract class HostFixture : TestKit
             {
                 Host = settings,
                 Vms = new() { Time = Time },
-                Admission = Admission,
                 Watch = watch,
                 Keeper = new() { ProcessStart = Clocks.MomentOf(Time), GiveUp = GiveUp, Time = Time },
             };
@@ -86,8 +84,6 @@ public abstract class HostFixture : TestKit
     protected virtual void GiveUp(string why)
     {
     }
-
-    protected AdmissionSettings Admission { get; set; } = new();
 
     /// <summary>Set by tests in which the world, not DMM, breaks the invariant.</summary>
     protected bool WorldMayBreakIt { get; set; }

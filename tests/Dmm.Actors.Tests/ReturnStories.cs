@@ -221,7 +221,7 @@ public sealed class ReturnStories(ITestOutputHelper output) : HostFixture(output
     [Fact]
     public void Nobody_is_created_adopted_or_raised_beyond_the_bound_on_all_maxes()
     {
-        StartHost(new HostSettings { Memory = MiB(1024), OvercommitMax = 2 });
+        StartHost(new HostSettings { Memory = MiB(1024), Admission = new() { OvercommitMaxRatio = 2 } });
         Assert.IsType<HostProtocol.Done>(Create(Spec("a", 128, 256, 1024)));
         UntilRuns("a");
         const string Why = "b: with max 1.5 GiB the sum of all max would be 2.5 GiB, 2.5 times the 1 GiB for guests; "

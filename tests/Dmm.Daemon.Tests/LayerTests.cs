@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using ArchUnitNET.Domain;
 using ArchUnitNET.Domain.Dependencies;
@@ -13,22 +14,22 @@ public sealed class LayerTests
 {
     private const string Core = @"^Dmm\.Core(\..*)?$";
 
-    private static readonly Architecture House = new ArchLoader()
-        .LoadAssemblies(
-            [
-                typeof(Core.Memory.Ledger).Assembly,
-                typeof(Actors.Hosts.HostActor).Assembly,
-                typeof(Files.FileFacts).Assembly,
-                typeof(Hypervisors.Qemu.QemuHypervisor).Assembly,
-                typeof(Settings.DmmSettings).Assembly,
-                typeof(Contracts.VmView).Assembly,
-                typeof(Hosting.DaemonApp).Assembly,
-                typeof(Hocon.HoconText).Assembly,
-                typeof(Commands.CommandLine).Assembly,
-                typeof(Cli.Tree).Assembly,
-                typeof(Lab.LabCommand).Assembly,
-            ])
-        .Build();
+    private static readonly System.Reflection.Assembly[] Assemblies =
+    [
+        typeof(Core.Memory.Ledger).Assembly,
+        typeof(Actors.Hosts.HostActor).Assembly,
+        typeof(Files.FileFacts).Assembly,
+        typeof(Hypervisors.Qemu.QemuHypervisor).Assembly,
+        typeof(Settings.DmmSettings).Assembly,
+        typeof(Contracts.VmView).Assembly,
+        typeof(Daemon.Hosting.DaemonApp).Assembly,
+        typeof(Hocon.HoconText).Assembly,
+        typeof(Commands.CommandLine).Assembly,
+        typeof(Cli.Tree).Assembly,
+        typeof(Lab.LabCommand).Assembly,
+    ];
+
+    private static readonly Architecture House = new ArchLoader().LoadAssemblies(Assemblies).Build();
 
     [Fact]
     public void Core_knows_the_base_library_alone()
@@ -183,6 +184,22 @@ public sealed class LayerTests
     public void Dmm_itself_does_not_draw() =>
         Hold(Types().That().ResideInNamespaceMatching(@"^Dmm\.(Commands|Cli)(\..*)?$").Should().NotDependOnAny(
             Types(includeReferenced: true).That().ResideInNamespaceMatching(@"^(ScottPlot|Dmm\.Lab)(\..*)?$")));
+
+    /// <summary>
+    /// A name means one thing, and no file needs an alias. Each program has a <c>Program</c> outside the namespaces; the compiler's own
+    /// types are nobody's.
+    /// </summary>
+    [Fact]
+    public void No_two_types_share_a_name()
+    {
+        var types = Assemblies.SelectMany(assembly => assembly.GetTypes())
+            .Where(type => !type.IsNested && type.Namespace?.StartsWith("Dmm.", StringComparison.Ordinal) == true
+                && !type.IsDefined(typeof(CompilerGeneratedAttribute), inherit: false))
+            .ToList();
+        Assert.True(types.Count > 300, $"only {types.Count} types were looked at");
+        Assert.Empty(types.GroupBy(type => type.Name).Where(same => same.Count() > 1)
+            .Select(same => string.Join(", ", same.Select(type => type.FullName))));
+    }
 
     /// <summary>
     /// Types outside the project are not loaded, only seen where they are used: a rule that forbids a dependency must find it all the

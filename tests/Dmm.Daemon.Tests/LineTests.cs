@@ -1,3 +1,5 @@
+using Dmm.Daemon.Tests.Journals;
+
 namespace Dmm.Daemon.Tests;
 
 public sealed class LineTests
@@ -5,17 +7,27 @@ public sealed class LineTests
     /// <summary>The limit of <c>.editorconfig</c>, which the formatter does not enforce.</summary>
     private const int Most = 140;
 
+    /// <summary>A file with more lines than this has more than one subject.</summary>
+    private const int MostLines = 400;
+
     private static readonly string[] Kinds = [".cs", ".c", ".h"];
 
     [Fact]
     public void No_line_of_code_is_wider_than_an_editor_shows()
     {
-        var files = Files(new(Path.Combine(KeptJournal.Root, "../../.."))).ToList();
+        var files = Files(new(Path.Combine(KeptJournal.Root, "../../../.."))).ToList();
         Assert.True(files.Count > 400, $"only {files.Count} files were looked at");
         Assert.Empty(
             files.SelectMany(file => File.ReadLines(file.FullName).Index().Where(line => line.Item.Length > Most)
                 .Select(line => $"{file.FullName}:{line.Index + 1}")));
     }
+
+    [Fact]
+    public void No_file_of_code_is_too_long_for_one_subject() =>
+        Assert.Empty(
+            Files(new(Path.Combine(KeptJournal.Root, "../../../.."))).Where(file => file.Extension == ".cs")
+                .Select(file => (file.FullName, Lines: File.ReadLines(file.FullName).Count())).Where(file => file.Lines > MostLines)
+                .Select(file => $"{file.FullName}: {file.Lines} lines"));
 
     private static IEnumerable<FileInfo> Files(DirectoryInfo folder)
     {

@@ -1,4 +1,5 @@
 using Dmm.Daemon.Hosting;
+using Dmm.Daemon.Tests.Hosting;
 using Dmm.Files;
 
 namespace Dmm.Daemon.Tests;

@@ -22,7 +22,7 @@ public sealed class StandingTests
     public void The_socket_takes_no_place_but_that_of_a_dead_one(Thing thing)
     {
         using var standing = new Standing(thing);
-        var settings = new SocketSettings(standing.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite, null);
+        var settings = new SocketSection(standing.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite, null);
         if (thing is Thing.Nothing or Thing.DeadSocket)
         {
             using (ControlSocket.Bind(settings))
@@ -130,7 +130,7 @@ public sealed class StandingTests
     public void The_socket_has_its_rights_before_anybody_can_connect()
     {
         using var standing = new Standing(Thing.Nothing);
-        var settings = new SocketSettings(standing.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead
+        var settings = new SocketSection(standing.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead
             | UnixFileMode.GroupWrite, null);
         using var control = ControlSocket.Bind(settings);
         Assert.Equal(settings.Mode, FileFacts.At(standing.Path)!.Value.Mode);

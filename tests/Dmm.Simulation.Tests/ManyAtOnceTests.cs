@@ -36,9 +36,8 @@ public sealed class ManyAtOnceTests(ITestOutputHelper output)
                 {
                     Memory = Each.Scale(fitting) + MemorySize.FromMiB(200),
                     Reserve = MemorySize.FromMiB(100),
-                    LaunchesAtOnce = 16,
+                    Admission = new() { Deadline = TimeSpan.FromHours(1), Queue = asked, Launches = 16 },
                 },
-                Admission = new() { Deadline = TimeSpan.FromHours(1), Queue = asked },
             };
             var script = new ScriptedHost(settings, log);
             var began = script.Host.Clock.Now;

@@ -49,7 +49,7 @@ public sealed class HostActor : ReceivePersistentActor, IWithTimers
     {
         (_house, _settings, _tenure) = (house, house.Host, tenure);
         _began = Clocks;
-        _machine = new(_settings, house.Admission, house.Vms.Profile);
+        _machine = new(_settings, house.Vms.Profile);
         _host = new(new HostState(new Ledger(_settings.Memory, _settings.Reserve)), _settings, house.Watch is not null);
         Command<IHostCommand>(command => Take(command, Sender));
         Command<TakeNext>(_ => TakeNow());
@@ -267,7 +267,7 @@ public sealed class HostActor : ReceivePersistentActor, IWithTimers
     private void TakeUp()
     {
         _historyBegan = History.Start(_marks, _began.Wall, _settings.History);
-        _admission = Context.ActorOf(AdmissionActor.Props(Self, _house.Admission, _house.Vms.Time), "admission");
+        _admission = Context.ActorOf(AdmissionActor.Props(Self, _settings.Admission, _house.Vms.Time), "admission");
         Timers.StartPeriodicTimer("beat", new HostCommand.Beat(), _settings.PlanPeriod);
         _takenUp = true;
         _tenure.Keeper.Tell(new KeeperProtocol.Replayed(_host.Status()));

@@ -1,6 +1,5 @@
 using Akka.Actor;
 using Dmm.Actors.Vms;
-using Dmm.Core.Admission;
 using Dmm.Core.Demand;
 using Dmm.Core.Hosts;
 using Dmm.Core.Ports;
@@ -15,8 +14,6 @@ public sealed record House(IHypervisor Hypervisor, IJournalStore Store)
     public VmActorSettings Vms { get; init; } = new();
 
     public DemandSettings Demand { get; init; } = new();
-
-    public AdmissionSettings Admission { get; init; } = new();
 
     public required KeeperSettings Keeper { get; init; }
 

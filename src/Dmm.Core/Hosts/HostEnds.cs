@@ -137,6 +137,7 @@ public static class HostEnds
             .Concat(state.Admissions.Where(a => a.Key != id).Select(a => a.Value.Spec.Policy.Max))
             .Concat(state.Resting.Where(vm => vm.Key != id && vm.Value.ReturnAt is not null).Select(vm => vm.Value.Spec.Policy.Max))
             .Aggregate(MemorySize.Zero, static (sum, size) => sum + size);
-        return Overcommit.Refusal(id, max, others, state.Ledger.HostMemory.MinusOrZero(state.Ledger.HostReserve), settings.OvercommitMax);
+        return Overcommit.Refusal(
+            id, max, others, state.Ledger.HostMemory.MinusOrZero(state.Ledger.HostReserve), settings.Admission.OvercommitMaxRatio);
     }
 }

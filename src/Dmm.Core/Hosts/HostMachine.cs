@@ -1,4 +1,3 @@
-using Dmm.Core.Admission;
 using Dmm.Core.Laws;
 using Dmm.Core.Planning;
 using Dmm.Core.Vms;
@@ -11,11 +10,9 @@ namespace Dmm.Core.Hosts;
 /// other than DMM's own has learnt. It takes one command at a time; the events of a decision must be written before the next command is
 /// decided.
 /// </summary>
-public sealed class HostMachine(HostSettings settings, AdmissionSettings admission, MechanismProfile profile)
+public sealed class HostMachine(HostSettings settings, MechanismProfile profile)
 {
     public HostSettings Settings { get; } = settings;
-
-    public AdmissionSettings Admission { get; } = admission;
 
     /// <summary>The expected figures of the guests' mechanisms, used where a VM has not reported better ones.</summary>
     public MechanismProfile Profile { get; } = profile;

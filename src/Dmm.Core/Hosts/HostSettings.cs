@@ -69,13 +69,7 @@ public sealed record HostSettings
     /// <summary>The back-off of VMs that return.</summary>
     public ReturnSettings Returns { get; init; } = new();
 
-    /// <summary>The most that Σ max may be, as a multiple of the memory for guests; 0: no bound.</summary>
-    public double OvercommitMax { get; init; }
-    /// <summary>The number of new VMs for which memory is gathered at the same time.</summary>
-    public int GatherAtOnce { get; init; } = 8;
-
-    /// <summary>The number of VMs that are launched at the same time.</summary>
-    public int LaunchesAtOnce { get; init; } = 16;
+    public AdmissionSettings Admission { get; init; } = new();
 
     /// <summary>
     /// As in the VMs' own profile (<see cref="Core.Vms.MechanismProfile"/>): a shrink leaves its guest this margin, so it is not counted
@@ -83,7 +77,7 @@ public sealed record HostSettings
     /// </summary>
     public MemorySize GuestMargin { get; init; } = new Core.Vms.MechanismProfile().Margin;
 
-    public QueueRules Queue => new(GatherAtOnce, LaunchesAtOnce, Step, UtilityWeight);
+    public QueueRules Queue => new(Admission.Gather, Admission.Launches, Step, UtilityWeight);
 
     /// <summary>The number of events between two snapshots; it bounds the replay.</summary>
     public int SnapshotEvery { get; init; } = 500;

@@ -186,7 +186,7 @@ internal sealed partial class HostTurn
         }
         else
         {
-            Ask(State.Resting[id], 0, Now + (start.Timeout ?? machine.Admission.Deadline));
+            Ask(State.Resting[id], 0, Now + (start.Timeout ?? Settings.Admission.Deadline));
             Done(id, "accepted: it starts as soon as its memory is free");
         }
     }

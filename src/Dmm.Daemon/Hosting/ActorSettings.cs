@@ -10,14 +10,13 @@ using Dmm.Hypervisors.Linux;
 using Dmm.Hypervisors.Qemu;
 using Dmm.Hypervisors.Simulation;
 using Dmm.Settings;
-using DmmHostSettings = Dmm.Core.Hosts.HostSettings;
 
 namespace Dmm.Daemon.Hosting;
 
 /// <summary>Converts the settings into those of each component.</summary>
 public static class ActorSettings
 {
-    public static DmmHostSettings HostOf(DmmSettings settings)
+    public static HostSettings HostOf(DmmSettings settings)
     {
         var memory = settings.Host.Governed();
         return new()
@@ -41,7 +40,6 @@ public static class ActorSettings
             PlanPeriod = settings.Plan.Period,
             Law = settings.Policy == PolicyKind.Dmm ? null
             : LawCatalog.All.First(law => law.Name.Equals(settings.Policy.ToString(), StringComparison.OrdinalIgnoreCase)).Name,
-            OvercommitMax = settings.Admission.OvercommitMaxRatio,
             Returns = new()
             {
                 Min = settings.Vm.ReturnMin,
@@ -49,10 +47,9 @@ public static class ActorSettings
                 CalmAfter = settings.Vm.ReturnCalm,
                 Deadline = settings.Vm.ReturnDeadline,
             },
-            GatherAtOnce = settings.Admission.Gather,
-            LaunchesAtOnce = settings.Admission.Launches,
+            Admission = settings.Admission,
             GuestMargin = settings.Vm.Margin,
-            History = new(settings.History.Keep, settings.History.Most),
+            History = settings.History,
         };
     }
 
@@ -73,21 +70,6 @@ public static class ActorSettings
         },
     };
 
-    public static Core.Admission.AdmissionSettings AdmissionOf(DmmSettings settings) =>
-        new() { Deadline = settings.Admission.Deadline, Queue = settings.Admission.Queue };
-
-    public static Core.Demand.DemandSettings DemandOf(DmmSettings settings) => new()
-    {
-        HeadroomMin = settings.Demand.HeadroomMin,
-        Headroom = settings.Demand.Headroom,
-        HalfLife = settings.Demand.HalfLife,
-        ShrinkQuantile = settings.Demand.ShrinkQuantile,
-        ProbeHalfLife = settings.Demand.ProbeHalfLife,
-        FloorHalfLife = settings.Demand.FloorHalfLife,
-        Horizon = settings.Demand.Horizon,
-        LowMemory = settings.Demand.LowMemory,
-    };
-
     /// <summary>
     /// Simulated VMs run on a simulated host, which has slightly more memory than DMM governs. Nothing of the real machine is read.
     /// </summary>
@@ -98,23 +80,13 @@ public static class ActorSettings
 
     public static IHypervisor HypervisorOf(DmmSettings settings, Action<string> log) => settings.Hypervisor switch
     {
-        HypervisorKind.Simulation => new SimulatedHypervisor(
-            new()
-            {
-                Directory = settings.Simulation.Directory,
-                PlugRate = settings.Simulation.PlugRate,
-                UnplugRate = settings.Simulation.UnplugRate,
-                BalloonRate = settings.Simulation.BalloonRate,
-                BootTime = settings.Simulation.BootTime,
-                Overhead = settings.Simulation.Overhead,
-            },
-            TimeProvider.System),
+        HypervisorKind.Simulation => new SimulatedHypervisor(settings.Simulation, TimeProvider.System),
         _ => new QemuHypervisor(
             new()
             {
                 StateDirectory = settings.StateDir,
                 Binary = settings.Qemu.Binary,
-                Accel = (Hypervisors.Qemu.QemuAccel)settings.Qemu.Accel,
+                Accel = settings.Qemu.Accel,
                 DefaultAppend = settings.Qemu.Append,
                 HotplugRoom = settings.Qemu.HotplugRoom,
                 SpareRootPorts = settings.Qemu.SpareRootPorts,

@@ -55,7 +55,7 @@ public sealed class ControlSocket : IDisposable
 
     /// <summary>Binds the socket and sets its rights.</summary>
     /// <exception cref="StartException">The socket can't be bound, or can't be given its group.</exception>
-    public static ControlSocket Bind(SocketSettings settings)
+    public static ControlSocket Bind(SocketSection settings)
     {
         var group = settings.Group is { } name ? GroupOf(name) : (uint?)null;
         Clear(settings.Path);

@@ -125,8 +125,7 @@ public static class DaemonApp
         {
             Host = ActorSettings.HostOf(settings),
             Vms = ActorSettings.VmsOf(settings),
-            Demand = ActorSettings.DemandOf(settings),
-            Admission = ActorSettings.AdmissionOf(settings),
+            Demand = settings.Demand,
             Watch = ActorSettings.WatchOf(settings, hypervisor),
             Keeper = new() { ProcessStart = ProcessStart(), GiveUp = GiveUp },
         };

@@ -53,7 +53,7 @@ public sealed class Listeners : IDisposable
         _control.Dispose();
     }
 
-    private static Socket BindHttp(HttpSettings settings)
+    private static Socket BindHttp(HttpSection settings)
     {
         var place = new IPEndPoint(settings.Address, settings.Port);
         try

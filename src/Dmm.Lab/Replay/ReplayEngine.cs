@@ -6,7 +6,7 @@ namespace Dmm.Lab.Replay;
 /// <summary>
 /// Plays the needs of VMs on one host under one law, from event to event: a need changes, a movement arrives, a law looks. Nothing is
 /// computed between events, where all values move in straight lines, so that the figures are exact. The same input gives the same
-/// figures, to the last bit. <see cref="HostMemory"/> carries out the law's targets in the same way for all laws: no memory is given
+/// figures, to the last bit. <see cref="ReplayMemory"/> carries out the law's targets in the same way for all laws: no memory is given
 /// twice.
 /// </summary>
 internal sealed class ReplayEngine
@@ -17,7 +17,7 @@ internal sealed class ReplayEngine
     private readonly ReplayVm[] _vms;
     private readonly ILaw _law;
     private readonly MechanismDelays _delays;
-    private readonly HostMemory _host;
+    private readonly ReplayMemory _host;
     private readonly EventHeap _events;
     private readonly Fairness _fairness;
     private readonly long _end;
@@ -62,7 +62,7 @@ internal sealed class ReplayEngine
 
     public IReadOnlyList<ReplayVm> Vms => _vms;
 
-    public HostMemory Host => _host;
+    public ReplayMemory Host => _host;
 
     public long Now => _now;
 

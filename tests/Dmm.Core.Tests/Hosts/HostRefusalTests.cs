@@ -8,7 +8,7 @@ namespace Dmm.Core.Tests.Hosts;
 /// <summary>Tests every refusal that an operator can get: its kind, what it names, and that no event is written.</summary>
 public sealed class HostRefusalTests
 {
-    private readonly HostUnderTest _host = new(settings: new() { Memory = MiB(4096), OvercommitMax = 2 });
+    private readonly HostUnderTest _host = new(settings: new() { Memory = MiB(4096), Admission = new() { OvercommitMaxRatio = 2 } });
 
     public HostRefusalTests()
     {
@@ -148,7 +148,7 @@ public sealed class HostRefusalTests
     [Fact]
     public void A_full_queue_is_said_in_a_dry_run()
     {
-        var host = new HostUnderTest(memoryMiB: 1024, admission: new() { Queue = 1 });
+        var host = new HostUnderTest(settings: new() { Memory = MiB(1024), Admission = new() { Queue = 1 } });
         host.Run(Spec("all", min: 800, boot: 900, max: 1000));
         host.Request(Spec("waits", boot: 200));
 

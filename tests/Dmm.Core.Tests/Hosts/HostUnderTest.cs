@@ -1,4 +1,3 @@
-using Dmm.Core.Admission;
 using Dmm.Core.Events;
 using Dmm.Core.Hosts;
 using Dmm.Core.Memory;
@@ -17,10 +16,10 @@ internal sealed class HostUnderTest
     private readonly Queue<IHostCommand> _mailbox = [];
     private Admissions _line = new();
 
-    public HostUnderTest(long memoryMiB = 4096, HostSettings? settings = null, AdmissionSettings? admission = null, bool watches = false)
+    public HostUnderTest(long memoryMiB = 4096, HostSettings? settings = null, bool watches = false)
     {
         settings ??= new() { Memory = MiB(memoryMiB) };
-        (_machine, _admission) = (new(settings, admission ?? new(), new()), new(admission ?? new()));
+        (_machine, _admission) = (new(settings, new()), new(settings.Admission));
         Host = new(new(new Ledger(settings.Memory, settings.Reserve)), settings, watches);
         Say(new HostCommand.TakeUp(null));
     }

@@ -1,7 +1,7 @@
 using Dmm.Core;
 using Dmm.Core.Laws;
 using Dmm.Lab.Replay;
-using static Dmm.Lab.Tests.Replay.Shared;
+using static Dmm.Lab.Tests.Shared;
 
 namespace Dmm.Lab.Tests.Replay;
 

@@ -2,7 +2,6 @@ using Akka.Actor;
 using Dmm.Actors.Supervision;
 using Dmm.Actors.Vms;
 using Dmm.Core;
-using Dmm.Core.Admission;
 using Dmm.Core.Events;
 using Dmm.Core.Hosts;
 
@@ -20,8 +19,7 @@ internal sealed record DaemonSettings
         Cushion = MemorySize.FromMiB(96),
         SnapshotEvery = 25,
         Returns = new() { Max = TimeSpan.FromSeconds(8), CalmAfter = TimeSpan.FromSeconds(30), Deadline = TimeSpan.FromSeconds(20) },
-        GatherAtOnce = 3,
-        LaunchesAtOnce = 2,
+        Admission = new() { Deadline = TimeSpan.FromSeconds(15), Queue = 6, Gather = 3, Launches = 2 },
     };
 
     public VmActorSettings Vms { get; init; } = new()
@@ -32,8 +30,6 @@ internal sealed record DaemonSettings
         LaunchDeadline = TimeSpan.FromSeconds(5),
         Profile = new() { RetryMax = TimeSpan.FromSeconds(15), BootDeadline = TimeSpan.FromSeconds(20) },
     };
-
-    public AdmissionSettings Admission { get; init; } = new() { Deadline = TimeSpan.FromSeconds(15), Queue = 6 };
 }
 
 /// <summary>One life of the daemon: its process, the real actors in it, and what the world sees of them.</summary>
@@ -67,7 +63,6 @@ internal sealed class Daemon
             {
                 Host = settings.Host,
                 Vms = settings.Vms with { Time = time },
-                Admission = settings.Admission,
                 Watch = watch,
                 Keeper = new() { ProcessStart = world.Clock.Moment, GiveUp = why => violated("the journal is sound", why), Time = time },
             }),

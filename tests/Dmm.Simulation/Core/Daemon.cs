@@ -42,8 +42,8 @@ internal sealed partial class Daemon
     public Daemon(World world, HostSettings settings)
     {
         _world = world;
-        _machine = new(settings, new AdmissionSettings(), new MechanismProfile());
-        (_admission, _toLine, _fromLine) = (new(new AdmissionSettings()), new(world.Agenda), new(world.Agenda));
+        _machine = new(settings, new MechanismProfile());
+        (_admission, _toLine, _fromLine) = (new(settings.Admission), new(world.Agenda), new(world.Agenda));
         _empty = new(settings.Memory, settings.Reserve);
         _host = Recovered();
         Enqueue(new HostCommand.TakeUp(world.BootId));

@@ -225,8 +225,7 @@ internal sealed partial class World
                 Reserve = _reserve,
                 Cushion = _cushion,
                 Operations = _operations,
-                GatherAtOnce = 3,
-                LaunchesAtOnce = 1,
+                Admission = new() { Gather = 3, Launches = 1 },
                 Returns = Returning,
             });
         HostLoss = _daemon.State.Ledger.Deficit;

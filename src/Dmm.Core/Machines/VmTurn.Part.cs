@@ -1,0 +1,65 @@
+using Dmm.Core.Hosts;
+using Dmm.Core.Vms;
+
+namespace Dmm.Core.Machines;
+
+/// <summary>The part of a VM that the host's actor assigns to this machine: which VM it is, what it was promised, and its target.</summary>
+internal sealed partial class VmTurn
+{
+    private void Assume(VmProtocol.Assume part)
+    {
+        Vm = Vm with { Part = part };
+        if (part.Promise is { } promise)
+            Feed(new VmCommand.SetTarget(promise.Target, part.Policy.Max, false, part.Policy.Min));
+        if (part.Handle is { } handle)
+            Connect(handle);
+        else
+            Launch(part);
+    }
+
+    /// <summary>
+    /// Launches the VM. If the daemon may have crashed between an earlier launch and its record in the journal, the VM is looked for first.
+    /// </summary>
+    private void Launch(VmProtocol.Assume part)
+    {
+        Vm = Vm with { Launching = true };
+        Do(part.MayRun ? new VmEffect.Find(part.Spec!) : new VmEffect.Launch(part.Spec!));
+    }
+
+    /// <summary>
+    /// Takes its part again, because the host's actor has restarted: what the earlier actor was told may never have been written. The VM is
+    /// not touched. This machine knows better which process runs it.
+    /// </summary>
+    private void AssumeAgain(VmProtocol.Assume known, VmProtocol.Assume part)
+    {
+        Vm = Vm with { Part = part with { Handle = known.Handle ?? part.Handle }, Heard = 0 };
+        if (known.Handle is { } handle && part.Handle is null)
+            Do(new VmEffect.TellHost(new VmProtocol.Launched(Vm.Id, handle)));
+        else if (known.Handle is { } mine && mine != part.Handle)
+            Do(new VmEffect.TellHost(new VmProtocol.Identified(Vm.Id, mine)));
+        else if (known.Handle is null && !Vm.Launching)
+            Launch(part);
+        if (part.Stop is { } order && order != known.Stop)
+            Stop(order);
+        else if (part.Stop is null && known.Stop is not null)
+            GoOn();
+        Report();
+    }
+
+    /// <summary>
+    /// Reports the end again. The launch may not have been written either, and a VM that is still being created can't end, so the launch is
+    /// reported first.
+    /// </summary>
+    private void TellEnd(VmProtocol.Assume part, VmProtocol.Ended end)
+    {
+        if (part.Handle is null && Vm.Part?.Handle is { } handle)
+            Do(new VmEffect.TellHost(new VmProtocol.Launched(Vm.Id, handle)));
+        Do(new VmEffect.TellHost(end));
+    }
+
+    private void SetTarget(VmProtocol.SetTarget t)
+    {
+        Vm = Vm with { Heard = t.Number };
+        Feed(new VmCommand.SetTarget(t.Target, t.Max, t.Urgent, t.Min), report: true);
+    }
+}
