@@ -89,6 +89,13 @@ count_native() { # name status
   fi
 }
 
+built=0
+build_programs() { scripts/build.sh && native/testbed/build-guest-image.sh; }
+
+count_build() { # name status
+  if [ "$2" -eq 0 ]; then built=1; else broken "what the tests with real guests need could not be built, see $results/$1.log"; fi
+}
+
 dotnet_tests() { # project name filter
   exec dotnet test "tests/$1/bin/Release/net10.0/$1.dll" --nologo --results-directory "$results" --filter "$3" \
     --logger "trx;LogFileName=$2.trx" --logger "console;verbosity=minimal" --blame-hang --blame-hang-timeout 10m
@@ -152,17 +159,17 @@ done
 begin count_native native make --no-print-directory -C native test
 reap_all
 if [ "$what" = all ]; then
+  # The programs and the guest are built beside the long tests: neither keeps two processors busy by itself.
+  begin count_build programs build_programs
   for project in "${projects[@]}"; do
     begin count_dotnet "Dmm.$project.Tests.long" dotnet_tests "Dmm.$project.Tests" "Dmm.$project.Tests.long" 'Category=Long'
   done
   reap_all
   # No other part runs beside the tests on real guests.
-  if scripts/build.sh && native/testbed/build-guest-image.sh; then
+  if [ "$built" -eq 1 ]; then
     begin count_dotnet Dmm.Testbed.Tests dotnet_tests Dmm.Testbed.Tests Dmm.Testbed.Tests 'Category!=Long|Category=Long'
     reap_all
     run_failed_again Dmm.Testbed.Tests
-  else
-    broken "what the tests with real guests need could not be built"
   fi
 fi
 finish
