@@ -67,7 +67,9 @@ internal sealed class Ranking
         return new(this, 0);
     }
 
-    /// <summary>Sorts the part that begins at <paramref name="start"/>: all that have the same bits from <paramref name="shift"/> on.</summary>
+    /// <summary>
+    /// Sorts the part that begins at <paramref name="start"/>: all entries with the same bits from <paramref name="shift"/> on.
+    /// </summary>
     /// <returns>Where the part ends.</returns>
     private int SortPart(int start, int shift)
     {

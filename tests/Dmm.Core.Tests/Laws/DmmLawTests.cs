@@ -21,8 +21,8 @@ public sealed class DmmLawTests
             guests[0].Actual = targets[0];
             guests[0].Used = now;
             guests[0].Free = Math.Max(0, targets[0] - now);
-            var next = law.Decide(
-                TimeSpan.FromSeconds(second), second == 0 ? LawEvents.Population : LawEvents.None, new(64L << 30, targets[0]), guests, targets);
+            var why = second == 0 ? LawEvents.Population : LawEvents.None;
+            var next = law.Decide(TimeSpan.FromSeconds(second), why, new(64L << 30, targets[0]), guests, targets);
             if (next > TimeSpan.FromSeconds(second) && next != due)
                 (due, samples) = (next, samples + 1);
         }
