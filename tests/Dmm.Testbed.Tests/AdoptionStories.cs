@@ -14,7 +14,7 @@ public sealed class AdoptionStories
         var socket = host.Daemon.Folder.In("foreign.qmp");
         var qemu = Process.Start("qemu-system-x86_64",
         [
-            "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max", "-m", "256M", "-nodefaults", "-display", "none",
+            "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max,-erms", "-m", "256M", "-nodefaults", "-display", "none",
             "-kernel", host.Image.Kernel, "-initrd", host.Image.Initrd, "-append", "console=ttyS0 quiet swiotlb=noforce no_timer_check",
             "-device", "virtio-balloon-pci", "-qmp", $"unix:{socket},server=on,wait=off",
         ]);

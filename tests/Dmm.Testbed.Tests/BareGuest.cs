@@ -93,7 +93,7 @@ public sealed class BareGuest : IAsyncDisposable
             {
                 var started = Process.Start("qemu-system-x86_64",
                 [
-                    "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max", "-m", memory, "-nodefaults", "-display", "none",
+                    "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max,-erms", "-m", memory, "-nodefaults", "-display", "none",
                     "-kernel", image.Kernel, "-initrd", image.Initrd, "-append", $"{Usual} {policy}",
                     "-device", "virtio-balloon-pci,deflate-on-oom=on", "-device", "virtio-serial-pci",
                     "-chardev", $"socket,id=ga,path={guest._folder.In("agent")},server=on,wait=off", "-device",

@@ -24,7 +24,7 @@ internal sealed class ForeignGuest : IAsyncDisposable
         string At(string end) => host.Daemon.Folder.In($"{name}.{end}");
         string[] qemu =
         [
-            "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max", "-m", memory, "-nodefaults", "-display",
+            "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max,-erms", "-m", memory, "-nodefaults", "-display",
             "none",
             "-kernel", host.Image.Kernel, "-initrd", host.Image.Initrd, "-append", BareGuest.Usual,
             "-device", "virtio-balloon-pci", "-device", "virtio-serial-pci",

@@ -13,7 +13,7 @@ public sealed class IdentityStories
         var (socket, front) = (host.Daemon.Folder.In("q"), host.Daemon.Folder.In("front"));
         using var qemu = Process.Start("qemu-system-x86_64",
         [
-            "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max", "-m", "256M", "-nodefaults", "-display", "none",
+            "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max,-erms", "-m", "256M", "-nodefaults", "-display", "none",
             "-kernel", host.Image.Kernel, "-initrd", host.Image.Initrd, "-append", BareGuest.Usual,
             "-device", "virtio-balloon-pci", "-qmp", $"unix:{socket},server=on,wait=off",
         ]);

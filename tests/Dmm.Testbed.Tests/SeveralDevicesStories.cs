@@ -19,7 +19,7 @@ public sealed class SeveralDevicesStories
         var folder = host.Daemon.Folder;
         using var qemu = Process.Start("qemu-system-x86_64",
         [
-            "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max", "-m", "256M,maxmem=8G", "-nodefaults", "-display", "none",
+            "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max,-erms", "-m", "256M,maxmem=8G", "-nodefaults", "-display", "none",
             "-kernel", host.Image.Kernel, "-initrd", host.Image.Initrd, "-append", $"{BareGuest.Usual} memhp_default_state=online_kernel",
             "-device", "virtio-balloon-pci,deflate-on-oom=on", "-device", "virtio-serial-pci",
             "-chardev", $"socket,id=ga,path={folder.In("agent")},server=on,wait=off", "-device",

@@ -25,7 +25,7 @@ public sealed class QemuCommandLineTests
             [
                 "-name", "guest=one", "-nodefaults", "-no-user-config", "-display", "none",
                 "-machine", "q35,usb=off,vmport=off",
-                "-accel", "tcg,thread=multi,tb-size=64", "-cpu", "max",
+                "-accel", "tcg,thread=multi,tb-size=64", "-cpu", "max,-erms",
                 "-smp", "2",
                 "-m", "size=268435456B,slots=32,maxmem=549755813888B",
                 "-object", "memory-backend-ram,id=hotplug0,reserve=off,size=17179869184",
