@@ -16,8 +16,8 @@ public sealed class DimmStories
         {
             var started = Process.Start("qemu-system-x86_64",
             [
-                "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max,-erms", "-m", "256M,slots=8,maxmem=4G", "-nodefaults", "-display",
-                "none",
+                "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max,-erms", "-m", "256M,slots=8,maxmem=4G",
+                "-nodefaults", "-display", "none",
                 "-kernel", host.Image.Kernel, "-initrd", host.Image.Initrd, "-append",
                 $"{BareGuest.Usual} memhp_default_state=online_movable",
                 "-device", "virtio-balloon-pci,deflate-on-oom=on", "-device", "virtio-serial-pci",

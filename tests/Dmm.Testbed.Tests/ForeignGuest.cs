@@ -24,8 +24,8 @@ internal sealed class ForeignGuest : IAsyncDisposable
         string At(string end) => host.Daemon.Folder.In($"{name}.{end}");
         string[] qemu =
         [
-            "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max,-erms", "-m", memory, "-nodefaults", "-display",
-            "none",
+            "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max,-erms", "-m", memory,
+            "-nodefaults", "-display", "none",
             "-kernel", host.Image.Kernel, "-initrd", host.Image.Initrd, "-append", BareGuest.Usual,
             "-device", "virtio-balloon-pci", "-device", "virtio-serial-pci",
             "-chardev", $"socket,id=ga,path={At("agent")},server=on,wait=off", "-device", "virtserialport,chardev=ga,name=org.dmm.guest.0",
