@@ -39,7 +39,7 @@ public sealed record DmmLawSettings
 /// DMM's own law behind the interface that the peers' laws implement: the daemon's <see cref="DemandModel"/> and <see cref="Arbiter"/>,
 /// fed with what a guest's agent would report. A guest whose figures do not change is sampled less and less often, since an agent need
 /// not repeat itself: after 1, 2, 4 … seconds, at most <see cref="MostSilence"/>. That is also the longest time for which the model lets
-/// one sample stand.
+/// one sample stand. A guest that drifts by less than a MiB a second is sampled about as often as it has changed by a MiB.
 /// </summary>
 public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
 {
