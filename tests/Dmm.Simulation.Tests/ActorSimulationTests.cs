@@ -10,10 +10,6 @@ public sealed class ActorSimulationTests(ITestOutputHelper output)
     public void A_seed_is_one_history_to_the_letter() => IsOneHistory(1_000);
 
     [Fact]
-    [Trait(Category.Name, Category.Long)]
-    public void A_seed_is_one_long_history_to_the_letter() => IsOneHistory(8_000);
-
-    [Fact]
     public void A_history_goes_well() => Live(13, 2_000);
 
     [Theory]

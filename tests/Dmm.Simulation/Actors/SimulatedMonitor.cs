@@ -25,13 +25,13 @@ internal sealed class SimulatedMonitor(World world, MemorySize memory) : IHostMo
         var held = world.Running.ToImmutableDictionary(vm => vm.Key, vm => vm.Value.Resident);
         var total = memory + Spare;
         var sum = held.Aggregate(world.OthersHold, static (sum, vm) => sum + vm.Value);
-        var running = vms.Where(vm => world.Find(vm.Id) is { } runs && runs.Handle.SameProcess(vm)).Select(vm => vm.Id).ToHashSet();
-        var hidden = running.Where(id => world.Find(id)!.Opaque || world.Hidden(id)).ToImmutableHashSet();
+        VmId[] running = [.. vms.Where(vm => world.Find(vm.Id) is { } runs && runs.Handle.SameProcess(vm)).Select(vm => vm.Id)];
+        VmId[] hidden = [.. running.Where(id => world.Find(id)!.Opaque || world.Hidden(id))];
         return Task.FromResult(new HostReading(total, total.MinusOrZero(sum))
         {
             Resident = running.Except(hidden).ToImmutableDictionary(id => id, id => held[id]),
-            Gone = [.. vms.Select(vm => vm.Id).Where(id => !running.Contains(id))],
-            Hidden = hidden,
+            Gone = [.. vms.Select(vm => vm.Id).Except(running)],
+            Hidden = [.. hidden],
         });
     }
 }

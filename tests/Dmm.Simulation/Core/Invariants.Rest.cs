@@ -44,6 +44,9 @@ internal sealed partial class Invariants
             var distance = Ladder.Distance(process.Guest.Held, Ladder.Reachable(shell.Memory, vm.Promise.Target));
             if (distance > Tolerance)
                 return $"{id} has {process.Guest.Held}, its target is {vm.Promise.Target}";
+            var claim = daemon.State.Ledger.Claims[id];
+            if (Ladder.Distance(process.Guest.Held, claim.Actual) > Tolerance)
+                return $"{id} has {process.Guest.Held}, the ledger says {claim.Actual}";
         }
 
         if (daemon.Shells.Keys.FirstOrDefault(id => !daemon.State.Vms.ContainsKey(id)) is { Name.Length: > 0 } nobody)

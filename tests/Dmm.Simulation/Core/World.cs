@@ -152,13 +152,14 @@ internal sealed partial class World
     /// </summary>
     public HostReading Sight(ImmutableArray<VmHandle> watched)
     {
-        var running = watched.Where(Runs).Select(vm => vm.Id).ToImmutableHashSet();
-        var hidden = running.Where(_ => Befalls(Fault.ProcessHidden, 20)).ToImmutableHashSet();
+        // In the order of the books: a set of names has another order in each process, and fate would meet another VM in each.
+        VmId[] running = [.. watched.Where(Runs).Select(vm => vm.Id)];
+        VmId[] hidden = [.. running.Where(_ => Befalls(Fault.ProcessHidden, 20))];
         return new(Has, MemorySize.FromGiB(1 << 20))
         {
             Resident = running.Except(hidden).ToImmutableDictionary(id => id, id => _processes[id].Resident),
-            Gone = [.. watched.Select(vm => vm.Id).Where(id => !running.Contains(id))],
-            Hidden = hidden,
+            Gone = [.. watched.Select(vm => vm.Id).Except(running)],
+            Hidden = [.. hidden],
         };
     }
 
