@@ -91,7 +91,8 @@ count_native() { # name status
 }
 
 built=0
-build_programs() { scripts/build.sh && native/testbed/build-guest-image.sh; }
+# The solution's build has just analysed the same code; MSBuild reads the variable.
+build_programs() { RunAnalyzers=false scripts/build.sh && native/testbed/build-guest-image.sh; }
 
 count_build() { # name status
   if [ "$2" -eq 0 ]; then built=1; else broken "what the tests with real guests need could not be built, see $results/$1.log"; fi

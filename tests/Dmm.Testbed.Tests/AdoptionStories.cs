@@ -15,7 +15,7 @@ public sealed class AdoptionStories
         var qemu = Process.Start("qemu-system-x86_64",
         [
             "-machine", "q35", "-accel", "tcg,tb-size=64", "-cpu", "max,-erms", "-m", "256M", "-nodefaults", "-display", "none",
-            "-kernel", host.Image.Kernel, "-initrd", host.Image.Initrd, "-append", "console=ttyS0 quiet swiotlb=noforce no_timer_check",
+            "-kernel", host.Image.Kernel, "-initrd", host.Image.Initrd, "-append", BareGuest.Usual,
             "-device", "virtio-balloon-pci", "-qmp", $"unix:{socket},server=on,wait=off",
         ]);
         try

@@ -65,6 +65,7 @@ public sealed class RealHost : IAsyncDisposable
         MaxBytes = MiB(max),
         Kernel = Image.Kernel,
         Initrd = Image.Initrd,
+        Append = BareGuest.Append,
         Channels = [new(LoadClient.Port, Daemon.Folder.In($"{name}.load"))],
     };
 

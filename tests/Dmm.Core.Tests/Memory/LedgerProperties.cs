@@ -100,15 +100,16 @@ public sealed partial class LedgerProperties
     public void Nothing_is_promised_meanwhile_over_many_histories() => AnyHistories.Sample(IsRestored, iter: 1_500);
 
     /// <summary>
-    /// Tests the first property, then the second, over up to that many histories each. Ends with the first history that breaks one,
+    /// Tests both properties in turn, over up to that many histories each. Ends with the first history that breaks one,
     /// without shrinking it: whether a fault is found does not depend on that.
     /// </summary>
     internal static void UntilOneBreaks(long histories)
     {
         for (var i = 0; i < histories; i++)
+        {
             Holds(ObeyingHistories.Single());
-        for (var i = 0; i < histories; i++)
             IsRestored(AnyHistories.Single());
+        }
     }
 
     private static void Holds(Op[] history)
