@@ -43,7 +43,7 @@ public sealed partial class CrashMatrix
 
         private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
 
-        private RunningVm Real(VmId id) => _script.Host.World.Find(id) ?? throw new InvalidOperationException($"{id} does not run");
+        private ActorVm Real(VmId id) => _script.Host.World.Find(id) ?? throw new InvalidOperationException($"{id} does not run");
 
         private string Tell()
         {
@@ -69,7 +69,7 @@ public sealed partial class CrashMatrix
         {
             var spec = new VmSpec { Id = id, Policy = new(MiB(min), MiB(max)), Boot = MiB(boot) };
             _script.Ask(
-                new AdmissionProtocol.CreateVm(spec, World.Overhead, TimeSpan.FromMinutes(1), []), $"create {id}",
+                new AdmissionProtocol.CreateVm(spec, ActorWorld.Overhead, TimeSpan.FromMinutes(1), []), $"create {id}",
                 s => s.State.Vms.ContainsKey(id) || s.State.Admissions.ContainsKey(id));
             UntilSettled(id);
         }
@@ -78,11 +78,11 @@ public sealed partial class CrashMatrix
         {
             Real(A).Guest.Temper = GuestTemper.IgnoresPlug;
             // One DIMM is enough for the load, so that no further rescue is needed if its daemon was dead meanwhile.
-            (Real(A).Wish, Real(A).WishRate) = (MiB(560), MiB(400));
+            (Real(A).Wish, Real(A).TakeRate) = (MiB(560), MiB(400));
             _script.Until("a rescue DIMM saves it", () => Real(A).Guest.Base > MiB(512) && Real(A).Guest.Used == MiB(560));
             Real(A).Guest.Temper = GuestTemper.Ideal;
             UntilSettled(A);
-            (Real(A).Wish, Real(A).WishRate) = (MiB(900), MiB(50));
+            (Real(A).Wish, Real(A).TakeRate) = (MiB(900), MiB(50));
             _script.Until("it has what it needs", () => Real(A).Guest.Used == MiB(900));
             Real(A).Wish = MiB(24);
         }
@@ -98,12 +98,12 @@ public sealed partial class CrashMatrix
         {
             // The VM waits for memory that no peer gives: first because it is used, then because no guest obeys.
             Pin(A, 1600);
-            (Real(A).Wish, Real(A).WishRate) = (MiB(1450), MiB(400));
+            (Real(A).Wish, Real(A).TakeRate) = (MiB(1450), MiB(400));
             _script.Until("it uses what it has", () => Real(A).Guest.Used == MiB(1450));
             Real(A).Guest.Temper = Real(B).Guest.Temper = GuestTemper.Stubborn;
             var spec = new VmSpec { Id = C, Policy = new(MiB(512), MiB(1200)), Boot = MiB(1200) };
             _script.Ask(
-                new AdmissionProtocol.CreateVm(spec, World.Overhead, TimeSpan.FromMinutes(2), []), "create c",
+                new AdmissionProtocol.CreateVm(spec, ActorWorld.Overhead, TimeSpan.FromMinutes(2), []), "create c",
                 s => s.State.Admissions.ContainsKey(C));
             _script.UntilStatus("c waits", s => s.State.Admissions.TryGetValue(C, out var c) && c.State == AdmissionState.Waiting);
             Real(A).Wish = MiB(24);
@@ -124,7 +124,7 @@ public sealed partial class CrashMatrix
             _script.Until("it has been looked at", () => looked.IsCompleted || _script.Host.Daemon != daemon);
             var handle = Real(D).Handle with { Owned = false };
             _script.Ask(
-                new HostProtocol.AdoptVm(handle, new(MiB(128), MiB(1024)), Real(D).Guest.Sizes.Ceiling, World.Overhead), "adopt d",
+                new HostProtocol.AdoptVm(handle, new(MiB(128), MiB(1024)), Real(D).Guest.Sizes.Ceiling, ActorWorld.Overhead), "adopt d",
                 s => s.State.Vms.ContainsKey(D));
             UntilSettled(D);
         }
@@ -225,14 +225,14 @@ public sealed partial class CrashMatrix
             string? amiss = null;
             _script.Until("all is at rest", () => _script.Host.Daemon?.Status is { } status
                 && _script.Host.Clock.Now - _script.Host.WrittenAt > TimeSpan.FromSeconds(5)
-                && (amiss = Invariants.Settled(status, _script.Host.World)) is null);
+                && (amiss = ActorInvariants.Settled(status, _script.Host.World)) is null);
             Assert.Null(amiss);
             var (state, text) = (_script.Status.State, new StringBuilder());
             foreach (var (id, vm) in state.Vms)
                 text.AppendLine(
                     $"{id}: {vm.Policy}, {vm.Promise}, operator's {vm.OperatorTarget}, {vm.Spec?.Boot}, {state.Ledger.Claims[id]}");
-            foreach (var (id, real) in _script.Host.World.Running)
-                text.AppendLine($"{id} runs: {real.Guest.Sizes.Actual} of {real.Guest.Base} and {real.PluggableMax}");
+            foreach (var real in _script.Host.World.Running)
+                text.AppendLine($"{real.Id} runs: {real.Guest.Sizes.Actual} of {real.Guest.Base} and {real.PluggableMax}");
             return text.Append($"free {state.Ledger.Free}, reserved {state.Ledger.Reserved}").ToString();
         }
 

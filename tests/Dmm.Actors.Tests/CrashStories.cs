@@ -39,7 +39,7 @@ public sealed class CrashStories
     {
         var spec = new VmSpec { Id = Vm, Policy = new(SimulatedGuest.RescueDimm, MemorySize.FromGiB(1)), Boot = MemorySize.FromMiB(256) };
         script.Ask(
-            new AdmissionProtocol.CreateVm(spec, World.Overhead, null, []), "create vm",
+            new AdmissionProtocol.CreateVm(spec, ActorWorld.Overhead, null, []), "create vm",
             s => s.State.Vms.ContainsKey(Vm) || s.State.Admissions.ContainsKey(Vm));
     }
 }

@@ -13,7 +13,7 @@ namespace Dmm.Simulation.Tests;
 public sealed class ManyAtOnceTests(ITestOutputHelper output)
 {
     /// <summary>The boot size and the overhead of each VM.</summary>
-    private static readonly MemorySize Each = MemorySize.FromMiB(256) + World.Overhead;
+    private static readonly MemorySize Each = MemorySize.FromMiB(256) + ActorWorld.Overhead;
 
     private static VmId Id(int n) => VmId.Parse($"vm{n:0000}");
 
@@ -52,7 +52,7 @@ public sealed class ManyAtOnceTests(ITestOutputHelper output)
                         Policy = new(MemorySize.FromMiB(256), MemorySize.FromMiB(512)),
                         Boot = MemorySize.FromMiB(256),
                     });
-                script.Host.Daemon!.Ask(new AdmissionProtocol.CreateVm(spec, World.Overhead, null, []), $"create {name}", answer =>
+                script.Host.Daemon!.Ask(new AdmissionProtocol.CreateVm(spec, ActorWorld.Overhead, null, []), $"create {name}", answer =>
                 {
                     if (answer is HostProtocol.Refused no)
                         refused.Add(no.Why);
@@ -75,7 +75,7 @@ public sealed class ManyAtOnceTests(ITestOutputHelper output)
             script.UntilStatus("three of the queue run", s => s.State.Vms.Count == fitting && !s.State.Vms.ContainsKey(Id(taken[0]))
                 && s.State.Vms.ContainsKey(Id(taken[fitting + 2])));
             Assert.Equal(taken.Skip(3).Take(fitting), Running());
-            Assert.All(script.Host.World.Running.Values, vm => Assert.True(vm.Guest.Sizes.Actual >= MemorySize.FromMiB(256)));
+            Assert.All(script.Host.World.Running, vm => Assert.True(vm.Guest.Sizes.Actual >= MemorySize.FromMiB(256)));
 
             IEnumerable<int> Running() =>
                 script.Status.State.Vms.Keys.Select(id => int.Parse(id.Name[2..], System.Globalization.CultureInfo.InvariantCulture));

@@ -13,7 +13,6 @@ namespace Dmm.Simulation;
 internal sealed class RequestSteps
 {
     private readonly SortedSet<string> _seen = new(StringComparer.Ordinal);
-    private HostState _state = new(new Ledger(MemorySize.FromGiB(1 << 20), MemorySize.Zero));
 
     /// <summary>The steps taken, each as <c>Waiting Plan</c>: the state before, and the step.</summary>
     public IReadOnlySet<string> Seen => _seen;
@@ -25,10 +24,13 @@ internal sealed class RequestSteps
         where AdmissionLife.After(state, step) is not null
         select $"{state} {step}";
 
+    /// <summary>The fold of all events that were ever written: what was promised, regardless of what the host has.</summary>
+    public HostState Truth { get; private set; } = new(new Ledger(MemorySize.FromGiB(1 << 20), MemorySize.Zero));
+
     public void Note(IHostEvent e)
     {
-        var before = _state.Admissions;
-        _state = _state.Apply(e, new(Moment.Origin, e.At));
+        var before = Truth.Admissions;
+        Truth = Truth.Apply(e, new(Moment.Origin, e.At));
         foreach (var (id, admission) in before)
         {
             if (StepOf(e, id, admission) is { } step)
@@ -49,7 +51,7 @@ internal sealed class RequestSteps
         // A return that fails makes the VM rest again.
         VmRested { Cause: EndCause.Stopped } r when r.Spec.Id == id => AdmissionStep.Cancel,
         VmRested r when r.Spec.Id == id => before.State == AdmissionState.Launching ? AdmissionStep.Fail : AdmissionStep.Expire,
-        PromisesChanged when before.State == AdmissionState.Planned && _state.Admissions[id].State == AdmissionState.Shrinking =>
+        PromisesChanged when before.State == AdmissionState.Planned && Truth.Admissions[id].State == AdmissionState.Shrinking =>
         AdmissionStep.PeersAsked,
         _ => null,
     };

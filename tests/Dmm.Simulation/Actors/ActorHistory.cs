@@ -1,6 +1,6 @@
 using Dmm.Core;
 using Dmm.Core.Hosts;
-using Dmm.Hypervisors.Simulation;
+using Dmm.Simulation.Worlds;
 
 namespace Dmm.Simulation.Actors;
 
@@ -20,19 +20,19 @@ internal sealed class ActorHistory
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(5);
 
     private readonly SimulationPlan _plan;
-    private readonly Dice _dice;
+    private readonly SeededRandom _dice;
     private readonly SimulatedHost _host;
     private readonly Operators _operators;
-    private readonly Faults _hazards;
+    private readonly Hazards _hazards;
     private bool _calm;
     private DateTimeOffset _calmSince;
 
     public ActorHistory(SimulationPlan plan, HistoryLog log)
     {
         (_plan, _dice) = (plan, new(plan.Seed));
-        _host = new(new(), _dice.Fork(), log, plan.OneClock);
-        _operators = new(_host.World, _dice.Fork(), plan.Vms ?? 1 + _dice.Below(6));
-        _hazards = new(_host, _dice.Fork(), new(~plan.Seed), plan.Without);
+        _host = new(new(), _dice.Split(), log, plan.OneClock);
+        _operators = new(_host.World, _dice.Split(), plan.Vms ?? 1 + _dice.Below(6));
+        _hazards = new(_host, _dice.Split(), new(~plan.Seed), plan.Without);
     }
 
     public SimulationResult Live(CancellationToken cancellation)
@@ -68,12 +68,8 @@ internal sealed class ActorHistory
         _host.Say("calm begins");
         (_calm, _calmSince) = (true, _host.Clock.Now);
         _hazards.End();
-        foreach (var vm in _host.World.Running.Values)
-        {
-            // Memory that a kernel has put somewhere stays there, so a guest that keeps some goes on to do so.
-            vm.Guest.Temper = vm.Guest.Temper == GuestTemper.KeepsSome ? GuestTemper.KeepsSome : GuestTemper.Ideal;
+        foreach (var vm in _host.World.Running)
             vm.Wish = MemorySize.FromMiB(24);
-        }
     }
 
     private void OperatorActs()
@@ -87,16 +83,16 @@ internal sealed class ActorHistory
     {
         if (!_calm && _host.World.Running.Count > 0)
         {
-            var vm = _dice.Of([.. _host.World.Running.Values]);
+            var vm = _dice.Of([.. _host.World.Running]);
             vm.Wish = MemorySize.FromMiB(24 + _dice.Below(_dice.Chance(0.3) ? 1500 : 300));
-            vm.WishRate = MemorySize.FromMiB(8 + _dice.Below(400));
-            _host.Say($"world: {vm.Id} would hold {vm.Wish}, at {vm.WishRate} a second");
+            vm.TakeRate = MemorySize.FromMiB(8 + _dice.Below(400));
+            _host.Say($"world: {vm.Id} would hold {vm.Wish}, at {vm.TakeRate} a second");
         }
 
         _host.Clock.After(_dice.Seconds(0.3, 4), LoadChanges);
     }
 
-    private void CheckRest(Daemon daemon, HostProtocol.Status status)
+    private void CheckRest(ActorDaemon daemon, HostProtocol.Status status)
     {
         var late = _host.Clock.Now - _calmSince > Patience;
         if (_host.Clock.Now - _calmSince > ReturnPatience && daemon.Open.Count == 0)
@@ -108,7 +104,7 @@ internal sealed class ActorHistory
             return;
         }
 
-        var amiss = Invariants.Settled(status, _host.World)
+        var amiss = ActorInvariants.Settled(status, _host.World)
             ?? _host.Wishes.Unmet(status.State)
             ?? (daemon.Open is [var open, ..] ? $"'{open.Text}' of {open.At:HH:mm:ss.fff} was never answered" : null);
         if (amiss is null)

@@ -1,3 +1,5 @@
+using Dmm.Simulation.Worlds;
+
 namespace Dmm.Simulation.Actors;
 
 /// <summary>
@@ -7,6 +9,8 @@ namespace Dmm.Simulation.Actors;
 public sealed class ActorSimulation : ISimulation
 {
     public SimulationDepth Depth => SimulationDepth.Actors;
+
+    public IReadOnlyList<string> FaultNames => Faults.NamesOf(Depth);
 
     public SimulationResult Run(SimulationPlan plan, HistoryLog log, CancellationToken cancellation) =>
         SimulationThread.Run(() => new ActorHistory(plan, log).Live(cancellation));

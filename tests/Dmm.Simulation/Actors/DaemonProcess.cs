@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Configuration;
 using Akka.Dispatch;
 using Akka.Event;
+using Dmm.Core;
 
 namespace Dmm.Simulation.Actors;
 
@@ -42,7 +43,7 @@ internal sealed class DaemonProcess
     private readonly int _thread = Environment.CurrentManagedThreadId;
     private readonly ReadyMailboxes _ready;
 
-    public DaemonProcess(VirtualClock clock, JournalStore journal, Dice dice, Action<string> log)
+    public DaemonProcess(VirtualClock clock, JournalStore journal, SeededRandom dice, Action<string> log)
     {
         (Clock, Journal, Log, _ready) = (clock, journal, log, new(dice));
         s_current = this;

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Persistence;
 using Dmm.Actors.Serialization;
 using Dmm.Core.Hosts;
+using Dmm.Simulation.Worlds;
 
 namespace Dmm.Simulation.Actors;
 
@@ -46,7 +47,7 @@ internal sealed class JournalStore
     /// Called before each read of the journal or of a snapshot, and before each write of a snapshot: returns why it fails, or null if it
     /// does not.
     /// </summary>
-    public Func<string, string?> Fault { get; set; } = _ => null;
+    public Func<Fault, string?> Fault { get; set; } = _ => null;
 
     public void Append(long sequence, object payload, HostEventSerializer serializer)
     {
@@ -158,7 +159,7 @@ internal sealed class JournalActor : ReceiveActor, IWithTimers
 
     private void Replay(ReplayMessages replay)
     {
-        if (Store.Fault("read") is { } fault)
+        if (Store.Fault(Fault.JournalRead) is { } fault)
         {
             replay.PersistentActor.Tell(new ReplayMessagesFailure(new IOException(fault)));
             return;
@@ -182,13 +183,13 @@ internal sealed class SnapshotActor : ReceiveActor
     {
         var store = DaemonProcess.Current.Journal;
         var serializer = new HostEventSerializer((ExtendedActorSystem)Context.System);
-        Receive<LoadSnapshot>(load => Sender.Tell(store.Fault("load") is { } fault
+        Receive<LoadSnapshot>(load => Sender.Tell(store.Fault(Fault.JournalLoad) is { } fault
             ? new LoadSnapshotFailed(new IOException(fault))
             : new LoadSnapshotResult(
                 store.Latest(Math.Min(load.ToSequenceNr, load.Criteria.MaxSequenceNr), serializer), load.ToSequenceNr)));
         Receive<SaveSnapshot>(save =>
         {
-            if (store.Fault("save") is { } fault)
+            if (store.Fault(Fault.JournalSave) is { } fault)
             {
                 Sender.Tell(new SaveSnapshotFailure(save.Metadata, new IOException(fault)));
                 return;

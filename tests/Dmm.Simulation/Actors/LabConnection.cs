@@ -2,16 +2,14 @@ using Dmm.Core;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
-using Dmm.Hypervisors.Simulation;
+using Dmm.Simulation.Worlds;
 
 namespace Dmm.Simulation.Actors;
 
 /// <summary>One daemon's connection to one VM.</summary>
 internal sealed class LabConnection : IVirtualMachine
 {
-    private static readonly MemorySize ExtendableTo = MemorySize.FromGiB(16);
-
-    private readonly RunningVm _vm;
+    private readonly ActorVm _vm;
     private readonly LabHypervisor _hypervisor;
     private readonly DaemonProcess _process;
     private readonly Action<VmObservation> _observe;
@@ -21,27 +19,21 @@ internal sealed class LabConnection : IVirtualMachine
     /// <summary>A hypervisor does not report the balloon's target by itself: a new connection knows it only after it has asked.</summary>
     private bool _balloonTold;
 
-    public LabConnection(RunningVm vm, LabHypervisor hypervisor, DaemonProcess process, Action<VmObservation> observe)
+    public LabConnection(ActorVm vm, LabHypervisor hypervisor, DaemonProcess process, Action<VmObservation> observe)
     {
         (_vm, _hypervisor, _process, _observe) = (vm, hypervisor, process, observe);
         vm.Connect(this);
         TellSizes();
-        Tell(new VmObservation.RunState(vm.Guest.RunState, Why(vm.Guest.RunState)));
-        if (!vm.Guest.Mute && vm.Guest.RunState == VmRunState.Running)
-            Tell(new VmObservation.Hello(vm.Guest.Hello));
+        Tell(new VmObservation.RunState(vm.Guest.RunState, WorldVm.WhyOf(vm.Guest.RunState)));
+        if (vm.Guest.RunState == VmRunState.Running && vm.Hello is { } hello)
+            Tell(new VmObservation.Hello(hello));
     }
-
-    public static string? Why(VmRunState state) => state == VmRunState.Running ? null : $"it is {state}";
 
     public VmHandle? Identity => _vm.Unsure ? _vm.Handle with { Pid = null, PidStart = null, Owned = false } : null;
 
     public string? Doubt => _vm.Unsure ? "it is not known which process runs it" : null;
 
-    public VmCapabilities Capabilities => new(Balloon: true, _vm.PluggableMax, MemorySize.FromMiB(2), [])
-    {
-        ExtendableTo = ExtendableTo,
-        RescueSize = SimulatedGuest.RescueDimm,
-    };
+    public VmCapabilities Capabilities => _vm.Capabilities;
 
     /// <summary>The daemon that holds the connection lives; a dead daemon's connection does not count.</summary>
     public bool Held => _process.Alive && !_closed;
@@ -73,8 +65,7 @@ internal sealed class LabConnection : IVirtualMachine
         "extend",
         () =>
         {
-            if (pluggableMax > _vm.PluggableMax)
-                _vm.Guest.AddDevice(pluggableMax - _vm.PluggableMax);
+            _vm.Extend(pluggableMax);
             _vm.Tell(new VmObservation.Able(Capabilities));
         },
         $"{pluggableMax}",
@@ -83,7 +74,7 @@ internal sealed class LabConnection : IVirtualMachine
     public Task RescueAsync(CancellationToken cancellation) => DoAsync("rescue", _vm.Guest.Rescue, "", cancellation);
 
     public Task<HostCost?> MeasureAsync(CancellationToken cancellation) =>
-        CallAsync<HostCost?>("measure", () => new(World.Overhead, _vm.Guest.Sizes.Actual + World.Overhead, null), cancellation);
+        CallAsync<HostCost?>("measure", () => new(_vm.Cost, _vm.Guest.Sizes.Actual + _vm.Cost, null), cancellation);
 
     /// <summary>Tells the guest to power down; it does so after a while, or never.</summary>
     public Task PowerDownAsync(CancellationToken cancellation) => DoAsync(
@@ -148,11 +139,7 @@ internal sealed class LabConnection : IVirtualMachine
             fail(new HypervisorException($"simulated: the connection to {_vm.Id} is closed"));
     }
 
-    private void End(string why, EndCause cause)
-    {
-        if (_hypervisor.World.Find(_vm.Id) == _vm)
-            _hypervisor.World.End(_vm.Id, why, cause);
-    }
+    private void End(string why, EndCause cause) => _hypervisor.World.End(_vm, why, cause);
 
     private Task<bool> DoAsync(string call, Action effect, string what, CancellationToken cancellation) => CallAsync(
         call,

@@ -1,6 +1,7 @@
 using Dmm.Core;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
+using Dmm.Simulation.Worlds;
 
 namespace Dmm.Simulation.Actors;
 
@@ -8,13 +9,13 @@ namespace Dmm.Simulation.Actors;
 /// The driver by which one daemon reaches the world. Calls are answered by the virtual clock, on its one thread. A call of a daemon that
 /// died may or may not have reached the hypervisor.
 /// </summary>
-internal sealed class LabHypervisor(World world, DaemonProcess process) : IHypervisor
+internal sealed class LabHypervisor(ActorWorld world, DaemonProcess process) : IHypervisor
 {
     public string Name => "simulation";
 
     public string? Fault(VmSpec spec) => null;
 
-    public MemorySize ExpectedOverhead(VmSpec spec) => World.Overhead;
+    public MemorySize ExpectedOverhead(VmSpec spec) => ActorWorld.Overhead;
 
     /// <summary>
     /// Launches a VM. Leaves nothing behind if it fails or is cancelled, as the port demands; only a daemon's death leaves its VM
@@ -22,14 +23,14 @@ internal sealed class LabHypervisor(World world, DaemonProcess process) : IHyper
     /// </summary>
     public async Task<VmHandle> LaunchAsync(VmSpec spec, CancellationToken cancellation)
     {
-        RunningVm? started = null;
+        ActorVm? started = null;
         try
         {
             return await CallAsync("launch", spec.Id, () => (started = world.Start(spec.Id, spec.Boot)).Handle, cancellation);
         }
-        catch (Exception) when (started is not null && world.Find(spec.Id) == started)
+        catch (Exception) when (started is { Running: true })
         {
-            world.End(spec.Id, "its launch failed");
+            world.End(started, "its launch failed");
             throw;
         }
     }
@@ -64,7 +65,7 @@ internal sealed class LabHypervisor(World world, DaemonProcess process) : IHyper
             {
                 if (handle.Pid is null)
                     throw new HypervisorException($"simulated: the process of {handle.Id} is not known");
-                if (world.Find(handle.Id) is { } vm && vm.Handle.SameProcess(handle))
+                if (world.Runs(handle))
                     world.End(handle.Id, "its process was ended");
                 return true;
             },
@@ -137,10 +138,10 @@ internal sealed class LabHypervisor(World world, DaemonProcess process) : IHyper
             answer.TrySetResult(result);
     }
 
-    internal World World => world;
+    internal ActorWorld World => world;
 
-    private RunningVm Reached(VmId id) =>
+    private ActorVm Reached(VmId id) =>
         Of(id) is { Unreachable: false } vm ? vm : throw new HypervisorException($"simulated: {id} does not answer");
 
-    private RunningVm Of(VmId id) => world.Find(id) ?? throw new VmGoneException($"{id} no longer runs") { Cause = world.CauseOf(id) };
+    private ActorVm Of(VmId id) => world.Find(id) ?? throw new VmGoneException($"{id} no longer runs") { Cause = world.CauseOf(id) };
 }

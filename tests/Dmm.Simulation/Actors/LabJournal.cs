@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Dmm.Core.Hosts;
 using Dmm.Core.Journals;
 using Dmm.Core.Ports;
+using Dmm.Simulation.Worlds;
 
 namespace Dmm.Simulation.Actors;
 
@@ -15,7 +16,8 @@ internal sealed class LabJournal(JournalStore store) : IJournalStore
 
     public string? Look() => null;
 
-    public Task<string?> MendAsync(ImmutableArray<IHostEvent>? known, CancellationToken cancellation) => store.Fault("mend") is { } fault
-        ? Task.FromException<string?>(new IOException(fault))
-        : Task.FromResult<string?>(null);
+    public Task<string?> MendAsync(ImmutableArray<IHostEvent>? known, CancellationToken cancellation) =>
+        store.Fault(Fault.JournalMend) is { } fault
+            ? Task.FromException<string?>(new IOException(fault))
+            : Task.FromResult<string?>(null);
 }

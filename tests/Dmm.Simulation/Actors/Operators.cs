@@ -2,15 +2,16 @@ using Dmm.Core;
 using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Vms;
+using Dmm.Simulation.Worlds;
 
 namespace Dmm.Simulation.Actors;
 
 /// <summary>Operators who send a host all kinds of requests, sensible or not.</summary>
-internal sealed class Operators(World world, Dice dice, int vms)
+internal sealed class Operators(ActorWorld world, SeededRandom dice, int vms)
 {
     private readonly VmId[] _names = [.. Enumerable.Range(1, vms).Select(i => VmId.Parse($"vm{i}"))];
 
-    public void AskSomething(Daemon daemon)
+    public void AskSomething(ActorDaemon daemon)
     {
         var id = dice.Of(_names);
         switch (dice.Below(14))
@@ -38,7 +39,7 @@ internal sealed class Operators(World world, Dice dice, int vms)
                 Adopt(daemon, id);
                 break;
             case 7 or 8:
-                MemorySize? target = dice.Chance(0.3) ? null : MemorySize.FromBytes(dice.Between(64, 1600) * (1 << 20));
+                MemorySize? target = dice.Chance(0.3) ? null : MemorySize.FromBytes(dice.Within(64, 1600) * (1 << 20));
                 daemon.Ask(new HostProtocol.ResizeVm(id, target), $"resize {id} to {target?.ToString() ?? "auto"}");
                 break;
             default:
@@ -53,7 +54,7 @@ internal sealed class Operators(World world, Dice dice, int vms)
     /// <summary>
     /// Prepares a calm: removes the targets that operators set, so that none stands in the way or starves a VM of what it needs.
     /// </summary>
-    public static void LetGo(Daemon daemon, HostProtocol.Status status)
+    public static void LetGo(ActorDaemon daemon, HostProtocol.Status status)
     {
         foreach (var (id, vm) in status.State.Vms)
         {
@@ -63,13 +64,13 @@ internal sealed class Operators(World world, Dice dice, int vms)
     }
 
     /// <summary>Stops VMs that can't return; otherwise they would be tried again for ever.</summary>
-    public static void StopReturning(Daemon daemon, HostProtocol.Status status)
+    public static void StopReturning(ActorDaemon daemon, HostProtocol.Status status)
     {
         foreach (var (id, _) in status.State.Resting.Where(vm => vm.Value.ReturnAt is not null))
             daemon.Ask(new HostProtocol.StopVm(id, new(TimeSpan.FromSeconds(1), false)), $"stop {id}, which can't return");
     }
 
-    private void Create(Daemon daemon, VmId id)
+    private void Create(ActorDaemon daemon, VmId id)
     {
         // The daemon's API does the same: it refuses the name of a VM that was let go and still runs, before it asks the host.
         if (world.Find(id) is not null && !daemon.Knows(id))
@@ -89,19 +90,19 @@ internal sealed class Operators(World world, Dice dice, int vms)
         TimeSpan? timeout = dice.Chance(0.5) ? null : dice.Seconds(0.1, 20);
         if (dice.Chance(0.2))
         {
-            daemon.Ask(new HostProtocol.DryRunVm(spec, World.Overhead, MemorySize.Zero, timeout),
+            daemon.Ask(new HostProtocol.DryRunVm(spec, ActorWorld.Overhead, MemorySize.Zero, timeout),
                 $"what would become of {id} with {spec.Boot}, {spec.Policy}");
             return;
         }
 
         var needs = dice.Chance(0.3) ? MemorySize.FromMiB(192) : MemorySize.Zero;
         daemon.Ask(
-            new AdmissionProtocol.CreateVm(spec, World.Overhead, timeout, []) { ImageNeeds = needs },
+            new AdmissionProtocol.CreateVm(spec, ActorWorld.Overhead, timeout, []) { ImageNeeds = needs },
             $"create {id} with {spec.Boot}, {spec.BootPolicy}, priority {spec.Priority}, {spec.Policy}");
     }
 
     /// <summary>Adopts a VM as the daemon's API does: looks at the VM first, then asks the host to adopt it.</summary>
-    private void Adopt(Daemon daemon, VmId id)
+    private void Adopt(ActorDaemon daemon, VmId id)
     {
         if (world.Find(id) is not { } vm)
             return;
@@ -119,7 +120,7 @@ internal sealed class Operators(World world, Dice dice, int vms)
                     PidStart = vm.Unsure ? null
                     : vm.Handle.PidStart
                 },
-                policy, ceiling, World.Overhead)
+                policy, ceiling, ActorWorld.Overhead)
             { Resident = vm.Opaque ? null : vm.Resident }, $"adopt {id} with {ceiling}"));
     }
 }

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Akka.Actor;
 using Akka.Configuration;
 using Akka.Dispatch;
+using Dmm.Core;
 
 namespace Dmm.Simulation.Actors;
 
@@ -10,7 +11,7 @@ namespace Dmm.Simulation.Actors;
 /// one order, and other seeds are other orders. They are kept by the actor's path, since the order in which Akka schedules them may
 /// depend on hashes that differ from process to process.
 /// </summary>
-internal sealed class ReadyMailboxes(Dice dice)
+internal sealed class ReadyMailboxes(SeededRandom dice)
 {
     private readonly List<(string Path, IRunnable Run)> _ready = [];
     private readonly ConditionalWeakTable<IRunnable, string> _paths = [];

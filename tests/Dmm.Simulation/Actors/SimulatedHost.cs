@@ -1,3 +1,6 @@
+using Dmm.Core;
+using Dmm.Simulation.Worlds;
+
 namespace Dmm.Simulation.Actors;
 
 /// <summary>
@@ -10,22 +13,22 @@ internal sealed class SimulatedHost
     private const int MostMessages = 20_000;
 
     private readonly HistoryLog _log;
-    private readonly Dice _dice;
+    private readonly SeededRandom _dice;
     private int _recorded;
     private int? _dieAfter;
 
     /// <param name="oneClock"><see cref="SimulationPlan.OneClock"/>.</param>
-    public SimulatedHost(DaemonSettings settings, Dice dice, HistoryLog log, bool oneClock = false)
+    public SimulatedHost(DaemonSettings settings, SeededRandom dice, HistoryLog log, bool oneClock = false)
     {
         (Settings, _dice, _log, Clock) = (settings, dice, log, new() { OneClock = oneClock });
-        World = new(Clock, dice.Fork(), Say);
+        World = new(Clock, dice.Split(), Say);
     }
 
     public DaemonSettings Settings { get; }
 
     public VirtualClock Clock { get; }
 
-    public World World { get; }
+    public ActorWorld World { get; }
 
     public JournalStore Journal { get; } = new();
 
@@ -36,7 +39,7 @@ internal sealed class SimulatedHost
     public RequestSteps RequestSteps { get; } = new();
 
     /// <summary>The daemon that lives; null between two lives.</summary>
-    public Daemon? Daemon { get; private set; }
+    public ActorDaemon? Daemon { get; private set; }
 
     public long Steps { get; private set; }
 
@@ -51,7 +54,7 @@ internal sealed class SimulatedHost
 
     public void Violated(string rule, string what) => Violation ??= new(Steps, rule, what);
 
-    public void Start() => Daemon = new(World, Journal, Settings, _dice.Fork(), Violated);
+    public void Start() => Daemon = new(World, Journal, Settings, _dice.Split(), Violated);
 
     /// <summary>Handles one event of the virtual clock and all messages that follow from it, then checks the result.</summary>
     public void Step()
@@ -62,6 +65,10 @@ internal sealed class SimulatedHost
             Clock.GoOn();
             Settle();
             Check();
+        }
+        catch (ViolationException found)
+        {
+            Violated(found.Rule, found.What);
         }
         catch (Exception fault)
         {
@@ -95,7 +102,7 @@ internal sealed class SimulatedHost
             Bury(Daemon);
     }
 
-    private void Bury(Daemon daemon)
+    private void Bury(ActorDaemon daemon)
     {
         Say(daemon.Over ? "the daemon ends itself" : "the daemon is dead");
         daemon.Process.Die();
@@ -109,7 +116,7 @@ internal sealed class SimulatedHost
     {
         for (; _recorded < Journal.History.Count; _recorded++)
         {
-            Invariants.Note(World, Journal.History[_recorded]);
+            World.NoteLetGo(Journal.History[_recorded]);
             RequestSteps.Note(Journal.History[_recorded]);
             if (Lives.Note(Journal.History[_recorded]) is { } wrongLife)
                 Violated("a VM that was migrated away is not created again", wrongLife);
@@ -122,10 +129,7 @@ internal sealed class SimulatedHost
     private void Check()
     {
         Note();
-        if (!World.Broken && Invariants.Physical(World, Settings.Host) is { } overfull)
-            Violated("the host's memory is not given twice", overfull);
-        if (!World.Broken && Invariants.Resident(World, Settings.Host) is { } overheld)
-            Violated("the host has what its VMs' processes hold", overheld);
+        ViolationException.ThrowIf(ActorInvariants.Physical(World, RequestSteps.Truth, Settings.Host));
         if (Daemon is null)
             return;
         if (Daemon.Process.Stray is { } stray)
@@ -136,11 +140,9 @@ internal sealed class SimulatedHost
             return;
         // Memory that an opaque process keeps is treated like another program's.
         World.Crowded |= World.KeepsUnseen;
-        if (Invariants.Books(status.State, World.Broken || World.Crowded) is { } wrong)
-            Violated("the books agree", wrong);
+        ViolationException.ThrowIf(ActorInvariants.Books(World, status.State));
         // While the host writes, it answers later: its last status is older than the set of running VMs.
-        if (Daemon.Answered
-            && status.State.Resting.Keys.FirstOrDefault(id => World.Find(id) is { LetGo: false }) is { Name.Length: > 0 } running)
-            Violated("a VM that rests does not run", $"{running} runs");
+        if (Daemon.Answered)
+            ViolationException.ThrowIf(ActorInvariants.Gone(World, RequestSteps.Truth, status.State));
     }
 }

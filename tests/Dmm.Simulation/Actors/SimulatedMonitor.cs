@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Dmm.Core;
 using Dmm.Core.Hosts;
 using Dmm.Core.Ports;
@@ -8,10 +7,10 @@ namespace Dmm.Simulation.Actors;
 
 /// <summary>
 /// The host itself, as the daemon's monitor sees it: the memory that its VMs' processes hold, and the memory that other programs took
-/// although the ledger counted on it (<see cref="World.OthersHold"/>).
+/// although the ledger counted on it (<see cref="ActorWorld.OthersHold"/>).
 /// </summary>
 /// <param name="memory">dmm.host.memory.</param>
-internal sealed class SimulatedMonitor(World world, MemorySize memory) : IHostMonitor
+internal sealed class SimulatedMonitor(ActorWorld world, MemorySize memory) : IHostMonitor
 {
     /// <summary>The memory that the host has beyond dmm.host.memory: the margin that is never counted on.</summary>
     public static readonly MemorySize Spare = MemorySize.FromMiB(512);
@@ -22,16 +21,6 @@ internal sealed class SimulatedMonitor(World world, MemorySize memory) : IHostMo
     {
         if (world.Unseen() is { } why)
             return Task.FromException<HostReading>(new HypervisorException(why));
-        var held = world.Running.ToImmutableDictionary(vm => vm.Key, vm => vm.Value.Resident);
-        var total = memory + Spare;
-        var sum = held.Aggregate(world.OthersHold, static (sum, vm) => sum + vm.Value);
-        VmId[] running = [.. vms.Where(vm => world.Find(vm.Id) is { } runs && runs.Handle.SameProcess(vm)).Select(vm => vm.Id)];
-        VmId[] hidden = [.. running.Where(id => world.Find(id)!.Opaque || world.Hidden(id))];
-        return Task.FromResult(new HostReading(total, total.MinusOrZero(sum))
-        {
-            Resident = running.Except(hidden).ToImmutableDictionary(id => id, id => held[id]),
-            Gone = [.. vms.Select(vm => vm.Id).Except(running)],
-            Hidden = [.. hidden],
-        });
+        return Task.FromResult(world.Sight(vms, memory + Spare));
     }
 }

@@ -1,4 +1,5 @@
 using Dmm.Core.Vms;
+using Dmm.Simulation.Worlds;
 
 namespace Dmm.Simulation.Core;
 
@@ -11,11 +12,11 @@ public sealed class CoreSimulation : ISimulation
 {
     public SimulationDepth Depth => SimulationDepth.Core;
 
-    public IReadOnlyList<string> FaultNames => Faults.AllNames;
+    public IReadOnlyList<string> FaultNames => Faults.NamesOf(Depth);
 
     public SimulationResult Run(SimulationPlan plan, HistoryLog log, CancellationToken cancellation)
     {
-        World? world = null;
+        CoreWorld? world = null;
         long step = 0;
         Violation? violation = null;
         try

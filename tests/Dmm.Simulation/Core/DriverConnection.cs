@@ -1,5 +1,6 @@
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
+using Dmm.Simulation.Worlds;
 
 namespace Dmm.Simulation.Core;
 
@@ -7,7 +8,7 @@ namespace Dmm.Simulation.Core;
 /// The facts that a driver tells its VM's actor, in their order. Each may be late, come twice or (sizes) not at all. The answer to a call
 /// comes behind the sizes that were read for it.
 /// </summary>
-internal sealed class DriverConnection(World world, SimulatedProcess vm, VmShell shell, int number)
+internal sealed class DriverConnection(CoreWorld world, CoreVm vm, VmShell shell, int number)
 {
     private readonly Line _facts = new(world.Agenda);
 

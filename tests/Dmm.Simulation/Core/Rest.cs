@@ -9,7 +9,7 @@ namespace Dmm.Simulation.Core;
 /// same and it stands within a few MiB of its target, its devices may get only as many orders as a back-off and a spark need. Without
 /// this check, a VM that gets a slightly larger order again and again would count as settled each time.
 /// </summary>
-internal sealed class Rest(World world)
+internal sealed class Rest(CoreWorld world)
 {
     /// <summary>
     /// Longer than the first waits of a back-off (2 s, then 1, 2, 4, 8 and 16 s), and longer than it takes to save up a spark.
@@ -28,7 +28,7 @@ internal sealed class Rest(World world)
     private sealed record Spell(Stand Stand, Moment Since, int Asks);
 
     /// <summary>Called whenever the VM's guest has had its turn.</summary>
-    public void Look(SimulatedProcess vm)
+    public void Look(CoreVm vm)
     {
         if (StandOf(vm) is not { } stand)
             _spells.Remove(vm.Id);
@@ -53,11 +53,11 @@ internal sealed class Rest(World world)
             throw new ViolationException(
                 "no rest",
                 $"{id} was asked for something {spell.Asks + 1} times in {(world.Agenda.Now - spell.Since).TotalSeconds:0} s, "
-                + $"though it stands at its target {spell.Stand.Target}: {World.Describe(world.ProcessOf(id)!)}");
+                + $"though it stands at its target {spell.Stand.Target}: {CoreWorld.Describe(world.ProcessOf(id)!)}");
         }
     }
 
-    private Stand? StandOf(SimulatedProcess vm) =>
+    private Stand? StandOf(CoreVm vm) =>
         world.Daemon?.Shells.GetValueOrDefault(vm.Id) is { } shell && shell.Memory is { Target: { } target, Sizes: not null } memory
         && !vm.Disturbed && vm.Guest.Temper is (GuestTemper.Ideal or GuestTemper.KeepsSome)
         && Ladder.Distance(vm.Guest.Held, Ladder.Reachable(memory, target)) <= Near

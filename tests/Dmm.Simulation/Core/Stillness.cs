@@ -9,7 +9,7 @@ namespace Dmm.Simulation.Core;
 /// again within <see cref="Within"/>. Checks of safety alone would not see a lost wake-up: the next plan, retry or restart hides it in
 /// the end, while a guest waits.
 /// </summary>
-internal sealed class Stillness(World world)
+internal sealed class Stillness(CoreWorld world)
 {
     /// <summary>
     /// One turn of the guest's agent, one call and two messages, each at its latest, take three seconds together; after five the wake-up
@@ -22,7 +22,7 @@ internal sealed class Stillness(World world)
     private sealed record Stand(VmSizes Sizes, MemorySize? Target, VmShell Shell, Moment Since);
 
     /// <summary>Called whenever the VM's guest has had its turn.</summary>
-    public void Look(SimulatedProcess vm)
+    public void Look(CoreVm vm)
     {
         var shell = world.Daemon?.Shells.GetValueOrDefault(vm.Id);
         if (shell is null || !CouldMove(vm, shell))
@@ -42,7 +42,7 @@ internal sealed class Stillness(World world)
                     + $"available");
     }
 
-    private bool CouldMove(SimulatedProcess vm, VmShell shell)
+    private bool CouldMove(CoreVm vm, VmShell shell)
     {
         var memory = shell.Memory;
         if (vm.Disturbed || vm.Guest.RunState != VmRunState.Running || vm.Guest.Temper != GuestTemper.Ideal

@@ -5,6 +5,7 @@ using Dmm.Core.Machines;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
+using Dmm.Simulation.Worlds;
 
 namespace Dmm.Simulation.Core;
 
@@ -16,15 +17,15 @@ internal sealed class VmShell
 {
     private static readonly VmMachine Machine = new(new VmSettings { LookPeriod = TimeSpan.FromMilliseconds(500) });
 
-    private readonly World _world;
-    private readonly Daemon _host;
+    private readonly CoreWorld _world;
+    private readonly CoreDaemon _host;
     private readonly Dictionary<VmTimer, long> _timers = [];
     private Vm _vm;
-    private SimulatedProcess? _connected;
+    private CoreVm? _connected;
     private int _connection;
     private long _timer;
 
-    public VmShell(World world, Daemon host, VmId id)
+    public VmShell(CoreWorld world, CoreDaemon host, VmId id)
     {
         (_world, _host, _vm) = (world, host, Machine.New(id));
         ToHost(new VmProtocol.Started(id));
@@ -147,12 +148,12 @@ internal sealed class VmShell
         });
     }
 
-    private void Connected(int number, SimulatedProcess process)
+    private void Connected(int number, CoreVm process)
     {
         process.Connection?.Close();
         process.Connection = new(_world, process, this, number);
         process.Connection.TellSizes(always: true);
-        process.Connection.Tell(new VmObservation.RunState(process.Guest.RunState, $"it is {process.Guest.RunState}"));
+        process.Connection.Tell(new VmObservation.RunState(process.Guest.RunState, WorldVm.WhyOf(process.Guest.RunState)));
         if (process.Hello is { } hello)
             process.Connection.Tell(new VmObservation.Hello(hello));
         process.Connection.Ready(() =>
@@ -243,7 +244,7 @@ internal sealed class VmShell
             }
 
             if (vm is { Running: true })
-                _world.EndProcess(vm, "it is ended", tell: false, EndCause.Stopped);
+                _world.End(vm, "it is ended", EndCause.Stopped, tell: false);
             Take(new VmFact.ProcessEnded());
         });
     }

@@ -1,10 +1,11 @@
 using Dmm.Core;
 using Dmm.Core.Hosts;
+using Dmm.Simulation.Worlds;
 
 namespace Dmm.Simulation.Core;
 
 /// <summary>The work that the actors of the host and of the line of VMs to come do around their machines.</summary>
-internal sealed partial class Daemon
+internal sealed partial class CoreDaemon
 {
     private const int LineLate = 8;
 

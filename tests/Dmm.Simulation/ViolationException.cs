@@ -1,4 +1,6 @@
-namespace Dmm.Simulation.Core;
+using Dmm.Simulation.Worlds;
+
+namespace Dmm.Simulation;
 
 /// <summary>A rule was broken.</summary>
 internal sealed class ViolationException(string rule, string what) : Exception($"{rule}: {what}")
@@ -6,4 +8,10 @@ internal sealed class ViolationException(string rule, string what) : Exception($
     public string Rule { get; } = rule;
 
     public string What { get; } = what;
+
+    public static void ThrowIf(Amiss? amiss)
+    {
+        if (amiss is not null)
+            throw new ViolationException(amiss.Rule, amiss.What);
+    }
 }

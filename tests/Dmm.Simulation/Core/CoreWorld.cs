@@ -5,6 +5,7 @@ using Dmm.Core.Lifecycle;
 using Dmm.Core.Planning;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
+using Dmm.Simulation.Worlds;
 
 namespace Dmm.Simulation.Core;
 
@@ -12,7 +13,7 @@ namespace Dmm.Simulation.Core;
 /// A host, its VMs, the daemon that lives and dies there, and chance. Times of faults and times of calm take turns; at the end of each
 /// calm everything must be settled.
 /// </summary>
-internal sealed partial class World
+internal sealed partial class CoreWorld : World<CoreVm>
 {
     /// <summary>The time of day at the start.</summary>
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
@@ -25,8 +26,7 @@ internal sealed partial class World
         Deadline = TimeSpan.FromSeconds(40),
     };
 
-    private readonly bool[] _allowed = new bool[Enum.GetValues<Fault>().Length];
-    private readonly SortedDictionary<VmId, SimulatedProcess> _processes = [];
+    private readonly bool[] _allowed;
     private readonly SimulationSettings _guests;
     private readonly SeededRandom _fate;
     private readonly int _slots;
@@ -41,11 +41,10 @@ internal sealed partial class World
     private readonly SeededRandom _clocks;
     private readonly bool _oneClock;
     private readonly HashSet<(VmPhase From, VmPhase To)> _phases = [];
-    private Daemon? _daemon;
+    private CoreDaemon? _daemon;
     private TimeSpan _off;
-    private int _boot = 1;
 
-    public World(SimulationPlan plan, HistoryLog log)
+    public CoreWorld(SimulationPlan plan, HistoryLog log)
     {
         Log = log;
         Chance = new(plan.Seed);
@@ -53,8 +52,7 @@ internal sealed partial class World
         // histories nobody sets a clock: there a replay must be exact.
         (_clocks, _oneClock) = (new(~plan.Seed), plan.OneClock);
         _fate = Chance.Split();
-        foreach (var fault in Faults.Without(plan.Without))
-            _allowed[(int)fault] = true;
+        _allowed = Faults.Allowed(plan.Without);
         _slots = plan.Vms ?? Chance.Of<int>([3, 4, 6, 8, 12, 24]);
         _memory = MemorySize.FromMiB((_slots * Chance.Between(250, 600)) + 300);
         _reserve = MemorySize.FromMiB(Chance.Between(0, 128));
@@ -81,7 +79,7 @@ internal sealed partial class World
 
     public Journal Journal { get; } = new();
 
-    public Invariants Invariants { get; }
+    public CoreInvariants Invariants { get; }
 
     public Rest Rest { get; }
 
@@ -99,9 +97,7 @@ internal sealed partial class World
     public bool ClockStepped { get; private set; }
 
     /// <summary>The daemon that lives; null between two lives.</summary>
-    public Daemon? Daemon => _daemon;
-
-    public IReadOnlyDictionary<VmId, SimulatedProcess> Processes => _processes;
+    public CoreDaemon? Daemon => _daemon;
 
     public HistoryLog Log { get; }
 
@@ -135,33 +131,15 @@ internal sealed partial class World
 
     public void Entered(VmPhase from, VmPhase to) => _phases.Add((from, to));
 
-    /// <summary>The identity of the host's current boot.</summary>
-    public string BootId => $"boot-{_boot}";
-
     /// <summary>A VM that must run, but neither runs nor is to return; null if there is none.</summary>
     public string? Unmet(HostState state) => _wishes.Unmet(state);
-
-    public SimulatedProcess? ProcessOf(VmId id) => _processes.GetValueOrDefault(id);
-
-    /// <summary>This very process runs, not another of the same name.</summary>
-    public bool Runs(VmHandle handle) => ProcessOf(handle.Id) is { Running: true } process && process.Handle.SameProcess(handle);
 
     /// <summary>
     /// The host as its monitor sees it. Available memory is left out here: the simulation of the actors covers other programs, and memory
     /// that a process holds beyond its claim.
     /// </summary>
-    public HostReading Sight(ImmutableArray<VmHandle> watched)
-    {
-        // In the order of the books: a set of names has another order in each process, and fate would meet another VM in each.
-        VmId[] running = [.. watched.Where(Runs).Select(vm => vm.Id)];
-        VmId[] hidden = [.. running.Where(_ => Befalls(Fault.ProcessHidden, 20))];
-        return new(Has, MemorySize.FromGiB(1 << 20))
-        {
-            Resident = running.Except(hidden).ToImmutableDictionary(id => id, id => _processes[id].Resident),
-            Gone = [.. watched.Select(vm => vm.Id).Except(running)],
-            Hidden = [.. hidden],
-        };
-    }
+    public HostReading Sight(ImmutableArray<VmHandle> watched) =>
+        Look(watched, _ => Befalls(Fault.ProcessHidden, 20), Has, MemorySize.FromGiB(1 << 20));
 
     /// <summary>Whether a fault occurs in the current action: once in that many times while faults are allowed.</summary>
     public bool Befalls(Fault fault, int onceIn)
@@ -191,7 +169,7 @@ internal sealed partial class World
         Log.Note($"the daemon dies {when}");
         daemon.Die();
         _daemon = null;
-        foreach (var process in _processes.Values)
+        foreach (var process in Processes.Values)
         {
             process.Connection?.Close();
             process.Connection = null;
@@ -203,6 +181,7 @@ internal sealed partial class World
     /// <summary>Notes an event that is now in the journal, and its consequences for the world.</summary>
     public void Written(IHostEvent e)
     {
+        NoteLetGo(e);
         _steps.Note(e);
         if (_lives.Note(e) is { } wrongLife)
             throw new ViolationException("a life that may be elsewhere", wrongLife);
@@ -212,6 +191,8 @@ internal sealed partial class World
         if (e is VmAdopted adopted && ProcessOf(adopted.Handle.Id) is { } process && process.Ceiling > adopted.Granted)
             Disturb(process);
     }
+
+    protected override void Say(string what) => Log.Note($"{what}");
 
     private void HostHas(MemorySize memory) => (Has, HasSince) = (memory, Agenda.Now);
 

@@ -1,13 +1,13 @@
 using Dmm.Core;
-using Dmm.Core.Hosts;
+using Dmm.Simulation.Worlds;
 
 namespace Dmm.Simulation.Core;
 
 /// <summary>The rules that must hold after every recovery: the replay leads to what was promised.</summary>
-internal sealed partial class Invariants
+internal sealed partial class CoreInvariants
 {
     /// <summary>Checks that a replay leads to what was promised, in whatever form the journal kept it.</summary>
-    public void Recovered(Daemon daemon)
+    public void Recovered(CoreDaemon daemon)
     {
         var (truth, state) = (world.Journal.Truth, daemon.State);
         if (!truth.Vms.Keys.SequenceEqual(state.Vms.Keys) || !truth.Admissions.Keys.SequenceEqual(state.Admissions.Keys))
@@ -45,7 +45,7 @@ internal sealed partial class Invariants
             NotStretched(id, now.ReturnAt, rests.ReturnAt - rests.Since);
         }
 
-        if (LetGoAndRunning(truth).Except(state.LetGo.Keys).FirstOrDefault() is { Name.Length: > 0 } lost)
+        if (Rules.LetGoAndRunning(truth, world).Except(state.LetGo.Keys).FirstOrDefault() is { Name.Length: > 0 } lost)
             throw new ViolationException("recovery", $"{lost} was let go and runs, but its memory counts as free");
     }
 
@@ -61,6 +61,4 @@ internal sealed partial class Invariants
             throw new ViolationException(
                 "a deadline that is stretched", $"{id} waits {until - world.Now}, which was to be {length} at most");
     }
-
-    private IEnumerable<VmId> LetGoAndRunning(HostState truth) => truth.LetGo.Where(vm => world.Runs(vm.Value)).Select(vm => vm.Key);
 }

@@ -1,21 +1,21 @@
 using Dmm.Core;
-using Dmm.Core.Memory;
+using Dmm.Core.Hosts;
 using Dmm.Hypervisors.Simulation;
+using Dmm.Simulation.Worlds;
 
 namespace Dmm.Simulation.Core;
 
 /// <summary>The rules that must hold after every step, at every decision, after every recovery, and at the end of every calm.</summary>
-internal sealed partial class Invariants(World world)
+internal sealed partial class CoreInvariants(CoreWorld world)
 {
-    private static readonly MemorySize Tolerance = MemorySize.FromMiB(2);
-
     /// <summary>Reports about a VM that was too large may still be under way for this long.</summary>
     private static readonly TimeSpan Rumours = TimeSpan.FromSeconds(4);
 
     /// <summary>The host hears of a look within this time, however slow the journal is and however many messages wait before it.</summary>
     private static readonly TimeSpan Looked = TimeSpan.FromSeconds(30);
 
-    private Ledger? _checked;
+    private HostState? _checked;
+
     /// <summary>The world has broken the invariant, and it does not hold again yet.</summary>
     private bool _deficit;
 
@@ -23,10 +23,10 @@ internal sealed partial class Invariants(World world)
     public void Holds()
     {
         // Until its journal is taken up, the host counts VMs that ran before the host restarted; nothing is decided on that.
-        if (world.Daemon is { TakenUp: true } daemon && daemon.State.Ledger != _checked)
+        if (world.Daemon is { TakenUp: true } daemon && !ReferenceEquals(daemon.State, _checked))
         {
             HoldsLedger(daemon.State);
-            _checked = daemon.State.Ledger;
+            _checked = daemon.State;
         }
 
         FollowsHost();
@@ -45,7 +45,7 @@ internal sealed partial class Invariants(World world)
     }
 
     /// <summary>Checks that a VM that is to return does so when its time has come.</summary>
-    public void Overdue(Daemon daemon)
+    public void Overdue(CoreDaemon daemon)
     {
         foreach (var (id, vm) in daemon.State.Resting)
         {
@@ -55,10 +55,10 @@ internal sealed partial class Invariants(World world)
     }
 
     /// <summary>Ends the disturbance of a VM that the world made larger than promised, once it is back within its promise.</summary>
-    public void Calmed(SimulatedProcess vm)
+    public void Calmed(CoreVm vm)
     {
         var wild = vm.Guest.Temper is GuestTemper.GrowsByItself or GuestTemper.LiesAboutBalloon;
-        if (wild || vm.Ceiling > Promised(vm.Id) || world.Daemon is not { } daemon
+        if (wild || vm.Ceiling > Rules.Promised(world.Journal.Truth, vm) || world.Daemon is not { } daemon
             || !daemon.State.Ledger.Claims.TryGetValue(vm.Id, out var claim) || claim.Actual > claim.Granted)
             vm.DisturbedAt = world.Agenda.Now;
         else if (world.Agenda.Now - vm.DisturbedAt > Rumours)
@@ -72,61 +72,31 @@ internal sealed partial class Invariants(World world)
         var sum = reserve + truth.Ledger.Reserved + MemorySize.FromMiB(64);
         foreach (var (id, vm) in truth.Vms)
             sum += vm.Policy.Min + MemorySize.FromMiB(128);
-        return LetGoAndRunning(truth).Aggregate(sum, (all, id) => all + truth.Ledger.LetGo[id]);
-    }
-
-    private MemorySize Promised(VmId id)
-    {
-        var truth = world.Journal.Truth;
-        return truth.Vms.TryGetValue(id, out var vm) ? vm.Promise.Granted
-            : truth.Admissions.TryGetValue(id, out var admission) ? admission.Boot ?? admission.Spec.Boot
-            : truth.Ledger.LetGo.TryGetValue(id, out var held) ? held
-            : MemorySize.Zero;
+        return Rules.LetGoAndRunning(truth, world).Aggregate(sum, (all, id) => all + truth.Ledger.LetGo[id]);
     }
 
     /// <summary>
-    /// Checks that no VM can hold more of the host than it was promised, now or by what its devices were told, unless the world made it
-    /// so. Together with the invariant this means that the sum of what all VMs can hold fits the host.
+    /// Checks that no VM can hold more of the host than it was promised, now or by what its devices were told, and that what all VMs can
+    /// hold, and what their processes really hold, fits the host, unless the world made it so.
     /// </summary>
     private void HoldsWorld()
     {
-        foreach (var (id, process) in world.Processes)
-        {
-            if (!process.Running || process.Disturbed)
-                continue;
-            var promised = Promised(id);
-            if (process.Ceiling > promised && !promised.IsZero)
-                throw new ViolationException("more held than promised", $"{id} can become {process.Ceiling} and was promised {promised}");
-        }
-
-        HoldsHost();
+        var daemon = _deficit || !world.HostLoss.IsZero ? null : world.Daemon;
+        MemorySize? memory = daemon is null || world.Running.Any(vm => Unknown(daemon, vm))
+            ? null
+            : daemon.State.Ledger.HostMemory.MinusOrZero(daemon.State.Ledger.HostReserve);
+        ViolationException.ThrowIf(Rules.Devices(world.Running, world.Journal.Truth, static vm => vm.Disturbed, memory)
+            ?? (memory is { } all ? Rules.Processes(world.Running, all) : null));
     }
 
-    /// <summary>
-    /// Checks that the memory that processes really hold fits the host, whatever their guests say that they gave, unless the world has
-    /// made a VM larger or its overhead higher than promised, or the host smaller.
-    /// </summary>
-    private void HoldsHost()
+    /// <summary>The world has made the VM larger or its overhead higher than promised, and the ledger can't know it yet.</summary>
+    private bool Unknown(CoreDaemon daemon, CoreVm vm)
     {
-        if (world.Daemon is not { } daemon || _deficit || !world.HostLoss.IsZero)
-            return;
-        var held = daemon.State.Ledger.HostReserve;
-        foreach (var (id, process) in world.Processes)
-        {
-            if (!process.Running)
-                continue;
-            var claim = daemon.State.Ledger.Claims.GetValueOrDefault(id);
-            if (process.Disturbed || process.Cost > (claim?.Overhead ?? process.Expected))
-                return;
-            // Additional overhead, and memory that is kept unseen, is claimed from the next look on.
-            if (claim is not null && process.Resident > claim.Size
-                && (claim.Resident.IsZero || (process.CostAt != default && world.Agenda.Now - process.CostAt < Rumours)))
-                return;
-            held += process.Resident;
-        }
-
-        if (held > daemon.State.Ledger.HostMemory)
-            throw new ViolationException(
-                "more held than there is", $"processes hold {held} of {daemon.State.Ledger.HostMemory}, the reserve included");
+        var claim = daemon.State.Ledger.Claims.GetValueOrDefault(vm.Id);
+        if (vm.Disturbed || vm.Cost > (claim?.Overhead ?? vm.Expected))
+            return true;
+        // Additional overhead, and memory that is kept unseen, is claimed from the next look on.
+        return claim is not null && vm.Resident > claim.Size
+            && (claim.Resident.IsZero || (vm.CostAt != default && world.Agenda.Now - vm.CostAt < Rumours));
     }
 }

@@ -5,6 +5,7 @@ using Dmm.Core.Demand;
 using Dmm.Core.Hosts;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
+using Dmm.Simulation.Worlds;
 
 namespace Dmm.Simulation.Core;
 
@@ -12,11 +13,11 @@ namespace Dmm.Simulation.Core;
 /// One life of the daemon around the same machine that the real daemon runs (<see cref="HostMachine"/>): mailbox, delays, the journal's
 /// writes and crashes. It decides nothing. It handles one message at a time; while a decision is being written, it handles no other.
 /// </summary>
-internal sealed partial class Daemon
+internal sealed partial class CoreDaemon
 {
     private const int SnapshotEvery = 50;
 
-    private readonly World _world;
+    private readonly CoreWorld _world;
     private readonly HostMachine _machine;
     private readonly SortedDictionary<VmId, VmShell> _shells = [];
     private readonly SortedDictionary<VmId, Line> _toHost = [];
@@ -28,7 +29,7 @@ internal sealed partial class Daemon
     private readonly DemandModels _models = new(new());
     private readonly Ledger _empty;
     private readonly Answers _answers = new();
-    private HostInbox<World> _mailbox = new();
+    private HostInbox<CoreWorld> _mailbox = new();
     private Host _host;
     private Admissions _line = new();
     private int _life;
@@ -39,7 +40,7 @@ internal sealed partial class Daemon
     private long _wake;
     private long _wakeLine;
 
-    public Daemon(World world, HostSettings settings)
+    public CoreDaemon(CoreWorld world, HostSettings settings)
     {
         _world = world;
         _machine = new(settings, new MechanismProfile());
@@ -97,7 +98,7 @@ internal sealed partial class Daemon
         foreach (var launched in lost.Events.OfType<VmLaunched>())
         {
             if (_world.Befalls(Fault.Dies, 3) && _world.ProcessOf(launched.Vm) is { Running: true } vm)
-                _world.EndProcess(vm, "it died while nobody heard");
+                _world.End(vm, "it died while nobody heard");
         }
 
         _life++;

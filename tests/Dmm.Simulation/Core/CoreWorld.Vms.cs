@@ -4,26 +4,23 @@ using Dmm.Core.Machines;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
+using Dmm.Simulation.Worlds;
 
 namespace Dmm.Simulation.Core;
 
 /// <summary>The hypervisor's part: it launches VMs, lets them move, gives them orders, and ends them.</summary>
-internal sealed partial class World
+internal sealed partial class CoreWorld
 {
-    private static readonly MemorySize LowMemory = MemorySize.FromMiB(32);
-
-    private int _pid;
-
     /// <summary>Looks for a VM that was launched before.</summary>
-    public void Find(VmSpec spec, Action<SimulatedProcess?> found, Action<string> unknown) => Agenda.In(CallTime(), () =>
+    public void Find(VmSpec spec, Action<CoreVm?> found, Action<string> unknown) => Agenda.In(CallTime(), () =>
     {
         if (Befalls(Fault.CallFails, 20))
             unknown("its folder can't be read");
         else
-            found(ProcessOf(spec.Id) is { Running: true } running ? running : null);
+            found(Find(spec.Id));
     });
 
-    public void Launch(VmSpec spec, Func<bool> alive, Action<SimulatedProcess> launched, Action<string> failed) =>
+    public void Launch(VmSpec spec, Func<bool> alive, Action<CoreVm> launched, Action<string> failed) =>
         Agenda.In(CallTime(), () =>
     {
         if (!alive())
@@ -48,7 +45,7 @@ internal sealed partial class World
         });
     });
 
-    public void CarryOut(SimulatedProcess vm, VmCall call)
+    public void CarryOut(CoreVm vm, VmCall call)
     {
         switch (call.Kind)
         {
@@ -73,40 +70,27 @@ internal sealed partial class World
             Crash($"after {call.Kind} of {vm.Id} was carried out");
     }
 
-    public void PowerDown(SimulatedProcess vm)
-    {
-        if (vm.Running)
-            EndProcess(vm, "its guest powered down", cause: EndCause.PoweredDown);
-    }
+    public void PowerDown(CoreVm vm) => End(vm, "its guest powered down", EndCause.PoweredDown);
 
-    /// <param name="tell">Whether its driver sees it end.</param>
-    public void EndProcess(SimulatedProcess vm, string why, bool tell = true, EndCause cause = EndCause.Failed)
+    /// <summary>Restarts the host, and the daemon with it.</summary>
+    public override void Reboot()
     {
-        (vm.Running, vm.Cause) = (false, cause);
-        Log.Note($"the process of {vm.Id} ends: {why}");
-        if (tell)
-            vm.Connection?.TellLast(new VmObservation.Ended(why, cause));
-        vm.Connection = null;
-    }
-
-    /// <summary>Restarts the host: no VM survives, and no daemon saw any of them end.</summary>
-    private void Reboot()
-    {
-        _boot++;
-        foreach (var vm in _processes.Values.Where(p => p.Running))
-            EndProcess(vm, "the host restarts", tell: false, EndCause.HostRestarted);
+        base.Reboot();
         Crash("with its host");
     }
 
-    private SimulatedProcess StartProcess(VmId id, MemorySize boot, MemorySize pluggable)
+    private CoreVm StartProcess(VmId id, MemorySize boot, MemorySize pluggable)
     {
         var agent = !Chance.OneIn(4);
-        if (ProcessOf(id) is { Running: true })
-            throw new ViolationException("two processes", $"one of {id} runs, and another is started");
-        var process = new SimulatedProcess(
-            id, boot, DevicesFor(pluggable), _guests, Chance.Next(), Agenda.Now, ++_pid, BootId)
-        { HasAgent = agent };
-        _processes[id] = process;
+        var devices = DevicesFor(pluggable);
+        var guest = new SimulatedGuest(boot, _guests, Chance.Next()) { Used = MemorySize.FromMiB(16), Devices = [] };
+        devices.ForEach(guest.AddDevice);
+        var process = new CoreVm(guest, NewHandle(id, boot), _guests.Overhead, Agenda.Now)
+        {
+            HasAgent = agent,
+            ExtendableTo = pluggable.Scale(2),
+        };
+        Add(process);
         Log.Note($"a process for {id} starts with {boot}, can be plugged {pluggable}");
         Live(process);
         return process;
@@ -128,11 +112,10 @@ internal sealed partial class World
     }
 
     /// <summary>Lets a guest move, and reports its facts.</summary>
-    private void Live(SimulatedProcess vm) => Agenda.In(TimeSpan.FromMilliseconds(Chance.Between(150, 450)), () =>
+    private void Live(CoreVm vm) => Agenda.In(TimeSpan.FromMilliseconds(Chance.Between(150, 450)), () =>
     {
         if (!vm.Running)
             return;
-        var before = vm.Guest.Sizes;
         var moved = vm.Move(Agenda.Now);
         if (moved)
             Log.Note($"{vm.Id} moves: {Describe(vm)}");
@@ -146,12 +129,8 @@ internal sealed partial class World
             // Changes that were not reported here are reported by the next look.
             for (var i = 0; i < repeats && (moved || Chance.OneIn(8)); i++)
                 connection.TellSizes();
-            var low = vm.Guest.Available < LowMemory;
-            if (vm.Guest.RunState != VmRunState.Running)
-                vm.SampledAt = Agenda.Now;
-            else if (low || repeats > 1 || Agenda.Now - vm.SampledAt >= TimeSpan.FromSeconds(1))
+            if (vm.Samples() || (repeats > 1 && vm.Guest.RunState == VmRunState.Running))
             {
-                vm.SampledAt = Agenda.Now;
                 for (var i = 0; i < repeats; i++)
                     connection.Tell(new VmObservation.Sample(vm.Guest.Sample(Now)));
             }
@@ -160,9 +139,9 @@ internal sealed partial class World
         Live(vm);
     });
 
-    private static string Plugged(SimulatedProcess vm) => string.Join(" + ", vm.Guest.Devices.Select(d => $"{d.Size} (→ {d.Requested})"));
+    private static string Plugged(CoreVm vm) => string.Join(" + ", vm.Guest.Devices.Select(d => $"{d.Size} (→ {d.Requested})"));
 
-    public static string Describe(SimulatedProcess vm)
+    public static string Describe(CoreVm vm)
     {
         var s = vm.Guest.Sizes;
         return $"{s.Base} + {Plugged(vm)} − {s.Ballooned} (→ {s.BalloonedTarget}) = {vm.Guest.Held}, uses {vm.Guest.Used} of {vm.Wish}"

@@ -33,7 +33,7 @@ internal sealed record DaemonSettings
 }
 
 /// <summary>One life of the daemon: its process, the real actors in it, and what the world sees of them.</summary>
-internal sealed class Daemon
+internal sealed class ActorDaemon
 {
     private readonly IActorRef _keeper;
     private readonly Ear _status;
@@ -41,7 +41,7 @@ internal sealed class Daemon
     private readonly Action<string, string> _violated;
     private bool _asked;
 
-    public Daemon(World world, JournalStore journal, DaemonSettings settings, Dice dice, Action<string, string> violated)
+    public ActorDaemon(ActorWorld world, JournalStore journal, DaemonSettings settings, SeededRandom dice, Action<string, string> violated)
     {
         _violated = violated;
         Process = new(world.Clock, journal, dice, world.Log);
@@ -147,7 +147,7 @@ internal sealed class Daemon
 
     private sealed class Watcher : ReceiveActor
     {
-        public Watcher(IActorRef keeper, Daemon daemon)
+        public Watcher(IActorRef keeper, ActorDaemon daemon)
         {
             Context.Watch(keeper);
             Receive<Terminated>(_ => daemon.Over = true);

@@ -6,7 +6,7 @@ using Dmm.Core.Hosts;
 namespace Dmm.Simulation.Core;
 
 /// <summary>The rules that must hold at every decision, before it is written.</summary>
-internal sealed partial class Invariants
+internal sealed partial class CoreInvariants
 {
     /// <summary>Checks a change of promises before it is written.</summary>
     /// <param name="command">The command that it was decided on.</param>

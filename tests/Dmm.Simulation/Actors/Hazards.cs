@@ -2,11 +2,12 @@ using Dmm.Core;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
+using Dmm.Simulation.Worlds;
 
 namespace Dmm.Simulation.Actors;
 
-/// <summary>The faults of a history, and when they occur. Each kind has a name by which it can be left out of a history.</summary>
-internal sealed class Faults
+/// <summary>When the faults of a history occur.</summary>
+internal sealed class Hazards
 {
     /// <summary>Guests that break the host's invariant by themselves. A history with them can check less, so most have none.</summary>
     private static readonly GuestTemper[] Breaking = [GuestTemper.GrowsByItself, GuestTemper.LiesAboutBalloon];
@@ -14,51 +15,51 @@ internal sealed class Faults
     private readonly GuestTemper[] _tempers;
 
     private readonly SimulatedHost _host;
-    private readonly Dice _dice;
-    private readonly Dice _clocks;
-    private readonly IReadOnlySet<string> _without;
+    private readonly SeededRandom _dice;
+    private readonly SeededRandom _clocks;
+    private readonly bool[] _allowed;
     private readonly SortedSet<string> _befell = new(StringComparer.Ordinal);
     private bool _trouble;
     private bool _badDisk;
-    private string? _dieAt;
+    private Fault? _dieAt;
 
     /// <param name="clocks">Dice for the clocks alone, so that leaving out clock faults changes nothing else in a history.</param>
-    public Faults(SimulatedHost host, Dice dice, Dice clocks, IReadOnlySet<string> without)
+    public Hazards(SimulatedHost host, SeededRandom dice, SeededRandom clocks, IReadOnlySet<string> without)
     {
-        (_host, _dice, _clocks, _without) = (host, dice, clocks, without);
+        (_host, _dice, _clocks, _allowed) = (host, dice, clocks, Faults.Allowed(without));
         var (world, journal) = (host.World, host.Journal);
         var breaks = dice.Chance(0.3);
         _tempers = [.. Enum.GetValues<GuestTemper>().Where(temper => breaks || !Breaking.Contains(temper))];
         world.Fate = (call, id) =>
         {
-            DieIf("before call");
+            DieIf(Fault.CrashBeforeCall);
             return FateOf(call);
         };
-        world.Happened = (_, _) => DieIf("after call");
+        world.Happened = (_, _) => DieIf(Fault.CrashAfterCall);
         world.Devices = () => dice.Chance(0.5)
             ? [MemorySize.FromGiB(4)]
             : [MemorySize.FromMiB(2 * (1 + dice.Below(200))), MemorySize.FromMiB(2 * (1 + dice.Below(200))), MemorySize.FromGiB(4)];
-        world.Temper = () => _trouble && Befalls("temper", 0.5) ? Another() : GuestTemper.Ideal;
+        world.Temper = () => _trouble && dice.Chance(0.5) ? Another() : GuestTemper.Ideal;
         journal.Fate = _ =>
         {
-            DieIf("before write");
+            DieIf(Fault.CrashBeforeWrite);
             return WriteFateOf();
         };
-        journal.Written = _ => DieIf("after write");
-        journal.Fault = what => _trouble && _badDisk && Befalls($"journal-{what}", 0.1) ? $"simulated: the journal can't {what}" : null;
+        journal.Written = _ => DieIf(Fault.CrashAfterWrite);
+        journal.Fault = what => _trouble && _badDisk && Befalls(what, 0.1) ? $"simulated: {Faults.NameOf(what)}" : null;
         Again(4, 30, Crash);
         Again(5, 30, () => _badDisk = !_badDisk && _dice.Chance(0.4));
-        Again(10, 60, () => EndOne(Befalls("vm-dies", 0.7)));
+        Again(10, 60, EndOne);
         Again(30, 200, RebootHost);
-        world.PowersDown = () => _trouble && Befalls("ignores-power-down", 0.3) ? null : dice.Seconds(0, 6);
+        world.PowersDown = () => _trouble && Befalls(Fault.IgnoresPowerDown, 0.3) ? null : dice.Seconds(0, 6);
         Again(3, 30, ChangeTemper);
         Again(10, 60, BreakConnection);
-        Again(10, 60, () => OthersTake(Befalls("host-shrinks", 0.7)));
-        world.Unseen = () => _trouble && Befalls("host-unseen", 0.01) ? "simulated: the host does not tell" : null;
-        world.Hidden = _ => _trouble && Befalls("process-hidden", 0.03);
-        world.Opaque = () => _trouble && Befalls("process-unknown", 0.15);
+        Again(10, 60, () => OthersTake(Befalls(Fault.HostShrinks, 0.7)));
+        world.Unseen = () => _trouble && Befalls(Fault.HostUnseen, 0.01) ? "simulated: the host does not tell" : null;
+        world.Hidden = _ => _trouble && Befalls(Fault.ProcessHidden, 0.03);
+        world.Opaque = () => _trouble && Befalls(Fault.ProcessUnknown, 0.15);
         Again(5, 30, KeepMemory);
-        world.Mute = () => _trouble && Befalls("silent", 0.15);
+        world.Mute = () => _trouble && Befalls(Fault.Silent, 0.15);
         world.EndedByDaemon = id =>
         {
             host.Note();
@@ -81,56 +82,39 @@ internal sealed class Faults
     {
         (_trouble, _badDisk, _dieAt) = (false, false, null);
         _host.World.OthersHold = MemorySize.Zero;
-        foreach (var vm in _host.World.Running.Values.ToArray())
-        {
-            (vm.Guest.Mute, vm.Unreachable, vm.Guest.Keeps) = (false, false, 0);
-            if (vm.Guest.RunState == VmRunState.Paused)
-                _host.World.Turn(vm, VmRunState.Running);
-            else if (vm.Guest.RunState.MayRunElsewhere())
-                _host.World.End(vm.Id, "it was told to quit", EndCause.PoweredDown);
-        }
+        foreach (var vm in _host.World.Running)
+            vm.Unreachable = false;
+        _host.World.Behave();
     }
 
     /// <summary>Somebody pauses a guest, perhaps during its first boot, for a moment or for minutes.</summary>
     private void Pause()
     {
-        if (AnyThatRuns() is not { } vm || !Befalls("pause", 0.7))
+        if (AnyThatRuns() is not { } vm || !Befalls(Fault.Pauses, 0.7))
             return;
         _host.World.Turn(vm, VmRunState.Paused);
         _host.World.Clock.After(_dice.Seconds(0.1, _dice.Chance(0.3) ? 400 : 20), () =>
-        {
-            if (vm.Guest.RunState == VmRunState.Paused)
-                _host.World.Turn(vm, VmRunState.Running);
-        });
+            _host.World.Turn(vm, VmRunState.Running, from: VmRunState.Paused));
     }
 
     /// <summary>A guest is migrated away; its process is told to quit soon or late, or the migration is given up.</summary>
     private void Migrate()
     {
-        if (AnyThatRuns() is not { } vm || !Befalls("migration", 0.5))
+        if (AnyThatRuns() is not { } vm || !Befalls(Fault.Migrates, 0.5))
             return;
         var world = _host.World;
         world.Turn(vm, VmRunState.MigratingOut);
         var givenUp = _dice.Chance(0.3);
         world.Clock.After(_dice.Seconds(0.01, 3), () =>
-        {
-            if (vm.Guest.RunState == VmRunState.MigratingOut)
-                world.Turn(vm, givenUp ? VmRunState.Running : VmRunState.MigratedAway);
-        });
+            world.Turn(vm, givenUp ? VmRunState.Running : VmRunState.MigratedAway, from: VmRunState.MigratingOut));
         var (meant, quits) = (_dice.Chance(0.7), _dice.Seconds(0.02, 60));
         if (!givenUp)
-        {
-            world.Clock.After(quits, () =>
-            {
-                if (world.Find(vm.Id) == vm && vm.Guest.RunState == VmRunState.MigratedAway)
-                    world.End(vm.Id, "it was told to quit", meant ? EndCause.PoweredDown : EndCause.Failed);
-            });
-        }
+            world.Clock.After(quits, () => world.QuitIfAway(vm, meant ? EndCause.PoweredDown : EndCause.Failed));
     }
 
-    private RunningVm? AnyThatRuns()
+    private ActorVm? AnyThatRuns()
     {
-        var running = _host.World.Running.Values.Where(vm => vm.Guest.RunState == VmRunState.Running).ToArray();
+        var running = _host.World.Running.Where(vm => vm.Guest.RunState == VmRunState.Running).ToArray();
         return running.Length == 0 ? null : _dice.Of(running);
     }
 
@@ -147,48 +131,53 @@ internal sealed class Faults
     /// </summary>
     private void ClockSteps() => _host.Clock.After(_clocks.Seconds(3, 40), () =>
     {
-        if (_trouble && !_without.Contains("clock-step"))
+        if (_trouble && Befalls(Fault.ClockSteps))
         {
-            var by = TimeSpan.FromSeconds(Math.Pow(10, _clocks.Between(0, 4.9))) * (_clocks.Chance(0.5) ? 1 : -1);
+            var by = TimeSpan.FromSeconds(Math.Pow(10, _clocks.Within(0, 4.9))) * (_clocks.Chance(0.5) ? 1 : -1);
             _host.Clock.Off += by;
-            _befell.Add("clock-step");
             _host.World.Log($"world: the host's clock is set by {by.TotalSeconds:0.0} s");
         }
 
         ClockSteps();
     });
 
-    private bool Befalls(string name, double chance)
+    /// <summary>Whether this fault occurs: with that probability, if it is not left out.</summary>
+    private bool Befalls(Fault fault, double chance) => _dice.Chance(chance) && Befalls(fault);
+
+    private bool Befalls(Fault fault)
     {
-        if (_without.Contains(name) || !_dice.Chance(chance))
-            return false;
-        _befell.Add(name);
-        return true;
+        if (_allowed[(int)fault])
+            _befell.Add(Faults.NameOf(fault));
+        return _allowed[(int)fault];
     }
 
     private void Crash()
     {
-        if (!Befalls("crash", 0.8))
+        if (!_dice.Chance(0.8))
             return;
-        _dieAt = _dice.Of(["message", "before call", "after call", "before write", "after write"]);
-        if (_dieAt != "message")
+        _dieAt = _dice.Of<Fault>(
+            [Fault.Crash, Fault.CrashBeforeCall, Fault.CrashAfterCall, Fault.CrashBeforeWrite, Fault.CrashAfterWrite]);
+        if (_dieAt != Fault.Crash)
             return;
-        _host.Kill(_dice.Below(30));
         _dieAt = null;
+        if (Befalls(Fault.Crash))
+            _host.Kill(_dice.Below(30));
     }
 
-    private void DieIf(string moment)
+    private void DieIf(Fault moment)
     {
         if (_dieAt != moment)
             return;
         _dieAt = null;
-        _host.World.Log($"the daemon dies {moment}");
+        if (!Befalls(moment))
+            return;
+        _host.World.Log($"the daemon dies: {Faults.NameOf(moment)}");
         _host.Kill();
     }
 
     private CallFate FateOf(string call)
     {
-        if (!_trouble || !Befalls("call", call == "readSizes" ? 0.005 : 0.02))
+        if (!_trouble || !Befalls(Fault.CallFails, call == "readSizes" ? 0.005 : 0.02))
             return CallFate.Done;
         return _dice.Of([CallFate.Refused, CallFate.DoneButFailed, CallFate.Silent, CallFate.DoneButSilent, CallFate.ConnectionLost]);
     }
@@ -199,25 +188,23 @@ internal sealed class Faults
             return (WriteFate.Written, _dice.Seconds(0, 0.003));
         if (!_badDisk)
             return (WriteFate.Written, _dice.Chance(0.5) ? TimeSpan.Zero : _dice.Seconds(0, 0.02));
-        var fate = Befalls("journal-write", 0.05) ? WriteFate.Failed : Befalls("journal-unsure", 0.05) ? WriteFate.WrittenButFailed
+        var fate = Befalls(Fault.JournalWrite, 0.05) ? WriteFate.Failed : Befalls(Fault.JournalUnsure, 0.05) ? WriteFate.WrittenButFailed
             : WriteFate.Written;
-        return (fate, Befalls("journal-slow", 0.3) ? _dice.Seconds(0.1, 3) : TimeSpan.Zero);
+        return (fate, Befalls(Fault.JournalSlow, 0.3) ? _dice.Seconds(0.1, 3) : TimeSpan.Zero);
     }
 
-    private void EndOne(bool befalls)
+    private void EndOne()
     {
-        if (befalls && _host.World.Running.Count > 0)
-        {
-            var meant = _dice.Chance(0.3);
+        var meant = _dice.Chance(0.3);
+        if (_host.World.Running.Count > 0 && Befalls(meant ? Fault.PowersDown : Fault.Dies, 0.7))
             _host.World.End(
-                _dice.Of([.. _host.World.Running.Keys]), meant ? "its guest powered down" : "it died of itself", meant
-                ? EndCause.PoweredDown : EndCause.Failed);
-        }
+                _dice.Of([.. _host.World.Running]), meant ? "its guest powered down" : "it died of itself",
+                meant ? EndCause.PoweredDown : EndCause.Failed);
     }
 
     private void RebootHost()
     {
-        if (!Befalls("host-reboot", 0.6))
+        if (!Befalls(Fault.HostRestarts, 0.6))
             return;
         _host.Kill();
         _host.World.Reboot();
@@ -225,9 +212,9 @@ internal sealed class Faults
 
     private void ChangeTemper()
     {
-        if (_host.World.Running.Count == 0 || !Befalls("temper", 0.8))
+        if (_host.World.Running.Count == 0 || !_dice.Chance(0.8))
             return;
-        var vm = _dice.Of([.. _host.World.Running.Values]);
+        var vm = _dice.Of([.. _host.World.Running]);
         vm.Guest.Temper = _dice.Chance(0.4) ? GuestTemper.Ideal : Another();
         _host.World.Log($"world: {vm.Id} is {vm.Guest.Temper} now");
     }
@@ -235,16 +222,18 @@ internal sealed class Faults
     /// <summary>From now on a VM's process keeps all or a part of what its guest gives, or it gives back what it kept.</summary>
     private void KeepMemory()
     {
-        if (_host.World.Running.Count == 0 || !Befalls("keeps-memory", 0.8))
+        if (_host.World.Running.Count == 0 || !Befalls(Fault.KeepsMemory, 0.8))
             return;
-        var vm = _dice.Of([.. _host.World.Running.Values]);
+        var vm = _dice.Of([.. _host.World.Running]);
         vm.Guest.Keeps = _dice.Of([0, 0.3, 1.0]);
         _host.World.Log($"world: the process of {vm.Id} keeps {vm.Guest.Keeps:0.#} of what its guest gives");
     }
 
     private GuestTemper Another()
     {
-        var temper = _dice.Of(_tempers);
+        var temper = _dice.Of<GuestTemper>(_tempers);
+        if (Faults.FaultOf(temper) is not { } fault || !Befalls(fault))
+            return GuestTemper.Ideal;
         _host.World.Broken |= Breaking.Contains(temper);
         return temper;
     }
@@ -262,23 +251,23 @@ internal sealed class Faults
 
     private void Reboot()
     {
-        if (_host.World.Running.Count == 0 || !Befalls("reboot", 0.8))
+        if (_host.World.Running.Count == 0 || !Befalls(Fault.ComesBack, 0.8))
             return;
-        var vm = _dice.Of([.. _host.World.Running.Values]);
+        var vm = _dice.Of([.. _host.World.Running]);
         _host.World.Log($"world: the guest of {vm.Id} reboots");
         vm.Guest.Reboot();
         // The balloon is empty until the VM is told its target again, and the plugged memory comes back at once.
         _host.World.Broken = true;
-        vm.TellSizesOnce();
+        vm.TellSizes();
     }
 
     private void BreakConnection()
     {
-        if (_host.World.Running.Count == 0 || !Befalls("connection", 0.8))
+        if (_host.World.Running.Count == 0 || !Befalls(Fault.ConnectionLost, 0.8))
             return;
-        var vm = _dice.Of([.. _host.World.Running.Values]);
+        var vm = _dice.Of([.. _host.World.Running]);
         _host.World.Log($"world: the connections to {vm.Id} break");
-        vm.Unreachable = Befalls("unreachable", 0.3);
+        vm.Unreachable = Befalls(Fault.Unreachable, 0.3);
         _host.World.Clock.After(_dice.Seconds(1, 60), () => vm.Unreachable = false);
         vm.Tell(new Dmm.Core.Ports.VmObservation.ConnectionLost("simulated: it broke"));
         vm.Break();

@@ -1,8 +1,10 @@
 using Dmm.Hypervisors.Simulation;
 
-namespace Dmm.Simulation.Core;
+namespace Dmm.Simulation.Worlds;
 
-/// <summary>The faults of a host. Their names in lower case with dashes are those of <c>--without</c>.</summary>
+/// <summary>
+/// The faults of a host, at both depths (<see cref="Faults.Of"/>). Their names in lower case with dashes are those of <c>--without</c>.
+/// </summary>
 internal enum Fault
 {
     // These change a guest's temper.
@@ -44,7 +46,8 @@ internal enum Fault
     ConnectionLost,
 
     /// <summary>
-    /// A call to the driver fails, carried out or not: its connection can't be used any more, or the VM's actor starts anew.
+    /// A call to the driver fails, carried out or not: its connection can't be used any more, or the VM's actor starts anew. At the depth
+    /// of the actors it may also never be answered.
     /// </summary>
     CallFails,
 
@@ -92,7 +95,9 @@ internal enum Fault
     /// <summary>A VM's overhead is larger than expected.</summary>
     CostsMore,
 
-    /// <summary>The host has less memory, while a daemon lives or when one starts anew.</summary>
+    /// <summary>
+    /// The host has less memory, while a daemon lives or when one starts anew; other programs take it at the depth of the actors.
+    /// </summary>
     HostShrinks,
 
     /// <summary>A VM's process keeps what its guest gives, all of it or a part, for a while.</summary>
@@ -103,6 +108,44 @@ internal enum Fault
 
     /// <summary>The host's time of day is set forward or back, by seconds to a day, whether a daemon lives or not.</summary>
     ClockSteps,
+
+    // Only the simulation of the actors has the following.
+
+    /// <summary>A guest does not power down when it is asked to.</summary>
+    IgnoresPowerDown,
+
+    /// <summary>A guest reports nothing, in its first life or a later one.</summary>
+    Silent,
+
+    /// <summary>A VM's hypervisor does not answer for up to a minute.</summary>
+    Unreachable,
+
+    /// <summary>A VM's process can never be looked at.</summary>
+    ProcessUnknown,
+
+    /// <summary>The host can't be read for a moment.</summary>
+    HostUnseen,
+
+    /// <summary>A write to the journal fails, and nothing was written.</summary>
+    JournalWrite,
+
+    /// <summary>A write to the journal fails, although it was written.</summary>
+    JournalUnsure,
+
+    /// <summary>The journal can't be read.</summary>
+    JournalRead,
+
+    /// <summary>A snapshot can't be loaded.</summary>
+    JournalLoad,
+
+    /// <summary>A snapshot can't be saved.</summary>
+    JournalSave,
+
+    /// <summary>A journal that failed can't be mended yet.</summary>
+    JournalMend,
+
+    /// <summary>The daemon dies just before a call to the driver.</summary>
+    CrashBeforeCall,
 }
 
 internal static class Faults
@@ -113,13 +156,30 @@ internal static class Faults
         fault.ToString()
             .Select((letter, i) => char.IsUpper(letter) ? (i > 0 ? "-" : "") + char.ToLowerInvariant(letter) : letter.ToString())))];
 
+    /// <summary>Only the simulation of the core has these.</summary>
+    private static readonly Fault[] CoreOnly =
+    [
+        Fault.OperatorsHand, Fault.CallLate, Fault.AdditionRefused, Fault.LaunchFails, Fault.ObservationLate, Fault.ObservationLost,
+        Fault.ObservationTwice, Fault.MessageLate, Fault.HostFails, Fault.CostsMore,
+    ];
+
     public static string NameOf(Fault fault) => Names[(int)fault];
 
-    public static IReadOnlyList<string> AllNames => Names;
+    /// <summary>The faults that the simulation of this depth has.</summary>
+    public static IEnumerable<Fault> Of(SimulationDepth depth) =>
+        depth == SimulationDepth.Core ? All.Where(fault => fault <= Fault.ClockSteps) : All.Except(CoreOnly);
+
+    public static IReadOnlyList<string> NamesOf(SimulationDepth depth) => [.. Of(depth).Select(NameOf)];
+
+    /// <summary>The faults that may occur, by their number.</summary>
+    /// <param name="without">The names of those that are left out.</param>
+    public static bool[] Allowed(IReadOnlySet<string> without) => [.. All.Select(fault => !without.Contains(NameOf(fault)))];
 
     /// <summary>The guest's temper that a fault stands for; null for any other fault.</summary>
     public static GuestTemper? TemperOf(Fault fault) =>
         fault <= Fault.Floods ? Enum.Parse<GuestTemper>(fault.ToString()) : null;
 
-    public static IEnumerable<Fault> Without(IReadOnlySet<string> names) => All.Where(fault => !names.Contains(NameOf(fault)));
+    /// <summary>The fault that stands for a guest's temper; null if the guest is ideal.</summary>
+    public static Fault? FaultOf(GuestTemper temper) =>
+        temper == GuestTemper.Ideal ? null : Enum.Parse<Fault>(temper.ToString());
 }

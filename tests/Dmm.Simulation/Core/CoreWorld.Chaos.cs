@@ -4,11 +4,12 @@ using Dmm.Core.Lifecycle;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
+using Dmm.Simulation.Worlds;
 
 namespace Dmm.Simulation.Core;
 
 /// <summary>The events that come from outside the daemon: loads, operators, faults; and the times of calm in between.</summary>
-internal sealed partial class World
+internal sealed partial class CoreWorld
 {
     /// <summary>
     /// Everything settles within this time once the world behaves: it is longer than the longest back-off and a deadline of admission
@@ -63,15 +64,10 @@ internal sealed partial class World
         _phaseEnds = Agenda.Now + SettlesWithin;
         Log.Note($"from here on the world behaves");
         HostHas(_memory);
-        foreach (var vm in _processes.Values)
+        Behave();
+        foreach (var vm in Running)
         {
-            // Memory that a kernel has put somewhere stays there, so a guest that keeps some goes on to do so.
-            vm.Guest.Temper = vm.Guest.Temper == GuestTemper.KeepsSome ? GuestTemper.KeepsSome : GuestTemper.Ideal;
-            vm.Guest.Keeps = 0;
             (vm.Cost, vm.CostAt) = (_guests.Overhead, Agenda.Now);
-            Turn(vm, VmRunState.Running, only: VmRunState.Paused);
-            Turn(vm, VmRunState.MigratedAway, only: VmRunState.MigratingOut);
-            QuitIfAway(vm);
             vm.Wish = MemorySize.FromMiB(Chance.Between(8, 24));
         }
 
@@ -100,7 +96,7 @@ internal sealed partial class World
         }
     }
 
-    private static void StopReturning(Daemon daemon)
+    private static void StopReturning(CoreDaemon daemon)
     {
         foreach (var id in daemon.State.Resting.Where(vm => vm.Value.ReturnAt is not null).Select(vm => vm.Key)
             .Concat(daemon.State.Admissions.Where(a => a.Value.Tries is not null).Select(a => a.Key)))
@@ -109,29 +105,12 @@ internal sealed partial class World
 
     private static HostProtocol.StopVm AtOnce(VmId id) => new(id, new(TimeSpan.Zero, Kill: true));
 
-    /// <summary>Changes the guest's run state: it pauses, goes on, or is migrated away.</summary>
-    /// <param name="only">The state that it must be in; in any other nothing is done.</param>
-    private void Turn(SimulatedProcess vm, VmRunState state, VmRunState only = VmRunState.Running)
-    {
-        if (!vm.Running || vm.Guest.RunState != only)
-            return;
-        vm.Guest.RunState = state;
-        Log.Note($"{vm.Id} is {state}");
-        vm.Connection?.Tell(new VmObservation.RunState(state, $"it is {state}"));
-    }
+    private void Disturb(CoreVm vm) => (vm.Disturbed, vm.DisturbedAt) = (true, Agenda.Now);
 
-    private void QuitIfAway(SimulatedProcess vm)
+    private CoreVm? AnyProcess()
     {
-        if (vm.Running && vm.Guest.RunState == VmRunState.MigratedAway)
-            EndProcess(vm, "it was told to quit", cause: EndCause.PoweredDown);
-    }
-
-    private void Disturb(SimulatedProcess vm) => (vm.Disturbed, vm.DisturbedAt) = (true, Agenda.Now);
-
-    private SimulatedProcess? AnyProcess()
-    {
-        var running = _processes.Values.Where(p => p.Running).ToArray();
-        return running.Length == 0 ? null : running[Chance.Below(running.Length)];
+        var running = Running;
+        return running.Count == 0 ? null : running[Chance.Below(running.Count)];
     }
 
     private void ChangeLoad()
@@ -209,7 +188,7 @@ internal sealed partial class World
         }
     }
 
-    private void OfOneThatRests(Daemon daemon, VmId id)
+    private void OfOneThatRests(CoreDaemon daemon, VmId id)
     {
         switch (Chance.Below(6))
         {
@@ -239,7 +218,7 @@ internal sealed partial class World
         }
     }
 
-    private void Create(Daemon daemon, VmId id)
+    private void Create(CoreDaemon daemon, VmId id)
     {
         var min = MemorySize.FromMiB(Chance.Between(128, 256));
         var boot = min + MemorySize.FromMiB(Chance.OneIn(3) ? 0 : Chance.Between(0, 400));
@@ -273,7 +252,7 @@ internal sealed partial class World
     }
 
     /// <summary>Adopts a VM that runs without DMM; its sizes are read before.</summary>
-    private void Adopt(Daemon daemon, SimulatedProcess process)
+    private void Adopt(CoreDaemon daemon, CoreVm process)
     {
         var sizes = process.Guest.Sizes;
         var (ceiling, min) = (sizes.Ceiling, MemorySize.FromMiB(128));
@@ -311,26 +290,26 @@ internal sealed partial class World
             case Fault.Dies:
                 // This is rare: a host without VMs is a quiet one.
                 if (chance.OneIn(3))
-                    EndProcess(vm, "it died");
+                    End(vm, "it died");
                 return;
             case Fault.PowersDown:
                 if (chance.OneIn(3))
-                    EndProcess(vm, "its guest powered down", cause: EndCause.PoweredDown);
+                    PowerDown(vm);
                 return;
             case Fault.HostRestarts:
                 if (chance.OneIn(8))
                     Reboot();
                 return;
             case Fault.Pauses:
-                Turn(vm, VmRunState.Paused);
+                Turn(vm, VmRunState.Paused, from: VmRunState.Running);
                 Agenda.In(TimeSpan.FromMilliseconds(chance.Between(50, 60_000)),
-                    () => Turn(vm, VmRunState.Running, only: VmRunState.Paused));
+                    () => Turn(vm, VmRunState.Running, from: VmRunState.Paused));
                 return;
             case Fault.Migrates:
-                Turn(vm, VmRunState.MigratingOut);
+                Turn(vm, VmRunState.MigratingOut, from: VmRunState.Running);
                 var givenUp = chance.OneIn(3);
                 Agenda.In(TimeSpan.FromMilliseconds(chance.Between(10, 3_000)), () => Turn(
-                    vm, givenUp ? VmRunState.Running : VmRunState.MigratedAway, only: VmRunState.MigratingOut));
+                    vm, givenUp ? VmRunState.Running : VmRunState.MigratedAway, from: VmRunState.MigratingOut));
                 if (!givenUp)
                     Agenda.In(TimeSpan.FromMilliseconds(chance.Between(3_000, 60_000)), () => QuitIfAway(vm));
                 return;
