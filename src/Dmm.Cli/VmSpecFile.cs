@@ -1,7 +1,7 @@
-using Dmm.Hocon;
 using System.Collections.Immutable;
 using System.Globalization;
 using Dmm.Core;
+using Dmm.Hocon;
 
 namespace Dmm.Cli;
 

@@ -1,8 +1,8 @@
-using Dmm.Hocon;
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using Dmm.Core;
+using Dmm.Hocon;
 
 namespace Dmm.Commands;
 

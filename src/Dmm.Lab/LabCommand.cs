@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using Dmm.Commands;
-using Dmm.Lab.Traces;
 using Dmm.Lab.Density;
 using Dmm.Lab.Replay;
+using Dmm.Lab.Traces;
 
 namespace Dmm.Lab;
 

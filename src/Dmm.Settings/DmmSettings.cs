@@ -1,8 +1,8 @@
-using Dmm.Hocon;
 using Akka.Configuration;
 using Dmm.Core.Admission;
 using Dmm.Core.Demand;
 using Dmm.Core.Journals;
+using Dmm.Hocon;
 using Dmm.Hypervisors.Simulation;
 using Dmm.Settings.Hocon;
 

@@ -1,6 +1,6 @@
-using Dmm.Hocon;
 using System.Globalization;
 using Dmm.Core;
+using Dmm.Hocon;
 
 namespace Dmm.Settings;
 

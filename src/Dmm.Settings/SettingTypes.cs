@@ -1,9 +1,9 @@
-using Dmm.Hocon;
 using System.Globalization;
 using System.Net;
 using System.Text;
 using Dmm.Core;
 using Dmm.Files;
+using Dmm.Hocon;
 
 namespace Dmm.Settings;
 

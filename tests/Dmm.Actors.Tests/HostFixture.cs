@@ -1,4 +1,3 @@
-using Dmm.Core.Journals;
 using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Configuration;
@@ -9,6 +8,7 @@ using Dmm.Actors.Supervision;
 using Dmm.Core;
 using Dmm.Core.Events;
 using Dmm.Core.Hosts;
+using Dmm.Core.Journals;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;

@@ -1,5 +1,5 @@
-using Dmm.Commands;
 using System.Diagnostics;
+using Dmm.Commands;
 
 namespace Dmm.Cli.Tests;
 

@@ -1,6 +1,6 @@
-using Dmm.Commands;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Dmm.Commands;
 using Microsoft.AspNetCore.Http;
 
 namespace Dmm.Cli.Tests;

@@ -1,6 +1,6 @@
-using Dmm.Tests;
-using Dmm.Hocon;
 using Dmm.Core;
+using Dmm.Hocon;
+using Dmm.Tests;
 
 namespace Dmm.Cli.Tests;
 

@@ -29,6 +29,21 @@ public sealed class LineTests
                 .Select(file => (file.FullName, Lines: File.ReadLines(file.FullName).Count())).Where(file => file.Lines > MostLines)
                 .Select(file => $"{file.FullName}: {file.Lines} lines"));
 
+    /// <summary>The order that <c>dotnet format</c> makes: System first, then by name. It takes minutes to say so.</summary>
+    [Fact]
+    public void Usings_are_in_order() => Assert.Empty(
+        Files(new(Path.Combine(KeptJournal.Root, "../../../.."))).Where(file => file.Extension == ".cs").Where(file =>
+        {
+            string[] used =
+            [
+                .. File.ReadLines(file.FullName)
+                    .TakeWhile(line => line.Length == 0 || line.StartsWith("using ", StringComparison.Ordinal))
+                    .Where(line => line.Length > 0 && !line.Contains("using static", StringComparison.Ordinal) && !line.Contains('=')),
+            ];
+            return !used.SequenceEqual(used.OrderBy(line => !line.StartsWith("using System", StringComparison.Ordinal))
+                .ThenBy(line => line.TrimEnd(';').Replace('.', '\0'), StringComparer.OrdinalIgnoreCase));
+        }).Select(file => file.FullName));
+
     private static IEnumerable<FileInfo> Files(DirectoryInfo folder)
     {
         foreach (var file in folder.EnumerateFiles().Where(file => Kinds.Contains(file.Extension)))

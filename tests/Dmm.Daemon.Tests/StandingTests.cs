@@ -1,7 +1,7 @@
-using Dmm.Hocon;
 using Dmm.Daemon.Hosting;
 using Dmm.Daemon.Journals;
 using Dmm.Files;
+using Dmm.Hocon;
 using Dmm.Settings;
 
 namespace Dmm.Daemon.Tests;

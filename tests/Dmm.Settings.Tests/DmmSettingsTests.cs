@@ -1,6 +1,6 @@
-using Dmm.Hocon;
 using System.Net;
 using Dmm.Core;
+using Dmm.Hocon;
 
 namespace Dmm.Settings.Tests;
 

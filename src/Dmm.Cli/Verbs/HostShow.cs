@@ -1,6 +1,6 @@
-using Dmm.Commands;
 using System.CommandLine;
 using System.Globalization;
+using Dmm.Commands;
 using Dmm.Commands.Output;
 using Dmm.Contracts;
 using Spectre.Console;

@@ -1,5 +1,5 @@
-using Dmm.Commands;
 using System.CommandLine;
+using Dmm.Commands;
 using Dmm.Contracts;
 
 namespace Dmm.Cli.Verbs;

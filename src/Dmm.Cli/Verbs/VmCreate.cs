@@ -1,10 +1,10 @@
-using Dmm.Hocon;
-using Dmm.Commands;
 using System.CommandLine;
+using Dmm.Commands;
 using Dmm.Commands.Daemon;
 using Dmm.Commands.Output;
 using Dmm.Contracts;
 using Dmm.Core;
+using Dmm.Hocon;
 
 namespace Dmm.Cli.Verbs;
 

@@ -1,5 +1,5 @@
-using Dmm.Commands;
 using System.CommandLine;
+using Dmm.Commands;
 
 namespace Dmm.Cli.Verbs;
 

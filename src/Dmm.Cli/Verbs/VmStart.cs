@@ -1,5 +1,5 @@
-using Dmm.Commands;
 using System.CommandLine;
+using Dmm.Commands;
 using Dmm.Commands.Daemon;
 using Dmm.Commands.Output;
 using Dmm.Contracts;

@@ -1,8 +1,8 @@
-using Dmm.Hocon;
-using Dmm.Commands;
 using System.CommandLine;
+using Dmm.Commands;
 using Dmm.Commands.Daemon;
 using Dmm.Contracts;
+using Dmm.Hocon;
 
 namespace Dmm.Cli.Verbs;
 

@@ -1,6 +1,6 @@
-using Dmm.Hocon;
 using Akka.Configuration;
 using Akka.Configuration.Hocon;
+using Dmm.Hocon;
 
 namespace Dmm.Settings.Hocon;
 

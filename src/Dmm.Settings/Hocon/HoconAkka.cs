@@ -1,7 +1,7 @@
-using Dmm.Hocon;
 using System.Globalization;
 using System.Text;
 using Akka.Configuration;
+using Dmm.Hocon;
 
 namespace Dmm.Settings.Hocon;
 

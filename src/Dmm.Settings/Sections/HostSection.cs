@@ -1,5 +1,5 @@
-using Dmm.Hocon;
 using Dmm.Core;
+using Dmm.Hocon;
 
 namespace Dmm.Settings;
 

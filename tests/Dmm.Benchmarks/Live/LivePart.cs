@@ -1,7 +1,7 @@
-using Dmm.Core;
 using System.CommandLine;
 using Dmm.Benchmarks.Figures;
 using Dmm.Benchmarks.Houses;
+using Dmm.Core;
 
 namespace Dmm.Benchmarks.Live;
 

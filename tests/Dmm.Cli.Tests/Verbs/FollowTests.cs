@@ -1,6 +1,6 @@
-using Dmm.Commands;
 using System.Net;
 using System.Text.Json;
+using Dmm.Commands;
 using Dmm.Commands.Output;
 using Dmm.Contracts;
 using Microsoft.AspNetCore.Http;

@@ -1,7 +1,7 @@
-using Dmm.Actors.Supervision;
 using System.Net;
 using Akka.Actor;
 using Akka.Hosting;
+using Dmm.Actors.Supervision;
 using Dmm.Contracts;
 using Dmm.Daemon.Api;
 using Dmm.Daemon.Hosting;

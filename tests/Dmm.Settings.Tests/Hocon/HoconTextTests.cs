@@ -1,8 +1,8 @@
-using Dmm.Tests;
-using Dmm.Hocon;
 using Akka.Configuration;
 using CsCheck;
+using Dmm.Hocon;
 using Dmm.Settings.Hocon;
+using Dmm.Tests;
 
 namespace Dmm.Settings.Tests.Hocon;
 

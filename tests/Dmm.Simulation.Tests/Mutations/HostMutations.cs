@@ -11,7 +11,7 @@ namespace Dmm.Simulation.Tests.Mutations;
 public sealed class HostMutations
 {
     private const string Host = "Hosts/HostTurn";
-    private const long Steps = 2_000_000;
+    private const long Steps = 4_000_000;
     private const long StepsEach = 200_000;
 
     [Theory]

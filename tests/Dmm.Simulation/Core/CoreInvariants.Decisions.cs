@@ -1,7 +1,7 @@
-using Dmm.Core.Lifecycle;
 using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Hosts;
+using Dmm.Core.Lifecycle;
 
 namespace Dmm.Simulation.Core;
 
