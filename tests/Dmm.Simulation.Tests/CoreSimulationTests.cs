@@ -17,11 +17,13 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
     public void Histories_of_fixed_seeds_break_no_promise_and_all_that_can_befall_befalls_them()
     {
         var (faults, steps, phases) = (new HashSet<string>(), new HashSet<string>(), new HashSet<(VmPhase From, VmPhase To)>());
-        // Runs seed after seed until all was seen; the first few are enough for that.
-        for (ulong seed = 1; seed <= 4
-            || (seed <= Seeds
-                && (SimulationResult.AllRequestSteps.Except(steps).Any() || new CoreSimulation().FaultNames.Except(faults).Any())); seed++)
+        // These seeds show all of it, as long as histories stay as they are; others follow while something is missing.
+        ulong[] few = [6, 10, 19, 24];
+        foreach (var seed in few.Concat(Enumerable.Range(1, Seeds).Select(seed => (ulong)seed).Except(few)))
         {
+            if (!few.Contains(seed) && !SimulationResult.AllRequestSteps.Except(steps).Any()
+                && !new CoreSimulation().FaultNames.Except(faults).Any())
+                break;
             var result = Live(seed, 40_000);
             Assert.True(result.Crashes > 0, "no daemon died: nothing was tried");
             Assert.True(result.Settlements > 0, "nothing ever came to rest: that it settles was not tried");
@@ -48,7 +50,7 @@ public sealed partial class CoreSimulationTests(ITestOutputHelper output)
         AreDrawn(result.Phases);
     }
 
-    private const ulong Seeds = 64;
+    private const int Seeds = 64;
 
     /// <summary>Checks that the ways are drawn. From every state a VM may become lost, paused or stopped.</summary>
     private static void AreDrawn(IEnumerable<(VmPhase From, VmPhase To)> ways) =>
