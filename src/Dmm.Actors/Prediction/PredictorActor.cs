@@ -49,6 +49,7 @@ public sealed class PredictorActor : ReceiveActor
             models.Forget(forget.Vm);
             failed.Remove(forget.Vm);
         });
+        Receive<PredictorProtocol.Reset>(reset => models.Reset(reset.Vm));
         Receive<PredictorProtocol.Emit>(_ => host.Tell(new PredictorProtocol.Forecasts(models.Current, Tick: true)));
         _time = time;
     }

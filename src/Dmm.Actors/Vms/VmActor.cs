@@ -79,6 +79,9 @@ public sealed class VmActor : ReceiveActor, IWithTimers
             case VmEffect.TellPredictor tell:
                 _predictor.Tell(tell.Sample);
                 break;
+            case VmEffect.TellPredictorOfReset:
+                _predictor.Tell(new PredictorProtocol.Reset(_vm.Id));
+                break;
             case VmEffect.Find find:
                 Ask(
                     _settings.LaunchDeadline,

@@ -143,6 +143,14 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
         };
     }
 
+    /// <inheritdoc/>
+    public void Reset()
+    {
+        (_last, _lastSizes, Current) = (null, null, null);
+        (_used, _missed, _cached) = (MemorySize.Zero, MemorySize.Zero, MemorySize.Zero);
+        (_bytesPerSecond, _harm, _lastingHarm) = (0, 0, 0);
+    }
+
     private string HeadroomBound(MemorySize used) =>
         3 * _errorBytes > Math.Max(settings.HeadroomMin.Bytes, used.Bytes * settings.Headroom) ? "the forecast's own error"
         : used.Bytes * settings.Headroom > settings.HeadroomMin.Bytes ? "dmm.demand.headroom"

@@ -37,6 +37,21 @@ public sealed class DemandModels(DemandSettings settings, Func<VmId, IDemandMode
     }
 
     public void Forget(VmId vm) => _models.Remove(vm);
+
+    /// <summary>The VM's guest was reset: there is no forecast until its next sample.</summary>
+    public void Reset(VmId vm)
+    {
+        if (!_models.TryGetValue(vm, out var model))
+            return;
+        try
+        {
+            model.Reset();
+        }
+        catch (Exception)
+        {
+            _models.Remove(vm);
+        }
+    }
 }
 
 /// <summary>The result of taking a sample.</summary>

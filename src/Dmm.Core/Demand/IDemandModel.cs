@@ -12,4 +12,10 @@ public interface IDemandModel
     /// <param name="wall">The host's time of day; it tells the hours in which guests need more.</param>
     /// <param name="most">The most that the VM can become: no forecast goes beyond it. Null where it is not known.</param>
     Forecast Take(GuestSample sample, VmSizes sizes, DateTimeOffset wall, MemorySize? most = null);
+
+    /// <summary>
+    /// The guest was reset: its counters begin anew, and what it needed just before says nothing of its boot. What it needed over hours and
+    /// days is kept.
+    /// </summary>
+    void Reset();
 }

@@ -180,10 +180,18 @@ public static class HostPlanner
         // A promise of more than the VM can become here would be useless.
         var (min, max) = (record.Policy.Min, record.Policy.Max);
         if (report?.Most is { } reach)
-            max = MemorySize.Max(min, MemorySize.Min(max, MemorySize.Max(reach, held)));
+            max = MemorySize.Max(min, MemorySize.Min(max, report.Declines ? reach : MemorySize.Max(reach, held)));
         // A hypervisor that reaches its control group's limit is killed: neither min nor max goes beyond that.
         if (VmLimit.Most(report?.Cost, claim) is { } most)
             (min, max) = (MemorySize.Min(min, most), MemorySize.Min(max, most));
+        if (report is { Reboots: true, Stopping: false, Sizes: { } booted })
+        {
+            // A boot needs what it always had, whatever its guest used at rest; nobody can say how much of that it will use.
+            var all = MemorySize.Min(MemorySize.Max(held, booted.Base), MemorySize.Max(held, max));
+            var kept = MemorySize.Min(all, MemorySize.Max(min, held));
+            return new(vm, kept, all, record.Policy.Shares, held, all, all, Urgent: true, Movable: true);
+        }
+
         if (record.OperatorTarget is { } own)
         {
             // An operator's target counts as a max and as a demand: the VM shrinks to it even if nobody needs the memory, and grows to it

@@ -71,6 +71,9 @@ internal sealed partial class HostTurn
             return;
         var phase = Host.Reports.TryGetValue(id, out var last) ? last.Phase : (VmPhase?)null;
         Host = Host with { Reports = Host.Reports.SetItem(id, report) };
+        // What was foreseen of it before says nothing of its boot.
+        if (report.Reboots)
+            Host = Host with { Forecasts = Host.Forecasts.Remove(id) };
         if (report.Confirmation is not null || report.Phase == VmPhase.Lost)
         {
             Host = Host with { Unheard = Host.Unheard.Remove(id) };

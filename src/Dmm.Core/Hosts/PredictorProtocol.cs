@@ -12,6 +12,9 @@ public static class PredictorProtocol
 
     public sealed record Forget(VmId Vm);
 
+    /// <summary>The guest was reset: there is no forecast for it until its next sample.</summary>
+    public sealed record Reset(VmId Vm);
+
     /// <summary>To the predictor: asks for all forecasts, for a plan.</summary>
     public sealed record Emit;
 

@@ -93,5 +93,11 @@ public static class VmProtocol
         public VmRunState RunState { get; init; }
 
         public bool Stopping { get; init; }
+
+        /// <summary>Its guest was reset and has not been heard of since: it needs all that it booted with.</summary>
+        public bool Reboots { get; init; }
+
+        /// <summary>Its guest does not take more than <see cref="Most"/>, whatever it was granted.</summary>
+        public bool Declines { get; init; }
     }
 }

@@ -18,6 +18,9 @@ public abstract record VmEffect
 
     public sealed record TellPredictor(PredictorProtocol.Sampled Sample) : VmEffect;
 
+    /// <summary>Tells the predictor that the guest was reset: what it needs is unknown until it reports again.</summary>
+    public sealed record TellPredictorOfReset : VmEffect;
+
     /// <summary>
     /// Looks for a VM that a launch of this spec may have left running; answered by <see cref="VmFact.Launched"/>, NotRunning or
     /// LaunchUnknown.

@@ -14,7 +14,12 @@ internal sealed partial class VmTurn
         {
             case VmObservation.Sizes sizes:
                 Vm = Vm with { Resident = sizes.Resident };
-                Feed(new VmCommand.ObserveSizes(sizes.Value));
+                if (sizes.AfterReset)
+                    Reset(sizes.Value);
+                else
+                    Feed(new VmCommand.ObserveSizes(sizes.Value));
+                break;
+            case VmObservation.Sample sample when Memory.IsEcho(sample.Value.At):
                 break;
             case VmObservation.Sample sample:
                 Vm = Vm with { Sample = sample.Value };
@@ -24,6 +29,8 @@ internal sealed partial class VmTurn
                 break;
             case VmObservation.RunState run:
                 Feed(new VmCommand.ObserveRunState(run.Value, run.Why), report: true);
+                break;
+            case VmObservation.Hello when Memory.IsEcho(Now):
                 break;
             case VmObservation.Hello hello:
                 // A guest introduces itself again and again; only a change of its kernel or agent version matters here.
@@ -49,6 +56,15 @@ internal sealed partial class VmTurn
         }
     }
 
+    /// <summary>The guest boots anew: nothing that it said before is true of it any more.</summary>
+    private void Reset(VmSizes sizes)
+    {
+        Vm = Vm with { Sample = null, Hello = null };
+        Do(new VmEffect.TellPredictorOfReset());
+        Feed(new VmCommand.ObserveReset(sizes), report: true);
+        Notify("guestReset", $"its guest was reset: it has {Memory.Actual} until it has reported again", to: Memory.Actual);
+    }
+
     private void Feed(VmCommand command, bool report = false)
     {
         WatchBoot();
@@ -59,7 +75,7 @@ internal sealed partial class VmTurn
             Act(e);
         }
 
-        if (report || before.Phase != Memory.Phase || before.Sizes != Memory.Sizes)
+        if (report || before.Phase != Memory.Phase || before.Sizes != Memory.Sizes || before.Declined != Memory.Declined)
             Report();
     }
 
@@ -86,6 +102,13 @@ internal sealed partial class VmTurn
             case VmEvent.Refused refused:
                 Notify("refused",
                     $"{(refused.Addition == Addition.Device ? "a further hotplug device" : "a rescue DIMM")} was refused: {refused.Why}");
+                break;
+            case VmEvent.GrowthDeclined declined:
+                Notify("declined", $"its guest has not taken {declined.Missing} in {Memory.Profile.UncooperativeAfter.TotalSeconds:0.#} s: "
+                    + "others may have it; the guest is tried again later", to: Memory.Target);
+                break;
+            case VmEvent.GrowthTried { Taken: true }:
+                Notify("takesAgain", "its guest takes more memory again");
                 break;
             case VmEvent.TurnedDown { Repeated: false } turned:
                 Notify("refused", $"its hypervisor refused to resize it: {turned.Why}");

@@ -35,23 +35,28 @@ internal sealed partial class VmTurn
             Warnings = Warnings(),
             Stopping = Vm.Stopping,
             RunState = Memory.RunState,
+            Reboots = Memory.Reboots(Now),
+            Declines = Memory.Declined is not null,
         }));
     }
 
     /// <summary>Returns the warnings; makes their texts only when their facts have changed, not each second.</summary>
     private ImmutableArray<string> Warnings()
     {
-        var of = (Vm.HasSpoken ? null : Vm.Silent, Memory.Capabilities, Vm.Hello, Memory.Sizes?.Base, Memory.ExtendFault);
+        var of = (Vm.HasSpoken ? null : Vm.Silent, Memory.Capabilities, Vm.Hello, Memory.Sizes?.Base, Memory.ExtendFault, Memory.Declined);
         if (of != Vm.WarnedOf)
-            Vm = Vm with { WarnedOf = of, Warnings = Words(of.Item1, of.Capabilities, of.Hello, of.Item4, of.ExtendFault) };
+            Vm = Vm with { WarnedOf = of, Warnings = Words(of.Item1, of.Capabilities, of.Hello, of.Item4, of.ExtendFault, of.Declined) };
         return Vm.Warnings;
     }
 
-    private ImmutableArray<string> Words(string? silent, VmCapabilities? can, GuestHello? hello, MemorySize? @base, string? fault) =>
+    private ImmutableArray<string> Words(
+        string? silent, VmCapabilities? can, GuestHello? hello, MemorySize? @base, string? fault, Declined? declined) =>
     [
         .. silent is not null ? [silent] : ImmutableArray<string>.Empty,
         .. can?.Lacks ?? [],
         .. hello is not null ? GuestGrowth.Limits(hello, @base, Memory.Profile) : [],
         .. fault is not null ? [$"a further hotplug device was refused: {fault}"] : ImmutableArray<string>.Empty,
+        .. declined is null ? ImmutableArray<string>.Empty
+        : [$"its guest has not taken {declined.Missing} that it was given, so others may have it; it is tried again now and then"],
     ];
 }

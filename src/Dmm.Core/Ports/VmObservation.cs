@@ -17,6 +17,12 @@ public abstract record VmObservation
         /// read. Memory that a guest says it gave is back only when this figure falls.
         /// </summary>
         public MemorySize? Resident { get; init; }
+
+        /// <summary>
+        /// True for the first sizes that were read after the guest was reset. What the guest said before is not true of it any more, and a
+        /// balloon's figure may still be that from before.
+        /// </summary>
+        public bool AfterReset { get; init; }
     }
 
     public sealed record Sample(GuestSample Value) : VmObservation;

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Dmm.Core.Lifecycle;
 
 namespace Dmm.Core.Vms;
 
@@ -32,7 +33,10 @@ public static class HotplugMachine
                 Emit(new VmEvent.TargetChanged(t.Target, t.Min, t.Max, t.Urgent, now));
                 break;
             case VmCommand.ObserveSizes s:
-                Emit(new VmEvent.SizesSeen(s.Sizes, Moved(state.Sizes, s.Sizes), now));
+                Emit(new VmEvent.SizesSeen(s.Sizes, Moved(state.Sizes, state.Counted(s.Sizes)), now));
+                break;
+            case VmCommand.ObserveReset r:
+                Emit(new VmEvent.ResetSeen(r.Sizes, now));
                 break;
             case VmCommand.ObserveSample s:
                 Emit(new VmEvent.SampleSeen(s.Sample.MemAvailable, s.Sample.MemTotal, s.Sample.At));
@@ -72,7 +76,11 @@ public static class HotplugMachine
         }
 
         if (next.Phase == VmPhase.Booting && next.Available is null && next.Listened.Read(now) < next.Profile.BootDeadline)
+        {
+            foreach (var ask in next.Reboots(now) && !next.Busy ? Ladder.AsksAfterReset(next, now) : [])
+                Emit(ask);
             return events.ToImmutable();
+        }
 
         // The next request must be based on what the devices will have been told by then, so nothing is asked while calls are under way.
         foreach (var ask in next.Busy ? [] : Ladder.Asks(next, now))
@@ -81,17 +89,41 @@ public static class HotplugMachine
                 Emit(ask);
         }
 
+        Judge(next, now, Emit);
         var (phase, why) = PhaseOf(next, now);
         if (phase != next.Phase || why != next.Why)
             Emit(new VmEvent.PhaseEntered(phase, why, now));
         return events.ToImmutable();
     }
 
+    /// <summary>Notes whether the guest takes the growth that it is given.</summary>
+    private static void Judge(VmMemory state, Moment now, Action<VmEvent> emit)
+    {
+        if (state.Declined is { } declined && declined.Eased(state, now))
+            emit(new VmEvent.GrowthTried(Taken: true));
+        else if (state is { Target: { } target, Phase: VmPhase.Stuck } && Ladder.Reachable(state, target) is var reachable
+            && Declined.IsDue(state, reachable, now))
+            emit(new VmEvent.GrowthDeclined(reachable - state.Given, now));
+        else if (state.Declined is { Tried: false } left && now >= left.NextAt(state.Urgent, state.Profile))
+            emit(new VmEvent.GrowthTried(Taken: false));
+    }
+
     public static VmMemory Apply(VmMemory state, VmEvent e) => e switch
     {
         VmEvent.Connected c => Equipped(state, c),
         VmEvent.RunStateSeen r => RunStateSeen(state, r),
-        VmEvent.HelloSeen h => state with { Hello = h.Hello },
+        // Another kernel, or another policy of its: what it takes now is to be seen.
+        VmEvent.HelloSeen h => state with { Hello = h.Hello, Declined = null },
+        VmEvent.ResetSeen r => Rebooted(state, r),
+        VmEvent.GrowthDeclined d => state with
+        {
+            Declined = Declined.Of(state, d.Missing, d.At),
+            Tries = 0,
+            NextTryAt = d.At,
+            StillSince = d.At,
+            Trial = null,
+        },
+        VmEvent.GrowthTried t => state with { Declined = t.Taken ? null : state.Declined! with { Tried = true } },
         VmEvent.TargetChanged t => state with
         {
             Target = t.Target,
@@ -105,13 +137,14 @@ public static class HotplugMachine
             BalloonRefusal = t.Urgent ? state.BalloonRefusal?.DueAt(t.At) : state.BalloonRefusal,
             PlugRefusal = t.Urgent ? state.PlugRefusal?.DueAt(t.At) : state.PlugRefusal,
         },
-        VmEvent.SizesSeen { Moved: true } s => GivenTime(state, Moved(state, s), s.At),
-        VmEvent.SizesSeen s => GivenTime(state, state with { Sizes = s.Sizes }, s.At),
+        VmEvent.SizesSeen { Moved: true } s => GivenTime(state, Moved(state, s with { Sizes = state.Counted(s.Sizes) }), s.At).Saw(s.Sizes),
+        VmEvent.SizesSeen s => GivenTime(state, state with { Sizes = state.Counted(s.Sizes) }, s.At).Saw(s.Sizes),
         VmEvent.SampleSeen s => Emptying(state, s) with
         {
             Available = s.Available,
             AvailableAt = s.At,
             MemTotal = s.MemTotal,
+            Reset = state.HeardOf(),
             NextTryAt = IsEased(state, s) && s.At < state.NextTryAt ? s.At : state.NextTryAt,
             KeptBack = state.KeptBack ?? (state.Sizes is { } sizes && s.At >= state.MovedAt + state.Profile.SampleLatency
                 ? MemorySize.Max(state.Profile.KernelShare, (sizes.Base + sizes.Plugged).MinusOrZero(s.MemTotal))
@@ -172,6 +205,38 @@ public static class HotplugMachine
             ExtendFault = extended ? null : state.ExtendFault,
             BalloonRefusal = null,
             PlugRefusal = null,
+            Declined = can.PluggableMax == state.Capabilities?.PluggableMax && can.BlockSize == state.Capabilities.BlockSize ? state.Declined
+                : null,
+        };
+    }
+
+    /// <summary>
+    /// A guest that was reset boots anew: what was learnt of the one before is forgotten, its promises stand, and so do the requests to
+    /// its devices.
+    /// </summary>
+    private static VmMemory Rebooted(VmMemory state, VmEvent.ResetSeen seen)
+    {
+        var reset = GuestReset.Of(seen.Sizes, seen.At);
+        return state with
+        {
+            Reset = reset,
+            Sizes = reset.Counted(seen.Sizes),
+            Phase = state.Phase is VmPhase.Lost or VmPhase.Paused ? state.Phase : VmPhase.Booting,
+            Why = state.Phase is VmPhase.Lost or VmPhase.Paused ? state.Why : GuestReset.Why,
+            Listened = state.Listened.Since is null ? default : default(RunClock).Started(seen.At),
+            Available = null,
+            AvailableAt = default,
+            MemTotal = null,
+            KeptBack = null,
+            Hello = null,
+            Declined = null,
+            MovedAt = seen.At,
+            StillSince = seen.At,
+            Tries = 0,
+            NextTryAt = seen.At,
+            AskedWith = null,
+            Trial = null,
+            NextBlockAt = seen.At,
         };
     }
 
@@ -309,6 +374,8 @@ public static class HotplugMachine
         var most = Ladder.Reachable(state, state.Max);
         var bounds = $"{target} can't be reached: this VM can have from {Ladder.Reachable(state, MemorySize.Zero)} to {most} here"
             + (state.InWholeBlocks && target < most ? $", in whole blocks of {state.Capabilities!.BlockSize}" : "");
+        if (target > most && state.Declined is { } declined)
+            return $"{bounds}; its guest did not take {declined.Missing} more";
         return target > most && state.ExtendFault is { } fault ? $"{bounds}; a further device was refused: {fault}" : bounds;
     }
 }

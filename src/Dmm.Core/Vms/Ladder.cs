@@ -27,7 +27,26 @@ public static class Ladder
         if (!rescue.IsZero || IsBeingRescued(state, now))
             plug = MemorySize.Min(plug, sizes.Plugged);
         (plug, balloon) = Bounded(sizes, target, plug, balloon, BlockOf(state));
+        if (can.Balloon)
+            balloon = state.Reset?.Nudged(balloon, sizes.BalloonedTarget) ?? balloon;
         return [.. Changed(state, sizes, plug, balloon, reachable, now), .. Added(state, sizes, can, target, rescue, now)];
+    }
+
+    /// <summary>
+    /// The requests for a guest that was reset and boots. Its balloon is told to hold nothing back: a driver that found its last request
+    /// again would take from a boot that may need all of it, and the guest has that memory already, whatever was promised. What is plugged
+    /// stays within the target without the balloon.
+    /// </summary>
+    public static IEnumerable<VmEvent> AsksAfterReset(VmMemory state, Moment now)
+    {
+        if (state is not { Target: { } target, Sizes: { } sizes, Capabilities: { } can })
+            yield break;
+        var within = MemorySize.Max(sizes.Plugged, target.MinusOrZero(sizes.Base).RoundDown(BlockOf(state)));
+        var plug = MemorySize.Min(sizes.PluggedTarget, within);
+        if (plug != sizes.PluggedTarget && now >= (state.PlugRefusal?.NextAt ?? now))
+            yield return new VmEvent.PlugAsked(plug, Again: false, now);
+        if (can.Balloon && (!sizes.BalloonedTarget.IsZero || sizes.BalloonUnsure) && now >= (state.BalloonRefusal?.NextAt ?? now))
+            yield return new VmEvent.BalloonAsked(MemorySize.Zero, Again: false, now);
     }
 
     private static MemoryLayout LayoutOf(VmMemory state, VmSizes sizes, VmCapabilities can, MemorySize target) => MemoryLayout.For(
@@ -96,11 +115,12 @@ public static class Ladder
     /// <summary>The most that the devices can plug and that the guest can be expected to accept.</summary>
     private static MemorySize MostPlugged(VmMemory state, VmCapabilities can)
     {
+        var within = MemorySize.Min(can.PluggableMax, state.Declined?.MostPlugged(MemorySize.Max(state.Profile.MemoryBlock, BlockOf(state))) ?? can.PluggableMax);
         if (state is not { Hello: { } hello, Sizes: { } sizes })
-            return can.PluggableMax;
+            return within;
         var accepted = sizes.Plugged.MinusOrZero(state.Unaccepted);
         var most = GuestGrowth.MostPlugged(hello, sizes.Base, accepted, state.Profile) ?? can.PluggableMax;
-        return MemorySize.Min(can.PluggableMax, MemorySize.Max(most, accepted));
+        return MemorySize.Min(within, MemorySize.Max(most, accepted));
     }
 
     /// <summary>The size nearest to <paramref name="wanted"/> that this VM's devices can make.</summary>
@@ -109,7 +129,8 @@ public static class Ladder
         if (state is not { Sizes: { } sizes, Capabilities: { } can })
             return wanted;
         var low = can.Balloon ? MemorySize.Zero : sizes.Base;
-        var size = wanted.Clamp(low, sizes.Base + MostPlugged(state, can));
+        var high = (sizes.Base + MostPlugged(state, can)).MinusOrZero(state.Declined is { Tried: false } no ? no.Ballooned : MemorySize.Zero);
+        var size = wanted.Clamp(low, MemorySize.Max(low, high));
         if (size <= sizes.Base || can.BlockSize.IsZero || (can.Balloon && !state.InWholeBlocks))
             return size;
         var layout = LayoutOf(state, sizes, can, size);
@@ -166,12 +187,15 @@ public static class Ladder
     private static (MemorySize Plug, MemorySize Balloon) Down(
         VmMemory state, VmSizes sizes, MemorySize target, MemoryLayout layout, Moment now)
     {
+        // Memory that the guest has not accepted costs it nothing to give.
+        var excess = state.Actual.MinusOrZero(target);
+        var declined = state.Declined is { } no ? sizes.Plugged.MinusOrZero(no.Plugged) : MemorySize.Zero;
+        var unused = MemorySize.Min(MemorySize.Max(state.Unaccepted, declined), excess);
         // The guest has begun to need the memory that is being taken, so it is left at its present size.
-        if (state.Available < state.Profile.Margin.Scale(0.5))
+        if (state.Available < state.Profile.Margin.Scale(0.5) && unused.IsZero)
             return (sizes.Plugged, sizes.Ballooned);
 
-        var give = state.CanGive(now);
-        var excess = state.Actual.MinusOrZero(target);
+        var give = unused.IsZero ? state.CanGive(now) : unused;
         var step = MemorySize.Min(give, excess);
         if (sizes.Plugged > layout.Plugged)
         {
@@ -180,10 +204,10 @@ public static class Ladder
                 return DownByBlocks(state, sizes, layout, step, now);
             var unplug = MemorySize.Max(layout.Plugged, sizes.Plugged.MinusOrZero(step).RoundUp(BlockOf(state)));
             var asked = MemorySize.Min(sizes.PluggedTarget, unplug);
-            var stuck = can.Balloon && sizes.PluggedTarget < sizes.Plugged && now - state.StillSince >= state.Profile.PokeAfter;
+            var stuck = can.Balloon && unused.IsZero && sizes.PluggedTarget < sizes.Plugged && now - state.StillSince >= state.Profile.PokeAfter;
             // The last blocks are slow: memory that the balloon is to take need not wait for them.
             var last = MemorySize.Min(sizes.Plugged - layout.Plugged, excess);
-            var beside = can.Balloon && last <= FewBlocks ? step.MinusOrZero(last) : MemorySize.Zero;
+            var beside = can.Balloon && unused.IsZero && last <= FewBlocks ? step.MinusOrZero(last) : MemorySize.Zero;
             return (give.IsZero && sizes.PluggedTarget >= sizes.Plugged ? sizes.Plugged : asked,
                 Inflated(state, sizes, stuck ? step : beside));
         }

@@ -85,7 +85,32 @@ public sealed record VmMemory
     /// <summary>What the guest's agent said about itself; null where there is no agent.</summary>
     public GuestHello? Hello { get; init; }
 
-    /// <summary>How long the guest has run while DMM was connected.</summary>
+    /// <summary>The last reset of the guest; null once the guest was heard of and its balloon's figure is its own.</summary>
+    public GuestReset? Reset { get; init; }
+
+    /// <summary>
+    /// The guest was reset and has not been heard of since: it has all that it booted with, and nothing is taken from it.
+    /// </summary>
+    public bool Reboots(Moment now) => Reset is { Heard: false } && Listened.Read(now) < Profile.BootDeadline;
+
+    /// <summary>The sizes as they count (<see cref="GuestReset.Counted"/>).</summary>
+    internal VmSizes Counted(VmSizes shown) => Reset?.Counted(shown) ?? shown;
+
+    /// <summary>The same VM after these sizes were shown.</summary>
+    internal VmMemory Saw(VmSizes shown) => Reset is { } reset ? this with { Reset = Open(reset.See(shown)) } : this;
+
+    /// <summary>The last reset after a word of the guest.</summary>
+    internal GuestReset? HeardOf() => Reset is { } reset ? Open(reset with { Heard = true }) : null;
+
+    /// <summary>Whether a guest's word that was read then may be from before its last reset.</summary>
+    internal bool IsEcho(Moment at) => Reset is { Heard: false } reset && at < reset.At + GuestReset.Echo;
+
+    private static GuestReset? Open(GuestReset reset) => reset is { Heard: true, Figure: null } ? null : reset;
+
+    /// <summary>Growth that its guest does not take; null where it takes what it is given.</summary>
+    public Declined? Declined { get; init; }
+
+    /// <summary>How long the guest has run since its boot, while DMM was connected.</summary>
     public RunClock Listened { get; init; }
 
     public VmRunState RunState { get; init; }
@@ -232,6 +257,9 @@ public abstract record VmCommand
 
     public sealed record ObserveSizes(VmSizes Sizes) : VmCommand;
 
+    /// <summary>The guest was reset; these are the sizes that are shown since.</summary>
+    public sealed record ObserveReset(VmSizes Sizes) : VmCommand;
+
     public sealed record ObserveSample(GuestSample Sample) : VmCommand;
 
     public sealed record ObserveRunState(VmRunState State, string? Why) : VmCommand;
@@ -271,12 +299,22 @@ public abstract record VmEvent
 
     public sealed record TargetChanged(MemorySize Target, MemorySize Min, MemorySize Max, bool Urgent, Moment At) : VmEvent;
 
+    /// <param name="Sizes">The sizes as the hypervisor shows them.</param>
     /// <param name="Moved">Base, plugged or ballooned memory changed.</param>
     public sealed record SizesSeen(VmSizes Sizes, bool Moved, Moment At) : VmEvent;
+
+    /// <param name="Sizes">The sizes as the hypervisor shows them.</param>
+    public sealed record ResetSeen(VmSizes Sizes, Moment At) : VmEvent;
 
     public sealed record SampleSeen(MemorySize Available, MemorySize MemTotal, Moment At) : VmEvent;
 
     public sealed record HelloSeen(GuestHello Hello) : VmEvent;
+
+    /// <summary>The guest does not take what it is given.</summary>
+    public sealed record GrowthDeclined(MemorySize Missing, Moment At) : VmEvent;
+
+    /// <summary>The guest is tried with more, or takes what it is given again.</summary>
+    public sealed record GrowthTried(bool Taken) : VmEvent;
 
     public sealed record BalloonAsked(MemorySize Ballooned, bool Again, Moment At) : VmEvent;
 

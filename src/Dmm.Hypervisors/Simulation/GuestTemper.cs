@@ -31,6 +31,11 @@ public enum GuestTemper
     IgnoresPlug,
 
     /// <summary>
+    /// Leaves plugged memory offline: the device shows it, and the guest's MemTotal never follows (nothing in the guest brings it online).
+    /// </summary>
+    NeverOnlines,
+
+    /// <summary>
     /// Accepts no more than <see cref="SimulatedGuest.Limit"/>: the device shows the size for a moment and falls back, the guest's
     /// MemTotal never follows, and its driver gives up until it is asked again or until <see cref="SimulatedGuest.RetriesAfter"/> has
     /// passed.

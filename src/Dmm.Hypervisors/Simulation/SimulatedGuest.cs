@@ -8,7 +8,7 @@ namespace Dmm.Hypervisors.Simulation;
 /// temper allows. It never gives memory that it uses. Pure: time and chance come in as arguments.
 /// </summary>
 /// <param name="seed">The seed of the random choices of its temper.</param>
-public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings, ulong seed = 0)
+public sealed partial class SimulatedGuest(MemorySize @base, SimulationSettings settings, ulong seed = 0)
 {
     /// <summary>How long a device shows a size that the guest then refuses.</summary>
     public static readonly TimeSpan ShowsFor = TimeSpan.FromMilliseconds(300);
@@ -44,6 +44,15 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     private TimeSpan _gaveUp;
     private bool _deflating;
 
+    /// <summary>How long the guest still boots after a reset: its drivers do nothing, and nobody reports anything.</summary>
+    private TimeSpan _boot;
+
+    /// <summary>The balloon's figure from before the last reset; null once the guest's driver has written its own.</summary>
+    private MemorySize? _figure;
+
+    /// <summary>The plugged memory that was online when its temper changed.</summary>
+    private MemorySize _online;
+
     /// <summary>
     /// Memory that the guest gave and its process kept. <c>_before</c> is what the guest held when that was last computed.
     /// </summary>
@@ -71,7 +80,17 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     }
 
     /// <summary>The memory that the balloon really holds back; <see cref="Sizes"/> shows what the guest claims.</summary>
-    public MemorySize Ballooned { get; set; }
+    public MemorySize Ballooned
+    {
+        get;
+        set
+        {
+            // The guest's driver writes its figure whenever the balloon has moved.
+            if (value != field)
+                _figure = null;
+            field = value;
+        }
+    }
 
     public MemorySize PluggedTarget => DeviceVector.Requested(Devices);
 
@@ -99,10 +118,17 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
         set
         {
             (field, _shown, _gaveUp, _deflating) = (value, default, default, false);
+            _online = Plugged;
             // A guest that behaves again does what its devices were told.
             (_deafToPlug, _deafToBalloon) = (false, false);
         }
     }
+
+    /// <summary>The balloon's figure is still that from before a reset, and wrong.</summary>
+    public bool FigureStands => _figure is { } figure && figure != Ballooned;
+
+    /// <summary>The guest was reset and boots.</summary>
+    public bool Boots => _boot > TimeSpan.Zero;
 
     /// <summary>The guest never reports anything: it hangs in its boot, or has neither agent nor balloon driver.</summary>
     public bool Mute { get; set; }
@@ -122,11 +148,12 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     /// <summary>The sizes that the hypervisor shows.</summary>
     public VmSizes Sizes => new VmSizes(Base, MemorySize.Zero, BalloonShown, MemorySize.Zero, BalloonedTarget).Of(Devices);
 
-    private MemorySize BalloonShown => Temper == GuestTemper.LiesAboutBalloon ? MemorySize.Max(BalloonedTarget, Ballooned) : Ballooned;
+    private MemorySize BalloonShown => _figure
+        ?? (Temper == GuestTemper.LiesAboutBalloon ? MemorySize.Max(BalloonedTarget, Ballooned) : Ballooned);
 
     /// <summary>The guest does what it is told, and has done all of it: it does not move by itself.</summary>
     public bool IsAtRest =>
-        Temper == GuestTemper.Ideal && Ballooned == BalloonedTarget && _devices.TrueForAll(static device => device.IsAtRest);
+        Temper == GuestTemper.Ideal && !Boots && Ballooned == BalloonedTarget && _devices.TrueForAll(static device => device.IsAtRest);
 
     /// <summary>Host memory that the guest can really use now, whatever it reports.</summary>
     public MemorySize Held => (Base + Plugged).MinusOrZero(Ballooned);
@@ -152,7 +179,12 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     }
 
     /// <summary>The plugged memory that the guest's kernel has accepted.</summary>
-    public MemorySize Accepted => Temper == GuestTemper.RefusesAbove ? MemorySize.Min(Plugged, MostAccepted) : Plugged;
+    public MemorySize Accepted => Temper switch
+    {
+        GuestTemper.RefusesAbove => MemorySize.Min(Plugged, MostAccepted),
+        GuestTemper.NeverOnlines => MemorySize.Min(Plugged, _online),
+        _ => Plugged,
+    };
 
     public MemorySize MemTotal => (Base + Accepted).MinusOrZero(Ballooned + Uncounted);
 
@@ -169,6 +201,9 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
         if (RunState != VmRunState.Running)
             return false;
         var before = Sizes;
+        _boot = _boot > elapsed ? _boot - elapsed : TimeSpan.Zero;
+        if (Boots)
+            return false;
         var seconds = elapsed.TotalSeconds / (Temper == GuestTemper.Slow ? 50 : 1);
         MovePlugged(elapsed, seconds);
         MoveBallooned(seconds);
@@ -218,12 +253,17 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
 
     /// <summary>
     /// Starts the guest anew in the same process: virtio-mem unplugs all memory, the balloon is empty, and the requests to the devices
-    /// stay. Source: QEMU, virtio_mem_system_reset and virtio_balloon_device_reset.
+    /// stay. The balloon's figure stays, too, until the guest's driver moves the balloon. Source: QEMU, virtio_mem_system_reset and
+    /// virtio_balloon_device_reset.
     /// </summary>
-    public void Reboot()
+    /// <param name="boot">How long the guest boots.</param>
+    public void Reboot(TimeSpan boot)
     {
+        var figure = BalloonShown;
         (Ballooned, Used) = (MemorySize.Zero, MemorySize.Zero);
+        (_figure, _boot) = (figure, boot);
         _devices.ForEach(d => d.Reset());
+        _online = MemorySize.Zero;
         (_deafToPlug, _deafToBalloon) = (false, false);
         (_shown, _gaveUp, _deflating) = (default, default, false);
     }
@@ -234,57 +274,6 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
         _kept = Held < _before ? _kept + (_before - Held).Scale(Keeps) : _kept.MinusOrZero(Held - _before);
         _before = Held;
     }
-
-    /// <summary>The sample that the guest's agent reports at this moment.</summary>
-    public GuestSample Sample(Moment at)
-    {
-        var lies = Temper == GuestTemper.LiesAboutUse;
-        var available = !lies ? Available : _chance.OneIn(2) ? MemTotal : MemorySize.Zero;
-        var sample = new GuestSample
-        {
-            At = at,
-            Source = SampleSource.Agent,
-            MemTotal = MemTotal,
-            MemFree = available,
-            MemAvailable = available,
-            Anonymous = Used,
-            Reason = available < MemorySize.FromMiB(32) ? SampleReason.LowMemory : SampleReason.Periodic,
-        };
-        return lies ? Lied(sample) : sample;
-    }
-
-    /// <summary>
-    /// A false sample: levels that this VM can have, as a driver lets them through, and counters from the whole range of a number.
-    /// </summary>
-    private GuestSample Lied(GuestSample honest) => honest with
-    {
-        Anonymous = Part(),
-        Unreclaimable = Part(),
-        Shmem = Part(),
-        ActiveFile = Part(),
-        InactiveFile = Part(),
-        SwapTotal = new(Count() >> 8),
-        SwapFree = new(Count() >> 8),
-        Refaults = Count(),
-        MajorFaults = Count(),
-        SwapIns = Count(),
-        SwapOuts = Count(),
-        OomKills = Count(),
-        StallSomeMicroseconds = Count(),
-        StallFullMicroseconds = Count(),
-        Reason = _chance.OneIn(4) ? SampleReason.Stall : honest.Reason,
-    };
-
-    private MemorySize Part() => MemTotal.Scale(_chance.Below(101) / 100.0);
-
-    private long Count() => _chance.Below(5) switch
-    {
-        0 => (long)(_chance.Next() >> 1),
-        1 => 1L << _chance.Below(63),
-        2 => _chance.Of([0, 1L << 51, 2_140_000_000_000_000, long.MaxValue]),
-        3 => _chance.Below(int.MaxValue),
-        _ => 0,
-    };
 
     private void MovePlugged(TimeSpan elapsed, double seconds)
     {
@@ -351,6 +340,8 @@ public sealed class SimulatedGuest(MemorySize @base, SimulationSettings settings
     private MemorySize Givable(SimulatedDevice device) => Temper switch
     {
         GuestTemper.StopsHalfway => MemorySize.Min(Available, device.ToHalfway),
+        // Memory that is offline is given first, and costs nothing.
+        GuestTemper.NeverOnlines => MemorySize.Max(Available, Plugged - Accepted),
         GuestTemper.KeepsSome => MemorySize.Min(Available, device.Size.MinusOrZero(device.Keeps)),
         _ => Givable(device.Size, device.Requested),
     };

@@ -156,6 +156,10 @@ public sealed class PredictionStories : TestKit
 
         public Forecast Take(GuestSample sample, VmSizes sizes, DateTimeOffset wall, MemorySize? most = null) =>
             throw new OverflowException("simulated");
+
+        public void Reset()
+        {
+        }
     }
 
     [Fact]

@@ -38,6 +38,20 @@ public sealed class DemandModelsTests
         Assert.Equal([Sick, Well], models.Current.Select(f => f.Vm));
     }
 
+    [Fact]
+    public void After_a_reset_there_is_no_forecast_until_the_next_sample()
+    {
+        var models = new DemandModels(new());
+        for (var second = 0; second < 60; second++)
+            models.Take(Well, Sample(second), Sizes, Wall);
+        models.Reset(Well);
+        models.Reset(Sick);
+        Assert.Empty(models.Current);
+        // Its counters begin anew: that is neither a stall nor a refault.
+        var forecast = models.Take(Well, Sample(61), Sizes, Wall).Forecast!;
+        Assert.Equal((0.0, false), (forecast.Harm, forecast.Urgent));
+    }
+
     /// <summary>A model that fails at the given sample, and at each after it.</summary>
     private sealed class Failing(int at) : IDemandModel
     {
@@ -48,5 +62,7 @@ public sealed class DemandModelsTests
 
         public Forecast Take(GuestSample sample, VmSizes sizes, DateTimeOffset wall, MemorySize? most = null) =>
             ++_taken < at ? _model.Take(sample, sizes, wall, most) : throw new InvalidOperationException("it does not know what to do");
+
+        public void Reset() => _model.Reset();
     }
 }

@@ -81,17 +81,20 @@ internal sealed class HostUnderTest
         Say(new HostProtocol.AdoptVm(Handle(vm, pid, owned: false), new(MiB(min), MiB(max)), MiB(ceiling), MemorySize.Zero));
 
     /// <summary>Sends a VM's report that it stands at that size, and has done what it was last told.</summary>
-    public void Report(string vm, long mib, VmPhase phase = VmPhase.Settled, long device = 8192)
+    /// <param name="and">What else it says.</param>
+    public void Report(
+        string vm, long mib, VmPhase phase = VmPhase.Settled, long device = 8192, Func<VmProtocol.Report, VmProtocol.Report>? and = null)
     {
         var (size, boot) = (MiB(mib), Host.State.Vms[Id(vm)].Handle.Base);
         var plugged = size.MinusOrZero(boot);
         var sizes = new VmSizes(boot, plugged, plugged, boot.MinusOrZero(size), boot.MinusOrZero(size));
         var target = Host.Told.GetValueOrDefault(Id(vm))?.Message.Target;
-        Say(new VmProtocol.Report(Id(vm), phase, null, sizes, new(size, size, target))
+        var report = new VmProtocol.Report(Id(vm), phase, null, sizes, new(size, size, target))
         {
             Heard = Host.Told.GetValueOrDefault(Id(vm))?.Number ?? 0,
             Capabilities = new(true, MiB(device), MiB(2), []),
-        });
+        };
+        Say(and?.Invoke(report) ?? report);
     }
 
     private object? Decide(IHostCommand command)

@@ -246,4 +246,28 @@ public sealed class VmMachineTests
         vm.Take(Part());
         Assert.False(vm.Reported.Stopping);
     }
+
+    [Fact]
+    public void After_a_reset_nothing_that_was_said_before_counts_and_the_host_is_told_that_it_boots()
+    {
+        var vm = Settled();
+        vm.Observe(new VmObservation.Sizes(vm.Sizes with { Ballooned = MiB(40) }) { AfterReset = true });
+        Assert.Single(vm.Done.OfType<VmEffect.TellPredictorOfReset>());
+        Assert.Single(vm.Done.OfType<VmEffect.Notify>(), n => n.What.Kind == "guestReset");
+        Assert.True(vm.Reported.Reboots);
+        Assert.Equal(MiB(256), vm.Reported.Confirmation!.Actual);
+        Assert.Null(vm.Reported.Sample);
+
+        // A word that was on its way is not heard; the guest's own is.
+        vm.Done.Clear();
+        vm.Pass(TimeSpan.FromMilliseconds(100));
+        vm.Sample(200);
+        Assert.Empty(vm.Done.OfType<VmEffect.TellPredictor>());
+        vm.Pass(2 * Second);
+        Assert.True(vm.Reported.Reboots);
+        vm.Sample(200);
+        Assert.Single(vm.Done.OfType<VmEffect.TellPredictor>());
+        vm.Pass(2 * Second);
+        Assert.False(vm.Reported.Reboots);
+    }
 }

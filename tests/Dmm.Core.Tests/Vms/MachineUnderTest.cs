@@ -27,6 +27,8 @@ internal sealed class MachineUnderTest
     /// <summary>All orders so far, oldest first; a test clears them where it begins to look.</summary>
     public List<VmEvent> Asked { get; } = [];
 
+    public Moment Now => _now;
+
     public VmPhase Phase => State.Phase;
 
     public static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
@@ -56,10 +58,22 @@ internal sealed class MachineUnderTest
     }
 
     /// <summary>Lets time pass in looks of a quarter of a second.</summary>
-    public void WaitSeconds(int seconds)
+    /// <param name="each">What happens each second.</param>
+    public void WaitSeconds(int seconds, Action? each = null)
     {
         for (var i = 0; i < seconds * 4; i++)
+        {
             Wait(250);
+            if (i % 4 == 3)
+                each?.Invoke();
+        }
+    }
+
+    /// <summary>The guest is reset: what is shown of its balloon stays.</summary>
+    public void Reset(long? pluggedMiB = null)
+    {
+        _sizes = _sizes with { Plugged = pluggedMiB is { } p ? MiB(p) : _sizes.Plugged };
+        Feed(new VmCommand.ObserveReset(_sizes));
     }
 
     /// <summary>Sets the sizes that the devices show from now on.</summary>

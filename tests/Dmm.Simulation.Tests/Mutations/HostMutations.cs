@@ -1,4 +1,3 @@
-using Dmm.Simulation.Core;
 using Dmm.Tests.Mutations;
 
 namespace Dmm.Simulation.Tests.Mutations;
@@ -12,9 +11,6 @@ public sealed class HostMutations
 {
     private const string Host = "Hosts/HostTurn";
     private const long Steps = 4_000_000;
-
-    /// <summary>Many short histories find a rare fault sooner than a few long ones: hosts differ from history to history.</summary>
-    private const long StepsEach = 60_000;
 
     [Theory]
     [InlineData("a report is not taken note of", Host + ".Planning.cs", "State = State with { Ledger = ledger },", "")]
@@ -37,21 +33,11 @@ public sealed class HostMutations
         "Do(new HostEffect.WakeForReturns(Host.InControl ? State.Resting.Values.Min(vm => vm.ReturnAt) : null));",
         "Do(new HostEffect.WakeForReturns(null));")]
     public void The_simulation_finds_it(string what, string file, string from, string to) =>
-        Assert.True(Mutant.Of(file, from, to).Try(typeof(HostMutations), nameof(UntilOneBreaks), Steps) is not null,
+        Assert.True(Mutant.Of(file, from, to).Try(typeof(Histories), nameof(Histories.UntilOneBreaks), Steps) is not null,
             $"'{what}' was found by no history");
 
     [Fact]
     public void The_unbroken_machine_holds_when_it_is_built_the_same_way() =>
         Assert.Null(Mutant.Of(Host + ".cs", "    private void Do(HostEffect effect)", "    private void Do(HostEffect effect)")
-            .Try(typeof(HostMutations), nameof(UntilOneBreaks), StepsEach));
-
-    private static void UntilOneBreaks(long steps)
-    {
-        for (var seed = 1UL; steps > 0; seed++, steps -= StepsEach)
-        {
-            var result = new CoreSimulation().Run(new() { Seed = seed, Steps = StepsEach }, HistoryLog.Nothing, CancellationToken.None);
-            if (result.Violation is { } found)
-                throw new InvalidOperationException($"{found.Rule}: {found.What}");
-        }
-    }
+            .Try(typeof(Histories), nameof(Histories.UntilOneBreaks), Histories.StepsEach));
 }

@@ -255,10 +255,9 @@ internal sealed class Hazards
             return;
         var vm = _dice.Of([.. _host.World.Running]);
         _host.World.Log($"world: the guest of {vm.Id} reboots");
-        vm.Guest.Reboot();
-        // The balloon is empty until the VM is told its target again, and the plugged memory comes back at once.
+        // The guest has all that it booted with until its balloon holds something back again.
         _host.World.Broken = true;
-        vm.TellSizes();
+        vm.Reboot(_dice.Seconds(0.5, 15));
     }
 
     private void BreakConnection()

@@ -119,12 +119,12 @@ internal sealed class LabConnection : IVirtualMachine
 
     private VmSizes Sizes => _balloonTold ? _vm.Guest.Sizes : _vm.Guest.Sizes.WithBalloonUnsure();
 
-    public void TellSizes() => Tell(_vm.Sizes with { Value = Sizes });
+    public void TellSizes() => Tell(_vm.Sizes);
 
     public void Tell(VmObservation fact)
     {
         if (Held)
-            _observe(fact);
+            _observe(fact is VmObservation.Sizes shown ? shown with { Value = Sizes } : fact);
     }
 
     public void Break()

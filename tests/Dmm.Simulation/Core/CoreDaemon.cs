@@ -150,6 +150,8 @@ internal sealed partial class CoreDaemon
             Receive(id, new PredictorProtocol.Forecasts([forecast], Tick: false));
     }
 
+    public void GuestReset(VmId id) => _models.Reset(id);
+
     private void Tick() => _world.Agenda.In(_machine.Settings.PlanPeriod, () =>
     {
         if (!Alive)

@@ -58,7 +58,7 @@ internal sealed partial class CoreInvariants(CoreWorld world)
     public void Calmed(CoreVm vm)
     {
         var wild = vm.Guest.Temper is GuestTemper.GrowsByItself or GuestTemper.LiesAboutBalloon;
-        if (wild || vm.Ceiling > Rules.Promised(world.Journal.Truth, vm) || world.Daemon is not { } daemon
+        if (wild || vm.Guest.FigureStands || vm.Ceiling > Rules.Promised(world.Journal.Truth, vm) || world.Daemon is not { } daemon
             || !daemon.State.Ledger.Claims.TryGetValue(vm.Id, out var claim) || claim.Actual > claim.Granted)
             vm.DisturbedAt = world.Agenda.Now;
         else if (world.Agenda.Now - vm.DisturbedAt > Rumours)

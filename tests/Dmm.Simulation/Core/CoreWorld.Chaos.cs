@@ -21,8 +21,8 @@ internal sealed partial class CoreWorld
 
     private static readonly Fault[] Strokes =
     [
-        Fault.Slow, Fault.Stubborn, Fault.StopsHalfway, Fault.StopsAtFloor, Fault.KeepsSome, Fault.IgnoresPlug, Fault.RefusesAbove,
-        Fault.GrowsByItself, Fault.Forgets, Fault.LiesAboutUse, Fault.LiesAboutBalloon, Fault.Floods, Fault.Dies, Fault.PowersDown,
+        Fault.Slow, Fault.Stubborn, Fault.StopsHalfway, Fault.StopsAtFloor, Fault.KeepsSome, Fault.IgnoresPlug,
+        Fault.NeverOnlines, Fault.RefusesAbove, Fault.GrowsByItself, Fault.Forgets, Fault.LiesAboutUse, Fault.LiesAboutBalloon, Fault.Floods, Fault.Dies, Fault.PowersDown,
         Fault.HostRestarts, Fault.Pauses, Fault.Migrates, Fault.ComesBack, Fault.OperatorsHand,
         Fault.ConnectionLost, Fault.CostsMore, Fault.Crash, Fault.HostShrinks, Fault.KeepsMemory,
     ];
@@ -314,7 +314,7 @@ internal sealed partial class CoreWorld
                     Agenda.In(TimeSpan.FromMilliseconds(chance.Between(3_000, 60_000)), () => QuitIfAway(vm));
                 return;
             case Fault.ComesBack:
-                vm.Guest.Reboot();
+                vm.Reboot(TimeSpan.FromMilliseconds(chance.Between(500, 15_000)));
                 Disturb(vm);
                 break;
             case Fault.OperatorsHand:

@@ -129,7 +129,7 @@ internal sealed partial class CoreWorld
             // Changes that were not reported here are reported by the next look.
             for (var i = 0; i < repeats && (moved || Chance.OneIn(8)); i++)
                 connection.TellSizes();
-            if (vm.Samples() || (repeats > 1 && vm.Guest.RunState == VmRunState.Running))
+            if (vm.Samples() || (repeats > 1 && vm.Guest is { RunState: VmRunState.Running, Boots: false }))
             {
                 for (var i = 0; i < repeats; i++)
                     connection.Tell(new VmObservation.Sample(vm.Guest.Sample(Now)));

@@ -21,14 +21,16 @@ internal sealed class DriverConnection(CoreWorld world, CoreVm vm, VmShell shell
 
     public void BalloonTold() => _balloonTold = true;
 
-    public void TellSizes(bool always = false) => Tell(vm.Sizes with { Value = Sizes }, always);
+    public void TellSizes(bool always = false) => Tell(vm.Sizes, always);
 
     /// <param name="always">The first facts of a connection are never lost.</param>
     public void Tell(VmObservation fact, bool always = false)
     {
         if (Broken)
             return;
-        if (!always && fact is VmObservation.Sizes && world.Befalls(Fault.ObservationLost, 20))
+        if (fact is VmObservation.Sizes shown)
+            fact = shown with { Value = Sizes };
+        if (!always && fact is VmObservation.Sizes { AfterReset: false } && world.Befalls(Fault.ObservationLost, 20))
             return;
         var times = world.Befalls(Fault.ObservationTwice, 30) ? 2 : 1;
         for (var i = 0; i < times; i++)

@@ -25,6 +25,9 @@ internal sealed class VmShell
     private int _connection;
     private long _timer;
 
+    /// <summary>The number of its guest's resets when this incarnation last saw one.</summary>
+    private int _resetsSeen;
+
     public VmShell(CoreWorld world, CoreDaemon host, VmId id)
     {
         (_world, _host, _vm) = (world, host, Machine.New(id));
@@ -52,6 +55,7 @@ internal sealed class VmShell
             _world.Rest.Told(_vm.Id);
         var decision = Machine.Decide(_vm, message, _world.Clocks);
         _vm = decision.Vm;
+        AssertCountsNoOldFigure();
         if (before.Phase != Memory.Phase)
         {
             _world.Entered(before.Phase, Memory.Phase);
@@ -62,7 +66,12 @@ internal sealed class VmShell
             Perform(effect);
     }
 
-    public void Observed(int connection, VmObservation fact) => OfConnection(connection, new VmFact.Observed(fact));
+    public void Observed(int connection, VmObservation fact)
+    {
+        if (Lives && connection == _connection && fact is VmObservation.Sizes { AfterReset: true })
+            _resetsSeen = _world.ProcessOf(_vm.Id)?.Resets ?? 0;
+        OfConnection(connection, new VmFact.Observed(fact));
+    }
 
     private void OfConnection(int connection, IVmMessage fact)
     {
@@ -79,6 +88,9 @@ internal sealed class VmShell
                 break;
             case VmEffect.TellPredictor { Sample: var sample }:
                 _host.Sampled(sample.Vm, sample.Sample, sample.Sizes, sample.Most);
+                break;
+            case VmEffect.TellPredictorOfReset:
+                _host.GuestReset(_vm.Id);
                 break;
             case VmEffect.Find find:
                 _world.Find(find.Spec, found => Take(found is null ? new VmFact.NotRunning() : new VmFact.Launched(found.Handle)),
@@ -178,6 +190,7 @@ internal sealed class VmShell
                 + $"target {Memory.Target}{(Memory.Urgent ? ", urgent" : "")}, available {Memory.Available}");
         if (call.Kind is VmCallKind.Balloon or VmCallKind.Plug)
             _world.Rest.Asked(_vm.Id);
+        AssertTakesNothingFromABoot(vm, call);
         var connection = _connection;
         var fails = _world.Befalls(Fault.CallFails, 100);
         var refused = _world.Befalls(Fault.AdditionRefused, call.Kind >= VmCallKind.Rescue ? 3 : 60);
@@ -197,6 +210,22 @@ internal sealed class VmShell
                 vm.Connection?.Answer(
                     () => OfConnection(connection, refused ? new VmFact.CallRefused("no slot is left") : new VmFact.CallDone()));
         });
+    }
+
+    /// <summary>After a reset that was seen, a balloon's figure counts only once it is the guest's own.</summary>
+    private void AssertCountsNoOldFigure()
+    {
+        if (_connected is { Guest.FigureStands: true } vm && _resetsSeen == vm.Resets && Memory.Sizes is { Ballooned.IsZero: false } sizes)
+            throw new ViolationException("a figure from before a reset counts", $"{_vm.Id}: {sizes}, but its guest has {vm.Guest.Held}");
+    }
+
+    /// <summary>From a guest whose reset was seen nothing is taken until it is heard of again.</summary>
+    private void AssertTakesNothingFromABoot(CoreVm vm, VmCall call)
+    {
+        if (!vm.Guest.Boots || vm.Guest.RunState != VmRunState.Running || _resetsSeen != vm.Resets)
+            return;
+        if (call is { Kind: VmCallKind.Balloon, Size.IsZero: false })
+            throw new ViolationException("a guest that boots is asked to give", $"{_vm.Id}: {call}; {Memory.Sizes}, target {Memory.Target}");
     }
 
     /// <summary>

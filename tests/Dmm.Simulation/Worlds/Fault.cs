@@ -14,6 +14,7 @@ internal enum Fault
     StopsAtFloor,
     KeepsSome,
     IgnoresPlug,
+    NeverOnlines,
     RefusesAbove,
     GrowsByItself,
     Forgets,

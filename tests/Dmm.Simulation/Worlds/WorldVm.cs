@@ -35,7 +35,7 @@ internal abstract class WorldVm(SimulatedGuest guest, VmHandle handle, MemorySiz
     public bool HasAgent { get; init; } = true;
 
     /// <summary>The agent's hello; null if the guest has no agent, or never sends anything.</summary>
-    public GuestHello? Hello => HasAgent && !guest.Mute ? guest.Hello : null;
+    public GuestHello? Hello => HasAgent && !guest.Mute && !guest.Boots ? guest.Hello : null;
 
     public bool Running { get; private set; } = true;
 
@@ -80,6 +80,17 @@ internal abstract class WorldVm(SimulatedGuest guest, VmHandle handle, MemorySiz
     /// <summary>Tells this to whoever is connected.</summary>
     public abstract void Tell(VmObservation fact);
 
+    /// <summary>How often its guest was reset.</summary>
+    public int Resets { get; private set; }
+
+    /// <summary>Starts the guest anew in the same process; whoever is connected sees it.</summary>
+    public void Reboot(TimeSpan boot)
+    {
+        Resets++;
+        guest.Reboot(boot);
+        Tell(Sizes with { AfterReset = true });
+    }
+
     /// <summary>Ends all connections.</summary>
     /// <param name="last">The last fact that is told over them, if any.</param>
     protected abstract void Disconnect(VmObservation? last);
@@ -99,11 +110,13 @@ internal abstract class WorldVm(SimulatedGuest guest, VmHandle handle, MemorySiz
     }
 
     /// <summary>
-    /// The guest behaves from now on. Memory that a kernel has put somewhere stays there, so a guest that keeps some goes on to do so.
+    /// The guest behaves from now on. Memory that a kernel has put somewhere stays there, so a guest that keeps some goes on to do so; and
+    /// a kernel without a driver, or without anybody who brings new memory online, stays as it is.
     /// </summary>
     public void Behave()
     {
-        guest.Temper = guest.Temper == GuestTemper.KeepsSome ? GuestTemper.KeepsSome : GuestTemper.Ideal;
+        guest.Temper = guest.Temper is GuestTemper.KeepsSome or GuestTemper.IgnoresPlug or GuestTemper.NeverOnlines ? guest.Temper
+            : GuestTemper.Ideal;
         (guest.Keeps, guest.Mute) = (0, false);
     }
 
@@ -114,6 +127,15 @@ internal abstract class WorldVm(SimulatedGuest guest, VmHandle handle, MemorySiz
         {
             SinceSample = TimeSpan.Zero;
             return false;
+        }
+
+        if (guest.Boots)
+        {
+            SinceSample = TimeSpan.Zero;
+            var moved = guest.Advance(elapsed);
+            if (Hello is { } hello)
+                Tell(new VmObservation.Hello(hello));
+            return moved;
         }
 
         SinceSample += elapsed;
@@ -130,7 +152,7 @@ internal abstract class WorldVm(SimulatedGuest guest, VmHandle handle, MemorySiz
     public bool Samples()
     {
         var low = guest.Available < LowMemory && Wish > guest.Used;
-        if (guest.Mute || guest.RunState != VmRunState.Running || (!low && SinceSample < SamplePeriod))
+        if (guest.Mute || guest.Boots || guest.RunState != VmRunState.Running || (!low && SinceSample < SamplePeriod))
             return false;
         SinceSample = TimeSpan.Zero;
         return true;

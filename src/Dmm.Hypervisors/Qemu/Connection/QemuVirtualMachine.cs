@@ -167,12 +167,12 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         return memory.Pages + _hugeMost;
     }
 
-    private void TellSizes(VmSizes sizes, bool moved)
+    private void TellSizes(VmSizes sizes, SizeChange change)
     {
-        _sink.Tell(new VmObservation.Sizes(sizes) { Resident = Resident() });
+        _sink.Tell(new VmObservation.Sizes(sizes) { Resident = Resident(), AfterReset = change == SizeChange.Reset });
 
         // The guest's available memory is wanted now, rather than at its agent's next turn.
-        if (moved)
+        if (change == SizeChange.Moved)
             _agent?.AskSample();
     }
 
@@ -257,8 +257,14 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         {
             _runState.Hear(e);
             _memory.Hear(e);
-            if (e.Name is "MEMORY_DEVICE_SIZE_CHANGE" or "BALLOON_CHANGE" or "RESET" or "RESUME" or "DEVICE_DELETED" or "ACPI_DEVICE_OST")
+            if (e.Name is "MEMORY_DEVICE_SIZE_CHANGE" or "BALLOON_CHANGE" or "RESUME" or "DEVICE_DELETED" or "ACPI_DEVICE_OST")
                 _sizes.Look();
+            if (e.Name == "RESET")
+            {
+                _memory.ForgetGuest();
+                _sizes.LookAfterReset();
+            }
+
             if (_qmp.DroppedEvents > dropped)
             {
                 dropped = _qmp.DroppedEvents;

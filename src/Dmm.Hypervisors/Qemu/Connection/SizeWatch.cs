@@ -8,8 +8,8 @@ namespace Dmm.Hypervisors.Qemu.Connection;
 /// Reports every change of a VM's sizes. QEMU's events only say when to look (at once, then at most once a second). So sizes are also
 /// read often while a device moves towards its target, and now and then otherwise.
 /// </summary>
-/// <param name="tell">Gets the sizes, and whether the real sizes have changed rather than only the requested ones.</param>
-internal sealed class SizeWatch(QemuMemory memory, QemuSettings settings, TimeProvider time, Action<VmSizes, bool> tell) : IDisposable
+/// <param name="tell">Gets the sizes.</param>
+internal sealed class SizeWatch(QemuMemory memory, QemuSettings settings, TimeProvider time, Action<VmSizes, SizeChange> tell) : IDisposable
 {
     /// <summary>A QEMU that misses one deadline may be busy; one that misses two in a row counts as lost.</summary>
     private const int MaxTimeouts = 2;
@@ -19,9 +19,18 @@ internal sealed class SizeWatch(QemuMemory memory, QemuSettings settings, TimePr
     /// <summary>One reading at a time, reported before the next begins, so that an older one never comes after a newer one.</summary>
     private readonly SemaphoreSlim _reading = new(1, 1);
     private VmSizes? _told;
+    private int _resets;
+    private int _resetsTold;
 
     /// <summary>Looks at once, since something may have changed.</summary>
     public void Look() => _nudge.Set();
+
+    /// <summary>The guest was reset: the sizes that are read from now on are reported as such, once.</summary>
+    public void LookAfterReset()
+    {
+        Interlocked.Increment(ref _resets);
+        Look();
+    }
 
     /// <summary>Reads the sizes and reports them, whether they are new or not, before it returns.</summary>
     public Task<VmSizes> ReadAsync(CancellationToken cancellation) => ReadAsync(always: true, cancellation);
@@ -61,12 +70,18 @@ internal sealed class SizeWatch(QemuMemory memory, QemuSettings settings, TimePr
         await _reading.WaitAsync(cancellation).ConfigureAwait(false);
         try
         {
+            // A reset that comes while the sizes are read is reported with the next ones.
+            var resets = Volatile.Read(ref _resets);
             var sizes = await memory.ReadAsync(cancellation).ConfigureAwait(false);
             var before = _told ?? sizes;
             var isNew = sizes != _told;
             _told = sizes;
-            if (always || isNew)
-                tell(sizes, sizes.Actual != before.Actual || sizes.Plugged != before.Plugged);
+            var reset = resets != _resetsTold;
+            _resetsTold = resets;
+            if (always || isNew || reset)
+                tell(sizes, reset ? SizeChange.Reset
+                    : sizes.Actual != before.Actual || sizes.Plugged != before.Plugged ? SizeChange.Moved
+                    : SizeChange.Asked);
             return sizes;
         }
         finally
@@ -74,4 +89,17 @@ internal sealed class SizeWatch(QemuMemory memory, QemuSettings settings, TimePr
             _reading.Release();
         }
     }
+}
+
+/// <summary>How sizes differ from those that were reported before.</summary>
+internal enum SizeChange
+{
+    /// <summary>Only in what was requested, or not at all.</summary>
+    Asked,
+
+    /// <summary>The VM's real size has changed.</summary>
+    Moved,
+
+    /// <summary>The guest was reset since.</summary>
+    Reset,
 }

@@ -151,6 +151,13 @@ public sealed class QemuMemory : IDisposable
         },
         cancellation);
 
+    /// <summary>The guest was reset: what its kernel can do is unknown until its agent speaks, and it counts as able until then.</summary>
+    public void ForgetGuest()
+    {
+        lock (_gate)
+            _hotplug = _hotplug with { GuestLacksVirtioMem = false, GuestBlock = MemorySize.Zero };
+    }
+
     /// <summary>
     /// Applies what the guest's agent says about its kernel. If that changes the way memory is plugged, devices are told.
     /// </summary>
