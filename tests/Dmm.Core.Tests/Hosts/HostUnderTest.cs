@@ -81,7 +81,7 @@ internal sealed class HostUnderTest
         Say(new HostProtocol.AdoptVm(Handle(vm, pid, owned: false), new(MiB(min), MiB(max)), MiB(ceiling), MemorySize.Zero));
 
     /// <summary>Sends a VM's report that it stands at that size, and has done what it was last told.</summary>
-    public void Report(string vm, long mib, VmPhase phase = VmPhase.Settled, long device = 8192)
+    public void Report(string vm, long mib, VmPhase phase = VmPhase.Settled, long device = 8192, HostCost? cost = null)
     {
         var (size, boot) = (MiB(mib), Host.State.Vms[Id(vm)].Handle.Base);
         var plugged = size.MinusOrZero(boot);
@@ -91,6 +91,7 @@ internal sealed class HostUnderTest
         {
             Heard = Host.Told.GetValueOrDefault(Id(vm))?.Number ?? 0,
             Capabilities = new(true, MiB(device), MiB(2), []),
+            Cost = cost,
         });
     }
 

@@ -77,8 +77,8 @@ internal sealed class VmShell
             case VmEffect.TellHost tell:
                 ToHost(tell.Message);
                 break;
-            case VmEffect.TellPredictor { Sample: var sample }:
-                _host.Sampled(sample.Vm, sample.Sample, sample.Sizes, sample.Most);
+            case VmEffect.TellPredictor tell:
+                _host.Sampled(tell.Sample);
                 break;
             case VmEffect.Find find:
                 _world.Find(find.Spec, found => Take(found is null ? new VmFact.NotRunning() : new VmFact.Launched(found.Handle)),
