@@ -17,7 +17,7 @@ public sealed class CacheNeed(TimeSpan halfLife)
     /// <summary>The estimate; null before the first sample.</summary>
     public MemorySize? Need => _need;
 
-    /// <summary>Takes up what was remembered at <paramref name="at"/>: the older it is, the less it counts against the first guess.</summary>
+    /// <summary>Takes up what was remembered at <paramref name="at"/>. The older it is, the less it counts against the guess.</summary>
     public void Recall(MemorySize need, Moment at, Moment now)
     {
         if (_need is { } guess)

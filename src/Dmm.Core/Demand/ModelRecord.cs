@@ -66,7 +66,7 @@ public sealed record ModelRecord
     private static bool IsSize(MemorySize size) => size <= MemorySize.MostThereIs;
 }
 
-/// <summary>The buckets of a <see cref="DecayingHistogram"/> that are not empty, in their order, and the weight of each in seconds.</summary>
+/// <summary>The buckets of a <see cref="DecayingHistogram"/> that are not empty, in order, and the weight of each in seconds.</summary>
 public sealed record HistogramRecord(ImmutableArray<int> Buckets, ImmutableArray<double> Seconds)
 {
     internal void Check()

@@ -9,7 +9,6 @@ using Dmm.Core;
 using Dmm.Core.Demand;
 using Dmm.Core.Events;
 using Dmm.Core.Hosts;
-using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Xunit.Abstractions;
 
@@ -311,85 +310,6 @@ public sealed class MemoryStories : TestKit
     [InlineData("""{"version":99,"vm":"a","at":"2026-01-01T00:00:00Z","use":{"buckets":[],"seconds":[]},"seasons":null,"floor":null}""")]
     public void A_text_that_is_no_record_is_refused(string text) =>
         Assert.Throws<System.Runtime.Serialization.SerializationException>(() => ModelJson.Read(System.Text.Encoding.UTF8.GetBytes(text)));
-
-    /// <summary>A store in memory, which can be slow, fail, and be lost. Records go through their text.</summary>
-    private sealed class Shelf : IModelStore
-    {
-        private readonly Lock _lock = new();
-        private readonly Dictionary<VmId, byte[]> _kept = [];
-        private readonly List<(ImmutableArray<ModelRecord> Put, ImmutableArray<VmId> Drop)> _writes = [];
-        private TaskCompletionSource? _gate;
-
-        public bool Fails { get; set; }
-
-        public bool FailsToRead { get; set; }
-
-        public string? Lost { get; set; }
-
-        public IReadOnlyDictionary<VmId, byte[]> Kept
-        {
-            get
-            {
-                lock (_lock)
-                    return new Dictionary<VmId, byte[]>(_kept);
-            }
-        }
-
-        public ImmutableArray<(ImmutableArray<ModelRecord> Put, ImmutableArray<VmId> Drop)> Writes
-        {
-            get
-            {
-                lock (_lock)
-                    return [.. _writes];
-            }
-        }
-
-        public void Hold() => _gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public void Release()
-        {
-            var gate = _gate!;
-            _gate = null;
-            gate.SetResult();
-        }
-
-        public void Change(VmId vm, Func<ModelRecord, ModelRecord> change)
-        {
-            lock (_lock)
-                _kept[vm] = ModelJson.Write(change(ModelJson.Read(_kept[vm])));
-        }
-
-        public Task<StoredModels> ReadAsync(CancellationToken cancellation)
-        {
-            // A store may fail before it returns a task.
-            if (Fails || FailsToRead)
-                throw new IOException("simulated: the disk fails");
-            return AfterGate(() => new StoredModels([.. _kept.Values.Select(text => ModelJson.Read(text))], Lost));
-        }
-
-        public Task<string?> WriteAsync(ImmutableArray<ModelRecord> put, ImmutableArray<VmId> drop, CancellationToken cancellation)
-        {
-            if (Fails)
-                return Task.FromException<string?>(new IOException("simulated: the disk fails"));
-            return AfterGate(() =>
-            {
-                _writes.Add((put, drop));
-                foreach (var vm in drop)
-                    _kept.Remove(vm);
-                foreach (var record in put)
-                    _kept[record.Vm] = ModelJson.Write(record);
-                return (string?)null;
-            });
-        }
-
-        private async Task<T> AfterGate<T>(Func<T> act)
-        {
-            if (_gate is { } gate)
-                await gate.Task;
-            lock (_lock)
-                return act();
-        }
-    }
 
     private sealed class Failing(DemandModel model, Func<bool> fails) : IDemandModel
     {

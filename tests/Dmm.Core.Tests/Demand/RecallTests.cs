@@ -263,8 +263,8 @@ public sealed class RecallTests
         var taken = models.Take(VmId.Parse("bad"), Sample(3_602, 12_000, 1_000), Sizes(12_000), At(3_602).Wall);
         Assert.InRange(taken.Forecast!.ShrinkTo.Mebibytes, 1_000, 1_300);
         Assert.InRange(
-            models.Take(VmId.Parse("well"), Sample(3_602, 12_000, 1_000), Sizes(12_000), At(3_602).Wall).Forecast!.ShrinkTo.Mebibytes, 8_000,
-            9_700);
+            models.Take(VmId.Parse("well"), Sample(3_602, 12_000, 1_000), Sizes(12_000), At(3_602).Wall).Forecast!.ShrinkTo.Mebibytes,
+            8_000, 9_700);
         Assert.Null(models.Remember(VmId.Parse("gone"), At(3_603)));
         Assert.Equal(VmId.Parse("well"), models.Remember(VmId.Parse("well"), At(3_603))?.Vm);
     }

@@ -5,7 +5,7 @@ using Dmm.Core.Hosts;
 
 namespace Dmm.Simulation.Core;
 
-/// <summary>The predictor's part of a daemon's life: its models, which go on from what the last daemon kept, and are kept now and then.</summary>
+/// <summary>The predictor's part of a daemon's life: models that go on from what the last daemon kept, and are kept now and then.</summary>
 internal sealed class CorePredictor
 {
     private const int SaveEvery = 20;
