@@ -97,10 +97,10 @@ public sealed partial class CrashMatrix
 
         private void OneThatIsWantedNoMore()
         {
-            // The VM waits for memory that no peer gives: first because it is used, then because no guest obeys.
+            // The VM's peers are asked, but no guest obeys. So they are trusted less and less, until no plan is left, and the VM waits.
             Pin(A, 1600);
-            (Real(A).Wish, Real(A).TakeRate) = (MiB(1450), MiB(400));
-            _script.Until("it uses what it has", () => Real(A).Guest.Used == MiB(1450));
+            (Real(A).Wish, Real(A).TakeRate) = (MiB(1500), MiB(400));
+            _script.Until("it uses what it has", () => Real(A).Guest.Used == MiB(1500));
             // A request that came before the host knows of it would find a plan, on memory that is used.
             _script.UntilStatus("the host knows that", s => s.Forecasts.TryGetValue(A, out var f) && f.Used >= MiB(1440));
             Real(A).Guest.Temper = Real(B).Guest.Temper = GuestTemper.Stubborn;
@@ -108,10 +108,10 @@ public sealed partial class CrashMatrix
             _script.Ask(
                 new AdmissionProtocol.CreateVm(spec, ActorWorld.Overhead, TimeSpan.FromMinutes(2), []), "create c",
                 s => s.State.Admissions.ContainsKey(C));
-            _script.UntilStatus("c waits", s => s.State.Admissions.TryGetValue(C, out var c) && c.State == AdmissionState.Waiting);
-            Real(A).Wish = MiB(24);
             _script.UntilStatus("c's peers are asked", s => s.State.Admissions.TryGetValue(C, out var c)
                 && c.State == AdmissionState.Shrinking);
+            _script.UntilStatus("c waits", s => s.State.Admissions.TryGetValue(C, out var c) && c.State == AdmissionState.Waiting);
+            Real(A).Wish = MiB(24);
             _script.Ask(new HostProtocol.StopVm(C, new(TimeSpan.Zero, Kill: true)), "cancel c", s => !s.State.Admissions.ContainsKey(C));
             _script.UntilStatus("c is wanted no more", s => s.State.Admissions.IsEmpty);
             Real(A).Guest.Temper = Real(B).Guest.Temper = GuestTemper.Ideal;
