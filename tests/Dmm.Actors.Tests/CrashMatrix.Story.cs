@@ -59,6 +59,7 @@ public sealed partial class CrashMatrix
             AMigrationThatIsGivenUp();
             OneWhoseProcessIsNotKnownAnyMore();
             OneThatIsEndedThoughItCanNotBeReached();
+            OneThatCostsMoreThanExpected();
             _script.Ask(new HostProtocol.StopVm(B, new(TimeSpan.FromSeconds(2), Kill: true)), "stop b",
                 s => !s.State.Vms.TryGetValue(B, out var b) || b.Stop is not null);
             _script.UntilStatus("b is gone", s => !s.State.Vms.ContainsKey(B));
@@ -96,22 +97,30 @@ public sealed partial class CrashMatrix
 
         private void OneThatIsWantedNoMore()
         {
-            // The VM waits for memory that no peer gives: first because it is used, then because no guest obeys.
+            // The VM's peers are asked, but no guest obeys. So they are trusted less and less, until no plan is left, and the VM waits.
             Pin(A, 1600);
-            (Real(A).Wish, Real(A).TakeRate) = (MiB(1450), MiB(400));
-            _script.Until("it uses what it has", () => Real(A).Guest.Used == MiB(1450));
+            (Real(A).Wish, Real(A).TakeRate) = (MiB(1500), MiB(400));
+            _script.Until("it uses what it has", () => Real(A).Guest.Used == MiB(1500));
+            // A request that came before the host knows of it would find a plan, on memory that is used.
+            _script.UntilStatus("the host knows that", s => s.Forecasts.TryGetValue(A, out var f) && f.Used >= MiB(1440));
             Real(A).Guest.Temper = Real(B).Guest.Temper = GuestTemper.Stubborn;
             var spec = new VmSpec { Id = C, Policy = new(MiB(512), MiB(1200)), Boot = MiB(1200) };
             _script.Ask(
                 new AdmissionProtocol.CreateVm(spec, ActorWorld.Overhead, TimeSpan.FromMinutes(2), []), "create c",
                 s => s.State.Admissions.ContainsKey(C));
-            _script.UntilStatus("c waits", s => s.State.Admissions.TryGetValue(C, out var c) && c.State == AdmissionState.Waiting);
-            Real(A).Wish = MiB(24);
             _script.UntilStatus("c's peers are asked", s => s.State.Admissions.TryGetValue(C, out var c)
                 && c.State == AdmissionState.Shrinking);
+            _script.UntilStatus("c waits", s => s.State.Admissions.TryGetValue(C, out var c) && c.State == AdmissionState.Waiting);
+            Real(A).Wish = MiB(24);
             _script.Ask(new HostProtocol.StopVm(C, new(TimeSpan.Zero, Kill: true)), "cancel c", s => !s.State.Admissions.ContainsKey(C));
             _script.UntilStatus("c is wanted no more", s => s.State.Admissions.IsEmpty);
             Real(A).Guest.Temper = Real(B).Guest.Temper = GuestTemper.Ideal;
+        }
+
+        private void OneThatCostsMoreThanExpected()
+        {
+            Real(A).Costs(MiB(100), _script.Host.Clock.Moment);
+            _script.UntilStatus("that is counted", s => s.State.Ledger.Claims[A].Overhead >= MiB(100));
         }
 
         private void LetGoAndTakenUpAgain()

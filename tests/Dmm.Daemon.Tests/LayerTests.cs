@@ -76,15 +76,15 @@ public sealed class LayerTests
 
     /// <summary>
     /// All decisions use the monotonic clock. In Core only these know the wall clock: <c>Clocks</c>, which converts one into the other;
-    /// the code that distinguishes the hours of the day; the journal's events; and the texts for people. An interval between two
-    /// wall-clock times is computed nowhere else.
+    /// the code that distinguishes the hours of the day; the journal's events and the records of models; and the texts for people. An
+    /// interval between two wall-clock times is computed nowhere else.
     /// </summary>
     [Fact]
     public void Core_knows_the_walls_time_only_for_hours_of_the_day_for_the_journal_and_for_people() =>
         Assert.Equal(
             [
                 "Dmm.Core.Admission.AdmissionWords", "Dmm.Core.Clocks", "Dmm.Core.Demand.DemandModel", "Dmm.Core.Demand.DemandModels",
-                "Dmm.Core.Demand.IDemandModel",
+                "Dmm.Core.Demand.IDemandModel", "Dmm.Core.Demand.ModelRecord",
                 "Dmm.Core.Demand.Seasons", "Dmm.Core.Laws.DmmLaw", "Dmm.Core.Machines.VmTurn",
             ],
             House.Types

@@ -31,6 +31,7 @@ public static class HostEventJson
         ["launch-begun-1"] = typeof(LaunchBegun),
         ["vm-launched-1"] = typeof(VmLaunched),
         ["vm-booted-1"] = typeof(VmBooted),
+        ["overhead-measured-1"] = typeof(OverheadMeasured),
         ["vm-identified-1"] = typeof(VmIdentified),
         ["vm-migrated-away-1"] = typeof(VmMigratedAway),
         ["vm-migration-undone-1"] = typeof(VmMigrationUndone),

@@ -25,6 +25,7 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
 
     private static readonly TimeSpan LookPeriod = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan SaveWithin = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan MendDeadline = TimeSpan.FromSeconds(30);
 
     /// <summary>How long a request waits for a daemon that is starting, before it is refused.</summary>
@@ -88,6 +89,7 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
             (_left, _picture, _told) = (left, left.Picture ?? _picture, Math.Max(_told, left.Sequence));
             _writes.Clear();
         });
+        Receive<PredictorProtocol.Save>(save => _predictor.Forward(save));
         Receive<Terminated>(ended => Ended(ended.ActorRef));
         Receive<Tick>(_ => Look());
         Receive<TryAgain>(_ => Mend());
@@ -117,13 +119,35 @@ public sealed class DmmActor : ReceiveActor, IWithTimers
     protected override void PreStart()
     {
         Timers.StartPeriodicTimer("tick", new Tick(), LookPeriod);
+        if (_house.Models is not null)
+            SaveAtTheEnd(Self);
         StartPredictor();
         StartVms();
         StartHost();
     }
 
+    /// <summary>
+    /// Lets an orderly end of the daemon wait a moment until what was learnt is written. It is not needed: only what was learnt since the
+    /// last write is lost then.
+    /// </summary>
+    private void SaveAtTheEnd(IActorRef self) => CoordinatedShutdown.Get(Context.System).AddTask(
+        CoordinatedShutdown.PhaseBeforeServiceUnbind, "save models", async () =>
+        {
+            try
+            {
+                await self.Ask<PredictorProtocol.Saved>(new PredictorProtocol.Save(), SaveWithin);
+            }
+            catch (Exception late) when (late is AskTimeoutException or TaskCanceledException)
+            {
+                _log.Warning("what was learnt of VMs could not be written within {0} s", SaveWithin.TotalSeconds);
+            }
+
+            return Akka.Done.Instance;
+        });
+
     private void StartPredictor() =>
-        _predictor = Context.Watch(Context.ActorOf(PredictorActor.Props(Self, _house.Demand, _house.Vms.Time), NameOf("predictor")));
+        _predictor = Context.Watch(Context.ActorOf(
+            PredictorActor.Props(Self, _house.Demand, _house.Vms.Time, model: null, _house.Models), NameOf("predictor")));
 
     private void StartVms() =>
         _vms = Context.Watch(Context.ActorOf(VmsActor.Props(Self, _predictor, _house.Hypervisor, _house.Vms), NameOf(VmsActor.Name)));

@@ -15,6 +15,9 @@ public sealed record House(IHypervisor Hypervisor, IJournalStore Store)
 
     public DemandSettings Demand { get; init; } = new();
 
+    /// <summary>The store of what the models have learnt; null: nothing is kept.</summary>
+    public IModelStore? Models { get; init; }
+
     public required KeeperSettings Keeper { get; init; }
 
     /// <summary>The monitor of the host; null: the host is assumed to have what the settings say.</summary>

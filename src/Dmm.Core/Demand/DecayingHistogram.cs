@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Dmm.Core.Demand;
 
 /// <summary>
@@ -7,7 +9,8 @@ namespace Dmm.Core.Demand;
 /// </summary>
 public sealed class DecayingHistogram(TimeSpan halfLife)
 {
-    private const int Buckets = 368;
+    public const int Buckets = 368;
+
     private const double Growth = 1.05;
     private static readonly double LogGrowth = Math.Log(Growth);
     private static readonly MemorySize[] Edges = [.. Enumerable.Range(0, Buckets)
@@ -19,6 +22,40 @@ public sealed class DecayingHistogram(TimeSpan halfLife)
     private int _top;
 
     public bool IsEmpty => _total <= 0;
+
+    /// <summary>The weight of all that was added, in seconds as of <paramref name="now"/>.</summary>
+    public double Seconds(Moment now) => _total * Decay(now);
+
+    /// <summary>What is in it, as of <paramref name="now"/>; weights below a microsecond are left out.</summary>
+    public HistogramRecord Remember(Moment now)
+    {
+        var decay = Decay(now);
+        var (buckets, seconds) = (ImmutableArray.CreateBuilder<int>(), ImmutableArray.CreateBuilder<double>());
+        for (var i = 0; i <= _top; i++)
+        {
+            var weight = Math.Round(_weights[i] * decay, 6);
+            if (!(weight > 0))
+                continue;
+            buckets.Add(i);
+            seconds.Add(weight);
+        }
+
+        return new(buckets.ToImmutable(), seconds.ToImmutable());
+    }
+
+    /// <summary>Adds what was remembered at <paramref name="at"/>.</summary>
+    public void Recall(HistogramRecord record, Moment at)
+    {
+        if (IsEmpty)
+            _reference = at;
+        var factor = Math.Pow(2, (at - _reference) / halfLife);
+        for (var i = 0; i < record.Buckets.Length; i++)
+        {
+            _weights[record.Buckets[i]] += record.Seconds[i] * factor;
+            _total += record.Seconds[i] * factor;
+            _top = Math.Max(_top, record.Buckets[i]);
+        }
+    }
 
     /// <param name="seconds">How long the use lasted; this is its weight.</param>
     public void Add(MemorySize used, double seconds, Moment at)
@@ -60,6 +97,8 @@ public sealed class DecayingHistogram(TimeSpan halfLife)
 
         return UpperEdge(0);
     }
+
+    private double Decay(Moment now) => Math.Pow(2, -((now - _reference) / halfLife));
 
     /// <summary>Scales all weights down. They grow without end as time goes on, and would lose precision.</summary>
     private void Rebase(double halfLives)

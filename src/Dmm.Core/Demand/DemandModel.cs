@@ -7,10 +7,14 @@ namespace Dmm.Core.Demand;
 /// without swapping) + the page cache that is really used (<see cref="CacheNeed"/>) + the part of the swapped-out memory that is missed
 /// (<see cref="SwapNeed"/>). The level is that of the last sample; the trend is an exponential average of the growth rate; the headroom
 /// follows the forecast's own error. A voluntary shrink leaves the high quantile of past use, what this hour needed on earlier days
-/// (<see cref="Seasons"/>), and what an earlier shrink showed to be missed (<see cref="ShrinkFloor"/>). Pure except for its own memory:
-/// time comes with the samples. No sample makes it throw, and no result is more than the VM can have, whatever its guest says.
+/// (<see cref="Seasons"/>), and what an earlier shrink showed to be missed (<see cref="ShrinkFloor"/>). Of a guest that ran before its
+/// model began it also leaves a part of what the VM held then, until a half-life was seen: what nobody saw may be needed. Pure except for
+/// its own memory: time comes with the samples. No sample makes it throw, and no result is more than the VM can have, whatever its guest
+/// says.
 /// </summary>
-public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
+/// <param name="ran">True where its guest ran before: what the VM holds now is what it had come to need, and not what it booted with.
+/// </param>
+public sealed class DemandModel(VmId vm, DemandSettings settings, bool ran = false) : IDemandModel
 {
     private const double RateWeight = 0.5;
     private const double ErrorWeight = 0.1;
@@ -23,6 +27,9 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
 
     /// <summary>Growth slower than this, in bytes per second, can't stall a guest.</summary>
     private const double GrowthBytesPerSecond = 1 << 20;
+
+    /// <summary>The longest time, in seconds, for which one sample stands.</summary>
+    private const double LongestSample = 60;
 
     private const double HarmSeconds = 2;
 
@@ -66,6 +73,12 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
     private double _harm;
     private double _lastingHarm;
 
+    /// <summary>What the VM held when this model began; null before the first sample, and zero where that does not count.</summary>
+    private MemorySize? _began;
+
+    /// <summary>The level of use that was recalled, which counts until the first sample after it.</summary>
+    private (MemorySize Level, Moment At)? _recalled;
+
     public Forecast? Current { get; private set; }
 
     /// <param name="sizes">The VM's sizes as last known when the sample came.</param>
@@ -81,6 +94,7 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
         if (_last?.Source != sample.Source)
             _last = null;
         var actual = sizes.Actual;
+        _began ??= ran ? actual : MemorySize.Zero;
         var occupied = Used(sample, sizes);
         var (missed, cache) = (MemorySize.Zero, MemorySize.Zero);
         var heard = sample.Source == SampleSource.Agent;
@@ -108,6 +122,12 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
             refaulted = Refaulted(last, sample);
         }
 
+        else if (_recalled is { } recalled)
+        {
+            _history.Add(recalled.Level, Math.Min((sample.At - recalled.At).TotalSeconds, LongestSample), sample.At);
+        }
+
+        _recalled = null;
         var floor = _floor.Learn(actual, used, _harm, refaulted, sample.At);
         _seasons.Learn(used, wall);
         (_last, _lastSizes, _used, _missed, _cached) = (sample, sizes, used, missed, cache);
@@ -129,7 +149,8 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
         var demand = MemorySize.Max(MemorySize.FromBytes(used.Bytes + ahead + headroom), _floor.Hurts ? floor : MemorySize.Zero);
         var past = MemorySize.FromBytes((_history.Quantile(settings.ShrinkQuantile) + cache).Bytes + headroom);
         var season = settings.Seasons ? _seasons.Expected(wall) : MemorySize.Zero;
-        var shrinkTo = MemorySize.Max(MemorySize.Max(demand, past), MemorySize.Max(floor, season));
+        var began = Began(used, sample.At);
+        var shrinkTo = MemorySize.Max(MemorySize.Max(MemorySize.Max(demand, past), MemorySize.Max(floor, season)), began);
         return Current = new(vm, used, MemorySize.Min(demand, bound), MemorySize.Min(shrinkTo, bound), urgent, sample.At)
         {
             Need = MemorySize.Min(need, bound),
@@ -139,7 +160,7 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
             Headroom = MemorySize.Min(MemorySize.FromBytes(headroom), bound),
             HeadroomBound = HeadroomBound(used),
             Bound = shrinkTo == demand ? "demand" : shrinkTo == past ? "past use" : shrinkTo == floor ? "a shrink that hurt"
-            : "this hour on earlier days",
+            : shrinkTo == season ? "this hour on earlier days" : "what it held before DMM knew its use",
         };
     }
 
@@ -149,6 +170,61 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
         (_last, _lastSizes, Current) = (null, null, null);
         (_used, _missed, _cached) = (MemorySize.Zero, MemorySize.Zero, MemorySize.Zero);
         (_bytesPerSecond, _harm, _lastingHarm) = (0, 0, 0);
+    }
+
+    public ModelRecord? Remember(Clocks now)
+    {
+        if (_last is not { } last)
+            return null;
+        // All figures are as of the last sample.
+        var at = Moment.Min(last.At, now.Now);
+        return new()
+        {
+            Vm = vm,
+            At = now.WallOf(at),
+            Began = _began ?? MemorySize.Zero,
+            Level = _used.MinusOrZero(_cached),
+            Use = _history.Remember(at),
+            Seasons = _seasons.Remember(),
+            Floor = _floor.Remember(at),
+            Cache = _cache.Need,
+            SwappedOut = _swap.Out,
+            Missed = _swap.Missed,
+            ErrorBytes = Math.Round(_errorBytes),
+            Harm = Math.Round(_lastingHarm, 6),
+        };
+    }
+
+    public void Recall(ModelRecord record, Clocks now)
+    {
+        record.Check();
+        var at = now.MomentOf(record.At);
+        // After a longer time without a model, what the VM holds now counts.
+        if (now.Now - at < settings.HalfLife)
+            _began = record.Began;
+        _recalled = _last is null ? (record.Level, at) : null;
+        _history.Recall(record.Use, at);
+        _seasons.Recall(record.Seasons);
+        _floor.Recall(record.Floor, at);
+        if (record.Cache is { } cache)
+            _cache.Recall(cache, at, now.Now);
+        _swap.Recall(record.Missed, record.SwappedOut, at);
+        _errorBytes = Math.Max(_errorBytes, record.ErrorBytes);
+        _lastingHarm = Math.Max(_lastingHarm, record.Harm * Math.Pow(0.5, (now.Now - at).TotalSeconds / HarmHalfLifeSeconds));
+    }
+
+    /// <summary>
+    /// The part of what the VM held at the beginning that is not yet known to be slack: it sinks evenly to what is used within the first
+    /// half-life that is seen.
+    /// </summary>
+    private MemorySize Began(MemorySize used, Moment at)
+    {
+        if (_began is not { } held || held <= used)
+            return MemorySize.Zero;
+        // The weight of one half-life of samples.
+        var whole = settings.HalfLife.TotalSeconds / (2 * Math.Log(2));
+        var unseen = 1 - (_history.Seconds(at) / whole);
+        return unseen > 0 ? used + (held - used).Scale(unseen) : MemorySize.Zero;
     }
 
     private string HeadroomBound(MemorySize used) =>
@@ -194,7 +270,7 @@ public sealed class DemandModel(VmId vm, DemandSettings settings) : IDemandModel
         if (!(seconds > 0))
             return;
         // Cache that was found to be unused is not recorded as use.
-        _history.Add(_used.MinusOrZero(_cached), Math.Min(seconds, 60), sample.At);
+        _history.Add(_used.MinusOrZero(_cached), Math.Min(seconds, LongestSample), sample.At);
 
         // While a resize is under way, the used memory is uncertain by some MiB; over a tenth of a second that would look like a burst.
         // What programs and the kernel hold does not depend on the VM's size. Where the source does not report that, nothing is learnt

@@ -25,6 +25,9 @@ public sealed record DemandSettings
     /// </summary>
     public bool Seasons { get; init; } = true;
 
+    /// <summary>How often what the models have learnt is written down for the next daemon.</summary>
+    public TimeSpan SavePeriod { get; init; } = TimeSpan.FromMinutes(5);
+
     /// <summary>A guest that still grows counts as being in need when its MemAvailable is below this.</summary>
     public MemorySize LowMemory { get; init; } = MemorySize.FromMiB(64);
 

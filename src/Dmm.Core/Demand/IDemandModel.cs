@@ -18,4 +18,13 @@ public interface IDemandModel
     /// days is kept.
     /// </summary>
     void Reset();
+
+    /// <summary>What it has learnt; null where that is nothing.</summary>
+    ModelRecord? Remember(Clocks now) => null;
+
+    /// <summary>Goes on from what an earlier model had learnt. What this one has learnt already stays.</summary>
+    /// <exception cref="FormatException">The record is not one that a model writes; nothing is taken from it.</exception>
+    void Recall(ModelRecord record, Clocks now)
+    {
+    }
 }

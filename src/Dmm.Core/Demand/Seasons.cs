@@ -6,7 +6,7 @@ namespace Dmm.Core.Demand;
 /// </summary>
 public sealed class Seasons
 {
-    private const int HoursOfWeek = 168;
+    public const int HoursOfWeek = 168;
 
     private readonly MemorySize[] _daily = new MemorySize[24];
     private readonly MemorySize[] _weekly = new MemorySize[HoursOfWeek];
@@ -22,7 +22,7 @@ public sealed class Seasons
         if (hour != _hour)
         {
             if (_hour != long.MinValue)
-                Close(_hour);
+                Close(_hour, _peak);
             (_hour, _peak) = (hour, used);
             _first = Math.Min(_first, hour);
         }
@@ -37,6 +37,40 @@ public sealed class Seasons
         return MemorySize.Max(ExpectedOf(hour), ExpectedOf(hour + 1));
     }
 
+    /// <summary>All peaks, rounded up to MiB.</summary>
+    public SeasonsRecord Remember() => new(
+        _first == long.MaxValue ? null : _first, Math.Max(0, _hour), MiB(_peak), [.. _daily.Select(MiB)], [.. _dailyDays],
+        [.. _weekly.Select((size, week) => _weeklyDays[week] < 0 ? -1 : MiB(size))]);
+
+    /// <summary>Takes up what was remembered. What was learnt since, in this hour, stays.</summary>
+    public void Recall(SeasonsRecord record)
+    {
+        if (record.First is not { } first)
+            return;
+        for (var day = 0; day < _daily.Length; day++)
+        {
+            if (_dailyDays[day] < record.DailyDays[day])
+                (_daily[day], _dailyDays[day]) = (MemorySize.FromMiB(record.DailyMiB[day]), record.DailyDays[day]);
+        }
+
+        for (var week = 0; week < HoursOfWeek; week++)
+        {
+            if (_weeklyDays[week] < 0 && record.WeeklyMiB[week] >= 0)
+                (_weekly[week], _weeklyDays[week]) = (MemorySize.FromMiB(record.WeeklyMiB[week]), 0);
+        }
+
+        _first = Math.Min(_first, first);
+        var peak = MemorySize.FromMiB(record.PeakMiB);
+        if (_hour == long.MinValue)
+            (_hour, _peak) = (record.Hour, peak);
+        else if (_hour == record.Hour)
+            _peak = MemorySize.Max(_peak, peak);
+        else
+            Close(record.Hour, peak);
+    }
+
+    private static long MiB(MemorySize size) => size.RoundUp(MemorySize.FromMiB(1)).Bytes >> 20;
+
     private MemorySize ExpectedOf(long hour)
     {
         // With a week's history, weekdays are told apart; before that, all days count as alike.
@@ -46,16 +80,17 @@ public sealed class Seasons
             : MemorySize.Zero;
     }
 
-    private void Close(long hour)
+    private void Close(long hour, MemorySize peak)
     {
         var (week, day) = ((int)(hour % HoursOfWeek), (int)(hour % 24));
-        _daily[day] = Blend(_daily[day], _dailyDays[day]);
-        _weekly[week] = Blend(_weekly[week], _weeklyDays[week]);
+        _daily[day] = Blend(_daily[day], _dailyDays[day], peak);
+        _weekly[week] = Blend(_weekly[week], _weeklyDays[week], peak);
         (_dailyDays[day], _weeklyDays[week]) = (hour / 24, hour / 24);
     }
 
     /// <summary>Returns the new peak of an hour: a higher peak replaces the old one; a lower one is averaged with it.</summary>
-    private MemorySize Blend(MemorySize before, long day) => day < 0 || _peak >= before ? _peak : (before + _peak).Scale(0.5);
+    private static MemorySize Blend(MemorySize before, long day, MemorySize peak) =>
+        day < 0 || peak >= before ? peak : (before + peak).Scale(0.5);
 
     /// <summary>Returns the hour since 1970, not below 0: a host whose clock is not set may show a time before 1970.</summary>
     private static long HourOf(DateTimeOffset wall) => Math.Max(0, (long)Math.Floor((wall - DateTimeOffset.UnixEpoch).TotalHours));

@@ -46,6 +46,19 @@ public sealed class ShrinkFloor(TimeSpan halfLife)
         return _floor;
     }
 
+    public FloorRecord Remember(Moment now) => new(
+        _floor, _before, _before.IsZero || now - _shrunkAt > Blame ? null : now - _shrunkAt, _lastActual);
+
+    /// <summary>Takes up what was remembered at <paramref name="at"/>. A shrink since then counts as one of now.</summary>
+    public void Recall(FloorRecord record, Moment at)
+    {
+        if (_at == default)
+            (_at, _lastActual) = (at, record.Actual);
+        _floor = MemorySize.Max(_floor, record.Floor);
+        if (_before.IsZero && record.ShrunkAgo is { } ago)
+            (_before, _shrunkAt) = (record.Before, at - ago);
+    }
+
     private void Decay(MemorySize used, Moment at)
     {
         if (_floor > used && at > _at)

@@ -10,9 +10,22 @@ namespace Dmm.Core.Demand;
 public sealed class SwapNeed(TimeSpan halfLife)
 {
     private MemorySize _out;
+    private bool _began;
+    private (MemorySize Missed, MemorySize Out, Moment At)? _recalled;
 
     /// <summary>The part of the swapped-out memory that is missed.</summary>
     public MemorySize Missed { get; private set; }
+
+    /// <summary>All that is swapped out.</summary>
+    public MemorySize Out => _out;
+
+    /// <summary>Takes up what was remembered at <paramref name="at"/>. Memory that went since then is missed.</summary>
+    public void Recall(MemorySize missed, MemorySize swappedOut, Moment at)
+    {
+        _recalled = (missed, swappedOut, at);
+        if (_began)
+            Missed = MemorySize.Max(Missed, Recalled(_out, at));
+    }
 
     /// <param name="stalled">Whether the guest stalled on memory since <paramref name="last"/>.</param>
     public MemorySize Learn(GuestSample? last, GuestSample sample, bool stalled)
@@ -20,8 +33,9 @@ public sealed class SwapNeed(TimeSpan halfLife)
         var swapped = sample.SwapTotal.MinusOrZero(sample.SwapFree);
         if (last is null)
         {
-            _out = swapped;
-            return Missed = sample.Reason == SampleReason.Stall ? swapped : MemorySize.Zero;
+            (_out, _began) = (swapped, true);
+            var recalled = Recalled(swapped, sample.At);
+            return Missed = sample.Reason == SampleReason.Stall ? swapped : recalled;
         }
 
         var seconds = Math.Max(0, (sample.At - last.At).TotalSeconds);
@@ -30,5 +44,15 @@ public sealed class SwapNeed(TimeSpan halfLife)
         Missed = MemorySize.Min(Missed + swapped.MinusOrZero(_out), swapped);
         _out = swapped;
         return Missed;
+    }
+
+    /// <summary>The part of <paramref name="swapped"/> that is missed by what was recalled, which counts once.</summary>
+    private MemorySize Recalled(MemorySize swapped, Moment now)
+    {
+        if (_recalled is not { } recalled)
+            return MemorySize.Zero;
+        _recalled = null;
+        var missed = recalled.Missed.Scale(Math.Pow(0.5, Math.Max(0, (now - recalled.At) / halfLife)));
+        return MemorySize.Min(missed + swapped.MinusOrZero(recalled.Out), swapped);
     }
 }

@@ -76,6 +76,12 @@ public sealed record VmMigratedAway(DateTimeOffset At, VmId Vm) : IHostEvent;
 /// <summary>A VM that was being migrated, or had been, runs here again: the migration was given up, or failed.</summary>
 public sealed record VmMigrationUndone(DateTimeOffset At, VmId Vm) : IHostEvent;
 
+/// <summary>
+/// The memory that the VM's process takes beside the VM's own was measured; the ledger counts this much from now on
+/// (<see cref="Memory.CountedOverhead"/>).
+/// </summary>
+public sealed record OverheadMeasured(DateTimeOffset At, VmId Vm, MemorySize Overhead) : IHostEvent;
+
 public enum AdmissionEnd
 {
     Failed,

@@ -9,12 +9,18 @@ namespace Dmm.Core.Hosts;
 
 /// <summary>A VM as the journal knows it.</summary>
 /// <param name="Spec">The spec that it was launched from; null for an adopted VM.</param>
-/// <param name="Overhead">The expected overhead; the ledger's claim holds the measured one where that is more.</param>
+/// <param name="Overhead">The expected overhead.</param>
 public sealed record VmRecord(
     VmPolicy Policy, VmHandle Handle, Promise Promise, MemorySize Overhead, VmSpec? Spec, MemorySize? OperatorTarget, StopOrder? Stop)
 {
     /// <summary>The size that it asked to boot with, while it has less because it started early; it grows to that.</summary>
     public MemorySize? Owed { get; init; }
+
+    /// <summary>The overhead that counts because it was measured; zero before.</summary>
+    public MemorySize Measured { get; init; }
+
+    /// <summary>When <see cref="Measured"/> last changed.</summary>
+    public Moment MeasuredAt { get; init; }
 
     /// <summary>When its guest was first heard from in this run; null before.</summary>
     public Moment? BootedAt { get; init; }
@@ -97,6 +103,7 @@ public sealed record HostState(Ledger Ledger)
         AdmissionEnded a => Without(a.Vm),
         VmAdopted a => Adopted(a, now.MomentOf(a.At)),
         VmBooted b => With(b.Vm, vm => vm with { BootedAt = now.MomentOf(b.At) }),
+        OverheadMeasured m => Measured(m, now.MomentOf(m.At)),
         VmIdentified i => With(i.Vm, vm => vm with { Handle = i.Handle }),
         VmMigratedAway m => With(m.Vm, vm => vm with { MigratedAway = true }),
         VmMigrationUndone m => With(m.Vm, vm => vm with { MigratedAway = false }),
@@ -149,6 +156,8 @@ public sealed record HostState(Ledger Ledger)
                 events.Add(new VmAdopted(clocks.WallOf(vm.BootedAt) ?? now, vm.Policy, vm.Handle, vm.Promise.Granted, vm.Overhead));
             }
 
+            if (!vm.Measured.IsZero)
+                events.Add(new OverheadMeasured(clocks.WallOf(vm.MeasuredAt), id, vm.Measured));
             events.Add(new PromisesChanged(now, [new(id, vm.Promise.Granted, vm.Promise.Target, false, default)]));
             if (vm.OperatorTarget is { } target)
                 events.Add(new OperatorTargetSet(now, id, target));
@@ -238,6 +247,13 @@ public sealed record HostState(Ledger Ledger)
             Ledger = before.Ledger.Convert(l.Vm, new(MemorySize.Zero, boot, admission.Overhead)),
         };
     }
+
+    private HostState Measured(OverheadMeasured m, Moment at) =>
+        !Vms.TryGetValue(m.Vm, out var vm) ? this : this with
+        {
+            Vms = Vms.SetItem(m.Vm, vm with { Measured = m.Overhead, MeasuredAt = at }),
+            Ledger = Ledger.Observe(m.Vm, Ledger.Claims[m.Vm].Actual, MemorySize.Max(vm.Overhead, m.Overhead)),
+        };
 
     private HostState Adopted(VmAdopted a, Moment at)
     {

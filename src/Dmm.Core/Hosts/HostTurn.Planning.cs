@@ -1,4 +1,5 @@
 using Dmm.Core.Admission;
+using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
 namespace Dmm.Core.Hosts;
@@ -70,6 +71,8 @@ internal sealed partial class HostTurn
         if (!State.Vms.TryGetValue(id, out var vm))
             return;
         var phase = Host.Reports.TryGetValue(id, out var last) ? last.Phase : (VmPhase?)null;
+        // A VM's actor that starts anew reports before it has measured: the last measurement, and its control group's limit, stand.
+        report = report with { Cost = report.Cost ?? last?.Cost };
         Host = Host with { Reports = Host.Reports.SetItem(id, report) };
         // What was foreseen of it before says nothing of its boot.
         if (report.Reboots)
@@ -83,10 +86,15 @@ internal sealed partial class HostTurn
         if (report.Confirmation is not { } standing)
             return;
 
-        // A young VM has less overhead than it will have later. Its expected overhead stays set aside; otherwise the memory would be
-        // promised to others, and the claim would outgrow the host later.
-        var overhead = MemorySize.Max(vm.Overhead, report.Cost?.Overhead ?? MemorySize.Zero);
-        var (before, ledger) = (State.Ledger, State.Ledger.Observe(id, standing.Actual, overhead, report.Resident, looks: Host.Watches));
+        var before = State.Ledger;
+        var counted = before.Claims[id].Overhead;
+        if (report.Cost?.Overhead is { } cost && CountedOverhead.Next(counted, vm.Overhead, cost, Now - vm.MeasuredAt) is { } changed)
+        {
+            Record(new OverheadMeasured(Wall, id, changed));
+            counted = changed;
+        }
+
+        var ledger = State.Ledger.Observe(id, standing.Actual, counted, report.Resident, looks: Host.Watches);
         Host = Host with
         {
             State = State with { Ledger = ledger },

@@ -85,7 +85,7 @@ public static class VmProtocol
         /// </summary>
         public MemorySize? Resident { get; init; }
 
-        /// <summary>The measured cost; null until it was measured.</summary>
+        /// <summary>The measured cost; null until this actor has measured it: what was known before stands.</summary>
         public HostCost? Cost { get; init; }
 
         public ImmutableArray<string> Warnings { get; init; } = [];

@@ -24,7 +24,7 @@ internal sealed partial class VmTurn
             case VmObservation.Sample sample:
                 Vm = Vm with { Sample = sample.Value };
                 if (Memory.Sizes is { } known)
-                    Do(new VmEffect.TellPredictor(new(Vm.Id, sample.Value, known, Memory.Possible)));
+                    Do(new VmEffect.TellPredictor(new(Vm.Id, sample.Value, known, Memory.Possible, Vm.Part?.Booted == true)));
                 Feed(new VmCommand.ObserveSample(sample.Value));
                 break;
             case VmObservation.RunState run:

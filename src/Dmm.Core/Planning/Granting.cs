@@ -128,7 +128,8 @@ public static class Granting
 
     /// <summary>
     /// How much of a growth can be promised now: all of it, or what is free. A part is promised only where it is worth a resize: at least
-    /// a step for ordinary growth, a device's block for urgent growth. The last part of a growth is always given, however small.
+    /// a step for ordinary growth, a device's block for urgent growth. No part leaves less than a step to come, since that would never be
+    /// asked for. The last part of a growth is always given, however small.
     /// </summary>
     private static MemorySize Part(Ledger ledger, Allotment allotment, Promise promise, MemorySize kept, MemorySize step)
     {
@@ -142,7 +143,10 @@ public static class Granting
         if (lacking <= free)
             return allotment.Target;
         var part = held + free.RoundDown(MemorySize.Min(Block, step));
-        return allotment.Urgent || part >= promise.Granted + step ? part : promise.Granted;
+        if (allotment.Urgent)
+            return part;
+        part = MemorySize.Min(part, allotment.Target.MinusOrZero(step));
+        return part >= promise.Granted + step ? part : promise.Granted;
     }
 
     private static bool IsSmallStep(PromiseChange change, Promise before, MemorySize step) =>

@@ -126,6 +126,7 @@ public static class DaemonApp
             Host = ActorSettings.HostOf(settings),
             Vms = ActorSettings.VmsOf(settings),
             Demand = settings.Demand,
+            Models = new ModelStore(Path.Combine(settings.StateDir, "models.db"), settings.Journal.BusyTimeout),
             Watch = ActorSettings.WatchOf(settings, hypervisor),
             Keeper = new() { ProcessStart = ProcessStart(), GiveUp = GiveUp },
         };

@@ -14,6 +14,7 @@ internal static class DemandSection
         ProbeHalfLife = reader.Duration("dmm.demand.probe-half-life", "1s", "7d"),
         FloorHalfLife = reader.Duration("dmm.demand.floor-half-life", "1s", "7d"),
         Horizon = reader.Duration("dmm.demand.horizon", "100ms", "5m"),
+        SavePeriod = reader.Duration("dmm.demand.save-period", "10s", "1d"),
         LowMemory = reader.Size("dmm.demand.low-memory", "8MiB", "4GiB"),
     };
 }

@@ -137,7 +137,7 @@ public sealed class PredictionStories : TestKit
         Sys.EventStream.Subscribe(TestActor, typeof(Notice));
         var predictor = Sys.ActorOf(PredictorActor.Props(
             TestActor, new DemandSettings(), Time,
-            vm => vm.Name == "sick" ? new Failing() : new DemandModel(vm, new())));
+            (vm, _) => vm.Name == "sick" ? new Failing() : new DemandModel(vm, new())));
         for (var second = 0; second < 3; second++)
         {
             predictor.Tell(Sampled("well", 300));

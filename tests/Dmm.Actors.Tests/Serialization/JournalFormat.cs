@@ -60,6 +60,7 @@ public sealed class JournalFormat : TestKit
         new RestartSet(At, Vm, RestartPolicy.OnFailure),
         new StopGivenUp(At, Vm, "its guest did not power down"),
         new StopWithdrawn(At, Vm),
+        new OverheadMeasured(At, Vm, Size),
         new VmIdentified(At, Vm, Handle with { Pid = 4712, Proved = true }),
         new VmMigratedAway(At, Vm),
         new VmMigrationUndone(At, Vm),

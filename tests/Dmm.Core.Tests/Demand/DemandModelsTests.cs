@@ -24,7 +24,7 @@ public sealed class DemandModelsTests
     [Fact]
     public void A_model_that_fails_is_dropped_alone_and_made_anew_by_the_next_sample()
     {
-        var models = new DemandModels(new(), vm => vm == Sick ? new Failing(2) : new DemandModel(vm, new()));
+        var models = new DemandModels(new(), (vm, _) => vm == Sick ? new Failing(2) : new DemandModel(vm, new()));
         models.Take(Well, Sample(0), Sizes, Wall);
         Assert.Null(models.Take(Sick, Sample(0), Sizes, Wall).Fault);
         Assert.Equal([Sick, Well], models.Current.Select(f => f.Vm));

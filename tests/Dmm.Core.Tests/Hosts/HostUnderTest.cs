@@ -83,7 +83,8 @@ internal sealed class HostUnderTest
     /// <summary>Sends a VM's report that it stands at that size, and has done what it was last told.</summary>
     /// <param name="and">What else it says.</param>
     public void Report(
-        string vm, long mib, VmPhase phase = VmPhase.Settled, long device = 8192, Func<VmProtocol.Report, VmProtocol.Report>? and = null)
+        string vm, long mib, VmPhase phase = VmPhase.Settled, long device = 8192, HostCost? cost = null,
+        Func<VmProtocol.Report, VmProtocol.Report>? and = null)
     {
         var (size, boot) = (MiB(mib), Host.State.Vms[Id(vm)].Handle.Base);
         var plugged = size.MinusOrZero(boot);
@@ -93,6 +94,7 @@ internal sealed class HostUnderTest
         {
             Heard = Host.Told.GetValueOrDefault(Id(vm))?.Number ?? 0,
             Capabilities = new(true, MiB(device), MiB(2), []),
+            Cost = cost,
         };
         Say(and?.Invoke(report) ?? report);
     }

@@ -60,6 +60,15 @@ public sealed class GrantingTests
         Assert.Empty(Given(Grant(7, 0, ("a", 500, 700, false, 100, 1000))));
     }
 
+    /// <summary>A growth of less than a step is not asked for, so the rest would never come.</summary>
+    [Fact]
+    public void No_part_of_a_growth_leaves_less_than_a_step_to_come()
+    {
+        Assert.Equal([("a", 524)], Given(Grant(30, 0, ("a", 500, 540, false, 100, 1000))));
+        Assert.Empty(Given(Grant(20, 0, ("a", 500, 530, false, 100, 1000))));
+        Assert.Equal([("a", 530)], Given(Grant(30, 0, ("a", 500, 530, false, 100, 1000))));
+    }
+
     [Fact]
     public void What_is_gathered_for_a_vm_to_come_is_left_alone_unless_a_guest_is_about_to_stall()
     {

@@ -84,6 +84,7 @@ internal static class KeptJournal
                     new LaunchBegun(At.AddSeconds(1), web.Id, MiB(602)),
                     new VmLaunched(At.AddSeconds(2), web.Id, handle),
                     new VmBooted(At.AddSeconds(2.5), web.Id),
+                    new OverheadMeasured(At.AddSeconds(2.55), web.Id, MiB(112)),
                     new RestartSet(At.AddSeconds(2.6), web.Id, RestartPolicy.OnFailure),
                     new VmAdopted(At.AddSeconds(3), new(MiB(512), MiB(2048)), Other("old"), MiB(1024), MiB(64)),
                     new PolicySet(At.AddSeconds(4), VmId.Parse("old"), new(MiB(600), MiB(3072), 2000)),
@@ -125,6 +126,7 @@ internal static class KeptJournal
                     new VmRequested(At.AddSeconds(110), cron, MiB(90), At.AddSeconds(710)) { Tries = 2 },
                     new VmIdentified(
                         At.AddSeconds(111), VmId.Parse("old"), Other("old") with { Pid = 4714, PidStart = 34567, Proved = true }),
+                    new OverheadMeasured(At.AddSeconds(111.5), VmId.Parse("old"), MiB(80)),
                     new VmMigratedAway(At.AddSeconds(112), web.Id),
                     new VmMigrationUndone(At.AddSeconds(113), web.Id),
                     new VmMigratedAway(At.AddSeconds(114), web.Id),
@@ -181,6 +183,8 @@ internal static class KeptJournal
             Say($"  granted {vm.Promise.Granted.Bytes} target {vm.Promise.Target.Bytes} overhead {vm.Overhead.Bytes} operator "
                 + $"target {vm.OperatorTarget?.Bytes} stop {vm.Stop} unwanted {vm.Unwanted} booted {Later.WallOf(vm.BootedAt):O} "
                 + $"tries {vm.Tries} image needs {vm.ImageNeeds.Bytes}");
+            if (!vm.Measured.IsZero)
+                Say($"  measured {vm.Measured.Bytes} at {Later.WallOf(vm.MeasuredAt):O} claimed {state.Ledger.Claims[id].Overhead.Bytes}");
             Say($"  {h.Hypervisor} {h.Base.Bytes} {h.Control} {h.Pid} {h.PidStart} {h.BootId} {h.Owned} {h.OperatorSocket} "
                 + $"{h.AgentSocket} {h.ConsoleSocket}");
             Say($"  {Describe(vm.Spec)}");

@@ -2,8 +2,10 @@ using Akka.Actor;
 using Dmm.Actors.Supervision;
 using Dmm.Actors.Vms;
 using Dmm.Core;
+using Dmm.Core.Demand;
 using Dmm.Core.Events;
 using Dmm.Core.Hosts;
+using Dmm.Simulation.Worlds;
 
 namespace Dmm.Simulation.Actors;
 
@@ -21,6 +23,8 @@ internal sealed record DaemonSettings
         Returns = new() { Max = TimeSpan.FromSeconds(8), CalmAfter = TimeSpan.FromSeconds(30), Deadline = TimeSpan.FromSeconds(20) },
         Admission = new() { Deadline = TimeSpan.FromSeconds(15), Queue = 6, Gather = 3, Launches = 2 },
     };
+
+    public DemandSettings Demand { get; init; } = new() { SavePeriod = TimeSpan.FromSeconds(20) };
 
     public VmActorSettings Vms { get; init; } = new()
     {
@@ -41,7 +45,9 @@ internal sealed class ActorDaemon
     private readonly Action<string, string> _violated;
     private bool _asked;
 
-    public ActorDaemon(ActorWorld world, JournalStore journal, DaemonSettings settings, SeededRandom dice, Action<string, string> violated)
+    public ActorDaemon(
+        ActorWorld world, JournalStore journal, ModelShelf models, DaemonSettings settings, SeededRandom dice,
+        Action<string, string> violated)
     {
         _violated = violated;
         Process = new(world.Clock, journal, dice, world.Log);
@@ -62,6 +68,8 @@ internal sealed class ActorDaemon
             DmmActor.Props(new(hypervisor, new LabJournal(journal))
             {
                 Host = settings.Host,
+                Demand = settings.Demand,
+                Models = models,
                 Vms = settings.Vms with { Time = time },
                 Watch = watch,
                 Keeper = new() { ProcessStart = world.Clock.Moment, GiveUp = why => violated("the journal is sound", why), Time = time },

@@ -21,7 +21,8 @@ internal static class ActorInvariants
     /// <summary>The rules of the accounts, after every step.</summary>
     public static Amiss? Books(ActorWorld world, HostState state) =>
         Rules.Books(state) ?? (world.Broken ? null : Rules.Reports(state, static _ => false))
-        ?? (world.Broken || world.Crowded ? null : Rules.Sum(state));
+        ?? (world.Broken || world.Crowded ? null : Rules.Sum(state))
+        ?? Rules.Costs(state, world, static _ => false);
 
     /// <summary>The rules of VMs that are gone from the host's books, or from the host.</summary>
     public static Amiss? Gone(ActorWorld world, HostState truth, HostState state)

@@ -47,6 +47,7 @@ internal sealed class Hazards
         };
         journal.Written = _ => DieIf(Fault.CrashAfterWrite);
         journal.Fault = what => _trouble && _badDisk && Befalls(what, 0.1) ? $"simulated: {Faults.NameOf(what)}" : null;
+        host.ModelsFail = () => _trouble && Befalls(Fault.ModelsFail, 0.15);
         Again(4, 30, Crash);
         Again(5, 30, () => _badDisk = !_badDisk && _dice.Chance(0.4));
         Again(10, 60, EndOne);

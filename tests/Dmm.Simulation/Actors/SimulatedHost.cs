@@ -22,6 +22,7 @@ internal sealed class SimulatedHost
     {
         (Settings, _dice, _log, Clock) = (settings, dice, log, new() { OneClock = oneClock });
         World = new(Clock, dice.Split(), Say);
+        Models = new(dice.Split(), () => ModelsFail());
     }
 
     public DaemonSettings Settings { get; }
@@ -31,6 +32,12 @@ internal sealed class SimulatedHost
     public ActorWorld World { get; }
 
     public JournalStore Journal { get; } = new();
+
+    /// <summary>What models have learnt, as the last daemons kept it.</summary>
+    public ModelShelf Models { get; }
+
+    /// <summary>Called at each call of <see cref="Models"/>: returns whether it fails.</summary>
+    public Func<bool> ModelsFail { get; set; } = () => false;
 
     public Wishes Wishes { get; } = new();
 
@@ -54,7 +61,7 @@ internal sealed class SimulatedHost
 
     public void Violated(string rule, string what) => Violation ??= new(Steps, rule, what);
 
-    public void Start() => Daemon = new(World, Journal, Settings, _dice.Split(), Violated);
+    public void Start() => Daemon = new(World, Journal, Models, Settings, _dice.Split(), Violated);
 
     /// <summary>Handles one event of the virtual clock and all messages that follow from it, then checks the result.</summary>
     public void Step()

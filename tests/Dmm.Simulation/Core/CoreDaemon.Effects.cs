@@ -49,7 +49,7 @@ internal sealed partial class CoreDaemon
                 break;
             case HostEffect.AskForecasts:
                 _world.Agenda.In(
-                    _world.Delay(Fault.MessageLate), () => Enqueue(new PredictorProtocol.Forecasts(_models.Current, Tick: true)));
+                    _world.Delay(Fault.MessageLate), () => Enqueue(new PredictorProtocol.Forecasts(_predictor.Current, Tick: true)));
                 break;
             case HostEffect.PlanSoon:
                 Enqueue(new HostCommand.Plan());
@@ -76,7 +76,7 @@ internal sealed partial class CoreDaemon
 
     private void Drop(VmId id)
     {
-        _models.Forget(id);
+        _predictor.Forget(id);
         if (_shells.Remove(id, out var shell))
             shell.End();
     }

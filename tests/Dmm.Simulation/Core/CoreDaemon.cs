@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using Dmm.Core;
 using Dmm.Core.Admission;
-using Dmm.Core.Demand;
 using Dmm.Core.Hosts;
 using Dmm.Core.Memory;
 using Dmm.Core.Vms;
@@ -26,7 +25,7 @@ internal sealed partial class CoreDaemon
     private readonly Line _toLine;
     private readonly Line _fromLine;
     private readonly SortedDictionary<VmId, Moment> _firstSeen = [];
-    private readonly DemandModels _models = new(new());
+    private readonly CorePredictor _predictor;
     private readonly Ledger _empty;
     private readonly Answers _answers = new();
     private HostInbox<CoreWorld> _mailbox = new();
@@ -45,6 +44,7 @@ internal sealed partial class CoreDaemon
         _world = world;
         _machine = new(settings, new MechanismProfile());
         (_admission, _toLine, _fromLine) = (new(settings.Admission), new(world.Agenda), new(world.Agenda));
+        _predictor = new(world);
         _empty = new(settings.Memory, settings.Reserve);
         _host = Recovered();
         Enqueue(new HostCommand.TakeUp(world.BootId));
@@ -140,14 +140,10 @@ internal sealed partial class CoreDaemon
     }
 
     /// <summary>Does the predictor's part: a sample becomes a forecast, which is sent at once under pressure.</summary>
-    public void Sampled(VmId id, GuestSample sample, VmSizes sizes, MemorySize? most)
+    public void Sampled(PredictorProtocol.Sampled sampled)
     {
-        var taken = _models.Take(id, sample, sizes, _world.Wall, most);
-        // A real daemon would lose only that model; but no sample may make a model fail.
-        if (taken.Fault is { } fault)
-            throw new ViolationException("a model failed", $"of {id}: {fault}");
-        if (taken.Forecast is { Urgent: true } forecast)
-            Receive(id, new PredictorProtocol.Forecasts([forecast], Tick: false));
+        if (_predictor.Take(sampled).Forecast is { Urgent: true } forecast)
+            Receive(sampled.Vm, new PredictorProtocol.Forecasts([forecast], Tick: false));
     }
 
     public void GuestReset(VmId id) => _models.Reset(id);
@@ -157,6 +153,7 @@ internal sealed partial class CoreDaemon
         if (!Alive)
             return;
         Look();
+        _predictor.Beat();
         Enqueue(new HostCommand.Beat());
         _world.Invariants.Overdue(this);
         Tick();

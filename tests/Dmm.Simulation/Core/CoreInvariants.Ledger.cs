@@ -11,7 +11,8 @@ internal sealed partial class CoreInvariants
     {
         ViolationException.ThrowIf(
             Rules.Books(state) ?? Rules.RestingAreGone(state, world) ?? Rules.LetGoCounts(state, world.Journal.Truth, world)
-            ?? Rules.Reports(state, id => world.ProcessOf(id) is { Disturbed: true }));
+            ?? Rules.Reports(state, id => world.ProcessOf(id) is { Disturbed: true })
+            ?? Rules.Costs(state, world, vm => vm.CostAt != default && world.Agenda.Now - vm.CostAt < Rumours));
         var worldly = !world.HostLoss.IsZero;
         foreach (var (id, claim) in state.Ledger.Claims)
         {

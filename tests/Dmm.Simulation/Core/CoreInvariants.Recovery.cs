@@ -17,7 +17,8 @@ internal sealed partial class CoreInvariants
         foreach (var (id, vm) in truth.Vms)
         {
             var now = state.Vms[id];
-            if (vm with { Spec = null, BootedAt = At(vm.BootedAt, now.BootedAt) } != now with { Spec = null } || now.BootedAt > world.Now)
+            var same = vm with { Spec = null, BootedAt = At(vm.BootedAt, now.BootedAt), MeasuredAt = At(vm.MeasuredAt, now.MeasuredAt) };
+            if (same != now with { Spec = null } || now.BootedAt > world.Now || now.MeasuredAt > world.Now)
                 throw new ViolationException("recovery", $"{now} instead of {vm}");
         }
 

@@ -11,9 +11,6 @@ internal sealed class CoreVm(SimulatedGuest guest, VmHandle handle, MemorySize o
 {
     private Moment _movedAt = now;
 
-    /// <summary>The time of the last change of <see cref="WorldVm.Cost"/>.</summary>
-    public Moment CostAt { get; set; }
-
     /// <summary>A call to its hypervisor may be carried out until then: no new connection is made before.</summary>
     public Moment BusyUntil { get; set; } = now;
 

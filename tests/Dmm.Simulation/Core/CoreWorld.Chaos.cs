@@ -67,7 +67,7 @@ internal sealed partial class CoreWorld
         Behave();
         foreach (var vm in Running)
         {
-            (vm.Cost, vm.CostAt) = (_guests.Overhead, Agenda.Now);
+            vm.Costs(_guests.Overhead, Agenda.Now);
             vm.Wish = MemorySize.FromMiB(Chance.Between(8, 24));
         }
 
@@ -331,7 +331,7 @@ internal sealed partial class CoreWorld
                 vm.Guest.Keeps = chance.Of<double>([0, 0.3, 1, 1]);
                 break;
             case Fault.CostsMore:
-                (vm.Cost, vm.CostAt) = (_guests.Overhead + MemorySize.FromMiB(chance.Between(0, 64)), Agenda.Now);
+                vm.Costs(_guests.Overhead + MemorySize.FromMiB(chance.Between(0, 64)), Agenda.Now);
                 break;
             case Fault.Crash:
                 Crash("for no reason");

@@ -53,6 +53,7 @@ internal sealed partial class CoreWorld : World<CoreVm>
         (_clocks, _oneClock) = (new(~plan.Seed), plan.OneClock);
         _fate = Chance.Split();
         _allowed = Faults.Allowed(plan.Without);
+        Models = new(new(plan.Seed ^ 0x5DEECE66D), () => Befalls(Fault.ModelsFail, 6));
         _slots = plan.Vms ?? Chance.Of<int>([3, 4, 6, 8, 12, 24]);
         _memory = MemorySize.FromMiB((_slots * Chance.Between(250, 600)) + 300);
         _reserve = MemorySize.FromMiB(Chance.Between(0, 128));
@@ -78,6 +79,9 @@ internal sealed partial class CoreWorld : World<CoreVm>
     public Agenda Agenda { get; } = new();
 
     public Journal Journal { get; } = new();
+
+    /// <summary>What models have learnt, as the last daemons kept it.</summary>
+    public ModelShelf Models { get; }
 
     public CoreInvariants Invariants { get; }
 

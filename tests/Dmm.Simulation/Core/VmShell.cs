@@ -86,8 +86,8 @@ internal sealed class VmShell
             case VmEffect.TellHost tell:
                 ToHost(tell.Message);
                 break;
-            case VmEffect.TellPredictor { Sample: var sample }:
-                _host.Sampled(sample.Vm, sample.Sample, sample.Sizes, sample.Most);
+            case VmEffect.TellPredictor tell:
+                _host.Sampled(tell.Sample);
                 break;
             case VmEffect.TellPredictorOfReset:
                 _host.GuestReset(_vm.Id);

@@ -107,6 +107,11 @@ internal enum Fault
     /// <summary>A VM's process can't be looked at for a moment.</summary>
     ProcessHidden,
 
+    /// <summary>
+    /// The store of what models have learnt is lost, damaged, old, or can't be read or written: VMs are learnt anew.
+    /// </summary>
+    ModelsFail,
+
     /// <summary>The host's time of day is set forward or back, by seconds to a day, whether a daemon lives or not.</summary>
     ClockSteps,
 

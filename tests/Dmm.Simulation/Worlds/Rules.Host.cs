@@ -40,6 +40,25 @@ internal static partial class Rules
         : truth.Ledger.LetGo.GetValueOrDefault(vm.Id);
 
     /// <summary>
+    /// What a process costs beside its VM's memory stays counted once a ledger has counted it, whichever daemon or VM's actor starts anew.
+    /// </summary>
+    /// <param name="changes">Whether the cost of this VM has just changed: a measurement from before may be under way.</param>
+    public static Amiss? Costs<TVm>(HostState state, World<TVm> world, Func<TVm, bool> changes)
+        where TVm : WorldVm
+    {
+        foreach (var (id, claim) in state.Ledger.Claims)
+        {
+            if (world.Find(id) is not { LetGo: false } vm || changes(vm))
+                continue;
+            if (claim.Overhead < vm.Counted)
+                return new("a cost that is forgotten", $"{id} costs {vm.Cost}, of which {vm.Counted} were counted: {claim}");
+            vm.Counted = MemorySize.Min(vm.Cost, claim.Overhead);
+        }
+
+        return null;
+    }
+
+    /// <summary>
     /// The devices of no VM, as they were told, let it become more than it was promised. The sum of the most that all VMs may become,
     /// including VMs that were let go, fits the host.
     /// </summary>

@@ -105,8 +105,9 @@ internal abstract class World<TVm>
             VmLaunched launched => (launched.Vm, false),
             _ => default,
         };
+        // Whoever governs it from now on has not measured it yet.
         if (Find(id) is { } vm)
-            vm.LetGo = letGo;
+            (vm.LetGo, vm.Counted) = (letGo, MemorySize.Zero);
     }
 
     /// <summary>What a look at the host shows of these VMs and of its memory.</summary>

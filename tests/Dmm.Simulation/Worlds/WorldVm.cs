@@ -49,7 +49,13 @@ internal abstract class WorldVm(SimulatedGuest guest, VmHandle handle, MemorySiz
     public MemorySize Expected { get; } = overhead;
 
     /// <summary>Its real overhead.</summary>
-    public MemorySize Cost { get; set; } = overhead;
+    public MemorySize Cost { get; private set; } = overhead;
+
+    /// <summary>The time of the last change of <see cref="Cost"/>.</summary>
+    public Moment CostAt { get; private set; }
+
+    /// <summary>The part of <see cref="Cost"/> that a ledger has counted since the VM came under its rule.</summary>
+    public MemorySize Counted { get; set; }
 
     /// <summary>The host memory that its process holds.</summary>
     public MemorySize Resident => guest.OnHost + Cost;
@@ -76,6 +82,9 @@ internal abstract class WorldVm(SimulatedGuest guest, VmHandle handle, MemorySiz
 
     /// <summary>The number of connections that a living daemon has to it.</summary>
     public abstract int Connections { get; }
+
+    /// <summary>Its overhead changes.</summary>
+    public void Costs(MemorySize cost, Moment now) => (Cost, CostAt, Counted) = (cost, now, MemorySize.Min(Counted, cost));
 
     /// <summary>Tells this to whoever is connected.</summary>
     public abstract void Tell(VmObservation fact);
