@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Text;
 using static Dmm.Testbed.Tests.RealHost;
 
 namespace Dmm.Testbed.Tests;
@@ -37,7 +38,7 @@ public sealed class PanicStories
     private static async Task<int> CreateAsync(RealHost host, string restart)
     {
         var request = host.Request("vm");
-        await host.Client.CreateAsync(request with { Restart = restart, Append = $"{BareGuest.Usual} dmm.shell=on" }, host.Late);
+        await host.Client.CreateAsync(request with { Restart = restart, Channels = null, Append = $"{BareGuest.Usual} dmm.shell=on" }, host.Late);
         return (await host.UntilAsync("vm", "it has booted", v => v is { State: "settled", Agent: "agent", Pid: not null })).Pid!.Value;
     }
 
@@ -47,7 +48,21 @@ public sealed class PanicStories
         var console = (await host.Client.VmAsync("vm", host.Late)).Console!;
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(new UnixDomainSocketEndPoint(console), host.Late);
-        await socket.SendAsync("\necho c > /proc/sysrq-trigger\n"u8.ToArray(), host.Late);
+        await using var stream = new NetworkStream(socket, ownsSocket: false);
+
+        // The agent may be up before the shell is, which then loses what was sent.
+        var said = "";
+        await Wait.UntilAsync(
+            "the shell answers",
+            async () =>
+            {
+                await stream.WriteAsync("\n"u8.ToArray(), host.Late);
+                var buffer = new byte[4096];
+                said += Encoding.UTF8.GetString(buffer, 0, await stream.ReadAsync(buffer, host.Late));
+                return said.Contains("# ", StringComparison.Ordinal);
+            },
+            Deadline, host.Late, () => said, TimeSpan.FromSeconds(1));
+        await stream.WriteAsync("echo c > /proc/sysrq-trigger\n"u8.ToArray(), host.Late);
         await Wait.UntilAsync(
             "the panic is reported",
             async () => (await host.Client.EventsAsync(host.Late)).Any(e => e.Kind == "guestPanicked"), Deadline, host.Late);

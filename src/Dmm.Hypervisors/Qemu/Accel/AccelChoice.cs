@@ -14,7 +14,9 @@ namespace Dmm.Hypervisors.Qemu.Accel;
 /// <param name="Why">The reason for people, in one line.</param>
 public sealed record AccelAnswer(QemuAccel Accel, string Why)
 {
-    /// <summary>Whether this holds until the host boots again. A probe that failed says nothing for good: the host may have been busy.</summary>
+    /// <summary>
+    /// Whether this holds until the host boots again. A probe that failed says nothing for good: the host may have been busy.
+    /// </summary>
     public bool Certain { get; init; } = true;
 }
 
@@ -35,7 +37,9 @@ public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time
     private int _failures;
     private long _failedAt;
 
-    /// <summary>The answer that is known without a probe: the setting, or the last answer of this boot, even if it is not certain.</summary>
+    /// <summary>
+    /// The answer that is known without a probe: the setting, or the last answer of this boot, even if it is not certain.
+    /// </summary>
     public AccelAnswer? Known =>
         settings.Accel != QemuAccel.Auto ? new(settings.Accel, "dmm.qemu.accel says so")
         : _answer is { IsCompletedSuccessfully: true } done ? done.Result

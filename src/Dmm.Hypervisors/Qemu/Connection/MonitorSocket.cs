@@ -18,7 +18,7 @@ internal static class MonitorSocket
     /// <param name="path">The socket that was given for DMM.</param>
     public static string Remark(string path) =>
         Array.Find(Managers, m => path.StartsWith(m.Folder + "/", StringComparison.Ordinal)).Manager is { } manager
-            ? $"DMM keeps the monitor {path}, by which {manager} controls this VM: {manager} can't reach the VM while DMM manages it; {Own}, "
-                + "or 'dmm vm forget' gives the monitor back"
+            ? $"DMM keeps the monitor {path}, by which {manager} controls this VM: {manager} can't reach the VM while DMM manages it; "
+                + $"{Own}, or 'dmm vm forget' gives the monitor back"
             : $"DMM keeps the monitor {path}: while it manages the VM, QEMU answers nobody else there; if others need it, {Own}";
 }

@@ -39,7 +39,9 @@ public sealed record MemoryKind(string Type, string? Refusal)
     /// <summary>The size of its huge pages; zero where it has none, or those of the kernel's own choice.</summary>
     public MemorySize PageSize { get; private init; }
 
-    /// <summary>The folder in which QEMU makes an unnamed file for it (a mount of huge pages, for example); null where there is none.</summary>
+    /// <summary>
+    /// The folder in which QEMU makes an unnamed file for it (a mount of huge pages, for example); null where there is none.
+    /// </summary>
     public string? Folder { get; private init; }
 
     /// <summary>How the host's nodes are used: <c>default</c>, <c>bind</c>, <c>interleave</c>, <c>preferred</c>.</summary>
@@ -106,8 +108,7 @@ public sealed record MemoryKind(string Type, string? Refusal)
             Memfd => kind with
             {
                 Huge = await GetAsync(qmp, id, "hugetlb", cancellation).ConfigureAwait(false) is { ValueKind: JsonValueKind.True },
-                PageSize = await GetAsync(qmp, id, "hugetlbsize", cancellation).ConfigureAwait(false) is { ValueKind: JsonValueKind.Number } size
-                    && size.TryGetInt64(out var bytes) && bytes > 0 ? new(bytes) : MemorySize.Zero,
+                PageSize = SizeOf(await GetAsync(qmp, id, "hugetlbsize", cancellation).ConfigureAwait(false)),
             },
             InFile => OfFile(
                 kind, await GetAsync(qmp, id, "mem-path", cancellation).ConfigureAwait(false) is { ValueKind: JsonValueKind.String } path
@@ -115,6 +116,9 @@ public sealed record MemoryKind(string Type, string? Refusal)
             _ => kind with { Refusal = $"its memory is a {(type.Length > 0 ? type : "kind of object that QEMU does not name")} ({id})" },
         };
     }
+
+    private static MemorySize SizeOf(JsonElement? value) =>
+        value is { ValueKind: JsonValueKind.Number } size && size.TryGetInt64(out var bytes) && bytes > 0 ? new(bytes) : MemorySize.Zero;
 
     /// <summary>
     /// A second object with the same file would be the same memory. In a folder QEMU makes a file of its own for each object.

@@ -43,6 +43,8 @@ public static class QemuCommandLine
     private static void Machine(List<string> arguments, VmSpec spec, QemuSettings settings, QemuAccel accel, MemorySize maxMemory)
     {
         Add(arguments, "-name", $"guest={spec.Id.Name}", "-nodefaults", "-no-user-config", "-display", "none");
+        if (settings.Sandbox)
+            Add(arguments, "-sandbox", "on,obsolete=deny");
         Add(arguments, "-machine", "q35,usb=off,vmport=off");
         if (accel == QemuAccel.Kvm)
             Add(arguments, "-accel", "kvm", "-cpu", "host");

@@ -132,9 +132,7 @@ public sealed class AccelChoiceTests : IDisposable
     [Fact]
     public void A_no_that_an_earlier_release_remembered_may_be_a_failed_probe_and_is_not_believed()
     {
-        File.WriteAllText(
-            Memory,
-            $$"""{"bootId": "{{HostProcess.ReadBootId()}}", "binary": "{{_folder.In("qemu")}}", "accel": "tcg", "why": "the probe guest hung"}""");
+        Write(HostProcess.ReadBootId(), _folder.In("qemu"), "tcg");
 
         Assert.Null(Choice("exit 85").Known);
     }
@@ -152,8 +150,8 @@ public sealed class AccelChoiceTests : IDisposable
         return await deciding.InTime();
     }
 
-    private void Write(string boot, string binary) =>
-        File.WriteAllText(Memory, $$"""{"bootId": "{{boot}}", "binary": "{{binary}}", "accel": "kvm", "why": "seen"}""");
+    private void Write(string boot, string binary, string accel = "kvm") =>
+        File.WriteAllText(Memory, $$"""{"bootId": "{{boot}}", "binary": "{{binary}}", "accel": "{{accel}}", "why": "seen"}""");
 
     private AccelChoice Choice(
         string program, QemuAccel accel = QemuAccel.Auto, List<string>? log = null, TimeProvider? time = null,

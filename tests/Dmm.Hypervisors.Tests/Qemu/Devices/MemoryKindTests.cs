@@ -89,7 +89,8 @@ public sealed class MemoryKindTests : IDisposable
     }
 
     private static JsonObject Added(FakeQemu qemu, string command, int index) =>
-        JsonNode.Parse(qemu.Heard.Where(h => h.StartsWith(command + " ", StringComparison.Ordinal)).ElementAt(index)[(command.Length + 1)..])!
+        JsonNode.Parse(
+            qemu.Heard.Where(h => h.StartsWith(command + " ", StringComparison.Ordinal)).ElementAt(index)[(command.Length + 1)..])!
             .AsObject();
 
     private static JsonObject Without(JsonObject of, params string[] names)

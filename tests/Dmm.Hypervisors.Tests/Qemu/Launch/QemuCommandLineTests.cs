@@ -24,7 +24,7 @@ public sealed class QemuCommandLineTests
     {
         Assert.Equal(
             [
-                "-name", "guest=one", "-nodefaults", "-no-user-config", "-display", "none",
+                "-name", "guest=one", "-nodefaults", "-no-user-config", "-display", "none", "-sandbox", "on,obsolete=deny",
                 "-machine", "q35,usb=off,vmport=off",
                 "-accel", "tcg,thread=multi,tb-size=64", "-cpu", "max,-erms",
                 "-smp", "2",
@@ -65,6 +65,10 @@ public sealed class QemuCommandLineTests
     [InlineData(RestartPolicy.Always, "panic=shutdown")]
     public void A_guest_that_panics_ends_if_it_returns_and_otherwise_stays_to_be_looked_at(RestartPolicy restart, string action) =>
         Assert.Contains(action, Build(Spec with { Restart = restart }));
+
+    [Fact]
+    public void A_QEMU_without_a_filter_of_system_calls_can_be_used() =>
+        Assert.DoesNotContain("-sandbox", Build(Spec, Settings with { Sandbox = false }));
 
     [Fact]
     public void An_append_of_the_specs_own_replaces_the_default_one()
