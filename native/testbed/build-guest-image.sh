@@ -14,7 +14,7 @@ out=${1:-$repository/build/guest}
 
 kernel_package=linux-image-cloud-amd64
 # Loaded at each boot, in the order that their dependencies allow.
-modules=(virtio_pci virtio_console virtio_balloon virtio_mem virtio_blk button evdev)
+modules=(virtio_pci virtio_console virtio_balloon virtio_mem virtio_blk button evdev pvpanic_pci)
 # Loaded for dmm.zram=SIZE alone: they cost memory.
 zram_modules=(lzo-rle zram)
 

@@ -12,6 +12,11 @@ public sealed record HostView
 
     public required string Hypervisor { get; init; }
 
+    /// <summary>
+    /// How the VMs that are launched here run (kvm, tcg), and why; null where that is not known yet or means nothing for the hypervisor.
+    /// </summary>
+    public string? Acceleration { get; init; }
+
     /// <summary>ready, or degraded (see <see cref="Problems"/>).</summary>
     public required string State { get; init; }
 
@@ -148,8 +153,8 @@ public sealed record VmView
     public required string Id { get; init; }
 
     /// <summary>
-    /// requested, waiting, launching, booting, settled, growing, shrinking, stuck, uncooperative, lost, paused, migrated, stopping,
-    /// stopped, returning.
+    /// requested, waiting, launching, booting, settled, growing, shrinking, stuck, uncooperative, lost, paused, migrated, panicked,
+    /// stopping, stopped, returning.
     /// </summary>
     public required string State { get; init; }
 
@@ -209,6 +214,9 @@ public sealed record VmView
     public required string Agent { get; init; }
 
     public required string Hypervisor { get; init; }
+
+    /// <summary>How its virtual CPUs run: kvm or tcg (emulated); null where that is not known.</summary>
+    public string? Accel { get; init; }
     public int? Pid { get; init; }
 
     /// <summary>True where somebody else started it and DMM adopted it; false where DMM launched it.</summary>

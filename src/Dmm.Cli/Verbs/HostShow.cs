@@ -33,6 +33,7 @@ internal static class HostShow
 
         new FactSheet()
             .Add("host", host.Node, host.Hypervisor)
+            .Add("accel", host.Acceleration)
             .Add("state", host.State, style: Show.OfState(host.State))
             .AddSize("memory", host.MemoryBytes, host.MemoryWhy is { } why ? $"of {Show.Size(host.ConfiguredMemoryBytes)} set: {why}"
                 : "that DMM governs")

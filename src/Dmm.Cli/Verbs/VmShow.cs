@@ -50,6 +50,7 @@ internal static class VmShow
             .Add("agent", vm.Agent, Agent(vm.Guest), vm.Agent == "none" ? Show.Warning : Show.Usual)
             .Add("hypervisor", vm.Hypervisor.Length == 0 ? null : vm.Hypervisor,
                 $"{(vm.Pid is { } pid ? $"pid {pid}, " : "")}{(vm.Adopted ? "adopted" : "launched by DMM")}")
+            .Add("accel", vm.Accel, vm.Accel == "tcg" ? "emulated, without KVM" : null)
             .Add("operator QMP", vm.OperatorQmp)
             .Add("console", vm.Console);
         if (vm.Guest is { } guest)

@@ -28,6 +28,8 @@ internal sealed partial class VmTurn
                 Feed(new VmCommand.ObserveSample(sample.Value));
                 break;
             case VmObservation.RunState run:
+                if (run.Value == VmRunState.Panicked && Memory.RunState != VmRunState.Panicked)
+                    Notify("guestPanicked", run.Why!);
                 Feed(new VmCommand.ObserveRunState(run.Value, run.Why), report: true);
                 break;
             case VmObservation.Hello when Memory.IsEcho(Now):

@@ -14,6 +14,12 @@ public interface IHypervisor : IAsyncDisposable
     string Name { get; }
 
     /// <summary>
+    /// How the VMs that are launched here run (<c>kvm</c>, <c>tcg</c>) and why, in one line; null where that is not known yet or means
+    /// nothing.
+    /// </summary>
+    string? Acceleration => null;
+
+    /// <summary>
     /// Why this spec can't be launched here, in one line; null where it can be. Looks at files and limits, starts nothing.
     /// </summary>
     string? Fault(VmSpec spec);
@@ -83,6 +89,9 @@ public interface IVirtualMachine : IAsyncDisposable
     /// is none.
     /// </summary>
     string? Doubt => null;
+
+    /// <summary>What somebody who adopts this VM should know, each in one line.</summary>
+    IReadOnlyList<string> Remarks => [];
 
     /// <summary>
     /// Reads the sizes and reports them as an observation, whether they are new or not, before it returns. So sizes are always reported

@@ -19,6 +19,9 @@ public sealed record VmCapabilities(bool Balloon, MemorySize PluggableMax, Memor
     /// <summary>Whether the balloon may also hold back plugged memory (DIMMs); otherwise only boot memory and rescue DIMMs.</summary>
     public bool BalloonTakesPlugged { get; init; }
 
+    /// <summary>How its virtual CPUs run: <c>kvm</c> or <c>tcg</c> (emulated, many times slower); null where that is not known.</summary>
+    public string? Accelerator { get; init; }
+
     /// <summary>The memory that one rescue DIMM gives; zero where none can be added (any more).</summary>
     public MemorySize RescueSize { get; init; }
 

@@ -43,6 +43,12 @@ public sealed record VmHandle(
     /// <summary>The host side of the guest agent's channel.</summary>
     public string? AgentSocket { get; init; }
 
+    /// <summary>
+    /// How often the guest of an adopted VM reported its balloon statistics before DMM changed that, in seconds; zero: never. It is put
+    /// back when DMM closes its connection. Null where it is not known.
+    /// </summary>
+    public long? StatisticsSeconds { get; init; }
+
     /// <summary>The guest's serial console: a Unix socket.</summary>
     public string? ConsoleSocket { get; init; }
 }

@@ -14,9 +14,12 @@ public enum VmRunState
     Paused,
 
     /// <summary>
-    /// The guest has ended, and its process was told to stay: the guest has powered down or panicked, or its machine is broken.
+    /// The guest has ended, and its process was told to stay: the guest has powered down, or its machine is broken.
     /// </summary>
     Halted,
+
+    /// <summary>The guest's kernel has panicked, and its process was told to stay, so that somebody can look at it.</summary>
+    Panicked,
 
     /// <summary>The process waits for its guest to be migrated in: the values of its devices mean nothing yet.</summary>
     MigratingIn,

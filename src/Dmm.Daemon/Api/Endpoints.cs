@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net;
 using System.Text.Json;
 using System.Threading.Channels;
@@ -28,7 +29,7 @@ public static class Endpoints
     {
         var api = routes.MapGroup("/api/v1").AddEndpointFilter(ReadOnlyOverTcp).AddEndpointFilter(Answers.Guard);
         api.MapGet("/host", async (CancellationToken c) =>
-            Answers.Json(Views.HostOf(await gateway().StatusAsync(c), node, hypervisor.Name, Now)));
+            Answers.Json(Views.HostOf(await gateway().StatusAsync(c), node, hypervisor, Now)));
         api.MapGet("/vms", async (CancellationToken c) => Answers.Json(Views.VmsOf(await gateway().StatusAsync(c), Now)));
         api.MapGet("/vms/{name}", async (string name, CancellationToken c) =>
             Views.VmOf(await gateway().StatusAsync(c), Specs.IdOf(name), Now) is { } vm
@@ -148,14 +149,13 @@ public static class Endpoints
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(c);
         deadline.CancelAfter(InspectDeadline);
         var handle = await hypervisor.InspectAsync(id, request.Qmp, deadline.Token);
-        var (ceiling, cost, keeps, doubt) = await LookAsync(hypervisor, handle, deadline.Token);
+        var (ceiling, cost, notes) = await LookAsync(hypervisor, handle, deadline.Token);
         return await host.CommandAsync(
             new HostProtocol.AdoptVm(handle, policy, ceiling, cost?.Overhead ?? MemorySize.FromMiB(64))
             {
                 Resident = cost?.Resident,
                 LaunchedAs = hypervisor.LaunchedAs(handle),
-                Notes = [.. keeps is null ? (string[])[] : [$"its balloon returns no memory to the host: {keeps}"], .. doubt is null
-                    ? (string[])[] : [doubt]],
+                Notes = notes,
             }, c);
     }
 
@@ -163,12 +163,16 @@ public static class Endpoints
     /// Asks for the ceiling and the cost of a VM before it is adopted, because the ledger refuses a VM that does not fit. The VM may be
     /// in the middle of a growth that somebody else asked for.
     /// </summary>
-    private static async Task<(MemorySize Ceiling, HostCost? Cost, string? Keeps, string? Doubt)> LookAsync(
+    private static async Task<(MemorySize Ceiling, HostCost? Cost, ImmutableArray<string> Notes)> LookAsync(
         IHypervisor hypervisor, VmHandle handle, CancellationToken c)
     {
         await using var vm = await hypervisor.ConnectAsync(handle, _ => { }, c);
         var sizes = await vm.TakeStockAsync(c);
-        return (sizes.Ceiling, await vm.MeasureAsync(c), vm.Capabilities.Keeps, vm.Doubt);
+        string?[] notes =
+        [
+            vm.Capabilities.Keeps is { } keeps ? $"its balloon returns no memory to the host: {keeps}" : null, vm.Doubt, .. vm.Remarks,
+        ];
+        return (sizes.Ceiling, await vm.MeasureAsync(c), [.. notes.OfType<string>()]);
     }
 
     private static async Task StreamAsync(HostGateway host, DateTimeOffset? since, long after, HttpContext http)

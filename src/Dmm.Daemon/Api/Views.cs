@@ -6,6 +6,7 @@ using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Memory;
 using Dmm.Core.Planning;
+using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 
 namespace Dmm.Daemon.Api;
@@ -14,7 +15,7 @@ namespace Dmm.Daemon.Api;
 public static class Views
 {
     /// <param name="now">The clocks now. Moments are converted to the wall's clock as it is set now.</param>
-    public static HostView HostOf(HostProtocol.Status status, string node, string hypervisor, Clocks now)
+    public static HostView HostOf(HostProtocol.Status status, string node, IHypervisor hypervisor, Clocks now)
     {
         var ledger = status.State.Ledger;
         var guests = ledger.HostMemory.MinusOrZero(ledger.HostReserve);
@@ -27,7 +28,8 @@ public static class Views
         return new()
         {
             Node = node,
-            Hypervisor = hypervisor,
+            Hypervisor = hypervisor.Name,
+            Acceleration = hypervisor.Acceleration,
             State = problems.Count == 0 ? "ready" : "degraded",
             MemoryBytes = ledger.HostMemory.Bytes,
             ConfiguredMemoryBytes = status.ConfiguredMemory.Bytes,
@@ -125,8 +127,13 @@ public static class Views
         {
             Id = id.Name,
             State = report is null ? "booting" : report.Stopping || vm.Stop is not null ? "stopping"
-                : report is { Phase: VmPhase.Paused, RunState: VmRunState.MigratedAway } ? "migrated" : report.Phase.ToString()
-                .ToLowerInvariant(),
+                : report.Phase != VmPhase.Paused ? report.Phase.ToString().ToLowerInvariant()
+                : report.RunState switch
+                {
+                    VmRunState.MigratedAway => "migrated",
+                    VmRunState.Panicked => "panicked",
+                    _ => "paused",
+                },
             Why = report is null ? "the hypervisor has not reported yet" : report.Why,
             BaseBytes = sizes?.Base.Bytes ?? vm.Handle.Base.Bytes,
             PluggedBytes = sizes?.Plugged.Bytes ?? 0,
@@ -156,6 +163,7 @@ public static class Views
                 _ => "none",
             },
             Hypervisor = vm.Handle.Hypervisor,
+            Accel = report?.Capabilities?.Accelerator,
             Pid = vm.Handle.Pid,
             Adopted = !vm.Handle.Owned,
             OperatorQmp = vm.Handle.OperatorSocket,

@@ -92,6 +92,7 @@ public static class ActorSettings
                 SpareRootPorts = settings.Qemu.SpareRootPorts,
                 TranslationCache = settings.Qemu.TbSize,
                 OpenUserNetwork = settings.Qemu.UserNetwork == UserNetwork.Open,
+                Sandbox = settings.Qemu.Sandbox == QemuSandbox.On,
                 CommandDeadline = settings.Qemu.CommandDeadline,
                 FlushDeadline = settings.Qemu.FlushDeadline,
                 LaunchDeadline = settings.Qemu.LaunchDeadline,

@@ -43,6 +43,9 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
 
     public string Name => DriverName;
 
+    public string? Acceleration => _accel.Known is { } known
+        ? $"{(known.Accel == QemuAccel.Kvm ? "kvm" : "tcg")} ({known.Why})" : null;
+
     public string? Fault(VmSpec spec) => SpecFaults.Find(spec, _settings, MaxMemory);
 
     public MemorySize ExpectedOverhead(VmSpec spec) =>
@@ -101,7 +104,7 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
         socket = RealPath.Of(socket);
         var qmp = await QmpClient.ConnectAsync(socket, _settings.Qmp, _time, cancellation).ConfigureAwait(false);
         await using var release = qmp.ConfigureAwait(false);
-        var devices = await QemuDevices.DiscoverAsync(qmp, cancellation).ConfigureAwait(false);
+        var devices = await QemuDevices.DiscoverAsync(qmp, owned: false, cancellation).ConfigureAwait(false);
         using var memory = new QemuMemory(qmp, devices);
         var sizes = await memory.ReadAsync(cancellation).ConfigureAwait(false);
         await RefuseIncomingAsync(qmp, cancellation).ConfigureAwait(false);
@@ -110,6 +113,8 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
         {
             Proved = process is not null,
             AgentSocket = devices.AgentSocket,
+            StatisticsSeconds = devices.BalloonPath is null ? null
+                : await BalloonStatistics.PeriodAsync(qmp, devices.BalloonPath, cancellation).ConfigureAwait(false),
         };
     }
 
@@ -128,7 +133,7 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
             throw new VmGoneException($"VM '{id}' does not run: no process was started with {folder.PidFile}");
         var qmp = await QmpClient.ConnectAsync(folder.Control, _settings.Qmp, _time, cancellation).ConfigureAwait(false);
         await using var release = qmp.ConfigureAwait(false);
-        using var memory = new QemuMemory(qmp, await QemuDevices.DiscoverAsync(qmp, cancellation).ConfigureAwait(false));
+        using var memory = new QemuMemory(qmp, await QemuDevices.DiscoverAsync(qmp, owned: true, cancellation).ConfigureAwait(false));
         var sizes = await memory.ReadAsync(cancellation).ConfigureAwait(false);
         return QemuLauncher.HandleOf(id, sizes.Base, folder, process);
     }

@@ -98,6 +98,12 @@ public sealed record QemuSettings
     /// </summary>
     public bool OpenUserNetwork { get; init; }
 
+    /// <summary>
+    /// Whether VMs are launched with QEMU's system call filter. QEMU then can't gain privileges either (no_new_privs). What forbids it to
+    /// start programs (spawn=deny) and to leave its session (elevateprivileges=deny) forbids it to daemonize as well.
+    /// </summary>
+    public bool Sandbox { get; init; } = true;
+
     /// <summary>How often a guest without an agent reports its balloon statistics; whole seconds.</summary>
     public TimeSpan StatsPeriod { get; init; } = TimeSpan.FromSeconds(1);
 

@@ -13,6 +13,13 @@ public enum UserNetwork
     Open,
 }
 
+/// <summary>Whether QEMU filters its own system calls.</summary>
+public enum QemuSandbox
+{
+    On,
+    Off,
+}
+
 /// <summary>The section <c>dmm.qemu</c>. The driver does not read settings; it is given these values.</summary>
 /// <param name="Binary">A name that is looked for in PATH, or an absolute path.</param>
 /// <param name="Append">The kernel command line of VMs whose request has none.</param>
@@ -27,6 +34,7 @@ public sealed record QemuSection(
     int SpareRootPorts,
     MemorySize TbSize,
     UserNetwork UserNetwork,
+    QemuSandbox Sandbox,
     TimeSpan CommandDeadline,
     TimeSpan FlushDeadline,
     TimeSpan LaunchDeadline,
@@ -46,6 +54,7 @@ public sealed record QemuSection(
             reader.Integer("dmm.qemu.spare-root-ports", 0, 16),
             reader.Size("dmm.qemu.tb-size", "8MiB", "1GiB"),
             reader.Choice<UserNetwork>("dmm.qemu.user-network"),
+            reader.Choice<QemuSandbox>("dmm.qemu.sandbox"),
             reader.Duration("dmm.qemu.command-deadline", "100ms", "5m"),
             reader.Duration("dmm.qemu.flush-deadline", "1s", "10m"),
             reader.Duration("dmm.qemu.launch-deadline", "1s", "10m"),

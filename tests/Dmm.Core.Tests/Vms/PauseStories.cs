@@ -80,6 +80,7 @@ public sealed class PauseStories
 
     [Theory]
     [InlineData(VmRunState.Halted)]
+    [InlineData(VmRunState.Panicked)]
     [InlineData(VmRunState.MigratingIn)]
     [InlineData(VmRunState.MigratingOut)]
     [InlineData(VmRunState.MigratedAway)]

@@ -20,6 +20,7 @@ public sealed class BoundsTests
     [InlineData("stats-period = 1s")]
     [InlineData("stats-period = 60s")]
     [InlineData("user-network = open")]
+    [InlineData("sandbox = off")]
     [InlineData("append = \"\"")]
     public async Task The_least_and_the_most_of_each_setting_of_QEMU_s_can_be(string setting)
     {

@@ -34,8 +34,20 @@ internal sealed class FakeQemu : IAsyncDisposable
 
     public int Slots { get; init; } = 32;
 
-    /// <summary>The number of root ports that are kept for further virtio-mem devices.</summary>
+    /// <summary>The number of root ports that were given to DMM for further virtio-mem devices.</summary>
     public int SparePorts { get; init; } = 4;
+
+    /// <summary>The ids of its other root ports.</summary>
+    public string[] OtherPorts { get; init; } = [];
+
+    /// <summary>
+    /// The object with its boot memory: its id and type, its entry in query-memdev, and the properties that only its type has, as JSON.
+    /// </summary>
+    public (string Id, string Type, string Facts, string Properties) BootMemory { get; init; } =
+        ("pc.ram", "memory-backend-ram", """{"share": false, "policy": "default", "host-nodes": []}""", "{}");
+
+    /// <summary>Whether the machine names that object; one with several nodes does not.</summary>
+    public bool NamesBootMemory { get; init; } = true;
 
     /// <summary>The error with which device_add is refused.</summary>
     public string? DeviceRefusal { get; set; }
@@ -78,6 +90,12 @@ internal sealed class FakeQemu : IAsyncDisposable
 
     public long BalloonActualBytes { get; set; } = 256 * Mib;
 
+    /// <summary>Whether it runs under KVM, as JSON; null: this QEMU refuses to say.</summary>
+    public string? KvmEnabled { get; init; }
+
+    /// <summary>The period of the guest's balloon statistics; zero: it sends none.</summary>
+    public long PollingSeconds { get; set; }
+
     public string GuestStatistics { get; set; } = """{"stats": {}, "last-update": 0}""";
 
     /// <summary>The commands with their arguments, in the order in which they came.</summary>
@@ -102,6 +120,9 @@ internal sealed class FakeQemu : IAsyncDisposable
         public long Plugged { get; set; }
 
         public long Block { get; init; } = 2 * Mib;
+
+        /// <summary>False for a DIMM of the command line.</summary>
+        public bool Hotplugged { get; init; } = true;
     }
 
     /// <summary>The most that all virtio-mem devices could have become together, at any moment since this was set to zero.</summary>
@@ -172,6 +193,9 @@ internal sealed class FakeQemu : IAsyncDisposable
     {
         "query-memory-size-summary" => peer.ReturnAsync(command.Id, $$"""{"base-memory": {{BootBytes}}, "plugged-memory": 0}"""),
         "query-memory-devices" => peer.ReturnAsync(command.Id, MemoryDevices()),
+        "query-kvm" when KvmEnabled is { } enabled => peer.ReturnAsync(command.Id, $$"""{"enabled": {{enabled}}, "present": true}"""),
+        "query-memdev" => peer.ReturnAsync(
+            command.Id, $"[{{\"id\": \"{BootMemory.Id}\", {BootMemory.Facts[1..]}]"),
         "query-balloon" when BalloonRefusal is { } words => peer.RefuseAsync(command.Id, "KVMMissingCap", words),
         "query-balloon" => peer.ReturnAsync(command.Id, $$"""{"actual": {{BalloonActualBytes}}}"""),
         "qom-list" => peer.ReturnAsync(command.Id, Children(command.Arguments.GetProperty("path").GetString()!)),
@@ -191,7 +215,7 @@ internal sealed class FakeQemu : IAsyncDisposable
         "query-status" when Status is { } status => peer.ReturnAsync(
             command.Id, $$"""{"status": "{{status}}", "running": {{(status == "running" ? "true" : "false")}}, "singlestep": false}"""),
         "human-monitor-command" when MemoryAddress is { } address =>
-        peer.ReturnAsync(command.Id, $"\"Host virtual address for 0x0 (pc.ram) is 0x{address:x}\\r\\n\""),
+        peer.ReturnAsync(command.Id, $"\"Host virtual address for 0x0 ({BootMemory.Id}) is 0x{address:x}\\r\\n\""),
         "query-cpus-fast" =>
         peer.ReturnAsync(
             command.Id, $"[{string.Join(", ", Threads.Select((tid, i) => $$"""{"cpu-index": {{i}}, "thread-id": {{tid}}}"""))}]"),
@@ -230,7 +254,10 @@ internal sealed class FakeQemu : IAsyncDisposable
     private Task SetAsync(FakeQmpServer.Connection peer, FakeQmpServer.Command command)
     {
         var path = command.Arguments.GetProperty("path").GetString()!;
-        if (command.Arguments.GetProperty("property").GetString() == "requested-size")
+        var property = command.Arguments.GetProperty("property").GetString();
+        if (property == "guest-stats-polling-interval")
+            PollingSeconds = command.Arguments.GetProperty("value").GetInt64();
+        if (property == "requested-size")
         {
             var size = command.Arguments.GetProperty("value").GetInt64();
             if (_added.Find(d => path.EndsWith("/" + d.Id, StringComparison.Ordinal)) is { } added)
@@ -271,7 +298,7 @@ internal sealed class FakeQemu : IAsyncDisposable
     private string Describe(Device device, int index) => device.Driver == "pc-dimm"
         ? $$$"""
             {"type": "dimm", "data": {"id": "{{{device.Id}}}", "memdev": "/objects/{{{device.Memory}}}", "addr": {{{AddressOf(index)}}},
-             "size": {{{Objects[device.Memory]}}}, "slot": {{{index + 1}}}, "hotplugged": true}}
+             "size": {{{Objects[device.Memory]}}}, "slot": {{{index + 1}}}, "hotplugged": {{{(device.Hotplugged ? "true" : "false")}}}}}
             """
         : $$$"""
             {"type": "virtio-mem", "data": {"id": "{{{device.Id}}}", "memdev": "/objects/{{{device.Memory}}}",
@@ -284,10 +311,12 @@ internal sealed class FakeQemu : IAsyncDisposable
 
     private string Children(string path) => path switch
     {
-        "/objects" => Listed(Objects.Keys.Select(id => (id, "child<memory-backend-ram>"))),
+        "/objects" => Listed(
+            Objects.Keys.Select(id => (id, "child<memory-backend-ram>")).Append((BootMemory.Id, $"child<{BootMemory.Type}>"))),
         "/machine/peripheral" => Listed(
             [
-                .. Enumerable.Range(0, SparePorts).Select(n => ($"spare{n}", "child<pcie-root-port>")),
+                .. Enumerable.Range(0, SparePorts).Select(n => $"dmm-spare{n}").Concat(OtherPorts)
+                    .Select(port => (port, "child<pcie-root-port>")),
                 .. _added.Select(d => (d.Id, $"child<{d.Driver}>")),
             ]),
         "/machine/peripheral-anon" => Listed(Anonymous()),
@@ -310,11 +339,14 @@ internal sealed class FakeQemu : IAsyncDisposable
 
     private string Property(string path, string name) => name switch
     {
+        "memory-backend" => NamesBootMemory ? $"\"/objects/{BootMemory.Id}\"" : "\"\"",
+        _ when path == $"/objects/{BootMemory.Id}" => JsonDocument.Parse(BootMemory.Properties).RootElement.GetProperty(name).GetRawText(),
         "memory" => $$"""{"size": {{BootBytes}}, "slots": {{Slots}}, "max-size": {{MaxBytes}}}""",
         "memaddr" when _added.FindIndex(d => path.EndsWith("/" + d.Id, StringComparison.Ordinal)) is >= 0 and var index =>
         $"{AddressOf(index)}",
         "memaddr" => "4294967296",
         "guest-stats" => GuestStatistics,
+        "guest-stats-polling-interval" => $"{PollingSeconds}",
         "name" => "\"org.dmm.guest.0\"",
         "chardev" => "\"c\"",
         _ => JsonSerializer.Serialize(name),

@@ -1,7 +1,9 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Dmm.Core;
 using Dmm.Files;
 using Dmm.Hypervisors.Qemu.Launch;
 using Dmm.Hypervisors.Wire;
@@ -10,21 +12,34 @@ namespace Dmm.Hypervisors.Qemu.Accel;
 
 /// <param name="Accel">Kvm or Tcg.</param>
 /// <param name="Why">The reason for people, in one line.</param>
-public sealed record AccelAnswer(QemuAccel Accel, string Why);
+public sealed record AccelAnswer(QemuAccel Accel, string Why)
+{
+    /// <summary>
+    /// Whether this holds until the host boots again. A probe that failed says nothing for good: the host may have been busy.
+    /// </summary>
+    public bool Certain { get; init; } = true;
+}
 
 /// <summary>
 /// Finds out whether KVM works here. A host with <c>/dev/kvm</c> may still have no working KVM: some machines show the device, but a
 /// guest hangs for ever in its first instructions. So the CPU's flags are checked first, then a probe guest must finish within seconds.
-/// The answer holds for one boot of the host and is kept in the state folder.
+/// The answer holds for one boot of the host and is kept in the state folder, if it is certain: a guest ran, or there is no KVM to try. A
+/// probe that hung or failed is tried again at a later launch, each time after a longer wait; until then guests are emulated.
 /// </summary>
-public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time, Action<string> log)
+/// <param name="obstacle">Finds a visible obstacle to KVM; null: looks at this host.</param>
+public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time, Action<string> log, Func<string?>? obstacle = null)
 {
+    private static readonly GrowingWait Waits = new(TimeSpan.FromMinutes(1), TimeSpan.FromHours(1));
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     private readonly Lock _gate = new();
     private Task<AccelAnswer>? _answer;
+    private int _failures;
+    private long _failedAt;
 
-    /// <summary>The answer that is known without a probe: the setting, or an answer of this boot.</summary>
+    /// <summary>
+    /// The answer that is known without a probe: the setting, or the last answer of this boot, even if it is not certain.
+    /// </summary>
     public AccelAnswer? Known =>
         settings.Accel != QemuAccel.Auto ? new(settings.Accel, "dmm.qemu.accel says so")
         : _answer is { IsCompletedSuccessfully: true } done ? done.Result
@@ -32,29 +47,47 @@ public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time
 
     private string Memory => Path.Combine(settings.StateDirectory, "accel.json");
 
-    /// <summary>Probes at most once; all callers that ask meanwhile get the same answer.</summary>
+    /// <summary>
+    /// Decides for a launch. Probes if there is no answer, or if one that is not certain is old enough to ask again; all callers that ask
+    /// meanwhile get the same answer.
+    /// </summary>
     public Task<AccelAnswer> DecideAsync(CancellationToken cancellation)
     {
-        if (Known is { } known)
+        if (Known is { Certain: true } known)
             return Task.FromResult(known);
         lock (_gate)
         {
-            if (_answer is null or { IsFaulted: true })
+            if (_answer is null or { IsFaulted: true } || (_answer.IsCompleted && MayAskAgain()))
                 _answer = FindOutAsync();
             return _answer.WaitAsync(cancellation);
         }
     }
 
+    private bool MayAskAgain() => time.GetElapsedTime(_failedAt) >= Waits.After(_failures - 1);
+
     private async Task<AccelAnswer> FindOutAsync()
     {
-        var answer = Obstacle() is { } obstacle
-            ? new AccelAnswer(QemuAccel.Tcg, obstacle)
+        var answer = (obstacle ?? Obstacle)() is { } missing
+            ? new AccelAnswer(QemuAccel.Tcg, missing)
             : await ProbeAsync("kvm", "host").ConfigureAwait(false) is { } failure
-                ? new AccelAnswer(QemuAccel.Tcg, $"KVM seems to be there, but {failure}")
+                ? new AccelAnswer(QemuAccel.Tcg, $"KVM seems to be there, but {failure}; {Again()}") { Certain = false }
                 : new AccelAnswer(QemuAccel.Kvm, "a probe guest ran under KVM");
         log($"QEMU guests run under {(answer.Accel == QemuAccel.Kvm ? "KVM" : "TCG, QEMU's emulation")}: {answer.Why}");
-        Remember(answer);
+        if (answer.Certain)
+            Remember(answer);
         return answer;
+    }
+
+    /// <summary>Notes that a probe has failed.</summary>
+    /// <returns>When it is tried again, for people.</returns>
+    private string Again()
+    {
+        lock (_gate)
+        {
+            _failedAt = time.GetTimestamp();
+            return string.Create(
+                CultureInfo.InvariantCulture, $"it is tried again at the first launch after {Waits.After(_failures++).TotalMinutes:0} min");
+        }
     }
 
     /// <returns>A visible obstacle to KVM, or null.</returns>
@@ -132,6 +165,8 @@ public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time
                 && JsonSerializer.Deserialize<Remembered>(RegularFile.ReadText(Memory), Json) is { } remembered
                 && remembered.BootId == HostProcess.ReadBootId() && remembered.Binary == settings.Binary
                 && Enum.TryParse<QemuAccel>(remembered.Accel, ignoreCase: true, out var accel) && accel != QemuAccel.Auto
+                // Earlier releases also kept the answers of probes that had failed, without this mark.
+                && (remembered.Certain || accel == QemuAccel.Kvm)
                     ? new(accel, remembered.Why)
                     : null;
         }
@@ -149,7 +184,7 @@ public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time
         {
             Directory.CreateDirectory(settings.StateDirectory);
             var accel = answer.Accel == QemuAccel.Kvm ? "kvm" : "tcg";
-            var remembered = new Remembered(HostProcess.ReadBootId(), settings.Binary, accel, answer.Why);
+            var remembered = new Remembered(HostProcess.ReadBootId(), settings.Binary, accel, answer.Why, Certain: true);
             RegularFile.Replace(Memory, JsonSerializer.Serialize(remembered, Json));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -161,5 +196,5 @@ public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time
     [GeneratedRegex(@"^flags\s*:.*\b(vmx|svm)\b", RegexOptions.Multiline)]
     private static partial Regex VirtualizationFlag();
 
-    private sealed record Remembered(string BootId, string Binary, string Accel, string Why);
+    private sealed record Remembered(string BootId, string Binary, string Accel, string Why, bool Certain);
 }

@@ -14,6 +14,7 @@ namespace Dmm.Hypervisors.Qemu.Connection;
 public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimeProvider time)
 {
     private const int PageSize = 4096;
+    private const string Interval = "guest-stats-polling-interval";
 
     /// <summary>Statistics that may be older than three periods plus this are not used as present ones.</summary>
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(1);
@@ -28,10 +29,28 @@ public sealed class BalloonStatistics(QmpClient qmp, string balloonPath, TimePro
     public Task EnableAsync(TimeSpan period, CancellationToken cancellation)
     {
         _maxAge = Slack + (3 * period);
-        return qmp.ExecuteAsync(
-            "qom-set",
-            new JsonObject { ["path"] = balloonPath, ["property"] = "guest-stats-polling-interval", ["value"] = (long)period.TotalSeconds },
-            cancellation);
+        return SetPeriodAsync((long)period.TotalSeconds, cancellation);
+    }
+
+    /// <summary>Sets how often the guest reports its statistics.</summary>
+    /// <param name="seconds">Zero: never.</param>
+    public Task SetPeriodAsync(long seconds, CancellationToken cancellation) => qmp.ExecuteAsync(
+        "qom-set", new JsonObject { ["path"] = balloonPath, ["property"] = Interval, ["value"] = seconds }, cancellation);
+
+    /// <summary>Reads how often a guest reports its statistics, in seconds.</summary>
+    /// <returns>Zero: never. Null where QEMU does not say.</returns>
+    public static async Task<long?> PeriodAsync(QmpClient qmp, string balloonPath, CancellationToken cancellation)
+    {
+        try
+        {
+            var get = new JsonObject { ["path"] = balloonPath, ["property"] = Interval };
+            var answer = await qmp.ExecuteAsync("qom-get", get, cancellation).ConfigureAwait(false);
+            return answer.ValueKind == JsonValueKind.Number && answer.TryGetInt64(out var seconds) && seconds >= 0 ? seconds : null;
+        }
+        catch (QmpRefusedException)
+        {
+            return null;
+        }
     }
 
     /// <remarks>

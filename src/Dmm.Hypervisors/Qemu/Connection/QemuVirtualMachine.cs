@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Dmm.Core;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
@@ -19,6 +20,8 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     /// An agent may be up before its guest's drivers are: a missing driver is believed only if it is still missing after this time.
     /// </summary>
     private static readonly TimeSpan DriverPatience = TimeSpan.FromSeconds(3);
+
+    private static readonly TimeSpan PutBackDeadline = TimeSpan.FromSeconds(2);
 
     private readonly VmHandle _handle;
     private readonly QmpClient _qmp;
@@ -44,13 +47,14 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     private Task _loops = Task.CompletedTask;
     private volatile string? _brokenWhy;
     private readonly string? _keeps;
+    private readonly string? _accelerator;
     private MemorySize _hugeMost;
 
     private QemuVirtualMachine(
-        VmHandle handle, QmpClient qmp, ProcessHold? process, string? doubt, QemuMemory memory, VmSizes sizes, QemuSettings settings,
-        TimeProvider time,
-        ObservationSink sink, Action<string> log)
+        VmHandle handle, QmpClient qmp, ProcessHold? process, string? doubt, QemuMemory memory, VmSizes sizes, string? accelerator,
+        QemuSettings settings, TimeProvider time, ObservationSink sink, Action<string> log)
     {
+        _accelerator = accelerator;
         (_handle, _qmp, _process, _doubt, _memory, _settings, _time, _sink, _log) = (handle, qmp, process, doubt, memory, settings, time,
             sink, log);
         _keeps = KeptMemory.Why(
@@ -73,8 +77,11 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
 
     public string? Doubt => _doubt;
 
+    public IReadOnlyList<string> Remarks => [MonitorSocket.Remark(_handle.Control)];
+
     private VmCapabilities CapabilitiesNow =>
-        KeptMemory.Of(_memory.Capabilities, _keeps) is var can && _doubt is { } doubt ? can with { Lacks = [doubt, .. can.Lacks] } : can;
+        KeptMemory.Of(_memory.Capabilities, _keeps) with { Accelerator = _accelerator } is var can && _doubt is { } doubt
+            ? can with { Lacks = [doubt, .. can.Lacks] } : can;
 
     /// <summary>Takes ownership of <paramref name="qmp"/> and <paramref name="process"/>, even when it fails.</summary>
     /// <param name="process">
@@ -87,11 +94,12 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     {
         try
         {
-            var memory = new QemuMemory(qmp, await QemuDevices.DiscoverAsync(qmp, cancellation).ConfigureAwait(false));
+            var memory = new QemuMemory(qmp, await QemuDevices.DiscoverAsync(qmp, handle.Owned, cancellation).ConfigureAwait(false));
             memory.FindLeftOver();
             var sizes = await memory.ReadAsync(cancellation).ConfigureAwait(false);
             var vm = new QemuVirtualMachine(
-                handle, qmp, process, doubt, memory, sizes, settings, time, new ObservationSink(observe, log), log);
+                handle, qmp, process, doubt, memory, sizes, await AcceleratorAsync(qmp, cancellation).ConfigureAwait(false), settings, time,
+                new ObservationSink(observe, log), log);
             await vm.StartAsync(sizes, cancellation).ConfigureAwait(false);
             return vm;
         }
@@ -100,6 +108,25 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
             process?.Dispose();
             await qmp.DisposeAsync().ConfigureAwait(false);
             throw;
+        }
+    }
+
+    /// <returns><c>kvm</c> or <c>tcg</c>; null where QEMU does not say.</returns>
+    private static async Task<string?> AcceleratorAsync(QmpClient qmp, CancellationToken cancellation)
+    {
+        try
+        {
+            var answer = await qmp.ExecuteAsync("query-kvm", null, cancellation).ConfigureAwait(false);
+            return QmpJson.MemberOf(answer, "enabled").ValueKind switch
+            {
+                JsonValueKind.True => "kvm",
+                JsonValueKind.False => "tcg",
+                _ => null,
+            };
+        }
+        catch (QmpRefusedException)
+        {
+            return null;
         }
     }
 
@@ -129,6 +156,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     {
         _sink.Close();
         await _stop.CancelAsync().ConfigureAwait(false);
+        await PutBackAsync().ConfigureAwait(false);
         await _qmp.DisposeAsync().ConfigureAwait(false);
         await _loops.ConfigureAwait(false);
         _sizes.Dispose();
@@ -136,6 +164,27 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
             await _agent.DisposeAsync().ConfigureAwait(false);
         _memory.Dispose();
         _process?.Dispose();
+    }
+
+    /// <summary>
+    /// Puts back the one setting that DMM changed beside the sizes, which stay as they are. If QEMU does not answer within a short time,
+    /// the setting stays: it costs the guest a report now and then.
+    /// </summary>
+    private async Task PutBackAsync()
+    {
+        if (_statistics is null || (_handle.Owned ? 0 : _handle.StatisticsSeconds) is not { } seconds)
+            return;
+        using var late = new CancellationTokenSource(PutBackDeadline);
+        try
+        {
+            await _statistics.SetPeriodAsync(seconds, late.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is HypervisorException or OperationCanceledException)
+        {
+            // A VM that has ended, or a connection that broke, has nothing to put back.
+            if (e is not QmpClosedException)
+                _log($"VM '{_handle.Id}': the period of its balloon statistics could not be put back: {e.Message}");
+        }
     }
 
     private async Task StartAsync(VmSizes sizes, CancellationToken cancellation)

@@ -18,8 +18,12 @@ internal sealed class RunStateWatch(QmpClient qmp, TimeProvider time, Action<VmR
     /// <summary>A QEMU that is ending answers nothing more after this time.</summary>
     private static readonly TimeSpan Ending = TimeSpan.FromSeconds(1);
 
+    private const string Panicked = "its guest's kernel has panicked: look at its console, then stop it (guest-panicked)";
+
     private readonly Nudge _nudge = new(time);
+    private readonly Lock _telling = new();
     private (VmRunState State, string? Why)? _told;
+    private int _panics;
     private int _stops;
     private int _stopsSeen;
     private volatile Shutdown? _shutdown;
@@ -48,8 +52,16 @@ internal sealed class RunStateWatch(QmpClient qmp, TimeProvider time, Action<VmR
             case "RESUME":
                 Volatile.Write(ref _stopsSeen, Volatile.Read(ref _stops));
                 break;
-            case "SUSPEND" or "SUSPEND_DISK" or "WAKEUP" or "RESET" or "MIGRATION" or "GUEST_PANICKED" or "GUEST_CRASHLOADED" or "WATCHDOG"
-                or "BLOCK_IO_ERROR":
+            case "GUEST_PANICKED":
+                // QEMU may end before it could be asked for its state.
+                lock (_telling)
+                {
+                    _panics++;
+                    Tell((VmRunState.Panicked, Panicked));
+                }
+
+                break;
+            case "SUSPEND" or "SUSPEND_DISK" or "WAKEUP" or "RESET" or "MIGRATION" or "GUEST_CRASHLOADED" or "WATCHDOG" or "BLOCK_IO_ERROR":
                 break;
             default:
                 return;
@@ -93,6 +105,7 @@ internal sealed class RunStateWatch(QmpClient qmp, TimeProvider time, Action<VmR
         var shutdown = _shutdown;
         // This answer says nothing about a STOP that comes while the query is under way.
         var stops = Volatile.Read(ref _stops);
+        var panics = Volatile.Read(ref _panics);
         JsonElement answer;
         try
         {
@@ -108,12 +121,22 @@ internal sealed class RunStateWatch(QmpClient qmp, TimeProvider time, Action<VmR
         // QEMU was started to stay when its guest powers down (-no-shutdown).
         if (shutdown is not null && time.GetElapsedTime(shutdown.At, asked) >= Ending)
             Interlocked.CompareExchange(ref _shutdown, null, shutdown);
-        var now = Read(answer);
+        lock (_telling)
+        {
+            // Nor does it say anything about a panic in the meantime: then it is asked again.
+            if (panics == _panics)
+                Tell(Read(answer));
+        }
+
+        return true;
+    }
+
+    private void Tell((VmRunState State, string? Why) now)
+    {
         if (_told == now)
-            return true;
+            return;
         _told = now;
         tell(now.State, now.Why);
-        return true;
     }
 
     public static (VmRunState State, string? Why) Read(JsonElement answer)
@@ -137,7 +160,7 @@ internal sealed class RunStateWatch(QmpClient qmp, TimeProvider time, Action<VmR
             (VmRunState.MigratedAway,
                 "it was migrated out: its guest runs elsewhere or is stored in a file; only this process is left (postmigrate)"),
             "shutdown" => (VmRunState.Halted, "its guest has powered down, and its process was started to stay (shutdown)"),
-            "guest-panicked" => (VmRunState.Halted, "its guest's kernel has panicked (guest-panicked)"),
+            "guest-panicked" => (VmRunState.Panicked, Panicked),
             "internal-error" => (VmRunState.Halted, "its hypervisor had an error that it can't recover from (internal-error)"),
             _ when runs => (VmRunState.Running, null),
             _ => (VmRunState.Paused, $"it does not run ({(status.Length > 0 ? status : "QEMU does not say why")})"),

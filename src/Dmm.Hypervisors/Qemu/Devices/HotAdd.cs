@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Dmm.Core;
 using Dmm.Core.Ports;
 using Dmm.Hypervisors.Qemu.Qmp;
 
@@ -8,15 +7,11 @@ namespace Dmm.Hypervisors.Qemu.Devices;
 /// <summary>Adds a memory device to a running QEMU: the object that holds its memory, then the device. It adds both or nothing.</summary>
 internal static class HotAdd
 {
-    /// <param name="reserve">
-    /// False for a device that may be larger than the host and of which the guest gets only a part; true makes the host's overcommit
-    /// rules check it.
-    /// </param>
+    /// <param name="memory">The arguments of <c>object-add</c>, as <see cref="MemoryKind"/> makes them.</param>
     /// <param name="device">The arguments of <c>device_add</c> without the memory.</param>
     public static async Task AddAsync(
-        QmpClient qmp, string backend, MemorySize size, bool reserve, JsonObject device, CancellationToken cancellation)
+        QmpClient qmp, string backend, JsonObject memory, JsonObject device, CancellationToken cancellation)
     {
-        var memory = new JsonObject { ["qom-type"] = "memory-backend-ram", ["id"] = backend, ["size"] = size.Bytes, ["reserve"] = reserve };
         await qmp.ExecuteAsync("object-add", memory, cancellation).ConfigureAwait(false);
         try
         {

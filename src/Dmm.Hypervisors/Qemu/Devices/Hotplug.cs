@@ -33,9 +33,9 @@ public sealed record Hotplug(QemuDevices Devices, bool GuestLacksVirtioMem, Memo
     /// </summary>
     public static readonly MemorySize RescueRoom = MemorySize.FromGiB(1);
 
-    private IEnumerable<MemoryDeviceState> OwnDimms => Devices.States.Where(d => d.IsDimm && DeviceId.Is(d.Id, DeviceId.Dimm));
+    private IEnumerable<MemoryDeviceState> OwnDimms => Devices.States.Where(d => d.IsOwnDimm);
 
-    private IEnumerable<MemoryDeviceState> RescueDimms => Devices.States.Where(d => d.IsDimm && DeviceId.Is(d.Id, DeviceId.Rescue));
+    private IEnumerable<MemoryDeviceState> RescueDimms => Devices.States.Where(d => d.IsOwnRescue);
 
     /// <summary>
     /// The kind of hotplug. A VM uses one kind at a time: one that has DIMMs plugged goes on with DIMMs until none is left.
@@ -76,8 +76,8 @@ public sealed record Hotplug(QemuDevices Devices, bool GuestLacksVirtioMem, Memo
     {
         get
         {
-            var size = MemorySize.Max(DimmPlan.LeastSize, GuestBlock);
-            return Kind != HotplugKind.Dimm && Devices.Room.FreeSlots > 0 && Devices.Room.Free >= size ? size : MemorySize.Zero;
+            var size = MemorySize.Max(DimmPlan.LeastSize, Grain);
+            return Kind != HotplugKind.Dimm && FreeSlots > 0 && FreeRoom >= size ? size : MemorySize.Zero;
         }
     }
 
@@ -103,19 +103,29 @@ public sealed record Hotplug(QemuDevices Devices, bool GuestLacksVirtioMem, Memo
     private MemorySize DimmSize => OwnDimms.Select(d => d.Size).FirstOrDefault() is { IsZero: false } size
         ? size
         : DimmPlan.SizeFor(
-            Devices.BootMemory, DimmRoom + SizeOf(RescueDimms), Math.Max(DimmSlots + RescueDimms.Count(), 1), GuestBlock);
+            Devices.BootMemory, DimmRoom + SizeOf(RescueDimms), Math.Max(DimmSlots + RescueDimms.Count(), 1), Grain);
 
-    private int DimmSlots => Devices.Room.FreeSlots + OwnDimms.Count();
+    private int DimmSlots => FreeSlots + OwnDimms.Count();
 
-    private MemorySize DimmRoom => Devices.Room.Free + SizeOf(OwnDimms);
+    private MemorySize DimmRoom => FreeRoom + SizeOf(OwnDimms);
+
+    /// <summary>Nothing is added to a VM whose memory is of a kind that DMM can't add.</summary>
+    private bool CanAdd => Devices.Memory.Refusal is null;
+
+    private int FreeSlots => CanAdd ? Devices.Room.FreeSlots : 0;
+
+    private MemorySize FreeRoom => CanAdd ? Devices.Room.Free : MemorySize.Zero;
+
+    /// <summary>No piece of memory may be smaller: neither a memory block of the guest, nor a huge page of the host.</summary>
+    private MemorySize Grain => MemorySize.Max(GuestBlock, Devices.Memory.PageSize);
 
     private static MemorySize SizeOf(IEnumerable<MemoryDeviceState> dimms) => dimms.Aggregate(MemorySize.Zero, (sum, d) => sum + d.Size);
 
     /// <summary>The unit of a further device's size: a guest can use only whole memory blocks of it.</summary>
-    private MemorySize ExtensionUnit => MemorySize.Max(DimmPlan.LeastSize, GuestBlock);
+    private MemorySize ExtensionUnit => MemorySize.Max(DimmPlan.LeastSize, Grain);
 
     private MemorySize ExtensionRoom =>
-        Devices.SparePorts.IsEmpty ? MemorySize.Zero : Devices.Room.Free.MinusOrZero(RescueRoom).RoundDown(ExtensionUnit);
+        Devices.SparePorts.IsEmpty ? MemorySize.Zero : FreeRoom.MinusOrZero(RescueRoom).RoundDown(ExtensionUnit);
 
     private IEnumerable<string> Lacks(string? balloonFault)
     {
@@ -123,7 +133,9 @@ public sealed record Hotplug(QemuDevices Devices, bool GuestLacksVirtioMem, Memo
         if (Devices.VirtioMem.IsEmpty)
             yield return "it has no virtio-mem device: start it with -object memory-backend-ram,id=hotplug0,reserve=off,size=16G "
                 + "-device virtio-mem-pci,memdev=hotplug0";
-        if (Kind == HotplugKind.None)
+        if (Devices.Memory.Refusal is { } refusal)
+            yield return $"nothing is added to it, neither DIMMs nor devices: {refusal}; what is added must be of the same kind";
+        else if (Kind == HotplugKind.None)
             yield return "it can't grow beyond its boot memory: it has neither virtio-mem nor slots and address space for DIMMs (-m "
                 + "size=…,slots=32,maxmem=512G)";
         else if (Kind == HotplugKind.Dimm)
@@ -132,7 +144,7 @@ public sealed record Hotplug(QemuDevices Devices, bool GuestLacksVirtioMem, Memo
         else if (Devices.SparePorts.IsEmpty)
             yield return $"it has no root port left for another virtio-mem device: at most {PluggableMax} can be plugged while it "
                 + $"runs; "
-                + "start it with -device pcie-root-port,id=spare0,chassis=101";
+                + $"start it with -device pcie-root-port,id={DeviceId.SparePortOf(0)},chassis=101";
         if (Devices.BalloonPath is null)
             yield return "it has no virtio-balloon device: it can't give boot memory back; without an agent, its "
                 + "need is unknown";

@@ -19,9 +19,24 @@ public sealed record MemoryDeviceState(string Type, long Address, MemorySize Siz
     /// <summary>The path of the object that holds its memory, such as <c>/objects/dimm0-memory</c>.</summary>
     public string Backend { get; init; } = "";
 
+    /// <summary>Whether a DIMM was added while QEMU ran, not on its command line.</summary>
+    public bool IsHotplugged { get; init; }
+
     public bool IsVirtioMem => Type == "virtio-mem";
 
     public bool IsDimm => Type == "dimm";
+
+    /// <summary>
+    /// Whether DMM plugged this DIMM, and may unplug it. Its id alone would not prove that: its memory must be in the object that DMM makes
+    /// for this id, and it must have been added while QEMU ran. Every other DIMM belongs to somebody else.
+    /// </summary>
+    public bool IsOwnDimm => IsOwn(DeviceId.Dimm);
+
+    /// <summary>Whether DMM plugged this DIMM to rescue a guest that was full.</summary>
+    public bool IsOwnRescue => IsOwn(DeviceId.Rescue);
+
+    private bool IsOwn(string word) =>
+        IsDimm && IsHotplugged && DeviceId.Is(Id, word) && Backend == $"/objects/{DeviceId.BackendOf(Id)}";
 
     /// <summary>Reads the devices that count as guest memory; other kinds (nvdimm, virtio-pmem, SGX) are left out.</summary>
     public static ImmutableArray<MemoryDeviceState> ParseAll(JsonElement answer)
@@ -41,7 +56,11 @@ public sealed record MemoryDeviceState(string Type, long Address, MemorySize Siz
                 case "dimm":
                     var size = QmpJson.Size(data, "size");
                     devices.Add(new("dimm", QmpJson.Size(data, "addr").Bytes, size, size, size, size)
-                    { Id = QmpJson.TextOrEmpty(data, "id"), Backend = QmpJson.TextOrEmpty(data, "memdev") });
+                    {
+                        Id = QmpJson.TextOrEmpty(data, "id"),
+                        Backend = QmpJson.TextOrEmpty(data, "memdev"),
+                        IsHotplugged = QmpJson.MemberOf(data, "hotplugged").ValueKind == JsonValueKind.True,
+                    });
                     break;
             }
         }

@@ -65,7 +65,11 @@ internal static partial class ProcessMaps
 
     /// <summary>The address in the answer of <c>gpa2hva</c>: <c>Host virtual address for 0x0 (pc.ram) is 0x7f…</c>.</summary>
     public static ulong? HostAddress(string answer) =>
-        HostAddressPattern().Match(answer) is { Success: true } match ? Address(match.Groups[1]) : null;
+        HostAddressPattern().Match(answer) is { Success: true } match ? Address(match.Groups["address"]) : null;
+
+    /// <summary>The name of the memory in the answer of <c>gpa2hva</c>.</summary>
+    public static string? RegionName(string answer) =>
+        HostAddressPattern().Match(answer) is { Success: true } match && match.Groups["name"] is { Success: true } name ? name.Value : null;
 
     private static bool IsPss(string line) => line.StartsWith(Pss, StringComparison.Ordinal);
 
@@ -75,7 +79,7 @@ internal static partial class ProcessMaps
     private static MemorySize Kibibytes(string line) =>
         MemorySize.FromKiB(long.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture));
 
-    [GeneratedRegex("is 0x([0-9a-f]+)")]
+    [GeneratedRegex(@"(?:\((?<name>[^)]*)\) )?is 0x(?<address>[0-9a-f]+)")]
     private static partial Regex HostAddressPattern();
 
     [GeneratedRegex("^([0-9a-f]+)-([0-9a-f]+) [r-][w-][x-][ps-] ")]

@@ -34,7 +34,13 @@ public sealed record QemuDevices(
 
     public MemoryRoom Room { get; init; } = MemoryRoom.None;
 
-    /// <summary>Ids of the empty root ports that are kept for further virtio-mem devices.</summary>
+    /// <summary>Whether DMM launched this VM.</summary>
+    public bool Owned { get; init; }
+
+    /// <summary>The kind of memory that may be added.</summary>
+    public MemoryKind Memory { get; init; } = MemoryKind.Plain;
+
+    /// <summary>Ids of the empty root ports on which further virtio-mem devices may be added.</summary>
     public ImmutableArray<string> SparePorts { get; init; } = [];
 
     /// <summary>Ids of the devices that have an id.</summary>
@@ -46,7 +52,8 @@ public sealed record QemuDevices(
     /// <summary>Ids of QEMU's objects, including those that hold the devices' memory.</summary>
     public ImmutableArray<string> ObjectIds { get; init; } = [];
 
-    public static async Task<QemuDevices> DiscoverAsync(QmpClient qmp, CancellationToken cancellation)
+    /// <param name="owned">Whether DMM launched this VM.</param>
+    public static async Task<QemuDevices> DiscoverAsync(QmpClient qmp, bool owned, CancellationToken cancellation)
     {
         var summary = await qmp.ExecuteAsync("query-memory-size-summary", null, cancellation).ConfigureAwait(false);
         var devices = await qmp.ExecuteAsync("query-memory-devices", null, cancellation).ConfigureAwait(false);
@@ -79,13 +86,14 @@ public sealed record QemuDevices(
             {
                 agentPort = path;
             }
-            else if (type == "pcie-root-port" && id is not null && DeviceId.Is(id, DeviceId.SparePort)
+            else if (type == "pcie-root-port" && id is not null && DeviceId.IsSparePort(id, owned)
                 && await IsEmptyAsync(qmp, path, id, cancellation).ConfigureAwait(false))
             {
                 sparePorts.Add(id);
             }
         }
 
+        var objects = await ListAsync(qmp, "/objects", cancellation).ConfigureAwait(false);
         virtioMem.Sort((a, b) => a.Address.CompareTo(b.Address));
         sparePorts.Sort(
             (a, b) => Comparer<int?>.Default.Compare(DeviceId.Number(a, DeviceId.SparePort), DeviceId.Number(b, DeviceId.SparePort)));
@@ -96,11 +104,13 @@ public sealed record QemuDevices(
             agentPort is null ? null : await FindAgentSocketAsync(qmp, agentPort, cancellation).ConfigureAwait(false))
         {
             States = known,
+            Owned = owned,
+            Memory = await MemoryKind.DiscoverAsync(qmp, objects, cancellation).ConfigureAwait(false),
             Room = await ReadRoomAsync(qmp, devices, cancellation).ConfigureAwait(false),
             SparePorts = sparePorts.ToImmutable(),
             DeviceIds = ids.ToImmutable(),
             PassedThrough = passedThrough.ToImmutable(),
-            ObjectIds = [.. (await ListAsync(qmp, "/objects", cancellation).ConfigureAwait(false)).Select(o => o.Name)],
+            ObjectIds = [.. objects.Select(o => o.Name)],
         };
     }
 

@@ -23,6 +23,9 @@ internal sealed class QemuDimms(QmpClient qmp)
     private readonly Lock _gate = new();
     private readonly Dictionary<string, bool> _leaving = new(StringComparer.Ordinal);
     private readonly HashSet<string> _leftOver = new(StringComparer.Ordinal);
+
+    /// <summary>The ids of all DIMMs that were seen to be DMM's own: when one of them goes, its memory is DMM's to return.</summary>
+    private readonly HashSet<string> _own = new(StringComparer.Ordinal);
     private int? _wanted;
 
     /// <summary>
@@ -38,14 +41,29 @@ internal sealed class QemuDimms(QmpClient qmp)
         }
     }
 
+    /// <summary>Notes which DIMMs are DMM's own, while they can be seen, and which of them have gone.</summary>
+    public void Know(ImmutableArray<MemoryDeviceState> states)
+    {
+        lock (_gate)
+        {
+            string[] present = [.. states.Where(d => d.IsOwnDimm || d.IsOwnRescue).Select(d => d.Id)];
+            _leftOver.UnionWith(_own.Except(present).Select(DeviceId.BackendOf));
+            // These states may be older than a DIMM that was added meanwhile.
+            _leftOver.ExceptWith(present.Select(DeviceId.BackendOf));
+            _own.IntersectWith(present);
+            _own.UnionWith(present);
+        }
+    }
+
+    /// <param name="devices">The devices as they were last discovered: they say which ids are taken.</param>
     /// <param name="states">The memory devices that QEMU has now.</param>
     /// <param name="amount">The total size that the DIMMs should have.</param>
     /// <param name="size">The size of new DIMMs.</param>
     public async Task PlugAsync(
-        ImmutableArray<MemoryDeviceState> states, MemorySize amount, MemorySize size, CancellationToken cancellation)
+        QemuDevices devices, ImmutableArray<MemoryDeviceState> states, MemorySize amount, MemorySize size, CancellationToken cancellation)
     {
-        var dimms = states.Where(d => d.IsDimm && DeviceId.Is(d.Id, DeviceId.Dimm));
-        MemoryDeviceState[] own = [.. dimms.OrderBy(d => DeviceId.Number(d.Id, DeviceId.Dimm))];
+        MemoryDeviceState[] own = [.. states.Where(d => d.IsOwnDimm).OrderBy(d => DeviceId.Number(d.Id, DeviceId.Dimm))];
+        Know(states);
         string[] present = [.. own.Select(d => d.Id)];
         var wanted = DimmPlan.CountFor([.. own.Select(d => d.Size)], amount, size);
         DimmPlan plan;
@@ -55,7 +73,12 @@ internal sealed class QemuDimms(QmpClient qmp)
             _wanted = wanted;
             foreach (var gone in _leaving.Keys.Except(present).ToList())
                 _leaving.Remove(gone);
-            plan = DimmPlan.For(present, _leaving, wanted, _leftOver.Select(DeviceId.DimmOf).OfType<string>());
+            plan = DimmPlan.For(
+                present, _leaving, wanted,
+                [
+                    .. _leftOver, .. devices.ObjectIds.Where(o => !DeviceId.IsOwnBackend(o)), .. devices.DeviceIds,
+                    .. states.Select(d => d.Id),
+                ]);
             foreach (var id in plan.Stay)
                 _leaving.Remove(id);
         }
@@ -63,12 +86,17 @@ internal sealed class QemuDimms(QmpClient qmp)
         foreach (var id in plan.Remove)
             await RemoveAsync(id, cancellation).ConfigureAwait(false);
         foreach (var id in plan.Add)
-            await AddAsync(qmp, id, size, cancellation).ConfigureAwait(false);
+            await AddAsync(id, size, devices.Memory, cancellation).ConfigureAwait(false);
     }
 
-    public static Task AddAsync(QmpClient qmp, string id, MemorySize size, CancellationToken cancellation) =>
-        HotAdd.AddAsync(
-            qmp, DeviceId.BackendOf(id), size, reserve: true, new JsonObject { ["driver"] = "pc-dimm", ["id"] = id }, cancellation);
+    public async Task AddAsync(string id, MemorySize size, MemoryKind kind, CancellationToken cancellation)
+    {
+        var backend = DeviceId.BackendOf(id);
+        var device = new JsonObject { ["driver"] = "pc-dimm", ["id"] = id, ["node"] = 0 };
+        await HotAdd.AddAsync(qmp, backend, kind.Backend(backend, size, whole: true), device, cancellation).ConfigureAwait(false);
+        lock (_gate)
+            _own.Add(id);
+    }
 
     /// <summary>Handles an event; events that are not about DIMMs are ignored.</summary>
     public void Hear(QmpEvent e)
@@ -85,12 +113,12 @@ internal sealed class QemuDimms(QmpClient qmp)
                 }
 
                 break;
-            case "DEVICE_DELETED" when QmpJson.TextOrEmpty(e.Data, "device") is var id
-                && DeviceId.DimmOf(DeviceId.BackendOf(id)) is not null:
+            case "DEVICE_DELETED" when QmpJson.TextOrEmpty(e.Data, "device") is { Length: > 0 } id:
                 lock (_gate)
                 {
                     _leaving.Remove(id);
-                    _leftOver.Add(DeviceId.BackendOf(id));
+                    if (_own.Remove(id))
+                        _leftOver.Add(DeviceId.BackendOf(id));
                 }
 
                 break;
@@ -99,15 +127,17 @@ internal sealed class QemuDimms(QmpClient qmp)
         }
     }
 
-    /// <summary>Finds the memory of DIMMs that went while no daemon watched.</summary>
-    /// <param name="objects">QEMU's objects by id.</param>
-    public void FindLeftOver(IEnumerable<string> objects, ImmutableArray<MemoryDeviceState> states)
+    /// <summary>
+    /// Finds the memory of devices that went, or never came, while no daemon watched. What an earlier release left is not found: without
+    /// its device, nothing proves whose it is.
+    /// </summary>
+    public void FindLeftOver(QemuDevices devices)
     {
         lock (_gate)
         {
-            foreach (var id in objects)
+            foreach (var id in devices.ObjectIds)
             {
-                if (DeviceId.DimmOf(id) is not null && !states.Any(d => d.Backend == $"/objects/{id}"))
+                if (DeviceId.IsOwnBackend(id) && !devices.States.Any(d => d.Backend == $"/objects/{id}"))
                     _leftOver.Add(id);
             }
         }

@@ -56,7 +56,7 @@ public sealed class QemuMemory : IDisposable
     }
 
     /// <summary>Looks for the memory of DIMMs that went while no daemon ran; the next reading returns it to the host.</summary>
-    public void FindLeftOver() => _dimms.FindLeftOver(Devices.ObjectIds, Devices.States);
+    public void FindLeftOver() => _dimms.FindLeftOver(Devices);
 
     public async Task<VmSizes> ReadAsync(CancellationToken cancellation) => (await LookAsync(cancellation).ConfigureAwait(false)).Sizes;
 
@@ -113,8 +113,7 @@ public sealed class QemuMemory : IDisposable
                     + $"free root ports and {Devices.Room.Free} of address space left it can be at most {hotplug.ExtendableTo}");
             }
 
-            var (id, backend) = DeviceId.FreshVirtioMem(Devices.DeviceIds, Devices.ObjectIds);
-            var block = hotplug.BlockSize.IsZero ? MemorySize.FromMiB(2) : hotplug.BlockSize;
+            var id = Fresh(DeviceId.VirtioMem);
             var device = new JsonObject
             {
                 ["driver"] = "virtio-mem-pci",
@@ -122,10 +121,17 @@ public sealed class QemuMemory : IDisposable
                 ["bus"] = Devices.SparePorts[0],
                 ["node"] = 0,
                 ["requested-size"] = 0,
-                ["block-size"] = block.Bytes,
             };
-            await HotAdd.AddAsync(_qmp, backend, hotplug.ExtensionFor(pluggableMax), reserve: false, device, cancellation)
-                .ConfigureAwait(false);
+            var kind = Devices.Memory;
+            if (kind.TakesPagesFirst)
+                device["prealloc"] = true;
+
+            // The least block of memory in a folder is known to QEMU alone, which chooses it.
+            if (kind.Folder is null || !hotplug.BlockSize.IsZero)
+                device["block-size"] = MemorySize.Max(MemorySize.Max(hotplug.BlockSize, MemorySize.FromMiB(2)), kind.PageSize).Bytes;
+            var backend = DeviceId.BackendOf(id);
+            var memory = kind.Backend(backend, hotplug.ExtensionFor(pluggableMax), whole: false);
+            await HotAdd.AddAsync(_qmp, backend, memory, device, cancellation).ConfigureAwait(false);
             await LookAgainAsync(cancellation).ConfigureAwait(false);
         },
         cancellation);
@@ -138,15 +144,15 @@ public sealed class QemuMemory : IDisposable
             var size = Hotplug.RescueSize;
             if (size.IsZero)
             {
-                throw new HypervisorException(Hotplug.Kind == HotplugKind.Dimm
+                throw new HypervisorException(Devices.Memory.Refusal is { } refusal
+                    ? $"{_qmp.Path}: a rescue DIMM can't be added: {refusal}; what is added must be of the same kind"
+                    : Hotplug.Kind == HotplugKind.Dimm
                     ? $"{_qmp.Path}: this VM grows by DIMMs, each of which brings its own metadata; a rescue DIMM would be no different"
                     : $"{_qmp.Path}: there is no room for a rescue DIMM: {Devices.Room.FreeSlots} slots and {Devices.Room.Free} of "
                     + $"address space are free");
             }
 
-            var id = DeviceId.Fresh(DeviceId.Rescue, Devices.DeviceIds.Concat(Devices.ObjectIds.Select(DeviceId.DimmOf).OfType<string>()))
-                .First();
-            await QemuDimms.AddAsync(_qmp, id, size, cancellation).ConfigureAwait(false);
+            await _dimms.AddAsync(Fresh(DeviceId.Rescue), size, Devices.Memory, cancellation).ConfigureAwait(false);
             await LookAgainAsync(cancellation).ConfigureAwait(false);
         },
         cancellation);
@@ -199,11 +205,12 @@ public sealed class QemuMemory : IDisposable
     {
         await _dimms.DropLeftOverAsync().ConfigureAwait(false);
         var states = await QueryAsync(cancellation).ConfigureAwait(false);
+        _dimms.Know(states);
         var (boot, balloonable) = (Devices.BootMemory, Devices.BootMemory);
         foreach (var state in states.Where(d => d.IsDimm))
         {
             balloonable += state.Size;
-            if (!IsOwn(state))
+            if (!state.IsOwnDimm)
                 boot += state.Size;
         }
 
@@ -221,13 +228,12 @@ public sealed class QemuMemory : IDisposable
         }
     }
 
-    /// <summary>Whether this is a DIMM that DMM plugs and unplugs; other DIMMs count as base.</summary>
-    private static bool IsOwn(MemoryDeviceState state) => state.IsDimm && DeviceId.Is(state.Id, DeviceId.Dimm);
+    private string Fresh(string word) => DeviceId.Fresh(word, Devices.DeviceIds.Concat(Devices.ObjectIds)).First();
 
     /// <summary>All plugged memory by device: each virtio-mem device, and DMM's DIMMs together as one.</summary>
     private HotplugDevice[] HotplugDevices(ImmutableArray<MemoryDeviceState> states)
     {
-        MemoryDeviceState[] dimms = [.. states.Where(IsOwn)];
+        MemoryDeviceState[] dimms = [.. states.Where(d => d.IsOwnDimm)];
         var size = dimms.Aggregate(MemorySize.Zero, (sum, d) => sum + d.Size);
         return
         [
@@ -253,7 +259,7 @@ public sealed class QemuMemory : IDisposable
 
     private async Task LookAgainAsync(CancellationToken cancellation)
     {
-        var devices = await QemuDevices.DiscoverAsync(_qmp, cancellation).ConfigureAwait(false);
+        var devices = await QemuDevices.DiscoverAsync(_qmp, Devices.Owned, cancellation).ConfigureAwait(false);
         lock (_gate)
             _hotplug = _hotplug with { Devices = devices };
     }
@@ -265,10 +271,17 @@ public sealed class QemuMemory : IDisposable
         ImmutableArray<MemoryDeviceState> states, MemorySize plugged, MemorySize size, CancellationToken cancellation)
     {
         var others = states.Where(d => d.IsVirtioMem).Aggregate(MemorySize.Zero, (sum, d) => sum + MemorySize.Max(d.Size, d.Requested));
-        await _dimms.PlugAsync(states, plugged.MinusOrZero(others), size, cancellation).ConfigureAwait(false);
+        try
+        {
+            await _dimms.PlugAsync(Devices, states, plugged.MinusOrZero(others), size, cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            // The presence of DIMMs decides how the VM is plugged, and with which size. After a refusal too: somebody else may have taken
+            // an id.
+            await LookAgainAsync(cancellation).ConfigureAwait(false);
+        }
 
-        // The presence of DIMMs decides how the VM is plugged, and with which size.
-        await LookAgainAsync(cancellation).ConfigureAwait(false);
         lock (_gate)
             _asked = (plugged, DeviceVector.Requested(HotplugDevices(Hotplug.Devices.States)));
     }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Dmm.Core;
+using Dmm.Core.Lifecycle;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Qemu.Devices;
@@ -20,10 +21,11 @@ public static class QemuCommandLine
         var arguments = new List<string>();
         Machine(arguments, spec, settings, accel, maxMemory);
         Memory(arguments, spec, settings);
+        Panic(arguments, spec.Restart);
         Sockets(arguments, spec, folder);
         Network(arguments, spec.Network, settings);
         for (var port = 0; port < settings.SpareRootPorts; port++)
-            Add(arguments, "-device", $"pcie-root-port,id=spare{port},chassis={port + 1},slot={port + 1}");
+            Add(arguments, "-device", $"pcie-root-port,id={DeviceId.SparePortOf(port)},chassis={port + 1},slot={port + 1}");
         Boot(arguments, spec.Medium ?? throw new HypervisorException($"VM '{spec.Id}' has neither a kernel nor a disk"), settings);
 
         // QEMU's first process exits only when the VM is set up; otherwise it reports the fault on stderr.
@@ -41,6 +43,8 @@ public static class QemuCommandLine
     private static void Machine(List<string> arguments, VmSpec spec, QemuSettings settings, QemuAccel accel, MemorySize maxMemory)
     {
         Add(arguments, "-name", $"guest={spec.Id.Name}", "-nodefaults", "-no-user-config", "-display", "none");
+        if (settings.Sandbox)
+            Add(arguments, "-sandbox", "on,obsolete=deny");
         Add(arguments, "-machine", "q35,usb=off,vmport=off");
         if (accel == QemuAccel.Kvm)
             Add(arguments, "-accel", "kvm", "-cpu", "host");
@@ -57,6 +61,16 @@ public static class QemuCommandLine
         Add(arguments, "-object", $"memory-backend-ram,id=hotplug0,reserve=off,size={HotplugSize(spec, settings).Bytes}");
         Add(arguments, "-device", $"virtio-mem-pci,id=vmem0,memdev=hotplug0,node=0,requested-size=0,block-size={settings.BlockSize.Bytes}");
         Add(arguments, "-device", "virtio-balloon-pci,id=balloon0,free-page-reporting=on,deflate-on-oom=on");
+    }
+
+    /// <summary>
+    /// Lets QEMU hear of a panic of the guest's kernel. A VM that DMM creates again ends then. Any other is stopped where it is: its
+    /// memory and its console stay for somebody to look at, and it does not spin for ever.
+    /// </summary>
+    private static void Panic(List<string> arguments, RestartPolicy restart)
+    {
+        Add(arguments, "-device", "pvpanic-pci");
+        Add(arguments, "-action", restart == RestartPolicy.Never ? "panic=pause" : "panic=shutdown");
     }
 
     private static void Sockets(List<string> arguments, VmSpec spec, VmFolder folder)

@@ -19,7 +19,7 @@ public sealed class QmpClient : IAsyncDisposable
     private readonly QmpOptions _options;
     private readonly TimeProvider _time;
     private readonly NetworkStream _stream;
-    private readonly LineReader _lines;
+    private readonly QmpReader _messages;
     private readonly Channel<QmpEvent> _events;
     private readonly CancellationTokenSource _stop = new();
     private readonly SemaphoreSlim _writing = new(1, 1);
@@ -39,7 +39,7 @@ public sealed class QmpClient : IAsyncDisposable
         _options = options;
         _time = time;
         _stream = new NetworkStream(socket, ownsSocket: true);
-        _lines = new LineReader(_stream, options.MaxLineLength);
+        _messages = new QmpReader(_stream, options.MaxLineLength);
         _events = Channel.CreateBounded<QmpEvent>(
             new BoundedChannelOptions(options.EventCapacity)
             {
@@ -124,7 +124,7 @@ public sealed class QmpClient : IAsyncDisposable
         await _stop.CancelAsync().ConfigureAwait(false);
         await _stream.DisposeAsync().ConfigureAwait(false);
         await _reader.ConfigureAwait(false);
-        await _lines.DisposeAsync().ConfigureAwait(false);
+        await _messages.DisposeAsync().ConfigureAwait(false);
     }
 
     private async Task NegotiateAsync(CancellationToken cancellation)
@@ -191,13 +191,13 @@ public sealed class QmpClient : IAsyncDisposable
         {
             do
             {
-                var line = await _lines.ReadAsync(_stop.Token).ConfigureAwait(false);
+                var line = await _messages.ReadAsync(_stop.Token).ConfigureAwait(false);
                 why = line.Kind switch
                 {
                     WireLineKind.End when _greeting.Task.IsCompleted => "QEMU closed the connection",
                     WireLineKind.End => "closed without a QMP greeting: not a QMP socket",
                     WireLineKind.TooLong or WireLineKind.Skipped =>
-                        $"sent a line longer than {_options.MaxLineLength} bytes: not a QMP server that DMM supports",
+                        $"sent a message longer than {_options.MaxLineLength} bytes: not a QMP server that DMM supports",
                     _ => Take(QmpMessage.Parse(line.Text)) ?? "",
                 };
             }

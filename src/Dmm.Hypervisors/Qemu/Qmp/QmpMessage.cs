@@ -6,7 +6,7 @@ namespace Dmm.Hypervisors.Qemu.Qmp;
 /// <summary>An asynchronous event. <paramref name="Data"/> is undefined where the event has none.</summary>
 public sealed record QmpEvent(string Name, JsonElement Data);
 
-/// <summary>One line of a QMP server. Source: QEMU, docs/interop/qmp-spec.</summary>
+/// <summary>One message of a QMP server. Source: QEMU, docs/interop/qmp-spec.</summary>
 public abstract record QmpMessage
 {
     private const int ExcerptLength = 80;

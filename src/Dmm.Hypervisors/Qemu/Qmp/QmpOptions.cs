@@ -6,7 +6,7 @@ public sealed record QmpOptions
     /// <summary>The deadline for connecting, greeting included, and for each command.</summary>
     public TimeSpan Deadline { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>The longest line in bytes; the longest answers that DMM asks for are some tens of KiB.</summary>
+    /// <summary>The longest message in bytes, on however many lines; the longest answers that DMM asks for are some tens of KiB.</summary>
     public int MaxLineLength { get; init; } = 1 << 20;
 
     /// <summary>The number of events that may wait for their reader; beyond it the oldest is dropped and counted.</summary>

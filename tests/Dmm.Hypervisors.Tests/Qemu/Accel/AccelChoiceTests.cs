@@ -1,5 +1,6 @@
 using Dmm.Hypervisors.Qemu;
 using Dmm.Hypervisors.Qemu.Accel;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Dmm.Hypervisors.Tests.Qemu.Accel;
 
@@ -77,7 +78,7 @@ public sealed class AccelChoiceTests : IDisposable
     public async Task An_answer_is_found_once_and_written_down()
     {
         var log = new List<string>();
-        var choice = Choice("exit 1", log: log);
+        var choice = Choice("exit 1", log: log, obstacle: () => "there is no /dev/kvm");
 
         var answers = await Task.WhenAll(choice.DecideAsync(default), choice.DecideAsync(default)).InTime();
 
@@ -87,10 +88,74 @@ public sealed class AccelChoiceTests : IDisposable
         Assert.Equal(answers[0], Choice("exit 1").Known);
     }
 
-    private void Write(string boot, string binary) =>
-        File.WriteAllText(Memory, $$"""{"bootId": "{{boot}}", "binary": "{{binary}}", "accel": "kvm", "why": "seen"}""");
+    [Theory]
+    [InlineData("exec sleep 600", "hung for 0.5 s")]
+    [InlineData("echo 'out of memory' >&2; exit 1", "out of memory")]
+    public async Task A_probe_that_failed_is_tried_again_at_later_launches_with_growing_waits(string program, string why)
+    {
+        var time = new FakeTimeProvider();
+        var log = new List<string>();
+        var choice = Choice($"echo >> {_folder.In("probes")}; {program}", log: log, time: time, obstacle: () => null);
+        var first = await ProbeAsync(choice, time);
+        Assert.Equal((QemuAccel.Tcg, false), (first.Accel, first.Certain));
+        Assert.Contains(why, first.Why, StringComparison.Ordinal);
+        Assert.Contains("first launch after 1 min", first.Why, StringComparison.Ordinal);
+        Assert.False(File.Exists(Memory));
+        Assert.Equal(first, choice.Known);
 
-    private AccelChoice Choice(string program, QemuAccel accel = QemuAccel.Auto, List<string>? log = null) => new(
+        time.Advance(TimeSpan.FromSeconds(59));
+        Assert.Equal(first, await choice.DecideAsync(default).InTime());
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Contains("first launch after 2 min", (await ProbeAsync(choice, time)).Why, StringComparison.Ordinal);
+        time.Advance(TimeSpan.FromSeconds(119));
+        await choice.DecideAsync(default).InTime();
+        Assert.Equal(2, Probes());
+
+        // The host is calm now.
+        FakeProgram.Write(_folder, $"echo >> {_folder.In("probes")}; exit 85");
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(QemuAccel.Kvm, (await ProbeAsync(choice, time)).Accel);
+        Assert.Equal((3, 3), (Probes(), log.Count));
+        Assert.True(File.Exists(Memory));
+        Assert.Equal(QemuAccel.Kvm, Choice("exit 1", obstacle: () => null).Known!.Accel);
+    }
+
+    [Fact]
+    public async Task Only_a_visible_obstacle_is_a_no_that_is_remembered()
+    {
+        var answer = await Choice("exit 85", obstacle: () => "there is no /dev/kvm").DecideAsync(default).InTime();
+
+        Assert.Equal(new AccelAnswer(QemuAccel.Tcg, "there is no /dev/kvm"), answer);
+        Assert.Equal(answer, Choice("exit 85", obstacle: () => null).Known);
+    }
+
+    [Fact]
+    public void A_no_that_an_earlier_release_remembered_may_be_a_failed_probe_and_is_not_believed()
+    {
+        Write(HostProcess.ReadBootId(), _folder.In("qemu"), "tcg");
+
+        Assert.Null(Choice("exit 85").Known);
+    }
+
+    private int Probes() => File.ReadAllLines(_folder.In("probes")).Length;
+
+    /// <summary>Lets the probe's deadline pass if it does not end before.</summary>
+    private async Task<AccelAnswer> ProbeAsync(AccelChoice choice, FakeTimeProvider time)
+    {
+        var probes = File.Exists(_folder.In("probes")) ? Probes() : 0;
+        var deciding = choice.DecideAsync(default);
+        await Eventually.UntilAsync(() => File.Exists(_folder.In("probes")) && Probes() > probes, "the probe guest runs");
+        if (await Task.WhenAny(deciding, Task.Delay(TimeSpan.FromSeconds(5))) != deciding)
+            time.Advance(TimeSpan.FromSeconds(0.5));
+        return await deciding.InTime();
+    }
+
+    private void Write(string boot, string binary, string accel = "kvm") =>
+        File.WriteAllText(Memory, $$"""{"bootId": "{{boot}}", "binary": "{{binary}}", "accel": "{{accel}}", "why": "seen"}""");
+
+    private AccelChoice Choice(
+        string program, QemuAccel accel = QemuAccel.Auto, List<string>? log = null, TimeProvider? time = null,
+        Func<string?>? obstacle = null) => new(
         new QemuSettings
         {
             StateDirectory = _folder.Path,
@@ -98,6 +163,7 @@ public sealed class AccelChoiceTests : IDisposable
             Accel = accel,
             ProbeDeadline = TimeSpan.FromSeconds(0.5),
         },
-        TimeProvider.System,
-        (log ?? []).Add);
+        time ?? TimeProvider.System,
+        (log ?? []).Add,
+        obstacle);
 }

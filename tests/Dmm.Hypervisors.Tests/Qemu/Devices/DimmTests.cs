@@ -28,8 +28,8 @@ public sealed class DimmTests : IDisposable
 
         await vm.SetPluggedAsync(MemorySize.FromMiB(384), default).InTime();
 
-        Assert.Equal(["dimm0", "dimm1", "dimm2"], qemu.Added.Select(d => d.Id));
-        Assert.Equal(["dimm0-memory", "dimm1-memory", "dimm2-memory"], qemu.Added.Select(d => d.Memory));
+        Assert.Equal(["dmm-dimm0", "dmm-dimm1", "dmm-dimm2"], qemu.Added.Select(d => d.Id));
+        Assert.Equal(["dmm-dimm0-memory", "dmm-dimm1-memory", "dmm-dimm2-memory"], qemu.Added.Select(d => d.Memory));
         Assert.Equal((384, 384), await PluggedAsync(vm));
         Assert.Equal((Dimm, MemorySize.FromGiB(4)), (vm.Capabilities.BlockSize, vm.Capabilities.PluggableMax));
     }
@@ -43,12 +43,12 @@ public sealed class DimmTests : IDisposable
 
         await vm.SetPluggedAsync(MemorySize.FromMiB(128), default).InTime();
 
-        Assert.Equal(["device_del {\"id\":\"dimm2\"}", "device_del {\"id\":\"dimm1\"}"], Removals(qemu));
+        Assert.Equal(["device_del {\"id\":\"dmm-dimm2\"}", "device_del {\"id\":\"dmm-dimm1\"}"], Removals(qemu));
         Assert.Equal((384, 128), await PluggedAsync(vm));
-        await qemu.AnswerEjectionAsync("dimm2", 132);
-        await qemu.TakeAwayAsync("dimm2");
+        await qemu.AnswerEjectionAsync("dmm-dimm2", 132);
+        await qemu.TakeAwayAsync("dmm-dimm2");
         await _observed.FirstAsync<VmObservation.Sizes>(s => s.Value.Plugged == MemorySize.FromMiB(256));
-        await Eventually.UntilAsync(() => !qemu.Objects.ContainsKey("dimm2-memory"), "its memory is given back");
+        await Eventually.UntilAsync(() => !qemu.Objects.ContainsKey("dmm-dimm2-memory"), "its memory is given back");
         Assert.Equal((256, 128), await PluggedAsync(vm));
     }
 
@@ -59,15 +59,15 @@ public sealed class DimmTests : IDisposable
         await using var vm = await ConnectAsync(qemu);
         await vm.SetPluggedAsync(MemorySize.FromMiB(256), default).InTime();
         await vm.SetPluggedAsync(MemorySize.Zero, default).InTime();
-        await qemu.AnswerEjectionAsync("dimm1", 132);
-        await qemu.AnswerEjectionAsync("dimm1", 130);
-        await qemu.AnswerEjectionAsync("dimm0", 132);
+        await qemu.AnswerEjectionAsync("dmm-dimm1", 132);
+        await qemu.AnswerEjectionAsync("dmm-dimm1", 130);
+        await qemu.AnswerEjectionAsync("dmm-dimm0", 132);
         await BeHeardAsync(qemu);
         Assert.Equal((256, 0), await PluggedAsync(vm));
 
         await vm.SetPluggedAsync(MemorySize.Zero, default).InTime();
 
-        Assert.Equal(["dimm1", "dimm0", "dimm1"], Removals(qemu).Select(r => r.Split('"')[3]));
+        Assert.Equal(["dmm-dimm1", "dmm-dimm0", "dmm-dimm1"], Removals(qemu).Select(r => r.Split('"')[3]));
     }
 
     [Fact]
@@ -77,15 +77,15 @@ public sealed class DimmTests : IDisposable
         await using var vm = await ConnectAsync(qemu);
         await vm.SetPluggedAsync(MemorySize.FromMiB(256), default).InTime();
         await vm.SetPluggedAsync(MemorySize.Zero, default).InTime();
-        await qemu.AnswerEjectionAsync("dimm0", 130);
+        await qemu.AnswerEjectionAsync("dmm-dimm0", 130);
         await BeHeardAsync(qemu);
 
         await vm.SetPluggedAsync(MemorySize.FromMiB(256), default).InTime();
 
-        // dimm1 may leave at any moment, or stay: another DIMM beside it would be more than was asked for.
-        Assert.Equal(["dimm0", "dimm1"], qemu.Added.Select(d => d.Id));
+        // dmm-dimm1 may leave at any moment, or stay: another DIMM beside it would be more than was asked for.
+        Assert.Equal(["dmm-dimm0", "dmm-dimm1"], qemu.Added.Select(d => d.Id));
         Assert.Equal((256, 256), await PluggedAsync(vm));
-        await qemu.TakeAwayAsync("dimm1");
+        await qemu.TakeAwayAsync("dmm-dimm1");
         await _observed.FirstAsync<VmObservation.Sizes>(s => s.Value.Plugged == s.Value.PluggedTarget
             && s.Value.Plugged == MemorySize.FromMiB(128));
 
@@ -104,7 +104,7 @@ public sealed class DimmTests : IDisposable
             await vm.SetPluggedAsync(MemorySize.FromMiB(256), default).InTime();
         Assert.Equal((256, 256), await PluggedAsync(vm));
         await vm.SetPluggedAsync(MemorySize.FromMiB(384), default).InTime();
-        Assert.Equal(["dimm0", "dimm1", "dimm2"], qemu.Added.Select(d => d.Id));
+        Assert.Equal(["dmm-dimm0", "dmm-dimm1", "dmm-dimm2"], qemu.Added.Select(d => d.Id));
     }
 
     [Fact]
@@ -118,14 +118,14 @@ public sealed class DimmTests : IDisposable
         }
 
         // One DIMM leaves while no daemon watches: its memory object stays in QEMU.
-        qemu.Remove("dimm2");
+        qemu.Remove("dmm-dimm2");
         await using var again = await ConnectAsync(qemu);
 
         Assert.Equal((256, 256), await PluggedAsync(again));
-        Assert.False(qemu.Objects.ContainsKey("dimm2-memory"));
-        Assert.True(qemu.Objects.ContainsKey("dimm1-memory"));
+        Assert.False(qemu.Objects.ContainsKey("dmm-dimm2-memory"));
+        Assert.True(qemu.Objects.ContainsKey("dmm-dimm1-memory"));
         await again.SetPluggedAsync(MemorySize.FromMiB(384), default).InTime();
-        Assert.Equal("dimm2", qemu.Added[^1].Id);
+        Assert.Equal("dmm-dimm2", qemu.Added[^1].Id);
     }
 
     [Fact]
@@ -138,7 +138,7 @@ public sealed class DimmTests : IDisposable
         var sizes = await vm.ReadSizesAsync(default).InTime();
         Assert.Equal((MemorySize.FromMiB(256 + 512), Dimm), (sizes.Base, sizes.Plugged));
         await vm.SetPluggedAsync(MemorySize.Zero, default).InTime();
-        Assert.Equal(["device_del {\"id\":\"dimm0\"}"], Removals(qemu));
+        Assert.Equal(["device_del {\"id\":\"dmm-dimm0\"}"], Removals(qemu));
     }
 
     [Fact]

@@ -29,7 +29,7 @@ public sealed class ExtensionTests : IDisposable
         var able = await _observed.FirstAsync<VmObservation.Able>();
         Assert.Equal(MemorySize.FromGiB(32), able.Value.PluggableMax);
         Assert.Same(able.Value, vm.Capabilities);
-        Assert.Equal(new FakeQemu.Device("vmem0", "virtio-mem-pci", "hotplug0", "spare0"), Assert.Single(qemu.Added));
+        Assert.Equal(new FakeQemu.Device("dmm-vmem0", "virtio-mem-pci", "dmm-vmem0-memory", "dmm-spare0"), Assert.Single(qemu.Added));
         await vm.SetPluggedAsync(MemorySize.FromGiB(20), default).InTime();
         Assert.Equal((16L << 30, 4L << 30), (qemu.RequestedBytes, qemu.Added[0].Requested));
         Assert.Equal(MemorySize.FromGiB(20), (await vm.ReadSizesAsync(default).InTime()).PluggedTarget);
@@ -45,7 +45,7 @@ public sealed class ExtensionTests : IDisposable
             await vm.ExtendAsync(vm.Capabilities.PluggableMax + MemorySize.FromMiB(2), default).InTime();
 
         Assert.Equal(MemorySize.FromGiB(256), vm.Capabilities.PluggableMax);
-        Assert.Equal(["spare0", "spare1", "spare2", "spare3"], qemu.Added.Select(d => d.Bus));
+        Assert.Equal(["dmm-spare0", "dmm-spare1", "dmm-spare2", "dmm-spare3"], qemu.Added.Select(d => d.Bus));
         Assert.Equal(vm.Capabilities.PluggableMax, vm.Capabilities.ExtendableTo);
         Assert.Contains(vm.Capabilities.Lacks, l => l.Contains("no root port left", StringComparison.Ordinal));
         Assert.False(vm.Capabilities.RescueSize.IsZero);
@@ -86,7 +86,7 @@ public sealed class ExtensionTests : IDisposable
     public async Task A_device_that_QEMU_refuses_leaves_no_memory_behind()
     {
         await using var qemu = New();
-        qemu.DeviceRefusal = "Bus 'spare0' does not support hotplugging";
+        qemu.DeviceRefusal = "Bus 'dmm-spare0' does not support hotplugging";
         await using var vm = await ConnectAsync(qemu);
         var before = vm.Capabilities;
 
@@ -109,7 +109,9 @@ public sealed class ExtensionTests : IDisposable
         await using var again = await ConnectAsync(qemu);
         Assert.Equal(MemorySize.FromGiB(32), again.Capabilities.PluggableMax);
         await again.ExtendAsync(MemorySize.FromGiB(33), default).InTime();
-        Assert.Equal([("vmem0", "hotplug0", "spare0"), ("vmem1", "hotplug1", "spare1")], qemu.Added.Select(d => (d.Id, d.Memory, d.Bus)));
+        Assert.Equal(
+            [("dmm-vmem0", "dmm-vmem0-memory", "dmm-spare0"), ("dmm-vmem1", "dmm-vmem1-memory", "dmm-spare1")],
+            qemu.Added.Select(d => (d.Id, d.Memory, d.Bus)));
     }
 
     [Fact]
@@ -119,7 +121,7 @@ public sealed class ExtensionTests : IDisposable
         await using var vm = await ConnectAsync(qemu);
 
         Assert.Equal(vm.Capabilities.PluggableMax, vm.Capabilities.ExtendableTo);
-        Assert.Contains(vm.Capabilities.Lacks, l => l.Contains("-device pcie-root-port,id=spare0", StringComparison.Ordinal));
+        Assert.Contains(vm.Capabilities.Lacks, l => l.Contains("-device pcie-root-port,id=dmm-spare0", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -138,11 +140,11 @@ public sealed class ExtensionTests : IDisposable
             Assert.Contains($"balloon {{\"value\":{(384 - 40) * FakeQemu.Mib}}}", qemu.Heard);
         }
 
-        Assert.Equal(new FakeQemu.Device("rescue0", "pc-dimm", "rescue0-memory", null), Assert.Single(qemu.Added));
+        Assert.Equal(new FakeQemu.Device("dmm-rescue0", "pc-dimm", "dmm-rescue0-memory", null), Assert.Single(qemu.Added));
         await using var again = await ConnectAsync(qemu);
         Assert.Equal(MemorySize.FromMiB(384), (await again.ReadSizesAsync(default).InTime()).Base);
         await again.RescueAsync(default).InTime();
-        Assert.Equal("rescue1", qemu.Added[^1].Id);
+        Assert.Equal("dmm-rescue1", qemu.Added[^1].Id);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using Dmm.Core;
+using Dmm.Core.Lifecycle;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Qemu;
 using Dmm.Hypervisors.Qemu.Launch;
@@ -23,7 +24,7 @@ public sealed class QemuCommandLineTests
     {
         Assert.Equal(
             [
-                "-name", "guest=one", "-nodefaults", "-no-user-config", "-display", "none",
+                "-name", "guest=one", "-nodefaults", "-no-user-config", "-display", "none", "-sandbox", "on,obsolete=deny",
                 "-machine", "q35,usb=off,vmport=off",
                 "-accel", "tcg,thread=multi,tb-size=64", "-cpu", "max,-erms",
                 "-smp", "2",
@@ -31,6 +32,7 @@ public sealed class QemuCommandLineTests
                 "-object", "memory-backend-ram,id=hotplug0,reserve=off,size=17179869184",
                 "-device", "virtio-mem-pci,id=vmem0,memdev=hotplug0,node=0,requested-size=0,block-size=2097152",
                 "-device", "virtio-balloon-pci,id=balloon0,free-page-reporting=on,deflate-on-oom=on",
+                "-device", "pvpanic-pci", "-action", "panic=pause",
                 "-chardev", "socket,id=qmp,path=/var/lib/dmm/vms/one/qmp.sock,server=on,wait=off", "-mon", "chardev=qmp,mode=control",
                 "-chardev", "socket,id=operator,path=/var/lib/dmm/vms/one/operator-qmp.sock,server=on,wait=off",
                 "-mon", "chardev=operator,mode=control",
@@ -38,7 +40,7 @@ public sealed class QemuCommandLineTests
                 "-device", "virtio-serial-pci,id=channels,max_ports=18",
                 "-chardev", "socket,id=agent,path=/var/lib/dmm/vms/one/agent.sock,server=on,wait=off",
                 "-device", "virtserialport,id=agent-port,bus=channels.0,chardev=agent,name=org.dmm.guest.0",
-                "-device", "pcie-root-port,id=spare0,chassis=1,slot=1", "-device", "pcie-root-port,id=spare1,chassis=2,slot=2",
+                "-device", "pcie-root-port,id=dmm-spare0,chassis=1,slot=1", "-device", "pcie-root-port,id=dmm-spare1,chassis=2,slot=2",
                 "-kernel", "/boot/vmlinuz", "-append", QemuSettings.ShippedAppend, "-initrd", "/boot/initrd",
                 "-daemonize", "-pidfile", "/var/lib/dmm/vms/one/qemu.pid",
             ],
@@ -56,6 +58,17 @@ public sealed class QemuCommandLineTests
 
         Assert.Contains("/k,1", Build(Spec with { Medium = new BootMedium.KernelBoot("/k,1", null, "a,b") }));
     }
+
+    [Theory]
+    [InlineData(RestartPolicy.Never, "panic=pause")]
+    [InlineData(RestartPolicy.OnFailure, "panic=shutdown")]
+    [InlineData(RestartPolicy.Always, "panic=shutdown")]
+    public void A_guest_that_panics_ends_if_it_returns_and_otherwise_stays_to_be_looked_at(RestartPolicy restart, string action) =>
+        Assert.Contains(action, Build(Spec with { Restart = restart }));
+
+    [Fact]
+    public void A_QEMU_without_a_filter_of_system_calls_can_be_used() =>
+        Assert.DoesNotContain("-sandbox", Build(Spec, Settings with { Sandbox = false }));
 
     [Fact]
     public void An_append_of_the_specs_own_replaces_the_default_one()

@@ -205,6 +205,26 @@ public sealed class QmpClientTests : IDisposable
     }
 
     [Fact]
+    public async Task A_monitor_that_writes_on_many_lines_is_understood()
+    {
+        await using var server = Serve(async peer =>
+        {
+            await peer.SendAsync(Pretty(FakeQmpServer.Greeting));
+            await peer.SendAsync(Pretty($$"""{"return": {}, "id": {{(await peer.ReadAsync()).Id}}}"""));
+            var command = await peer.ReadAsync();
+            await peer.SendAsync(Pretty("""{"event": "STOP", "timestamp": {"seconds": 1, "microseconds": 2}}"""));
+            await peer.SendAsync(Pretty($$"""{"return": {"actual": 42, "list": [{}, [], {"a": "}{\"]["}]}, "id": {{command.Id}}}"""));
+            await peer.BeSilentAsync();
+        });
+        await using var client = await ConnectAsync(server);
+
+        var answer = await client.ExecuteAsync("query-balloon", null, default).InTime();
+
+        Assert.Equal(("7.2.22", 42), (client.Version, answer.GetProperty("actual").GetInt32()));
+        Assert.Equal("STOP", (await client.Events.ReadAsync().AsTask().InTime()).Name);
+    }
+
+    [Fact]
     public async Task Half_lines_are_put_together()
     {
         await using var server = Serve(async peer =>
@@ -324,6 +344,8 @@ public sealed class QmpClientTests : IDisposable
         await client.Events.Completion.InTime();
         Assert.Contains("DMM closed the connection", await client.Closed.InTime(), StringComparison.Ordinal);
     }
+
+    private static string Pretty(string json) => JsonNode.Parse(json)!.ToJsonString(new() { WriteIndented = true });
 
     private FakeQmpServer Serve(Func<FakeQmpServer.Connection, Task> behave) => new(_folder.In("qmp.sock"), behave);
 
