@@ -45,6 +45,38 @@ public abstract record QmpMessage
         }
     }
 
+    /// <summary>
+    /// The name of the event that a line holds, found without keeping the line's values; null where it is another message, or where only
+    /// <see cref="Parse"/> can tell what it is.
+    /// </summary>
+    public static string? EventNameOf(ReadOnlySpan<byte> line)
+    {
+        try
+        {
+            var json = new Utf8JsonReader(line);
+            string? name = null;
+            if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
+                return null;
+            while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+            {
+                if (json.ValueTextEquals("QMP"u8) || json.ValueTextEquals("return"u8) || json.ValueTextEquals("error"u8))
+                    return null;
+                var named = json.ValueTextEquals("event"u8);
+                json.Read();
+                if (named)
+                    name = json.TokenType == JsonTokenType.String ? json.GetString() : null;
+                json.Skip();
+            }
+
+            // Something behind the object makes the next read fail.
+            return json.Read() ? null : name;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
     private static QmpMessage Read(JsonElement root, byte[] line)
     {
         if (root.ValueKind != JsonValueKind.Object)
