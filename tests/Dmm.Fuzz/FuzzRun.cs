@@ -24,7 +24,11 @@ internal sealed record FuzzPlan
 
 /// <summary>An input that broke a rule.</summary>
 /// <param name="Index">Its number; −1 where it is not that of one input.</param>
-internal sealed record FuzzFault(long Index, string What, byte[] Input);
+internal sealed record FuzzFault(long Index, string What, byte[] Input)
+{
+    /// <summary>The input was not done in time; it is not tried again.</summary>
+    public bool Hangs { get; init; }
+}
 
 /// <summary>The result for one target; a part of <c>artifacts/fuzz/fuzz.json</c>.</summary>
 /// <param name="MostAllocatedBytes">The most that was allocated for one input, loops aside.</param>
@@ -55,7 +59,7 @@ internal sealed class FuzzRun(string name, Func<Task<IFuzzTarget>> make, FuzzPla
             // A worker that hangs can't be stopped: the run ends without it.
             if (_now.FirstOrDefault(now => now.Hangs(plan.Deadline)) is not { } hangs)
                 continue;
-            Fail(new(hangs.Index, $"was not done after {plan.Deadline.TotalSeconds:0} s", hangs.Input), stop);
+            Fail(new(hangs.Index, $"was not done after {plan.Deadline.TotalSeconds:0} s", hangs.Input) { Hangs = true }, stop);
             break;
         }
 
@@ -74,17 +78,24 @@ internal sealed class FuzzRun(string name, Func<Task<IFuzzTarget>> make, FuzzPla
     /// <summary>Tries one input, and says what rule it breaks.</summary>
     public static async Task<(string? What, long Allocated)> TryAsync(IFuzzTarget target, byte[] input, bool live)
     {
+        var (what, allocated) = await OnceAsync(target, input, live);
+        // What a thread allocates for all later inputs, such as a pool's array, is not this input's.
+        for (var again = 0; again < 3 && what is null && allocated > target.MostAllocated(input); again++)
+            (what, allocated) = await OnceAsync(target, input, live);
+        return what is null && allocated > target.MostAllocated(input)
+            ? ($"allocated {allocated} bytes for {input.Length}; at most {target.MostAllocated(input)} may be", allocated)
+            : (what, allocated);
+    }
+
+    private static async Task<(string? What, long Allocated)> OnceAsync(IFuzzTarget target, byte[] input, bool live)
+    {
         var before = GC.GetAllocatedBytesForCurrentThread();
         try
         {
             var trying = target.TryAsync(input, live);
             // What a loop allocates on other threads is bounded by the run's heap.
             var allocated = trying.IsCompleted && !live ? GC.GetAllocatedBytesForCurrentThread() - before : 0;
-            var what = await trying;
-            return what is null && allocated > target.MostAllocated(input.Length)
-                ? ($"{allocated} bytes were allocated for {input.Length} bytes of input; at most {target.MostAllocated(input.Length)} may be",
-                    allocated)
-                : (what, allocated);
+            return (await trying, allocated);
         }
         catch (Exception e)
         {
@@ -96,7 +107,10 @@ internal sealed class FuzzRun(string name, Func<Task<IFuzzTarget>> make, FuzzPla
     {
         await using var target = await make();
         // What is made once is made before anything is measured.
-        await TryAsync(target, target.Make(plan.RandomOf(-1 - worker)), target.LiveEvery > 0);
+        var first = target.Make(plan.RandomOf(-1 - worker));
+        _now[worker].Begin(-1 - worker, first);
+        await TryAsync(target, first, target.LiveEvery > 0);
+        _now[worker].End();
         for (long i = worker; i < plan.Inputs && !stop.IsCancellationRequested; i += plan.Workers)
         {
             var input = target.Make(plan.RandomOf(i));

@@ -26,28 +26,18 @@ internal static class Fuzzing
         var lines = new List<string> { $"{name}: input {fault.Index} of seed {plan.Seed} {fault.What}" };
         if (fault.Index >= 0)
             lines.Add($"again: dmm-fuzz {name} --seed {plan.Seed} --at {fault.Index}");
-        var smallest = await SmallestAsync(make, fault.Input, plan.Deadline, cancellation);
+        var smallest = fault.Hangs ? fault.Input : await SmallestAsync(make, fault, cancellation);
         lines.Add($"{fault.Input.Length} bytes, the smallest of this kind {smallest.Length}: dmm-fuzz {name} --input {Shown(smallest)}");
         return string.Join(Environment.NewLine, lines);
     }
 
-    /// <summary>The smallest input found that still breaks a rule. One that hangs is tried no longer than the deadline.</summary>
-    public static async Task<byte[]> SmallestAsync(
-        Func<Task<IFuzzTarget>> make, byte[] input, TimeSpan deadline, CancellationToken cancellation)
+    /// <summary>The smallest input found that still breaks a rule; it is tried in the same way.</summary>
+    public static async Task<byte[]> SmallestAsync(Func<Task<IFuzzTarget>> make, FuzzFault fault, CancellationToken cancellation)
     {
         await using var target = await make();
-        var hangs = false;
+        var live = fault.Index >= 0 && FuzzRun.IsLive(target, fault.Index);
         return await InputShrinking.ShrinkAsync(
-            input,
-            async smaller =>
-            {
-                if (hangs)
-                    return false;
-                var trying = Task.Run(() => FuzzRun.TryAsync(target, smaller, target.LiveEvery > 0));
-                hangs = await Task.WhenAny(trying, Task.Delay(deadline, CancellationToken.None)) != trying;
-                return !hangs && (await trying).What is not null;
-            },
-            cancellation);
+            fault.Input, async smaller => (await FuzzRun.TryAsync(target, smaller, live)).What is not null, cancellation);
     }
 
     private static string Shown(byte[] input) => input.Length == 0 ? "''" : Convert.ToBase64String(input);

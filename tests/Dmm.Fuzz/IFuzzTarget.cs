@@ -16,6 +16,6 @@ internal interface IFuzzTarget : IAsyncDisposable
     /// <returns>The rule that was broken; null where all is well. An exception that is thrown is a fault, too.</returns>
     Task<string?> TryAsync(byte[] input, bool live);
 
-    /// <summary>The most bytes that may be allocated for an input of that length where no loop is involved.</summary>
-    long MostAllocated(int length);
+    /// <summary>The most bytes that may be allocated for an input where no loop is involved.</summary>
+    long MostAllocated(byte[] input);
 }

@@ -69,7 +69,7 @@ internal sealed class FileTarget : IFuzzTarget
     public byte[] Make(SeededRandom random) => _mutator.Mutate(random, random.Of<byte[]>(_samples));
 
     /// <summary>The settings are read together with all defaults, which alone take about a MiB.</summary>
-    public long MostAllocated(int length) => (4 << 20) + (256L * length);
+    public long MostAllocated(byte[] input) => (4 << 20) + (256L * input.Length);
 
     public Task<string?> TryAsync(byte[] input, bool live)
     {
@@ -82,6 +82,21 @@ internal sealed class FileTarget : IFuzzTarget
         catch (SettingsException refused)
         {
             return Task.FromResult(FaultOf(refused));
+        }
+    }
+
+    /// <summary>Whether the input is read rather than refused.</summary>
+    public bool IsRead(byte[] input)
+    {
+        File.WriteAllBytes(_path, input);
+        try
+        {
+            _read(_path);
+            return true;
+        }
+        catch (SettingsException)
+        {
+            return false;
         }
     }
 

@@ -113,7 +113,8 @@ internal sealed partial class HttpWire : IDisposable
                 if (BodyOf(headers, end + 4, head) is { } body)
                 {
                     _read = _read[body.End..];
-                    return (new(Status(headers), headers, body.Bytes, head, headers.Contains("\nConnection: close", StringComparison.OrdinalIgnoreCase)), null);
+                    var closes = _ended || headers.Contains("\nConnection: close", StringComparison.OrdinalIgnoreCase);
+                    return (new(Status(headers), headers, body.Bytes, head, closes), null);
                 }
             }
 
@@ -150,7 +151,10 @@ internal sealed partial class HttpWire : IDisposable
         if (headers.Contains("\nTransfer-Encoding: chunked", StringComparison.OrdinalIgnoreCase))
             return Chunks(start);
         var length = Length().Match(headers);
-        var end = start + (length.Success ? int.Parse(length.Groups[1].ValueSpan, CultureInfo.InvariantCulture) : 0);
+        if (!length.Success)
+            // To a client of HTTP/1.0: up to the end of the connection.
+            return _ended ? (_read[start..], _read.Length) : null;
+        var end = start + int.Parse(length.Groups[1].ValueSpan, CultureInfo.InvariantCulture);
         return end <= _read.Length ? (_read[start..end], end) : null;
     }
 

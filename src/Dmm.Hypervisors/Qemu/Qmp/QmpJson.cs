@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Dmm.Core;
 using Dmm.Core.Ports;
@@ -50,22 +51,13 @@ internal static class QmpJson
     public static JsonElement MemberOf(JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) ? value : default;
 
-    private static string? TextOrNull(JsonElement element, string name)
-    {
-        try
-        {
-            return MemberOf(element, name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
-        }
-        catch (InvalidOperationException)
-        {
-            // Bad UTF-8, or half of a surrogate pair.
-            return null;
-        }
-    }
+    /// <summary>All texts of an answer can be read: <see cref="QmpMessage.Parse"/> refuses others.</summary>
+    private static string? TextOrNull(JsonElement element, string name) =>
+        MemberOf(element, name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
 
     private static HypervisorException Lacks(JsonElement element, string name, string what) =>
         new($"QEMU's answer lacks {what} named '{name}': {Excerpt(element)}");
 
     private static string Excerpt(JsonElement element) =>
-        element.ValueKind == JsonValueKind.Undefined ? "nothing" : ForeignText.Clean(element.GetRawText(), 200);
+        element.ValueKind == JsonValueKind.Undefined ? "nothing" : ForeignText.Clean(JsonMarshal.GetRawUtf8Value(element), 200);
 }

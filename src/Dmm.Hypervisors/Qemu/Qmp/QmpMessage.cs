@@ -32,16 +32,13 @@ public abstract record QmpMessage
         try
         {
             using var document = JsonDocument.Parse(line);
-            return Read(document.RootElement.Clone(), line);
+            return JsonTexts.CanBeRead(line)
+                ? Read(document.RootElement.Clone(), line)
+                : new Surprise($"JSON with a text that can't be decoded: '{Excerpt(line)}'");
         }
         catch (JsonException)
         {
             return new Surprise($"text that is not JSON: '{Excerpt(line)}'");
-        }
-        catch (InvalidOperationException)
-        {
-            // JSON can parse although its texts can't be read: bad UTF-8, and halves of surrogate pairs.
-            return new Surprise($"JSON with a text that can't be decoded: '{Excerpt(line)}'");
         }
     }
 
@@ -69,7 +66,7 @@ public abstract record QmpMessage
             }
 
             // Something behind the object makes the next read fail.
-            return json.Read() ? null : name;
+            return !json.Read() && JsonTexts.CanBeRead(line) ? name : null;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
