@@ -79,7 +79,9 @@ internal sealed class SettingsReader
             ? _reference.Keys.Select(key => key[..key.LastIndexOf('.')]).Distinct()
             : _reference.Keys;
         // A file that was taken for settings has unknown keys by the thousand.
-        var meant = _faults.Count >= SettingsException.MostFaults ? null : Nearest.To(path, names) ?? Nearest.To($"{Section}.{path}", names);
+        var meant = _faults.Count >= SettingsException.MostFaults
+            ? null
+            : Nearest.To(path, names) ?? Nearest.To($"{Section}.{path}", names);
         return $"{_fileName}, {node.Place}: unknown setting {path}; "
             + (meant is null ? "reference.conf lists all settings" : $"did you mean {meant}?");
     }

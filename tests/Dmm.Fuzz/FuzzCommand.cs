@@ -14,8 +14,18 @@ internal static class FuzzCommand
     {
         var target = new Argument<string>("target") { Description = $"What to try: {string.Join(", ", Fuzzing.Names)} or {All}" };
         target.AcceptOnlyFromAmong([.. Fuzzing.Names, All]);
-        var seed = new Option<ulong>("--seed") { Description = "The same seed gives the same inputs", HelpName = "S", DefaultValueFactory = _ => 1 };
-        var inputs = new Option<long>("--inputs") { Description = "The number of inputs", HelpName = "N", DefaultValueFactory = _ => 1_000_000 };
+        var seed = new Option<ulong>("--seed")
+        {
+            Description = "The same seed gives the same inputs",
+            HelpName = "S",
+            DefaultValueFactory = _ => 1,
+        };
+        var inputs = new Option<long>("--inputs")
+        {
+            Description = "The number of inputs",
+            HelpName = "N",
+            DefaultValueFactory = _ => 1_000_000,
+        };
         var at = new Option<long?>("--at") { Description = "Try only the input of this number", HelpName = "I" };
         var input = new Option<string?>("--input") { Description = "Try only this input, in base64", HelpName = "BASE64" };
         var jsonErrors = new Option<bool>("--json-errors") { Description = "Of http: each error must have a body of JSON" };
@@ -25,15 +35,19 @@ internal static class FuzzCommand
             if (result.Tokens is [{ Value: var value }] && long.TryParse(value, out var number) && number < 1)
                 result.AddError($"--inputs is {number}; it must be at least 1");
         });
-        var command = new RootCommand("Try DMM's edges with inputs that nobody would write") { target, seed, inputs, at, input, jsonErrors, report };
+        var command = new RootCommand("Try DMM's edges with inputs that nobody would write")
+        {
+            target, seed, inputs, at, input, jsonErrors, report,
+        };
         command.SetAction(async (parsed, cancellation) =>
         {
             var (name, plan) = (parsed.GetValue(target)!, new FuzzPlan { Seed = parsed.GetValue(seed), Inputs = parsed.GetValue(inputs) });
             var names = name == All ? Fuzzing.Names : [name];
             var output = parsed.InvocationConfiguration.Output;
-            return parsed.GetValue(input) is { } one ? await OneAsync(names, Convert.FromBase64String(one), parsed.GetValue(jsonErrors), output)
-                : parsed.GetValue(at) is { } index ? await AtAsync(names, plan, index, parsed.GetValue(jsonErrors), output)
-                : await ManyAsync(names, plan, parsed.GetValue(jsonErrors), parsed.GetValue(report), output, cancellation);
+            var strict = parsed.GetValue(jsonErrors);
+            return parsed.GetValue(input) is { } one ? await OneAsync(names, Convert.FromBase64String(one), strict, output)
+                : parsed.GetValue(at) is { } index ? await AtAsync(names, plan, index, strict, output)
+                : await ManyAsync(names, plan, strict, parsed.GetValue(report), output, cancellation);
         });
         return command;
     }
@@ -48,8 +62,9 @@ internal static class FuzzCommand
             var (result, fault) = await new FuzzRun(name, make, plan).RunAsync(cancellation);
             results.Add(result);
             await output.WriteLineAsync(
-                $"{name}: {result.Inputs} inputs from seed {plan.Seed} ({result.InputBytes >> 20} MiB) in {result.Seconds} s, {result.Faults} faults; "
-                + $"at most {result.MostAllocatedBytes} bytes allocated for one, heap +{result.HeapGrowthBytes >> 20} MiB, peak {result.PeakBytes >> 20} MiB");
+                $"{name}: {result.Inputs} inputs from seed {plan.Seed} ({result.InputBytes >> 20} MiB) in {result.Seconds} s, "
+                + $"{result.Faults} faults; at most {result.MostAllocatedBytes} bytes allocated for one, "
+                + $"heap +{result.HeapGrowthBytes >> 20} MiB, peak {result.PeakBytes >> 20} MiB");
             if (fault is not null)
                 await output.WriteLineAsync(await Fuzzing.ExplainAsync(name, make, plan, fault, cancellation));
         }

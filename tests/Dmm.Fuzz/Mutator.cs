@@ -15,12 +15,15 @@ internal sealed class Mutator(IReadOnlyList<byte[]> samples, IReadOnlyList<byte[
     /// <summary>Each is a known difficulty for some reader of text or of numbers.</summary>
     private static readonly byte[][] Oddities =
     [
-        [0], [0xFF], [0xC3, 0x28], [0xED, 0xA0, 0x80], [0xF8, 0x88, 0x80, 0x80, 0x80], [0xEF, 0xBB, 0xBF], [0xC0, 0x80], [0xF4, 0x90, 0x80, 0x80],
+        [0], [0xFF], [0xC3, 0x28], [0xED, 0xA0, 0x80], [0xF8, 0x88, 0x80, 0x80, 0x80], [0xEF, 0xBB, 0xBF], [0xC0, 0x80],
+        [0xF4, 0x90, 0x80, 0x80],
         .. new[]
         {
-            "\\ud800", "\\udc00\\ud800", "\\u0000", "\\u00", "\\", "\"", "\"\"\"", "{", "}", "[", "]", ":", ",", "=", "\n", "\r\n", "\r", "\t", " ",
+            "\\ud800", "\\udc00\\ud800", "\\u0000", "\\u00", "\\", "\"", "\"\"\"", "{", "}", "[", "]", ":", ",", "=", "\n", "\r\n", "\r",
+            "\t", " ",
             "null", "true", "-0", "0.1", "1e999", "-1", "NaN", "2147483648", "9223372036854775807", "9223372036854775808",
-            "-9223372036854775809", "18446744073709551615", "1E400", "\u0085", "\u2028", "\u00a0", "${", "include", "//", "#", "+=", "\u001b[2J",
+            "-9223372036854775809", "18446744073709551615", "1E400", "\u0085", "\u2028", "\u00a0", "${", "include", "//", "#", "+=",
+            "\u001b[2J",
             "%00", "%", "%ff", "..", "/", "?", "&", ";",
         }.Select(Encoding.UTF8.GetBytes),
     ];

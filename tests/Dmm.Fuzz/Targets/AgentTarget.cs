@@ -17,18 +17,22 @@ internal sealed class AgentTarget : IFuzzTarget
 {
     private const int MostText = 65;
 
+    /// <summary>A channel takes its time for more lines than that, as it should.</summary>
+    private const int MostLinesLive = 2_000;
+
     private static readonly MemorySize Limit = MemorySize.FromGiB(64);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
 
     private static readonly string[] Lines =
     [
-        """{"t":"hello","protocol":2,"agent":"0.1.0","kernel":"6.1.0-18-amd64","autoOnline":"online_movable","onlinePolicy":"auto-movable","""
-            + """ "autoMovableRatio":301,"memmapOnMemory":"Y","blockKib":131072,"memTotalKib":976000,"swapTotalKib":0,"virtioMem":true,"""
-            + """ "psi":true,"lowKib":65536}""",
+        """{"t":"hello","protocol":2,"agent":"0.1.0","kernel":"6.1.0-18-amd64","autoOnline":"online_movable","""
+            + """ "onlinePolicy":"auto-movable","autoMovableRatio":301,"memmapOnMemory":"Y","blockKib":131072,"memTotalKib":976000,"""
+            + """ "swapTotalKib":0,"virtioMem":true,"psi":true,"lowKib":65536}""",
         """{"t":"hello","protocol":1}""",
         """{"t":"sample","seq":17,"why":"periodic","memTotalKib":976000,"memFreeKib":300000,"memAvailableKib":500000,"anonKib":200000,"""
-            + """ "unreclaimableKib":30000,"activeFileKib":100000,"inactiveFileKib":100000,"shmemKib":100,"swapTotalKib":0,"swapFreeKib":0,"""
-            + """ "refaults":1234,"majorFaults":77,"swapIns":0,"swapOuts":0,"oomKills":0,"stallSomeUs":120000,"stallFullUs":1000}""",
+            + """ "unreclaimableKib":30000,"activeFileKib":100000,"inactiveFileKib":100000,"shmemKib":100,"swapTotalKib":0,"""
+            + """ "swapFreeKib":0,"refaults":1234,"majorFaults":77,"swapIns":0,"swapOuts":0,"oomKills":0,"""
+            + """ "stallSomeUs":120000,"stallFullUs":1000}""",
         """{"t":"sample","why":"low","memTotalKib":976000,"memFreeKib":3000,"memAvailableKib":5000}""",
         """{"t":"sample","why":"stall","memTotalKib":976000,"memFreeKib":0,"memAvailableKib":0,"refaults":9007199254740993}""",
         """{"t":"later","x":[1,2,{"y":null}]}""",
@@ -38,15 +42,20 @@ internal sealed class AgentTarget : IFuzzTarget
 
     private static readonly Mutator Mutator = new(
         Samples,
-        [.. new[] { "\"t\":\"sample\",", "\"t\":\"hello\",", "\"memTotalKib\":", "\"why\":\"stall\",", "\"protocol\":1,", "\"kernel\":\"\\ud800\"," }
-            .Select(Encoding.UTF8.GetBytes)]);
+        [
+            .. new[]
+            {
+                "\"t\":\"sample\",", "\"t\":\"hello\",", "\"memTotalKib\":", "\"why\":\"stall\",", "\"protocol\":1,",
+                "\"kernel\":\"\\ud800\",",
+            }.Select(Encoding.UTF8.GetBytes),
+        ]);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("dmm-fuzz-");
     private readonly SampleBounds _bounds = new(Limit);
     private Live? _live;
     private long _said;
 
-    public int LiveEvery => 16;
+    public int LiveEvery => 64;
 
     public byte[] Make(SeededRandom random)
     {
@@ -72,7 +81,7 @@ internal sealed class AgentTarget : IFuzzTarget
                 return fault;
         }
 
-        return live ? await ListenAsync(input) : null;
+        return live && input.AsSpan().Count((byte)'\n') <= MostLinesLive ? await ListenAsync(input) : null;
     }
 
     public async ValueTask DisposeAsync()
@@ -108,9 +117,10 @@ internal sealed class AgentTarget : IFuzzTarget
             : null;
 
     private static string? FirstOdd(params string?[] texts) =>
-        texts.FirstOrDefault(text => text is not null && (text.Length > MostText || text.Any(c => c is not ('…' or (>= ' ' and <= '~'))))) is { } odd
-            ? $"passed on the text '{odd}'"
-            : null;
+        texts.FirstOrDefault(IsOdd) is { } odd ? $"passed on the text '{odd}'" : null;
+
+    private static bool IsOdd(string? text) =>
+        text is not null && (text.Length > MostText || text.Any(c => c is not ('…' or (>= ' ' and <= '~'))));
 
     /// <summary>Sends the input to a channel, and after it a sample that must be heard.</summary>
     private async Task<string?> ListenAsync(byte[] input)
@@ -119,7 +129,8 @@ internal sealed class AgentTarget : IFuzzTarget
         var mark = 1 + (++_said % 900_000);
         var said = string.Create(
             CultureInfo.InvariantCulture, $$"""{"t":"sample","memTotalKib":976000,"memFreeKib":{{mark}},"memAvailableKib":{{mark}}}""");
-        return await _live.HearsAsync([.. input, (byte)'\n', .. Encoding.ASCII.GetBytes(said), (byte)'\n'], MemorySize.FromKiB(mark), Patience);
+        return await _live.HearsAsync(
+            [.. input, (byte)'\n', .. Encoding.ASCII.GetBytes(said), (byte)'\n'], MemorySize.FromKiB(mark), Patience);
     }
 
     /// <summary>A channel, on a fast clock, and the guest at its other end.</summary>
@@ -138,7 +149,8 @@ internal sealed class AgentTarget : IFuzzTarget
             _listener.Bind(new UnixDomainSocketEndPoint(path));
             _listener.Listen();
             _channel = new GuestChannel(
-                path, Limit, TimeSpan.FromSeconds(5), new FastTime(), Observe, _ => Interlocked.Increment(ref _logged), MemorySize.FromMiB(64));
+                path, Limit, TimeSpan.FromSeconds(5), new FastTime(), Observe, _ => Interlocked.Increment(ref _logged),
+                MemorySize.FromMiB(64));
         }
 
         public static async Task<Live> OpenAsync(string path)

@@ -36,16 +36,18 @@ internal sealed class FileTarget : IFuzzTarget
 
     public static FileTarget Settings() => new(
         [
-            "dmm { hypervisor = simulation, state-dir = \"/tmp/s\", host { memory = 2GiB, reserve = 128MiB }, simulation.boot-time = 50ms }\n",
+            "dmm { hypervisor = simulation, state-dir = \"/s\", host { memory = 2GiB, reserve = 8MiB }, simulation.boot-time = 1s }\n",
             "# a comment\ndmm.host.memory = 75%\ndmm.plan { period = 1s, step = 16MiB, dead-band = 0.02 }\n",
             "{ \"dmm\": { \"policy\": \"mom\", \"events\": { \"keep\": 100 }, \"socket\": { \"mode\": \"660\" } } }\n",
-            "dmm { qemu { binary = qemu-system-x86_64, accel = auto, append = \"\"\"quiet \"x\" \"\"\" } // why\n}\nakka { loglevel = INFO }\n",
+            "dmm { qemu { binary = qemu-system-x86_64, append = \"\"\"quiet \"x\" \"\"\" } // why\n}\nakka { loglevel = INFO }\n",
             "akka { actor { debug { receive = on } }, loggers = [\"Akka.Event.DefaultLogger\"] }\ndmm.vm.stop-grace = 90s\n",
             "dmm.history { keep = 30d, most = 250000 }\ndmm.journal.busy-timeout = 5s\ndmm.http { port = 9090, address = \"127.0.0.1\" }\n",
         ],
         [
-            "dmm.", "dmm { ", "akka { ", "host { ", "memory = ", "75%", "1.5s", "99999999999999999999GiB", "-1MiB", "36501d", "[1, [2, [3]]]",
-            "akka.remote", "akka.actor.provider = remote", "\"a.b\".c = 1\n", "= null\n", "a = ${b}\n", "include \"x\"\n", "0.0000000000000001d",
+            "dmm.", "dmm { ", "akka { ", "host { ", "memory = ", "75%", "1.5s", "99999999999999999999GiB", "-1MiB", "36501d",
+            "[1, [2, [3]]]",
+            "akka.remote", "akka.actor.provider = remote", "\"a.b\".c = 1\n", "= null\n", "a = ${b}\n", "include \"x\"\n",
+            "0.0000000000000001d",
         ],
         static path =>
         {
@@ -56,12 +58,13 @@ internal sealed class FileTarget : IFuzzTarget
     public static FileTarget Specs() => new(
         [
             "name = web, min = 256MiB, boot = 512MiB, max = 8GiB, disk = web.qcow2, disk-format = qcow2, network = none\n",
-            "{ \"name\": \"db\", \"min\": \"1GiB\", \"boot\": \"1GiB\", \"max\": \"4GiB\", \"kernel\": \"/boot/vmlinuz\", \"shares\": 100 }\n",
-            "name = a\nmin = 128M\nboot = 256M\nmax = 1G\nchannels = [{ name = org.x.0, socket = \"run/x.sock\" }, { name = y, socket = /y }]\n",
-            "name = b, timeout = 2m, priority = 1000, boot-policy = early, restart = on-failure, boot-check = strict, cpus = 4, append = quiet\n",
+            "{ \"name\": \"db\", \"min\": \"1GiB\", \"boot\": \"1GiB\", \"max\": \"4GiB\", \"kernel\": \"/boot/k\", \"shares\": 1 }\n",
+            "name = a\nmin = 128M\nboot = 256M\nmax = 1G\nchannels = [{ name = org.x, socket = \"x.sock\" }, { name = y, socket = /y }]\n",
+            "name = b, timeout = 2m, priority = 9, boot-policy = early, restart = on-failure, boot-check = strict, cpus = 4\n",
         ],
         [
-            "name = ", "min = ", "channels = [", "{ name = x, socket = y }", "restart = always\n", "1.5GiB", "99999999999GiB", "-5", "timeout = 1e9s\n",
+            "name = ", "min = ", "channels = [", "{ name = x, socket = y }", "restart = always\n", "1.5GiB", "99999999999GiB", "-5",
+            "timeout = 1e9s\n",
             "disk = ../../../..\n", "kernel = \"\"\n", "socket = null", "priority = 2147483648\n",
         ],
         static path => VmSpecFile.Load(path));

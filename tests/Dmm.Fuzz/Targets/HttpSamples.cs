@@ -16,11 +16,12 @@ internal static class HttpSamples
         ("GET", "/api/v1/events?last=3&after=1&since=2026-01-01T00:00:00Z", ""),
         ("GET", "/metrics", ""),
         ("GET", "/ready", ""),
-        ("POST", "/api/v1/vms?dryRun=true", """{"name":"b","minBytes":134217728,"bootBytes":268435456,"maxBytes":1073741824,"shares":100}"""),
+        ("POST", "/api/v1/vms?dryRun=true", """{"name":"b","minBytes":134217728,"bootBytes":268435456,"maxBytes":1073741824}"""),
         ("POST", "/api/v1/vms", """{"name":"a","minBytes":67108864,"bootBytes":67108864,"maxBytes":134217728,"timeoutSeconds":5}"""),
         ("POST", "/api/v1/vms", """
             {"name":"c","minBytes":67108864,"bootBytes":134217728,"maxBytes":134217728,"cpus":2,"restart":"onFailure","bootCheck":"none",
-             "priority":3,"bootPolicy":"early","network":"none","channels":[{"name":"org.x","socket":"/tmp/x"}],"deadline":"2030-01-01T00:00:00Z"}
+             "priority":3,"bootPolicy":"early","network":"none",
+             "channels":[{"name":"org.x","socket":"/tmp/x"}],"deadline":"2030-01-01T00:00:00Z"}
             """),
         ("POST", "/api/v1/vms/x/adopt", """{"qmp":"/run/x.sock","minBytes":134217728,"maxBytes":1073741824,"shares":10}"""),
         ("PATCH", "/api/v1/vms/a", """{"minBytes":67108864,"maxBytes":268435456,"shares":50,"restart":"never"}"""),
@@ -35,16 +36,20 @@ internal static class HttpSamples
 
     private static readonly Mutator Bodies = Of(
         Requests.Where(r => r.Body.Length > 0).Select(r => r.Body),
-        "\"name\":", "\"maxBytes\":", "null", "{}", "[]", "\"channels\":[null]", "\"channels\":[{}]", "\"graceSeconds\":1e308", "\"kill\":true",
+        "\"name\":", "\"maxBytes\":", "null", "{}", "[]", "\"channels\":[null]", "\"channels\":[{}]", "\"graceSeconds\":1e308",
+        "\"kill\":true",
         "\"deadline\":\"0001-01-01T00:00:00Z\"", "\"timeoutSeconds\":-1", "\"qmp\":\"\\u0000\"", "\"shares\":2147483647");
 
     private static readonly Mutator Paths = Of(
-        Requests.Select(r => r.Path), "/vms/", "/adopt", "/explain", "?at=", "&last=", "since=", "after=", "%2e%2e", "%00", "//", "dryRun=true");
+        Requests.Select(r => r.Path), "/vms/", "/adopt", "/explain", "?at=", "&last=", "since=", "after=", "%2e%2e", "%00", "//",
+        "dryRun=true");
 
     private static readonly Mutator Whole = Of(
         Requests.Select(r => Encoding.ASCII.GetString(Request(r.Verb, r.Path, Encoding.UTF8.GetBytes(r.Body)))),
-        "HTTP/1.1", "HTTP/2.0", "\r\n\r\n", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Transfer-Encoding: gzip\r\n", "Expect: 100-continue\r\n",
-        "Host: \r\n", "Connection: close\r\n", "Connection: upgrade\r\n", "5\r\nhello\r\n0\r\n\r\n", "ffffffffffffffff\r\n", "Cookie: a=b\r\n");
+        "HTTP/1.1", "HTTP/2.0", "\r\n\r\n", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Transfer-Encoding: gzip\r\n",
+        "Expect: 100-continue\r\n",
+        "Host: \r\n", "Connection: close\r\n", "Connection: upgrade\r\n", "5\r\nhello\r\n0\r\n\r\n", "ffffffffffffffff\r\n",
+        "Cookie: a=b\r\n");
 
     public static byte[] Make(SeededRandom random)
     {

@@ -115,7 +115,9 @@ internal sealed class HttpTarget : IFuzzTarget
         return fault ?? (answer is null ? "got no answer" : FaultOf(answer, whole: true));
     }
 
-    /// <summary>Sends bytes that may be no request, part of one or several, and reads all answers until the daemon closes or waits.</summary>
+    /// <summary>
+    /// Sends bytes that may be no request, part of one or several, and reads all answers until the daemon closes or waits for more.
+    /// </summary>
     private async Task<string?> AloneAsync(byte[] input)
     {
         using var wire = HttpWire.Connect(_path);
@@ -159,6 +161,8 @@ internal sealed class HttpTarget : IFuzzTarget
             }
         }
 
-        return whole && _jsonErrors && answer is { Status: >= 400, IsHead: false } ? $"was answered an error that is no JSON: {answer}" : null;
+        return whole && _jsonErrors && answer is { Status: >= 400, IsHead: false }
+            ? $"was answered an error that is no JSON: {answer}"
+            : null;
     }
 }

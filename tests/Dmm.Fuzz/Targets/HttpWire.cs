@@ -45,7 +45,8 @@ internal sealed partial class HttpWire : IDisposable
         if (end < 0 || input.AsSpan(0, end).ContainsAnyExceptInRange((byte)'\n', (byte)'~'))
             return false;
         var match = Head().Match(Encoding.ASCII.GetString(input, 0, end + 2));
-        return match.Success && int.TryParse(match.Groups["length"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var length)
+        return match.Success
+            && int.TryParse(match.Groups["length"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var length)
             && length == input.Length - end - 4 && !match.Groups["path"].ValueSpan.Contains("stream", StringComparison.OrdinalIgnoreCase);
     }
 
@@ -141,7 +142,8 @@ internal sealed partial class HttpWire : IDisposable
 
     private static int Status(string headers) => int.Parse(headers.AsSpan(9, 3), CultureInfo.InvariantCulture);
 
-    private static bool IsStream(string headers) => headers.Contains("\nContent-Type: text/event-stream", StringComparison.OrdinalIgnoreCase);
+    private static bool IsStream(string headers) =>
+        headers.Contains("\nContent-Type: text/event-stream", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The body and where it ends; null while it is not here wholly.</summary>
     private (byte[] Bytes, int End)? BodyOf(string headers, int start, bool head)

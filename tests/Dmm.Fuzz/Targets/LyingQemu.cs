@@ -18,12 +18,13 @@ internal sealed class LyingQemu : IAsyncDisposable
         """{"return": [], "id": @}""",
         """{"return": {"base-memory": 268435456, "plugged-memory": 0}, "id": @}""",
         """{"return": [{"type": "virtio-mem", "data": {"memdev": "/objects/x", "memaddr": 4294967296, "block-size": 2097152, "size": 0, """
-            + """ "node": 0, "max-size": 17179869184, "requested-size": 0}}, {"type": "dimm", "data": {"addr": 21474836480, "size": 134217728, """
-            + """ "slot": 0, "id": "dimm0", "memdev": "/objects/dimm0-memory", "hotplugged": true}}], "id": @}""",
+            + """ "node": 0, "max-size": 17179869184, "requested-size": 0}}, {"type": "dimm", "data": {"addr": 21474836480, """
+            + """ "size": 134217728, "slot": 0, "id": "dimm0", "memdev": "/objects/dimm0-memory", "hotplugged": true}}], "id": @}""",
         """{"return": [{"name": "type", "type": "string"}, {"name": "spare0", "type": "child<pcie-root-port>"}], "id": @}""",
         """{"return": [], "id": @}""",
         """{"return": [{"name": "type", "type": "string"}, {"name": "device[0]", "type": "child<virtio-mem-pci>"}, """
-            + """ {"name": "device[1]", "type": "child<virtio-balloon-pci>"}, {"name": "device[2]", "type": "child<virtserialport>"}], "id": @}""",
+            + """ {"name": "device[1]", "type": "child<virtio-balloon-pci>"}, {"name": "device[2]", "type": "child<virtserialport>"}], """
+            + """ "id": @}""",
         """{"return": 4294967296, "id": @}""",
         """{"return": "org.dmm.guest.0", "id": @}""",
         """{"return": "c", "id": @}""",
@@ -39,8 +40,8 @@ internal sealed class LyingQemu : IAsyncDisposable
         """{"id": @, "error": {"class": "GenericError", "desc": "the guest does not want to"}}""",
         """{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "MEMORY_DEVICE_SIZE_CHANGE", "data": {"size": 1, "qom-path": "/x"}}""",
         """{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-shutdown"}}""",
-        """{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "ACPI_DEVICE_OST", "data": {"info": {"device": "dimm0", "source": 3, """
-            + """ "status": 0, "slot": "0", "slot-type": "DIMM"}}}""",
+        """{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "ACPI_DEVICE_OST", "data": {"info": {"device": "dimm0", """
+            + """ "source": 3, "status": 0, "slot": "0", "slot-type": "DIMM"}}}""",
         """{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "DEVICE_DELETED", "data": {"device": "dimm0", "path": "/x"}}""",
         """{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "STOP"}""",
         """{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""}, "capabilities": ["oob"]}}""",
@@ -68,7 +69,9 @@ internal sealed class LyingQemu : IAsyncDisposable
 
     /// <summary>The input with the number of a command in the place of each '@'.</summary>
     public static byte[] Numbered(byte[] line, long id) =>
-        Array.IndexOf(line, (byte)'@') < 0 ? line : Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(line).Replace("@", $"{id}", StringComparison.Ordinal));
+        Array.IndexOf(line, (byte)'@') < 0
+            ? line
+            : Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(line).Replace("@", $"{id}", StringComparison.Ordinal));
 
     /// <summary>Sends what is left of the input as if it were events.</summary>
     public async Task TellEventsAsync()

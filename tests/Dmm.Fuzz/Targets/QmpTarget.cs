@@ -26,8 +26,13 @@ internal sealed class QmpTarget : IFuzzTarget
 
     private static readonly Mutator Mutator = new(
         Samples,
-        [.. new[] { "\"return\": ", "\"id\": @", "\"event\": \"STOP\", ", "\"data\": {", "\"size\": 1125899906842624", "child<", "\"type\": \"dimm\"" }
-            .Select(Encoding.UTF8.GetBytes)]);
+        [
+            .. new[]
+            {
+                "\"return\": ", "\"id\": @", "\"event\": \"STOP\", ", "\"data\": {", "\"size\": 1125899906842624", "child<",
+                "\"type\": \"dimm\"",
+            }.Select(Encoding.UTF8.GetBytes),
+        ]);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("dmm-fuzz-");
     private readonly RunStateWatch _runState = new(null!, TimeProvider.System, (_, _) => { });
@@ -114,14 +119,16 @@ internal sealed class QmpTarget : IFuzzTarget
         var driver = new QemuHypervisor(
             new QemuSettings { StateDirectory = _folder.FullName, Accel = QemuAccel.Tcg, CommandDeadline = TimeSpan.FromSeconds(20) },
             new FastTime(), Log);
-        var handle = new VmHandle(VmId.Parse("fuzzed"), QemuHypervisor.DriverName, MemorySize.FromMiB(256), qemu.Path, null, null, null, Owned: false);
+        var handle = new VmHandle(
+            VmId.Parse("fuzzed"), QemuHypervisor.DriverName, MemorySize.FromMiB(256), qemu.Path, null, null, null, Owned: false);
         var living = LiveAsync(driver, handle, qemu);
         if (await Task.WhenAny(living, Task.Delay(Patience, CancellationToken.None)) != living)
             return "left the driver waiting without a deadline";
         if (await living is { } fault)
             return fault;
         lock (log)
-            return log.Find(static line => line.Contains(" failed: ", StringComparison.Ordinal) || line.Contains("observer failed", StringComparison.Ordinal));
+            return log.Find(static line =>
+                line.Contains(" failed: ", StringComparison.Ordinal) || line.Contains("observer failed", StringComparison.Ordinal));
 
         void Log(string line)
         {

@@ -178,7 +178,9 @@ public sealed class HostileGuestTests : IDisposable
         Assert.True(sent >= 4096, "nothing was written");
     }
 
-    /// <summary>A guest that writes byte by byte makes a read of each: these are limited, too, and a channel opened anew is no way round.</summary>
+    /// <summary>
+    /// A guest that writes byte by byte makes a read of each: these are limited, too, and a channel opened anew is no way round.
+    /// </summary>
     [Fact]
     public async Task Dribbled_bytes_and_new_connections_are_no_way_round()
     {
