@@ -5,7 +5,7 @@ namespace Dmm.Hypervisors.Wire;
 
 /// <summary>
 /// JSON can be parsed although its texts can't be read: bad UTF-8, and halves of surrogate pairs. Whoever asks such a document for a member
-/// gets an exception, even if the member is another one. So a document is checked as a whole, before anybody reads it.
+/// gets an exception, even if the member is another one. So an answer is checked as a whole, before anybody reads it.
 /// </summary>
 internal static class JsonTexts
 {

@@ -48,12 +48,31 @@ internal static class QmpJson
     /// The member; an undefined element where there is no such member or <paramref name="element"/> is not an object. Reading a value
     /// from an undefined element throws.
     /// </summary>
-    public static JsonElement MemberOf(JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) ? value : default;
+    public static JsonElement MemberOf(JsonElement element, string name)
+    {
+        try
+        {
+            return element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) ? value : default;
+        }
+        catch (InvalidOperationException)
+        {
+            // An event's member, not necessarily this one, has a name that can't be decoded.
+            return default;
+        }
+    }
 
-    /// <summary>All texts of an answer can be read: <see cref="QmpMessage.Parse"/> refuses others.</summary>
-    private static string? TextOrNull(JsonElement element, string name) =>
-        MemberOf(element, name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
+    private static string? TextOrNull(JsonElement element, string name)
+    {
+        try
+        {
+            return MemberOf(element, name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            // Bad UTF-8, or half of a surrogate pair.
+            return null;
+        }
+    }
 
     private static HypervisorException Lacks(JsonElement element, string name, string what) =>
         new($"QEMU's answer lacks {what} named '{name}': {Excerpt(element)}");

@@ -32,13 +32,18 @@ public abstract record QmpMessage
         try
         {
             using var document = JsonDocument.Parse(line);
-            return JsonTexts.CanBeRead(line)
-                ? Read(document.RootElement.Clone(), line)
-                : new Surprise($"JSON with a text that can't be decoded: '{Excerpt(line)}'");
+            var message = Read(document.RootElement.Clone(), line);
+            // An event is a hint, and passed over where it can't be read; an answer is read as a whole.
+            return message is Returned && !JsonTexts.CanBeRead(line) ? Undecodable(line) : message;
         }
         catch (JsonException)
         {
             return new Surprise($"text that is not JSON: '{Excerpt(line)}'");
+        }
+        catch (InvalidOperationException)
+        {
+            // JSON can parse although its texts can't be read: bad UTF-8, and halves of surrogate pairs.
+            return Undecodable(line);
         }
     }
 
@@ -56,6 +61,9 @@ public abstract record QmpMessage
                 return null;
             while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
             {
+                // Throws where Parse finds that it can't be read.
+                if (json.ValueIsEscaped)
+                    json.GetString();
                 if (json.ValueTextEquals("QMP"u8) || json.ValueTextEquals("return"u8) || json.ValueTextEquals("error"u8))
                     return null;
                 var named = json.ValueTextEquals("event"u8);
@@ -66,7 +74,7 @@ public abstract record QmpMessage
             }
 
             // Something behind the object makes the next read fail.
-            return !json.Read() && JsonTexts.CanBeRead(line) ? name : null;
+            return json.Read() ? null : name;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -88,6 +96,8 @@ public abstract record QmpMessage
             return new Happened(new(name, root.TryGetProperty("data", out var data) ? data : default));
         return Unknown(line);
     }
+
+    private static Surprise Undecodable(byte[] line) => new($"JSON with a text that can't be decoded: '{Excerpt(line)}'");
 
     private static Surprise Unknown(byte[] line) => new($"JSON that is not a QMP message: '{Excerpt(line)}'");
 
