@@ -1,7 +1,7 @@
 # The few commands of DMM. `make` alone says what they are.
 CONFIGURATION ?= Release
 
-.PHONY: help build demo test test-fast simulate bench soak format fresh clean
+.PHONY: help build demo test test-fast simulate fuzz bench soak format fresh clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -37,6 +37,10 @@ bench:
 ## make simulate   lives through ten million steps of faults; artifacts/simulate/simulate.json
 simulate:
 	@scripts/simulate.sh
+
+## make fuzz       gives every edge a million inputs that nobody would write; artifacts/fuzz/fuzz.json
+fuzz:
+	@scripts/fuzz.sh $(or $(TARGET),all)
 
 ## make format     holds the code to its style
 format:

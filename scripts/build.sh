@@ -1,6 +1,6 @@
 #!/bin/bash
 # Builds dmm, dmm-lab and dmmd into bin/, so that they run from any folder. A program that tests DMM is built only if it is named:
-#   scripts/build.sh [simulate]
+#   scripts/build.sh [simulate | fuzz]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # The invariant mode needs no ICU, and nothing here is localized.
@@ -30,7 +30,8 @@ build src/Dmm.Lab dmm-lab "${here_alone[@]}"
 case ${1:-} in
   '') ;;
   simulate) build tests/Dmm.Simulation dmm-simulate "${here_alone[@]}" ;;
-  *) echo "build: there is nothing named $1 to build; there is simulate" >&2; exit 2 ;;
+  fuzz) build tests/Dmm.Fuzz dmm-fuzz "${here_alone[@]}" ;;
+  *) echo "build: there is nothing named $1 to build; there are simulate and fuzz" >&2; exit 2 ;;
 esac
 # The command is one native program (docs/develop/decisions/0035): it starts at once, and needs no .NET.
 rm -rf bin/lib/dmm

@@ -100,7 +100,8 @@ internal sealed record VmSpecFile
             {
                 if (known.Contains(key))
                     continue;
-                var meant = Nearest.To(key, known);
+                // A file that was taken for a spec has unknown keys by the thousand.
+                var meant = Faults.Count >= SettingsException.MostFaults ? null : Nearest.To(key, known);
                 Faults.Add($"{file}, {node.Place}: unknown key {prefix}{key}; "
                     + (meant is null ? $"there are {string.Join(", ", known)}" : $"did you mean {prefix}{meant}?"));
             }

@@ -28,7 +28,11 @@ public sealed class HoconScalar(HoconPlace place, string text, bool quoted) : Ho
     public bool IsNull { get; } = !quoted && text == "null";
 
     public override string Shown =>
-        IsNull ? "null" : $"'{(Text.Length <= LongestShown ? Text : Text[..LongestShown] + "…").ReplaceLineEndings("⏎")}'";
+        IsNull ? "null" : $"'{Plain((Text.Length <= LongestShown ? Text : Text[..LongestShown] + "…").ReplaceLineEndings("⏎"))}'";
+
+    /// <summary>The text without control characters: a message is one line, and a terminal obeys some of them.</summary>
+    private static string Plain(string text) =>
+        text.Any(char.IsControl) ? string.Concat(text.Select(c => char.IsControl(c) ? $"\\u{(int)c:x4}" : $"{c}")) : text;
 }
 
 public sealed class HoconList(HoconPlace place, IReadOnlyList<HoconNode> items) : HoconNode(place)

@@ -9,12 +9,16 @@ public static class Nearest
     /// </summary>
     public static string? To(string text, IEnumerable<string> candidates) =>
         candidates
+            // The distance is at least the difference of the lengths: a text of a MiB is compared with nothing.
+            .Where(c => IsNear(Math.Abs(text.Length - c.Length), text, c))
             .Select(c => (Candidate: c, Distance: Distance(text, c)))
-            .Where(x => x.Distance * 3 <= Math.Max(text.Length, x.Candidate.Length))
+            .Where(x => IsNear(x.Distance, text, x.Candidate))
             .OrderBy(x => x.Distance)
             .ThenBy(x => x.Candidate, StringComparer.Ordinal)
             .Select(x => x.Candidate)
             .FirstOrDefault();
+
+    private static bool IsNear(int distance, string text, string candidate) => distance * 3 <= Math.Max(text.Length, candidate.Length);
 
     /// <summary>The optimal string alignment distance; only three rows of the table are kept.</summary>
     internal static int Distance(string a, string b)

@@ -37,6 +37,8 @@ public sealed record DmmSettings
 {
     private const string AkkaKey = "akka";
 
+    private static readonly Lazy<HoconFile> Reference = new(() => HoconText.Parse(ReferenceText, "reference.conf"));
+
     internal DmmSettings()
     {
     }
@@ -87,7 +89,7 @@ public sealed record DmmSettings
 
     private static DmmSettings From(HoconFile? file)
     {
-        var reference = HoconText.Parse(ReferenceText, "reference.conf");
+        var reference = Reference.Value;
         var reader = new SettingsReader(reference, file);
         var akka = AkkaSection(reference);
         if (file is not null)

@@ -67,7 +67,8 @@ internal sealed class SettingsReader
     {
         if (_reference.ContainsKey(path))
             return null;
-        if (_reference.Keys.FirstOrDefault(key => key.StartsWith(path + ".", StringComparison.Ordinal)) is { } within)
+        var prefix = path + ".";
+        if (_reference.Keys.FirstOrDefault(key => key.StartsWith(prefix, StringComparison.Ordinal)) is { } within)
         {
             return node is HoconSection
                 ? null
@@ -77,7 +78,10 @@ internal sealed class SettingsReader
         IEnumerable<string> names = node is HoconSection
             ? _reference.Keys.Select(key => key[..key.LastIndexOf('.')]).Distinct()
             : _reference.Keys;
-        var meant = Nearest.To(path, names) ?? Nearest.To($"{Section}.{path}", names);
+        // A file that was taken for settings has unknown keys by the thousand.
+        var meant = _faults.Count >= SettingsException.MostFaults
+            ? null
+            : Nearest.To(path, names) ?? Nearest.To($"{Section}.{path}", names);
         return $"{_fileName}, {node.Place}: unknown setting {path}; "
             + (meant is null ? "reference.conf lists all settings" : $"did you mean {meant}?");
     }

@@ -55,7 +55,7 @@ public static class Specs
                 "strict" => BootCheck.Strict,
                 var other => throw new SpecException($"{id}: boot-check is '{other}'; it must be heard, none or strict"),
             },
-            Channels = [.. (request.Channels ?? []).Select(c => new VmChannel(c.Name, Absolute(id, "channel socket", c.Socket)))],
+            Channels = [.. (request.Channels ?? []).Select(c => ChannelOf(id, c))],
         };
         var fault = spec.Policy.Fault()
             ?? (spec.Priority is < 0 or > VmSpec.MostPriority ? $"priority is {spec.Priority}; it must be from 0 to {VmSpec.MostPriority}"
@@ -145,6 +145,12 @@ public static class Specs
             ? new BootMedium.DiskBoot(Absolute(id, "disk", request.Disk), format)
             : throw new SpecException($"{id}: the disk's format is '{format}'; it must be raw or qcow2");
     }
+
+    /// <summary>JSON may hold a null wherever a channel, a name or a path is meant.</summary>
+    private static VmChannel ChannelOf(VmId id, ChannelRequest? channel) =>
+        channel is { Name: { } name, Socket: { } socket }
+            ? new(name, Absolute(id, "channel socket", socket))
+            : throw new SpecException($"{id}: a channel lacks its name or its socket; it must have both");
 
     private static string Absolute(VmId id, string what, string path) =>
         Path.IsPathFullyQualified(path) ? path : throw new SpecException($"{id}: {what} '{path}' is not an absolute path");

@@ -10,13 +10,19 @@ namespace Dmm.Hypervisors.Guest;
 /// <summary>
 /// Listens to a guest's agent through the host side of its channel, a Unix socket. It reconnects whenever the channel breaks: the guest,
 /// its agent and the hypervisor each restart on their own. The time and memory that a guest's lines can cost are bounded: long lines are
-/// skipped; a flood is read at no more than <see cref="MaxLinesPerSecond"/>, each line at most <see cref="GuestLine.MaxLength"/>; samples
-/// go through <see cref="SampleBounds"/> and a <see cref="SamplePacer"/>, hellos through a <see cref="HelloPacer"/>. Nothing that a guest
-/// writes ends the listening.
+/// skipped; no more is read than <see cref="MaxLinesPerSecond"/>, <see cref="MaxBytesPerSecond"/> and <see cref="MaxReadsPerSecond"/>, also
+/// where the channel breaks again and again: beyond that, the guest's own writes block. Samples go through <see cref="SampleBounds"/> and a
+/// <see cref="SamplePacer"/>, hellos through a <see cref="HelloPacer"/>. Nothing that a guest writes ends the listening.
 /// </summary>
 public sealed class GuestChannel : IAsyncDisposable
 {
     public const int MaxLinesPerSecond = 200;
+
+    /// <summary>An agent of DMM's writes about 10 KiB per second under pressure.</summary>
+    public const int MaxBytesPerSecond = 256 << 10;
+
+    /// <summary>A guest that writes byte by byte makes a read of each.</summary>
+    public const int MaxReadsPerSecond = 400;
 
     private const int MaxWhy = 200;
 
@@ -29,6 +35,8 @@ public sealed class GuestChannel : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly Action<VmObservation> _observe;
     private readonly Action<string> _log;
+    private readonly ReadPace _lines;
+    private readonly ReadPace _reads;
     private readonly SampleBounds _bounds;
     private readonly SamplePacer _pacer;
     private readonly HelloPacer _hellos;
@@ -56,6 +64,8 @@ public sealed class GuestChannel : IAsyncDisposable
         _time = time;
         _observe = observe;
         _log = log;
+        _lines = new ReadPace(time, MaxLinesPerSecond, gather: TimeSpan.FromSeconds(1));
+        _reads = new ReadPace(time, MaxReadsPerSecond, MaxBytesPerSecond);
         _bounds = new SampleBounds(limit);
         _hellos = new HelloPacer(time, hello => Speak(new VmObservation.Hello(hello)));
         _pacer = new SamplePacer(time, sample => Speak(new VmObservation.Sample(sample)));
@@ -136,19 +146,14 @@ public sealed class GuestChannel : IAsyncDisposable
     {
         var stream = new NetworkStream(socket, ownsSocket: false);
         await using var disposeStream = stream.ConfigureAwait(false);
-        var lines = new LineReader(stream, GuestLine.MaxLength);
+        var lines = new LineReader(stream, GuestLine.MaxLength, _reads);
         await using var disposeLines = lines.ConfigureAwait(false);
         long count = 0;
-        var second = _time.GetTimestamp();
         while (await lines.ReadAsync(_stop.Token).ConfigureAwait(false) is { Kind: not WireLineKind.End } line)
         {
             Take(line);
-            if (++count % MaxLinesPerSecond != 0)
-                continue;
-            var rest = TimeSpan.FromSeconds(1) - _time.GetElapsedTime(second);
-            if (rest > TimeSpan.Zero)
-                await Task.Delay(rest, _time, _stop.Token).ConfigureAwait(false);
-            second = _time.GetTimestamp();
+            count++;
+            await _lines.TakeAsync(0, _stop.Token).ConfigureAwait(false);
         }
 
         return count;

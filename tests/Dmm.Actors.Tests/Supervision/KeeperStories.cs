@@ -77,6 +77,30 @@ public sealed class KeeperStories : HostFixture
         UntilKept(s => s.Journal!.Condition == JournalCondition.Well);
     }
 
+    /// <summary>
+    /// While a write hangs nothing new can be promised, but what was promised is carried out.
+    /// </summary>
+    [Fact]
+    public async Task A_write_that_hangs_delays_no_relief_that_was_promised()
+    {
+        StartKeeper();
+        CreateVm();
+        Assert.IsType<HostProtocol.Done>(Change(new HostProtocol.ResizeVm(Vm, MiB(1024))));
+        UntilKept(s => s.State.Vms[Vm].Promise.Granted == MiB(1024));
+        Assert.True(Guest("vm").Sizes.Actual < MiB(1024), "it had what was promised before the write hung");
+        Faults.Gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        var hangs = _keeper.Ask<object>(
+            new KeeperProtocol.Change(new HostProtocol.SetPolicy(Vm, null, null, 500)), TimeSpan.FromSeconds(30));
+        UntilKept(_ => Guest("vm").Sizes.Actual == MiB(1024));
+        Assert.Equal(JournalCondition.Stalled, UntilKept(s => s.Journal!.Condition == JournalCondition.Stalled).Journal!.Condition);
+        Assert.False(hangs.IsCompleted, "it was promised before it was written");
+
+        var gate = Faults.Gate;
+        Faults.Gate = null;
+        gate.SetResult();
+        Assert.IsType<HostProtocol.Done>(await hangs);
+    }
+
     [Fact]
     public void A_file_that_is_lost_is_written_anew_from_all_that_was_promised()
     {

@@ -8,6 +8,7 @@ using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Guest;
 using Dmm.Hypervisors.Tests.Qemu;
+using Dmm.Hypervisors.Wire;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Dmm.Hypervisors.Tests.Guest;
@@ -133,7 +134,10 @@ public sealed class HostileGuestTests : IDisposable
         Assert.False(_observed.Overlapped);
     }
 
-    /// <summary>A line without an end is read no faster than lines are, so it costs this process no more than they do.</summary>
+    /// <summary>
+    /// A line without an end is read no faster than lines are, so it costs this process no more than they do: meanwhile the guest's own
+    /// writes block.
+    /// </summary>
     [Fact]
     public async Task A_line_without_end_is_read_no_faster_than_lines()
     {
@@ -141,12 +145,59 @@ public sealed class HostileGuestTests : IDisposable
         const int Size = 4 << 20;
         var all = SayAsync(guest, new string('x', Size) + "\n" + Sample(5));
         await _observed.FirstAsync<VmObservation.Sample>(
-            static s => s.Value.MemFree == MemorySize.FromKiB(5), () => _time.Advance(TimeSpan.FromMilliseconds(10)));
+            static s => s.Value.MemFree == MemorySize.FromKiB(5), () => _time.Advance(TimeSpan.FromMilliseconds(20)));
         await all;
         Assert.Equal(1, _channel.Refused);
-        var least = Size / (double)(GuestChannel.MaxLinesPerSecond * GuestLine.MaxLength);
         var took = _time.GetUtcNow() - _time.Start;
-        Assert.True(took >= TimeSpan.FromSeconds(least - 1), $"{Size} bytes were read in {took}");
+        Assert.True(took >= TimeSpan.FromSeconds((Size / (double)GuestChannel.MaxBytesPerSecond) - 1), $"{Size} bytes were read in {took}");
+    }
+
+    /// <summary>While the clock stands still, a flood is read up to a second's worth, and then no more: the guest's writes block.</summary>
+    [Theory]
+    [InlineData('x')]
+    [InlineData('\n')]
+    public async Task A_flood_blocks_its_writer(char flood)
+    {
+        using var guest = await ConnectedAsync();
+        guest.Blocking = false;
+        var (chunk, sent) = (Encoding.ASCII.GetBytes(new string(flood, 4096)), 0L);
+        // What the socket itself holds is not read: it is full when nothing could be written for a while.
+        for (var quiet = 0; quiet < 100;)
+        {
+            if (!guest.Poll(TimeSpan.FromMilliseconds(5), SelectMode.SelectWrite))
+            {
+                quiet++;
+                continue;
+            }
+
+            sent += guest.Send(chunk);
+            quiet = 0;
+            Assert.InRange(sent, 0, 4 << 20);
+        }
+
+        Assert.True(sent >= 4096, "nothing was written");
+    }
+
+    /// <summary>
+    /// A guest that writes byte by byte makes a read of each: these are limited, too, and a channel opened anew is no way round.
+    /// </summary>
+    [Fact]
+    public async Task Dribbled_bytes_and_new_connections_are_no_way_round()
+    {
+        var read = 0L;
+        var pace = new ReadPace(_time, GuestChannel.MaxReadsPerSecond, GuestChannel.MaxBytesPerSecond);
+        for (var connection = 0; connection < 4; connection++)
+        {
+            await using var lines = new LineReader(new Dribble(() => read++), GuestLine.MaxLength, pace);
+            using var end = new CancellationTokenSource();
+            var reading = lines.ReadAsync(end.Token).AsTask();
+            await Eventually.UntilAsync(() => read >= GuestChannel.MaxReadsPerSecond, "the reads of a second");
+            await end.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading.InTime());
+        }
+
+        // Each connection that is opened may read once before it must wait.
+        Assert.InRange(read, GuestChannel.MaxReadsPerSecond, GuestChannel.MaxReadsPerSecond + 8);
     }
 
     private static string Sample(long free) =>
@@ -165,5 +216,17 @@ public sealed class HostileGuestTests : IDisposable
     {
         _channel.Start();
         return await _listener.AcceptAsync().InTime();
+    }
+
+    /// <summary>A stream that never ends, and gives one byte at a time.</summary>
+    private sealed class Dribble(Action read) : MemoryStream
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            read();
+            buffer.Span[0] = (byte)'x';
+            return ValueTask.FromResult(1);
+        }
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Qemu.Qmp;
+using Dmm.Hypervisors.Wire;
 
 namespace Dmm.Hypervisors.Qemu.Connection;
 
@@ -22,6 +23,7 @@ internal sealed class RunStateWatch(QmpClient qmp, TimeProvider time, Action<VmR
 
     private readonly Nudge _nudge = new(time);
     private readonly Lock _telling = new();
+    private readonly ReadPace _pace = new(time, SizeWatch.MaxLooksPerSecond);
     private (VmRunState State, string? Why)? _told;
     private int _panics;
     private int _stops;
@@ -85,6 +87,7 @@ internal sealed class RunStateWatch(QmpClient qmp, TimeProvider time, Action<VmR
                 _ => WhileHeld,
             };
             await _nudge.WaitAsync(_shutdown is null || pause < WhileHeld ? pause : WhileHeld, cancellation).ConfigureAwait(false);
+            await _pace.TakeAsync(0, cancellation).ConfigureAwait(false);
             try
             {
                 if (!await ReadAsync(cancellation).ConfigureAwait(false))

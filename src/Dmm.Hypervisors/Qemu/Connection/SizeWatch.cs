@@ -1,12 +1,14 @@
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Qemu.Devices;
 using Dmm.Hypervisors.Qemu.Qmp;
+using Dmm.Hypervisors.Wire;
 
 namespace Dmm.Hypervisors.Qemu.Connection;
 
 /// <summary>
 /// Reports every change of a VM's sizes. QEMU's events only say when to look (at once, then at most once a second). So sizes are also
-/// read often while a device moves towards its target, and now and then otherwise.
+/// read often while a device moves towards its target, and now and then otherwise. However many events there are, the number of looks per
+/// second is bounded.
 /// </summary>
 /// <param name="tell">Gets the sizes.</param>
 internal sealed class SizeWatch(QemuMemory memory, QemuSettings settings, TimeProvider time, Action<VmSizes, SizeChange> tell) : IDisposable
@@ -14,7 +16,11 @@ internal sealed class SizeWatch(QemuMemory memory, QemuSettings settings, TimePr
     /// <summary>A QEMU that misses one deadline may be busy; one that misses two in a row counts as lost.</summary>
     private const int MaxTimeouts = 2;
 
+    /// <summary>The most looks per second: a guest can cause some of QEMU's events as often as it likes.</summary>
+    public const int MaxLooksPerSecond = 20;
+
     private readonly Nudge _nudge = new(time);
+    private readonly ReadPace _pace = new(time, MaxLooksPerSecond);
 
     /// <summary>One reading at a time, reported before the next begins, so that an older one never comes after a newer one.</summary>
     private readonly SemaphoreSlim _reading = new(1, 1);
@@ -49,6 +55,7 @@ internal sealed class SizeWatch(QemuMemory memory, QemuSettings settings, TimePr
             var onItsWay = last.Plugged != last.PluggedTarget || !last.Overlap.IsZero || last.Ballooned != last.BalloonedTarget;
             var fast = onItsWay && time.GetElapsedTime(moved) < settings.FastPollPatience;
             await _nudge.WaitAsync(fast ? settings.FastPoll : settings.SlowPoll, cancellation).ConfigureAwait(false);
+            await _pace.TakeAsync(0, cancellation).ConfigureAwait(false);
             try
             {
                 var sizes = await ReadAsync(always: false, cancellation).ConfigureAwait(false);

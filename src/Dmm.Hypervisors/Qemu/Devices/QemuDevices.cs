@@ -141,11 +141,11 @@ public sealed record QemuDevices(
         var found = new List<(string, string)>();
         foreach (var container in Containers)
         {
-            const string child = "child<";
+            const string child = "child<", end = ">";
             foreach (var (name, type) in await ListAsync(qmp, container, cancellation).ConfigureAwait(false))
             {
-                if (type.StartsWith(child, StringComparison.Ordinal))
-                    found.Add(($"{container}/{name}", type[child.Length..^1]));
+                if (type.StartsWith(child, StringComparison.Ordinal) && type.EndsWith(end, StringComparison.Ordinal))
+                    found.Add(($"{container}/{name}", type[child.Length..^end.Length]));
             }
         }
 

@@ -10,17 +10,23 @@ namespace Dmm.Hypervisors.Qemu.Qmp;
 
 /// <summary>
 /// One connection to a QMP server. Commands may be sent from any thread and several at once; answers are matched by id. Events are read
-/// from <see cref="Events"/>, which never blocks the reading of the connection: when nobody reads them, the oldest are dropped and
-/// counted, since DMM treats every event as a hint and reads the state itself. Once the connection has ended, every call throws with the
-/// reason; a new connection is a new object.
+/// from <see cref="Events"/>, which never blocks the reading of the connection: those of one kind that come too often, and the oldest when
+/// nobody reads them, are dropped and counted, since DMM treats every event as a hint and reads the state itself. What is read per second
+/// is bounded. Once the connection has ended, every call throws with the reason; a new connection is a new object.
 /// </summary>
 public sealed class QmpClient : IAsyncDisposable
 {
+    /// <summary>Far more than QEMU answers to all that DMM asks.</summary>
+    private const int MaxBytesPerSecond = 16 << 20;
+
+    private const int MaxReadsPerSecond = 10_000;
+
     private readonly QmpOptions _options;
     private readonly TimeProvider _time;
     private readonly NetworkStream _stream;
     private readonly QmpReader _messages;
     private readonly Channel<QmpEvent> _events;
+    private readonly EventPacer _pacer;
     private readonly CancellationTokenSource _stop = new();
     private readonly SemaphoreSlim _writing = new(1, 1);
     private readonly TaskCompletionSource<QmpMessage.Greeting> _greeting = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -39,7 +45,7 @@ public sealed class QmpClient : IAsyncDisposable
         _options = options;
         _time = time;
         _stream = new NetworkStream(socket, ownsSocket: true);
-        _messages = new QmpReader(_stream, options.MaxLineLength);
+        _messages = new QmpReader(_stream, options.MaxLineLength, new ReadPace(time, MaxReadsPerSecond, MaxBytesPerSecond));
         _events = Channel.CreateBounded<QmpEvent>(
             new BoundedChannelOptions(options.EventCapacity)
             {
@@ -48,6 +54,7 @@ public sealed class QmpClient : IAsyncDisposable
                 SingleWriter = true,
             },
             _ => Interlocked.Increment(ref _droppedEvents));
+        _pacer = new EventPacer(time, Tell, () => Interlocked.Increment(ref _droppedEvents));
     }
 
     public string Path { get; }
@@ -125,6 +132,7 @@ public sealed class QmpClient : IAsyncDisposable
         await _stream.DisposeAsync().ConfigureAwait(false);
         await _reader.ConfigureAwait(false);
         await _messages.DisposeAsync().ConfigureAwait(false);
+        await _pacer.DisposeAsync().ConfigureAwait(false);
     }
 
     private async Task NegotiateAsync(CancellationToken cancellation)
@@ -198,7 +206,7 @@ public sealed class QmpClient : IAsyncDisposable
                     WireLineKind.End => "closed without a QMP greeting: not a QMP socket",
                     WireLineKind.TooLong or WireLineKind.Skipped =>
                         $"sent a message longer than {_options.MaxLineLength} bytes: not a QMP server that DMM supports",
-                    _ => Take(QmpMessage.Parse(line.Text)) ?? "",
+                    _ => Take(line.Text) ?? "",
                 };
             }
             while (why.Length == 0);
@@ -218,6 +226,21 @@ public sealed class QmpClient : IAsyncDisposable
         }
 
         End($"{Path}: {why}");
+    }
+
+    /// <returns>The fault of this line, or null.</returns>
+    private string? Take(byte[] line)
+    {
+        if (!_greeting.Task.IsCompleted || QmpMessage.EventNameOf(line) is not { } name)
+            return Take(QmpMessage.Parse(line));
+        _pacer.Offer(name, line);
+        return null;
+    }
+
+    private void Tell(byte[] line)
+    {
+        if (QmpMessage.Parse(line) is QmpMessage.Happened e)
+            _events.Writer.TryWrite(e.Value);
     }
 
     /// <returns>The fault of this message, or null.</returns>
@@ -278,6 +301,7 @@ public sealed class QmpClient : IAsyncDisposable
         foreach (var pending in waiting)
             Fail(pending.Answer, new QmpClosedException(why));
         Fail(_greeting, new QmpUnreachableException(why, retry: false));
+        _pacer.Close();
         _events.Writer.TryComplete();
         _closed.TrySetResult(why);
     }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Dmm.Core;
 using Dmm.Core.Ports;
@@ -47,8 +48,18 @@ internal static class QmpJson
     /// The member; an undefined element where there is no such member or <paramref name="element"/> is not an object. Reading a value
     /// from an undefined element throws.
     /// </summary>
-    public static JsonElement MemberOf(JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) ? value : default;
+    public static JsonElement MemberOf(JsonElement element, string name)
+    {
+        try
+        {
+            return element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) ? value : default;
+        }
+        catch (InvalidOperationException)
+        {
+            // An event's member, not necessarily this one, has a name that can't be decoded.
+            return default;
+        }
+    }
 
     private static string? TextOrNull(JsonElement element, string name)
     {
@@ -67,5 +78,5 @@ internal static class QmpJson
         new($"QEMU's answer lacks {what} named '{name}': {Excerpt(element)}");
 
     private static string Excerpt(JsonElement element) =>
-        element.ValueKind == JsonValueKind.Undefined ? "nothing" : ForeignText.Clean(element.GetRawText(), 200);
+        element.ValueKind == JsonValueKind.Undefined ? "nothing" : ForeignText.Clean(JsonMarshal.GetRawUtf8Value(element), 200);
 }

@@ -32,7 +32,9 @@ public abstract record QmpMessage
         try
         {
             using var document = JsonDocument.Parse(line);
-            return Read(document.RootElement.Clone(), line);
+            var message = Read(document.RootElement.Clone(), line);
+            // An event is a hint, and passed over where it can't be read; an answer is read as a whole.
+            return message is Returned && !JsonTexts.CanBeRead(line) ? Undecodable(line) : message;
         }
         catch (JsonException)
         {
@@ -41,7 +43,42 @@ public abstract record QmpMessage
         catch (InvalidOperationException)
         {
             // JSON can parse although its texts can't be read: bad UTF-8, and halves of surrogate pairs.
-            return new Surprise($"JSON with a text that can't be decoded: '{Excerpt(line)}'");
+            return Undecodable(line);
+        }
+    }
+
+    /// <summary>
+    /// The name of the event that a line holds, found without keeping the line's values; null where it is another message, or where only
+    /// <see cref="Parse"/> can tell what it is.
+    /// </summary>
+    public static string? EventNameOf(ReadOnlySpan<byte> line)
+    {
+        try
+        {
+            var json = new Utf8JsonReader(line);
+            string? name = null;
+            if (!json.Read() || json.TokenType != JsonTokenType.StartObject)
+                return null;
+            while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
+            {
+                // Throws where Parse finds that it can't be read.
+                if (json.ValueIsEscaped)
+                    json.GetString();
+                if (json.ValueTextEquals("QMP"u8) || json.ValueTextEquals("return"u8) || json.ValueTextEquals("error"u8))
+                    return null;
+                var named = json.ValueTextEquals("event"u8);
+                json.Read();
+                if (named)
+                    name = json.TokenType == JsonTokenType.String ? json.GetString() : null;
+                json.Skip();
+            }
+
+            // Something behind the object makes the next read fail.
+            return json.Read() ? null : name;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return null;
         }
     }
 
@@ -59,6 +96,8 @@ public abstract record QmpMessage
             return new Happened(new(name, root.TryGetProperty("data", out var data) ? data : default));
         return Unknown(line);
     }
+
+    private static Surprise Undecodable(byte[] line) => new($"JSON with a text that can't be decoded: '{Excerpt(line)}'");
 
     private static Surprise Unknown(byte[] line) => new($"JSON that is not a QMP message: '{Excerpt(line)}'");
 

@@ -10,11 +10,15 @@ namespace Dmm.Hypervisors.Qemu.Qmp;
 /// <c>pretty=on</c>, on many. A peer that sends something else is not trusted to end its lines: no more than the limit is ever kept.
 /// </summary>
 /// <param name="maxLength">The longest message in bytes.</param>
-internal sealed class QmpReader(Stream stream, int maxLength) : IAsyncDisposable
+/// <param name="pace">Counts each read of the stream, however little it brings; null: reading is not limited.</param>
+internal sealed class QmpReader(Stream stream, int maxLength, ReadPace? pace = null) : IAsyncDisposable
 {
     private const byte NewLine = (byte)'\n';
 
     private readonly PipeReader _pipe = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true));
+
+    /// <summary>The bytes that were read, and are not part of a message yet.</summary>
+    private long _left;
 
     /// <summary>
     /// The next message; or a line that does not begin with JSON, as <see cref="WireLineKind.Line"/> as well. After anything but a line,
@@ -27,6 +31,8 @@ internal sealed class QmpReader(Stream stream, int maxLength) : IAsyncDisposable
         {
             var result = await _pipe.ReadAsync(cancellation).ConfigureAwait(false);
             var buffer = result.Buffer;
+            if (pace is not null && buffer.Length > _left)
+                await pace.TakeAsync(buffer.Length - _left, cancellation).ConfigureAwait(false);
             scan.Advance(buffer);
             var end = scan.End ?? (scan.IsBroken ? LineEnd(buffer, scan.Read) : null);
             if ((end ?? buffer.Length) > maxLength)
@@ -34,10 +40,12 @@ internal sealed class QmpReader(Stream stream, int maxLength) : IAsyncDisposable
             if (end is { } length)
             {
                 var message = buffer.Slice(0, length).ToArray();
+                _left = buffer.Length - length;
                 _pipe.AdvanceTo(buffer.GetPosition(length));
                 return new(message.AsSpan().TrimStart(" \t\r\n"u8).ToArray(), WireLineKind.Line);
             }
 
+            _left = buffer.Length;
             _pipe.AdvanceTo(buffer.Start, buffer.End);
             if (result.IsCompleted)
                 return new([], WireLineKind.End);

@@ -288,7 +288,7 @@ public sealed class QemuVirtualMachineTests : QemuVmFixture
             await qemu.TellAsync("MEMORY_DEVICE_SIZE_CHANGE");
         }
 
-        await _observed.FirstAsync<VmObservation.Sizes>(s => s.Value.Plugged == MemorySize.FromMiB(2000));
+        await _observed.FirstAsync<VmObservation.Sizes>(s => s.Value.Plugged == MemorySize.FromMiB(2000), Tick);
         Assert.False(_observed.Overlapped);
         Assert.True(_observed.Of<VmObservation.Sizes>().Count < 2000);
     }

