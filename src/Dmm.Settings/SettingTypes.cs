@@ -16,7 +16,7 @@ internal static class SettingTypes
     {
         var (low, high) = (MemorySize.Parse(least), MemorySize.Parse(most));
         return reader.Read(key, $"a size from {least} to {most}", (string text, out MemorySize value) =>
-            MemorySize.TryParse(text, out value) && value >= low && value <= high);
+            MemorySize.TryParse(text, out value) && value >= low && value <= high, MemorySize.UnitFault);
     }
 
     /// <summary>Reads zero, or a size within the bounds.</summary>
@@ -24,7 +24,7 @@ internal static class SettingTypes
     {
         var (low, high) = (MemorySize.Parse(least), MemorySize.Parse(most));
         return reader.Read(key, $"0 or a size from {least} to {most}", (string text, out MemorySize value) =>
-            MemorySize.TryParse(text, out value) && (value.IsZero || (value >= low && value <= high)));
+            MemorySize.TryParse(text, out value) && (value.IsZero || (value >= low && value <= high)), MemorySize.UnitFault);
     }
 
     /// <summary>Reads a size; null where the setting is <c>auto</c>.</summary>
@@ -36,7 +36,7 @@ internal static class SettingTypes
             var isSize = MemorySize.TryParse(text, out var size);
             value = isSize ? size : null;
             return text == "auto" || (isSize && size >= low && size <= Largest);
-        });
+        }, MemorySize.UnitFault);
     }
 
     public static Portion SizeOrPercent(this SettingsReader reader, string key, int mostPercent) =>
@@ -51,7 +51,9 @@ internal static class SettingTypes
             var isSize = MemorySize.TryParse(text, out var size);
             value = Portion.Fixed(size);
             return isSize && size <= Largest;
-        });
+        }, text => TryPercent($"{text}%", out var percent) && percent > 0 && percent <= mostPercent / 100.0
+            ? MemorySize.UnitFault(text)?.Replace("mean ", $"mean {text}% or ", StringComparison.Ordinal)
+            : MemorySize.UnitFault(text));
 
     /// <returns>The fraction: 5% is 0.05.</returns>
     public static double Percent(this SettingsReader reader, string key, int least, int most) =>

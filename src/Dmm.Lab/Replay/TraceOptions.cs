@@ -132,7 +132,7 @@ internal sealed class TraceOptions
         text is null ? null
         : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? seconds
         : DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at.ToUnixTimeSeconds()
-        : throw new LabException($"{name} is '{text}'; it must be a time such as 2013-07-05T12:00Z, or seconds since 1970");
+        : throw new LabException($"{name} is '{Echo.Of(text)}'; it must be a time such as 2013-07-05T12:00Z, or seconds since 1970");
 
     private static Option<string> OneOf(string name, string description, string standard, string[] values)
     {
@@ -142,7 +142,12 @@ internal sealed class TraceOptions
             HelpName = string.Join('|', values),
             DefaultValueFactory = _ => standard,
         };
-        option.AcceptOnlyFromAmong(values);
+        option.CompletionSources.Add(values);
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var value }] && !values.Contains(value))
+                result.AddError($"{name} is '{Echo.Of(value)}'; it must be {string.Join(", ", values.SkipLast(1))} or {values[^1]}");
+        });
         return option;
     }
 }

@@ -94,7 +94,7 @@ internal sealed record Scenario(MemorySize HostMemory, TimeSpan Length, IReadOnl
         public MemorySize Size(string key, MemorySize? standard) =>
             Text(key) is not { } text ? standard ?? throw Missing(key, "a size such as 2GiB")
             : MemorySize.TryParse(text, out var size) ? size
-            : throw Fault(key, $"'{text}'", "a size such as 2GiB");
+            : throw Fault(key, $"'{text}'", $"a size such as 2GiB{MemorySize.UnitFault(text)}");
 
         public TimeSpan Time(string key, TimeSpan? standard) =>
             Text(key) is not { } text ? standard ?? throw Missing(key, "a time such as 90s or 10m") : TimeOf(key, text);
@@ -117,7 +117,7 @@ internal sealed record Scenario(MemorySize HostMemory, TimeSpan Length, IReadOnl
             {
                 var parts = item is HoconScalar scalar ? scalar.Text.Split(' ', 2, StringSplitOptions.TrimEntries) : [];
                 if (parts.Length != 2 || !MemorySize.TryParse(parts[1], out var size))
-                    throw Fault(key, item.Shown, form);
+                    throw Fault(key, item.Shown, form + (parts.Length == 2 ? MemorySize.UnitFault(parts[1]) : null));
                 var time = Micros(TimeOf(key, parts[0]));
                 if (time < at[^1])
                     throw Fault(key, item.Shown, $"{form}, and not before the VM joins");
