@@ -6,7 +6,7 @@ namespace Dmm.Contracts;
 public static class JsonFaults
 {
     /// <summary>Words with which the parser's messages begin to speak of .NET instead of JSON.</summary>
-    private static readonly string[] Ends = [" Path: ", " LineNumber: ", " Change the reader options", ", when isFinalBlock", " to be mapped"];
+    private static readonly string[] Ends = [" Path: ", " LineNumber: ", " Change the reader options", ", when isFinalBlock"];
 
     public static string InPlainWords(JsonException fault)
     {

@@ -148,9 +148,13 @@ public readonly record struct MemorySize : IComparable<MemorySize>
         var number = text?.Trim() ?? "";
         if (!TryNumber(number, out var value) || value == 0)
             return null;
-        if (value >= Mebi)
-            return value <= long.MaxValue ? $": {Echo.Of(number)} has no unit; did you mean {new MemorySize((long)value).ToExactText()}?" : null;
-        return $": {Echo.Of(number)} has no unit; did you mean {Echo.Of(number)}{(number.Contains('.', StringComparison.Ordinal) ? 'G' : 'M')}?";
+        if (value > long.MaxValue)
+            return null;
+        var shown = Echo.Of(number);
+        var meant = value >= Mebi ? new MemorySize((long)value).ToExactText()
+            : number.Contains('.', StringComparison.Ordinal) ? $"{shown}G"
+            : $"{shown}M";
+        return $": {shown} has no unit; did you mean {meant}?";
     }
 
     /// <summary>A text that <see cref="Parse"/> reads as this same size: a whole number and the largest unit that divides it.</summary>

@@ -10,7 +10,13 @@ namespace Dmm.Settings;
 /// <summary>The types of settings: how each is read, its bounds, and the right form that its error names.</summary>
 internal static class SettingTypes
 {
-    private static readonly MemorySize Largest = new(1L << 50);
+    private static readonly MemorySize Largest = MemorySize.MostThereIs;
+
+    /// <summary>PATH_MAX of Linux without its ending zero.</summary>
+    private const int MaxPathBytes = 4095;
+
+    /// <summary>NAME_MAX of Linux.</summary>
+    private const int MaxNameBytes = 255;
 
     public static MemorySize Size(this SettingsReader reader, string key, string least, string most)
     {
@@ -103,25 +109,29 @@ internal static class SettingTypes
 
     /// <param name="mayBeEmpty">Whether the text may be empty, which means a default that only the code knows.</param>
     public static string AbsolutePath(this SettingsReader reader, string key, string example, bool mayBeEmpty = false) =>
-        reader.Read(key, $"an absolute path such as {example}{(mayBeEmpty ? ", or empty" : "")}", (string text, out string value) =>
+        reader.Read(key, $"an absolute path of at most {MaxPathBytes} bytes such as {example}{(mayBeEmpty ? ", or empty" : "")}",
+            (string text, out string value) =>
         {
             value = text;
             return (mayBeEmpty && text.Length == 0) || IsAbsolute(text);
         });
 
-    /// <summary>Reads an absolute folder other than the root, without a slash at its end.</summary>
+    /// <summary>
+    /// Reads an absolute folder other than the root, without a slash at its end. It is short, because sockets are made below it.
+    /// </summary>
     public static string Folder(this SettingsReader reader, string key, string example) =>
-        reader.Read(key, $"an absolute path such as {example}", (string text, out string value) =>
+        reader.Read(key, $"an absolute path of at most {SocketPlace.MaxPathBytes} bytes such as {example}",
+            (string text, out string value) =>
         {
             value = text.TrimEnd('/');
-            return IsAbsolute(text) && value.Length > 0;
+            return IsAbsolute(text) && value.Length > 0 && Encoding.UTF8.GetByteCount(value) <= SocketPlace.MaxPathBytes;
         });
 
     public static string FileName(this SettingsReader reader, string key, string example) =>
         reader.Read(key, $"a file's name without folders such as {example}", (string text, out string value) =>
         {
             value = text;
-            return text is not ("" or "." or "..") && !text.Contains('/', StringComparison.Ordinal) && !text.Any(char.IsControl);
+            return text is not ("." or "..") && IsName(text);
         });
 
     public static string SocketPath(this SettingsReader reader, string key, string example) =>
@@ -137,7 +147,7 @@ internal static class SettingTypes
         reader.Read(key, $"a program's name or an absolute path, such as {example}", (string text, out string value) =>
         {
             value = text;
-            return IsAbsolute(text) || (text.Length > 0 && !text.Contains('/', StringComparison.Ordinal) && !text.Any(char.IsControl));
+            return IsAbsolute(text) || IsName(text);
         });
 
     /// <param name="why">The reason why only loopback is allowed.</param>
@@ -170,5 +180,11 @@ internal static class SettingTypes
         return true;
     }
 
-    private static bool IsAbsolute(string text) => text.StartsWith('/') && !text.Any(char.IsControl);
+    /// <summary>True for a name of a file, without folders.</summary>
+    private static bool IsName(string text) =>
+        text.Length > 0 && !text.Contains('/', StringComparison.Ordinal) && !text.Any(char.IsControl)
+        && Encoding.UTF8.GetByteCount(text) <= MaxNameBytes;
+
+    private static bool IsAbsolute(string text) =>
+        text.StartsWith('/') && !text.Any(char.IsControl) && Encoding.UTF8.GetByteCount(text) <= MaxPathBytes;
 }

@@ -14,7 +14,8 @@ public sealed class ExitCodeTests
     [InlineData("dmm: a verb is missing; there are host, vm, events, lab (--help says more)")]
     [InlineData("dmm: a verb is missing; there are list, show, explain, create, adopt, set, resize, stop, start, forget (--help says more)",
         "vm")]
-    [InlineData("dmm: no verb 'lst'; there are list, show, explain, create, adopt, set, resize, stop, start, forget (--help says more)", "vm", "lst")]
+    [InlineData("dmm: no verb 'lst'; there are list, show, explain, create, adopt, set, resize, stop, start, forget (--help says more)",
+        "vm", "lst")]
     [InlineData("dmm: no verb 'hots'; there are host, vm, events, lab (--help says more)", "hots")]
     [InlineData("dmm: no verb 'help'; there are host, vm, events, lab (--help says more)", "help")]
     [InlineData("dmm: --socket is ''; it must be the path of dmmd's socket", "vm", "list", "--socket", "")]

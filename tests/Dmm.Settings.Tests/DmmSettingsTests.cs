@@ -159,7 +159,8 @@ public sealed class DmmSettingsTests
         "dmm.http.address = \"0.0.0.0\"",
         "dmm.http.address in /etc/dmm/dmm.conf is '0.0.0.0'; it must be a loopback address such as 127.0.0.1, since this release has "
             + "neither TLS nor tokens to protect another one")]
-    [InlineData("dmm.state-dir = state", "dmm.state-dir in /etc/dmm/dmm.conf is 'state'; it must be an absolute path such as /var/lib/dmm")]
+    [InlineData("dmm.state-dir = state", "dmm.state-dir in /etc/dmm/dmm.conf is 'state'; it must be an absolute path of at "
+        + "most 107 bytes such as /var/lib/dmm")]
     [InlineData(
         "dmm.socket = dmm.sock",
         "dmm.socket in /etc/dmm/dmm.conf is 'dmm.sock'; it must be an absolute path of at most 107 bytes such as /run/dmm/dmm.sock")]

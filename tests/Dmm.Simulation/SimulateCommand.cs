@@ -35,7 +35,11 @@ internal static class SimulateCommand
             DefaultValueFactory = _ => SimulationDepth.Core,
             CustomParser = DepthOf,
         };
-        var vms = new Option<int?>("--vms") { Description = $"The most VMs at once, 1 to {MostVms} (default: the seed decides)", HelpName = "N" };
+        var vms = new Option<int?>("--vms")
+        {
+            Description = $"The most VMs at once, 1 to {MostVms} (default: the seed decides)",
+            HelpName = "N",
+        };
         var without = new Option<string[]>("--without")
         {
             Description = "Leave out a fault, by its name; may be given again",

@@ -52,7 +52,8 @@ public static class HostEnds
                 ImageNeeds = vm.ImageNeeds,
                 NeverBooted = !vm.EverBooted,
             }
-            : new VmEnded(now.Wall, vm.Handle.Id, why + EarlyWords(vm, cause, why, "with the boot policy full it would wait for all of that"))
+            : new VmEnded(
+                now.Wall, vm.Handle.Id, why + EarlyWords(vm, cause, why, "with the boot policy full it would wait for all of that"))
             {
                 Cause = cause,
             };

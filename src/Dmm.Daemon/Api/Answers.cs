@@ -64,5 +64,6 @@ public static class Answers
         : Error(fault.StatusCode, $"the request can't be read: {fault.Message.TrimEnd('.')}", "invalid");
 
     public static IResult TooLarge() => Error(
-        StatusCodes.Status413PayloadTooLarge, $"the body is larger than {Bodies.MaxBytes >> 20} MiB; no request needs that much", "invalid");
+        StatusCodes.Status413PayloadTooLarge, $"the body is larger than {Bodies.MaxBytes >> 20} MiB; no request needs that much",
+        "invalid");
 }

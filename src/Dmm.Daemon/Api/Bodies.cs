@@ -42,7 +42,10 @@ public static class Bodies
         if (document.RootElement.ValueKind != JsonValueKind.Object)
             throw new SpecException($"the body is {Shown(document.RootElement)}; this request has no members, so leave the body empty");
         foreach (var member in document.RootElement.EnumerateObject())
-            throw new SpecException($"the body has a member '{Echo.Of(member.Name)}'; this request has no members, so leave the body empty");
+        {
+            throw new SpecException(
+                $"the body has a member '{Echo.Of(member.Name)}'; this request has no members, so leave the body empty");
+        }
     }
 
     /// <returns>Null where the body is empty.</returns>
@@ -80,10 +83,9 @@ public static class Bodies
         {
             if (expected.Properties.FirstOrDefault(p => p.Name.Equals(member.Name, StringComparison.OrdinalIgnoreCase)) is not { } property)
             {
-                var meant = Nearest.To(member.Name, expected.Properties.Select(p => p.Name));
-                throw new SpecException(
-                    $"{at} has an unknown member '{Echo.Of(member.Name)}'; "
-                    + (meant is null ? $"there {(expected.Properties.Count == 1 ? "is" : "are")} {Known(expected)}" : $"did you mean {meant}?"));
+                var way = Nearest.To(member.Name, expected.Properties.Select(p => p.Name)) is { } meant ? $"did you mean {meant}?"
+                    : $"there {(expected.Properties.Count == 1 ? "is" : "are")} {Known(expected)}";
+                throw new SpecException($"{at} has an unknown member '{Echo.Of(member.Name)}'; {way}");
             }
 
             if (!given.Add(member.Name))

@@ -69,8 +69,8 @@ public static class Endpoints
             var kill = request.Kill ?? false;
             if (request.GraceSeconds == 0 && !kill)
                 throw new SpecException(
-                    $"{Echo.Of(name)}: grace is 0 s, which gives its guest no time to power down; give it longer, or ask for its process to be "
-                        + $"ended (--kill)");
+                    $"{Echo.Of(name)}: grace is 0 s, which gives its guest no time to power down; give it longer, or ask for its process "
+                        + $"to be ended (--kill)");
             var grace = request.GraceSeconds is { } s ? TimeSpan.FromSeconds(s) : kill ? TimeSpan.Zero : stopGrace;
             return Answers.Of(await gateway().CommandAsync(new HostProtocol.StopVm(Specs.IdOf(name), new(grace, kill)), c));
         });

@@ -8,7 +8,7 @@ namespace Dmm.Daemon.Api;
 /// Gives every error its body, <c>{"error", "kind"}</c>, including those that no route answers: an unknown path or method, a request that
 /// is too large, or one that must not be answered at all.
 /// </summary>
-internal static class ErrorBodies
+public static class ErrorBodies
 {
     /// <summary>The longest address of a request, in characters; longer ones are answered with 414.</summary>
     public const int LongestAddress = 8 << 10;
@@ -52,8 +52,8 @@ internal static class ErrorBodies
         {
             return Answers.Error(
                 StatusCodes.Status403Forbidden,
-                $"the Host of this request is '{Echo.Of(host)}'; over TCP, DMM answers only requests to localhost or a loopback address, so "
-                    + "that no page of another site can read it through a browser",
+                $"the Host of this request is '{Echo.Of(host)}'; over TCP, DMM answers only requests to localhost or a loopback address, "
+                    + "so that no page of another site can read it through a browser",
                 "refused");
         }
 

@@ -55,7 +55,8 @@ internal static class Queries
         var text => throw Fault(name, text, "true or false"),
     };
 
-    private static string? Text(HttpRequest request, string name) => request.Query.TryGetValue(name, out var values) ? values[0] ?? "" : null;
+    private static string? Text(HttpRequest request, string name) =>
+        request.Query.TryGetValue(name, out var values) ? values[0] ?? "" : null;
 
     private static SpecException Fault(string name, string found, string right) =>
         new($"{name} is '{Echo.Of(found)}'; it must be {right}");

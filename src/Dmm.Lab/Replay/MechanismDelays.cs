@@ -73,8 +73,9 @@ public sealed record MechanismDelays
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
+            var why = e is JsonException json ? JsonFaults.InPlainWords(json) : e.Message;
             throw new LabException(
-                $"{file}: {(e is JsonException json ? JsonFaults.InPlainWords(json) : e.Message)}; it must be a JSON object of delays, such as {{\"plugMibPerSecond\": 11000, \"plugLatencyMs\": 30}}");
+                $"{file}: {why}; it must be a JSON object of delays, such as {{\"plugMibPerSecond\": 11000, \"plugLatencyMs\": 30}}");
         }
     }
 

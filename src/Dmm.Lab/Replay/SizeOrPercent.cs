@@ -25,7 +25,7 @@ public readonly record struct SizeOrPercent(MemorySize? Size, double Percent)
             return ok;
         }
 
-        if (!MemorySize.TryParse(text, out var size))
+        if (!MemorySize.TryParse(text, out var size) || size > MemorySize.MostThereIs)
             return false;
         value = new(size, 0);
         return true;

@@ -1,10 +1,11 @@
 using Dmm.Hocon;
+
 namespace Dmm.Settings.Hocon;
 
 /// <summary>
-/// Finds keys of Akka's that a file must not set: those of DMM's own, and those that open a port. The permissions of the daemon's Unix socket control who may use it, but a port of
-/// Akka's has no access control, and whoever reaches it can end any actor. So no key is passed on that opens a port, or that loads code
-/// which could open one.
+/// Finds keys of Akka's that a file must not set: those that DMM sets itself, and those that open a port. The permissions of the daemon's
+/// Unix socket control who may use it, but a port of Akka's has no access control, and whoever reaches it can end any actor. So no key is
+/// passed on that opens a port, or that loads code which could open one.
 /// </summary>
 internal static class AkkaKeys
 {

@@ -37,7 +37,6 @@ public sealed partial class ErrorBodyTests(RunningDaemon daemon) : IClassFixture
         "at is 2100-01-01T00:00:00Z, which is in the future; only past decisions can be explained")]
     [InlineData("POST", "/api/v1/vms?dryRun=maybe", 400, "invalid", "dryRun is 'maybe'; it must be true or false")]
     [InlineData("POST", "/api/v1/vms?dry-run=true", 400, "invalid", "POST /api/v1/vms has no parameter 'dry-run'; there is dryRun")]
-    [InlineData("GET", "/api/v1/vms/%00", 400, "invalid", "'\uFFFD' is not a VM name; *")]
     [InlineData("GET", "/api/v1/vms/a%0Ab", 400, "invalid", "'a⏎b' is not a VM name; *")]
     public async Task A_request_that_can_not_be_answered_says_why(string method, string path, int status, string kind, string error)
     {
@@ -76,7 +75,8 @@ public sealed partial class ErrorBodyTests(RunningDaemon daemon) : IClassFixture
     [InlineData("vms/a/forget", "{\"force\":true}", "the body has a member 'force'; this request has no members, so leave the body empty")]
     [InlineData("PATCH vms/a", "{}", "a: nothing to change; give minBytes, maxBytes, shares or restart")]
     [InlineData("PATCH vms/a", "{\"min\":1}", "the body has an unknown member 'min'; *")]
-    public async Task A_body_that_is_not_the_request_is_refused_with_the_member_and_what_would_be_right(string route, string body, string error)
+    public async Task A_body_that_is_not_the_request_is_refused_with_the_member_and_what_would_be_right(
+        string route, string body, string error)
     {
         using var response = await SendAsync(route, body, "application/json");
         await HasErrorAsync(response, 400, "invalid", error);

@@ -87,7 +87,8 @@ public sealed class SettingMutationTests : IDisposable
             "dmm.hypervisor = simulation", $"dmm.state-dir = \"{_folder.Path}/s\"", $"dmm.socket = \"{_folder.Path}/d.sock\"",
             "dmm.host.memory = 2GiB", "dmm.host.reserve = 128MiB",
         ];
-        var text = string.Join('\n', others.Where(other => !other.StartsWith(key + " ", StringComparison.Ordinal)).Append($"{key} = {value}"));
+        var text = string.Join(
+            '\n', others.Where(other => !other.StartsWith(key + " ", StringComparison.Ordinal)).Append($"{key} = {value}"));
         var error = new StringWriter();
 
         var code = await StartGuard.RunAsync(
