@@ -14,7 +14,7 @@ public sealed class SettingMutationTests : IDisposable
     [
         "null", "[]", "[1, 2]", "{}", "{ a = 1 }", "\"\"", "\" \"", "x", "LOUD", "true", "-1", "0", "1", "512", "1.5", "0777", "1e309",
         "99999999999999999999", "9223372036854775807", "NaN", "-1M", "1B", "1MiB", "1PiB", "9000000T", "0ms", "1ms", "1s", "36500d",
-        "99999999999d", "0%", "50%", "100000%", "auto", "\"a\\nb\"", "\"\\u0000\"", "\"٣M\"", "/", "/proc/x", "\"../..\"", "\"/a/../b\"",
+        "99999999999d", "0%", "50%", "100000%", "auto", "\"a\\nb\"", "\"\\u0000\"", "\"٣M\"", "/", "/proc/x", "\"../..\"", "\"/proc/../proc/x\"",
         "dmm, dmm", $"\"{new string('x', 5_000)}\"", $"\"/{new string('y', 5_000)}\"",
     ];
 
@@ -98,6 +98,9 @@ public sealed class SettingMutationTests : IDisposable
                 _ = ActorSettings.HostOf(settings);
                 _ = ActorSettings.VmsOf(settings);
                 _ = ActorSettings.AkkaOf(settings);
+                // Whether the folder can be made is found before (StandingTests).
+                if (key == "dmm.state-dir")
+                    return 0;
                 await using var hypervisor = ActorSettings.HypervisorOf(settings, _ => { });
                 _ = ActorSettings.WatchOf(settings, hypervisor);
                 return 0;
