@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using Dmm.Core;
 using Dmm.Lab.Traces;
@@ -127,6 +128,13 @@ internal sealed class TraceOptions
         To = Time("--to", parsed.GetValue(_to)),
         Seed = parsed.GetValue(_seed),
     };
+
+    /// <summary>
+    /// The number that an option was given, for a validator. Null where there is none: the library then says what is wrong, and a
+    /// validator that asked it for the value would get an exception.
+    /// </summary>
+    public static double? NumberOf(OptionResult result) =>
+        result.Tokens is [{ Value: var text }] && double.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : null;
 
     private static long? Time(string name, string? text) =>
         text is null ? null
