@@ -61,6 +61,15 @@ public sealed class SpecFaultsTests : IDisposable
     }
 
     [Fact]
+    public void A_room_for_hotplug_that_leaves_no_place_for_the_vm_is_named_as_the_cause()
+    {
+        var fault = SpecFaults.Find(Good, Settings with { HotplugRoom = MemorySize.FromGiB(512) }, MemorySize.FromGiB(512))!;
+
+        Assert.Contains("the room for hotplug of 512 GiB (dmm.qemu.hotplug-room)", fault, StringComparison.Ordinal);
+        Assert.EndsWith("a smaller dmm.qemu.hotplug-room would do", fault, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_boot_of_no_whole_MiB_is_refused() =>
         Assert.Contains("must be whole MiB", Fault(Good with { Boot = new MemorySize(1000) }), StringComparison.Ordinal);
 
