@@ -125,7 +125,7 @@ internal sealed record VmSpecFile
                 var ok = MemorySize.TryParse(text, out var size);
                 value = size;
                 return ok;
-            });
+            }, MemorySize.UnitFault);
 
         public int? Integer(string key) =>
             Read(key, "a whole number", (string text, out int? value) =>
@@ -177,13 +177,14 @@ internal sealed record VmSpecFile
         }
 
         /// <summary>Null where the key is missing, or is null as in JSON that programs write.</summary>
-        private T? Read<T>(string key, string right, TryRead<T?> read)
+        private T? Read<T>(string key, string right, TryRead<T?> read, Func<string, string?>? hint = null)
         {
             if (!section.TryGet(key, out var node) || node is HoconScalar { IsNull: true })
                 return default;
             if (node is HoconScalar scalar && read(scalar.Text, out var value))
                 return value;
-            reader.Faults.Add($"{prefix}{key} in {reader.File} is {node.Shown}; it must be {right}");
+            var more = node is HoconScalar found ? hint?.Invoke(found.Text) : null;
+            reader.Faults.Add($"{prefix}{key} in {reader.File} is {node.Shown}; it must be {right}{more}");
             return default;
         }
     }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Dmm.Commands.Daemon;
 using Dmm.Commands.Output;
 using Dmm.Contracts;
+using Dmm.Core;
 
 namespace Dmm.Commands;
 
@@ -110,6 +111,15 @@ public sealed class CommandLine
             : $"this should not have happened: {fault.GetType().Name}: {text}";
     }
 
+    /// <param name="given">The option's value. An empty variable counts as none, as in shells; an empty option is a mistake.</param>
+    private static string SocketOf(string? given)
+    {
+        if (given is not null && (given.Length == 0 || given.Contains('\0', StringComparison.Ordinal)))
+            throw CommandException.Usage($"{SocketOption} is '{Echo.Of(given)}'; it must be the path of dmmd's socket");
+        var socket = given ?? Environment.GetEnvironmentVariable(SocketVariable);
+        return string.IsNullOrEmpty(socket) ? StandardSocket : Path.GetFullPath(socket);
+    }
+
     /// <summary>Gives a verb its action.</summary>
     /// <param name="act">The action. It has succeeded when it returns; it throws a <see cref="CommandException"/> otherwise.</param>
     public Command Verb(Command command, Func<ParseResult, Session, CancellationToken, Task> act)
@@ -117,8 +127,7 @@ public sealed class CommandLine
         _verbs.Add(command);
         command.SetAction(async (parsed, cancellation) =>
         {
-            var socket = parsed.GetValue(_socket) ?? Environment.GetEnvironmentVariable(SocketVariable);
-            using var daemon = new DaemonClient(string.IsNullOrEmpty(socket) ? StandardSocket : Path.GetFullPath(socket));
+            using var daemon = new DaemonClient(SocketOf(parsed.GetValue(_socket)));
             await act(parsed, new Session(daemon, _terminal, parsed.GetValue(_json), _time), cancellation);
             return ExitCode.Done;
         });

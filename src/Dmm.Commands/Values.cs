@@ -43,7 +43,7 @@ public static class Values
             var ok = MemorySize.TryParse(text, out var size);
             value = size;
             return ok;
-        }),
+        }, MemorySize.UnitFault),
     };
 
     public static Argument<OperatorSize> SizeOrAuto(string name, string description) => new(name)
@@ -54,7 +54,7 @@ public static class Values
             var ok = MemorySize.TryParse(text, out var size);
             value = new OperatorSize(ok ? size : null);
             return ok || text == "auto";
-        }),
+        }, MemorySize.UnitFault),
     };
 
     public static Option<TimeSpan?> Duration(string name, string description) => new(name)
@@ -160,12 +160,14 @@ public static class Values
             return VmId.TryParse(text, out _);
         });
 
-    private static T? Parse<T>(ArgumentResult result, string name, string right, TryParse<T?> parse)
+    /// <param name="hint">What else to say about a text that is not valid.</param>
+    private static T? Parse<T>(
+        ArgumentResult result, string name, string right, TryParse<T?> parse, Func<string, string?>? hint = null)
     {
         var text = result.Tokens.Count > 0 ? result.Tokens[^1].Value : "";
         if (parse(text, out var value))
             return value;
-        result.AddError($"{name} is '{text}'; it must be {right}");
+        result.AddError($"{name} is '{Echo.Of(text)}'; it must be {right}{hint?.Invoke(text)}");
         return default;
     }
 }

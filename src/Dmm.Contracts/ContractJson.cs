@@ -25,6 +25,9 @@ public static class ContractJson
         WriteIndented = indented,
         DefaultIgnoreCondition = JsonIgnoreCondition.Never,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip,
+        // An answer or a request that lacks a member, or has null for one that is never null, is a fault of whoever wrote it.
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         TypeInfoResolver = ContractTypes.Default,
     };

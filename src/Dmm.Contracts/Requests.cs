@@ -52,23 +52,28 @@ public sealed record CreateVmRequest
 public sealed record ChannelRequest(string Name, string Socket);
 
 /// <summary>Body of <c>POST /api/v1/vms/{name}/adopt</c>.</summary>
-public sealed record AdoptVmRequest(string Qmp, long MinBytes, long MaxBytes, int? Shares);
+public sealed record AdoptVmRequest(string Qmp, long MinBytes, long MaxBytes, int? Shares = null);
 
-/// <summary>Body of <c>PATCH /api/v1/vms/{name}</c>: a field that is null is not changed.</summary>
-public sealed record SetVmRequest(long? MinBytes, long? MaxBytes, int? Shares)
+/// <summary>
+/// Body of <c>PATCH /api/v1/vms/{name}</c>: a member that is null or absent is not changed. At least one is given.
+/// </summary>
+public sealed record SetVmRequest(long? MinBytes = null, long? MaxBytes = null, int? Shares = null)
 {
     /// <summary>never, onFailure or always.</summary>
     public string? Restart { get; init; }
 }
 
-/// <summary>Body of <c>POST /api/v1/vms/{name}/resize</c>. Null removes the operator's target: DMM decides again.</summary>
+/// <summary>
+/// Body of <c>POST /api/v1/vms/{name}/resize</c>. Null removes the operator's target: DMM decides again. The member must be there, so that
+/// nothing is removed by a mistake.
+/// </summary>
 public sealed record ResizeVmRequest(long? Bytes);
 
 /// <summary>Body of <c>POST /api/v1/vms/{name}/stop</c>.</summary>
 /// <param name="GraceSeconds">
 /// How long the guest may take to power down; null: dmm.vm.stop-grace, or 0 where <see cref="Kill"/> is true.
 /// </param>
-public sealed record StopVmRequest(double? GraceSeconds)
+public sealed record StopVmRequest(double? GraceSeconds = null)
 {
     /// <summary>
     /// True: the VM's process is ended, after the grace where one is given. False: a guest that does not power down runs on.
@@ -78,7 +83,7 @@ public sealed record StopVmRequest(double? GraceSeconds)
 
 /// <summary>Body of <c>POST /api/v1/vms/{name}/start</c>.</summary>
 /// <param name="TimeoutSeconds">How long the VM may wait for its memory; null: the daemon's default.</param>
-public sealed record StartVmRequest(double? TimeoutSeconds)
+public sealed record StartVmRequest(double? TimeoutSeconds = null)
 {
     /// <summary>
     /// True: start it even though it was migrated away. The caller guarantees that it runs nowhere else and that nothing else uses its

@@ -104,35 +104,76 @@ public readonly record struct MemorySize : IComparable<MemorySize>
 
     /// <summary>
     /// Reads a size as people write it: a decimal number and a unit. <c>K M G T</c> and <c>KiB MiB GiB TiB</c> are powers of 1024,
-    /// <c>KB MB GB TB</c> powers of 1000 (as virsh reads them), no unit or <c>B</c> is bytes; case does not matter.
+    /// <c>KB MB GB TB</c> powers of 1000 (as virsh reads them), <c>B</c> is bytes; case does not matter. Only 0 needs no unit: 512 could
+    /// mean bytes or mebibytes, and a guarantee of 512 bytes is none.
     /// </summary>
     /// <exception cref="FormatException">The text is not a size; the message says what was found and what would be right.</exception>
     public static MemorySize Parse(string text) =>
         TryParse(text, out var size)
             ? size
-            : throw new FormatException($"'{text}' is not a memory size; write a number and a unit, such as 256M, 1.5GiB or 1073741824");
+            : throw new FormatException(
+                $"'{Echo.Of(text)}' is not a memory size; write a number and a unit, such as 256M or 1.5GiB{UnitFault(text)}");
 
+    /// <inheritdoc cref="Parse"/>
+    /// <returns>False where the text is not a size; <see cref="UnitFault"/> says whether only its unit is missing.</returns>
     public static bool TryParse([NotNullWhen(true)] string? text, out MemorySize size)
     {
         size = default;
         var number = text?.Trim() ?? "";
-        var unit = 1L;
+        var (unit, hasUnit) = (1L, false);
         foreach (var (suffix, factor) in Units)
         {
             if (number.EndsWith(suffix, StringComparison.OrdinalIgnoreCase))
             {
                 number = number[..^suffix.Length].TrimEnd();
-                unit = factor;
+                (unit, hasUnit) = (factor, true);
                 break;
             }
         }
 
-        if (!decimal.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value)
-            || value > long.MaxValue / unit)
+        if (!TryNumber(number, out var value) || value > long.MaxValue / unit || (!hasUnit && value != 0))
             return false;
         size = new((long)(value * unit));
         return true;
     }
+
+    /// <summary>
+    /// What to add to the error where the text is a size without its unit: what was most likely meant, such as
+    /// <c>: 512 has no unit; did you mean 512M?</c>. A number from 2^20 is taken for bytes, which only programs write; a smaller one for
+    /// mebibytes, or for gibibytes where it has decimals.
+    /// </summary>
+    /// <returns>Null where a unit is not what is missing.</returns>
+    public static string? UnitFault(string? text)
+    {
+        var number = text?.Trim() ?? "";
+        if (!TryNumber(number, out var value) || value == 0)
+            return null;
+        if (value > long.MaxValue)
+            return null;
+        var shown = Echo.Of(number);
+        var meant = value >= Mebi ? new MemorySize((long)value).ToExactText()
+            : number.Contains('.', StringComparison.Ordinal) ? $"{shown}G"
+            : $"{shown}M";
+        return $": {shown} has no unit; did you mean {meant}?";
+    }
+
+    /// <summary>A text that <see cref="Parse"/> reads as this same size: a whole number and the largest unit that divides it.</summary>
+    public string ToExactText()
+    {
+        var (unit, suffix) = Bytes switch
+        {
+            0 => (1L, ""),
+            _ when Bytes % Tebi == 0 => (Tebi, "T"),
+            _ when Bytes % Gibi == 0 => (Gibi, "G"),
+            _ when Bytes % Mebi == 0 => (Mebi, "M"),
+            _ when Bytes % Kibi == 0 => (Kibi, "K"),
+            _ => (1L, "B"),
+        };
+        return string.Create(CultureInfo.InvariantCulture, $"{Bytes / unit}{suffix}");
+    }
+
+    private static bool TryNumber(string text, out decimal value) =>
+        decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out value);
 
     /// <summary>A text for people: up to two decimals and a binary unit, such as <c>1.5 GiB</c>.</summary>
     public override string ToString()

@@ -19,7 +19,8 @@ public readonly partial record struct VmId : IComparable<VmId>
         text is not null && Pattern().IsMatch(text)
             ? new(text)
             : throw new FormatException(
-                $"'{text}' is not a VM name; use 1 to {MaxLength} letters, digits, '.', '-' and '_', starting with a letter or digit");
+                $"'{Echo.Of(text)}' is not a VM name; use 1 to {MaxLength} letters, digits, '.', '-' and '_', starting with a letter or "
+                + "digit");
 
     public static bool TryParse(string? text, out VmId id)
     {

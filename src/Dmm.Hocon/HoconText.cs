@@ -33,6 +33,8 @@ public static class HoconText
     /// <exception cref="SettingsException">It can't be read, is not text, or is outside of the supported part of HOCON.</exception>
     public static HoconFile ParseFile(string path)
     {
+        if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal))
+            throw new SettingsException("the path of the file is empty, or holds a zero byte");
         try
         {
             var text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(RegularFile.ReadBytes(path, MaxBytes));
@@ -52,7 +54,7 @@ public static class HoconText
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or SecurityException or ArgumentException)
         {
-            throw new SettingsException($"{(path.Length == 0 ? "''" : path)} can't be read: {e.Message}");
+            throw new SettingsException($"{path} can't be read: {e.Message}");
         }
     }
 }

@@ -10,13 +10,19 @@ namespace Dmm.Settings;
 /// <summary>The types of settings: how each is read, its bounds, and the right form that its error names.</summary>
 internal static class SettingTypes
 {
-    private static readonly MemorySize Largest = new(1L << 50);
+    private static readonly MemorySize Largest = MemorySize.MostThereIs;
+
+    /// <summary>PATH_MAX of Linux without its ending zero.</summary>
+    private const int MaxPathBytes = 4095;
+
+    /// <summary>NAME_MAX of Linux.</summary>
+    private const int MaxNameBytes = 255;
 
     public static MemorySize Size(this SettingsReader reader, string key, string least, string most)
     {
         var (low, high) = (MemorySize.Parse(least), MemorySize.Parse(most));
         return reader.Read(key, $"a size from {least} to {most}", (string text, out MemorySize value) =>
-            MemorySize.TryParse(text, out value) && value >= low && value <= high);
+            MemorySize.TryParse(text, out value) && value >= low && value <= high, MemorySize.UnitFault);
     }
 
     /// <summary>Reads zero, or a size within the bounds.</summary>
@@ -24,7 +30,7 @@ internal static class SettingTypes
     {
         var (low, high) = (MemorySize.Parse(least), MemorySize.Parse(most));
         return reader.Read(key, $"0 or a size from {least} to {most}", (string text, out MemorySize value) =>
-            MemorySize.TryParse(text, out value) && (value.IsZero || (value >= low && value <= high)));
+            MemorySize.TryParse(text, out value) && (value.IsZero || (value >= low && value <= high)), MemorySize.UnitFault);
     }
 
     /// <summary>Reads a size; null where the setting is <c>auto</c>.</summary>
@@ -36,7 +42,7 @@ internal static class SettingTypes
             var isSize = MemorySize.TryParse(text, out var size);
             value = isSize ? size : null;
             return text == "auto" || (isSize && size >= low && size <= Largest);
-        });
+        }, MemorySize.UnitFault);
     }
 
     public static Portion SizeOrPercent(this SettingsReader reader, string key, int mostPercent) =>
@@ -51,7 +57,9 @@ internal static class SettingTypes
             var isSize = MemorySize.TryParse(text, out var size);
             value = Portion.Fixed(size);
             return isSize && size <= Largest;
-        });
+        }, text => TryPercent($"{text}%", out var percent) && percent > 0 && percent <= mostPercent / 100.0
+            ? MemorySize.UnitFault(text)?.Replace("mean ", $"mean {text}% or ", StringComparison.Ordinal)
+            : MemorySize.UnitFault(text));
 
     /// <returns>The fraction: 5% is 0.05.</returns>
     public static double Percent(this SettingsReader reader, string key, int least, int most) =>
@@ -101,25 +109,29 @@ internal static class SettingTypes
 
     /// <param name="mayBeEmpty">Whether the text may be empty, which means a default that only the code knows.</param>
     public static string AbsolutePath(this SettingsReader reader, string key, string example, bool mayBeEmpty = false) =>
-        reader.Read(key, $"an absolute path such as {example}{(mayBeEmpty ? ", or empty" : "")}", (string text, out string value) =>
+        reader.Read(key, $"an absolute path of at most {MaxPathBytes} bytes such as {example}{(mayBeEmpty ? ", or empty" : "")}",
+            (string text, out string value) =>
         {
             value = text;
             return (mayBeEmpty && text.Length == 0) || IsAbsolute(text);
         });
 
-    /// <summary>Reads an absolute folder other than the root, without a slash at its end.</summary>
+    /// <summary>
+    /// Reads an absolute folder other than the root, without a slash at its end. It is short, because sockets are made below it.
+    /// </summary>
     public static string Folder(this SettingsReader reader, string key, string example) =>
-        reader.Read(key, $"an absolute path such as {example}", (string text, out string value) =>
+        reader.Read(key, $"an absolute path of at most {SocketPlace.MaxPathBytes} bytes such as {example}",
+            (string text, out string value) =>
         {
             value = text.TrimEnd('/');
-            return IsAbsolute(text) && value.Length > 0;
+            return IsAbsolute(text) && value.Length > 0 && Encoding.UTF8.GetByteCount(value) <= SocketPlace.MaxPathBytes;
         });
 
     public static string FileName(this SettingsReader reader, string key, string example) =>
         reader.Read(key, $"a file's name without folders such as {example}", (string text, out string value) =>
         {
             value = text;
-            return text is not ("" or "." or "..") && !text.Contains('/', StringComparison.Ordinal) && !text.Any(char.IsControl);
+            return text is not ("." or "..") && IsName(text);
         });
 
     public static string SocketPath(this SettingsReader reader, string key, string example) =>
@@ -135,7 +147,7 @@ internal static class SettingTypes
         reader.Read(key, $"a program's name or an absolute path, such as {example}", (string text, out string value) =>
         {
             value = text;
-            return IsAbsolute(text) || (text.Length > 0 && !text.Contains('/', StringComparison.Ordinal) && !text.Any(char.IsControl));
+            return IsAbsolute(text) || IsName(text);
         });
 
     /// <param name="why">The reason why only loopback is allowed.</param>
@@ -168,5 +180,11 @@ internal static class SettingTypes
         return true;
     }
 
-    private static bool IsAbsolute(string text) => text.StartsWith('/') && !text.Any(char.IsControl);
+    /// <summary>True for a name of a file, without folders.</summary>
+    private static bool IsName(string text) =>
+        text.Length > 0 && !text.Contains('/', StringComparison.Ordinal) && !text.Any(char.IsControl)
+        && Encoding.UTF8.GetByteCount(text) <= MaxNameBytes;
+
+    private static bool IsAbsolute(string text) =>
+        text.StartsWith('/') && !text.Any(char.IsControl) && Encoding.UTF8.GetByteCount(text) <= MaxPathBytes;
 }

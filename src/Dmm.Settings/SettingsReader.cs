@@ -38,7 +38,9 @@ internal sealed class SettingsReader
     /// <summary>Keys of reference.conf that no code has read.</summary>
     public IEnumerable<string> Unread => _reference.Keys.Where(key => !_read.Contains(key));
 
-    public T Read<T>(string key, string right, TryRead<T> read)
+    /// <param name="right">The right form, for the message.</param>
+    /// <param name="hint">What else to say about a text that is not valid.</param>
+    public T Read<T>(string key, string right, TryRead<T> read, Func<string, string?>? hint = null)
     {
         if (!_reference.TryGetValue(key, out var node) || node is not HoconScalar standard)
             throw new InvalidOperationException($"{key} is not in reference.conf");
@@ -50,7 +52,8 @@ internal sealed class SettingsReader
             return value;
         if (given is HoconScalar { IsNull: false } scalar && read(scalar.Text, out var own))
             return own;
-        _faults.Add($"{key} in {_fileName} is {given.Shown}; it must be {right}");
+        var more = given is HoconScalar { IsNull: false } found ? hint?.Invoke(found.Text) : null;
+        _faults.Add($"{key} in {_fileName} is {given.Shown}; it must be {right}{more}");
         return value;
     }
 

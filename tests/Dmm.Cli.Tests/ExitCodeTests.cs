@@ -14,8 +14,17 @@ public sealed class ExitCodeTests
     [InlineData("dmm: a verb is missing; there are host, vm, events, lab (--help says more)")]
     [InlineData("dmm: a verb is missing; there are list, show, explain, create, adopt, set, resize, stop, start, forget (--help says more)",
         "vm")]
-    [InlineData("dmm: no verb 'lst'; there are list, show, explain, create, adopt, set, resize, stop, start, forget", "vm", "lst")]
-    [InlineData("dmm: no verb 'hots'; there are host, vm, events, lab", "hots")]
+    [InlineData("dmm: no verb 'lst'; there are list, show, explain, create, adopt, set, resize, stop, start, forget (--help says more)",
+        "vm", "lst")]
+    [InlineData("dmm: no verb 'hots'; there are host, vm, events, lab (--help says more)", "hots")]
+    [InlineData("dmm: no verb 'help'; there are host, vm, events, lab (--help says more)", "help")]
+    [InlineData("dmm: --socket is ''; it must be the path of dmmd's socket", "vm", "list", "--socket", "")]
+    [InlineData("dmm: --min is '512'; it must be a size such as 256M or 1.5GiB: 512 has no unit; did you mean 512M?", "vm", "set", "a",
+        "--min", "512")]
+    [InlineData("dmm: --boot is '1073741824'; it must be a size such as 256M or 1.5GiB: 1073741824 has no unit; did you mean 1G?", "vm",
+        "create", "a", "--boot", "1073741824")]
+    [InlineData("dmm: SIZE is '600'; it must be a size such as 256M or 1.5GiB, or auto: 600 has no unit; did you mean 600M?", "vm",
+        "resize", "a", "600")]
     [InlineData("dmm: unknown argument '--jsn'", "vm", "list", "--jsn")]
     [InlineData("dmm: NAME is missing", "vm", "show")]
     [InlineData("dmm: NAME is '../etc'; it must be a VM's name: 1 to 48 letters, digits, '.', '-' and '_', starting with a letter or digit",
@@ -59,6 +68,93 @@ public sealed class ExitCodeTests
         Assert.Equal("", result.Out);
     }
 
+    [Theory]
+    [InlineData("vm", "show", "LONG")]
+    [InlineData("vm", "set", "a", "--min", "LONG")]
+    [InlineData("vm", "set", "a", "--shares", "LONG")]
+    [InlineData("vm", "show", "a", "LONG")]
+    [InlineData("LONG")]
+    [InlineData("vm", "stop", "a", "--grace", "LONG")]
+    [InlineData("events", "--since", "LONG")]
+    [InlineData("vm", "create", "a", "--network", "LONG")]
+    [InlineData("host", "show", "--socket", "/LONG")]
+    public async Task A_long_argument_is_not_repeated_in_full(params string[] args)
+    {
+        var given = new string('x', 5_000);
+
+        var result = await Command.RunAloneAsync([.. args.Select(a => a.Replace("LONG", given, StringComparison.Ordinal))]);
+
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("xxx…", result.Error, StringComparison.Ordinal);
+        Assert.InRange(result.Error.Length, 1, 300);
+    }
+
+    [Theory]
+    [InlineData("vm", "set", "a", "--shares", "3")]
+    [InlineData("vm", "resize", "a", "auto")]
+    [InlineData("vm", "forget", "a")]
+    [InlineData("vm", "start", "a")]
+    [InlineData("vm", "adopt", "a", "--qmp", "/q", "--min", "1G", "--max", "1G")]
+    [InlineData("vm", "create", "a", "--min", "1G", "--boot", "1G", "--max", "1G")]
+    [InlineData("vm", "create", "a", "--min", "1G", "--boot", "1G", "--max", "1G", "--dry-run")]
+    [InlineData("vm", "create", "a", "--min", "1G", "--boot", "1G", "--max", "1G", "--wait")]
+    [InlineData("vm", "stop", "a")]
+    [InlineData("vm", "stop", "a", "--wait")]
+    [InlineData("vm", "show", "a")]
+    [InlineData("vm", "explain", "a")]
+    [InlineData("vm", "list")]
+    [InlineData("host", "show")]
+    [InlineData("events")]
+    public async Task An_answer_without_what_it_must_hold_is_one_line(params string[] args)
+    {
+        foreach (var answer in (string[])["{}", "[{}]", "null", "[]", "{\"vm\": null, \"text\": null, \"notes\": null}"])
+        {
+            await using var daemon = await FakeDaemon.StartAsync();
+            daemon.OnAll(async context =>
+            {
+                context.Response.ContentType = "application/json";
+                await context.Response.WriteAsync(answer);
+            });
+
+            var result = await Command.RunAsync(daemon, args);
+
+            if (answer == "[]" && args is ["vm", "list"] or ["events"])
+                continue;
+            Assert.Equal(1, result.ExitCode);
+            Assert.StartsWith($"dmm: dmmd at {daemon.Socket} answers ", result.Error, StringComparison.Ordinal);
+            Assert.Single(result.Error.TrimEnd('\n').Split('\n'));
+            Assert.DoesNotMatch(@"System\.|Dmm\.|Exception", result.Error);
+        }
+    }
+
+    [Fact]
+    public async Task Another_web_server_is_not_the_daemon()
+    {
+        await using var daemon = (await FakeDaemon.StartAsync()).OnAll(async context =>
+        {
+            context.Response.ContentType = "text/html";
+            await context.Response.WriteAsync("<html>It works!</html>");
+        });
+
+        var result = await Command.RunAsync(daemon, "host", "show");
+
+        Assert.Equal(
+            (3, $"dmm: something answers at {daemon.Socket}, but it is not dmmd: its answer to GET /api/v1/host is not JSON\n"),
+            (result.ExitCode, result.Error));
+    }
+
+    [Theory]
+    [InlineData("/", "a folder")]
+    [InlineData("/etc/passwd", "a regular file")]
+    [InlineData("/dev/null", "a device")]
+    public async Task What_is_no_socket_is_said_to_be_none(string path, string what)
+    {
+        var result = await Command.RunAloneAsync("host", "show", "--socket", path);
+
+        Assert.Equal(
+            (3, $"dmm: {path} is {what}, not the socket of dmmd; --socket or DMM_SOCKET name another\n"), (result.ExitCode, result.Error));
+    }
+
     [Fact]
     public async Task A_socket_that_no_socket_can_be_is_used_wrongly()
     {
@@ -67,7 +163,7 @@ public sealed class ExitCodeTests
         var result = await Command.RunAloneAsync("host", "show", "--socket", path);
 
         Assert.Equal(
-            (2, $"dmm: the socket {path} has a path of more than 107 bytes, which no Unix socket can have\n"),
+            (2, $"dmm: the socket {path[..60]}… has a path of more than 107 bytes, which no Unix socket can have\n"),
             (result.ExitCode, result.Error));
     }
 
@@ -141,11 +237,12 @@ public sealed class ExitCodeTests
         await using var daemon = await FakeDaemon.StartAsync();
         var path = Path.Combine(daemon.Folder, "left.sock");
         using (var left = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
-            left.Bind(new UnixDomainSocketEndPoint(path));
+        {
+            // .NET deletes the socket's file when it closes the socket; a daemon that was killed leaves it.
+            left.Bind(new UnixDomainSocketEndPoint(path + ".old"));
+            File.Move(path + ".old", path);
+        }
 
-        // .NET deletes the socket's file when it closes the socket; a daemon that was killed leaves it.
-        if (!File.Exists(path))
-            File.WriteAllText(path, "");
         var result = await Command.RunAloneAsync("host", "show", "--socket", path);
 
         Assert.Equal((3, $"dmm: nobody listens at {path}; is dmmd running?\n"), (result.ExitCode, result.Error));

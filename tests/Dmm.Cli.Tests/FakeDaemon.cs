@@ -22,6 +22,7 @@ internal sealed class FakeDaemon : IAsyncDisposable
     private readonly ConcurrentDictionary<string, RequestDelegate> _answers = new();
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("dmm-cli-");
     private WebApplication? _app;
+    private RequestDelegate? _any;
 
     private FakeDaemon()
     {
@@ -84,6 +85,13 @@ internal sealed class FakeDaemon : IAsyncDisposable
         return this;
     }
 
+    /// <summary>Answers every request that has no answer of its own.</summary>
+    public FakeDaemon OnAll(RequestDelegate answer)
+    {
+        _any = answer;
+        return this;
+    }
+
     /// <summary>Ends every connection at once, as when a daemon is killed.</summary>
     public async Task KillAsync()
     {
@@ -108,7 +116,7 @@ internal sealed class FakeDaemon : IAsyncDisposable
         var body = await reader.ReadToEndAsync();
         var route = $"{context.Request.Method} {context.Request.Path}";
         Requests.Enqueue($"{route}{context.Request.QueryString} {body}".TrimEnd());
-        if (_answers.TryGetValue(route, out var answer))
+        if (_answers.GetValueOrDefault(route, _any!) is { } answer)
         {
             await answer(context);
             return;

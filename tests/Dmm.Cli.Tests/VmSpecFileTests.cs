@@ -45,13 +45,13 @@ public sealed class VmSpecFileTests : IDisposable
     }
 
     [Fact]
-    public void A_spec_may_be_JSON_with_nulls_and_sizes_as_numbers()
+    public void A_spec_may_be_JSON_with_nulls_and_sizes_as_texts()
     {
         var spec =
             VmSpecFile.Load(
                 _folder.Write(
                     "web.json",
-                    """{"name": "web", "min": 134217728, "boot": "256MiB", "disk": "/d.qcow2", "disk-format": "qcow2", """
+                    """{"name": "web", "min": "128MiB", "boot": "256MiB", "disk": "/d.qcow2", "disk-format": "qcow2", """
                     + "\"kernel\": null, \"shares\": null, \"channels\": []}"));
 
         Assert.Equal(MemorySize.FromMiB(128), spec.Min);
@@ -70,6 +70,10 @@ public sealed class VmSpecFileTests : IDisposable
         "FILE, line 1, column 10: unknown key colour; there are name, min, boot, max, shares, cpus, kernel, initrd, append, disk, "
             + "disk-format, network, channels, timeout, priority, boot-policy, restart, boot-check")]
     [InlineData("min = lots", "min in FILE is 'lots'; it must be a size such as 256MiB")]
+    [InlineData("min = 512", "min in FILE is '512'; it must be a size such as 256MiB: 512 has no unit; did you mean 512M?")]
+    [InlineData("{\"max\": 134217728}",
+        "max in FILE is '134217728'; it must be a size such as 256MiB: 134217728 has no unit; did you mean 128M?")]
+    [InlineData("boot = 1.5", "boot in FILE is '1.5'; it must be a size such as 256MiB: 1.5 has no unit; did you mean 1.5G?")]
     [InlineData("cpus = 1.5", "cpus in FILE is '1.5'; it must be a whole number")]
     [InlineData("network = bridge", "network in FILE is 'bridge'; it must be none or user")]
     [InlineData("disk-format = vmdk", "disk-format in FILE is 'vmdk'; it must be raw or qcow2")]

@@ -9,9 +9,10 @@ public sealed class MemorySizeTests
     [InlineData("1G", 1073741824)]
     [InlineData("64k", 65536)]
     [InlineData("10MB", 10000000)]
-    [InlineData("12345", 12345)]
+    [InlineData("12345B", 12345)]
     [InlineData("7b", 7)]
     [InlineData("0", 0)]
+    [InlineData("0.0", 0)]
     [InlineData(" 2T ", 2199023255552)]
     public void Sizes_are_read_as_people_write_them(string text, long bytes) => Assert.Equal(bytes, MemorySize.Parse(text).Bytes);
 
@@ -28,7 +29,51 @@ public sealed class MemorySizeTests
     public void What_is_no_size_is_refused_with_what_would_be_right(string text)
     {
         var fault = Assert.Throws<FormatException>(() => MemorySize.Parse(text));
-        Assert.Equal($"'{text}' is not a memory size; write a number and a unit, such as 256M, 1.5GiB or 1073741824", fault.Message);
+        Assert.Equal($"'{text}' is not a memory size; write a number and a unit, such as 256M or 1.5GiB", fault.Message);
+        Assert.Null(MemorySize.UnitFault(text));
+    }
+
+    [Theory]
+    [InlineData("512", "512M")]
+    [InlineData("4", "4M")]
+    [InlineData(" 24 ", "24M")]
+    [InlineData("1.5", "1.5G")]
+    [InlineData("0.5", "0.5G")]
+    [InlineData("1048575", "1048575M")]
+    [InlineData("1048576", "1M")]
+    [InlineData("134217728", "128M")]
+    [InlineData("1610612736", "1536M")]
+    [InlineData("1073741824", "1G")]
+    [InlineData("134217729", "134217729B")]
+    public void A_size_without_a_unit_is_refused_with_what_was_most_likely_meant(string text, string meant)
+    {
+        Assert.False(MemorySize.TryParse(text, out _));
+        Assert.Equal($": {text.Trim()} has no unit; did you mean {meant}?", MemorySize.UnitFault(text));
+        Assert.True(MemorySize.TryParse(meant, out _));
+        Assert.EndsWith(MemorySize.UnitFault(text)!, Assert.Throws<FormatException>(() => MemorySize.Parse(text)).Message);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("0")]
+    [InlineData("512M")]
+    [InlineData("99999999999999999999")]
+    [InlineData("auto")]
+    public void Where_no_unit_is_missing_none_is_suggested(string? text) => Assert.Null(MemorySize.UnitFault(text));
+
+    [Fact]
+    public void The_exact_text_of_a_size_reads_as_the_same_size()
+    {
+        var random = new Random(36);
+        for (var i = 0; i < 1_000; i++)
+        {
+            var size = new MemorySize(random.NextInt64(0, 1L << random.Next(1, 50)) << (random.Next(0, 2) * 10));
+            Assert.Equal(size, MemorySize.Parse(size.ToExactText()));
+        }
+
+        Assert.Equal(("0", "1536M", "1T", "1023K", "7B"), (
+            MemorySize.Zero.ToExactText(), MemorySize.FromMiB(1536).ToExactText(), new MemorySize(1L << 40).ToExactText(),
+            MemorySize.FromKiB(1023).ToExactText(), new MemorySize(7).ToExactText()));
     }
 
     [Fact]

@@ -49,6 +49,7 @@ public sealed class ProgramTests : IDisposable
     [InlineData("--config /a --config /b", "--config is given more than once")]
     [InlineData("journal", "a verb is missing; there are check, rebuild (--help says more)")]
     [InlineData("journal check --bogus", "unknown argument '--bogus' (--help says more)")]
+    [InlineData("--config ", "the path of the file is empty, or holds a zero byte")]
     [InlineData("--config /nowhere/dmm.conf", "/nowhere/dmm.conf does not exist")]
     [InlineData("--config /dev/zero", "/dev/zero is a device; a regular file is needed")]
     [InlineData("--config /", "/ is a folder; a file is needed")]
@@ -63,7 +64,14 @@ public sealed class ProgramTests : IDisposable
     [InlineData("qemu.tb-size = 7MiB", "", "dmm.qemu.tb-size in CONF is '7MiB'; it must be a size from 8MiB to 1GiB")]
     [InlineData(
         "", "akka.loglevel = LOUD", "Akka does not start with the settings in section akka: ArgumentException: Unknown LogLevel: \"LOUD\"")]
-    [InlineData("", "akka.scheduler.tick-duration = 0ms", "Akka does not start with the settings in section akka: ")]
+    [InlineData(
+        "", "akka.scheduler.tick-duration = 0ms",
+        "CONF, line 6, column 32: akka.scheduler.tick-duration is '0ms'; it must be a duration from 10ms to 1s")]
+    [InlineData(
+        "", "akka.persistence = 5",
+        "CONF, line 6, column 20: akka.persistence can't be set, like all of akka.persistence: DMM sets it itself; remove it")]
+    [InlineData(
+        "plan.step = 16", "", "dmm.plan.step in CONF is '16'; it must be a size from 1MiB to 1GiB: 16 has no unit; did you mean 16M?")]
     [InlineData("", "akka.actor.default-dispatcher.type = Bogus", "")]
     [InlineData(
         "", "akka.actor.provider = cluster",
@@ -147,6 +155,34 @@ public sealed class ProgramTests : IDisposable
     {
         var dmmd = _dmmd.StartBy(["sh", "-c", $"exec \"$0\" \"$@\" {redirection}"], "--config", "/nowhere/dmm.conf");
         Assert.Equal(ExitCodes.Usage, (await DaemonProgram.EndOfAsync(dmmd)).Code);
+    }
+
+    [Fact]
+    [Trait(Category.Name, Category.Long)]
+    public async Task Requests_that_can_not_be_leave_nothing_in_its_log()
+    {
+        var dmmd = _dmmd.Start("--config", _dmmd.Settings());
+        await _dmmd.ReadyAsync(dmmd);
+        // No more is sent than the daemon reads before it answers.
+        var chunk = $"100001\r\n{new string(' ', 0x100001)}\r\n0\r\n\r\n";
+        foreach (var (head, body) in ((string, string)[])[("Content-Length: 104857600", ""), ("Transfer-Encoding: chunked", chunk)])
+        {
+            using var socket = new System.Net.Sockets.Socket(
+                System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
+            await socket.ConnectAsync(new System.Net.Sockets.UnixDomainSocketEndPoint(_dmmd.Socket));
+            await using var stream = new System.Net.Sockets.NetworkStream(socket);
+            await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes(
+                $"POST /api/v1/vms HTTP/1.1\r\nHost: dmm\r\nConnection: close\r\n{head}\r\n\r\n{body}"));
+            var answer = new byte[12];
+            await stream.ReadExactlyAsync(answer).AsTask().WaitAsync(DaemonFixture.Deadline);
+            Assert.Equal("HTTP/1.1 413", System.Text.Encoding.ASCII.GetString(answer));
+        }
+
+        DaemonProgram.SendTerminate(dmmd);
+        var (code, output, error) = await DaemonProgram.EndOfAsync(dmmd);
+        Assert.Equal((0, ""), (code, error));
+        Assert.DoesNotContain("xception", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
     }
 
     private static (IReadOnlyList<string> These, IReadOnlyList<string> Others) Split(IReadOnlyList<string> all, Func<string, bool> which) =>

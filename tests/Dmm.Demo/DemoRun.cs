@@ -28,7 +28,7 @@ public sealed class DemoRun(IScreen screen, string? program)
         {
             HostMemory = hostMemory,
             Cushion = Sizes.Cushion,
-            More = $"qemu.tb-size = {TranslationCache.Bytes}\nvm.spark = {Sizes.Spark.Bytes}",
+            More = $"qemu.tb-size = {TranslationCache.ToExactText()}\nvm.spark = {Sizes.Spark.ToExactText()}",
         };
         await using var daemon = new TestbedDaemon(config, program, endOnSignals: false);
         await using var stage = new Stage(daemon, image, timeline, screen, cancellation);

@@ -109,6 +109,35 @@ public sealed class DmmSettingsTests
     [InlineData(
         "dmm.host.memory = 1GiB",
         "dmm.host.memory in /etc/dmm/dmm.conf is '1GiB'; it must be more than dmm.host.reserve (1 GiB), which is subtracted from it")]
+    [InlineData(
+        "dmm.host.reserve = 2048",
+        "dmm.host.reserve in /etc/dmm/dmm.conf is '2048'; it must be a size from 0 to 1TiB: 2048 has no unit; did you mean 2048M?")]
+    [InlineData(
+        "dmm.host.memory = 4096",
+        "dmm.host.memory in /etc/dmm/dmm.conf is '4096'; it must be a size such as 64GiB, or auto: 4096 has no unit; did you mean 4096M?")]
+    [InlineData(
+        "dmm.host.cushion = 5",
+        "dmm.host.cushion in /etc/dmm/dmm.conf is '5'; it must be percent from 0% to 50%, or a size such as 512MiB: 5 has no unit; did "
+            + "you mean 5% or 5M?")]
+    [InlineData(
+        "dmm.demand.headroom-min = 72",
+        "dmm.demand.headroom-min in /etc/dmm/dmm.conf is '72'; it must be a size from 0 to 16GiB: 72 has no unit; did you mean 72M?")]
+    [InlineData(
+        "dmm.vm.spark = 25165824",
+        "dmm.vm.spark in /etc/dmm/dmm.conf is '25165824'; it must be 0 or a size from 4MiB to 256MiB: 25165824 has no unit; did you mean "
+            + "24M?")]
+    [InlineData(
+        "akka.persistence.journal.plugin = x",
+        "/etc/dmm/dmm.conf, line 1, column 35: akka.persistence.journal.plugin can't be set, like all of akka.persistence: DMM sets it "
+            + "itself; remove it")]
+    [InlineData(
+        "akka.coordinated-shutdown = 5",
+        "/etc/dmm/dmm.conf, line 1, column 29: akka.coordinated-shutdown can't be set, like all of akka.coordinated-shutdown: DMM sets it "
+            + "itself; remove it")]
+    [InlineData(
+        "akka.actor.deployment { /dmm.dispatcher = x }",
+        "/etc/dmm/dmm.conf, line 1, column 43: akka.actor.deployment./dmm.dispatcher can't be set, like all of akka.actor.deployment: DMM "
+            + "sets it itself; remove it")]
     [InlineData("dmm.host.reserve = 10 apples", "dmm.host.reserve in /etc/dmm/dmm.conf is '10 apples'; it must be a size from 0 to 1TiB")]
     [InlineData(
         "dmm.host.cushion = 80%",
@@ -130,7 +159,8 @@ public sealed class DmmSettingsTests
         "dmm.http.address = \"0.0.0.0\"",
         "dmm.http.address in /etc/dmm/dmm.conf is '0.0.0.0'; it must be a loopback address such as 127.0.0.1, since this release has "
             + "neither TLS nor tokens to protect another one")]
-    [InlineData("dmm.state-dir = state", "dmm.state-dir in /etc/dmm/dmm.conf is 'state'; it must be an absolute path such as /var/lib/dmm")]
+    [InlineData("dmm.state-dir = state", "dmm.state-dir in /etc/dmm/dmm.conf is 'state'; it must be an absolute path of at "
+        + "most 107 bytes such as /var/lib/dmm")]
     [InlineData(
         "dmm.socket = dmm.sock",
         "dmm.socket in /etc/dmm/dmm.conf is 'dmm.sock'; it must be an absolute path of at most 107 bytes such as /run/dmm/dmm.sock")]
@@ -207,7 +237,7 @@ public sealed class DmmSettingsTests
         Assert.Equal(MemorySize.FromGiB(2), DmmSettings.Load(example).Host.Reserve);
     }
 
-    private static string RepositoryRoot()
+    internal static string RepositoryRoot()
     {
         for (var folder = AppContext.BaseDirectory; folder is not null; folder = Path.GetDirectoryName(folder))
         {

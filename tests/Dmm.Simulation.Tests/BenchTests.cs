@@ -50,7 +50,6 @@ public sealed class BenchTests
 
     [Theory]
     [InlineData(0, "no violation", "simulate", "--seed", "3", "--steps", "2000")]
-    [InlineData(2, "no fault 'rain'", "simulate", "--without", "rain")]
     [InlineData(0, "1000 steps of the core, 0 of the actors", "campaign", "--core-steps", "1000", "--actor-steps", "0")]
     public void The_command_says_what_became_of_it(int exitCode, string says, params string[] args)
     {

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Dmm.Commands;
+using Dmm.Core;
 using Dmm.Lab;
 
 namespace Dmm.Simulation;
@@ -8,6 +10,9 @@ namespace Dmm.Simulation;
 internal static class SimulateCommand
 {
     private const int KeptLines = 60;
+
+    /// <summary>The most VMs at once. The memory of a history grows with them, and no host has as many.</summary>
+    private const int MostVms = 1_000;
 
     public static Command Build()
     {
@@ -30,7 +35,11 @@ internal static class SimulateCommand
             DefaultValueFactory = _ => SimulationDepth.Core,
             CustomParser = DepthOf,
         };
-        var vms = new Option<int?>("--vms") { Description = "The most VMs at once (default: the seed decides)", HelpName = "N" };
+        var vms = new Option<int?>("--vms")
+        {
+            Description = $"The most VMs at once, 1 to {MostVms} (default: the seed decides)",
+            HelpName = "N",
+        };
         var without = new Option<string[]>("--without")
         {
             Description = "Leave out a fault, by its name; may be given again",
@@ -38,8 +47,8 @@ internal static class SimulateCommand
             DefaultValueFactory = _ => [],
         };
         var print = new Option<bool>("--print") { Description = "Print the history, line by line" };
-        steps.Validators.Add(AtLeastOne);
-        vms.Validators.Add(AtLeastOne);
+        steps.Validators.Add(option => Within(option, long.MaxValue));
+        vms.Validators.Add(option => Within(option, MostVms));
 
         var command = new Command("simulate", "Run one history of faults, and check every promise after every step")
         {
@@ -70,8 +79,9 @@ internal static class SimulateCommand
         var known = Simulations.Of(depth).FaultNames;
         if (plan.Without.FirstOrDefault(fault => known.Count > 0 && !known.Contains(fault)) is { } unknown)
         {
-            output.WriteLine($"the simulation of depth {depth} has no fault '{unknown}'; it has {string.Join(", ", known)}");
-            return LabCommand.Misused;
+            throw CommandException.Usage(
+                $"--without is '{Echo.Of(unknown)}'; at depth {(depth == SimulationDepth.Core ? "core" : "actors")} there are "
+                + string.Join(", ", known));
         }
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -95,13 +105,16 @@ internal static class SimulateCommand
         var text = argument.Tokens[0].Value;
         if (Enum.TryParse<SimulationDepth>(text, ignoreCase: true, out var depth) && Enum.IsDefined(depth))
             return depth;
-        argument.AddError($"--depth is {text}; it must be core or actors");
+        argument.AddError($"--depth is '{Echo.Of(text)}'; it must be core or actors");
         return default;
     }
 
-    private static void AtLeastOne(OptionResult option)
+    private static void Within(OptionResult option, long most)
     {
-        if (option.Tokens is [{ Value: var value }] && long.TryParse(value, out var number) && number < 1)
-            option.AddError($"{option.Option.Name} is {number}; it must be at least 1");
+        if (option.Tokens is [{ Value: var value }] && long.TryParse(value, out var number) && (number < 1 || number > most))
+        {
+            option.AddError(
+                $"{option.Option.Name} is {number}; it must be {(most == long.MaxValue ? "at least 1" : $"from 1 to {most}")}");
+        }
     }
 }

@@ -24,9 +24,9 @@ public sealed record DaemonConfig
           state-dir = "{{stateDirectory}}"
           socket = "{{socket}}"
           host {
-            memory = {{HostMemory.Bytes}}
-            reserve = {{HostReserve.Bytes}}
-            {{(Cushion is { } cushion ? $"cushion = {cushion.Bytes}" : "")}}
+            memory = {{HostMemory.ToExactText()}}
+            reserve = {{HostReserve.ToExactText()}}
+            {{(Cushion is { } cushion ? $"cushion = {cushion.ToExactText()}" : "")}}
           }
           {{More}}
         }

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Dmm.Contracts;
+using Dmm.Core;
 using Dmm.Files;
 
 namespace Dmm.Commands.Daemon;
@@ -28,7 +29,7 @@ public sealed class DaemonClient : IDisposable
     {
         if (Encoding.UTF8.GetByteCount(socket) > SocketPlace.MaxPathBytes)
             throw CommandException.Usage(
-                $"the socket {socket} has a path of more than {SocketPlace.MaxPathBytes} bytes, which no Unix socket can have");
+                $"the socket {Echo.Of(socket)} has a path of more than {SocketPlace.MaxPathBytes} bytes, which no Unix socket can have");
         _socket = socket;
         _http = SocketHttp.Client(socket, "http://dmmd/", mostBytes: MaxAnswerBytes, refused: NotReached);
     }
@@ -91,6 +92,12 @@ public sealed class DaemonClient : IDisposable
                 using var response = await _http.SendAsync(request, deadline.Token);
                 if (!response.IsSuccessStatusCode)
                     throw await RefusalAsync(request, response, deadline.Token);
+                if (!IsJson(response))
+                {
+                    throw CommandException.Unreachable(
+                        $"something answers at {_socket}, but it is not dmmd: its answer to {Route(request)} is not JSON");
+                }
+
                 return await response.Content.ReadFromJsonAsync(ContractJson.Of<T>(), deadline.Token)
                     ?? throw new JsonException("the answer is null");
             },
@@ -121,7 +128,7 @@ public sealed class DaemonClient : IDisposable
         {
             throw CommandException.Failed(
                 $"dmmd at {_socket} answers {Route(request)} in a way that this dmm does not understand; "
-                + $"are both of one release? ({Line(e)})");
+                + $"are both of one release? ({JsonFaults.InPlainWords(e)})");
         }
     }
 
@@ -138,16 +145,29 @@ public sealed class DaemonClient : IDisposable
 
     private static async Task<ErrorView?> ErrorAsync(HttpResponseMessage response, CancellationToken cancellation)
     {
-        if (response.Content.Headers.ContentType?.MediaType is not ("application/json" or "application/problem+json"))
+        if (!IsJson(response))
             return null;
-        var view = await response.Content.ReadFromJsonAsync(ContractJson.Of<ErrorView>(), cancellation);
-        return string.IsNullOrEmpty(view?.Error) ? null : view with { Kind = view.Kind ?? "failed" };
+        try
+        {
+            var view = await response.Content.ReadFromJsonAsync(ContractJson.Of<ErrorView>(), cancellation);
+            return string.IsNullOrEmpty(view?.Error) ? null : view;
+        }
+        catch (JsonException)
+        {
+            // The status says enough.
+            return null;
+        }
     }
+
+    private static bool IsJson(HttpResponseMessage response) => response.Content.Headers.ContentType?.MediaType == "application/json";
 
     private CommandException NotReached(SocketException e) => CommandException.Unreachable(e.SocketErrorCode switch
     {
         SocketError.AccessDenied =>
         $"{_socket} may not be used by this user; its permissions say who may (dmm.socket-mode, dmm.socket-group)",
+        // The kernel refuses a connection to anything that is not a socket in the same way.
+        SocketError.ConnectionRefused when FileFacts.Of(_socket) is { Kind: not FileKind.Socket } other =>
+        $"{_socket} is {other.Name}, not the socket of dmmd; --socket or DMM_SOCKET name another",
         SocketError.ConnectionRefused => $"nobody listens at {_socket}; is dmmd running?",
         _ when !File.Exists(_socket) => $"there is no socket {_socket}; is dmmd running? --socket or DMM_SOCKET name another",
         _ => $"{_socket} can't be reached: {e.Message}",
@@ -155,6 +175,4 @@ public sealed class DaemonClient : IDisposable
 
     private static string Route(HttpRequestMessage request) =>
         $"{request.Method} {(request.RequestUri is { IsAbsoluteUri: true } uri ? uri.AbsolutePath : $"/{request.RequestUri}")}";
-
-    private static string Line(JsonException e) => e.Message.Split('\n')[0].Trim();
 }

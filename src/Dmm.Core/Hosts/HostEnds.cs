@@ -46,12 +46,17 @@ public static class HostEnds
         return vm.Spec is { } spec
             && Returns.After(spec.Restart, cause, vm.Unwanted, vm.Tries, now.Now - vm.BootedAt, settings, now.Now) is { } rest
             ? new VmRested(
-                now.Wall, AfterBoot(spec.Under(vm.Policy), vm, cause), vm.Overhead, cause, why, now.WallOf(rest.ReturnAt), rest.Tries)
+                now.Wall, AfterBoot(spec.Under(vm.Policy), vm, cause), vm.Overhead, cause,
+                why + EarlyWords(vm, cause, why, "it waits for all of that the next time"), now.WallOf(rest.ReturnAt), rest.Tries)
             {
                 ImageNeeds = vm.ImageNeeds,
                 NeverBooted = !vm.EverBooted,
             }
-            : new VmEnded(now.Wall, vm.Handle.Id, why) { Cause = cause };
+            : new VmEnded(
+                now.Wall, vm.Handle.Id, why + EarlyWords(vm, cause, why, "with the boot policy full it would wait for all of that"))
+            {
+                Cause = cause,
+            };
     }
 
     /// <summary>
@@ -95,6 +100,17 @@ public static class HostEnds
     /// </summary>
     private static VmSpec AfterBoot(VmSpec spec, VmRecord vm, EndCause cause) =>
         cause == EndCause.NeverBooted && vm.Handle.Base < spec.Boot ? spec with { BootPolicy = BootPolicy.Full } : spec;
+
+    /// <summary>What the reason of an end says of an early start that may have been the cause; empty where there was none.</summary>
+    /// <param name="why">The reason so far, which may name the early start already.</param>
+    private static string EarlyWords(VmRecord vm, EndCause cause, string why, string next)
+    {
+        if (cause != EndCause.NeverBooted || vm.Spec is not { BootPolicy: BootPolicy.Early } spec || vm.Handle.Base >= spec.Boot)
+            return "";
+        return why.Contains(BootWatch.StartedEarly, StringComparison.Ordinal)
+            ? $"; {next}"
+            : $"; {BootWatch.StartedEarly} {vm.Handle.Base} of the {spec.Boot} that it asked to boot with, which may be too little; {next}";
+    }
 
     /// <summary>Returns the VMs whose time to return has come, in the order in which they are asked for.</summary>
     public static IReadOnlyList<RestingVm> Due(HostState state, Moment now) =>

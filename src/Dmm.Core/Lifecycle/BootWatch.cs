@@ -21,6 +21,9 @@ public enum BootVerdict
 /// </summary>
 public static class BootWatch
 {
+    /// <summary>How a reason begins to speak of a start with less memory than was asked for.</summary>
+    public const string StartedEarly = "it was started early with";
+
     /// <param name="everBooted">Its guest was heard from before, in this run or an earlier one, or somebody else started it.</param>
     /// <param name="unheard">How long it has run, connected, without a word from its guest.</param>
     public static BootVerdict Verdict(BootCheck check, bool everBooted, TimeSpan unheard, TimeSpan deadline) =>
@@ -39,7 +42,7 @@ public static class BootWatch
             $"nothing was heard from its guest within {deadline.TotalSeconds:0.#} s in which it ran (dmm.vm.boot-deadline): "
                 + $"{(channel ? "its agent sent nothing" : "it has no channel for an agent")}, {(balloon ? "its balloon driver "
                     + "sent no statistics" : "it has no balloon")}",
-            .. early is { } e ? [$"it was started early with {e.Boot} of the {e.Asked} that it asked to boot with, which may be too little"]
+            .. early is { } e ? [$"{StartedEarly} {e.Boot} of the {e.Asked} that it asked to boot with, which may be too little"]
             : ImmutableArray<string>.Empty,
             verdict == BootVerdict.End
                 ? "its boot-check is strict: it is ended; its console may say why"

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Akka.Actor;
 using Dmm.Contracts;
 using Dmm.Core.Hosts;
@@ -33,7 +32,11 @@ public static class Answers
         }
         catch (SpecException fault)
         {
-            return Error(400, fault.Message, "invalid");
+            return Error(fault.Status, fault.Message, "invalid");
+        }
+        catch (BadHttpRequestException fault)
+        {
+            return Of(fault);
         }
         catch (HypervisorException fault)
         {
@@ -55,21 +58,12 @@ public static class Answers
         }
     }
 
-    /// <summary>
-    /// Reads a body. The error of a body that can't be read names what is wrong with it, without the parser's line and byte numbers.
-    /// </summary>
-    public static async Task<T> BodyAsync<T>(HttpRequest request, CancellationToken cancellation)
-        where T : class
-    {
-        try
-        {
-            return await JsonSerializer.DeserializeAsync<T>(request.Body, ContractJson.Options, cancellation)
-                ?? throw new SpecException("the body is null; a JSON object is expected");
-        }
-        catch (JsonException fault)
-        {
-            throw new SpecException(
-                $"the body can't be read as JSON at {fault.Path ?? "its start"}: {fault.Message.Split(" Path:")[0]}", fault);
-        }
-    }
+    /// <summary>The web server could not read the request.</summary>
+    public static IResult Of(BadHttpRequestException fault) => fault.StatusCode == StatusCodes.Status413PayloadTooLarge
+        ? TooLarge()
+        : Error(fault.StatusCode, $"the request can't be read: {fault.Message.TrimEnd('.')}", "invalid");
+
+    public static IResult TooLarge() => Error(
+        StatusCodes.Status413PayloadTooLarge, $"the body is larger than {Bodies.MaxBytes >> 20} MiB; no request needs that much",
+        "invalid");
 }

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Net;
 using System.Text.Json;
 using System.Threading.Channels;
 using Akka.Actor;
@@ -27,27 +26,31 @@ public static class Endpoints
     public static void MapApi(
         this IEndpointRouteBuilder routes, Func<HostGateway> gateway, IHypervisor hypervisor, string node, TimeSpan stopGrace)
     {
-        var api = routes.MapGroup("/api/v1").AddEndpointFilter(ReadOnlyOverTcp).AddEndpointFilter(Answers.Guard);
+        var api = routes.MapGroup("/api/v1")
+            .AddEndpointFilter(ReadOnlyOverTcp).AddEndpointFilter(Answers.Guard).AddEndpointFilter(Queries.OnlyKnown);
         api.MapGet("/host", async (CancellationToken c) =>
             Answers.Json(Views.HostOf(await gateway().StatusAsync(c), node, hypervisor, Now)));
         api.MapGet("/vms", async (CancellationToken c) => Answers.Json(Views.VmsOf(await gateway().StatusAsync(c), Now)));
         api.MapGet("/vms/{name}", async (string name, CancellationToken c) =>
             Views.VmOf(await gateway().StatusAsync(c), Specs.IdOf(name), Now) is { } vm
                 ? Answers.Json(vm)
-                : Answers.Error(404, $"there is no VM {name} on this host; 'dmm vm list' shows all VMs", "notFound"));
-        api.MapPost("/vms", async (bool? dryRun, HttpRequest http, CancellationToken c) =>
+                : Answers.Error(404, $"there is no VM {Echo.Of(name)} on this host; 'dmm vm list' shows all VMs", "notFound"));
+        api.MapPost("/vms", async (HttpRequest http, CancellationToken c) =>
         {
-            var request = await Answers.BodyAsync<CreateVmRequest>(http, c);
-            return await CreateAsync(gateway(), hypervisor, request, dryRun ?? false, c);
-        });
+            var dryRun = Queries.Flag(http, "dryRun");
+            var request = await Bodies.ReadAsync<CreateVmRequest>(http, c);
+            return await CreateAsync(gateway(), hypervisor, request, dryRun, c);
+        }).WithMetadata(new QueryNames("dryRun"));
         api.MapPost("/vms/{name}/adopt", async (string name, HttpRequest http, CancellationToken c) =>
         {
-            var request = await Answers.BodyAsync<AdoptVmRequest>(http, c);
+            var request = await Bodies.ReadAsync<AdoptVmRequest>(http, c);
             return Answers.Of(await AdoptAsync(gateway(), hypervisor, name, request, c));
         });
         api.MapPatch("/vms/{name}", async (string name, HttpRequest http, CancellationToken c) =>
         {
-            var request = await Answers.BodyAsync<SetVmRequest>(http, c);
+            var request = await Bodies.ReadAsync<SetVmRequest>(http, c);
+            if (request is { MinBytes: null, MaxBytes: null, Shares: null, Restart: null })
+                throw new SpecException($"{Specs.IdOf(name)}: nothing to change; give minBytes, maxBytes, shares or restart");
             return Answers.Of(await gateway().CommandAsync(
                 new HostProtocol.SetPolicy(Specs.IdOf(name), Size("min", request.MinBytes), Size("max", request.MaxBytes), request.Shares)
                 {
@@ -56,25 +59,25 @@ public static class Endpoints
         });
         api.MapPost("/vms/{name}/resize", async (string name, HttpRequest http, CancellationToken c) =>
         {
-            var request = await Answers.BodyAsync<ResizeVmRequest>(http, c);
+            var request = await Bodies.ReadAsync<ResizeVmRequest>(http, c);
             return Answers.Of(await gateway().CommandAsync(new HostProtocol.ResizeVm(Specs.IdOf(name), Size("size", request.Bytes)), c));
         });
         api.MapPost("/vms/{name}/stop", async (string name, HttpRequest http, CancellationToken c) =>
         {
-            var request = await Answers.BodyAsync<StopVmRequest>(http, c);
+            var request = await Bodies.ReadAsync<StopVmRequest>(http, c);
             if (request.GraceSeconds is { } seconds && !(seconds is >= 0 and <= 3_600))
-                throw new SpecException($"{name}: grace is {seconds} s; it must be from 0 to an hour");
+                throw new SpecException($"{Echo.Of(name)}: grace is {seconds} s; it must be from 0 to an hour");
             var kill = request.Kill ?? false;
             if (request.GraceSeconds == 0 && !kill)
                 throw new SpecException(
-                    $"{name}: grace is 0 s, which gives its guest no time to power down; give it longer, or ask for its process to be "
-                        + $"ended (--kill)");
+                    $"{Echo.Of(name)}: grace is 0 s, which gives its guest no time to power down; give it longer, or ask for its process "
+                        + $"to be ended (--kill)");
             var grace = request.GraceSeconds is { } s ? TimeSpan.FromSeconds(s) : kill ? TimeSpan.Zero : stopGrace;
             return Answers.Of(await gateway().CommandAsync(new HostProtocol.StopVm(Specs.IdOf(name), new(grace, kill)), c));
         });
         api.MapPost("/vms/{name}/start", async (string name, HttpRequest http, CancellationToken c) =>
         {
-            var request = await Answers.BodyAsync<StartVmRequest>(http, c);
+            var request = await Bodies.ReadAsync<StartVmRequest>(http, c);
             var start = new HostProtocol.StartVm(Specs.IdOf(name), Specs.TimeoutOf(name, request.TimeoutSeconds))
             {
                 Force = request.Force
@@ -82,13 +85,20 @@ public static class Endpoints
             };
             return Answers.Of(await gateway().CommandAsync(start, c));
         });
-        api.MapPost("/vms/{name}/forget", async (string name, CancellationToken c) =>
-            Answers.Of(await gateway().CommandAsync(new HostProtocol.ForgetVm(Specs.IdOf(name)), c)));
-        api.MapGet("/events", async (DateTimeOffset? since, long? after, int? last, CancellationToken c) =>
-            Answers.Json((await gateway().EventsAsync(since, after ?? 0, c, last is >= 0 ? last.Value : int.MaxValue))
-                .Items.Select(Views.EventOf)));
-        api.MapGet(
-            "/events/stream", (DateTimeOffset? since, long? after, HttpContext http) => StreamAsync(gateway(), since, after ?? 0, http));
+        api.MapPost("/vms/{name}/forget", async (string name, HttpRequest http, CancellationToken c) =>
+        {
+            await Bodies.RequireEmptyAsync(http, c);
+            return Answers.Of(await gateway().CommandAsync(new HostProtocol.ForgetVm(Specs.IdOf(name)), c));
+        });
+        api.MapGet("/events", async (HttpRequest http, CancellationToken c) =>
+        {
+            var (since, after) = (Queries.Time(http, "since"), Queries.Whole(http, "after") ?? 0);
+            var last = (int)Math.Min(Queries.Whole(http, "last") ?? int.MaxValue, int.MaxValue);
+            return Answers.Json((await gateway().EventsAsync(since, after, c, last)).Items.Select(Views.EventOf));
+        }).WithMetadata(new QueryNames("since", "after", "last"));
+        api.MapGet("/events/stream", (HttpContext http) =>
+            StreamAsync(gateway(), Queries.Time(http.Request, "since"), Queries.Whole(http.Request, "after") ?? 0, http))
+            .WithMetadata(new QueryNames("since", "after"));
     }
 
     private static async Task<IResult> CreateAsync(
@@ -224,8 +234,7 @@ public static class Endpoints
     private static async ValueTask<object?> ReadOnlyOverTcp(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
-        var overTcp = http.Connection.LocalIpAddress is { } address && !address.Equals(IPAddress.None) && http.Connection.LocalPort > 0;
-        return overTcp && !HttpMethods.IsGet(http.Request.Method)
+        return ErrorBodies.IsOverTcp(http) && !HttpMethods.IsGet(http.Request.Method)
             ? Answers.Error(403, "over TCP, DMM answers only queries; make changes through its Unix socket (dmm.socket)", "refused")
             : await next(context);
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Dmm.Contracts;
 using Dmm.Core;
@@ -18,26 +19,26 @@ public static class Explanations
 
     public static void MapExplanations(
         this IEndpointRouteBuilder routes, Func<HostGateway> gateway, PastPromises past, TimeProvider time) =>
-        routes.MapGroup("/api/v1").AddEndpointFilter(Answers.Guard)
-        .MapGet("/vms/{name}/explain", async (string name, DateTimeOffset? at, CancellationToken c) =>
+        routes.MapGroup("/api/v1").AddEndpointFilter(Answers.Guard).AddEndpointFilter(Queries.OnlyKnown)
+        .MapGet("/vms/{name}/explain", async (string name, HttpRequest http, CancellationToken c) =>
         {
-            var id = Specs.IdOf(name);
+            var (id, at) = (Specs.IdOf(name), Queries.Time(http, "at"));
             var explanation = await gateway().ExplainAsync(id, at, c);
             // A time in the future is valid where a decision was recorded at it: the wall's clock was set back since.
             if (at > time.GetUtcNow() + Skew && !(at <= explanation.Until))
-                throw new SpecException($"at is {at:O}, which is in the future; only past decisions can be explained");
+                throw new SpecException($"at is {Iso(at.Value)}, which is in the future; only past decisions can be explained");
             if (explanation.Decision is { } decision)
                 return Answers.Json(Of(explanation, decision));
-            if (at is not null && await Task.Run(() => Journal(past, id, explanation.At.Wall), c) is { } promised)
+            if (at is not null && await AskAsync(() => past.Find(id, explanation.At.Wall), c) is { } promised)
                 return Answers.Json(Of(explanation, promised));
-            return Answers.Error(404, await NothingAsync(gateway(), id, explanation, at, c), "notFound");
-        });
+            return Answers.Error(404, await NothingAsync(gateway(), past, id, explanation, at, c), "notFound");
+        }).WithMetadata(new QueryNames("at"));
 
-    private static PromisesChanged? Journal(PastPromises past, VmId vm, DateTimeOffset at)
+    private static async Task<T> AskAsync<T>(Func<T> journal, CancellationToken c)
     {
         try
         {
-            return past.Find(vm, at);
+            return await Task.Run(journal, c);
         }
         catch (SqliteException fault)
         {
@@ -45,18 +46,23 @@ public static class Explanations
         }
     }
 
-    private static async Task<string> NothingAsync(HostGateway host, VmId vm, Explanation e, DateTimeOffset? at, CancellationToken c)
+    private static async Task<string> NothingAsync(
+        HostGateway host, PastPromises past, VmId vm, Explanation e, DateTimeOffset? at, CancellationToken c)
     {
         var state = (await host.StatusAsync(c)).State;
         return state.Admissions.ContainsKey(vm) ? $"{vm} does not run yet; 'dmm vm show {vm}' says what it waits for"
             : !state.Vms.ContainsKey(vm) && e.Since is null ? $"there is no VM {vm} on this host; 'dmm vm list' shows all VMs"
             : at is null ? state.Vms.ContainsKey(vm) ? $"nothing has been decided about {vm} yet; try again in a second"
             : $"{vm} is gone; use --at to ask about an earlier time"
-            : $"nothing is known about {vm} at {at.Value.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: "
-                + (e.Since is { } since ? $"decisions about it are remembered since {since.Wall.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}"
+            : $"nothing is known about {vm} at {Iso(at.Value)}: "
+                + (e.Since is { } since ? $"decisions about it are remembered since {Iso(since.Wall)}"
                     : "no decision about it is remembered")
-                + $", and the last {PastPromises.Most} events of the journal before that time contain no promise to it";
+                + (await AskAsync(() => past.ReachesBackTo(at.Value), c)
+                    ? $", and the last {PastPromises.Most} events of the journal before that time contain no promise to it"
+                    : ", and the journal has no event from before that time");
     }
+
+    private static string Iso(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
 
     private static ExplanationView Of(Explanation e, Decision d) => new()
     {

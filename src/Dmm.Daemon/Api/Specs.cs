@@ -36,7 +36,7 @@ public static class Specs
             {
                 null or "full" => BootPolicy.Full,
                 "early" => BootPolicy.Early,
-                var other => throw new SpecException($"{id}: the boot policy is '{other}'; it must be full or early"),
+                var other => throw new SpecException($"{id}: the boot policy is '{Echo.Of(other)}'; it must be full or early"),
             },
             Priority = request.Priority ?? VmSpec.DefaultPriority,
             Cpus = request.Cpus ?? 1,
@@ -45,7 +45,7 @@ public static class Specs
             {
                 null or "none" => VmNetwork.None,
                 "user" => VmNetwork.User,
-                var other => throw new SpecException($"{id}: network is '{other}'; it must be none or user"),
+                var other => throw new SpecException($"{id}: network is '{Echo.Of(other)}'; it must be none or user"),
             },
             Restart = RestartOf(id.Name, request.Restart) ?? RestartPolicy.Never,
             BootCheck = request.BootCheck switch
@@ -53,7 +53,7 @@ public static class Specs
                 null or "heard" => BootCheck.Heard,
                 "none" => BootCheck.None,
                 "strict" => BootCheck.Strict,
-                var other => throw new SpecException($"{id}: boot-check is '{other}'; it must be heard, none or strict"),
+                var other => throw new SpecException($"{id}: boot-check is '{Echo.Of(other)}'; it must be heard, none or strict"),
             },
             Channels = [.. (request.Channels ?? []).Select(c => ChannelOf(id, c))],
         };
@@ -73,7 +73,7 @@ public static class Specs
         "never" => RestartPolicy.Never,
         "onFailure" or "on-failure" => RestartPolicy.OnFailure,
         "always" => RestartPolicy.Always,
-        var other => throw new SpecException($"{vm}: restart is '{other}'; it must be never, on-failure or always"),
+        var other => throw new SpecException($"{vm}: restart is '{Echo.Of(other)}'; it must be never, on-failure or always"),
     };
 
     /// <summary>How long a VM that is started may wait for its memory; null where the request does not say.</summary>
@@ -143,7 +143,7 @@ public static class Specs
         var format = request.DiskFormat ?? (request.Disk.EndsWith(".qcow2", StringComparison.OrdinalIgnoreCase) ? "qcow2" : "raw");
         return format is "raw" or "qcow2"
             ? new BootMedium.DiskBoot(Absolute(id, "disk", request.Disk), format)
-            : throw new SpecException($"{id}: the disk's format is '{format}'; it must be raw or qcow2");
+            : throw new SpecException($"{id}: the disk's format is '{Echo.Of(format)}'; it must be raw or qcow2");
     }
 
     /// <summary>JSON may hold a null wherever a channel, a name or a path is meant.</summary>
@@ -153,12 +153,15 @@ public static class Specs
             : throw new SpecException($"{id}: a channel lacks its name or its socket; it must have both");
 
     private static string Absolute(VmId id, string what, string path) =>
-        Path.IsPathFullyQualified(path) ? path : throw new SpecException($"{id}: {what} '{path}' is not an absolute path");
+        Path.IsPathFullyQualified(path) ? path : throw new SpecException($"{id}: {what} '{Echo.Of(path)}' is not an absolute path");
 }
 
 /// <summary>A request that is not valid; the message is one line.</summary>
 public sealed class SpecException : Exception
 {
+    /// <summary>The status of the answer, from 400 to 499.</summary>
+    public int Status { get; init; } = StatusCodes.Status400BadRequest;
+
     public SpecException()
     {
     }

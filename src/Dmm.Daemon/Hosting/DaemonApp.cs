@@ -56,7 +56,8 @@ public static class DaemonApp
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            kestrel.Limits.MaxRequestBodySize = 1 << 20;
+            kestrel.Limits.MaxRequestBodySize = Bodies.MaxBytes;
+            kestrel.Limits.MaxRequestLineSize = ErrorBodies.LongestFirstLine;
             listeners.Configure(kestrel, settings);
         });
         builder.Services.Configure<SocketTransportOptions>(listeners.Configure);
@@ -84,6 +85,7 @@ public static class DaemonApp
         // The actors start with the web host, after the routes are made, so they are looked up at the first request.
         var gateway = new Lazy<HostGateway>(
             () => new(registry.Get<DmmActor>(), registry.Get<EventLogActor>(), registry.Get<DecisionLogActor>(), vitals));
+        app.Use(ErrorBodies.AnswerAsync);
         app.MapApi(() => gateway.Value, hypervisor, Environment.MachineName, settings.Vm.StopGrace);
         app.MapExplanations(
             () => gateway.Value, new PastPromises(settings.Journal.Path, settings.Journal.BusyTimeout), TimeProvider.System);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Dmm.Core;
 
 namespace Dmm.Daemon.Hosting;
 
@@ -14,8 +15,7 @@ public static class Usage
         var verbs = string.Join(", ", parsed.CommandResult.Command.Subcommands.Select(c => c.Name));
         if (parsed.UnmatchedTokens is [var token, ..])
         {
-            var shown = token.Length > 60 ? token[..60] + "…" : token;
-            return [$"unknown argument '{shown}'{(verbs.Length > 0 ? $"; there are {verbs}" : "")} (--help says more)"];
+            return [$"unknown argument '{Echo.Of(token)}'{(verbs.Length > 0 ? $"; there are {verbs}" : "")} (--help says more)"];
         }
 
         if (parsed.CommandResult.Command is not RootCommand && verbs.Length > 0)

@@ -23,6 +23,18 @@ public sealed class PastPromises(string path, TimeSpan busy)
         order by sequence_number desc limit 1
         """;
 
+    /// <summary>True where the journal holds an event from before that time.</summary>
+    public bool ReachesBackTo(DateTimeOffset at)
+    {
+        using var connection = JournalFile.Open(path, busy, readOnly: true);
+        using var command = connection.CreateCommand();
+        command.CommandText =
+            "select exists (select 1 from journal where persistence_id = $stream and not deleted and created <= $at)";
+        command.Parameters.AddWithValue("$stream", JournalFile.Stream);
+        command.Parameters.AddWithValue("$at", at.UtcTicks);
+        return command.ExecuteScalar() is 1L;
+    }
+
     /// <returns>
     /// The last change of the VM's promise before that time; null where none is found, or where the VM was not there.
     /// </returns>

@@ -130,9 +130,9 @@ public sealed record QemuSettings
     public string? Fault() =>
         !Path.IsPathRooted(StateDirectory) ? $"dmm.state-dir is '{StateDirectory}'; it must be an absolute path"
         : SpareRootPorts is < 0 or > 16 ? $"dmm.qemu.spare-root-ports is {SpareRootPorts}; it must be from 0 to 16"
-        : MemorySlots is < 1 or > 256 ? $"dmm.qemu.memory-slots is {MemorySlots}; it must be from 1 to 256"
+        : MemorySlots is < 1 or > 256 ? $"the number of memory slots is {MemorySlots}; it must be from 1 to 256"
         : BlockSize < MemorySize.FromMiB(1) || !long.IsPow2(BlockSize.Bytes)
-            ? $"dmm.qemu.block-size is {BlockSize}; it must be a power of two from 1 MiB"
+            ? $"the block size is {BlockSize}; it must be a power of two from 1 MiB"
         : TranslationCache < LeastTranslationCache ? $"dmm.qemu.tb-size is {TranslationCache}; it must be at least {LeastTranslationCache}"
         : StatsPeriod < TimeSpan.FromSeconds(1) ? $"dmm.qemu.stats-period is {StatsPeriod}; it must be at least 1 s"
         : null;

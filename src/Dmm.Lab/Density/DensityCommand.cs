@@ -23,9 +23,9 @@ internal static class DensityCommand
             HelpName = "N",
             DefaultValueFactory = _ => 20,
         };
-        shortfall.Validators.Add(result => Within(result.GetValueOrDefault<double>() is >= 0 and <= 1, result, "from 0 to 1"));
+        shortfall.Validators.Add(result => Within(TraceOptions.NumberOf(result) is null or (>= 0 and <= 1), result, "from 0 to 1"));
         orders.Validators.Add(
-            result => Within(result.GetValueOrDefault<int>() is >= 1 and <= MostOrders, result, $"from 1 to {MostOrders}"));
+            result => Within(TraceOptions.NumberOf(result) is null or (>= 1 and <= MostOrders), result, $"from 1 to {MostOrders}"));
         var command = new Command("density", "Find how many recorded VMs one host holds under each law");
         traces.AddTo(command);
         command.Options.Add(shortfall);

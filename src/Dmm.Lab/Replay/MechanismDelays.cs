@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Dmm.Contracts;
 using Dmm.Files;
 
 namespace Dmm.Lab.Replay;
@@ -66,10 +67,15 @@ public sealed record MechanismDelays
             ?? throw new JsonException("it is null");
             return delays.Fault() is { } fault ? throw new JsonException(fault) : delays;
         }
+        catch (WrongFileException e)
+        {
+            throw new LabException(e.Message);
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
+            var why = e is JsonException json ? JsonFaults.InPlainWords(json) : e.Message;
             throw new LabException(
-                $"{file}: {e.Message}; it must be a JSON object of delays, such as {{\"plugMibPerSecond\": 11000, \"plugLatencyMs\": 30}}");
+                $"{file}: {why}; it must be a JSON object of delays, such as {{\"plugMibPerSecond\": 11000, \"plugLatencyMs\": 30}}");
         }
     }
 

@@ -55,7 +55,7 @@ internal static class ReplayCommand
             };
         period.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<double?>() is not (null or (>= 0.1 and <= 60)))
+            if (TraceOptions.NumberOf(result) is not (null or (>= 0.1 and <= 60)))
                 result.AddError($"--period is '{string.Join(' ', result.Tokens)}'; it must be from 0.1 to 60 seconds");
         });
         traces.AddTo(command);

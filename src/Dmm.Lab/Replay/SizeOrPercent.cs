@@ -25,7 +25,7 @@ public readonly record struct SizeOrPercent(MemorySize? Size, double Percent)
             return ok;
         }
 
-        if (!MemorySize.TryParse(text, out var size))
+        if (!MemorySize.TryParse(text, out var size) || size > MemorySize.MostThereIs)
             return false;
         value = new(size, 0);
         return true;
@@ -41,7 +41,7 @@ public readonly record struct SizeOrPercent(MemorySize? Size, double Percent)
             var text = result.Tokens[^1].Value;
             if (TryParse(text, out var value))
                 return value;
-            result.AddError($"{name} is '{text}'; it must be {Form}");
+            result.AddError($"{name} is '{Echo.Of(text)}'; it must be {Form}{MemorySize.UnitFault(text)}");
             return null;
         },
     };

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using Dmm.Core;
 using Dmm.Lab.Traces;
@@ -128,11 +129,18 @@ internal sealed class TraceOptions
         Seed = parsed.GetValue(_seed),
     };
 
+    /// <summary>
+    /// The number that an option was given, for a validator. Null where there is none: the library then says what is wrong, and a
+    /// validator that asked it for the value would get an exception.
+    /// </summary>
+    public static double? NumberOf(OptionResult result) =>
+        result.Tokens is [{ Value: var text }] && double.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : null;
+
     private static long? Time(string name, string? text) =>
         text is null ? null
         : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? seconds
         : DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at.ToUnixTimeSeconds()
-        : throw new LabException($"{name} is '{text}'; it must be a time such as 2013-07-05T12:00Z, or seconds since 1970");
+        : throw new LabException($"{name} is '{Echo.Of(text)}'; it must be a time such as 2013-07-05T12:00Z, or seconds since 1970");
 
     private static Option<string> OneOf(string name, string description, string standard, string[] values)
     {
@@ -142,7 +150,12 @@ internal sealed class TraceOptions
             HelpName = string.Join('|', values),
             DefaultValueFactory = _ => standard,
         };
-        option.AcceptOnlyFromAmong(values);
+        option.CompletionSources.Add(values);
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var value }] && !values.Contains(value))
+                result.AddError($"{name} is '{Echo.Of(value)}'; it must be {string.Join(", ", values.SkipLast(1))} or {values[^1]}");
+        });
         return option;
     }
 }

@@ -93,8 +93,8 @@ internal sealed record Scenario(MemorySize HostMemory, TimeSpan Length, IReadOnl
 
         public MemorySize Size(string key, MemorySize? standard) =>
             Text(key) is not { } text ? standard ?? throw Missing(key, "a size such as 2GiB")
-            : MemorySize.TryParse(text, out var size) ? size
-            : throw Fault(key, $"'{text}'", "a size such as 2GiB");
+            : TrySize(text, out var size) ? size
+            : throw Fault(key, $"'{Echo.Of(text)}'", $"a size such as 2GiB, at most {MemorySize.MostThereIs}{MemorySize.UnitFault(text)}");
 
         public TimeSpan Time(string key, TimeSpan? standard) =>
             Text(key) is not { } text ? standard ?? throw Missing(key, "a time such as 90s or 10m") : TimeOf(key, text);
@@ -102,7 +102,7 @@ internal sealed record Scenario(MemorySize HostMemory, TimeSpan Length, IReadOnl
         public int Shares(string key, int standard) =>
             Text(key) is not { } text ? standard
             : int.TryParse(text, out var shares) && shares is >= 1 and <= VmPolicy.MaxShares ? shares
-            : throw Fault(key, $"'{text}'", $"from 1 to {VmPolicy.MaxShares}");
+            : throw Fault(key, $"'{Echo.Of(text)}'", $"from 1 to {VmPolicy.MaxShares}");
 
         /// <summary>Reads a list of "time size": from that time on, the VM needs that size.</summary>
         public Traces.NeedCurve Need(string key, TimeSpan joins)
@@ -116,8 +116,8 @@ internal sealed record Scenario(MemorySize HostMemory, TimeSpan Length, IReadOnl
             foreach (var item in list.Items)
             {
                 var parts = item is HoconScalar scalar ? scalar.Text.Split(' ', 2, StringSplitOptions.TrimEntries) : [];
-                if (parts.Length != 2 || !MemorySize.TryParse(parts[1], out var size))
-                    throw Fault(key, item.Shown, form);
+                if (parts.Length != 2 || !TrySize(parts[1], out var size))
+                    throw Fault(key, item.Shown, form + (parts.Length == 2 ? MemorySize.UnitFault(parts[1]) : null));
                 var time = Micros(TimeOf(key, parts[0]));
                 if (time < at[^1])
                     throw Fault(key, item.Shown, $"{form}, and not before the VM joins");
@@ -136,6 +136,10 @@ internal sealed record Scenario(MemorySize HostMemory, TimeSpan Length, IReadOnl
 
         public LabException Fault(string key, string found, string right) => new($"{file}: {prefix}{key} is {found}; it must be {right}");
 
+        /// <summary>Sums of sizes are checked, so each one is bounded.</summary>
+        private static bool TrySize(string text, out MemorySize size) =>
+            MemorySize.TryParse(text, out size) && size <= MemorySize.MostThereIs;
+
         private LabException Missing(string key, string right) => new($"{file}: {prefix}{key} is missing; it must be {right}");
 
         private string? Text(string key) =>
@@ -144,6 +148,6 @@ internal sealed record Scenario(MemorySize HostMemory, TimeSpan Length, IReadOnl
             : throw Fault(key, node.Shown, "a value");
 
         private TimeSpan TimeOf(string key, string text) =>
-            DurationText.TryParse(text, out var time) ? time : throw Fault(key, $"'{text}'", "a time such as 90s or 10m");
+            DurationText.TryParse(text, out var time) ? time : throw Fault(key, $"'{Echo.Of(text)}'", "a time such as 90s or 10m");
     }
 }

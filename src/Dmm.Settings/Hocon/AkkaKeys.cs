@@ -1,10 +1,11 @@
 using Dmm.Hocon;
+
 namespace Dmm.Settings.Hocon;
 
 /// <summary>
-/// Finds keys of Akka's that a file must not set. The permissions of the daemon's Unix socket control who may use it, but a port of
-/// Akka's has no access control, and whoever reaches it can end any actor. So no key is passed on that opens a port, or that loads code
-/// which could open one.
+/// Finds keys of Akka's that a file must not set: those that DMM sets itself, and those that open a port. The permissions of the daemon's
+/// Unix socket control who may use it, but a port of Akka's has no access control, and whoever reaches it can end any actor. So no key is
+/// passed on that opens a port, or that loads code which could open one.
 /// </summary>
 internal static class AkkaKeys
 {
@@ -17,6 +18,21 @@ internal static class AkkaKeys
     /// <summary>Sections and lists that have no meaning for a single node, or that name code to load.</summary>
     private static readonly string[] Closed = ["akka.remote", "akka.cluster", "akka.extensions", "akka.management", "akka.discovery"];
 
+    /// <summary>
+    /// What DMM sets itself, for its journal, its own actors and its end. Akka reads these late, some of them again and again, so that a
+    /// fault in them would not be found at the start.
+    /// </summary>
+    private static readonly string[] Own =
+    [
+        "akka.persistence", "akka.coordinated-shutdown", "akka.actor.deployment", "akka.actor.serializers",
+        "akka.actor.serialization-bindings", "akka.actor.serialization-identifiers", "akka.actor.serialization-settings",
+    ];
+
+    /// <summary>Akka accepts any tick. With one of an hour, no timer of the daemon would fire.</summary>
+    private const string Tick = "akka.scheduler.tick-duration";
+
+    private static readonly (TimeSpan Least, TimeSpan Most) TickBounds = (TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(1));
+
     /// <returns>One line per fault, without the file's name.</returns>
     public static IEnumerable<string> Refused(HoconSection root)
     {
@@ -24,10 +40,19 @@ internal static class AkkaKeys
         {
             if (IsWithin(path, Provider) && !IsLocal(path, node))
                 yield return $"{node.Place}: {path} is {node.Shown}; it must be local: {Why}";
+            else if (IsWithin(path, Tick) && !IsTick(node))
+                yield return $"{node.Place}: {path} is {node.Shown}; it must be a duration from {DurationText.Write(TickBounds.Least)} to "
+                    + DurationText.Write(TickBounds.Most);
             else if (Closed.FirstOrDefault(closed => IsWithin(path, closed)) is { } closed)
                 yield return $"{node.Place}: {path} can't be set, like all of {closed}: {Why}; remove it";
+            else if (Own.FirstOrDefault(own => IsWithin(path, own)) is { } own)
+                yield return $"{node.Place}: {path} can't be set, like all of {own}: DMM sets it itself; remove it";
         }
     }
+
+    private static bool IsTick(HoconNode node) =>
+        node is HoconScalar { IsNull: false } given && DurationText.TryParse(given.Text, out var tick)
+        && tick >= TickBounds.Least && tick <= TickBounds.Most;
 
     private static bool IsLocal(string path, HoconNode node) =>
         path == Provider && node is HoconScalar { IsNull: false } given && Local.Contains(given.Text);

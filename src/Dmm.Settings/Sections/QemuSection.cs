@@ -50,7 +50,7 @@ public sealed record QemuSection(
             reader.Program("dmm.qemu.binary", "qemu-system-x86_64"),
             reader.Choice<QemuAccel>("dmm.qemu.accel"),
             reader.Text("dmm.qemu.append", LongestAppend, $"a kernel command line of at most {LongestAppend} characters"),
-            reader.Size("dmm.qemu.hotplug-room", "0", "1TiB"),
+            reader.Size("dmm.qemu.hotplug-room", "0", "256GiB"),
             reader.Integer("dmm.qemu.spare-root-ports", 0, 16),
             reader.Size("dmm.qemu.tb-size", "8MiB", "1GiB"),
             reader.Choice<UserNetwork>("dmm.qemu.user-network"),

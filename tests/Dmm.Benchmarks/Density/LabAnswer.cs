@@ -25,8 +25,8 @@ internal static class LabAnswer
         var json = Path.Combine(folder, "density.json");
         List<string> arguments =
         [
-            "lab", "density", "--traces", folder, "--host-memory", memory.Bytes.ToString(CultureInfo.InvariantCulture), "--laws", laws,
-            "--min", load.Min.Bytes.ToString(CultureInfo.InvariantCulture), "--shortfall", shortfall.ToString(CultureInfo.InvariantCulture),
+            "lab", "density", "--traces", folder, "--host-memory", memory.ToExactText(), "--laws", laws,
+            "--min", load.Min.ToExactText(), "--shortfall", shortfall.ToString(CultureInfo.InvariantCulture),
             "--json", json,
         ];
         if (delays is not null)

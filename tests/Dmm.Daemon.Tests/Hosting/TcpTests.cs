@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Dmm.Daemon.Hosting;
 using Dmm.Daemon.Journals;
+using Microsoft.AspNetCore.Http;
 
 namespace Dmm.Daemon.Tests.Hosting;
 
@@ -18,6 +19,23 @@ public sealed class TcpTests
         await DaemonFixture.UntilAsync(async cancellation => (await client.GetAsync("/ready", cancellation)).IsSuccessStatusCode);
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("host")).StatusCode);
         Assert.Equal(HttpStatusCode.Forbidden, (await client.PostAsync("vms/a/forget", null)).StatusCode);
+
+        foreach (var host in (string[])["localhost", "LocalHost:99", "127.0.0.1", "127.9.9.9:80", "[::1]:80"])
+            Assert.Equal(HttpStatusCode.OK, (await AskAsync("host", host)).StatusCode);
+        foreach (var host in (string[])["evil.example", $"evil.example:{port}", "localhost.evil.example", "192.0.2.1", "[2001:db8::1]"])
+        {
+            foreach (var path in (string[])["host", "/metrics", "/ready"])
+            {
+                using var refused = await AskAsync(path, host);
+                Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
+                Assert.Contains(
+                    $"the Host of this request is '{new HostString(host).Host}'; over TCP, DMM answers only requests to localhost",
+                    await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+            }
+        }
+
+        Task<HttpResponseMessage> AskAsync(string path, string host) =>
+            client.SendAsync(new HttpRequestMessage(HttpMethod.Get, path) { Headers = { Host = host } });
     }
 
     [Fact]

@@ -17,6 +17,30 @@ public sealed class CommandTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
+    [Theory]
+    [InlineData("--host-memory", "4096", "a percentage such as 50%: 4096 has no unit; did you mean 4096M?")]
+    [InlineData("--host-memory", "9000000T", "--host-memory is '9000000T'; it must be a size such as 64GiB, or a percentage such as 50%")]
+    [InlineData("--min", "128", "128 has no unit; did you mean 128M?")]
+    [InlineData("--format", "csv", "--format is 'csv'; it must be auto, gwa-t-12 or dmm")]
+    [InlineData("--between", "spline", "--between is 'spline'; it must be step or linear")]
+    [InlineData("--seed", "x", "--seed is 'x'; it must be a whole number from 0 to 18446744073709551615")]
+    [InlineData("--vms", "x", "--vms is 'x'; it must be a whole number up to 2147483647")]
+    [InlineData("--period", "x", "--period is 'x'; it must be a number")]
+    [InlineData("--period", "NaN", "--period is 'NaN'; it must be from 0.1 to 60 seconds")]
+    [InlineData("--shortfall", "x", "--shortfall is 'x'; it must be a number")]
+    [InlineData("--shortfall", "2", "--shortfall is '2'; it must be from 0 to 1")]
+    [InlineData("--orders", "1.5", "--orders is '1.5'; it must be a whole number up to 2147483647")]
+    [InlineData("--orders", "0", "--orders is '0'; it must be from 1 to 10000")]
+    public async Task A_wrong_argument_is_one_line(string option, string value, string line)
+    {
+        string[] memory = option == "--host-memory" ? [] : ["--host-memory", "50%"];
+        var verb = option is "--shortfall" or "--orders" ? "density" : "replay";
+        var (code, output, error) = await Run([verb, "--traces", _folder.Path, .. memory, option, value]);
+        Assert.Equal((ExitCode.Usage, ""), (code, output));
+        Assert.Contains(line, error, StringComparison.Ordinal);
+        Assert.Equal(error.Length - 1, error.IndexOf('\n', StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Replay_prints_a_line_for_each_law_and_writes_the_figures()
     {

@@ -33,7 +33,10 @@ public sealed class ScenarioTests
     }
 
     [Theory]
-    [InlineData("memory = 2GiB", "memory = much", "x.conf: memory is 'much'; it must be a size such as 2GiB")]
+    [InlineData("memory = 2GiB", "memory = much", "x.conf: memory is 'much'; it must be a size such as 2GiB, at most 1024 TiB")]
+    [InlineData("memory = 2GiB", "memory = 9000000T", "x.conf: memory is '9000000T'; it must be a size such as 2GiB, at most 1024 TiB")]
+    [InlineData("memory = 2GiB", "memory = 2048", "at most 1024 TiB: 2048 has no unit; did you mean 2048M?")]
+    [InlineData("\"2m 300MiB\"", "\"2m 300\"", "its times rising: 300 has no unit; did you mean 300M?")]
     [InlineData("length = 10m", "", "x.conf: length is missing; it must be a time such as 90s or 10m")]
     [InlineData("shares = 500", "weight = 500", "x.conf: vms.liar.weight is not known; there are min,")]
     [InlineData("\"2m 300MiB\"", "\"2m\"", "x.conf: vms.web.need is '2m'; it must be a list such as")]

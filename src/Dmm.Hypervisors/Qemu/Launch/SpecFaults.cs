@@ -20,11 +20,16 @@ public static partial class SpecFaults
             return $"cpus is {spec.Cpus}; it must be from 1 to {VmSpec.MaxCpus}";
         if (spec.Boot.IsZero || spec.Boot.Bytes % MemorySize.FromMiB(1).Bytes != 0)
             return $"boot is {spec.Boot}; it must be whole MiB and more than 0";
-        var need = spec.Boot + QemuCommandLine.HotplugSize(spec, settings) + Hotplug.RescueRoom;
-        return need > maxMemory
-            ? $"boot {spec.Boot}, room to grow to max {spec.Policy.Max} and {Hotplug.RescueRoom} for rescue DIMMs make {need}; "
-                + $"this host's QEMU guests can address {maxMemory} (dmm.qemu.max-memory)"
-            : null;
+        var room = QemuCommandLine.HotplugSize(spec, settings);
+        var need = spec.Boot + room + Hotplug.RescueRoom;
+        if (need <= maxMemory)
+            return null;
+        var least = QemuCommandLine.HotplugSize(spec, settings with { HotplugRoom = MemorySize.Zero });
+        var (why, way) = room > least && spec.Boot + least + Hotplug.RescueRoom <= maxMemory
+            ? ($"the room for hotplug of {room} (dmm.qemu.hotplug-room)", "a smaller dmm.qemu.hotplug-room would do")
+            : ($"room to grow to max {spec.Policy.Max}", "a smaller max would do");
+        return $"boot {spec.Boot}, {why} and {Hotplug.RescueRoom} for rescue DIMMs make {need}; "
+            + $"this host's QEMU guests can address {maxMemory}: {way}";
     }
 
     private static string? Medium(VmSpec spec) => spec.Medium switch

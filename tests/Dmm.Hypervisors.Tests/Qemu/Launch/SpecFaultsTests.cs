@@ -53,11 +53,20 @@ public sealed class SpecFaultsTests : IDisposable
     public void Cpus_are_bounded(int cpus) => Assert.Equal($"cpus is {cpus}; it must be from 1 to 255", Fault(Good with { Cpus = cpus }));
 
     [Fact]
-    public void A_max_beyond_what_a_guest_can_address_is_refused_with_the_setting()
+    public void A_max_beyond_what_a_guest_can_address_is_refused()
     {
         var fault = Fault(Good with { Policy = new(MemorySize.FromMiB(128), MemorySize.FromGiB(600)) });
 
-        Assert.Contains("512 GiB (dmm.qemu.max-memory)", fault, StringComparison.Ordinal);
+        Assert.Contains("QEMU guests can address 512 GiB: a smaller max would do", fault, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_room_for_hotplug_that_leaves_no_place_for_the_vm_is_named_as_the_cause()
+    {
+        var fault = SpecFaults.Find(Good, Settings with { HotplugRoom = MemorySize.FromGiB(512) }, MemorySize.FromGiB(512))!;
+
+        Assert.Contains("the room for hotplug of 512 GiB (dmm.qemu.hotplug-room)", fault, StringComparison.Ordinal);
+        Assert.EndsWith("a smaller dmm.qemu.hotplug-room would do", fault, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,0 +1,161 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Dmm.Core;
+using Dmm.Hocon;
+
+namespace Dmm.Settings.Tests;
+
+/// <summary>
+/// reference.conf, the reader and the messages agree: each bound that the reader enforces stands in the comment of its setting, and each
+/// setting that a message or a document names is in reference.conf.
+/// </summary>
+public sealed partial class ReferenceTests
+{
+    /// <summary>Settings whose right form has no bounds: a choice of words, a text or a path.</summary>
+    private static readonly string[] Unbounded =
+    [
+        "dmm.hypervisor", "dmm.policy", "dmm.state-dir", "dmm.socket", "dmm.socket-group", "dmm.host.memory", "dmm.http.address",
+        "dmm.qemu.binary", "dmm.qemu.accel", "dmm.qemu.append", "dmm.qemu.user-network", "dmm.simulation.directory", "dmm.journal.path",
+    ];
+
+    private static readonly Dictionary<string, string> Comments = CommentsOf(DmmSettings.ReferenceText);
+
+    private static IEnumerable<string> Keys => HoconText.Parse(DmmSettings.ReferenceText, "reference.conf").Root.Leaves()
+        .Select(leaf => leaf.Path).Where(path => path.StartsWith("dmm.", StringComparison.Ordinal));
+
+    public static TheoryData<string, string, string> Bounds
+    {
+        get
+        {
+            var bounds = new TheoryData<string, string, string>();
+            foreach (var key in Keys)
+            {
+                if (Bound().Match(RightOf(key)) is { Success: true } bound)
+                    bounds.Add(key, bound.Groups[1].Value, bound.Groups[2].Value);
+            }
+
+            return bounds;
+        }
+    }
+
+    [Fact]
+    public void Every_setting_has_bounds_or_is_one_of_those_that_have_none() => Assert.Equal(
+        Unbounded.Order(StringComparer.Ordinal), Keys.Where(key => !Bound().IsMatch(RightOf(key))).Order(StringComparer.Ordinal));
+
+    [Theory]
+    [MemberData(nameof(Bounds))]
+    public void The_comment_states_the_bounds_that_the_reader_enforces(string key, string least, string most)
+    {
+        Assert.Matches($@"(?<![\w.]){Regex.Escape(least)} to {Regex.Escape(most)}(?![\w%])", Comments[key]);
+
+        Assert.DoesNotContain("it must be " + RightOf(key), FaultOf(key, least), StringComparison.Ordinal);
+        Assert.DoesNotContain("it must be " + RightOf(key), FaultOf(key, most), StringComparison.Ordinal);
+        Assert.Contains("it must be " + RightOf(key), FaultOf(key, Above(most)), StringComparison.Ordinal);
+        // Where 0 is outside of the bounds, it may still have a meaning of its own.
+        if (Below(least) is { } below)
+            Assert.Contains("it must be " + RightOf(key), FaultOf(key, below), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_setting_that_a_message_or_a_document_names_exists()
+    {
+        var keys = Keys.ToHashSet(StringComparer.Ordinal);
+        var sections = keys.SelectMany(Sections).ToHashSet(StringComparer.Ordinal);
+        var root = DmmSettingsTests.RepositoryRoot();
+        string[] files =
+        [
+            .. Directory.EnumerateFiles(Path.Combine(root, "src"), "*.cs", SearchOption.AllDirectories),
+            .. Directory.EnumerateFiles(Path.Combine(root, "docs"), "*.md", SearchOption.AllDirectories),
+            .. Directory.EnumerateFiles(Path.Combine(root, "config")),
+            Path.Combine(root, "README.md"),
+        ];
+
+        var named = files.SelectMany(file => Name().Matches(File.ReadAllText(file)).Select(m => (File: file, m.Value))).ToList();
+
+        Assert.True(named.Count > 100, $"only {named.Count} names were found");
+        Assert.Empty(named.Where(n => !keys.Contains(n.Value) && !sections.Contains(n.Value)).Select(n => $"{n.File}: {n.Value}"));
+    }
+
+    /// <summary>What the reader says would be right.</summary>
+    private static string RightOf(string key)
+    {
+        var fault = FaultOf(key, "[]");
+        return fault[(fault.IndexOf("it must be ", StringComparison.Ordinal) + "it must be ".Length)..];
+    }
+
+    /// <returns>Empty where the value is right.</returns>
+    private static string FaultOf(string key, string value)
+    {
+        try
+        {
+            DmmSettings.Parse($"{key} = {value}", "test.conf");
+            return "";
+        }
+        catch (SettingsException fault)
+        {
+            return Assert.Single(fault.Faults);
+        }
+    }
+
+    private static string Above(string bound) =>
+        bound.EndsWith('%') ? $"{int.Parse(bound[..^1], CultureInfo.InvariantCulture) + 1}%"
+        : double.TryParse(bound, CultureInfo.InvariantCulture, out _) ? IsOctal(bound) ? "01000" : Moved(bound, 1)
+        : MemorySize.TryParse(bound, out var size) && char.IsUpper(bound[^1]) ? $"{size.Bytes + 1}B"
+        : $"{Milliseconds(bound) + 1}ms";
+
+    private static string? Below(string bound) =>
+        bound is "0" or "0%" or "0s" or "1" ? null
+        : bound.EndsWith('%') ? $"{int.Parse(bound[..^1], CultureInfo.InvariantCulture) - 1}%"
+        : double.TryParse(bound, CultureInfo.InvariantCulture, out _) ? IsOctal(bound) ? "0577" : Moved(bound, -1)
+        : MemorySize.TryParse(bound, out var size) && char.IsUpper(bound[^1]) ? $"{size.Bytes - 1}B"
+        : $"{Milliseconds(bound) - 1}ms";
+
+    private static bool IsOctal(string bound) => bound.Length > 1 && bound[0] == '0' && char.IsAsciiDigit(bound[1]);
+
+    private static string Moved(string number, int by) => number.Contains('.', StringComparison.Ordinal)
+        ? (double.Parse(number, CultureInfo.InvariantCulture) + (by * 0.01)).ToString(CultureInfo.InvariantCulture)
+        : (long.Parse(number, CultureInfo.InvariantCulture) + by).ToString(CultureInfo.InvariantCulture);
+
+    private static double Milliseconds(string duration) =>
+        DurationText.TryParse(duration, out var time) ? time.TotalMilliseconds : throw new FormatException($"{duration} is no bound");
+
+    private static IEnumerable<string> Sections(string key)
+    {
+        for (var dot = key.LastIndexOf('.'); dot > 0; dot = key.LastIndexOf('.', dot - 1))
+            yield return key[..dot];
+    }
+
+    /// <summary>The comment above each setting. Settings that follow each other directly share one.</summary>
+    private static Dictionary<string, string> CommentsOf(string reference)
+    {
+        var (comments, path, comment, fresh) = (new Dictionary<string, string>(StringComparer.Ordinal), new Stack<string>(), "", true);
+        foreach (var line in reference.Split('\n').Select(line => line.Trim()))
+        {
+            if (line.StartsWith('#'))
+            {
+                (comment, fresh) = ((fresh ? "" : comment + " ") + line.TrimStart('#', ' '), false);
+                continue;
+            }
+
+            fresh = true;
+            if (line.EndsWith('{'))
+                path.Push(line[..^1].Trim());
+            else if (line == "}")
+                path.Pop();
+            else if (line.Split('=') is [var key, _, ..])
+                comments[string.Join('.', path.Reverse().Append(key.Trim()))] = comment;
+        }
+
+        return comments;
+    }
+
+    [GeneratedRegex(@"from (\S+) to ([\w.%]+)")]
+    private static partial Regex Bound();
+
+    /// <summary>
+    /// A setting's name in text. Not meant are paths (/run/dmm/dmm.sock), the file dmm.conf, parameters of a guest's kernel
+    /// (dmm.zram=SIZE), the start of several names (dmm.vm.return-*), and the namespaces of code.
+    /// </summary>
+    [GeneratedRegex(@"(?<![\w/.\-])dmm\.(?!conf\b)[a-z]+(?:[-.][a-z]+)*(?![\w=*]|-\*|\.\*)")]
+    private static partial Regex Name();
+}
