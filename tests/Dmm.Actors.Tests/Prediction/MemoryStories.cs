@@ -315,6 +315,10 @@ public sealed class MemoryStories : TestKit
     {
         public Forecast? Current => model.Current;
 
+        public void Reset()
+        {
+        }
+
         public Forecast Take(GuestSample sample, VmSizes sizes, DateTimeOffset wall, MemorySize? most = null) =>
             fails() ? throw new OverflowException("simulated") : model.Take(sample, sizes, wall, most);
 

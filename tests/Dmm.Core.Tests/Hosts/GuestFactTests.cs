@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Dmm.Core.Demand;
 using Dmm.Core.Hosts;
 using Dmm.Core.Vms;

@@ -127,10 +127,15 @@ public sealed class SimulatedGuestTests
         guest.AskPlugged(MiB(64));
         guest.AskBallooned(MiB(200));
         Wait(guest, 5);
-        guest.Reboot();
+        guest.Reboot(TimeSpan.FromSeconds(10));
         Assert.Equal(MiB(512), guest.Held);
+        // Its balloon is empty, and what is shown of it stands until its driver moves it.
+        Assert.Equal((MiB(200), true), (guest.Sizes.Ballooned, guest.FigureStands));
         Wait(guest, 5);
-        Assert.Equal(MiB(512 + 64 - 200), guest.Held);
+        Assert.Equal((MiB(512), true), (guest.Held, guest.Boots));
+        Wait(guest, 10);
+        Assert.Equal((MiB(512 + 64 - 200), false), (guest.Held, guest.FigureStands));
+        Assert.Equal(guest.Held, guest.Sizes.Actual);
     }
 
     [Fact]

@@ -146,7 +146,7 @@ internal sealed partial class CoreDaemon
             Receive(sampled.Vm, new PredictorProtocol.Forecasts([forecast], Tick: false));
     }
 
-    public void GuestReset(VmId id) => _models.Reset(id);
+    public void GuestReset(VmId id) => _predictor.Reset(id);
 
     private void Tick() => _world.Agenda.In(_machine.Settings.PlanPeriod, () =>
     {

@@ -41,6 +41,8 @@ internal sealed class CorePredictor
         return taken.Fault is { } fault ? throw new ViolationException("a model failed", $"of {sampled.Vm}: {fault}") : taken;
     }
 
+    public void Reset(VmId vm) => _models.Reset(vm);
+
     public void Forget(VmId vm)
     {
         _models.Forget(vm);
