@@ -24,7 +24,9 @@ public sealed class ResetStories
         await host.UntilAsync("r", "it is heard again, and stands at its target", v => v is { State: "settled", Agent: "agent" }
             && v.ActualBytes >= MiB(510));
         await Wait.UntilAsync(
-            "QEMU's figure is true again", async () => (await eye.LookAsync(host.Late)).Ballooned <= MemorySize.FromMiB(2), Deadline, host.Late);
+            "QEMU's figure is true again",
+            async () => (await eye.LookAsync(host.Late)).Ballooned <= MemorySize.FromMiB(2),
+            Deadline, host.Late);
 
         // What it can do from there on it does.
         await host.Client.ResizeAsync("r", MiB(300), host.Late);
@@ -40,7 +42,10 @@ public sealed class ResetStories
         var channel = host.Daemon.Folder.In("s.load");
         await using var guest = await ForeignGuest.StartAsync(
             host, "s", "512M",
-            ["-chardev", $"socket,id=load,path={channel},server=on,wait=off", "-device", $"virtserialport,chardev=load,name={LoadClient.Port}"]);
+            [
+                "-chardev", $"socket,id=load,path={channel},server=on,wait=off",
+                "-device", $"virtserialport,chardev=load,name={LoadClient.Port}",
+            ]);
         await SqueezedAsync(host, guest, 200);
         await using var load = await LoadClient.ConnectAsync("s", channel, host.Late);
         var before = await load.WaitForAsync("it is up", _ => true, Deadline, host.Late);

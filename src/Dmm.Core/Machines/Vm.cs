@@ -103,7 +103,11 @@ public sealed record Vm(VmId Id, VmMemory Memory)
     /// <summary>What its operator should know. <see cref="WarnedOf"/> holds the facts that the warnings were made from.</summary>
     internal ImmutableArray<string> Warnings { get; init; } = [];
 
-    internal (string? Silent, VmCapabilities? Can, GuestHello? Hello, MemorySize? Base, string? Extend, Declined? Declined)? WarnedOf { get; init; }
+    internal (string? Silent, VmCapabilities? Can, GuestHello? Hello, MemorySize? Base, string? Extend, Declined? Declined)? WarnedOf
+    {
+        get;
+        init;
+    }
 
     public bool HasSpoken => Hello is not null || Sample is not null;
 }

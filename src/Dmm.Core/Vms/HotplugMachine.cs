@@ -205,7 +205,8 @@ public static class HotplugMachine
             ExtendFault = extended ? null : state.ExtendFault,
             BalloonRefusal = null,
             PlugRefusal = null,
-            Declined = can.PluggableMax == state.Capabilities?.PluggableMax && can.BlockSize == state.Capabilities.BlockSize ? state.Declined
+            Declined = can.PluggableMax == state.Capabilities?.PluggableMax && can.BlockSize == state.Capabilities.BlockSize
+                ? state.Declined
                 : null,
         };
     }

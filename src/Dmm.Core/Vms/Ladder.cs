@@ -115,7 +115,8 @@ public static class Ladder
     /// <summary>The most that the devices can plug and that the guest can be expected to accept.</summary>
     private static MemorySize MostPlugged(VmMemory state, VmCapabilities can)
     {
-        var within = MemorySize.Min(can.PluggableMax, state.Declined?.MostPlugged(MemorySize.Max(state.Profile.MemoryBlock, BlockOf(state))) ?? can.PluggableMax);
+        var block = MemorySize.Max(state.Profile.MemoryBlock, BlockOf(state));
+        var within = MemorySize.Min(can.PluggableMax, state.Declined?.MostPlugged(block) ?? can.PluggableMax);
         if (state is not { Hello: { } hello, Sizes: { } sizes })
             return within;
         var accepted = sizes.Plugged.MinusOrZero(state.Unaccepted);
@@ -129,7 +130,8 @@ public static class Ladder
         if (state is not { Sizes: { } sizes, Capabilities: { } can })
             return wanted;
         var low = can.Balloon ? MemorySize.Zero : sizes.Base;
-        var high = (sizes.Base + MostPlugged(state, can)).MinusOrZero(state.Declined is { Tried: false } no ? no.Ballooned : MemorySize.Zero);
+        var kept = state.Declined is { Tried: false } declined ? declined.Ballooned : MemorySize.Zero;
+        var high = (sizes.Base + MostPlugged(state, can)).MinusOrZero(kept);
         var size = wanted.Clamp(low, MemorySize.Max(low, high));
         if (size <= sizes.Base || can.BlockSize.IsZero || (can.Balloon && !state.InWholeBlocks))
             return size;
@@ -204,7 +206,8 @@ public static class Ladder
                 return DownByBlocks(state, sizes, layout, step, now);
             var unplug = MemorySize.Max(layout.Plugged, sizes.Plugged.MinusOrZero(step).RoundUp(BlockOf(state)));
             var asked = MemorySize.Min(sizes.PluggedTarget, unplug);
-            var stuck = can.Balloon && unused.IsZero && sizes.PluggedTarget < sizes.Plugged && now - state.StillSince >= state.Profile.PokeAfter;
+            var stuck = can.Balloon && unused.IsZero && sizes.PluggedTarget < sizes.Plugged
+                && now - state.StillSince >= state.Profile.PokeAfter;
             // The last blocks are slow: memory that the balloon is to take need not wait for them.
             var last = MemorySize.Min(sizes.Plugged - layout.Plugged, excess);
             var beside = can.Balloon && unused.IsZero && last <= FewBlocks ? step.MinusOrZero(last) : MemorySize.Zero;

@@ -21,16 +21,24 @@ public static class Bodies
     {
         using var document = await ParseAsync(request, cancellation) ?? throw new SpecException(
             $"the body is empty; it must be a JSON object with {Known(ContractJson.Of<T>())}");
-        Check(document.RootElement, ContractJson.Of<T>(), "");
         try
         {
+            Check(document.RootElement, ContractJson.Of<T>(), "");
             return document.RootElement.Deserialize(ContractJson.Of<T>()) ?? throw new JsonException("it is null");
         }
         catch (JsonException fault)
         {
             throw new SpecException($"the body can't be read: {JsonFaults.InPlainWords(fault)}", fault);
         }
+        catch (InvalidOperationException fault)
+        {
+            throw NoText(fault);
+        }
     }
+
+    /// <summary>JSON is parsed byte by byte: a name or text that is none shows only when it is read.</summary>
+    private static SpecException NoText(InvalidOperationException fault) =>
+        new("the body has a name or text that is no Unicode; it must be UTF-8, without half of a surrogate pair", fault);
 
     /// <summary>For a request without members: the body may be absent or an empty object.</summary>
     /// <exception cref="SpecException">The body is something else.</exception>
@@ -41,10 +49,17 @@ public static class Bodies
             return;
         if (document.RootElement.ValueKind != JsonValueKind.Object)
             throw new SpecException($"the body is {Shown(document.RootElement)}; this request has no members, so leave the body empty");
-        foreach (var member in document.RootElement.EnumerateObject())
+        try
         {
-            throw new SpecException(
-                $"the body has a member '{Echo.Of(member.Name)}'; this request has no members, so leave the body empty");
+            foreach (var member in document.RootElement.EnumerateObject())
+            {
+                throw new SpecException(
+                    $"the body has a member '{Echo.Of(member.Name)}'; this request has no members, so leave the body empty");
+            }
+        }
+        catch (InvalidOperationException fault)
+        {
+            throw NoText(fault);
         }
     }
 

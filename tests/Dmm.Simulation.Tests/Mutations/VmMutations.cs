@@ -23,7 +23,8 @@ public sealed class VmMutations
     [InlineData("a figure from before a reset counts", "Vms/GuestReset.cs",
         "shown.Ballooned == Figure ? shown with { Ballooned = MemorySize.Zero } : shown;", "shown;")]
     [InlineData("what is never taken stays granted", Machine, "Judge(next, now, Emit);", "")]
-    [InlineData("what a guest does not take is not asked back", Ladder, "unused.IsZero ? state.CanGive(now) : unused", "state.CanGive(now)")]
+    [InlineData("what a guest does not take is not asked back", Ladder,
+        "unused.IsZero ? state.CanGive(now) : unused", "state.CanGive(now)")]
     [InlineData("the host grants what a guest does not take", "Hosts/HostPlanner.cs", "report.Declines ? reach :", "")]
     public void The_simulation_finds_it(string what, string file, string from, string to) =>
         Assert.True(Mutant.Of(file, from, to).Try(typeof(Histories), nameof(Histories.UntilOneBreaks), Steps) is not null,

@@ -22,7 +22,8 @@ internal sealed partial class CoreWorld
     private static readonly Fault[] Strokes =
     [
         Fault.Slow, Fault.Stubborn, Fault.StopsHalfway, Fault.StopsAtFloor, Fault.KeepsSome, Fault.IgnoresPlug,
-        Fault.NeverOnlines, Fault.RefusesAbove, Fault.GrowsByItself, Fault.Forgets, Fault.LiesAboutUse, Fault.LiesAboutBalloon, Fault.Floods, Fault.Dies, Fault.PowersDown,
+        Fault.NeverOnlines, Fault.RefusesAbove, Fault.GrowsByItself, Fault.Forgets, Fault.LiesAboutUse, Fault.LiesAboutBalloon,
+        Fault.Floods, Fault.Dies, Fault.PowersDown,
         Fault.HostRestarts, Fault.Pauses, Fault.Migrates, Fault.ComesBack, Fault.OperatorsHand,
         Fault.ConnectionLost, Fault.CostsMore, Fault.Crash, Fault.HostShrinks, Fault.KeepsMemory,
     ];

@@ -225,7 +225,7 @@ internal sealed class VmShell
         if (!vm.Guest.Boots || vm.Guest.RunState != VmRunState.Running || _resetsSeen != vm.Resets)
             return;
         if (call is { Kind: VmCallKind.Balloon, Size.IsZero: false })
-            throw new ViolationException("a guest that boots is asked to give", $"{_vm.Id}: {call}; {Memory.Sizes}, target {Memory.Target}");
+            throw new ViolationException("a guest that boots is asked to give", $"{_vm.Id}: {call}; target {Memory.Target}");
     }
 
     /// <summary>
