@@ -99,13 +99,13 @@ public sealed partial class SimulatedGuest(MemorySize @base, SimulationSettings 
     /// <summary>Memory that the guest's programs hold.</summary>
     public MemorySize Used { get; set; }
 
-    /// <summary>The hello of the guest's agent: a kernel that accepts all memory that it is given.</summary>
+    /// <summary>The hello of the guest's agent: its kernel accepts all memory that it is given, unless its temper says otherwise.</summary>
     public GuestHello Hello => new()
     {
         Protocol = 1,
         AgentVersion = "simulated",
         Kernel = "simulated",
-        AutoOnline = "online",
+        AutoOnline = Temper == GuestTemper.NeverOnlines ? "offline" : "online",
         OnlinePolicy = "auto-movable",
         AutoMovableRatio = 50,
         VirtioMem = true,
