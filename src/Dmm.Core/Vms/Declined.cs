@@ -25,6 +25,12 @@ public sealed record Declined(MemorySize Plugged, MemorySize Ballooned, MemorySi
     /// <param name="urgent">The guest is in need: it is tried sooner.</param>
     public Moment NextAt(bool urgent, MechanismProfile profile) => At + (urgent ? profile.RetryMax : Rest.After(Times - 1));
 
+    /// <summary>
+    /// Whether the guest could not pay for the growth when it was last asked, and can now: it is tried at once.
+    /// </summary>
+    public static bool CanPayNow(VmMemory state) => state.AskedWith is { } with && with < state.Profile.Margin
+        && state.Available >= with + state.Profile.Margin;
+
     /// <summary>The most that can be plugged.</summary>
     public MemorySize MostPlugged(MemorySize block) => Tried ? Plugged + block : Plugged;
 

@@ -104,7 +104,7 @@ public static class HotplugMachine
         else if (state is { Target: { } target, Phase: VmPhase.Stuck } && Ladder.Reachable(state, target) is var reachable
             && Declined.IsDue(state, reachable, now))
             emit(new VmEvent.GrowthDeclined(reachable - state.Given, now));
-        else if (state.Declined is { Tried: false } left && now >= left.NextAt(state.Urgent, state.Profile))
+        else if (state.Declined is { Tried: false } left && (now >= left.NextAt(state.Urgent, state.Profile) || Declined.CanPayNow(state)))
             emit(new VmEvent.GrowthTried(Taken: false));
     }
 

@@ -66,6 +66,19 @@ public sealed class DeclinedStories
     }
 
     [Fact]
+    public void A_guest_that_had_nothing_to_pay_with_is_tried_as_soon_as_it_has()
+    {
+        var vm = new MachineUnderTest();
+        Grow(vm, () => vm.Sample(12), available: 12);
+        vm.Asked.Clear();
+        vm.WaitSeconds(10, () => vm.Sample(12));
+        Assert.Empty(vm.Asked);
+        vm.Sample(60);
+        vm.Wait(250);
+        Assert.Equal(MiB(128), vm.Plug());
+    }
+
+    [Fact]
     public void Each_time_in_vain_it_is_left_alone_for_longer()
     {
         var vm = new MachineUnderTest();
@@ -112,9 +125,9 @@ public sealed class DeclinedStories
     }
 
     /// <summary>Wants 512 MiB for longer than a guest may take without moving.</summary>
-    private static void Grow(MachineUnderTest vm, Action each)
+    private static void Grow(MachineUnderTest vm, Action each, long available = 200)
     {
-        vm.Sample(200);
+        vm.Sample(available);
         vm.Target(512);
         vm.WaitSeconds((int)(vm.State.Profile.UncooperativeAfter + (15 * Second)).TotalSeconds, each);
         Assert.NotNull(vm.State.Declined);

@@ -8,11 +8,11 @@ internal sealed class MachineUnderTest
     private Moment _now = Moment.Origin + TimeSpan.FromDays(1);
     private VmSizes _sizes;
 
-    public MachineUnderTest(long baseMiB = 256, VmCapabilities? can = null, GuestHello? hello = null)
+    public MachineUnderTest(long baseMiB = 256, VmCapabilities? can = null, GuestHello? hello = null, MechanismProfile? profile = null)
     {
         Can = can ?? new(Balloon: true, MemorySize.FromGiB(8), MemorySize.FromMiB(2), []);
         _sizes = new(MiB(baseMiB), default, default, default, default);
-        State = new() { Profile = new() };
+        State = new() { Profile = profile ?? new() };
         Feed(new VmCommand.Connect(Can));
         Feed(new VmCommand.ObserveSizes(_sizes));
         if (hello is not null)

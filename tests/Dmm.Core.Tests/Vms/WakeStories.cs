@@ -5,6 +5,9 @@ namespace Dmm.Core.Tests.Vms;
 /// <summary>Tests when a guest's driver that gave up is asked again.</summary>
 public sealed class WakeStories
 {
+    /// <summary>A guest is not given up while these stories look at it.</summary>
+    private static readonly MechanismProfile Patient = new() { UncooperativeAfter = TimeSpan.FromHours(1) };
+
     private static MemorySize MiB(long mib) => MemorySize.FromMiB(mib);
 
     [Fact]
@@ -32,7 +35,7 @@ public sealed class WakeStories
     [Fact]
     public void A_growth_that_could_not_be_paid_for_is_asked_for_again_as_soon_as_it_can()
     {
-        var vm = new MachineUnderTest();
+        var vm = new MachineUnderTest(profile: Patient);
         vm.Sample(20);
         vm.Target(1280, maxMiB: 1280, urgent: true);
         StandStill(vm, seconds: 60, availableMiB: 12);
@@ -47,7 +50,7 @@ public sealed class WakeStories
     [Fact]
     public void A_guest_that_has_no_more_than_when_it_was_asked_is_left_to_the_back_off()
     {
-        var vm = new MachineUnderTest();
+        var vm = new MachineUnderTest(profile: Patient);
         vm.Sample(20);
         vm.Target(1280, maxMiB: 1280, urgent: true);
         StandStill(vm, seconds: 60, availableMiB: 12);
