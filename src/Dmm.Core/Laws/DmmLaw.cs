@@ -136,7 +136,7 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
 
             if (next is null || heard.Due < next)
                 next = heard.Due;
-            if (isNew || heard.Target != targets[i] || count != heard.Place)
+            if (isNew || heard.Target != targets[i] || count != heard.Place || !HasPolicy(_bids[count], guest))
             {
                 (heard.Target, heard.Place) = (targets[i], count);
                 var bid = BidOf(_known[i], guest, targets[i]);
@@ -190,6 +190,10 @@ public sealed class DmmLaw(DmmLawSettings settings) : ILaw, ITellsUrgency
         var counts = allotment.Urgent || target < last || allotment.Ruling == Ruling.FairShare;
         return counts || target - last >= settings.Step ? target : last;
     }
+
+    /// <summary>Whether the bid was made under the guest's present policy, which its operator may have changed since.</summary>
+    private static bool HasPolicy(in Bid bid, in LawGuest guest) =>
+        bid.Min.Bytes == guest.Min && bid.Max.Bytes == guest.Max && bid.Shares == guest.Shares;
 
     private Bid BidOf(Known known, in LawGuest guest, long target)
     {

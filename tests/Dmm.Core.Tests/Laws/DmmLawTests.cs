@@ -42,4 +42,38 @@ public sealed class DmmLawTests
     public void A_guest_that_grows_fast_is_asked_each_second() =>
         // In a second in which it moves memory it asks to be called at once: those samples are not seen here.
         Assert.InRange(Samples(100, second => (200 * MiB) + (second * 8 * MiB)), 60, 100);
+
+    /// <summary>A guest at rest is seldom sampled; its operator's orders count at once all the same.</summary>
+    [Fact]
+    public void Another_policy_of_a_guest_that_says_nothing_new_counts_at_the_next_look()
+    {
+        static LawGuest Guest(long used) => new()
+        {
+            Present = true,
+            Min = 128 * MiB,
+            Boot = 1024 * MiB,
+            Max = 1024 * MiB,
+            Shares = 1000,
+            Actual = 512 * MiB,
+            Used = used * MiB,
+        };
+        var law = new DmmLaw();
+        LawGuest[] guests = [Guest(100), Guest(500)];
+        long[] targets = [512 * MiB, 512 * MiB];
+        var host = new LawHost(1024 * MiB, 1024 * MiB);
+        for (var second = 0; second < 20; second++)
+        {
+            law.Decide(TimeSpan.FromSeconds(second), LawEvents.None, host, guests, targets);
+            for (var i = 0; i < guests.Length; i++)
+            {
+                guests[i].Actual = targets[i];
+                guests[i].Free = Math.Max(0, targets[i] - guests[i].Used);
+            }
+        }
+
+        Assert.True(targets[0] < 450 * MiB, $"{targets[0] / MiB} MiB");
+        guests[0].Min = 450 * MiB;
+        law.Decide(TimeSpan.FromSeconds(20), LawEvents.None, host, guests, targets);
+        Assert.True(targets[0] >= 450 * MiB, $"{targets[0] / MiB} MiB");
+    }
 }
