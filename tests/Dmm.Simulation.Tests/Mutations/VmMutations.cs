@@ -15,7 +15,6 @@ public sealed class VmMutations
 
     [Theory]
     [InlineData("a reset is sizes like any other", Memory, "if (sizes.AfterReset)", "if (sizes is null)")]
-    [InlineData("a sample from before a reset counts", Memory, "when Memory.IsEcho(sample.Value.At):", "when sample is null:")]
     [InlineData("what a guest that was reset could give is believed", Machine, "            Available = null,\n", "")]
     [InlineData("the balloon of a guest that boots stays", Ladder, "new VmEvent.BalloonAsked(MemorySize.Zero, Again: false, now)",
         "new VmEvent.BalloonAsked(sizes.BalloonedTarget, Again: false, now)")]
@@ -23,8 +22,6 @@ public sealed class VmMutations
     [InlineData("a figure from before a reset counts", "Vms/GuestReset.cs",
         "shown.Ballooned == Figure ? shown with { Ballooned = MemorySize.Zero } : shown;", "shown;")]
     [InlineData("what is never taken stays granted", Machine, "Judge(next, now, Emit);", "")]
-    [InlineData("what a guest does not take is not asked back", Ladder,
-        "unused.IsZero ? state.CanGive(now) : unused", "state.CanGive(now)")]
     [InlineData("the host grants what a guest does not take", "Hosts/HostPlanner.cs", "report.Declines ? reach :", "")]
     public void The_simulation_finds_it(string what, string file, string from, string to) =>
         Assert.True(Mutant.Of(file, from, to).Try(typeof(Histories), nameof(Histories.UntilOneBreaks), Steps) is not null,

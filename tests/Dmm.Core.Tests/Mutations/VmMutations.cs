@@ -1,0 +1,39 @@
+using Dmm.Core.Tests.Machines;
+using Dmm.Core.Tests.Vms;
+using Dmm.Tests.Mutations;
+
+namespace Dmm.Core.Tests.Mutations;
+
+/// <summary>
+/// Guards of a VM's machine that histories seldom need, each left out: the stories must find that. tests/Dmm.Simulation.Tests has those
+/// that histories find.
+/// </summary>
+[Trait(Category.Name, Category.Long)]
+public sealed class VmMutations
+{
+    [Theory]
+    [InlineData("a sample from before a reset counts", "Machines/VmTurn.Memory.cs",
+        "when Memory.IsEcho(sample.Value.At):", "when sample is null:")]
+    [InlineData("what a guest does not take is not asked back", "Vms/Ladder.cs",
+        "unused.IsZero ? state.CanGive(now) : unused", "state.CanGive(now)")]
+    [InlineData("a guest that could not pay is not tried when it can", "Vms/HotplugMachine.cs", " || Declined.CanPayNow(state)", "")]
+    [InlineData("what a device shows for a moment is taken", "Vms/Declined.cs", "now - state.MovedAt >= state.Profile.StaysFor", "true")]
+    public void The_stories_find_it(string what, string file, string from, string to) =>
+        Assert.True(Mutant.Of(file, from, to).Try(typeof(VmMutations), nameof(Stories), 1) is not null, $"'{what}' was found by no story");
+
+    [Fact]
+    public void The_unbroken_machine_passes_when_it_is_built_the_same_way() => Assert.Null(
+        Mutant.Of("Vms/Declined.cs", "private const int Tries = 3;", "private const int Tries = 3;")
+            .Try(typeof(VmMutations), nameof(Stories), 1));
+
+    internal static void Stories(long times)
+    {
+        for (; times > 0; times--)
+        {
+            new VmMachineTests().After_a_reset_nothing_that_was_said_before_counts_and_the_host_is_told_that_it_boots();
+            new DeclinedStories().Memory_that_stays_offline_is_asked_back_even_of_a_guest_with_nothing_left();
+            new DeclinedStories().A_guest_that_had_nothing_to_pay_with_is_tried_as_soon_as_it_has();
+            new HotplugMachineStories().A_growth_that_falls_back_again_and_again_is_tried_less_and_less_and_then_left();
+        }
+    }
+}
