@@ -131,6 +131,14 @@ public interface IVirtualMachine : IAsyncDisposable
     Task<HostCost?> MeasureAsync(CancellationToken cancellation);
 
     /// <summary>
+    /// Makes the host hold the VM's process to these bounds from now on. Only for a VM whose capabilities name a
+    /// <see cref="VmCapabilities.Group"/>.
+    /// </summary>
+    /// <exception cref="HypervisorException">Not all bounds could be set; the message says why. What was set before may stand.</exception>
+    Task BoundAsync(VmBounds bounds, CancellationToken cancellation) =>
+        Task.FromException(new HypervisorException("this hypervisor can't hold a VM to its claim"));
+
+    /// <summary>
     /// Asks the guest to power down, as a machine's power button does. Returns when the guest was asked. If it does power down,
     /// <see cref="VmObservation.Ended"/> follows.
     /// </summary>

@@ -30,4 +30,12 @@ public sealed record VmCapabilities(bool Balloon, MemorySize PluggableMax, Memor
     /// as far as is known.
     /// </summary>
     public string? Keeps { get; init; }
+
+    /// <summary>
+    /// Where the host itself holds the VM to its claim (a control group's path); null where it can't. <see cref="Unenforced"/> says why.
+    /// </summary>
+    public string? Group { get; init; }
+
+    /// <summary>Why the host can't hold the VM to its claim, in one line; null where it can.</summary>
+    public string? Unenforced { get; init; }
 }
