@@ -217,6 +217,13 @@ public sealed record VmView
 
     /// <summary>How its virtual CPUs run: kvm or tcg (emulated); null where that is not known.</summary>
     public string? Accel { get; init; }
+
+    /// <summary>How far its balloon is trusted: <c>measured</c>, <c>enforced</c> or <c>none</c>; null while it does not run.</summary>
+    public string? Trust { get; init; }
+
+    /// <summary>What that trust means for this VM now, and what it costs.</summary>
+    public string? TrustWhy { get; init; }
+
     public int? Pid { get; init; }
 
     /// <summary>True where somebody else started it and DMM adopted it; false where DMM launched it.</summary>

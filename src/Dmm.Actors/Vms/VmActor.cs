@@ -27,6 +27,9 @@ public sealed class VmActor : ReceiveActor, IWithTimers
     private IVirtualMachine? _connected;
     private ConnectionAttempt? _attempt;
 
+    /// <summary>The last change of the VM's bounds: null where it succeeded, or why it did not. Calls wait for it.</summary>
+    private Task<string?> _held = Task.FromResult<string?>(null);
+
     /// <summary>The number of the present connection; messages of earlier connections are ignored.</summary>
     private int _connection;
 
@@ -122,10 +125,13 @@ public sealed class VmActor : ReceiveActor, IWithTimers
                     _ => new VmFact.ProcessEnded(),
                     cause => new VmFact.NotEnded(Say(cause)));
                 break;
+            case VmEffect.Hold hold when _connected is { } vm:
+                Hold(vm, hold.Bounds);
+                break;
             case VmEffect.Measure when _connected is { } vm:
                 Ask(_settings.CallDeadline, vm.MeasureAsync, cost => new VmFact.Measured(cost), _ => new VmFact.Measured(null));
                 break;
-            case VmEffect.AskToPowerDown or VmEffect.Measure:
+            case VmEffect.AskToPowerDown or VmEffect.Measure or VmEffect.Hold:
                 break;
             case VmEffect.WakeIn wake:
                 Timers.StartSingleTimer(wake.Timer, new VmFact.Rang(wake.Timer), wake.Wait);
@@ -164,13 +170,38 @@ public sealed class VmActor : ReceiveActor, IWithTimers
                 new VmFact.NotConnected(cause is VmGoneException ? cause.Message : Say(cause), (cause as VmGoneException)?.Cause)));
     }
 
+    /// <summary>Changes the VM's bounds after all earlier changes of them.</summary>
+    private void Hold(IVirtualMachine vm, VmBounds bounds)
+    {
+        var (before, connection) = (_held, _connection);
+        _held = Run<string?>(_settings.CallDeadline, async cancellation =>
+        {
+            try
+            {
+                await before.WaitAsync(cancellation);
+                await vm.BoundAsync(bounds, cancellation).WaitAsync(cancellation);
+                return null;
+            }
+            catch (Exception cause) when (cause is HypervisorException or OperationCanceledException)
+            {
+                return Say(cause);
+            }
+        });
+        _held.PipeTo(
+            Self,
+            success: why => new Of(connection, why is null ? new VmFact.Held() : new VmFact.NotHeld(why)),
+            failure: cause => new Faulted(connection, cause));
+    }
+
     private void Carry(VmCall call)
     {
         if (_connected is not { } vm)
             return;
-        var connection = _connection;
+        var (connection, held) = (_connection, _held);
         Run(_settings.CallDeadline, async cancellation =>
         {
+            // A VM that may become more is held to more beforehand. If that fails it is told all the same: its guest is then slowed down.
+            await ((Task)held).WaitAsync(cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             string? refused = null;
             try
             {
@@ -211,7 +242,7 @@ public sealed class VmActor : ReceiveActor, IWithTimers
         _connection++;
         if (_attempt?.GiveUp() is { } vm)
             Forget(vm.DisposeAsync());
-        (_attempt, _connected) = (null, null);
+        (_attempt, _connected, _held) = (null, null, Task.FromResult<string?>(null));
     }
 
     /// <param name="ofConnection">The answer is used only while this connection stands.</param>

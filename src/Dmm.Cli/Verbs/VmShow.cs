@@ -51,6 +51,7 @@ internal static class VmShow
             .Add("hypervisor", vm.Hypervisor.Length == 0 ? null : vm.Hypervisor,
                 $"{(vm.Pid is { } pid ? $"pid {pid}, " : "")}{(vm.Adopted ? "adopted" : "launched by DMM")}")
             .Add("accel", vm.Accel, vm.Accel == "tcg" ? "emulated, without KVM" : null)
+            .Add("trust", vm.Trust, vm.TrustWhy, vm.Trust == "none" ? Show.Warning : Show.Usual)
             .Add("operator QMP", vm.OperatorQmp)
             .Add("console", vm.Console);
         if (vm.Guest is { } guest)

@@ -116,6 +116,7 @@ public sealed record Host(HostState State, HostSettings Settings, bool Watches)
     public HostProtocol.Status Status() => new(State, Reports, Forecasts, SettingsNow.Cushion)
     {
         ConfiguredMemory = Settings.Memory,
+        Trust = Settings.Trust,
         Outlook = Outlook,
         Problems =
         [

@@ -62,7 +62,7 @@ public static class HostAdmissions
 
     /// <summary>Returns how much of a contribution has not come yet.</summary>
     public static MemorySize Outstanding(Contribution part, HostState state) => state.Ledger.Claims.TryGetValue(part.Vm, out var claim)
-        ? part.Outstanding(MemorySize.Max(claim.Actual, claim.Granted))
+        ? part.Outstanding(claim.Held)
         : MemorySize.Zero;
 
     /// <summary>Tells what would happen to a request that came now. Nothing is written.</summary>

@@ -48,7 +48,10 @@ public static class HostDispatch
             if (!reports.TryGetValue(id, out var report) || report is not { Sizes: { } sizes, Capabilities: { } can })
                 continue;
             var message = new VmProtocol.SetTarget(
-                vm.Promise.Target, vm.Policy.Min, vm.Policy.Max, HostPlanner.Fresh(forecasts.GetValueOrDefault(id), now)?.Urgent == true);
+                vm.Promise.Target, vm.Policy.Min, vm.Policy.Max, HostPlanner.Fresh(forecasts.GetValueOrDefault(id), now)?.Urgent == true)
+            {
+                Overhead = state.Ledger.Claims[id].Overhead,
+            };
             var last = told.GetValueOrDefault(id);
             var urgent = message.Urgent || awaited.GetValueOrDefault(id);
             var spark = vm.Policy.Max > sizes.Base ? settings.Spark : MemorySize.Zero;

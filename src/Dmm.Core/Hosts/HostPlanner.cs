@@ -156,7 +156,7 @@ public static class HostPlanner
         // A VM that holds no more than its target owes nothing.
         return Waits.Chain(unmet, bids
             .Where(bid => promises[bid.Vm].Target < MemorySize.Max(bid.Held, promises[bid.Vm].Granted))
-            .Select(bid => new Giver(bid.Vm, MemorySize.Max(state.Ledger.Claims[bid.Vm].Actual, promises[bid.Vm].Granted)
+            .Select(bid => new Giver(bid.Vm, MemorySize.Max(state.Ledger.Claims[bid.Vm].Held, promises[bid.Vm].Granted)
                 .MinusOrZero(promises[bid.Vm].Target))));
     }
 
@@ -181,6 +181,8 @@ public static class HostPlanner
         var (min, max) = (record.Policy.Min, record.Policy.Max);
         if (report?.Most is { } reach)
             max = MemorySize.Max(min, MemorySize.Min(max, report.Declines ? reach : MemorySize.Max(reach, held)));
+        // Below what it booted with, a VM whose balloon is not trusted gives others nothing.
+        min = MemorySize.Max(min, MemorySize.Min(claim.Firm, max));
         // A hypervisor that reaches its control group's limit is killed: neither min nor max goes beyond that.
         if (VmLimit.Most(report?.Cost, claim) is { } most)
             (min, max) = (MemorySize.Min(min, most), MemorySize.Min(max, most));
@@ -189,7 +191,8 @@ public static class HostPlanner
             // A boot needs what it always had, whatever its guest used at rest; nobody can say how much of that it will use.
             var all = MemorySize.Min(MemorySize.Max(held, booted.Base), MemorySize.Max(held, max));
             var kept = MemorySize.Min(all, MemorySize.Max(min, held));
-            return new(vm, kept, all, record.Policy.Shares, held, all, all, Urgent: true, Movable: true);
+            // Its promise rises to what it has, so that the growth of others takes nothing of that.
+            return new(vm, kept, all, record.Policy.Shares, record.Promise.Granted, all, all, Urgent: true, Movable: true);
         }
 
         if (record.OperatorTarget is { } own)

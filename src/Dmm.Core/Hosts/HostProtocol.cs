@@ -3,6 +3,7 @@ using Dmm.Core.Admission;
 using Dmm.Core.Demand;
 using Dmm.Core.Journals;
 using Dmm.Core.Lifecycle;
+using Dmm.Core.Memory;
 using Dmm.Core.Planning;
 using Dmm.Core.Vms;
 
@@ -89,6 +90,9 @@ public static class HostProtocol
     {
         /// <summary>The setting <c>dmm.host.memory</c>; the ledger may count on less.</summary>
         public MemorySize ConfiguredMemory { get; init; }
+
+        /// <summary>The setting <c>dmm.vm.trust</c>.</summary>
+        public Trust Trust { get; init; }
 
         /// <summary>The host's own memory as DMM saw it; null where nobody looks.</summary>
         public HostOutlook? Outlook { get; init; }

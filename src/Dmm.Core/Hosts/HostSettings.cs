@@ -13,6 +13,9 @@ public sealed record HostSettings
     /// <summary>Memory kept for the host itself, out of <see cref="Memory"/>.</summary>
     public MemorySize Reserve { get; init; }
 
+    /// <summary>How far VMs' balloons are trusted.</summary>
+    public Memory.Trust Trust { get; init; }
+
     /// <summary>Free memory kept for fast growth; only urgent growth takes it.</summary>
     public MemorySize Cushion { get; init; }
 

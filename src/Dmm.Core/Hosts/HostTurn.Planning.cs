@@ -95,6 +95,8 @@ internal sealed partial class HostTurn
         }
 
         var ledger = State.Ledger.Observe(id, standing.Actual, counted, report.Resident, looks: Host.Watches);
+        if (report.Sizes is { } sizes)
+            ledger = ledger.Rate(id, Trusts.Of(Settings.Trust, report.Enforced), sizes);
         Host = Host with
         {
             State = State with { Ledger = ledger },

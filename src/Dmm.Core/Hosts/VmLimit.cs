@@ -12,7 +12,7 @@ public static class VmLimit
     /// </summary>
     /// <returns>Null where nothing limits it.</returns>
     public static MemorySize? Most(HostCost? cost, Claim claim) =>
-        cost?.Limit is { } limit ? MemorySize.Max(limit.MinusOrZero(claim.Overhead), MemorySize.Max(claim.Actual, claim.Granted)) : null;
+        cost?.Limit is { } limit ? MemorySize.Max(limit.MinusOrZero(claim.Overhead), claim.Held) : null;
 
     /// <summary>A warning for people; null where nothing limits the VM below its max.</summary>
     public static string? Warning(HostCost? cost, Claim claim, MemorySize max) =>

@@ -40,6 +40,9 @@ public static class VmProtocol
     {
         /// <summary>The number of this message; no two targets that the host has told have the same. The VM's reports name it.</summary>
         public long Number { get; init; }
+
+        /// <summary>The overhead that is claimed beside its memory.</summary>
+        public MemorySize Overhead { get; init; }
     }
 
     /// <summary>
@@ -96,6 +99,14 @@ public static class VmProtocol
 
         /// <summary>Its guest was reset and has not been heard of since: it needs all that it booted with.</summary>
         public bool Reboots { get; init; }
+
+        /// <summary>
+        /// Why the host does not hold it to its claim, where it should and could not; null otherwise (<see cref="VmCapabilities.Group"/>).
+        /// </summary>
+        public string? NotHeld { get; init; }
+
+        /// <summary>The host itself holds the VM to its claim.</summary>
+        public bool Enforced => Capabilities?.Group is not null && NotHeld is null;
 
         /// <summary>Its guest does not take more than <see cref="Most"/>, whatever it was granted.</summary>
         public bool Declines { get; init; }

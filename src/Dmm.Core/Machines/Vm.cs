@@ -62,6 +62,18 @@ public sealed record Vm(VmId Id, VmMemory Memory)
     /// </summary>
     public MemorySize? Resident { get; init; }
 
+    /// <summary>The overhead that the host claims for it.</summary>
+    public MemorySize Overhead { get; init; }
+
+    /// <summary>The bounds that the host was last asked to hold it to; null where it was not asked, or could not.</summary>
+    public VmBounds? Bounds { get; init; }
+
+    /// <summary>Why the host could not hold it to its bounds; null where it could, or was not asked.</summary>
+    public string? NotHeld { get; init; }
+
+    /// <summary>True when it is time to try that again.</summary>
+    public bool HoldAgain { get; init; }
+
     /// <summary>The newest call for each device, in the order asked.</summary>
     public ImmutableList<VmCall> Calls { get; init; } = ImmutableList<VmCall>.Empty;
 

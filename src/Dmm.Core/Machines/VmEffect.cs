@@ -51,6 +51,11 @@ public abstract record VmEffect
     /// </summary>
     public sealed record EndProcess(VmHandle Handle) : VmEffect;
 
+    /// <summary>
+    /// Makes the host hold the VM to these bounds; answered by <see cref="VmFact.Held"/> or NotHeld. Calls that come later wait for it.
+    /// </summary>
+    public sealed record Hold(VmBounds Bounds) : VmEffect;
+
     /// <summary>Answered by <see cref="VmFact.Measured"/>.</summary>
     public sealed record Measure : VmEffect;
 

@@ -63,6 +63,11 @@ public static class VmFact
 
     public sealed record NotEnded(string Why) : IVmMessage;
 
+    /// <summary>The host holds the VM to the bounds that were asked for last.</summary>
+    public sealed record Held : IVmMessage;
+
+    public sealed record NotHeld(string Why) : IVmMessage;
+
     /// <param name="Cost">Null where it could not be measured.</param>
     public sealed record Measured(HostCost? Cost) : IVmMessage;
 

@@ -15,6 +15,9 @@ public record VmSettings
 
     public TimeSpan OverheadPeriod { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Whether the kernel is to leave each VM its min, whatever others need.</summary>
+    public bool Guaranteed { get; init; }
+
     /// <summary>
     /// The first wait before a broken connection, or any other failed step, is tried again. The wait doubles each time, up to
     /// <see cref="RestartMax"/>.

@@ -62,6 +62,7 @@ internal sealed partial class VmTurn
         InHand = false,
         InHandSince = null,
         Calls = [],
+        Bounds = null,
         UnderWay = null,
         Unheeded = null,
         Stopping = Vm.Stopping && Vm.Ending,

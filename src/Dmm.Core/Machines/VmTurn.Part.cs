@@ -59,7 +59,7 @@ internal sealed partial class VmTurn
 
     private void SetTarget(VmProtocol.SetTarget t)
     {
-        Vm = Vm with { Heard = t.Number };
+        Vm = Vm with { Heard = t.Number, Overhead = t.Overhead };
         Feed(new VmCommand.SetTarget(t.Target, t.Max, t.Urgent, t.Min), report: true);
     }
 }

@@ -36,6 +36,7 @@ internal sealed partial class VmTurn
             Stopping = Vm.Stopping,
             RunState = Memory.RunState,
             Reboots = Memory.Reboots(Now),
+            NotHeld = Vm.NotHeld,
             Declines = Memory.Declined is not null || Memory.Actual > Ladder.Reachable(Memory, Memory.Max) + Memory.Profile.Tolerance,
         }));
     }

@@ -55,6 +55,8 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
             case VmFact.NotAskedToPowerDown not: NotAsked(not.Why); break;
             case VmFact.ProcessEnded: Finish("its process was ended", EndCause.Failed); break;
             case VmFact.NotEnded not: NotEnded(not.Why); break;
+            case VmFact.Held: Held(); break;
+            case VmFact.NotHeld not: NotHeld(not.Why); break;
             case VmFact.Measured measured: Vm = Vm with { Cost = measured.Cost ?? Vm.Cost }; break;
             case VmFact.Rang rang: Ring(rang.Timer); break;
             default: throw new ArgumentOutOfRangeException(nameof(message), message, "not a message to a VM's machine");
@@ -63,6 +65,7 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
 
     public VmDecision End()
     {
+        HoldToClaim();
         TellReport();
         // A VM at rest is looked at when it reports.
         if (Vm.InHand && !Vm.LooksSoon && Memory.Phase is not (VmPhase.Settled or VmPhase.Paused or VmPhase.Stopped))
@@ -102,6 +105,7 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
             case VmTimer.Measure when Vm.InHand:
                 Wake(timer, settings.OverheadPeriod);
                 Do(new VmEffect.Measure());
+                Vm = Vm with { HoldAgain = Vm.NotHeld is not null };
                 break;
             case VmTimer.TryAgain when Vm.InHand:
                 break;

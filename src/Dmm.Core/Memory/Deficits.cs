@@ -19,6 +19,8 @@ public static class Deficits
             (vm, size) => $"the hypervisor of {vm} needs {size} more than expected");
         Add(causes, ledger, c => c.Value.Resident.MinusOrZero(c.Value.Nominal),
             (vm, size) => $"the process of {vm} holds {size} more than it has and was granted, which the host did not get back");
+        Add(causes, ledger, c => c.Value.Returnable,
+            (vm, size) => $"the {size} in the balloon of {vm} count as its own, since its guest could take them back (dmm.vm.trust)");
         if (causes.Count == 0)
             causes.Add("more was promised than this host has now");
         return $"claims {ledger.Claimed}, {(ledger.Loose.IsZero ? "" : $"forgotten VMs {ledger.Loose}, ")}"

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Dmm.Core.Vms;
 
 namespace Dmm.Core.Memory;
 
@@ -24,8 +25,19 @@ public sealed record Claim(MemorySize Actual, MemorySize Granted, MemorySize Ove
     /// </summary>
     public MemorySize Unproven { get; init; }
 
+    /// <summary>
+    /// The memory in its balloon that counts as its own all the same, because its guest can take it back by itself (<see cref="Trust.None"/>).
+    /// </summary>
+    public MemorySize Returnable { get; init; }
+
+    /// <summary>The size below which a shrink frees nothing for others: what it booted with; zero where its balloon is trusted.</summary>
+    public MemorySize Firm { get; init; }
+
+    /// <summary>The guest memory that is counted for it: what it has or could take back by itself, or what it was promised.</summary>
+    public MemorySize Held => MemorySize.Max(Actual + Returnable, Granted);
+
     /// <summary>The claim if all that the VM says is true.</summary>
-    public MemorySize Nominal => MemorySize.Max(Actual, Granted) + Overhead;
+    public MemorySize Nominal => Held + Overhead;
 
     /// <summary>
     /// The memory that its process holds beyond <see cref="Nominal"/> and that its host never got back. Zero within the tolerance.
@@ -34,8 +46,8 @@ public sealed record Claim(MemorySize Actual, MemorySize Granted, MemorySize Ove
 
     public MemorySize Size => MemorySize.Max(MemorySize.Max(Nominal, Resident), Unproven);
 
-    /// <summary>Its claim beyond the larger of what it has and what it was promised.</summary>
-    public MemorySize Beside => Size - MemorySize.Max(Actual, Granted);
+    /// <summary>Its claim beyond what it has or was promised, or must have before a promise to it costs anything.</summary>
+    public MemorySize Beside => Size - MemorySize.Max(MemorySize.Max(Actual, Granted), MemorySize.Min(Firm, Held));
 
     /// <summary>
     /// Whether the amount that can be promised to it or to others differs. A difference in what its process holds within the claim does not
@@ -44,7 +56,7 @@ public sealed record Claim(MemorySize Actual, MemorySize Granted, MemorySize Ove
     public bool Differs(Claim other) => (Actual, Granted, Overhead, Size) != (other.Actual, other.Granted, other.Overhead, other.Size);
 
     /// <summary>The claim that remains at its min. A VM that gives nothing back does not come down to its min.</summary>
-    public MemorySize AtLeast(MemorySize min) => Kept.IsZero ? min + Overhead : MemorySize.Max(min + Overhead, Size);
+    public MemorySize AtLeast(MemorySize min) => Kept.IsZero ? MemorySize.Max(min, Firm) + Overhead : MemorySize.Max(min + Overhead, Size);
 }
 
 /// <summary>
@@ -118,6 +130,17 @@ public sealed record Ledger
         var after = before with { Actual = actual, Overhead = overhead, Resident = resident ?? before.Resident };
         return With(vm, resident is null && before.Resident.IsZero && looks && actual < before.Actual
             ? after with { Unproven = before.Size } : after);
+    }
+
+    /// <summary>Records what the VM's guest could take back by itself, as far as that counts. Facts are never refused.</summary>
+    /// <param name="sizes">What the VM has now.</param>
+    public Ledger Rate(VmId vm, Trust trust, VmSizes sizes)
+    {
+        if (!Claims.TryGetValue(vm, out var claim))
+            return this;
+        var (returnable, firm) = trust == Trust.None ? (sizes.Ballooned, sizes.Base) : default;
+        return (returnable, firm) == (claim.Returnable, claim.Firm) ? this
+            : With(vm, claim with { Returnable = returnable, Firm = firm });
     }
 
     /// <summary>Records what a VM's process holds now. Facts are never refused.</summary>

@@ -70,7 +70,8 @@ public sealed class Arbiter(double utilityWeight = Arbiter.DefaultUtilityWeight)
         {
             ref readonly var bid = ref bids[i];
             var want = bid.Want.Clamp(bid.Min, bid.Max);
-            var held = bid.Held.Clamp(bid.Min, bid.Max);
+            // A VM below its min (the min was raised) is owed it, whatever its guest uses.
+            var held = MemorySize.Min(bid.Held, bid.Max);
             plan[i] = !bid.Movable ? new(bid.Vm, bid.Held, Ruling.Immovable, false)
                 : want > held ? new(bid.Vm, want, Ruling.Demand, bid.Urgent)
                 : new(bid.Vm, held, Ruling.Keep, false);

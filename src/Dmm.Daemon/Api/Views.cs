@@ -123,6 +123,7 @@ public static class Views
         var report = status.Reports.GetValueOrDefault(id);
         var forecast = status.Forecasts.GetValueOrDefault(id);
         var sizes = report?.Sizes;
+        var trust = sizes is null ? (Trust?)null : Trusts.Of(status.Trust, report!.Enforced);
         return new()
         {
             Id = id.Name,
@@ -164,6 +165,9 @@ public static class Views
             },
             Hypervisor = vm.Handle.Hypervisor,
             Accel = report?.Capabilities?.Accelerator,
+            Trust = trust?.ToString().ToLowerInvariant(),
+            TrustWhy = trust is { } how
+                ? Trusts.Text(how, sizes, report?.Capabilities?.Group, report?.NotHeld ?? report?.Capabilities?.Unenforced) : null,
             Pid = vm.Handle.Pid,
             Adopted = !vm.Handle.Owned,
             OperatorQmp = vm.Handle.OperatorSocket,

@@ -31,6 +31,7 @@ public static class ActorSettings
             WatchPeriod = settings.Host.WatchPeriod,
             CalmAfter = settings.Host.CalmAfter,
             Operations = new(settings.Plan.BalloonOperations, settings.Plan.HotplugOperations),
+            Trust = settings.Vm.Trust,
             Spark = settings.Vm.Spark,
             Step = settings.Plan.Step,
             DeadBand = settings.Plan.DeadBand,
@@ -55,6 +56,7 @@ public static class ActorSettings
 
     public static VmActorSettings VmsOf(DmmSettings settings) => new()
     {
+        Guaranteed = settings.Vm.KernelGuarantee == KernelGuarantee.On,
         RestartMin = settings.Vm.RestartMin,
         RestartMax = settings.Vm.RestartMax,
         LaunchDeadline = settings.Qemu.LaunchDeadline + settings.Qemu.ProbeDeadline + TimeSpan.FromSeconds(5),

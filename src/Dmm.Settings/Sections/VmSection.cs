@@ -1,8 +1,18 @@
 using Dmm.Core;
+using Dmm.Core.Memory;
 using Dmm.Hocon;
 
 namespace Dmm.Settings;
 
+/// <summary>Whether the kernel is to leave each VM its min.</summary>
+public enum KernelGuarantee
+{
+    Off,
+    On,
+}
+
+/// <summary>The section <c>dmm.vm</c>.</summary>
+/// <param name="Trust">How far it is believed that memory in a VM's balloon is free.</param>
 /// <param name="Spark">The ballooned reserve that is given back at the moment of a plug; zero: none.</param>
 /// <param name="Margin">The least MemAvailable that a shrink leaves.</param>
 /// <param name="RetryMin">The first back-off of a stuck VM; it doubles up to <paramref name="RetryMax"/>.</param>
@@ -13,6 +23,8 @@ namespace Dmm.Settings;
 /// <param name="ReturnDeadline">How long a VM that returns waits for its memory before it gives up and tries again later.</param>
 /// <param name="RestartMin">The first back-off of a VM's actor; it doubles up to <paramref name="RestartMax"/>.</param>
 public sealed record VmSection(
+    Trust Trust,
+    KernelGuarantee KernelGuarantee,
     MemorySize Spark,
     MemorySize Margin,
     TimeSpan StuckAfter,
@@ -31,6 +43,8 @@ public sealed record VmSection(
     internal static VmSection Read(SettingsReader reader)
     {
         var vm = new VmSection(
+            reader.Choice<Trust>("dmm.vm.trust"),
+            reader.Choice<KernelGuarantee>("dmm.vm.kernel-guarantee"),
             reader.SizeOrNone("dmm.vm.spark", "4MiB", "256MiB"),
             reader.Size("dmm.vm.margin", "8MiB", "4GiB"),
             reader.Duration("dmm.vm.stuck-after", "100ms", "10m"),

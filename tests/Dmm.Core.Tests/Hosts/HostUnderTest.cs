@@ -88,7 +88,7 @@ internal sealed class HostUnderTest
     {
         var (size, boot) = (MiB(mib), Host.State.Vms[Id(vm)].Handle.Base);
         var plugged = size.MinusOrZero(boot);
-        var sizes = new VmSizes(boot, plugged, plugged, boot.MinusOrZero(size), boot.MinusOrZero(size));
+        var sizes = new VmSizes(boot, plugged, boot.MinusOrZero(size), plugged, boot.MinusOrZero(size));
         var target = Host.Told.GetValueOrDefault(Id(vm))?.Message.Target;
         var report = new VmProtocol.Report(Id(vm), phase, null, sizes, new(size, size, target))
         {

@@ -23,7 +23,7 @@ internal sealed class VmUnderTest
     /// <summary>All effects since a test cleared them, oldest first, except timers.</summary>
     public List<VmEffect> Done { get; } = [];
 
-    public VmCapabilities Can { get; } = new(Balloon: true, MemorySize.FromGiB(4), MemorySize.FromMiB(2), []);
+    public VmCapabilities Can { get; set; } = new(Balloon: true, MemorySize.FromGiB(4), MemorySize.FromMiB(2), []);
 
     public IEnumerable<VmCall> Calls => Done.OfType<VmEffect.Carry>().Select(carry => carry.Call);
 
@@ -100,8 +100,8 @@ internal sealed class VmUnderTest
         MemAvailable = MiB(availableMiB),
     }));
 
-    public void Target(long mib, long number = 1) =>
-        Take(new VmProtocol.SetTarget(MiB(mib), MiB(128), MiB(2048), Urgent: false) { Number = number });
+    public void Target(long mib, long number = 1, long overhead = 0) =>
+        Take(new VmProtocol.SetTarget(MiB(mib), MiB(128), MiB(2048), Urgent: false) { Number = number, Overhead = MiB(overhead) });
 
     /// <summary>Carries out the call that is under way; the guest obeys at once.</summary>
     public void CarryOut()
