@@ -34,7 +34,7 @@ internal abstract class PassingHypervisor(IHypervisor inner) : IHypervisor
 
     protected class PassingVm(IVirtualMachine inner) : IVirtualMachine
     {
-        public VmCapabilities Capabilities => inner.Capabilities;
+        public virtual VmCapabilities Capabilities => inner.Capabilities;
 
         public virtual VmHandle? Identity => inner.Identity;
 
@@ -53,6 +53,8 @@ internal abstract class PassingHypervisor(IHypervisor inner) : IHypervisor
         public virtual Task RescueAsync(CancellationToken cancellation) => inner.RescueAsync(cancellation);
 
         public virtual Task<HostCost?> MeasureAsync(CancellationToken cancellation) => inner.MeasureAsync(cancellation);
+
+        public virtual Task BoundAsync(VmBounds bounds, CancellationToken cancellation) => inner.BoundAsync(bounds, cancellation);
 
         public Task PowerDownAsync(CancellationToken cancellation) => inner.PowerDownAsync(cancellation);
 

@@ -59,4 +59,44 @@ public sealed class HostileStories
         Assert.True(liar.DemandBytes > 0, "nothing is known of it");
         Assert.Equal(0, (await host.Client.HostAsync(host.Late)).DeficitBytes);
     }
+
+    /// <summary>Nothing to spare, ever, and a cry for more with it: it gets what nobody else holds, and nothing beyond.</summary>
+    [Fact]
+    public async Task One_that_cries_for_all_memory_takes_none_that_another_holds_and_no_guarantee()
+    {
+        const string Cry = """
+            say '{"t":"hello","protocol":1,"agent":"its own","kernel":"cries"}'
+            while :; do
+              read -r _ total _ < /proc/meminfo
+              say '{"t":"sample","why":"low","memTotalKib":'$total',"memFreeKib":0,"memAvailableKib":0,"stallSomeUs":900000}'
+              /bin/busybox usleep 200000
+            done
+            """;
+        await using var host = await StartAsync(memoryMiB: 1400);
+        var initrd = await ForeignAgent.InAsync(host.Image, host.Daemon.Folder.In("cry.cpio.gz"), Cry, host.Late);
+        var honest = await host.CreateAsync(host.Request("honest", min: 256, boot: 256));
+        var held = MemorySize.FromMiB(330);
+        await honest.Load.HoldAsync(held, Pace, host.Late);
+        await honest.Load.WaitForAsync("it works with more than its min", r => r.Held == held, Deadline, host.Late);
+
+        await host.Client.CreateAsync(host.Request("cries") with { Initrd = initrd, Channels = [] }, host.Late);
+        await host.UntilAsync("cries", "it has got what was free", v => v.ActualBytes > MiB(350));
+        var deadline = TimeSpan.FromSeconds(20);
+        for (var i = 0; i < deadline.TotalSeconds * 2; i++)
+        {
+            var (worker, liar) = (await host.Client.VmAsync("honest", host.Late), await host.Client.VmAsync("cries", host.Late));
+            Assert.InRange(liar.GrantedBytes, liar.MinBytes, liar.MaxBytes);
+            Assert.True(worker.ActualBytes >= held.Bytes, $"{worker.ActualBytes >> 20} MiB are left to the one that works");
+            Assert.Equal(0, (await host.Client.HostAsync(host.Late)).DeficitBytes);
+            await Task.Delay(TimeSpan.FromMilliseconds(500), host.Late);
+        }
+
+        await honest.Load.ReportAsync(host.Late);
+        Assert.Equal((0, 0), (honest.Load.Last!.OomKills, honest.Load.Deaths));
+        Assert.Equal(held, honest.Load.Last.Held);
+        // What it frees goes to the other; its guarantee does not.
+        await honest.Load.FreeAsync(host.Late);
+        await host.UntilAsync("honest", "it gives what it does not use", v => v.ActualBytes < held.Bytes);
+        Assert.True((await host.Client.VmAsync("honest", host.Late)).GrantedBytes >= MiB(256));
+    }
 }

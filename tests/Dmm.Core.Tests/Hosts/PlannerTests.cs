@@ -56,6 +56,32 @@ public sealed class PlannerTests
         Assert.True(plan.Values.Aggregate(MiB(2) + MiB(2), (sum, target) => sum + target) <= MiB(960), string.Join(", ", plan));
     }
 
+    /// <summary>A min is owed, not only left alone.</summary>
+    [Fact]
+    public void A_vm_below_its_min_gets_it_whatever_it_uses()
+    {
+        var host = new HostUnderTest();
+        host.Run(HostUnderTest.Spec("a", min: 128, boot: 512));
+        host.Say(new HostProtocol.ResizeVm(Id("a"), MiB(200)));
+        host.Report("a", 200);
+        host.Say(new HostProtocol.ResizeVm(Id("a"), null));
+        host.Say(new HostProtocol.SetPolicy(Id("a"), MiB(400), null, null));
+        Assert.Equal(new Promise(MiB(400), MiB(400)), host.Host.State.Vms[Id("a")].Promise);
+    }
+
+    /// <summary>Growth of others must not take what a guest that boots anew already has.</summary>
+    [Fact]
+    public void After_a_reset_the_promise_rises_to_what_the_vm_has()
+    {
+        var host = new HostUnderTest();
+        host.Run(HostUnderTest.Spec("a", min: 128, boot: 512));
+        host.Say(new HostProtocol.ResizeVm(Id("a"), MiB(200)));
+        host.Report("a", 200);
+        host.Say(new HostProtocol.ResizeVm(Id("a"), null));
+        host.Report("a", 512, VmPhase.Booting, and: report => report with { Reboots = true });
+        Assert.Equal(MiB(512), host.Host.State.Vms[Id("a")].Promise.Granted);
+    }
+
     [Fact]
     public void A_guest_of_which_nobody_says_anything_stays_as_it_is_even_where_there_is_too_little_for_all()
     {
