@@ -106,8 +106,8 @@ internal sealed partial record VmGroup(string Name, string Folder)
         var text = value.ToString(CultureInfo.InvariantCulture);
         GroupTree.Write(path, text);
         // The kernel keeps whole pages, rounded down.
-        if (file != "memory.oom.group" && Read(file) is var now && (now > value || now < value - Environment.SystemPageSize))
-            throw new HypervisorException($"{path}: {text} was written, and it is {now?.ToString(CultureInfo.InvariantCulture)} now");
+        if (file != "memory.oom.group" && Read(file) is var now && !(now <= value && now > value - Environment.SystemPageSize))
+            throw new HypervisorException($"{path}: {text} was written, and it is {now?.ToString(CultureInfo.InvariantCulture) ?? "unreadable"} now");
     }
 
     /// <returns>The largest number for <c>max</c>.</returns>

@@ -13,11 +13,13 @@ internal static class LaunchLine
 {
     public const string Session = "setsid";
 
+    /// <summary>What the shell is called in the process's arguments.</summary>
+    private const string Mark = "dmm-launch";
+
     /// <summary>
-    /// The names of the programs that become QEMU. A process of one of them that has QEMU's arguments is a QEMU that is being started.
+    /// Whether a process with a QEMU's arguments is one that becomes it: it has the words of this line, or is the last program before it.
     /// </summary>
-    public static readonly IReadOnlySet<string> OnTheWay =
-        new HashSet<string>(StringComparer.Ordinal) { Session, "systemd-run", "sh", "dash", "bash", "busybox", "setpriv" };
+    public static bool IsOnTheWay(HostProcess process) => process.Has(Script, Mark) || process.Program() == "setpriv";
 
     /// <summary>
     /// Runs in the process that becomes QEMU, with the arguments oom score, place, command. A score or a group that can't be had is said,
@@ -49,7 +51,7 @@ internal static class LaunchLine
     public static IReadOnlyList<string> Build(
         VmSpec spec, QemuSettings settings, LaunchUser? user, GroupEntry group, IReadOnlyList<string> arguments) =>
     [
-        Session, .. group.Before, "/bin/sh", "-c", Script, "dmm-launch",
+        Session, .. group.Before, "/bin/sh", "-c", Script, Mark,
         OomScore.Of(spec.Policy.Shares).ToString(CultureInfo.InvariantCulture), group.Place,
         Path.Combine(settings.Root, "proc/self/cgroup"), .. user?.Before(settings.SetPriv) ?? [], settings.Binary, .. arguments,
     ];

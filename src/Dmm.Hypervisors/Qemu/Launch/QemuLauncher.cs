@@ -104,8 +104,7 @@ internal sealed class QemuLauncher(QemuSettings settings, VmGroups groups, TimeP
     {
         var user = process.User();
         return (user == FileOwner.Self || (user is not null && user == folder.Owner))
-            && (QemuIdentity.IsQemu(process.Pid, settings.Binary)
-                || (user == FileOwner.Self && LaunchLine.OnTheWay.Contains(process.Program())));
+            && (QemuIdentity.IsQemu(process.Pid, settings.Binary) || (user == FileOwner.Self && LaunchLine.IsOnTheWay(process)));
     }
 
     public static VmHandle HandleOf(VmId id, MemorySize boot, VmFolder folder, HostProcess process) =>

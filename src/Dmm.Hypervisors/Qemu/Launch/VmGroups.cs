@@ -81,7 +81,7 @@ internal sealed class VmGroups(QemuSettings settings, Action<string> log)
 
     private string[] Scope(VmSpec spec, string name) =>
     [
-        settings.SystemdRun, "--scope", "--quiet", "--collect", $"--unit={name}", $"--slice={GroupPlace.Slice}",
+        settings.SystemdRun, "--scope", "--quiet", "--collect", $"--unit={name}.scope", $"--slice={GroupPlace.Slice}",
         "--description", $"VM {spec.Id.Name} of DMM", "-p", "Delegate=yes",
         // Virtual CPUs, and threads for storage, of which QEMU makes at most 64 for each device with its own context.
         "-p", string.Create(CultureInfo.InvariantCulture, $"TasksMax={spec.Cpus + 1024}"), "-p", "ManagedOOMPreference=avoid", "--",
