@@ -31,6 +31,15 @@ internal sealed class QemuCost(QmpClient qmp, MemorySize boot, int pid, VmGroup?
     /// <summary>How often the mappings were walked.</summary>
     internal int Walks => Volatile.Read(ref _walks);
 
+    private (HostCost? Last, bool Due) Known
+    {
+        get
+        {
+            lock (_gate)
+                return (_last, _last is null || _schedule.IsDue);
+        }
+    }
+
     /// <returns>Null where this daemon may not read the process.</returns>
     public async Task<HostCost?> MeasureAsync(CancellationToken cancellation)
     {
@@ -42,16 +51,10 @@ internal sealed class QemuCost(QmpClient qmp, MemorySize boot, int pid, VmGroup?
             return await Task.Run(() => Walk(near), cancellation).ConfigureAwait(false);
         }
 
-        HostCost? last;
-        lock (_gate)
-            last = _last;
         // Only the first result is waited for; later, a host that is busy with another VM's walk leaves the last one as it is.
-        if (last is null || _schedule.IsDue)
-        {
-            if (await Walking.WaitAsync(last is null ? Timeout.InfiniteTimeSpan : TimeSpan.Zero, cancellation).ConfigureAwait(false))
-                last = await WalkAloneAsync(cancellation).ConfigureAwait(false) ?? last;
-        }
-
+        var (last, due) = Known;
+        if (due && await Walking.WaitAsync(last is null ? Timeout.InfiniteTimeSpan : TimeSpan.Zero, cancellation).ConfigureAwait(false))
+            last = await WalkAloneAsync(cancellation).ConfigureAwait(false);
         return last is null ? null
             : last with { Resident = memory.Resident, Limit = memory.Resident + ControlGroups.RoomOf(pid) };
     }
@@ -62,6 +65,13 @@ internal sealed class QemuCost(QmpClient qmp, MemorySize boot, int pid, VmGroup?
     /// </summary>
     private async Task<HostCost?> WalkAloneAsync(CancellationToken cancellation)
     {
+        // Another call may have walked while this one waited for its turn.
+        if (Known is (var last, false))
+        {
+            Walking.Release();
+            return last;
+        }
+
         Task<HostCost?> walk;
         try
         {
