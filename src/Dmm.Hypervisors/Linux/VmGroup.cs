@@ -22,6 +22,8 @@ internal sealed partial record VmGroup(string Name, string Folder)
     /// <summary>The child of a scope in which the process is.</summary>
     public const string Leaf = "vm";
 
+    private static readonly Lock Together = new();
+
     private static readonly string[] Reclaimable = ["inactive_file", "active_file", "slab_reclaimable"];
 
     /// <summary>A new name for a VM's group, unlike every earlier one.</summary>
@@ -79,25 +81,48 @@ internal sealed partial record VmGroup(string Name, string Folder)
     {
         if (bounds.Most < bounds.Claim)
             throw new HypervisorException($"{Name}: the most is {bounds.Most}, below the claim of {bounds.Claim}; it must be at least that");
-        Set("memory.oom.group", 1);
-        if (Read("memory.max") is { } max && bounds.Most.Bytes >= max)
+        var max = Read("memory.max");
+        foreach (var (file, value) in Order(bounds, max))
         {
-            Set("memory.max", bounds.Most.Bytes);
-            Set("memory.high", bounds.Claim.Bytes);
-            Set("memory.min", bounds.Guarantee.Bytes);
+            if (file == "memory.max" && max is not null && value < max && Held() is { } held && held.Bytes > value)
+            {
+                throw new HypervisorException(
+                    $"{Path.Combine(Folder, file)} stays as it is: the VM holds {held}, and {bounds.Most} would get it killed; "
+                    + "memory.high is set, so it is held back until it has given memory back");
+            }
+
+            Set(file, value);
+        }
+
+        ProtectTogether();
+    }
+
+    /// <summary>The files and their values, in the order in which they are written.</summary>
+    /// <param name="max">What <c>memory.max</c> is now; the largest number for no limit.</param>
+    internal static IReadOnlyList<(string File, long Value)> Order(VmBounds bounds, long? max)
+    {
+        (string, long) high = ("memory.high", bounds.Claim.Bytes);
+        (string, long) most = ("memory.max", bounds.Most.Bytes);
+        (string, long) min = ("memory.min", bounds.Guarantee.Bytes);
+        return [("memory.oom.group", 1), .. max <= bounds.Most.Bytes ? [most, high, min] : (ReadOnlySpan<(string, long)>)[min, high, most]];
+    }
+
+    /// <summary>
+    /// The kernel leaves a group its <c>memory.min</c> only as far as the group above is left one. Where that is DMM's own folder it gets
+    /// the sum of its VMs'; a scope gets its VM's from systemd, and the slice above is the operator's.
+    /// </summary>
+    private void ProtectTogether()
+    {
+        if (Name.EndsWith($"/{Leaf}", StringComparison.Ordinal) || Path.GetDirectoryName(Folder) is not { } parent
+            || !File.Exists(Path.Combine(parent, "memory.min")))
             return;
-        }
-
-        Set("memory.min", bounds.Guarantee.Bytes);
-        Set("memory.high", bounds.Claim.Bytes);
-        if (Held() is { } held && held > bounds.Most)
+        lock (Together)
         {
-            throw new HypervisorException(
-                $"{Path.Combine(Folder, "memory.max")} stays as it is: the VM holds {held}, and {bounds.Most} would get it killed; "
-                + "memory.high is set, so it is held back until it has given memory back");
+            var sum = Directory.EnumerateDirectories(parent, Prefix + "*")
+                .Sum(group => ProcFiles.Number(Path.Combine(group, "memory.min")) ?? 0);
+            if (ProcFiles.Number(Path.Combine(parent, "memory.min")) != sum)
+                GroupTree.Write(Path.Combine(parent, "memory.min"), sum.ToString(CultureInfo.InvariantCulture));
         }
-
-        Set("memory.max", bounds.Most.Bytes);
     }
 
     private void Set(string file, long value)
@@ -107,7 +132,10 @@ internal sealed partial record VmGroup(string Name, string Folder)
         GroupTree.Write(path, text);
         // The kernel keeps whole pages, rounded down.
         if (file != "memory.oom.group" && Read(file) is var now && !(now <= value && now > value - Environment.SystemPageSize))
-            throw new HypervisorException($"{path}: {text} was written, and it is {now?.ToString(CultureInfo.InvariantCulture) ?? "unreadable"} now");
+        {
+            throw new HypervisorException(
+                $"{path}: {text} was written, and it is {now?.ToString(CultureInfo.InvariantCulture) ?? "unreadable"} now");
+        }
     }
 
     /// <returns>The largest number for <c>max</c>.</returns>

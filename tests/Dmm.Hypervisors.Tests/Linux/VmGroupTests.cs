@@ -63,6 +63,27 @@ public sealed class VmGroupTests : IDisposable
     }
 
     [Fact]
+    public void DMMs_own_folder_is_protected_with_all_its_vms_together_and_a_scope_is_not_touched()
+    {
+        foreach (var (name, min) in new[] { ("dmm-vm-a-0123456789abcdef", 0L), ("dmm-vm-b-0123456789abcdef", 64L << 20) })
+        {
+            _root.Tree($"dmm/{name}/memory.max", "max\n");
+            _root.Tree($"dmm/{name}/memory.high", "max\n");
+            _root.Tree($"dmm/{name}/memory.min", $"{min}\n");
+            _root.Tree($"dmm/{name}/memory.oom.group", "0\n");
+        }
+
+        _root.Tree("dmm/memory.min", "0\n");
+        VmBounds bounds = new(MemorySize.FromMiB(512), MemorySize.FromMiB(512), MemorySize.FromMiB(128));
+        new VmGroup("/dmm/dmm-vm-a-0123456789abcdef", _root.In("dmm/dmm-vm-a-0123456789abcdef")).Bound(bounds);
+        Assert.Equal($"{192L << 20}", File.ReadAllText(_root.In("dmm/memory.min")).Trim());
+
+        _root.Tree("dmm/memory.min", "7\n");
+        new VmGroup("/dmm-vm-a-0123456789abcdef.scope/vm", _root.In("dmm/dmm-vm-a-0123456789abcdef")).Bound(bounds);
+        Assert.Equal("7", File.ReadAllText(_root.In("dmm/memory.min")).Trim());
+    }
+
+    [Fact]
     public void High_never_lies_above_max()
     {
         // The write that fails shows what was written before it.

@@ -84,7 +84,9 @@ internal sealed class VmGroups(QemuSettings settings, Action<string> log)
         settings.SystemdRun, "--scope", "--quiet", "--collect", $"--unit={name}.scope", $"--slice={GroupPlace.Slice}",
         "--description", $"VM {spec.Id.Name} of DMM", "-p", "Delegate=yes",
         // Virtual CPUs, and threads for storage, of which QEMU makes at most 64 for each device with its own context.
-        "-p", string.Create(CultureInfo.InvariantCulture, $"TasksMax={spec.Cpus + 1024}"), "-p", "ManagedOOMPreference=avoid", "--",
+        "-p", string.Create(CultureInfo.InvariantCulture, $"TasksMax={spec.Cpus + 1024}"), "-p", "ManagedOOMPreference=avoid",
+        // The scope's own protection bounds that of its child, which DMM sets (VmGroup.Bound).
+        "-p", string.Create(CultureInfo.InvariantCulture, $"MemoryMin={spec.Policy.Min.Bytes}"), "--",
     ];
 
     /// <returns>The folder; null where it could not be made.</returns>

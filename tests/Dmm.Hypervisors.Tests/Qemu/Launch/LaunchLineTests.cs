@@ -43,7 +43,10 @@ public sealed class LaunchLineTests : IDisposable
 
         var words = File.ReadAllLines(_folder.In("systemd-run.said"));
         Assert.Equal(
-            ["--scope", "--quiet", "--collect", "--slice=dmm.slice", "Delegate=yes", "TasksMax=1028", "ManagedOOMPreference=avoid"],
+            [
+                "--scope", "--quiet", "--collect", "--slice=dmm.slice", "Delegate=yes", "TasksMax=1028", "ManagedOOMPreference=avoid",
+                "MemoryMin=134217728",
+            ],
             words.Where(w => w is not "-p" && !w.StartsWith("--unit", StringComparison.Ordinal)
                 && (w.StartsWith("--", StringComparison.Ordinal) || w.Contains('=', StringComparison.Ordinal)) && w != "--description"));
         var scope = Directory.GetDirectories(_folder.In("root/sys/fs/cgroup/dmm.slice")).Single();
