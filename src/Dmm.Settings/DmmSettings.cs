@@ -101,13 +101,14 @@ public sealed record DmmSettings
     internal static DmmSettings From(SettingsReader reader, Config akka)
     {
         var stateDir = reader.Folder("dmm.state-dir", "/var/lib/dmm");
+        var qemu = QemuSection.Read(reader);
         return new DmmSettings
         {
             Hypervisor = reader.Choice<HypervisorKind>("dmm.hypervisor"),
             Policy = reader.Choice<PolicyKind>("dmm.policy"),
             StateDir = stateDir,
             Socket = SocketSection.Read(reader),
-            Host = HostSection.Read(reader),
+            Host = HostSection.Read(reader) with { Groups = qemu.Groups },
             Http = HttpSection.Read(reader),
             Plan = PlanSection.Read(reader),
             Demand = DemandSection.Read(reader),
@@ -115,7 +116,7 @@ public sealed record DmmSettings
             Admission = AdmissionSection.Read(reader),
             Events = EventsSection.Read(reader),
             Explain = ExplainSection.Read(reader),
-            Qemu = QemuSection.Read(reader),
+            Qemu = qemu,
             Simulation = SimulationSection.Read(reader, stateDir),
             Journal = JournalSection.Read(reader, stateDir),
             History = HistorySection.Read(reader),

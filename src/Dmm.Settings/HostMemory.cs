@@ -1,21 +1,23 @@
 using System.Globalization;
 using Dmm.Core;
 using Dmm.Hocon;
+using Dmm.Hypervisors.Qemu;
 
 namespace Dmm.Settings;
 
 /// <summary>
-/// Measures memory for <c>dmm.host.memory = auto</c>: this host's memory, or the lowest limit of the cgroups of this process, because a
-/// hypervisor that grows beyond such a limit is killed.
+/// Measures memory for <c>dmm.host.memory = auto</c>: this host's memory, or the lowest limit of the cgroups in which VMs are launched (those
+/// of this process, unless VMs have their own), because a hypervisor that grows beyond such a limit is killed or slowed to a crawl.
 /// </summary>
 public static class HostMemory
 {
     /// <param name="root">The folder that contains <c>/proc</c> and <c>/sys</c>; tests use one other than <c>/</c>.</param>
+    /// <param name="groups"><c>dmm.qemu.groups</c>.</param>
     /// <exception cref="SettingsException">This host's MemTotal can't be read.</exception>
-    public static MemorySize Measure(string root = "/")
+    public static MemorySize Measure(string root = "/", string groups = "off")
     {
         var total = Total(Path.Combine(root, "proc/meminfo"));
-        foreach (var limit in CgroupLimits(root))
+        foreach (var limit in ControlGroups.LimitsOfAll(groups, root))
             total = MemorySize.Min(total, limit);
         return total;
     }
@@ -28,33 +30,6 @@ public static class HostMemory
         return words is [var number, "kB"] && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var kib) && kib > 0
             ? MemorySize.FromKiB(kib)
             : throw new SettingsException($"{meminfo} has no MemTotal, so dmm.host.memory can't be auto; give it a size");
-    }
-
-    /// <summary>The limits from this process's cgroup up to the root, for cgroups versions 2 and 1.</summary>
-    private static IEnumerable<MemorySize> CgroupLimits(string root)
-    {
-        foreach (var line in Lines(Path.Combine(root, "proc/self/cgroup")))
-        {
-            // The format is hierarchy:controllers:path; version 2 has hierarchy 0 and no controllers.
-            if (line.Split(':', 3) is not [_, var controllers, var path])
-                continue;
-            var (mount, file) = controllers.Length == 0
-                ? ("sys/fs/cgroup", "memory.max")
-                : ("sys/fs/cgroup/memory", "memory.limit_in_bytes");
-            if (controllers.Length > 0 && !controllers.Split(',').Contains("memory"))
-                continue;
-            for (var group = path.Trim('/'); ; group = Path.GetDirectoryName(group) ?? "")
-            {
-                foreach (var text in Lines(Path.Combine(root, mount, group, file)).Take(1))
-                {
-                    if (long.TryParse(text.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var bytes))
-                        yield return new MemorySize(bytes);
-                }
-
-                if (group.Length == 0)
-                    break;
-            }
-        }
     }
 
     /// <summary>

@@ -150,6 +150,24 @@ internal static class SettingTypes
             return IsAbsolute(text) || IsName(text);
         });
 
+    /// <summary>Reads one of these words, or an absolute path without a slash at its end.</summary>
+    public static string PathOr(this SettingsReader reader, string key, string example, params string[] words) =>
+        reader.Read(key, $"{string.Join(", ", words)} or an absolute path such as {example}", (string text, out string value) =>
+        {
+            value = text.Length > 1 ? text.TrimEnd('/') : text;
+            return words.Contains(text) || (IsAbsolute(text) && value.Length > 1);
+        });
+
+    /// <summary>Reads a user: a name, a number, a number and a group's number, or nothing.</summary>
+    public static string User(this SettingsReader reader, string key) =>
+        reader.Read(key, "a user's name, UID or UID:GID, or empty", (string text, out string value) =>
+        {
+            value = text;
+            var words = text.Split(':');
+            return text.Length == 0 || (words.Length == 1 && IsName(text) && !text.StartsWith('-'))
+                || (words.Length == 2 && words.All(w => uint.TryParse(w, NumberStyles.None, CultureInfo.InvariantCulture, out _)));
+        });
+
     /// <param name="why">The reason why only loopback is allowed.</param>
     public static IPAddress Loopback(this SettingsReader reader, string key, string why) =>
         reader.Read(key, $"a loopback address such as 127.0.0.1, since {why}", (string text, out IPAddress value) =>

@@ -72,7 +72,7 @@ public sealed class RunStateStories
         var words = (await File.ReadAllTextAsync($"/proc/{guest.Pid}/cmdline", host.Late)).TrimEnd('\0').Split('\0')
             .Select(w => w.Replace(source, folder, StringComparison.Ordinal)
                 .Replace(host.Daemon.Folder.In("vm.load"), Path.Combine(folder, "load"), StringComparison.Ordinal));
-        using var there = Process.Start(words.First(), [.. words.Skip(1).Where(w => w != "-daemonize"), "-incoming", $"unix:{incoming}"]);
+        using var there = Process.Start(words.First(), [.. words.Skip(1), "-incoming", $"unix:{incoming}"]);
         try
         {
             await Wait.UntilAsync("it waits for its guest", () => Task.FromResult(File.Exists(incoming)), Deadline, host.Late);

@@ -102,7 +102,9 @@ public sealed class TestbedFolder : IDisposable
         try
         {
             var arguments = File.ReadAllText($"/proc/{pid}/cmdline").Split('\0');
-            return System.IO.Path.GetFileName(arguments[0]).StartsWith("qemu", StringComparison.Ordinal)
+            // A VM that is being launched is another program for a moment, with QEMU's arguments.
+            return (System.IO.Path.GetFileName(arguments[0]).StartsWith("qemu", StringComparison.Ordinal)
+                    || Array.IndexOf(arguments, "-pidfile") > 0)
                 && Array.Exists(arguments, a => a.Contains(Path + "/", StringComparison.Ordinal));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -9,9 +9,10 @@ public sealed record HostCapacity(MemorySize Memory, string? Why)
 {
     /// <summary>
     /// The least of the setting, the host's memory, and what is really there for VMs:
-    /// <code>Σ resident + available − margin ≥ Σ claim + Σ reservation</code>
+    /// <code>Σ resident − merged + available − margin ≥ Σ claim + Σ reservation</code>
     /// Memory that VMs hold is theirs up to their claims; memory that a process holds beyond its claim is there for nobody else. Available
-    /// memory can still be handed out; swap does not count as memory. The ledger subtracts the host reserve from
+    /// memory can still be handed out; swap does not count as memory. Pages that the host has merged are there once, however many VMs hold
+    /// them. The ledger subtracts the host reserve from
     /// <see cref="Ledger.HostMemory"/>, and memory that the host itself uses is already missing from the available memory. So the reserve
     /// is added here; otherwise it would be subtracted twice. While all memory that is not a VM's stays within the reserve (less the
     /// margin), the setting stands.
@@ -29,6 +30,7 @@ public sealed record HostCapacity(MemorySize Memory, string? Why)
             resident += Held(vm, claim.Size, claim.Resident);
         foreach (var (vm, most) in ledger.LetGo)
             resident += Held(vm, most);
+        resident = resident.MinusOrZero(sight.Merged);
         var there = ledger.HostReserve + (resident + sight.Available).MinusOrZero(margin);
         least = least.Or(
             there, () =>
@@ -44,6 +46,8 @@ public sealed record HostCapacity(MemorySize Memory, string? Why)
                 Weigh(vm, claim.Size, Held(vm, claim.Size, claim.Resident));
             foreach (var (vm, most) in ledger.LetGo)
                 Weigh(vm, most, Held(vm, most));
+            // Which VMs' pages were merged is not known: all of them may be in the group.
+            inside = inside.MinusOrZero(sight.Merged);
             var room = ledger.HostReserve + outside + (inside + group.Available).MinusOrZero(margin);
             least = least.Or(room, () => $"control group {group.Name}, limited to {group.Limit}, has {group.Available} left");
 

@@ -17,6 +17,12 @@ public sealed record HostReading(MemorySize Total, MemorySize Available)
     public ImmutableDictionary<VmId, MemorySize> Resident { get; init; } = ImmutableDictionary<VmId, MemorySize>.Empty;
 
     /// <summary>
+    /// Memory that counts more than once in <see cref="Resident"/>: pages that the host has merged (Linux: KSM) are one page, and in the
+    /// resident memory of each process that maps them.
+    /// </summary>
+    public MemorySize Merged { get; init; }
+
+    /// <summary>
     /// VMs that were seen to be gone: there is no such process, or another process has its pid, or only a zombie is left.
     /// </summary>
     public ImmutableHashSet<VmId> Gone { get; init; } = [];
@@ -24,14 +30,14 @@ public sealed record HostReading(MemorySize Total, MemorySize Available)
     /// <summary>VMs that could not be looked at: nothing is known of them, and none of them counts as ended.</summary>
     public ImmutableHashSet<VmId> Hidden { get; init; } = [];
 
-    /// <summary>Control groups with a limit that this daemon belongs to, and with it the VMs that it launches.</summary>
+    /// <summary>Control groups with a limit to which the VMs belong that are launched here.</summary>
     public ImmutableArray<GroupSight> Groups { get; init; } = [];
 
     /// <summary>Null where the kernel does not report it (PSI off).</summary>
     public HostStall? Stall { get; init; }
 }
 
-/// <summary>A control group with a limit: a process that runs into it is killed.</summary>
+/// <summary>A control group with a limit: a process that runs into it is killed, or slowed down to a crawl.</summary>
 /// <param name="Name">Its path below the hierarchy's root.</param>
 /// <param name="Available">The memory left below the limit, including page cache that can be dropped.</param>
 /// <param name="Members">The VMs whose processes are in it or below it.</param>

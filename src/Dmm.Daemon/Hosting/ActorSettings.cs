@@ -78,7 +78,7 @@ public static class ActorSettings
     public static IHostMonitor WatchOf(DmmSettings settings, IHypervisor hypervisor) =>
         hypervisor is SimulatedHypervisor simulated
             ? new SimulatedHostMonitor(simulated, settings.Host.Governed() + settings.Host.Margin)
-            : new LinuxHostMonitor();
+            : new LinuxHostMonitor(groups: settings.Qemu.Groups);
 
     public static IHypervisor HypervisorOf(DmmSettings settings, Action<string> log) => settings.Hypervisor switch
     {
@@ -95,6 +95,8 @@ public static class ActorSettings
                 TranslationCache = settings.Qemu.TbSize,
                 OpenUserNetwork = settings.Qemu.UserNetwork == UserNetwork.Open,
                 Sandbox = settings.Qemu.Sandbox == QemuSandbox.On,
+                User = settings.Qemu.User,
+                Groups = settings.Qemu.Groups,
                 CommandDeadline = settings.Qemu.CommandDeadline,
                 FlushDeadline = settings.Qemu.FlushDeadline,
                 LaunchDeadline = settings.Qemu.LaunchDeadline,

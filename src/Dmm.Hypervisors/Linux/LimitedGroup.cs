@@ -1,11 +1,12 @@
-using System.Globalization;
 using Dmm.Core;
 
 namespace Dmm.Hypervisors.Linux;
 
 /// <summary>
 /// A control group that limits memory, of version 2 or 1. Source: Linux, Documentation/admin-guide/cgroup-v2.rst (<c>memory.max</c>,
-/// <c>memory.current</c>), cgroup-v1/memory.rst. <c>memory.high</c> slows and does not kill; it is left out.
+/// <c>memory.high</c>, <c>memory.current</c>), cgroup-v1/memory.rst. Beyond <c>memory.max</c> a process is killed; beyond
+/// <c>memory.high</c> it is slowed to a crawl, which for a VM is hardly better: so the lower of both counts. The groups that DMM made for
+/// its VMs are no limits: DMM itself raises them when a VM may grow.
 /// </summary>
 /// <param name="Name">The group's path below the hierarchy's root.</param>
 /// <param name="Available">
@@ -22,13 +23,21 @@ internal sealed record LimitedGroup(string Name, MemorySize Limit, MemorySize Av
     {
         foreach (var (version2, path) in PathsOf(process, root))
         {
-            for (var group = path; ; group = Path.GetDirectoryName(group) ?? "")
-            {
-                if (Read(version2, group, root) is { } limited)
-                    yield return limited;
-                if (group.Length == 0)
-                    break;
-            }
+            foreach (var limited in Above(version2, path, root))
+                yield return limited;
+        }
+    }
+
+    /// <summary>The limited groups among this group and those above it.</summary>
+    /// <param name="path">Below the hierarchy's root, without a slash at its start.</param>
+    public static IEnumerable<LimitedGroup> Above(bool version2, string path, string root)
+    {
+        for (var group = path; ; group = Path.GetDirectoryName(group) ?? "")
+        {
+            if (!VmGroup.IsOwn(group) && Read(version2, group, root) is { } limited)
+                yield return limited;
+            if (group.Length == 0)
+                break;
         }
     }
 
@@ -50,15 +59,15 @@ internal sealed record LimitedGroup(string Name, MemorySize Limit, MemorySize Av
 
     private static LimitedGroup? Read(bool version2, string group, string root)
     {
-        var folder = Path.Combine(root, version2 ? "sys/fs/cgroup" : "sys/fs/cgroup/memory", group);
+        var folder = Path.Combine(version2 ? GroupTree.Mount(root) : Path.Combine(root, "sys/fs/cgroup/memory"), group);
         var limit = ProcFiles.Number(Path.Combine(folder, version2 ? "memory.max" : "memory.limit_in_bytes"));
+        if (version2 && ProcFiles.Number(Path.Combine(folder, "memory.high")) is { } high)
+            limit = Math.Min(high, limit ?? long.MaxValue);
         var used = ProcFiles.Number(Path.Combine(folder, version2 ? "memory.current" : "memory.usage_in_bytes"));
-        if (limit is not { } most || most >= Unlimited || used is not { } use)
+        if (limit is not { } most || most >= Unlimited)
             return null;
-        var key = version2 ? "inactive_file " : "total_inactive_file ";
-        var line = Array.Find(ProcFiles.Lines(Path.Combine(folder, "memory.stat")), l => l.StartsWith(key, StringComparison.Ordinal));
-        var cache = line is not null
-            && long.TryParse(line.AsSpan(key.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) ? bytes : 0;
-        return new($"/{group}", new(most), new MemorySize(most).MinusOrZero(new(Math.Max(0, use - cache))));
+        var stat = ProcFiles.Lines(Path.Combine(folder, "memory.stat"));
+        var cache = ProcFiles.Figure(stat, version2 ? "inactive_file" : "total_inactive_file") ?? 0;
+        return new($"/{group}", new(most), new MemorySize(most).MinusOrZero(new(Math.Max(0, (used ?? 0) - cache))));
     }
 }

@@ -9,10 +9,12 @@ namespace Dmm.Hypervisors.Linux;
 
 /// <summary>
 /// Reads the Linux host from <c>/proc</c> and <c>/sys</c>. Available memory is read before the VMs' resident memory: memory that a VM
-/// takes in between counts twice for a second, instead of seeming to be lost to the host.
+/// takes in between counts twice for a second, instead of seeming to be lost to the host. What a VM with a control group of its own holds
+/// is read from that group, and otherwise from its process.
 /// </summary>
 /// <param name="root">The folder that holds <c>/proc</c> and <c>/sys</c>; other than <c>/</c> in tests.</param>
-public sealed class LinuxHostMonitor(string root = "/") : IHostMonitor
+/// <param name="groups">The setting <c>dmm.qemu.groups</c>: it decides which groups limit the VMs that are launched here.</param>
+public sealed class LinuxHostMonitor(string root = "/", string groups = GroupPlace.Off) : IHostMonitor
 {
     /// <summary>The kernel's boot id, new with each boot. Source: Linux, Documentation/admin-guide/sysctl/kernel.rst (random).</summary>
     public string? BootId =>
@@ -28,12 +30,13 @@ public sealed class LinuxHostMonitor(string root = "/") : IHostMonitor
         var meminfo = ProcFiles.Lines(file);
         if (ProcFiles.Kibibytes(meminfo, "MemTotal") is not { } total || ProcFiles.Kibibytes(meminfo, "MemAvailable") is not { } available)
             throw new HypervisorException($"{file} lacks MemTotal or MemAvailable");
-        var groups = LimitedGroup.Of("self", root).ToList();
+        var limits = GroupPlace.Find(groups, root, Environment.IsPrivilegedProcess).Limits(root).ToList();
         var resident = ImmutableDictionary.CreateBuilder<VmId, MemorySize>();
         var gone = ImmutableHashSet.CreateBuilder<VmId>();
         var hidden = ImmutableHashSet.CreateBuilder<VmId>();
         var boot = BootId;
-        var members = groups.Select(_ => ImmutableHashSet.CreateBuilder<VmId>()).ToList();
+        var mapped = new List<int>();
+        var members = limits.Select(_ => ImmutableHashSet.CreateBuilder<VmId>()).ToList();
         foreach (var vm in vms)
         {
             if (vm.Pid is not { } pid)
@@ -48,16 +51,18 @@ public sealed class LinuxHostMonitor(string root = "/") : IHostMonitor
                 continue;
             }
 
-            if (ProcessMemory.Of(pid, root) is not { } memory)
+            if (ProcessMemory.Of(pid, VmGroup.Of(pid, root), root) is not { } memory)
             {
                 hidden.Add(vm.Id);
                 continue;
             }
 
             resident[vm.Id] = memory.Resident;
-            for (var i = 0; i < groups.Count; i++)
+            if (!memory.OfGroup)
+                mapped.Add(pid);
+            for (var i = 0; i < limits.Count; i++)
             {
-                if (groups[i].Holds(pid.ToString(CultureInfo.InvariantCulture), root))
+                if (limits[i].Holds(pid.ToString(CultureInfo.InvariantCulture), root))
                     members[i].Add(vm.Id);
             }
         }
@@ -67,7 +72,8 @@ public sealed class LinuxHostMonitor(string root = "/") : IHostMonitor
             Resident = resident.ToImmutable(),
             Gone = gone.ToImmutable(),
             Hidden = hidden.ToImmutable(),
-            Groups = [.. groups.Select((group, i) => new GroupSight(group.Name, group.Limit, group.Available, members[i].ToImmutable()))],
+            Merged = SavedByMerging.Of(mapped, root),
+            Groups = [.. limits.Select((group, i) => new GroupSight(group.Name, group.Limit, group.Available, members[i].ToImmutable()))],
             Stall = Stall(),
         };
     }

@@ -43,4 +43,12 @@ internal static class ProcFiles
     public static long? Number(string path) =>
         Lines(path) is [var text, ..] && long.TryParse(text.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
         ? number : null;
+
+    /// <summary>The figure of a line like <c>inactive_file 4096</c>.</summary>
+    public static long? Figure(string[] lines, string key)
+    {
+        var line = Array.Find(lines, l => l.StartsWith(key, StringComparison.Ordinal) && l.Length > key.Length && l[key.Length] == ' ');
+        return line is not null && long.TryParse(line.AsSpan(key.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var figure)
+            ? figure : null;
+    }
 }

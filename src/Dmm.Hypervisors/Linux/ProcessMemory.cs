@@ -7,7 +7,9 @@ namespace Dmm.Hypervisors.Linux;
 /// The host memory that a process holds, without page cache, which is already in MemAvailable. It is cheap to read
 /// (<c>/proc/PID/status</c>, counters that the kernel keeps). Source: proc_pid_status(5).
 /// </summary>
-/// <param name="Pages">Anonymous and shared pages, and page tables.</param>
+/// <param name="Pages">
+/// Anonymous and shared pages, and page tables; or what the process's own control group holds (<see cref="VmGroup.Held"/>).
+/// </param>
 /// <param name="Huge">
 /// Huge pages of the kernel's own pool: when the process gives them back they return to that pool, and others can't use them.
 /// </param>
@@ -16,7 +18,19 @@ internal sealed record ProcessMemory(MemorySize Pages, MemorySize Huge, MemorySi
 {
     public MemorySize Resident => Pages + Huge;
 
+    /// <summary>Whether <see cref="Pages"/> was read from the process's own control group.</summary>
+    public bool OfGroup { get; private init; }
+
+    /// <param name="group">The control group that DMM made for the process; null where there is none.</param>
     /// <returns>Null where it can't be read: there is no such process, it is ending, or this user may not read it.</returns>
+    public static ProcessMemory? Of(int pid, VmGroup? group, string root = "/")
+    {
+        if (Of(pid, root) is not { } memory)
+            return null;
+        return group?.Held() is { } held ? memory with { Pages = held, OfGroup = true } : memory;
+    }
+
+    /// <inheritdoc cref="Of(int, VmGroup?, string)"/>
     public static ProcessMemory? Of(int pid, string root = "/")
     {
         var status = ProcFiles.Lines(Path.Combine(root, string.Create(CultureInfo.InvariantCulture, $"proc/{pid}/status")));

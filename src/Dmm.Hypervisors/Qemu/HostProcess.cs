@@ -15,7 +15,8 @@ public enum ProcessLook
 }
 
 /// <summary>
-/// A process of this host that is not a child of this daemon. It is known by pid and start time, so that a reused pid is never taken for
+/// A process of this host, known by pid and start time, so that a reused pid is never taken for it. A VM's process is a child of the
+/// daemon that launched it, and of no later one; as a child it is a zombie between its end and the moment in which the framework waits for
 /// it. Source: proc_pid_stat(5).
 /// </summary>
 /// <param name="Start">Clock ticks from the host's boot to the process's start.</param>
@@ -68,12 +69,24 @@ public sealed record HostProcess(int Pid, long Start)
         return start != Start || IsOver(Pid, stat[0]) ? ProcessLook.Gone : ProcessLook.Runs;
     }
 
-    /// <summary>Whether the process runs as this daemon's user. Source: proc_pid_status(5), the effective user.</summary>
-    public bool IsOfThisUser() => UserOf(string.Create(CultureInfo.InvariantCulture, $"{Pid}")) is { } user && user == UserOf("self");
+    /// <summary>The user as whom the process runs; null where it is gone or hidden. Source: proc_pid_status(5), the effective user.</summary>
+    public uint? User() =>
+        Array.Find(ProcFiles.Lines(string.Create(CultureInfo.InvariantCulture, $"/proc/{Pid}/status")),
+            l => l.StartsWith("Uid:", StringComparison.Ordinal))?.Split('\t') is [_, _, var effective, ..]
+        && uint.TryParse(effective, NumberStyles.None, CultureInfo.InvariantCulture, out var user) ? user : null;
 
-    private static string? UserOf(string process) =>
-        Array.Find(ProcFiles.Lines($"/proc/{process}/status"), l => l.StartsWith("Uid:", StringComparison.Ordinal))?.Split('\t') is [_, _,
-            var effective, ..] ? effective : null;
+    /// <summary>The file name of the process's program; empty where it can't be seen.</summary>
+    public string Program()
+    {
+        try
+        {
+            return Path.GetFileName(new FileInfo(string.Create(CultureInfo.InvariantCulture, $"/proc/{Pid}/exe")).LinkTarget ?? "");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
 
     public bool Has(string option, string value)
     {

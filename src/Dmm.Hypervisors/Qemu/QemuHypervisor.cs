@@ -22,6 +22,7 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
     private readonly TimeProvider _time;
     private readonly Action<string> _log;
     private readonly AccelChoice _accel;
+    private readonly VmGroups _groups;
     private readonly QemuLauncher _launcher;
     private readonly QemuConnector _connector;
     private readonly Lock _gate = new();
@@ -37,7 +38,8 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
         _time = time;
         _log = log ?? (_ => { });
         _accel = new AccelChoice(settings, time, _log);
-        _launcher = new QemuLauncher(settings, time, _log);
+        _groups = new VmGroups(settings, _log);
+        _launcher = new QemuLauncher(settings, _groups, time, _log);
         _connector = new QemuConnector(settings, time);
     }
 
@@ -164,8 +166,8 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
                 BootId = HostProcess.ReadBootId(),
                 Proved = process is not null,
             };
-        return await QemuVirtualMachine.TakeUpAsync(identified, qmp, hold, doubt, _settings, _time, observe, _log, cancellation)
-            .ConfigureAwait(false);
+        return await QemuVirtualMachine
+            .TakeUpAsync(identified, qmp, hold, _groups, doubt, _settings, _time, observe, _log, cancellation).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -204,6 +206,7 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
         }
 
         VmFolder.Of(handle)?.Remove();
+        _groups.Sweep();
     }
 
     /// <summary>Refuses a VM that waits for its guest to be migrated in: its devices do not yet show what the VM will have.</summary>

@@ -1,4 +1,5 @@
 using Dmm.Core;
+using Dmm.Hypervisors.Linux;
 using Dmm.Hypervisors.Qemu.Qmp;
 
 namespace Dmm.Hypervisors.Qemu;
@@ -99,10 +100,32 @@ public sealed record QemuSettings
     public bool OpenUserNetwork { get; init; }
 
     /// <summary>
-    /// Whether VMs are launched with QEMU's system call filter. QEMU then can't gain privileges either (no_new_privs). What forbids it to
-    /// start programs (spawn=deny) and to leave its session (elevateprivileges=deny) forbids it to daemonize as well.
+    /// Whether VMs are launched with QEMU's system call filter. QEMU then can't gain privileges, start programs, leave its session or
+    /// change its limits and priorities.
     /// </summary>
     public bool Sandbox { get; init; } = true;
+
+    /// <summary>
+    /// The user as whom QEMU runs: the name or number of an account, or <c>UID:GID</c>; empty: the daemon's own. Only a daemon that is
+    /// root can start VMs as another user.
+    /// </summary>
+    public string User { get; init; } = "";
+
+    /// <summary>
+    /// Where VMs get control groups of their own, in which the kernel holds them to their claims: <c>auto</c>, <c>off</c>, or the absolute
+    /// path of a control group (version 2) that belongs to DMM.
+    /// </summary>
+    public string Groups { get; init; } = GroupPlace.Auto;
+
+    /// <summary>The folder that holds <c>/proc</c>, <c>/run</c> and <c>/sys</c> of control groups; other than <c>/</c> in tests.</summary>
+    internal string Root { get; init; } = "/";
+
+    /// <summary>Whether this daemon may start programs as other users and ask systemd for scopes.</summary>
+    internal bool IsPrivileged { get; init; } = Environment.IsPrivilegedProcess;
+
+    internal string SystemdRun { get; init; } = "systemd-run";
+
+    internal string SetPriv { get; init; } = "setpriv";
 
     /// <summary>How often a guest without an agent reports its balloon statistics; whole seconds.</summary>
     public TimeSpan StatsPeriod { get; init; } = TimeSpan.FromSeconds(1);
@@ -134,6 +157,8 @@ public sealed record QemuSettings
         : BlockSize < MemorySize.FromMiB(1) || !long.IsPow2(BlockSize.Bytes)
             ? $"the block size is {BlockSize}; it must be a power of two from 1 MiB"
         : TranslationCache < LeastTranslationCache ? $"dmm.qemu.tb-size is {TranslationCache}; it must be at least {LeastTranslationCache}"
+        : Groups is not (GroupPlace.Auto or GroupPlace.Off) && !Path.IsPathRooted(Groups)
+            ? $"dmm.qemu.groups is '{Groups}'; it must be auto, off or an absolute path"
         : StatsPeriod < TimeSpan.FromSeconds(1) ? $"dmm.qemu.stats-period is {StatsPeriod}; it must be at least 1 s"
         : null;
 }

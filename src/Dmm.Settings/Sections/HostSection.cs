@@ -15,13 +15,16 @@ public sealed record HostSection(
     MemorySize Margin,
     TimeSpan WatchPeriod, TimeSpan CalmAfter)
 {
+    /// <summary><c>dmm.qemu.groups</c>: it decides which control groups limit the VMs.</summary>
+    public string Groups { get; init; } = "off";
+
     /// <summary>
     /// The memory that DMM governs on this host: <see cref="Memory"/>, or what is measured now. It is more than <see cref="Reserve"/>.
     /// </summary>
     /// <exception cref="SettingsException">This host's memory can't be read, or is not more than the reserve.</exception>
     public MemorySize Governed(string root = "/")
     {
-        var memory = Memory ?? HostMemory.Measure(root);
+        var memory = Memory ?? HostMemory.Measure(root, Groups);
         return memory > Reserve
             ? memory
             : throw new SettingsException(

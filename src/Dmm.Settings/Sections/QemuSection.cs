@@ -25,6 +25,8 @@ public enum QemuSandbox
 /// <param name="Append">The kernel command line of VMs whose request has none.</param>
 /// <param name="HotplugRoom">The least room beyond boot memory in a VM's virtio-mem device.</param>
 /// <param name="TbSize">The size of each VM's TCG translation cache.</param>
+/// <param name="User">The user as whom QEMU runs: a name, a number, or <c>UID:GID</c>; empty: dmmd's own.</param>
+/// <param name="Groups"><c>auto</c>, <c>off</c>, or the absolute path of a control group that belongs to DMM.</param>
 /// <param name="StatsPeriod">A whole number of seconds.</param>
 public sealed record QemuSection(
     string Binary,
@@ -35,6 +37,8 @@ public sealed record QemuSection(
     MemorySize TbSize,
     UserNetwork UserNetwork,
     QemuSandbox Sandbox,
+    string User,
+    string Groups,
     TimeSpan CommandDeadline,
     TimeSpan FlushDeadline,
     TimeSpan LaunchDeadline,
@@ -55,6 +59,8 @@ public sealed record QemuSection(
             reader.Size("dmm.qemu.tb-size", "8MiB", "1GiB"),
             reader.Choice<UserNetwork>("dmm.qemu.user-network"),
             reader.Choice<QemuSandbox>("dmm.qemu.sandbox"),
+            reader.User("dmm.qemu.user"),
+            reader.PathOr("dmm.qemu.groups", "/sys/fs/cgroup/dmm", "auto", "off"),
             reader.Duration("dmm.qemu.command-deadline", "100ms", "5m"),
             reader.Duration("dmm.qemu.flush-deadline", "1s", "10m"),
             reader.Duration("dmm.qemu.launch-deadline", "1s", "10m"),

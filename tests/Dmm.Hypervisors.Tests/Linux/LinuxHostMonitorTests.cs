@@ -125,6 +125,41 @@ public sealed class LinuxHostMonitorTests : IDisposable
     }
 
     [Fact]
+    public async Task What_a_vm_with_a_group_of_its_own_holds_is_what_is_charged_to_the_group()
+    {
+        const string Group = "dmm.slice/dmm-vm-web-0123456789abcdef.scope/vm";
+        Write("proc/4711/cgroup", $"0::/{Group}\n");
+        Assert.Equal(MemorySize.FromMiB(514), (await LookAsync(Handle(4711))).Resident[Web]);
+        Write($"sys/fs/cgroup/{Group}/memory.current", $"{700L << 20}\n");
+        Write($"sys/fs/cgroup/{Group}/memory.stat", $"inactive_file {60L << 20}\nactive_file {40L << 20}\nslab_reclaimable 0\n");
+        Assert.Equal(MemorySize.FromMiB(600), (await LookAsync(Handle(4711))).Resident[Web]);
+    }
+
+    [Fact]
+    public async Task Merged_pages_are_told_as_far_as_they_are_the_vms()
+    {
+        Assert.Equal(MemorySize.Zero, (await LookAsync(Handle(4711))).Merged);
+        Write("sys/kernel/mm/ksm/pages_sharing", "1000\n");
+        var page = Environment.SystemPageSize;
+        // A kernel that does not tell by process: all may be the VMs'.
+        Assert.Equal(new(1000L * page), (await LookAsync(Handle(4711))).Merged);
+        Write("proc/4711/ksm_merging_pages", "300\n");
+        Assert.Equal(new(300L * page), (await LookAsync(Handle(4711))).Merged);
+        Write("proc/4711/ksm_merging_pages", "5000\n");
+        Assert.Equal(new(1000L * page), (await LookAsync(Handle(4711))).Merged);
+        Assert.Equal(MemorySize.Zero, (await LookAsync()).Merged);
+    }
+
+    [Fact]
+    public async Task A_merged_page_is_charged_to_one_group_alone_so_groups_need_no_correction()
+    {
+        Write("sys/kernel/mm/ksm/pages_sharing", "1000\n");
+        Write("proc/4711/cgroup", "0::/dmm/dmm-vm-web-0123456789abcdef\n");
+        Write("sys/fs/cgroup/dmm/dmm-vm-web-0123456789abcdef/memory.current", "4096\n");
+        Assert.Equal(MemorySize.Zero, (await LookAsync(Handle(4711))).Merged);
+    }
+
+    [Fact]
     public async Task A_process_that_has_just_ended_is_gone_on_this_host()
     {
         using var process = System.Diagnostics.Process.Start("sleep", "60");

@@ -15,5 +15,12 @@ internal sealed class TestFolder : IDisposable
         return In(name);
     }
 
+    /// <summary>Writes a file with the folders above it.</summary>
+    public void Tree(string path, string content)
+    {
+        Directory.CreateDirectory(System.IO.Path.GetDirectoryName(In(path))!);
+        System.IO.File.WriteAllText(In(path), content);
+    }
+
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }

@@ -14,6 +14,9 @@ internal sealed class ActorVm(SimulatedGuest guest, VmHandle handle, MemorySize 
     /// <summary>Nobody can tell which process runs it: it is reached through another process.</summary>
     public bool Unsure { get; set; }
 
+    /// <summary>What its process is held to; null before that was asked for.</summary>
+    public VmBounds? Bounds { get; set; }
+
     /// <summary>Its hypervisor does not answer.</summary>
     public bool Unreachable { get; set; }
 

@@ -33,7 +33,8 @@ internal sealed class LabConnection : IVirtualMachine
 
     public string? Doubt => _vm.Unsure ? "it is not known which process runs it" : null;
 
-    public VmCapabilities Capabilities => _vm.Capabilities;
+    /// <summary>Every VM whose process is known has a control group of its own.</summary>
+    public VmCapabilities Capabilities => _vm.Unsure ? _vm.Capabilities : _vm.Capabilities with { Group = $"/lab/{_vm.Id}" };
 
     /// <summary>The daemon that holds the connection lives; a dead daemon's connection does not count.</summary>
     public bool Held => _process.Alive && !_closed;
@@ -75,6 +76,9 @@ internal sealed class LabConnection : IVirtualMachine
 
     public Task<HostCost?> MeasureAsync(CancellationToken cancellation) =>
         CallAsync<HostCost?>("measure", () => new(_vm.Cost, _vm.Guest.Sizes.Actual + _vm.Cost, null), cancellation);
+
+    public Task BoundAsync(VmBounds bounds, CancellationToken cancellation) =>
+        DoAsync("bound", () => _vm.Bounds = bounds, $"{bounds.Claim}", cancellation);
 
     /// <summary>Tells the guest to power down; it does so after a while, or never.</summary>
     public Task PowerDownAsync(CancellationToken cancellation) => DoAsync(

@@ -141,13 +141,15 @@ public sealed partial class AccelChoice(QemuSettings settings, TimeProvider time
     private async Task<string?> JudgeAsync(Process process)
     {
         using var late = new CancellationTokenSource(settings.ProbeDeadline, time);
-        var words = QemuLauncher.ReadWordsAsync(process.StandardError, late.Token);
+        var words = new LastWords(most: 4096);
+        var reading = words.ReadAsync(process.StandardError, late.Token);
         try
         {
             await process.WaitForExitAsync(late.Token).ConfigureAwait(false);
             if (process.ExitCode == ProbeGuest.ExitCode)
                 return null;
-            var said = ForeignText.CleanLines(await words.ConfigureAwait(false), 300);
+            await reading.ConfigureAwait(false);
+            var said = ForeignText.CleanLines(words.Text, 300);
             return $"the probe guest failed: {(said.Length > 0 ? said : $"QEMU ended with code {process.ExitCode}")}";
         }
         catch (OperationCanceledException)

@@ -14,9 +14,10 @@ namespace Dmm.Hypervisors.Qemu.Connection;
 /// <param name="process">
 /// The process that runs it; null where that is not known, and then <paramref name="doubt"/> gives the reason.
 /// </param>
+/// <param name="cleared">Called when the VM's folder is cleared after its end.</param>
 internal sealed class QemuEnd(
     VmHandle handle, QmpClient qmp, ProcessHold? process, string? doubt, RunStateWatch runState, QemuSettings settings, TimeProvider time,
-    Action<string> log)
+    Action cleared, Action<string> log)
 {
     /// <summary>The time between a broken connection and the visible end of the process behind it.</summary>
     private static readonly TimeSpan SignsOfDeath = TimeSpan.FromSeconds(1);
@@ -101,8 +102,10 @@ internal sealed class QemuEnd(
     /// <summary>Clears the folder once only: it may belong to the next VM of this name as soon as this one's end is known.</summary>
     private void ClearFolder()
     {
-        if (!Interlocked.Exchange(ref _folderCleared, true))
-            VmFolder.Of(handle)?.Remove();
+        if (Interlocked.Exchange(ref _folderCleared, true))
+            return;
+        VmFolder.Of(handle)?.Remove();
+        cleared();
     }
 
     /// <summary>

@@ -3,8 +3,8 @@ using Dmm.Core;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Guest;
-using Dmm.Hypervisors.Linux;
 using Dmm.Hypervisors.Qemu.Devices;
+using Dmm.Hypervisors.Qemu.Launch;
 using Dmm.Hypervisors.Qemu.Qmp;
 using Dmm.Hypervisors.Wire;
 
@@ -26,6 +26,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     private readonly VmHandle _handle;
     private readonly QmpClient _qmp;
     private readonly ProcessHold? _process;
+    private readonly HostSide _host;
     private readonly string? _doubt;
     private readonly QemuSettings _settings;
     private readonly TimeProvider _time;
@@ -48,24 +49,24 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     private volatile string? _brokenWhy;
     private readonly string? _keeps;
     private readonly string? _accelerator;
-    private MemorySize _hugeMost;
 
     private QemuVirtualMachine(
-        VmHandle handle, QmpClient qmp, ProcessHold? process, string? doubt, QemuMemory memory, VmSizes sizes, string? accelerator,
-        QemuSettings settings, TimeProvider time, ObservationSink sink, Action<string> log)
+        VmHandle handle, QmpClient qmp, ProcessHold? process, VmGroups groups, string? doubt, QemuMemory memory, VmSizes sizes,
+        string? accelerator, QemuSettings settings, TimeProvider time, ObservationSink sink, Action<string> log)
     {
+        var (group, why) = process is null ? (null, "its process is not known") : groups.Of(handle);
+        _host = new HostSide(handle.Id, process?.Process.Pid, group, why);
         _accelerator = accelerator;
         (_handle, _qmp, _process, _doubt, _memory, _settings, _time, _sink, _log) = (handle, qmp, process, doubt, memory, settings, time,
             sink, log);
-        _keeps = KeptMemory.Why(
-            process is null ? null : ProcessMemory.Of(process.Process.Pid), memory.Devices.PassedThrough, memory.Devices.BootMemory);
+        _keeps = KeptMemory.Why(_host.Memory(), memory.Devices.PassedThrough, memory.Devices.BootMemory);
         _capabilities = CapabilitiesNow;
         _met = new Nudge(time);
         _limit = MemorySize.Max(sizes.Base + Capabilities.PluggableMax, memory.Devices.BootMemory + memory.Devices.Room.All);
         _sizes = new SizeWatch(memory, settings, time, TellSizes);
-        _cost = process is null ? null : new QemuCost(qmp, memory.Devices.BootMemory, process.Process.Pid);
+        _cost = process is null ? null : new QemuCost(qmp, memory.Devices.BootMemory, process.Process.Pid, group, time);
         _runState = new RunStateWatch(qmp, time, (state, why) => _sink.Tell(new VmObservation.RunState(state, why)));
-        _end = new QemuEnd(handle, qmp, process, doubt, _runState, settings, time, log);
+        _end = new QemuEnd(handle, qmp, process, doubt, _runState, settings, time, groups.Sweep, log);
         _statistics = Capabilities.Balloon ? new BalloonStatistics(qmp, memory.Devices.BalloonPath!, time) : null;
         if ((memory.Devices.AgentSocket ?? handle.AgentSocket) is { } socket)
             _agent = new GuestChannel(socket, _limit, settings.AgentSilence, time, TellOfGuest, log, settings.LowMemory);
@@ -80,7 +81,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     public IReadOnlyList<string> Remarks => [MonitorSocket.Remark(_handle.Control)];
 
     private VmCapabilities CapabilitiesNow =>
-        KeptMemory.Of(_memory.Capabilities, _keeps) with { Accelerator = _accelerator } is var can && _doubt is { } doubt
+        _host.Of(KeptMemory.Of(_memory.Capabilities, _keeps)) with { Accelerator = _accelerator } is var can && _doubt is { } doubt
             ? can with { Lacks = [doubt, .. can.Lacks] } : can;
 
     /// <summary>Takes ownership of <paramref name="qmp"/> and <paramref name="process"/>, even when it fails.</summary>
@@ -88,9 +89,8 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     /// The process that runs the VM; null where that is not known, and then <paramref name="doubt"/> gives the reason.
     /// </param>
     public static async Task<QemuVirtualMachine> TakeUpAsync(
-        VmHandle handle, QmpClient qmp, ProcessHold? process, string? doubt, QemuSettings settings, TimeProvider time,
-        Action<VmObservation> observe,
-        Action<string> log, CancellationToken cancellation)
+        VmHandle handle, QmpClient qmp, ProcessHold? process, VmGroups groups, string? doubt, QemuSettings settings, TimeProvider time,
+        Action<VmObservation> observe, Action<string> log, CancellationToken cancellation)
     {
         try
         {
@@ -98,8 +98,8 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
             memory.FindLeftOver();
             var sizes = await memory.ReadAsync(cancellation).ConfigureAwait(false);
             var vm = new QemuVirtualMachine(
-                handle, qmp, process, doubt, memory, sizes, await AcceleratorAsync(qmp, cancellation).ConfigureAwait(false), settings, time,
-                new ObservationSink(observe, log), log);
+                handle, qmp, process, groups, doubt, memory, sizes, await AcceleratorAsync(qmp, cancellation).ConfigureAwait(false),
+                settings, time, new ObservationSink(observe, log), log);
             await vm.StartAsync(sizes, cancellation).ConfigureAwait(false);
             return vm;
         }
@@ -147,6 +147,8 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     public async Task<HostCost?> MeasureAsync(CancellationToken cancellation) =>
         _cost is null ? null : await _end.OfLiveVmAsync(() => _cost.MeasureAsync(cancellation)).ConfigureAwait(false);
 
+    public Task BoundAsync(VmBounds bounds, CancellationToken cancellation) => _host.BoundAsync(bounds, cancellation);
+
     public Task PowerDownAsync(CancellationToken cancellation) =>
         _end.OfLiveVmAsync(() => _qmp.ExecuteAsync("system_powerdown", null, cancellation));
 
@@ -164,6 +166,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
             await _agent.DisposeAsync().ConfigureAwait(false);
         _memory.Dispose();
         _process?.Dispose();
+        _host.Dispose();
     }
 
     /// <summary>
@@ -191,7 +194,8 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     {
         if (_statistics is not null)
             await _statistics.EnableAsync(_settings.StatsPeriod, cancellation).ConfigureAwait(false);
-        _sink.Tell(new VmObservation.Sizes(sizes) { Resident = Resident() });
+        // What the process holds is read after the sizes: QEMU frees pages before it shows that.
+        _sink.Tell(new VmObservation.Sizes(sizes) { Resident = _host.Resident() });
         var tellsState = await _runState.ReadAsync(cancellation).ConfigureAwait(false);
         _agent?.Start();
         _loops = Task.WhenAll(
@@ -204,21 +208,9 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
             Task.Run(() => LoopAsync("balloon statistics", FollowStatisticsAsync), CancellationToken.None));
     }
 
-    /// <summary>
-    /// The resident memory of the process, read after the sizes: QEMU frees pages before it shows that. A huge page that was freed
-    /// returns to the kernel's pool, where no other VM can use it, so it still counts.
-    /// </summary>
-    private MemorySize? Resident()
-    {
-        if (_process is null || ProcessMemory.Of(_process.Process.Pid) is not { } memory)
-            return null;
-        _hugeMost = MemorySize.Max(_hugeMost, memory.Huge);
-        return memory.Pages + _hugeMost;
-    }
-
     private void TellSizes(VmSizes sizes, SizeChange change)
     {
-        _sink.Tell(new VmObservation.Sizes(sizes) { Resident = Resident(), AfterReset = change == SizeChange.Reset });
+        _sink.Tell(new VmObservation.Sizes(sizes) { Resident = _host.Resident(), AfterReset = change == SizeChange.Reset });
 
         // The guest's available memory is wanted now, rather than at its agent's next turn.
         if (change == SizeChange.Moved)

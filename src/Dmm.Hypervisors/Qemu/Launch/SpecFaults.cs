@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using Dmm.Core;
 using Dmm.Core.Vms;
 using Dmm.Files;
+using Dmm.Hypervisors.Linux;
 using Dmm.Hypervisors.Qemu.Devices;
 using Dmm.Hypervisors.Wire;
 
@@ -12,7 +13,23 @@ public static partial class SpecFaults
 {
     /// <returns>The first fault in one line, or null.</returns>
     public static string? Find(VmSpec spec, QemuSettings settings, MemorySize maxMemory) =>
-        settings.Fault() ?? Machine(spec, settings, maxMemory) ?? Medium(spec) ?? Sockets(spec, settings) ?? Program(settings.Binary);
+        settings.Fault() ?? Machine(spec, settings, maxMemory) ?? Medium(spec) ?? Sockets(spec, settings)
+        ?? Program(settings.Binary, "QEMU's program", "(dmm.qemu.binary)", "install qemu-system-x86 or set the program's path")
+        ?? Program(LaunchLine.Session, "the program", "(starts VMs in sessions of their own)", "install util-linux")
+        ?? User(spec, settings) ?? Groups(settings);
+
+    private static string? User(VmSpec spec, QemuSettings settings)
+    {
+        var (user, fault) = LaunchUser.Find(settings);
+        return fault ?? (user is null ? null
+            : user.Obstacle(spec, settings)
+                ?? Program(settings.SetPriv, "the program", "(starts VMs as dmm.qemu.user)", "install util-linux"));
+    }
+
+    private static string? Groups(QemuSettings settings) =>
+        GroupPlace.Find(settings.Groups, settings.Root, settings.IsPrivileged).Way == GroupWay.Scope
+            ? Program(settings.SystemdRun, "the program", "(dmm.qemu.groups = auto)", "install systemd, or set dmm.qemu.groups = off")
+            : null;
 
     private static string? Machine(VmSpec spec, QemuSettings settings, MemorySize maxMemory)
     {
@@ -105,15 +122,13 @@ public static partial class SpecFaults
         };
     }
 
-    private static string? Program(string binary)
+    private static string? Program(string program, string what, string why, string remedy)
     {
-        var places = binary.Contains('/', StringComparison.Ordinal)
-            ? [binary]
+        var places = program.Contains('/', StringComparison.Ordinal)
+            ? [program]
             : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries)
-                .Select(folder => Path.Combine(folder, binary));
-        return places.Any(System.IO.File.Exists)
-            ? null
-            : $"QEMU's program '{binary}' (dmm.qemu.binary) was not found; install qemu-system-x86 or set the program's path";
+                .Select(folder => Path.Combine(folder, program));
+        return places.Any(System.IO.File.Exists) ? null : $"{what} '{program}' {why} was not found; {remedy}";
     }
 
     [GeneratedRegex(@"^[A-Za-z0-9._-]{1,64}\z", RegexOptions.CultureInvariant)]

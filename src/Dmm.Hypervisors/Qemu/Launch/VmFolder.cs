@@ -35,11 +35,33 @@ public sealed record VmFolder(string Path)
     /// <summary>
     /// Creates the folder, readable by its owner alone even if it existed before, and notes the sockets that QEMU will make elsewhere.
     /// </summary>
-    public void Create(IEnumerable<VmChannel> channels)
+    /// <param name="owner">The user as whom QEMU will make its sockets there; null: this daemon's.</param>
+    public void Create(IEnumerable<VmChannel> channels, Account? owner = null)
     {
+        // Others may pass through the folder of all VMs, not look into it.
+        var vms = System.IO.Path.GetDirectoryName(Path)!;
+        Directory.CreateDirectory(vms);
+        if (owner is not null && (File.GetUnixFileMode(vms) & UnixFileMode.OtherExecute) == 0)
+            File.SetUnixFileMode(vms, File.GetUnixFileMode(vms) | UnixFileMode.OtherExecute);
         Directory.CreateDirectory(Path, OwnerOnly);
+        TakeBack();
         File.SetUnixFileMode(Path, OwnerOnly);
+        File.Delete(ChannelList);
         File.WriteAllLines(ChannelList, channels.Select(c => c.Socket));
+        if (owner is not null)
+            FileOwner.Give(Path, owner.User, owner.Group);
+    }
+
+    /// <summary>The user as whom the folder's QEMU was launched; null where there is no folder.</summary>
+    public uint? Owner => FileOwner.At(Path)?.User;
+
+    /// <summary>
+    /// Makes the folder the daemon's own again: what is done in it is then safe from whoever broke out of a VM and runs as its user.
+    /// </summary>
+    private void TakeBack()
+    {
+        if (FileOwner.At(Path) is { } found && found.User != FileOwner.Self && FileOwner.Self == 0)
+            FileOwner.Give(Path, 0, 0);
     }
 
     /// <summary>Reads the pid that QEMU wrote, or null.</summary>
@@ -66,8 +88,10 @@ public sealed record VmFolder(string Path)
     {
         if (!Directory.Exists(Path))
             return;
-        // A socket elsewhere may belong to another process by now: it is removed only if nobody answers there.
-        var list = File.Exists(ChannelList) ? RegularFile.ReadText(ChannelList) : "";
+        TakeBack();
+        // A socket elsewhere may belong to another process by now: it is removed only if nobody answers there. A list that the daemon did
+        // not write names nothing of the VM's.
+        var list = FileOwner.At(ChannelList)?.User == FileOwner.Self ? RegularFile.ReadText(ChannelList) : "";
         foreach (var socket in list.Split('\n', StringSplitOptions.RemoveEmptyEntries))
             SocketPlace.Clear(socket);
         foreach (var file in Own)

@@ -24,6 +24,27 @@ public sealed class CostTests : IDisposable
     }
 
     [Fact]
+    public void A_limit_that_slows_down_counts_like_one_that_kills()
+    {
+        Write($"proc/{Pid}/cgroup", "0::/machine/vm\n");
+        Group("sys/fs/cgroup/machine/vm", "max", 900);
+        Group("sys/fs/cgroup/machine", "4294967296", 900);
+        Write("sys/fs/cgroup/machine/memory.high", "1073741824\n");
+        Assert.Equal(MemorySize.FromMiB(124), ControlGroups.RoomOf(Pid, _root.Path));
+    }
+
+    [Fact]
+    public void What_DMM_itself_bounds_a_vm_to_is_no_limit_to_what_it_may_get()
+    {
+        Write($"proc/{Pid}/cgroup", "0::/dmm.slice/dmm-vm-web-0123456789abcdef.scope/vm\n");
+        Group("sys/fs/cgroup/dmm.slice/dmm-vm-web-0123456789abcdef.scope/vm", "1073741824", 900);
+        Write("sys/fs/cgroup/dmm.slice/dmm-vm-web-0123456789abcdef.scope/vm/memory.high", "943718400\n");
+        Assert.Null(ControlGroups.RoomOf(Pid, _root.Path));
+        Group("sys/fs/cgroup/dmm.slice", "2147483648", 1000);
+        Assert.Equal(MemorySize.FromMiB(1048), ControlGroups.RoomOf(Pid, _root.Path));
+    }
+
+    [Fact]
     public void File_pages_not_used_lately_are_taken_before_the_process_is_killed()
     {
         Write($"proc/{Pid}/cgroup", "0::/vm\n");

@@ -24,7 +24,8 @@ public sealed class QemuCommandLineTests
     {
         Assert.Equal(
             [
-                "-name", "guest=one", "-nodefaults", "-no-user-config", "-display", "none", "-sandbox", "on,obsolete=deny",
+                "-name", "guest=one", "-nodefaults", "-no-user-config", "-display", "none",
+                "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
                 "-machine", "q35,usb=off,vmport=off",
                 "-accel", "tcg,thread=multi,tb-size=64", "-cpu", "max,-erms",
                 "-smp", "2",
@@ -42,7 +43,7 @@ public sealed class QemuCommandLineTests
                 "-device", "virtserialport,id=agent-port,bus=channels.0,chardev=agent,name=org.dmm.guest.0",
                 "-device", "pcie-root-port,id=dmm-spare0,chassis=1,slot=1", "-device", "pcie-root-port,id=dmm-spare1,chassis=2,slot=2",
                 "-kernel", "/boot/vmlinuz", "-append", QemuSettings.ShippedAppend, "-initrd", "/boot/initrd",
-                "-daemonize", "-pidfile", "/var/lib/dmm/vms/one/qemu.pid",
+                "-pidfile", "/var/lib/dmm/vms/one/qemu.pid",
             ],
             Build(Spec));
     }

@@ -61,9 +61,9 @@ public sealed class QemuLauncherTests : IDisposable
     }
 
     [Fact]
-    public async Task A_QEMU_that_never_sets_itself_up_is_ended_at_the_deadline_with_its_daemon()
+    public async Task A_QEMU_that_never_sets_itself_up_is_ended_at_the_deadline_()
     {
-        var qemu = Hypervisor("daemon; exec sleep 600", TimeSpan.FromSeconds(1));
+        var qemu = Hypervisor("serve", TimeSpan.FromSeconds(1));
 
         var e = await Assert.ThrowsAsync<HypervisorException>(() => qemu.LaunchAsync(Spec, default).InTime());
 
@@ -75,11 +75,11 @@ public sealed class QemuLauncherTests : IDisposable
     [Fact]
     public async Task A_launch_that_is_given_up_leaves_nothing()
     {
-        var qemu = Hypervisor("daemon; exec sleep 600");
+        var qemu = Hypervisor("serve");
         using var cancel = new CancellationTokenSource();
 
         var launching = qemu.LaunchAsync(Spec, cancel.Token);
-        await Eventually.UntilAsync(() => Folder.ReadPid() is not null, "the daemon");
+        await Eventually.UntilAsync(() => Folder.ReadPid() is not null, "the program");
         await cancel.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => launching.InTime());
@@ -90,7 +90,7 @@ public sealed class QemuLauncherTests : IDisposable
     [Fact]
     public async Task A_launched_VM_has_a_handle_and_a_folder_for_its_owner_alone()
     {
-        var handle = await Hypervisor("echo 'warning: old cpu' >&2; daemon").LaunchAsync(Spec, default).InTime();
+        var handle = await LaunchAsync(Hypervisor("echo 'warning: old cpu' >&2; serve"));
 
         var process = new HostProcess(handle.Pid!.Value, handle.PidStart!.Value);
         Assert.True(process.IsAlive());
@@ -107,7 +107,7 @@ public sealed class QemuLauncherTests : IDisposable
         var open = _folder.File("journal.db");
         using var journal = File.OpenHandle(open, FileMode.Open, FileAccess.ReadWrite);
 
-        var handle = await Hypervisor("daemon").LaunchAsync(Spec, default).InTime();
+        var handle = await LaunchAsync(Hypervisor("serve"));
 
         var held = Directory.EnumerateFileSystemEntries($"/proc/{handle.Pid}/fd").Select(fd => new FileInfo(fd).LinkTarget).ToArray();
         Assert.DoesNotContain(open, held);
@@ -117,8 +117,8 @@ public sealed class QemuLauncherTests : IDisposable
     [Fact]
     public async Task A_name_that_runs_is_not_launched_again_and_not_harmed()
     {
-        var qemu = Hypervisor("daemon");
-        var handle = await qemu.LaunchAsync(Spec, default).InTime();
+        var qemu = Hypervisor("serve");
+        var handle = await LaunchAsync(qemu);
 
         var e = await Assert.ThrowsAsync<HypervisorException>(() => qemu.LaunchAsync(Spec, default).InTime());
 
@@ -130,7 +130,7 @@ public sealed class QemuLauncherTests : IDisposable
     [Fact]
     public async Task Two_launches_of_one_name_at_once_do_not_meet()
     {
-        var qemu = Hypervisor("daemon; exec sleep 600");
+        var qemu = Hypervisor("serve");
         using var cancel = new CancellationTokenSource();
         var first = qemu.LaunchAsync(Spec, cancel.Token);
 
@@ -144,7 +144,7 @@ public sealed class QemuLauncherTests : IDisposable
     [Fact]
     public async Task A_VM_of_a_daemon_that_died_is_found()
     {
-        var handle = await Hypervisor("daemon").LaunchAsync(Spec, default).InTime();
+        var handle = await LaunchAsync(Hypervisor("serve"));
         using var control = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         control.Bind(new UnixDomainSocketEndPoint(handle.Control));
 
@@ -176,6 +176,52 @@ public sealed class QemuLauncherTests : IDisposable
         var e = Assert.Throws<HypervisorException>(() => new QemuHypervisor(settings, TimeProvider.System));
 
         Assert.Equal("dmm.state-dir is 'relative'; it must be an absolute path", e.Message);
+    }
+
+    [Fact]
+    public async Task A_VM_leads_a_session_of_its_own_and_is_first_to_go_by_its_shares()
+    {
+        var handle = await LaunchAsync(Hypervisor("serve"));
+
+        var stat = File.ReadAllText($"/proc/{handle.Pid}/stat");
+        Assert.Equal($"{handle.Pid}", stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[3]);
+        Assert.Equal("400", File.ReadAllText($"/proc/{handle.Pid}/oom_score_adj").Trim());
+    }
+
+    [Fact]
+    public async Task A_VM_that_ends_leaves_no_zombie_to_its_daemon()
+    {
+        var handle = await LaunchAsync(Hypervisor("serve"));
+        new HostProcess(handle.Pid!.Value, handle.PidStart!.Value).Kill();
+        await Eventually.UntilAsync(() => !Directory.Exists($"/proc/{handle.Pid}"), "the end of the process, and of its zombie");
+    }
+
+    [Fact]
+    public async Task A_VM_that_says_something_when_nobody_reads_it_any_more_runs_on()
+    {
+        // As in QEMU, the signal of a closed pipe is ignored.
+        var said = _folder.In("said");
+        var handle = await LaunchAsync(Hypervisor(
+            $$"""
+            trap '' PIPE
+            echo $$ > "$PIDFILE"
+            until [ -e "{{said}}" ]; do sleep 0.02; done
+            echo 'error: disk' >&2; echo $? > "{{said}}"
+            serve
+            """));
+
+        await File.WriteAllTextAsync(said, "");
+        await Eventually.UntilAsync(() => File.ReadAllText(said).Length > 0, "the attempt to say something");
+
+        Assert.Equal("1", File.ReadAllText(said).Trim());
+        Assert.True(new HostProcess(handle.Pid!.Value, handle.PidStart!.Value).IsAlive());
+    }
+
+    private async Task<VmHandle> LaunchAsync(QemuHypervisor qemu)
+    {
+        var launching = qemu.LaunchAsync(Spec, default);
+        await using var qmp = await FakeProgram.GreetAsync(Folder);
+        return await launching.InTime();
     }
 
     private QemuHypervisor Hypervisor(string program, TimeSpan? deadline = null) => new(
