@@ -10,8 +10,10 @@ internal static class Tree
     public static Command Of(CommandLine line)
     {
         var root = new RootCommand("Manages the memory of virtual machines: talks to dmmd, which moves it to where it is needed.");
-        var host = new Command("host", "This host's memory");
+        var host = new Command("host", "This host: its memory, and whether it takes VMs");
         host.Subcommands.Add(HostShow.Build(line));
+        host.Subcommands.Add(HostDrain.Build(line));
+        host.Subcommands.Add(HostUndrain.Build(line));
         var vm = new Command("vm", "Virtual machines");
         foreach (var verb in new[]
                  {

@@ -43,6 +43,8 @@ public static class ContractJson
 [JsonSerializable(typeof(ExplanationView))]
 [JsonSerializable(typeof(DryRunView))]
 [JsonSerializable(typeof(DoneView))]
+[JsonSerializable(typeof(HostDoneView))]
+[JsonSerializable(typeof(DrainHostRequest))]
 [JsonSerializable(typeof(ErrorView))]
 [JsonSerializable(typeof(CreateVmRequest))]
 [JsonSerializable(typeof(AdoptVmRequest))]

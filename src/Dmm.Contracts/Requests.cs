@@ -81,6 +81,22 @@ public sealed record StopVmRequest(double? GraceSeconds = null)
     public bool? Kill { get; init; }
 }
 
+/// <summary>Body of <c>POST /api/v1/host/drain</c>.</summary>
+/// <param name="DeadlineSeconds">
+/// How long all guests together may take to power down, 0 to 3600; null: 120.
+/// </param>
+public sealed record DrainHostRequest(double? DeadlineSeconds = null)
+{
+    /// <summary>True: the process of a VM that still runs after the deadline is ended. False: it runs on.</summary>
+    public bool? Kill { get; init; }
+
+    /// <summary>True: the drain stays over restarts of the host, until it is ended by a request.</summary>
+    public bool? Stay { get; init; }
+
+    /// <summary>True: VMs that DMM did not start are asked, too.</summary>
+    public bool? Adopted { get; init; }
+}
+
 /// <summary>Body of <c>POST /api/v1/vms/{name}/start</c>.</summary>
 /// <param name="TimeoutSeconds">How long the VM may wait for its memory; null: the daemon's default.</param>
 public sealed record StartVmRequest(double? TimeoutSeconds = null)

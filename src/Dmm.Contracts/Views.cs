@@ -75,12 +75,39 @@ public sealed record HostView
 
     public required IReadOnlyList<string> Problems { get; init; }
 
+    /// <summary>The drain of the host; null while it is in service.</summary>
+    public DrainView? Drain { get; init; }
+
     /// <summary>Seconds from the start of the daemon's process to its first plan; null before that.</summary>
     public double? InControlSeconds { get; init; }
 
     /// <summary>Seconds from the start of the daemon's process until every VM of the journal had reported; null before that.</summary>
     public double? AllActorsSeconds { get; init; }
 }
+
+/// <summary>The host is out of service: it takes no VM, and its VMs were asked to power down.</summary>
+/// <param name="Since">When the first order came.</param>
+/// <param name="Ordered">When the last order came, which set the deadline.</param>
+/// <param name="Until">The deadline of all VMs.</param>
+/// <param name="Kill">Whether the process of a VM that still runs then is ended.</param>
+/// <param name="Stay">Whether it stays over a restart of the host.</param>
+/// <param name="Left">How many VMs run, or are being launched.</param>
+/// <param name="Awaited">How many of them were asked, and may still power down.</param>
+/// <param name="Vms">The VMs that run, and those that return when it ends.</param>
+public sealed record DrainView(
+    DateTimeOffset Since, DateTimeOffset Ordered, DateTimeOffset Until, bool Kill, bool Stay, int Left, int Awaited, IReadOnlyList<DrainedVmView> Vms);
+
+/// <param name="State">
+/// stopping (it was asked), launching (it is asked when it runs), runsOn (it did not power down in time), notAsked (DMM did not start it),
+/// ended (it returns when the drain ends).
+/// </param>
+/// <param name="Why">How it ended, or why it runs; null where nothing is known.</param>
+public sealed record DrainedVmView(string Vm, string State, string? Why);
+
+/// <summary>The answer of <c>POST /api/v1/host/drain</c> and <c>/api/v1/host/undrain</c>.</summary>
+/// <param name="Text">What was done.</param>
+/// <param name="Drain">The drain of the host; null where it is in service.</param>
+public sealed record HostDoneView(string Text, DrainView? Drain);
 
 /// <param name="Vm">The VM that waits, or one that is to be created.</param>
 /// <param name="From">The VMs whose memory it will get, as far as that is under way.</param>

@@ -17,7 +17,10 @@ command.SetAction((parse, cancellation) => Guard(async () =>
 {
     var settings = DmmSettings.Load(parse.GetValue(config));
     using var state = StateDirectory.Hold(settings.StateDir);
+    using var register = HostRegister.Enter(settings);
     await using var app = DaemonApp.Build(settings);
+    foreach (var warning in register.Warnings)
+        app.Logger.LogWarning("{Warning}", warning);
     // RunAsync disposes the app, so its services must be taken before.
     var (ending, stopping) = (app.Services.GetRequiredService<Ending>(), app.Lifetime.ApplicationStopping);
     try

@@ -22,6 +22,10 @@ public static class HostMemory
         return total;
     }
 
+    /// <summary>Returns the memory of the whole host, whatever this process may take of it.</summary>
+    /// <exception cref="SettingsException">This host's MemTotal can't be read.</exception>
+    public static MemorySize OfHost() => Total("/proc/meminfo");
+
     private static MemorySize Total(string meminfo)
     {
         const string Key = "MemTotal:";

@@ -26,16 +26,22 @@ internal static class Command
     public static Task<Result> RunHastilyAsync(FakeDaemon daemon, params string[] args) =>
         RunAloneAsync(width: null, colours: false, [.. args, "--socket", daemon.Socket], new HastyTime());
 
+    /// <summary>Runs the command until it ends, or the token ends it as a signal would.</summary>
+    public static Task<Result> RunUntilAsync(FakeDaemon daemon, CancellationToken interrupt, params string[] args) =>
+        RunAloneAsync(width: null, colours: false, [.. args, "--socket", daemon.Socket], interrupt: interrupt);
+
     public static Task<Result> RunAloneAsync(params string[] args) => RunAloneAsync(width: null, colours: false, args);
 
     private static async Task<Result> RunAloneAsync(
-        int? width, bool colours, string[] args, TimeProvider? time = null, StringWriter? error = null)
+        int? width, bool colours, string[] args, TimeProvider? time = null, StringWriter? error = null,
+        CancellationToken interrupt = default)
     {
         using var deadline = new CancellationTokenSource(Deadline);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, interrupt);
         using var output = new StringWriter();
         using var said = error ?? new StringWriter();
         using var terminal = new Terminal(output, said, width, colours);
-        var exitCode = await CommandLine.RunAsync(args, terminal, Tree.Of, deadline.Token, time);
+        var exitCode = await CommandLine.RunAsync(args, terminal, Tree.Of, either.Token, time);
         Assert.False(deadline.IsCancellationRequested, $"dmm {string.Join(' ', args)} did not end");
         return new Result(exitCode, output.ToString(), said.ToString());
     }

@@ -60,9 +60,11 @@ internal sealed class DaemonProgram : IDisposable
     }
 
     /// <summary>Waits until dmmd answers.</summary>
-    public async Task ReadyAsync(Process process)
+    public Task ReadyAsync(Process process) => ReadyAsync(process, Socket);
+
+    public static async Task ReadyAsync(Process process, string socket)
     {
-        using var client = ClientOf(Socket);
+        using var client = ClientOf(socket);
         await DaemonFixture.UntilAsync(async cancellation =>
         {
             Assert.False(process.HasExited, "dmmd has ended");

@@ -26,6 +26,7 @@ public sealed record DaemonConfig
           host {
             memory = {{HostMemory.ToExactText()}}
             reserve = {{HostReserve.ToExactText()}}
+            register = "{{stateDirectory}}/register"
             {{(Cushion is { } cushion ? $"cushion = {cushion.ToExactText()}" : "")}}
           }
           {{More}}

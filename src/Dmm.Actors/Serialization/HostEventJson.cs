@@ -48,6 +48,8 @@ public static class HostEventJson
         ["vm-rested-1"] = typeof(VmRested),
         ["vm-forgotten-1"] = typeof(VmForgotten),
         ["let-go-ended-1"] = typeof(LetGoEnded),
+        ["host-drain-begun-1"] = typeof(HostDrainBegun),
+        ["host-drain-ended-1"] = typeof(HostDrainEnded),
     }.ToImmutableDictionary();
 
     private static readonly ImmutableDictionary<Type, string> Names = Manifests.ToImmutableDictionary(m => m.Value, m => m.Key);

@@ -35,6 +35,7 @@ internal static class HostShow
             .Add("host", host.Node, host.Hypervisor)
             .Add("accel", host.Acceleration)
             .Add("state", host.State, style: Show.OfState(host.State))
+            .Add("drain", host.Drain is { } drain ? Drain(drain, session.Time) : null, "it takes no VM; 'dmm host undrain' ends that", Show.Warning)
             .AddSize("memory", host.MemoryBytes, host.MemoryWhy is { } why ? $"of {Show.Size(host.ConfiguredMemoryBytes)} set: {why}"
                 : "that DMM governs")
             .AddSize("reserve", host.ReserveBytes, "for the host itself")
@@ -73,6 +74,11 @@ internal static class HostShow
     }
 
     private static string? Seconds(double? seconds) => seconds is { } s ? string.Create(CultureInfo.InvariantCulture, $"{s:0.0} s") : null;
+
+    private static string Drain(DrainView drain, TimeProvider time) =>
+        $"since {Show.Time(drain.Since, time)}, until {Show.Time(drain.Until, time)}"
+        + $"{(drain.Kill ? ", then VMs are ended" : "")}; {drain.Left} {(drain.Left == 1 ? "VM is" : "VMs are")} left"
+        + (drain.Stay ? "; stays over restarts of the host" : "");
 
     private static string Moving(HostView host) =>
         $"{host.Operations.Count(o => o.Balloon)} by balloon, {host.Operations.Count(o => o.Hotplug)} by hotplug"

@@ -42,6 +42,9 @@ public sealed class DaemonClient : IDisposable
     public Task<DoneView> PostAsync(string path, object? body, CancellationToken cancellation, TimeSpan? deadline = null) =>
         AskAsync<DoneView>(HttpMethod.Post, path, body, deadline ?? ChangeDeadline, cancellation);
 
+    public Task<T> PostAsync<T>(string path, object? body, CancellationToken cancellation) =>
+        AskAsync<T>(HttpMethod.Post, path, body, ChangeDeadline, cancellation);
+
     /// <summary>Asks what would happen. Nothing is changed.</summary>
     public Task<T> DryRunAsync<T>(string path, object body, CancellationToken cancellation) =>
         AskAsync<T>(HttpMethod.Post, path, body, ChangeDeadline, cancellation);

@@ -16,6 +16,9 @@ namespace Dmm.Core.Hosts;
 /// <param name="Watches">True where a monitor looks at the host itself. Otherwise the host is taken to have what the settings say.</param>
 public sealed record Host(HostState State, HostSettings Settings, bool Watches)
 {
+    /// <summary>The boot of this host; null where that can't be told.</summary>
+    public string? BootId { get; init; }
+
     /// <summary>The last report of each VM's actor.</summary>
     public ImmutableDictionary<VmId, VmProtocol.Report> Reports { get; init; } = ImmutableDictionary<VmId, VmProtocol.Report>.Empty;
 

@@ -11,11 +11,14 @@ namespace Dmm.Core.Hosts;
 /// </summary>
 public static class HostAdmissions
 {
+    /// <summary>Why a host that is drained creates no VM.</summary>
+    public const string WhyDrained = "this host is drained and takes no VM; 'dmm host undrain' takes it back into service";
+
     /// <summary>Returns the next step of the queue; null where nothing is to be done.</summary>
     /// <param name="state">The host's state after the steps that were decided before this one.</param>
     /// <param name="host">The rest that is known of the host.</param>
     public static QueueMove? Next(HostState state, Host host, Moment now) =>
-        state.Admissions.IsEmpty ? null : QueueOf(state, host, now).Next(now);
+        state.Admissions.IsEmpty || state.Drain is not null ? null : QueueOf(state, host, now).Next(now);
 
     /// <summary>Returns the event that records a step in the journal.</summary>
     public static IHostEvent EventOf(QueueMove step, HostState state, DateTimeOffset at) => step switch
@@ -52,6 +55,8 @@ public static class HostAdmissions
     public static string WhyExpired(AdmissionRecord admission, HostState state)
     {
         const string Late = "its memory was not there before its deadline";
+        if (state.Drain is not null)
+            return $"it was not created before its deadline: {WhyDrained}";
         if (admission.Plan is not { } plan)
             return admission.Why is { } why ? $"{Late}: {why}" : Late;
         var owing = plan.From.Where(part => !Outstanding(part, state).IsZero)

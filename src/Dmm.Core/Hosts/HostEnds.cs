@@ -28,7 +28,7 @@ public static class HostEnds
     /// <summary>Returns the event for a VM whose process has ended.</summary>
     public static IHostEvent Ended(VmRecord vm, EndCause cause, string why, ReturnSettings settings, Clocks now)
     {
-        if (vm.Unwanted || vm.BootedAt is not null || cause is not (EndCause.Failed or EndCause.PoweredDown))
+        if (vm.Unwanted || vm.Drain is not null || vm.BootedAt is not null || cause is not (EndCause.Failed or EndCause.PoweredDown))
             return EndOf(vm, cause, why, settings, now);
         // The power-down of a guest that never spoke counts as intended where the restart policy distinguishes intended ends (OnFailure).
         var meant = cause == EndCause.PoweredDown && vm.Spec?.Restart == RestartPolicy.OnFailure;
@@ -43,6 +43,9 @@ public static class HostEnds
             (cause, why) = (EndCause.MigratedAway, $"it was migrated away: {why}");
         else if (vm.Unwanted)
             cause = EndCause.Stopped;
+        // A VM that was given up because it never booted would have ended without the drain, too.
+        else if (vm is { Drain: not null, Spec: not null } && cause != EndCause.NeverBooted)
+            cause = EndCause.Drained;
         return vm.Spec is { } spec
             && Returns.After(spec.Restart, cause, vm.Unwanted, vm.Tries, now.Now - vm.BootedAt, settings, now.Now) is { } rest
             ? new VmRested(
@@ -51,6 +54,7 @@ public static class HostEnds
             {
                 ImageNeeds = vm.ImageNeeds,
                 NeverBooted = !vm.EverBooted,
+                Drained = cause == EndCause.Drained,
             }
             : new VmEnded(
                 now.Wall, vm.Handle.Id, why + EarlyWords(vm, cause, why, "with the boot policy full it would wait for all of that"))
@@ -151,7 +155,7 @@ public static class HostEnds
     {
         var others = state.Vms.Where(vm => vm.Key != id).Select(vm => vm.Value.Policy.Max)
             .Concat(state.Admissions.Where(a => a.Key != id).Select(a => a.Value.Spec.Policy.Max))
-            .Concat(state.Resting.Where(vm => vm.Key != id && vm.Value.ReturnAt is not null).Select(vm => vm.Value.Spec.Policy.Max))
+            .Concat(state.Resting.Where(vm => vm.Key != id && vm.Value.IsToReturn).Select(vm => vm.Value.Spec.Policy.Max))
             .Aggregate(MemorySize.Zero, static (sum, size) => sum + size);
         return Overcommit.Refusal(
             id, max, others, state.Ledger.HostMemory.MinusOrZero(state.Ledger.HostReserve), settings.Admission.OvercommitMaxRatio);

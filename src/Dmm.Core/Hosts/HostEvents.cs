@@ -140,6 +140,9 @@ public sealed record VmRested(
     /// been stopped.)
     /// </summary>
     public bool NeverBooted { get; init; }
+
+    /// <summary>True where a drain of its host ended it: it returns when the drain ends.</summary>
+    public bool Drained { get; init; }
 }
 
 /// <summary>The VM runs on without DMM; where it did not run, it is no longer remembered.</summary>
@@ -154,6 +157,23 @@ public sealed record VmForgotten(DateTimeOffset At, VmId Vm) : IHostEvent
     /// </summary>
     public MemorySize? Held { get; init; }
 }
+
+/// <summary>
+/// An operator takes the host out of service: it takes no VMs, and the VMs of this event are asked to power down, each of them by
+/// <paramref name="Until"/>. A drain that is in force already gets this deadline.
+/// </summary>
+/// <param name="Kill">Whether the process of a VM that still runs then is ended; otherwise it runs on.</param>
+/// <param name="Stay">Whether the drain stays over a restart of the host.</param>
+/// <param name="BootId">The boot of the host in which it was ordered; null where that can't be told.</param>
+public sealed record HostDrainBegun(DateTimeOffset At, DateTimeOffset Until, bool Kill, bool Stay, string? BootId, ImmutableArray<VmId> Vms)
+    : IHostEvent
+{
+    /// <summary>When the first order to drain came; null: with this event.</summary>
+    public DateTimeOffset? Since { get; init; }
+}
+
+/// <summary>The host is back in service: in this one event, all VMs that the drain ended are to return.</summary>
+public sealed record HostDrainEnded(DateTimeOffset At, string Why) : IHostEvent;
 
 /// <summary>A VM that was let go no longer runs: the memory that it could take is free.</summary>
 public sealed record LetGoEnded(DateTimeOffset At, VmId Vm) : IHostEvent;

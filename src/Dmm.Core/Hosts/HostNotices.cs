@@ -50,11 +50,18 @@ public static class HostNotices
             r.At, "vmStopped", r.Spec.Id,
             $"{r.Why}; it is not created here again: 'dmm vm forget {r.Spec.Id}' makes DMM forget it; 'dmm vm start {r.Spec.Id} "
                 + $"--force' starts it here, if its disk is in use nowhere else"),
+        VmRested { Drained: true } r => new(
+            r.At, "vmStopped", r.Spec.Id, $"{r.Why}; its host is drained: it returns with 'dmm host undrain'"),
         VmRested { ReturnAt: { } at } r =>
         new(r.At, "vmReturns", r.Spec.Id, $"{r.Why}; restart {Words(r.Spec.Restart)}: it returns at {at:HH:mm:ss}"),
         VmRested r => new(r.At, "vmStopped", r.Spec.Id, $"{r.Why}; it stays stopped until 'dmm vm start {r.Spec.Id}'"),
         VmForgotten f => new(f.At, "vmForgotten", f.Vm, "runs on without DMM"),
         LetGoEnded g => new(g.At, "letGoEnded", g.Vm, "no longer runs (DMM had forgotten it): its memory is free"),
+        HostDrainBegun d => new(
+            d.At, "hostDrain", null,
+            $"the host takes no VM; its VMs are to power down by {d.Until:HH:mm:ss}, {(d.Kill ? "then they are ended" : "or run on")}; "
+                + $"{(d.Stay ? "this stays until 'dmm host undrain'" : "'dmm host undrain' or a restart of the host ends this")}"),
+        HostDrainEnded d => new(d.At, "hostUndrain", null, $"the host is back in service: {d.Why}"),
         _ => null,
     };
 

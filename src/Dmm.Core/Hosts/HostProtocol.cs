@@ -53,6 +53,27 @@ public static class HostProtocol
 
     public sealed record ForgetVm(VmId Vm) : IHostCommand;
 
+    /// <summary>
+    /// Takes the host out of service: it takes no VM, and its VMs are asked to power down. Answered by <see cref="HostDone"/>. A second
+    /// order replaces the deadline of the first.
+    /// </summary>
+    /// <param name="Deadline">How long all guests have.</param>
+    /// <param name="Kill">Whether the process of a VM that still runs then is ended.</param>
+    public sealed record DrainHost(TimeSpan Deadline, bool Kill) : IHostCommand
+    {
+        /// <summary>True: it stays over a restart of the host. A later order without this does not take it back.</summary>
+        public bool Stay { get; init; }
+
+        /// <summary>True: VMs that somebody else started are asked, too.</summary>
+        public bool Adopted { get; init; }
+    }
+
+    /// <summary>Takes the host back into service. Answered by <see cref="HostDone"/>, or <see cref="Refused"/> where it is.</summary>
+    public sealed record UndrainHost : IHostCommand;
+
+    /// <param name="Status">The host after the change.</param>
+    public sealed record HostDone(string Text, Status Status);
+
     public sealed record Done(VmId Vm, string Text, ImmutableArray<string> Notes);
 
     public enum RefusalKind

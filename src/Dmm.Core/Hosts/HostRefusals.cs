@@ -11,12 +11,13 @@ public static class HostRefusals
 {
     public static HostProtocol.Refused? OfRequest(
         HostState state, VmSpec spec, MemorySize overhead, MemorySize imageNeeds, HostSettings settings) =>
-        InUse(state, spec.Id) ?? Foreign(state, spec.Id) ?? Overcommitted(state, spec.Id, spec.Policy.Max, settings)
+        Drained(state) ?? InUse(state, spec.Id) ?? Foreign(state, spec.Id) ?? Overcommitted(state, spec.Id, spec.Policy.Max, settings)
         ?? Refusal(HostAdmissions.Never(state, spec, overhead, imageNeeds));
 
     /// <param name="full">Why no more VMs may wait; null where one more may.</param>
     public static HostProtocol.Refused? OfDryRun(HostState state, VmSpec spec, string? full, HostSettings settings) =>
-        InUse(state, spec.Id) ?? Foreign(state, spec.Id) ?? Refusal(full) ?? Overcommitted(state, spec.Id, spec.Policy.Max, settings);
+        Drained(state) ?? InUse(state, spec.Id) ?? Foreign(state, spec.Id) ?? Refusal(full)
+        ?? Overcommitted(state, spec.Id, spec.Policy.Max, settings);
 
     public static HostProtocol.Refused? OfAdoption(HostState state, HostProtocol.AdoptVm adopt, HostSettings settings)
     {
@@ -24,7 +25,7 @@ public static class HostRefusals
         // The memory of a VM that was forgotten is taken already.
         var known = state.LetGoAs(adopt.Handle);
         var ledger = known is { } name ? state.Ledger.Gone(name) : state.Ledger;
-        return InUse(state, id) ?? Governed(state, adopt) ?? (known != id ? LetGoUnder(state, id) : null)
+        return Drained(state) ?? InUse(state, id) ?? Governed(state, adopt) ?? (known != id ? LetGoUnder(state, id) : null)
             ?? Overcommitted(state, id, adopt.Policy.Max, settings) ?? NoRoom(ledger, adopt)
             ?? NotGuaranteed(state, ledger, id, adopt.Policy.Min, adopt.Overhead);
     }
@@ -56,7 +57,7 @@ public static class HostRefusals
     public static HostProtocol.Refused? OfPolicy(
         HostState state, HostProtocol.SetPolicy set, RestingVm resting, VmPolicy policy, HostSettings settings) =>
         policy.Fault() is { } fault ? Refusal($"{set.Vm}: {fault}")
-        : policy.Max > resting.Spec.Policy.Max && resting.ReturnAt is not null ? Overcommitted(state, set.Vm, policy.Max, settings)
+        : policy.Max > resting.Spec.Policy.Max && resting.IsToReturn ? Overcommitted(state, set.Vm, policy.Max, settings)
         : null;
 
     public static HostProtocol.Refused? OfTarget(HostProtocol.ResizeVm resize, VmRecord vm) =>
@@ -69,7 +70,7 @@ public static class HostRefusals
     /// <summary>Checks the start of a VM that does not run.</summary>
     public static HostProtocol.Refused? OfStart(HostState state, HostProtocol.StartVm start, HostSettings settings) =>
         state.Resting.TryGetValue(start.Vm, out var resting)
-            ? Refusal((start.Force ? null : HostEnds.Doubt(resting)) ?? HostEnds.Hindrance(state, resting, settings))
+            ? Drained(state) ?? Refusal((start.Force ? null : HostEnds.Doubt(resting)) ?? HostEnds.Hindrance(state, resting, settings))
             : state.Vms.ContainsKey(start.Vm) ? new(HostProtocol.RefusalKind.Conflict, $"{start.Vm} runs already")
             : state.Admissions.ContainsKey(start.Vm) ? new(HostProtocol.RefusalKind.Conflict, $"{start.Vm} is being created already")
             : NoneRuns(state, start.Vm);
@@ -78,6 +79,10 @@ public static class HostRefusals
     public static HostProtocol.Refused NoneRuns(HostState state, VmId id) => state.Resting.ContainsKey(id)
         ? new(HostProtocol.RefusalKind.Conflict, $"{id} does not run; 'dmm vm start {id}' starts it")
         : new(HostProtocol.RefusalKind.NotFound, $"there is no VM {id} on this host; 'dmm vm list' shows all VMs");
+
+    /// <summary>The refusal of every VM by a host that is drained.</summary>
+    private static HostProtocol.Refused? Drained(HostState state) => state.Drain is null ? null
+        : new(HostProtocol.RefusalKind.Conflict, HostAdmissions.WhyDrained);
 
     private static HostProtocol.Refused? InUse(HostState state, VmId id) =>
         state.Vms.ContainsKey(id) || state.Admissions.ContainsKey(id)

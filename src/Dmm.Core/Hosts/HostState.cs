@@ -41,6 +41,9 @@ public sealed record VmRecord(
 
     /// <summary>The least memory that its image can boot with; zero where that is not known.</summary>
     public MemorySize ImageNeeds { get; init; }
+
+    /// <summary>How far the drain of its host has come with it; null where it was not asked for one.</summary>
+    public VmDrain? Drain { get; init; }
 }
 
 /// <summary>A VM that does not run and is remembered.</summary>
@@ -53,10 +56,16 @@ public sealed record RestingVm(VmSpec Spec, MemorySize Overhead, EndCause Cause,
 
     /// <summary>True where its guest was never heard from in any of its runs.</summary>
     public bool NeverBooted { get; init; }
+
+    /// <summary>True where a drain of its host ended it: it returns when the drain ends, whatever its restart policy.</summary>
+    public bool Drained { get; init; }
+
+    /// <summary>True where DMM will ask for it again by itself.</summary>
+    public bool IsToReturn => ReturnAt is not null || Drained;
 }
 
 /// <summary>The fold of the journal, with the ledger in it. The ledger also holds what VMs report, which is never persisted.</summary>
-public sealed record HostState(Ledger Ledger)
+public sealed partial record HostState(Ledger Ledger)
 {
     public ImmutableSortedDictionary<VmId, VmRecord> Vms { get; init; } = ImmutableSortedDictionary<VmId, VmRecord>.Empty;
 
@@ -115,12 +124,14 @@ public sealed record HostState(Ledger Ledger)
         OperatorTargetSet t => With(t.Vm, vm => vm with { OperatorTarget = t.Target }),
         PromisesChanged p => Changed(p),
         StopAsked s => With(s.Vm, vm => vm with { Stop = new(s.Grace, s.Kill), Unwanted = true }),
-        StopGivenUp g => With(g.Vm, vm => vm with { Stop = null }),
+        StopGivenUp g => With(g.Vm, vm => vm with { Stop = null, Drain = vm.Drain is null ? null : VmDrain.RunsOn }),
         StopWithdrawn w => With(w.Vm, vm => vm with { Stop = null, Unwanted = false }),
         VmEnded d => Without(d.Vm),
         VmRested r => Rested(r, now),
         VmForgotten f => Forgotten(f),
         LetGoEnded g => Gone(g.Vm),
+        HostDrainBegun d => Drained(d, now),
+        HostDrainEnded d => Undrained(now.MomentOf(d.At)),
         _ => throw new ArgumentOutOfRangeException(nameof(e), e, "not an event of the host"),
     };
 
@@ -174,11 +185,13 @@ public sealed record HostState(Ledger Ledger)
                 new VmRested(
                     clocks.WallOf(vm.Since), vm.Spec, vm.Overhead, vm.Cause, vm.Why, clocks.WallOf(vm.ReturnAt),
                     vm.Tries)
-                { ImageNeeds = vm.ImageNeeds, NeverBooted = vm.NeverBooted });
+                { ImageNeeds = vm.ImageNeeds, NeverBooted = vm.NeverBooted, Drained = vm.Drained });
 
         // After the VMs: what is asked of them stands in their promises.
         foreach (var admission in AdmissionLine.InOrder(Admissions.Values))
             events.AddRange(Condense(admission, clocks));
+        // Last: a VM that is launched during a drain is asked by its launch.
+        events.AddRange(CondenseDrain(clocks));
         return events.ToImmutable();
     }
 
@@ -243,6 +256,7 @@ public sealed record HostState(Ledger Ledger)
                 Tries = admission.Tries,
                 BootedBefore = admission.Tries is not null && !admission.NeverBooted,
                 ImageNeeds = admission.ImageNeeds,
+                Drain = Drain is null ? null : VmDrain.Asked,
             }),
             Ledger = before.Ledger.Convert(l.Vm, new(MemorySize.Zero, boot, admission.Overhead)),
         };
@@ -277,6 +291,7 @@ public sealed record HostState(Ledger Ledger)
                 {
                     ImageNeeds = r.ImageNeeds,
                     NeverBooted = r.NeverBooted,
+                    Drained = r.Drained,
                 }),
         };
     }

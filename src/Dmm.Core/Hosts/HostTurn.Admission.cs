@@ -79,6 +79,9 @@ internal sealed partial class HostTurn
         {
             Record(new VmLaunched(Wall, id, launched.Handle));
             Do(new HostEffect.TellAdmission(new AdmissionProtocol.Finished(id, null)));
+            // Its launch was under way when the drain began.
+            if (State.StopOf(State.Vms[id], Now) is { } order)
+                Do(new HostEffect.TellVm(id, new VmProtocol.Stop(order)));
             QueuePlan();
         }
     }

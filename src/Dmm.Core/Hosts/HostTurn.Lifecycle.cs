@@ -25,7 +25,7 @@ internal sealed partial class HostTurn
 
     private void StopGivenUp(VmProtocol.StopGivenUp given)
     {
-        if (!State.Vms.TryGetValue(given.Vm, out var vm) || vm.Stop is null)
+        if (!State.Vms.TryGetValue(given.Vm, out var vm) || State.StopOf(vm, Now) is null)
             return;
         Record(new StopGivenUp(Wall, given.Vm, given.Why));
         QueuePlan();
@@ -33,6 +33,8 @@ internal sealed partial class HostTurn
 
     private void ReturnThoseDue()
     {
+        if (State.Drain is not null)
+            return;
         foreach (var resting in HostEnds.Due(State, Now))
         {
             if (HostEnds.Hindrance(State, resting, Settings) is { } hindrance)
@@ -51,13 +53,15 @@ internal sealed partial class HostTurn
         AwaitReturns();
     }
 
-    /// <summary>Asks to be woken when the next return is due. No VM returns before the ledger governs.</summary>
+    /// <summary>
+    /// Asks to be woken when the next return is due. No VM returns before the ledger governs, or to a host that is drained.
+    /// </summary>
     private void AwaitReturns() =>
-        Do(new HostEffect.WakeForReturns(Host.InControl ? State.Resting.Values.Min(vm => vm.ReturnAt) : null));
+        Do(new HostEffect.WakeForReturns(Host.InControl && State.Drain is null ? State.Resting.Values.Min(vm => vm.ReturnAt) : null));
 
     /// <summary>
-    /// Ends the VMs that ran before the host restarted: they can't run now. All ends are written at once, so that all VMs that return do so
-    /// in the order of their priority.
+    /// Ends the VMs that ran before the host restarted: they can't run now. All ends, and that of a drain, are written at once, so that all
+    /// VMs that return do so in the order of their priority.
     /// </summary>
     private void EndThoseOfAnotherBoot(string boot)
     {
@@ -68,5 +72,8 @@ internal sealed partial class HostTurn
             Record(HostEnds.EndOf(vm, EndCause.HostRestarted, "the host has restarted", Settings.Returns, now));
             Release(id);
         }
+
+        if (State.Drain?.EndsIn(boot) == true)
+            Record(new HostDrainEnded(Wall, "the host has restarted"));
     }
 }

@@ -128,21 +128,22 @@ internal sealed partial class HostTurn
         {
             Record(new StopAsked(Wall, id, order.Grace) { Kill = order.Kill });
             // A VM whose actor is not started yet hears of it with its part of the journal.
+            order = State.StopOf(State.Vms[id], Now) ?? order;
             Do(new HostEffect.TellVm(id, new VmProtocol.Stop(order)));
             Done(id, $"{HowItStops(order, vm)}; its memory comes back when it is gone");
         }
     }
 
-    private static string HowItStops(StopOrder order, VmRecord vm) =>
+    private string HowItStops(StopOrder order, VmRecord vm) =>
         order.AtOnce && vm.Handle is { Owned: false, Pid: null }
             ? "it is told to quit; DMM does not know its process, so it can't kill it"
             : order.AtOnce ? "its process is being ended"
-            : $"its guest is asked to power down, and has {order.Grace.TotalSeconds:0.#} "
+            : $"its guest is asked to power down, and has {order.GraceFrom(Now).TotalSeconds:0.#} "
             + $"s; {(order.Kill ? "then its process is ended" : "otherwise it runs on")}";
 
     private void StopResting(VmId id, RestingVm resting)
     {
-        if (resting.ReturnAt is null)
+        if (!resting.IsToReturn)
         {
             Done(id, "is stopped already");
             return;
@@ -179,8 +180,10 @@ internal sealed partial class HostTurn
         if (State.Vms.TryGetValue(id, out var vm) && vm.Unwanted)
         {
             Record(new StopWithdrawn(Wall, id));
-            Do(new HostEffect.TellVm(id, new VmProtocol.GoOn()));
-            Done(id, "runs on: the order to stop it is withdrawn");
+            var drain = State.StopOf(State.Vms[id], Now);
+            Do(new HostEffect.TellVm(id, drain is null ? new VmProtocol.GoOn() : new VmProtocol.Stop(drain)));
+            Done(id, drain is null ? "runs on: the order to stop it is withdrawn"
+                : "the order to stop it is withdrawn; it ends by the drain of this host, and returns with 'dmm host undrain'");
         }
         else if (HostRefusals.OfStart(State, start, Settings) is { } refused)
         {

@@ -14,6 +14,7 @@ internal sealed partial class HostTurn
     private void TakeUp(HostCommand.TakeUp takeUp)
     {
         var (vms, admissions) = (State.Vms.Count, State.Admissions.Count);
+        Host = Host with { BootId = takeUp.BootId };
         if (takeUp.BootId is { } boot)
             EndThoseOfAnotherBoot(boot);
         var launching = State.Admissions.Where(a => a.Value.State == AdmissionState.Launching).Select(a => a.Key);
@@ -46,7 +47,7 @@ internal sealed partial class HostTurn
         Host = Host with { StartedOnce = Host.StartedOnce.Add(id), Told = Host.Told.Remove(id) };
         if (State.Vms.TryGetValue(id, out var vm))
         {
-            Reply(new VmProtocol.Assume(vm.Spec, vm.Handle, vm.Policy, null, vm.Stop, MayRun: true)
+            Reply(new VmProtocol.Assume(vm.Spec, vm.Handle, vm.Policy, null, State.StopOf(vm, Now), MayRun: true)
             {
                 Booted = vm.BootedAt is not null,
                 EverBooted = vm.EverBooted,

@@ -37,6 +37,8 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
             case HostProtocol.StopVm stop: Stop(stop); break;
             case HostProtocol.StartVm start: Start(start); break;
             case HostProtocol.ForgetVm forget: Forget(forget); break;
+            case HostProtocol.DrainHost drain: Drain(drain); break;
+            case HostProtocol.UndrainHost: Undrain(); break;
             case HostProtocol.DryRunVm asked:
                 Do(new HostEffect.TellAdmission(new AdmissionProtocol.DryRun(asked, Host), Forward: true));
                 break;
@@ -67,8 +69,9 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
     {
         SayDeficit();
         WatchWhoRuns();
+        SayDrained();
         if (!ReferenceEquals(State.Vms, _before.Vms) || !ReferenceEquals(State.Admissions, _before.Admissions)
-            || State.Ledger.Free != _before.Ledger.Free)
+            || !ReferenceEquals(State.Drain, _before.Drain) || State.Ledger.Free != _before.Ledger.Free)
             Host = Host with { Version = Host.Version + 1 };
         ShowLine();
         return new(Host, _events.ToImmutable(), _effects.ToImmutable());

@@ -22,4 +22,7 @@ public enum EndCause
 
     /// <summary>Its guest was migrated to another process before, and runs on there: DMM never creates it here again by itself.</summary>
     MigratedAway,
+
+    /// <summary>A drain of its host asked it to power down, however it ended then. It returns when the drain ends.</summary>
+    Drained,
 }

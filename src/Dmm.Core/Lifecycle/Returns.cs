@@ -30,6 +30,9 @@ public static class Returns
     public static Rest? After(
         RestartPolicy policy, EndCause cause, bool unwanted, int? tries, TimeSpan? ran, ReturnSettings settings, Moment now)
     {
+        // It did not end by itself, so no policy counts, and it does not wait longer than before. The drain's end tells when it returns.
+        if (cause == EndCause.Drained)
+            return new(null, ran >= settings.CalmAfter ? 0 : tries ?? 0);
         if (policy == RestartPolicy.Never)
             return null;
         if (unwanted || cause == EndCause.MigratedAway || cause == EndCause.Stopped

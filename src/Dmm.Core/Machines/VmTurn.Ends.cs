@@ -39,7 +39,7 @@ internal sealed partial class VmTurn
             return;
         }
 
-        var until = now.WallOf(Now + order.Grace);
+        var until = now.WallOf(Now + order.GraceFrom(Now));
         Vm = Vm with
         {
             StopWhy =
@@ -47,7 +47,7 @@ internal sealed partial class VmTurn
                 + $"until {until:HH:mm:ss}; {(order.Kill ? "then its process is ended" : "otherwise it runs on")}",
         };
         Report();
-        LetGraceRun(order.Grace);
+        LetGraceRun(order.GraceFrom(Now));
         AskToPowerDown();
     }
 
@@ -133,7 +133,7 @@ internal sealed partial class VmTurn
 
         Vm = Vm with { StopWhy = $"it can't be reached, so its guest can't be asked to power down: {Memory.Why}" };
         if (!Vm.GraceRuns)
-            LetGraceRun(order.Grace);
+            LetGraceRun(order.GraceFrom(Now));
     }
 
     /// <summary>

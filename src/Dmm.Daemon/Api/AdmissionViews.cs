@@ -48,7 +48,10 @@ public static class AdmissionViews
     public static string WhyOf(HostProtocol.Status status, AdmissionRecord admission, Clocks now) => admission switch
     {
         { State: AdmissionState.Launching } => $"{admission.Reserved} set aside; the hypervisor is starting it",
+        { State: AdmissionState.Reserved } when status.State.Drain is not null =>
+        $"{admission.Reserved} set aside; {HostAdmissions.WhyDrained}",
         { State: AdmissionState.Reserved } => $"{admission.Reserved} set aside; it waits for its turn to be launched",
+        _ when status.State.Drain is not null => $"{HostAdmissions.WhyDrained}; until {now.WallOf(admission.Deadline):HH:mm:ss}",
         { Plan: { } plan } =>
         AdmissionWords.Progress(admission, plan, Missing(status, admission), part => HostAdmissions.Outstanding(part, status.State), now),
         { Why: { } why } => $"{why}; until {now.WallOf(admission.Deadline):HH:mm:ss}",

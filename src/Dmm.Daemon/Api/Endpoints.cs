@@ -30,6 +30,16 @@ public static class Endpoints
             .AddEndpointFilter(ReadOnlyOverTcp).AddEndpointFilter(Answers.Guard).AddEndpointFilter(Queries.OnlyKnown);
         api.MapGet("/host", async (CancellationToken c) =>
             Answers.Json(Views.HostOf(await gateway().StatusAsync(c), node, hypervisor, Now)));
+        api.MapPost("/host/drain", async (HttpRequest http, CancellationToken c) =>
+        {
+            var request = await Bodies.ReadAsync<DrainHostRequest>(http, c);
+            return DrainViews.Answer(await gateway().CommandAsync(DrainViews.Read(request), c), Now);
+        });
+        api.MapPost("/host/undrain", async (HttpRequest http, CancellationToken c) =>
+        {
+            await Bodies.RequireEmptyAsync(http, c);
+            return DrainViews.Answer(await gateway().CommandAsync(new HostProtocol.UndrainHost(), c), Now);
+        });
         api.MapGet("/vms", async (CancellationToken c) => Answers.Json(Views.VmsOf(await gateway().StatusAsync(c), Now)));
         api.MapGet("/vms/{name}", async (string name, CancellationToken c) =>
             Views.VmOf(await gateway().StatusAsync(c), Specs.IdOf(name), Now) is { } vm

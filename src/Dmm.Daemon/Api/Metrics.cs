@@ -12,13 +12,13 @@ namespace Dmm.Daemon.Api;
 /// </summary>
 public static class Metrics
 {
-    public static async Task WriteAsync(HostProtocol.Status status, HttpResponse response, CancellationToken cancellation)
+    public static async Task WriteAsync(HostProtocol.Status status, HttpResponse response, Clocks now, CancellationToken cancellation)
     {
         response.ContentType = PrometheusConstants.TextContentTypeWithVersionAndEncoding;
-        await Of(status).CollectAndExportAsTextAsync(response.Body, cancellation);
+        await Of(status, now).CollectAndExportAsTextAsync(response.Body, cancellation);
     }
 
-    private static CollectorRegistry Of(HostProtocol.Status status)
+    private static CollectorRegistry Of(HostProtocol.Status status, Clocks now)
     {
         var registry = Prometheus.Metrics.NewCustomRegistry();
         var make = Prometheus.Metrics.WithCustomRegistry(registry);
@@ -36,6 +36,14 @@ public static class Metrics
         Host("dmm_host_free_bytes", "What can still be promised.", ledger.Free.Bytes);
         Host("dmm_host_deficit_bytes", "By how much promises exceed the host's memory; 0 if they fit.", ledger.Deficit.Bytes);
         Host("dmm_host_waiting_bytes", "Memory that VMs wait for.", status.Waits.Sum(w => w.Missing.Bytes));
+        Host("dmm_host_drained", "1 while the host is drained, 0 while it is in service.", status.State.Drain is null ? 0 : 1);
+        if (status.State.Drain is { } drain)
+        {
+            Host("dmm_host_drain_since_seconds", "When the drain began, in seconds since 1970.", Unix(now.WallOf(drain.Since)));
+            Host("dmm_host_drain_until_seconds", "The deadline of the drained VMs, in seconds since 1970.", Unix(now.WallOf(drain.Until)));
+            Host("dmm_host_drain_left_vms", "VMs that still run on the drained host.", status.State.MayRun);
+        }
+
         if (status.Outlook?.Sight is { } sight)
         {
             Host("dmm_host_available_bytes", "MemAvailable of the host.", sight.Available.Bytes);
@@ -62,6 +70,8 @@ public static class Metrics
         OfVms(status, make);
         return registry;
     }
+
+    private static double Unix(DateTimeOffset at) => at.ToUnixTimeMilliseconds() / 1000.0;
 
     private static void OfVms(HostProtocol.Status status, MetricFactory make)
     {

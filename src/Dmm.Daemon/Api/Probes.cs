@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Dmm.Core;
 
 namespace Dmm.Daemon.Api;
 
@@ -11,7 +12,7 @@ public static class Probes
         routes.MapGet("/ready", async (CancellationToken c) => await ReadyAsync(gateway(), c));
         routes
             .MapGet("/metrics", async (HttpContext http, CancellationToken c) =>
-                await Metrics.WriteAsync(await gateway().StatusAsync(c), http.Response, c))
+                await Metrics.WriteAsync(await gateway().StatusAsync(c), http.Response, Clocks.Read(TimeProvider.System), c))
             .AddEndpointFilter(Answers.Guard);
     }
 

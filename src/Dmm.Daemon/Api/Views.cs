@@ -52,6 +52,7 @@ public static class Views
                 o.Vm.Name, o.Uses.HasFlag(Mechanisms.Balloon), o.Uses.HasFlag(Mechanisms.Hotplug), o.Urgent))],
             Held = [.. status.Held.OrderBy(h => h.Value).Select(h => new HeldView(h.Key.Name, now.WallOf(h.Value)))],
             Problems = problems,
+            Drain = DrainViews.Of(status, now),
             InControlSeconds = Seconds(status.InControl),
             AllActorsSeconds = Seconds(status.AllActors),
         };
@@ -127,7 +128,7 @@ public static class Views
         return new()
         {
             Id = id.Name,
-            State = report is null ? "booting" : report.Stopping || vm.Stop is not null ? "stopping"
+            State = report is null ? "booting" : report.Stopping || vm.Stop is not null || vm.Drain == VmDrain.Asked ? "stopping"
                 : report.Phase != VmPhase.Paused ? report.Phase.ToString().ToLowerInvariant()
                 : report.RunState switch
                 {
@@ -186,8 +187,10 @@ public static class Views
         return new()
         {
             Id = vm.Spec.Id.Name,
-            State = vm.ReturnAt is null ? "stopped" : "returning",
-            Why = now.WallOf(vm.ReturnAt) is { } at ? $"{vm.Why}; it returns at {at:HH:mm:ss}" : vm.Why,
+            State = vm.IsToReturn ? "returning" : "stopped",
+            Why = vm.Drained ? $"{vm.Why}; its host is drained: it returns with 'dmm host undrain'"
+                : now.WallOf(vm.ReturnAt) is { } at ? $"{vm.Why}; it returns at {at:HH:mm:ss}"
+                : vm.Why,
             BaseBytes = 0,
             PluggedBytes = 0,
             BalloonedBytes = 0,

@@ -80,6 +80,9 @@ public static class JournalRebuild
         foreach (var (id, vm) in known.Resting.Where(vm => !running.Contains(vm.Key)))
             KeepOrLeaveOut(
                 id, vm.Spec, vm.Overhead, vm.ImageNeeds, vm.Why, vm.NeverBooted, vm.Cause == EndCause.MigratedAway, always: true);
+        // A host that is out of service stays so; what still runs is asked again only by an operator.
+        if (known.Drain is { } drain)
+            events.Add(new HostDrainBegun(now, now, drain.Kill, drain.Stay, drain.BootId, []) { Since = clocks.WallOf(drain.Since) });
         return (report, JournalFile.Replace(path, events, now));
 
         // A person decides whether the VM returns, because much may have changed since.

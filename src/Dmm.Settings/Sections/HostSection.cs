@@ -10,10 +10,11 @@ namespace Dmm.Settings;
 /// <param name="PressureSome">The stalled part of the time (PSI some), 0 to 1.</param>
 /// <param name="PressureFull">The stalled part of the time (PSI full), 0 to 1.</param>
 /// <param name="Margin">Available memory that is never counted on.</param>
+/// <param name="Register">The folder in which the daemons of this host see each other.</param>
 public sealed record HostSection(
     MemorySize? Memory, MemorySize Reserve, Portion Cushion, Portion CushionMax, double PressureSome, double PressureFull,
     MemorySize Margin,
-    TimeSpan WatchPeriod, TimeSpan CalmAfter)
+    TimeSpan WatchPeriod, TimeSpan CalmAfter, string Register)
 {
     /// <summary><c>dmm.qemu.groups</c>: it decides which control groups limit the VMs.</summary>
     public string Groups { get; init; } = "off";
@@ -42,7 +43,8 @@ public sealed record HostSection(
             reader.Percent("dmm.host.pressure-full", 0, 100),
             reader.Size("dmm.host.margin", "0", "64GiB"),
             reader.Duration("dmm.host.watch-period", "100ms", "60s"),
-            reader.Duration("dmm.host.calm-after", "1s", "1h"));
+            reader.Duration("dmm.host.calm-after", "1s", "1h"),
+            reader.Folder("dmm.host.register", "/run/lock/dmm"));
         if (host.Memory <= host.Reserve)
             reader.Refuse("dmm.host.memory", $"more than dmm.host.reserve ({host.Reserve}), which is subtracted from it");
         return host;

@@ -67,6 +67,8 @@ public sealed class JournalFormat : TestKit
         new VmRested(
             At, Spec with { Restart = RestartPolicy.Always, BootCheck = BootCheck.None, Priority = 7 }, Size, EndCause.HostRestarted,
             "the host has restarted", At, 3),
+        new HostDrainBegun(At, At.AddSeconds(120), true, true, "boot", [Vm]) { Since = At },
+        new HostDrainEnded(At, "an operator takes it back into service"),
     ];
 
     [Fact]
@@ -110,6 +112,8 @@ public sealed class JournalFormat : TestKit
             var back = Serializer.FromBinary(Serializer.ToBinary(example), Serializer.Manifest(example));
             if (example is PromisesChanged changed)
                 Assert.Equal(changed.Changes.AsEnumerable(), Assert.IsType<PromisesChanged>(back).Changes);
+            else if (example is HostDrainBegun drain && back is HostDrainBegun same)
+                Assert.Equal((drain with { Vms = [] }, drain.Vms.Single()), (same with { Vms = [] }, same.Vms.Single()));
             else
                 Assert.Equal(example, back);
         }
@@ -199,6 +203,7 @@ public sealed class JournalFormat : TestKit
                 new(Size, [new(Vm, Size, MemorySize.FromMiB(100), GiveKind.Slack)], TimeSpan.FromSeconds(2), false), false),
             new VmAdopted(At, Spec.Policy, Handle with { Id = VmId.Parse("loose"), Pid = 4712 }, Size, Size),
             new VmForgotten(At, VmId.Parse("loose")),
+            .. Drains(),
         ];
         var state = history.Aggregate(empty, (s, e) => s.Apply(e, Later));
         var snapshot = new HostSnapshot(state.Condense(Later));
@@ -208,11 +213,34 @@ public sealed class JournalFormat : TestKit
         Assert.Equal(state.Admissions, again.Admissions);
         Assert.Equal(state.Resting, again.Resting);
         Assert.Equal(state.LetGo, again.LetGo);
+        Assert.Equal(state.Drain, again.Drain);
+        Assert.Equal(
+            [null, VmDrain.Asked, VmDrain.RunsOn, VmDrain.RunsOn],
+            new[] { "theirs", "asked", "runs-on", "runs-on-2" }.Select(vm => again.Vms[VmId.Parse(vm)].Drain));
+        Assert.True(again.Drain!.Since < again.Drain.OrderedAt && again.Resting[VmId.Parse("drained")].Drained);
         Assert.Equal(Size + Size, again.Ledger.LetGo[VmId.Parse("loose")]);
         Assert.True(again.Vms[Vm] is { Unwanted: true, MigratedAway: true });
         Assert.True(again.Resting[VmId.Parse("mute")].NeverBooted && again.Admissions[VmId.Parse("mute2")].NeverBooted);
         Assert.Equal(state.Ledger.Committed, again.Ledger.Committed);
         Assert.Equal(MemorySize.FromMiB(512), again.Vms[Vm].Promise.Granted);
+    }
+
+    /// <summary>A drain that was ordered twice, with a VM for each way in which it can stand.</summary>
+    private static IEnumerable<IHostEvent> Drains()
+    {
+        VmId[] vms = [.. new[] { "theirs", "asked", "runs-on", "runs-on-2" }.Select(VmId.Parse)];
+        foreach (var (i, vm) in vms.Index())
+            yield return new VmAdopted(At, Spec.Policy, Handle with { Id = vm, Pid = 5000 + i }, Size, Size);
+        yield return new HostDrainBegun(At, At.AddSeconds(60), false, true, "boot", [.. vms[1..]]);
+        yield return new StopGivenUp(At.AddSeconds(60), vms[2], "late");
+        yield return new HostDrainBegun(At.AddSeconds(70), At.AddSeconds(130), true, true, "boot", [.. vms[1..]]);
+        yield return new StopGivenUp(At.AddSeconds(130), vms[2], "late");
+        yield return new StopGivenUp(At.AddSeconds(130), vms[3], "late");
+        yield return new StopAsked(At.AddSeconds(140), vms[3], TimeSpan.FromSeconds(5)) { Kill = true };
+        yield return new VmRested(At, Spec with { Id = VmId.Parse("drained") }, Size, EndCause.Drained, "powered down", null, 0)
+        {
+            Drained = true,
+        };
     }
 
     /// <summary>

@@ -16,12 +16,23 @@ internal sealed class HostUnderTest
     private readonly Queue<IHostCommand> _mailbox = [];
     private Admissions _line = new();
 
-    public HostUnderTest(long memoryMiB = 4096, HostSettings? settings = null, bool watches = false)
+    public HostUnderTest(long memoryMiB = 4096, HostSettings? settings = null, bool watches = false, string? boot = null)
     {
         settings ??= new() { Memory = MiB(memoryMiB) };
         (_machine, _admission) = (new(settings, new()), new(settings.Admission));
         Host = new(new(new Ledger(settings.Memory, settings.Reserve)), settings, watches);
-        Say(new HostCommand.TakeUp(null));
+        Say(new HostCommand.TakeUp(boot));
+    }
+
+    /// <summary>The daemon dies, and the next one starts with what the journal says: by its events, or by a snapshot.</summary>
+    public void Restart(string? boot, bool snapshot = false)
+    {
+        var empty = new HostState(new(Host.Settings.Memory, Host.Settings.Reserve));
+        IEnumerable<IHostEvent> events = snapshot ? Host.State.Condense(Now) : [.. Journal];
+        Host = new(events.Aggregate(empty, (state, e) => state.Apply(e, Now)), Host.Settings, Host.Watches);
+        _line = new();
+        _mailbox.Clear();
+        Say(new HostCommand.TakeUp(boot));
     }
 
     public static DateTimeOffset Began { get; } = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);

@@ -28,9 +28,16 @@ public sealed class LifecycleTests
     }
 
     [Fact]
-    public void A_vm_without_one_is_forgotten_however_it_ends() =>
+    public void A_vm_without_one_is_forgotten_however_it_ends_by_itself() =>
         Assert.All(
-            Enum.GetValues<EndCause>(), cause => Assert.Null(Returns.After(RestartPolicy.Never, cause, false, 1, Short, Settings, Now)));
+            Enum.GetValues<EndCause>().Except([EndCause.Drained]),
+            cause => Assert.Null(Returns.After(RestartPolicy.Never, cause, false, 1, Short, Settings, Now)));
+
+    [Fact]
+    public void A_vm_that_a_drain_ended_is_remembered_under_every_policy_and_waits_no_longer_than_before() =>
+        Assert.All(
+            Enum.GetValues<RestartPolicy>(),
+            policy => Assert.Equal(new Rest(null, 1), Returns.After(policy, EndCause.Drained, false, 1, Short, Settings, Now)));
 
     [Fact]
     public void A_vm_that_was_stopped_stays_so_even_if_it_is_killed_in_the_end() =>

@@ -175,6 +175,24 @@ public sealed class VmMachineTests
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void The_deadline_of_several_vms_is_the_same_for_one_that_hears_of_it_late(bool kill)
+    {
+        var vm = new VmUnderTest();
+        var order = new StopOrder(TimeSpan.FromSeconds(60), kill) { By = Moment.Origin + TimeSpan.FromDays(1) + TimeSpan.FromSeconds(60) };
+        vm.Take(Part(stop: order));
+        vm.Pass(TimeSpan.FromSeconds(50));
+        vm.Connect();
+        vm.Pass(TimeSpan.FromSeconds(9));
+        Assert.DoesNotContain(vm.Told, told => told is VmProtocol.StopGivenUp);
+        Assert.DoesNotContain(vm.Done, e => e is VmEffect.EndProcess);
+        vm.Pass(Second);
+        Assert.Equal(kill, vm.Done.Any(e => e is VmEffect.EndProcess));
+        Assert.Equal(!kill, vm.Told.Any(told => told is VmProtocol.StopGivenUp));
+    }
+
+    [Theory]
     [InlineData(BootCheck.Heard, false)]
     [InlineData(BootCheck.Strict, true)]
     public void A_silent_guest_is_spoken_of_once_and_ended_only_where_its_spec_asks_for_that(BootCheck check, bool ends)
