@@ -22,6 +22,9 @@ public static class HostProtocol
         /// <summary>The host memory that its process holds; null where nobody could look.</summary>
         public MemorySize? Resident { get; init; }
 
+        /// <summary>What its balloon holds beside that, and its guest could take back by itself.</summary>
+        public MemorySize Returnable { get; init; }
+
         /// <summary>The name under which this daemon's driver launched the process; null where somebody else did.</summary>
         public VmId? LaunchedAs { get; init; }
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Dmm.Core.Lifecycle;
+using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
 namespace Dmm.Core.Hosts;
@@ -9,6 +10,9 @@ internal sealed partial class HostTurn
 {
     private void Adopt(HostProtocol.AdoptVm adopt)
     {
+        // Somebody else's VM has no control group of DMM's: what its balloon holds is trusted, or counts as its own from the start.
+        if (Trusts.Of(Settings.Trust, enforced: false) == Trust.None)
+            adopt = adopt with { Ceiling = adopt.Ceiling + adopt.Returnable };
         if (HostRefusals.OfAdoption(State, adopt, Settings) is { } refused)
         {
             Reply(refused);

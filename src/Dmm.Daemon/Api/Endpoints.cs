@@ -169,10 +169,11 @@ public static class Endpoints
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(c);
         deadline.CancelAfter(InspectDeadline);
         var handle = await hypervisor.InspectAsync(id, request.Qmp, deadline.Token);
-        var (ceiling, cost, notes) = await LookAsync(hypervisor, handle, deadline.Token);
+        var (sizes, cost, notes) = await LookAsync(hypervisor, handle, deadline.Token);
         return await host.CommandAsync(
-            new HostProtocol.AdoptVm(handle, policy, ceiling, cost?.Overhead ?? MemorySize.FromMiB(64))
+            new HostProtocol.AdoptVm(handle, policy, sizes.Ceiling, cost?.Overhead ?? MemorySize.FromMiB(64))
             {
+                Returnable = (sizes.Base + sizes.PluggedMost).MinusOrZero(sizes.Ceiling),
                 Resident = cost?.Resident,
                 LaunchedAs = hypervisor.LaunchedAs(handle),
                 Notes = notes,
@@ -180,10 +181,10 @@ public static class Endpoints
     }
 
     /// <summary>
-    /// Asks for the ceiling and the cost of a VM before it is adopted, because the ledger refuses a VM that does not fit. The VM may be
+    /// Asks for the sizes and the cost of a VM before it is adopted, because the ledger refuses a VM that does not fit. The VM may be
     /// in the middle of a growth that somebody else asked for.
     /// </summary>
-    private static async Task<(MemorySize Ceiling, HostCost? Cost, ImmutableArray<string> Notes)> LookAsync(
+    private static async Task<(VmSizes Sizes, HostCost? Cost, ImmutableArray<string> Notes)> LookAsync(
         IHypervisor hypervisor, VmHandle handle, CancellationToken c)
     {
         await using var vm = await hypervisor.ConnectAsync(handle, _ => { }, c);
@@ -192,7 +193,7 @@ public static class Endpoints
         [
             vm.Capabilities.Keeps is { } keeps ? $"its balloon returns no memory to the host: {keeps}" : null, vm.Doubt, .. vm.Remarks,
         ];
-        return (sizes.Ceiling, await vm.MeasureAsync(c), [.. notes.OfType<string>()]);
+        return (sizes, await vm.MeasureAsync(c), [.. notes.OfType<string>()]);
     }
 
     private static async Task StreamAsync(HostGateway host, DateTimeOffset? since, long after, HttpContext http)

@@ -119,6 +119,26 @@ public sealed class TrustTests
         Assert.IsNotType<AdmissionProtocol.RecordRefused>(_host.Request(Spec("b", min: 600, boot: 600)));
     }
 
+    [Theory]
+    [InlineData(Trust.Measured, 200)]
+    [InlineData(Trust.Enforced, 512)]
+    [InlineData(Trust.None, 512)]
+    public void A_squeezed_vm_that_is_adopted_is_granted_what_counts_as_its_own(Trust setting, long granted)
+    {
+        Start(setting);
+        var adopt = new HostProtocol.AdoptVm(Handle("a", 300, owned: false, boot: 512), new(MiB(128), MiB(1024)), MiB(200), MemorySize.Zero)
+        {
+            Returnable = MiB(312),
+        };
+        Assert.IsType<HostProtocol.Done>(_host.Say(adopt));
+        Assert.Equal(MiB(1024 - granted), Ledger.Free);
+        _host.Report("a", 200);
+        Assert.Equal(MiB(1024 - granted), Ledger.Free);
+
+        Start(setting, memoryMiB: 400);
+        Assert.Equal(granted == 200, _host.Say(adopt) is HostProtocol.Done);
+    }
+
     [Fact]
     public void What_a_trust_costs_is_said_in_figures()
     {
