@@ -104,6 +104,10 @@ public sealed class DmmSettingsTests
     [Theory]
     [InlineData("dmm.host.memory = foo", "dmm.host.memory in /etc/dmm/dmm.conf is 'foo'; it must be a size such as 64GiB, or auto")]
     [InlineData("dmm.host.memory = -1G", "dmm.host.memory in /etc/dmm/dmm.conf is '-1G'; it must be a size such as 64GiB, or auto")]
+    [InlineData("dmm.qemu.user = \"1:x\"", "dmm.qemu.user in /etc/dmm/dmm.conf is '1:x'; it must be a user's name, UID or UID:GID, or empty")]
+    [InlineData(
+        "dmm.qemu.groups = on",
+        "dmm.qemu.groups in /etc/dmm/dmm.conf is 'on'; it must be auto, off or an absolute path such as /sys/fs/cgroup/dmm")]
     [InlineData("dmm.host.memory = [1G]", "dmm.host.memory in /etc/dmm/dmm.conf is a list; it must be a size such as 64GiB, or auto")]
     [InlineData("dmm.host.memory = null", "dmm.host.memory in /etc/dmm/dmm.conf is null; it must be a size such as 64GiB, or auto")]
     [InlineData(

@@ -26,6 +26,29 @@ public sealed class HostMemoryTests : IDisposable
     }
 
     [Fact]
+    public void A_limit_that_slows_down_counts_as_well()
+    {
+        _root.Write("proc/self/cgroup", "0::/system.slice/dmmd.service\n");
+        _root.Write("sys/fs/cgroup/system.slice/dmmd.service/memory.max", "6442450944\n");
+        _root.Write("sys/fs/cgroup/system.slice/dmmd.service/memory.high", "5368709120\n");
+
+        Assert.Equal(MemorySize.FromGiB(5), HostMemory.Measure(_root.Path));
+    }
+
+    [Fact]
+    public void The_daemons_own_limit_is_none_to_vms_that_are_elsewhere()
+    {
+        _root.Write("proc/self/cgroup", "0::/system.slice/dmmd.service\n");
+        _root.Write("sys/fs/cgroup/system.slice/dmmd.service/memory.max", "1073741824\n");
+        _root.Write("sys/fs/cgroup/mine/cgroup.controllers", "memory\n");
+        _root.Write("sys/fs/cgroup/mine/memory.max", "6442450944\n");
+
+        Assert.Equal(MemorySize.FromGiB(6), HostMemory.Measure(_root.Path, "/sys/fs/cgroup/mine"));
+        Assert.Equal(MemorySize.FromGiB(1), HostMemory.Measure(_root.Path, "off"));
+        Assert.Equal("/sys/fs/cgroup/mine", DmmSettings.Parse("dmm.qemu.groups = \"/sys/fs/cgroup/mine/\"", "x").Host.Groups);
+    }
+
+    [Fact]
     public void The_limit_of_the_older_cgroups_counts_as_well()
     {
         _root.Write("proc/self/cgroup", "12:cpu,cpuacct:/\n7:memory:/docker/abc\n");

@@ -14,9 +14,9 @@ public sealed partial class ReferenceTests
     /// <summary>Settings whose right form has no bounds: a choice of words, a text or a path.</summary>
     private static readonly string[] Unbounded =
     [
-        "dmm.hypervisor", "dmm.policy", "dmm.state-dir", "dmm.socket", "dmm.socket-group", "dmm.host.memory", "dmm.host.register", "dmm.http.address",
-        "dmm.qemu.binary", "dmm.qemu.accel", "dmm.qemu.append", "dmm.qemu.user-network", "dmm.qemu.sandbox", "dmm.simulation.directory",
-        "dmm.journal.path",
+        "dmm.hypervisor", "dmm.policy", "dmm.state-dir", "dmm.socket", "dmm.socket-group", "dmm.host.memory", "dmm.host.register",
+        "dmm.http.address", "dmm.vm.trust", "dmm.vm.kernel-guarantee", "dmm.qemu.binary", "dmm.qemu.accel", "dmm.qemu.append",
+        "dmm.qemu.user-network", "dmm.qemu.sandbox", "dmm.qemu.user", "dmm.qemu.groups", "dmm.simulation.directory", "dmm.journal.path",
     ];
 
     private static readonly Dictionary<string, string> Comments = CommentsOf(DmmSettings.ReferenceText);
@@ -154,9 +154,9 @@ public sealed partial class ReferenceTests
     private static partial Regex Bound();
 
     /// <summary>
-    /// A setting's name in text. Not meant are paths (/run/dmm/dmm.sock), the file dmm.conf, parameters of a guest's kernel
+    /// A setting's name in text. Not meant are paths (/run/dmm/dmm.sock), the file dmm.conf, systemd's dmm.slice, parameters of a guest's kernel
     /// (dmm.zram=SIZE), the start of several names (dmm.vm.return-*), and the namespaces of code.
     /// </summary>
-    [GeneratedRegex(@"(?<![\w/.\-])dmm\.(?!conf\b)[a-z]+(?:[-.][a-z]+)*(?![\w=*]|-\*|\.\*)")]
+    [GeneratedRegex(@"(?<![\w/.\-])dmm\.(?!conf\b|slice\b)[a-z]+(?:[-.][a-z]+)*(?![\w=*]|-\*|\.\*)")]
     private static partial Regex Name();
 }

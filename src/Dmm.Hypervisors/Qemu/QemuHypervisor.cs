@@ -48,7 +48,8 @@ public sealed class QemuHypervisor : IHypervisor, IInventory
     public string? Acceleration => _accel.Known is { } known
         ? $"{(known.Accel == QemuAccel.Kvm ? "kvm" : "tcg")} ({known.Why})" : null;
 
-    public string? Fault(VmSpec spec) => SpecFaults.Find(spec, _settings, MaxMemory);
+    public string? Fault(VmSpec spec) => SpecFaults.Find(spec, _settings, MaxMemory)
+        ?? (_accel.Known?.Accel == QemuAccel.Kvm ? LaunchUser.Find(_settings).User?.ObstacleToKvm(_settings) : null);
 
     public MemorySize ExpectedOverhead(VmSpec spec) =>
         LaunchCost.Expect(spec, _settings, _accel.Known?.Accel ?? QemuAccel.Tcg);

@@ -66,14 +66,17 @@ internal sealed record LaunchUser(Account Account, IReadOnlyList<uint> Groups, b
         // The folder of the VMs is DMM's own to open (VmFolder); those above it are not.
         files.Add((Path.GetDirectoryName(folder) ?? "/", UnixFileMode.UserExecute));
         files.AddRange(spec.Channels.Select(c => (Path.GetDirectoryName(c.Socket) ?? "/", UnixFileMode.UserWrite | UnixFileMode.UserExecute)));
-        foreach (var (path, access) in files)
-        {
-            if (FileOwner.Obstacle(path, Account.User, [.. Groups], access) is { } obstacle)
-                return $"QEMU runs as user '{settings.User}' (dmm.qemu.user), and {obstacle}";
-        }
-
-        return null;
+        return files.Select(f => Obstacle(f.Path, f.Access, settings)).FirstOrDefault(o => o is not null);
     }
+
+    /// <summary>Why the user can't use KVM, in one line; null where it can.</summary>
+    public string? ObstacleToKvm(QemuSettings settings) =>
+        Obstacle("/dev/kvm", UnixFileMode.UserRead | UnixFileMode.UserWrite, settings) is { } obstacle
+            ? $"{obstacle}; usually its account must be in the group kvm" : null;
+
+    private string? Obstacle(string path, UnixFileMode access, QemuSettings settings) =>
+        FileOwner.Obstacle(path, Account.User, [.. Groups], access) is { } obstacle
+            ? $"QEMU runs as user '{settings.User}' (dmm.qemu.user), and {obstacle}" : null;
 
     private static string Text(uint number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -124,11 +124,15 @@ internal sealed class QemuLauncher(QemuSettings settings, VmGroups groups, TimeP
         {
             UseShellExecute = false,
             WorkingDirectory = "/",
+            // A child that shares the daemon's terminal makes the framework change that terminal's settings.
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
         start.Environment.Remove("NOTIFY_SOCKET");
         // The framework waits for its children, also for those whose object is gone, so that a VM leaves no zombie when it ends.
         using var process = Start(start);
+        process.StandardInput.Close();
         using var late = new CancellationTokenSource(settings.LaunchDeadline, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellation);
         using var silence = CancellationTokenSource.CreateLinkedTokenSource(either.Token);
@@ -169,6 +173,7 @@ internal sealed class QemuLauncher(QemuSettings settings, VmGroups groups, TimeP
             await silence.CancelAsync().ConfigureAwait(false);
             await reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             process.StandardError.Dispose();
+            process.StandardOutput.Dispose();
         }
     }
 
