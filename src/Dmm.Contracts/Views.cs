@@ -95,7 +95,8 @@ public sealed record HostView
 /// <param name="Awaited">How many of them were asked, and may still power down.</param>
 /// <param name="Vms">The VMs that run, and those that return when it ends.</param>
 public sealed record DrainView(
-    DateTimeOffset Since, DateTimeOffset Ordered, DateTimeOffset Until, bool Kill, bool Stay, int Left, int Awaited, IReadOnlyList<DrainedVmView> Vms);
+    DateTimeOffset Since, DateTimeOffset Ordered, DateTimeOffset Until, bool Kill, bool Stay, int Left, int Awaited,
+    IReadOnlyList<DrainedVmView> Vms);
 
 /// <param name="State">
 /// stopping (it was asked), launching (it is asked when it runs), runsOn (it did not power down in time), notAsked (DMM did not start it),

@@ -59,6 +59,7 @@ public sealed partial class CrashMatrix
             AMigrationThatIsGivenUp();
             OneWhoseProcessIsNotKnownAnyMore();
             OneThatIsEndedThoughItCanNotBeReached();
+            AHostThatIsDrained();
             OneThatCostsMoreThanExpected();
             _script.Ask(new HostProtocol.StopVm(B, new(TimeSpan.FromSeconds(2), Kill: true)), "stop b",
                 s => !s.State.Vms.TryGetValue(B, out var b) || b.Stop is not null);
@@ -202,6 +203,19 @@ public sealed partial class CrashMatrix
                 || g.Stop is not null);
             _script.UntilStatus("g is gone", s => !s.State.Vms.ContainsKey(G));
             Assert.Null(_script.Host.World.Find(G));
+        }
+
+        /// <summary>All VMs that DMM started power down, and return whatever their restart policy; an adopted one runs on.</summary>
+        private void AHostThatIsDrained()
+        {
+            _script.Ask(new HostProtocol.DrainHost(TimeSpan.FromMinutes(1), Kill: false), "drain", s => s.State.Drain is not null);
+            _script.UntilStatus("they are gone", s => s.State.DrainsStill == 0);
+            Assert.Equal([D], _script.Status.State.Vms.Keys);
+            _script.Wait(TimeSpan.FromSeconds(30));
+            Assert.Equal([D], _script.Host.World.Running.Select(vm => vm.Id));
+            _script.Ask(new HostProtocol.UndrainHost(), "undrain", s => s.State.Drain is null);
+            foreach (var id in new[] { A, B, E })
+                UntilSettled(id);
         }
 
         private void Break(VmId id)

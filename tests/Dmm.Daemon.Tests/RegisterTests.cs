@@ -6,7 +6,7 @@ using Dmm.Settings;
 
 namespace Dmm.Daemon.Tests;
 
-/// <summary>Daemons of one host see each other, and none promises memory that another promises. Real processes, one register a test.</summary>
+/// <summary>Daemons of one host see each other, and none promises memory that another promises. Each test has its own register.</summary>
 public sealed class RegisterTests : IDisposable
 {
     private readonly DaemonProgram _dmmd = new();
@@ -136,8 +136,8 @@ public sealed class RegisterTests : IDisposable
         using var register = HostRegister.Enter(Path.Combine(_dmmd.In("file"), "register"), "/s", null, HostMemory.OfHost);
 
         Assert.Contains("other daemons of this host do not see this one", Assert.Single(register.Warnings), StringComparison.Ordinal);
-        Assert.Equal(
-            ExitCodes.Usage, Assert.Throws<StartException>(() => HostRegister.Enter(_dmmd.In("file"), "/s", null, HostMemory.OfHost)).ExitCode);
+        var fault = Assert.Throws<StartException>(() => HostRegister.Enter(_dmmd.In("file"), "/s", null, HostMemory.OfHost));
+        Assert.Equal(ExitCodes.Usage, fault.ExitCode);
     }
 
     [Fact]

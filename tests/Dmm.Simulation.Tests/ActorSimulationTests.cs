@@ -20,6 +20,14 @@ public sealed class ActorSimulationTests(ITestOutputHelper output)
     [InlineData(15UL)]
     public void Histories_that_once_went_wrong_go_well(ulong seed) => Live(seed, 8_000);
 
+    [Theory]
+    [Trait(Category.Name, Category.Long)]
+    [InlineData(1UL)]
+    [InlineData(2UL)]
+    [InlineData(3UL)]
+    [InlineData(4UL)]
+    public void Histories_in_which_operators_drain_the_host_go_well(ulong seed) => Live(seed, 8_000, drains: true);
+
     /// <summary>A fault that never occurred was never tested.</summary>
     [Fact]
     [Trait(Category.Name, Category.Long)]
@@ -70,9 +78,9 @@ public sealed class ActorSimulationTests(ITestOutputHelper output)
         Assert.NotEqual(first, History(2027, steps));
     }
 
-    private static SimulationResult Live(ulong seed, long steps)
+    private static SimulationResult Live(ulong seed, long steps, bool drains = false)
     {
-        var (plan, log) = (new SimulationPlan { Seed = seed, Steps = steps }, new HistoryLog(60));
+        var (plan, log) = (new SimulationPlan { Seed = seed, Steps = steps, Drains = drains }, new HistoryLog(60));
         var result = new ActorSimulation().Run(plan, log, CancellationToken.None);
         Assert.True(result.Violation is null, result.Violation is null ? "" : Report.Of(SimulationDepth.Actors, plan, result, log.Last));
         Assert.Equal(plan.Steps, result.Steps);

@@ -49,6 +49,12 @@ public sealed record SimulationPlan
     /// whether a simulation would find such a fault.
     /// </summary>
     public bool OneClock { get; init; }
+
+    /// <summary>
+    /// Operators also drain the host, and take it back. Only at the depth of the actors; apart from the seed's other choices, so that
+    /// without it each seed stays the history that it was.
+    /// </summary>
+    public bool Drains { get; init; }
 }
 
 /// <summary>The result of a history.</summary>

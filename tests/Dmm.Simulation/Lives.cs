@@ -14,6 +14,7 @@ internal sealed class Lives
     private readonly HashSet<VmId> _toEnd = [];
     private readonly HashSet<VmId> _elsewhere = [];
     private readonly Dictionary<VmId, BootCheck> _checks = [];
+    private bool _drainEnds;
 
     /// <summary>Notes an event as it is written.</summary>
     /// <returns>What is wrong; null if nothing is.</returns>
@@ -47,6 +48,12 @@ internal sealed class Lives
             case StopWithdrawn withdrawn:
                 _toEnd.Remove(withdrawn.Vm);
                 return null;
+            case HostDrainBegun drain:
+                _drainEnds = drain.Kill;
+                return null;
+            case HostDrainEnded:
+                _drainEnds = false;
+                return null;
             case VmMigratedAway away:
                 _elsewhere.Add(away.Vm);
                 return null;
@@ -69,7 +76,7 @@ internal sealed class Lives
     /// <summary>Notes that the daemon ends a VM's process.</summary>
     /// <returns>What is wrong; null if the daemon may do so.</returns>
     public string? Ended(VmId id) =>
-        _toEnd.Contains(id) || (!_booted.Contains(id) && _checks.GetValueOrDefault(id) == BootCheck.Strict) ? null
+        _toEnd.Contains(id) || _drainEnds || (!_booted.Contains(id) && _checks.GetValueOrDefault(id) == BootCheck.Strict) ? null
         : $"{id} is ended, and nobody asked for that{(_booted.Contains(id) ? "; it has booted before" : "")}";
 
     private void Forget(VmId id)

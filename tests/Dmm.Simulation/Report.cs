@@ -12,6 +12,8 @@ public static class Report
             new StringBuilder($"dmm lab simulate --depth {depth.ToString().ToLowerInvariant()} --seed {plan.Seed} --steps {plan.Steps}");
         if (plan.Vms is { } vms)
             text.Append($" --vms {vms}");
+        if (plan.Drains)
+            text.Append(" --drains");
         foreach (var fault in plan.Without.Order(StringComparer.Ordinal))
             text.Append($" --without {fault}");
         return text.ToString();

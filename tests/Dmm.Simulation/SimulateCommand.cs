@@ -46,6 +46,7 @@ internal static class SimulateCommand
             HelpName = "FAULT",
             DefaultValueFactory = _ => [],
         };
+        var drains = new Option<bool>("--drains") { Description = "Let operators drain the host, too; only at the depth of the actors" };
         var print = new Option<bool>("--print") { Description = "Print the history, line by line" };
         steps.Validators.Add(option => Within(option, long.MaxValue));
         vms.Validators.Add(option => Within(option, MostVms));
@@ -57,6 +58,7 @@ internal static class SimulateCommand
             depth,
             vms,
             without,
+            drains,
             print,
         };
         command.SetAction((parsed, cancellation) => Task.FromResult(Run(
@@ -67,6 +69,7 @@ internal static class SimulateCommand
                 Steps = parsed.GetValue(steps),
                 Vms = parsed.GetValue(vms),
                 Without = new SortedSet<string>(parsed.GetValue(without) ?? [], StringComparer.Ordinal),
+                Drains = parsed.GetValue(drains),
             },
             parsed.GetValue(print),
             parsed.InvocationConfiguration.Output,
@@ -76,6 +79,8 @@ internal static class SimulateCommand
 
     private static int Run(SimulationDepth depth, SimulationPlan plan, bool print, TextWriter output, CancellationToken cancellation)
     {
+        if (plan.Drains && depth != SimulationDepth.Actors)
+            throw CommandException.Usage("--drains is only for --depth actors");
         var known = Simulations.Of(depth).FaultNames;
         if (plan.Without.FirstOrDefault(fault => known.Count > 0 && !known.Contains(fault)) is { } unknown)
         {

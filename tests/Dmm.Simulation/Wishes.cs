@@ -23,7 +23,7 @@ internal sealed class Wishes
                 return null;
             case VmRequested returns when _wishes.TryGetValue(returns.Spec.Id, out var wish):
                 // This is an operator's start or a return: either way the VM is wanted.
-                _wishes[returns.Spec.Id] = wish with { Unwanted = false, Rests = false };
+                _wishes[returns.Spec.Id] = wish with { Unwanted = false, Rests = false, Drained = false, Due = false };
                 return null;
             case VmBooted booted when _wishes.TryGetValue(booted.Vm, out var wish):
                 _wishes[booted.Vm] = wish with { Ran = true };
@@ -44,6 +44,10 @@ internal sealed class Wishes
             case StopWithdrawn withdrawn when _wishes.TryGetValue(withdrawn.Vm, out var wish):
                 _wishes[withdrawn.Vm] = wish with { Unwanted = false };
                 return null;
+            case HostDrainEnded:
+                foreach (var (id, drained) in _wishes.Where(w => w.Value.Drained).ToList())
+                    _wishes[id] = drained with { Drained = false, Due = true };
+                return null;
             case VmForgotten or AdmissionEnded or VmAdopted:
                 return Drop(e);
             case VmEnded ended:
@@ -61,13 +65,23 @@ internal sealed class Wishes
         .Where(w => w.Value is { Ran: true, Restart: RestartPolicy.Always, Unwanted: false } && !state.Vms.ContainsKey(w.Key)
             && !state.Admissions.ContainsKey(w.Key)
             && state.Resting.GetValueOrDefault(w.Key)?.ReturnAt is null)
-        .Select(w => $"{w.Key} is to run whenever it ends, and neither runs nor returns").FirstOrDefault();
+        .Select(w => $"{w.Key} is to run whenever it ends, and neither runs nor returns")
+        .Concat(_wishes.Where(w => w.Value.Due).Select(w => $"{w.Key} was ended by a drain that is over, and was not asked for again"))
+        .FirstOrDefault();
 
     private string? Rested(VmRested rested)
     {
         var id = rested.Spec.Id;
         if (!_wishes.TryGetValue(id, out var wish))
             return null;
+        if (rested.Drained)
+        {
+            _wishes[id] = wish with { Rests = true, Drained = true };
+            return wish.Unwanted ? $"{id} was stopped by its operator, and returns with the end of the drain: {rested.Why}" : null;
+        }
+
+        wish = wish with { Drained = false, Due = false };
+        _wishes[id] = wish;
         // This host can't see whether a VM that was migrated away runs.
         if (rested.Cause is EndCause.Stopped or EndCause.MigratedAway)
             _wishes[id] = wish with { Unwanted = true };
@@ -94,5 +108,12 @@ internal sealed class Wishes
         return null;
     }
 
-    private sealed record Wish(RestartPolicy Restart, bool Ran = false, bool Unwanted = false, bool Rests = false);
+    private sealed record Wish(RestartPolicy Restart, bool Ran = false, bool Unwanted = false, bool Rests = false)
+    {
+        /// <summary>A drain of the host has ended it: it is to return with the drain's end.</summary>
+        public bool Drained { get; init; }
+
+        /// <summary>That drain is over.</summary>
+        public bool Due { get; init; }
+    }
 }

@@ -35,7 +35,9 @@ internal static class HostShow
             .Add("host", host.Node, host.Hypervisor)
             .Add("accel", host.Acceleration)
             .Add("state", host.State, style: Show.OfState(host.State))
-            .Add("drain", host.Drain is { } drain ? Drain(drain, session.Time) : null, "it takes no VM; 'dmm host undrain' ends that", Show.Warning)
+            .Add(
+                "drain", host.Drain is { } drain ? Drain(drain, session.Time) : null, "it takes no VM; 'dmm host undrain' ends that",
+                Show.Warning)
             .AddSize("memory", host.MemoryBytes, host.MemoryWhy is { } why ? $"of {Show.Size(host.ConfiguredMemoryBytes)} set: {why}"
                 : "that DMM governs")
             .AddSize("reserve", host.ReserveBytes, "for the host itself")

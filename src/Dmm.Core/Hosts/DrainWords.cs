@@ -11,7 +11,7 @@ public static class DrainWords
         var until = now.WallOf(drain.Until);
         return "the host takes no VM; "
             + (asked == 0 ? "none is asked to power down"
-                : $"{Vms(asked)} asked to power down by {until:HH:mm:ss}; {(drain.Kill ? "what runs then is ended" : "what runs then runs on")}")
+                : $"{Vms(asked)} asked to power down by {until:HH:mm:ss}; what runs then {(drain.Kill ? "is ended" : "runs on")}")
             + (others == 0 ? "" : $"; {others} that DMM did not start {(others == 1 ? "is" : "are")} not asked (--adopted)");
     }
 
@@ -28,9 +28,13 @@ public static class DrainWords
         + (runOn == 0 ? "" : $"; {runOn} that had not powered down yet run{(runOn == 1 ? "s" : "")} on");
 
     /// <summary>Why a VM runs although its host is drained.</summary>
-    public static string RunsOn(VmId id, VmRecord vm) => vm.Drain is null
-        ? $"{id} runs: DMM did not start it, so it was not asked (--adopted)"
-        : $"{id} runs on: its guest did not power down in time";
+    public static string RunsOn(VmId id, VmRecord vm) => (vm.Drain, vm.Spec) switch
+    {
+        (null, null) => $"{id} runs: DMM did not start it, so it was not asked (--adopted)",
+        // The journal was rebuilt meanwhile.
+        (null, _) => $"{id} runs: it was not asked; 'dmm host drain' asks it",
+        _ => $"{id} runs on: its guest did not power down in time",
+    };
 
     private static string Vms(int count) => count == 1 ? "1 VM is" : $"{count} VMs are";
 }

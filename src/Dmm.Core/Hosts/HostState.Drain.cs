@@ -20,7 +20,7 @@ public enum VmDrain
 /// <param name="Kill">Whether the process of a VM that still runs then is ended; otherwise it runs on.</param>
 /// <param name="Stay">Whether it stays over a restart of the host.</param>
 /// <param name="BootId">The boot of the host in which it was ordered last; null where that can't be told.</param>
-public sealed record HostDrain(Moment Since, Moment OrderedAt, Moment Until, bool Kill, bool Stay, string? BootId)
+public sealed record DrainRecord(Moment Since, Moment OrderedAt, Moment Until, bool Kill, bool Stay, string? BootId)
 {
     /// <summary>The order that each VM gets. All have the same deadline, whenever they hear of it.</summary>
     public StopOrder Order => new(Until - OrderedAt, Kill) { By = Until };
@@ -32,7 +32,7 @@ public sealed record HostDrain(Moment Since, Moment OrderedAt, Moment Until, boo
 public sealed partial record HostState
 {
     /// <summary>Null while the host is in service.</summary>
-    public HostDrain? Drain { get; init; }
+    public DrainRecord? Drain { get; init; }
 
     /// <summary>VMs that run, or may run because their launch has begun.</summary>
     public int MayRun => Vms.Count + Launching;
@@ -43,8 +43,8 @@ public sealed partial record HostState
     private int Launching => Admissions.Values.Count(a => a.State == AdmissionState.Launching);
 
     /// <summary>
-    /// Returns the order by which the VM is to end; null where it is not to end. During a drain it is the drain's, unless its operator wants
-    /// it ended sooner.
+    /// Returns the order by which the VM is to end; null where it is not to end. During a drain it is the drain's, unless its operator
+    /// wants it ended sooner.
     /// </summary>
     public StopOrder? StopOf(VmRecord vm, Moment now) =>
         vm.Drain != VmDrain.Asked || Drain?.Order is not { } drain ? vm.Stop

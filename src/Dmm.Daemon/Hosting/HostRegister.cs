@@ -63,7 +63,7 @@ public sealed class HostRegister : IDisposable
         }
         catch (Exception fault) when (fault is UnauthorizedAccessException or IOException)
         {
-            // Where nobody can be entered (a read-only system, another user's folder), the daemon is as alone as before there was a register.
+            // A read-only system, or another user's folder. Such a host would otherwise have no daemon at all.
             register._warnings.Add(
                 $"dmm.host.register {folder} can't be used: {fault.Message}; other daemons of this host do not see this one, so nothing "
                     + "keeps them from promising the same memory");
@@ -179,8 +179,8 @@ public sealed class HostRegister : IDisposable
 
             if (runs)
                 throw new StartException(
-                    $"{path} is held by a process, so a daemon of this host runs, but what it says can't be read, so which memory it governs "
-                        + "is not known; end that process (fuser names it)")
+                    $"{path} is held by a process, so a daemon of this host runs, but what it says can't be read, so which memory it "
+                        + "governs is not known; end that process (fuser names it)")
                 {
                     ExitCode = ExitCodes.Usage,
                 };
@@ -234,8 +234,8 @@ public sealed class HostRegister : IDisposable
 
     private void Keep(string folder, string stateDir, MemorySize? memory)
     {
-        // A new name, which nobody can have put a link under. FileShare.Read is a shared flock(2): others can read the entry, and see that it
-        // is held.
+        // A new name, which nobody can have put a link under. FileShare.Read is a shared flock(2): others can read the entry, and see that
+        // it is held.
         _entry = Create(Path.Combine(folder, $"{Prefix}{Guid.NewGuid():N}{Suffix}"), FileShare.Read);
         _entry.Write(new Entry(stateDir, Environment.ProcessId, memory).Text());
         _entry.Flush();

@@ -12,7 +12,8 @@ public sealed class DrainTests : IAsyncLifetime
     private FakeDaemon _daemon = null!;
 
     public async Task InitializeAsync() => _daemon = (await FakeDaemon.StartAsync())
-        .On("POST /api/v1/host/drain", new HostDoneView("the host takes no VM; 2 VMs are asked to power down", Stands(("a", "stopping"), ("b", "stopping"))));
+        .On("POST /api/v1/host/drain", new HostDoneView(
+            "the host takes no VM; 2 VMs are asked to power down", Stands(("a", "stopping"), ("b", "stopping"))));
 
     public async Task DisposeAsync() => await _daemon.DisposeAsync();
 
@@ -114,9 +115,12 @@ public sealed class DrainTests : IAsyncLifetime
     [Fact]
     public async Task The_host_is_shown_with_its_drain()
     {
-        _daemon.On("GET /api/v1/host", Samples.Host with { Drain = Stands(("a", "stopping"), ("b", "ended")) with { Kill = true, Stay = true } });
+        var drain = Stands(("a", "stopping"), ("b", "ended")) with { Kill = true, Stay = true };
+        _daemon.On("GET /api/v1/host", Samples.Host with { Drain = drain });
 
-        var line = Assert.Single((await Command.RunAsync(_daemon, "host", "show")).Lines, l => l.StartsWith("drain", StringComparison.Ordinal));
+        var result = await Command.RunAsync(_daemon, "host", "show");
+
+        var line = Assert.Single(result.Lines, l => l.StartsWith("drain", StringComparison.Ordinal));
 
         Assert.Contains("then VMs are ended; 1 VM is left; stays over restarts of the host", line, StringComparison.Ordinal);
         Assert.Contains("'dmm host undrain'", line, StringComparison.Ordinal);

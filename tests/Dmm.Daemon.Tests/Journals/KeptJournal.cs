@@ -136,7 +136,15 @@ internal static class KeptJournal
                         EndCause.NeverBooted, "nothing was heard of its guest", At.AddSeconds(116), 1) { NeverBooted = true },
                     new PromisesChanged(
                         At.AddSeconds(78), [new(VmId.Parse("old"), MiB(768), MiB(768), false, Ruling.GivesSlack) { Was = MiB(1024) }]),
+                    new HostDrainBegun(At.AddSeconds(120), At.AddSeconds(240), false, false, "boot", [web.Id]),
+                    new VmRested(At.AddSeconds(121), Named("back"), MiB(90), EndCause.Drained, "powered down", null, 0) { Drained = true },
+                    new HostDrainEnded(At.AddSeconds(122), "an operator takes it back into service"),
+                    new HostDrainBegun(At.AddSeconds(123), At.AddSeconds(243), true, true, "boot", [web.Id, VmId.Parse("old")]),
+                    new VmRested(At.AddSeconds(124), Named("away"), MiB(90), EndCause.Drained, "powered down", null, 1) { Drained = true },
+                    new StopGivenUp(At.AddSeconds(243), VmId.Parse("old"), "its guest did not power down within 120 s"),
                 ]);
+
+            VmSpec Named(string name) => cron with { Id = VmId.Parse(name) };
         }
     }
 
@@ -208,6 +216,15 @@ internal static class KeptJournal
             Say($"  {Describe(vm.Spec)}");
             if (vm.NeverBooted)
                 Say($"  never booted");
+            if (vm.Drained)
+                Say($"  returns when the drain ends");
+        }
+
+        if (state.Drain is { } drain)
+        {
+            Say($"drained since {Later.WallOf(drain.Since):O}, ordered {Later.WallOf(drain.OrderedAt):O}, "
+                + $"until {Later.WallOf(drain.Until):O}, kill {drain.Kill}, stay {drain.Stay}, boot {drain.BootId}: "
+                + string.Join(", ", state.Vms.Select(vm => $"{vm.Key} {vm.Value.Drain}")));
         }
 
         foreach (var (id, handle) in state.LetGo)

@@ -116,7 +116,7 @@ internal sealed class ActorDaemon
                 return;
             if (again)
                 _violated("answered once", $"{text} is answered again: {answer}");
-            else if (answer is HostProtocol.Done or HostProtocol.Refused or HostProtocol.DryRunResult)
+            else if (answer is HostProtocol.Done or HostProtocol.HostDone or HostProtocol.Refused or HostProtocol.DryRunResult)
                 answered?.Invoke(answer);
             else
                 _violated("answered", $"{text} is answered by {answer}");

@@ -24,6 +24,7 @@ internal sealed class ActorHistory
     private readonly SimulatedHost _host;
     private readonly Operators _operators;
     private readonly Hazards _hazards;
+    private readonly SeededRandom _drains;
     private bool _calm;
     private DateTimeOffset _calmSince;
 
@@ -33,6 +34,7 @@ internal sealed class ActorHistory
         _host = new(new(), _dice.Split(), log, plan.OneClock);
         _operators = new(_host.World, _dice.Split(), plan.Vms ?? 1 + _dice.Below(6));
         _hazards = new(_host, _dice.Split(), new(~plan.Seed), plan.Without);
+        _drains = new(plan.Seed ^ 0xD7A1);
     }
 
     public SimulationResult Live(CancellationToken cancellation)
@@ -40,6 +42,8 @@ internal sealed class ActorHistory
         _host.Start();
         _host.Clock.After(TimeSpan.FromSeconds(1), OperatorActs);
         _host.Clock.After(TimeSpan.FromSeconds(1), LoadChanges);
+        if (_plan.Drains)
+            _host.Clock.After(TimeSpan.FromSeconds(5), HostIsDrained);
         Trouble();
         while (_host.Steps < _plan.Steps && _host.Violation is null && !cancellation.IsCancellationRequested)
         {
@@ -79,6 +83,13 @@ internal sealed class ActorHistory
         _host.Clock.After(_dice.Seconds(0.1, 4), OperatorActs);
     }
 
+    private void HostIsDrained()
+    {
+        if (!_calm && _host.Daemon is { } daemon)
+            Operators.Drain(daemon, _drains);
+        _host.Clock.After(_drains.Seconds(1, 20), HostIsDrained);
+    }
+
     private void LoadChanges()
     {
         if (!_calm && _host.World.Running.Count > 0)
@@ -104,7 +115,8 @@ internal sealed class ActorHistory
             return;
         }
 
-        var amiss = ActorInvariants.Settled(status, _host.World)
+        var amiss = (status.State.Drain is null ? null : "the host is drained")
+            ?? ActorInvariants.Settled(status, _host.World)
             ?? _host.Wishes.Unmet(status.State)
             ?? (daemon.Open is [var open, ..] ? $"'{open.Text}' of {open.At:HH:mm:ss.fff} was never answered" : null);
         if (amiss is null)

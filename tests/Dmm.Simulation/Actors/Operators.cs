@@ -51,11 +51,32 @@ internal sealed class Operators(ActorWorld world, SeededRandom dice, int vms)
         }
     }
 
+    /// <summary>Drains the host, or takes it back into service.</summary>
+    /// <param name="own">A source of chance apart from that of all other requests.</param>
+    public static void Drain(ActorDaemon daemon, SeededRandom own)
+    {
+        if (own.Chance(0.5))
+        {
+            daemon.Ask(new HostProtocol.UndrainHost(), "undrain");
+            return;
+        }
+
+        var kill = own.Chance(0.5);
+        var drain = new HostProtocol.DrainHost(kill && own.Chance(0.3) ? TimeSpan.Zero : own.Seconds(0.5, 10), kill)
+        {
+            Stay = own.Chance(0.5),
+            Adopted = own.Chance(0.3),
+        };
+        daemon.Ask(drain, $"{drain}");
+    }
+
     /// <summary>
     /// Prepares a calm: removes the targets that operators set, so that none stands in the way or starves a VM of what it needs.
     /// </summary>
     public static void LetGo(ActorDaemon daemon, HostProtocol.Status status)
     {
+        if (status.State.Drain is not null)
+            daemon.Ask(new HostProtocol.UndrainHost(), "undrain");
         foreach (var (id, vm) in status.State.Vms)
         {
             if (vm.OperatorTarget is not null)

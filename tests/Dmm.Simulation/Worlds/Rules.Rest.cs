@@ -43,6 +43,8 @@ internal static partial class Rules
         VmId id, VmRecord vm, WorldVm real, MemorySize claimed, Func<VmId, MemorySize, MemorySize> reachable)
     {
         var (has, target) = (real.Guest.Held, vm.Promise.Target);
+        if (vm.Drain is { } drain)
+            return $"{id} is to end by a drain, {drain}";
         if (vm.Stop is { } order)
             return $"{id} is to stop within {order.Grace}{(order.Kill ? ", or be ended" : "")}, and runs";
         if (Ladder.Distance(has, reachable(id, target)) > Block)
