@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Dmm.Files;
 
-/// <summary>Who owns a file, and what others than this process's user may do with it. Source: stat(2), path_resolution(7), acl(5).</summary>
+/// <summary>
+/// Who owns a file, and what others than this process's user may do with it. Source: stat(2), path_resolution(7), acl(5).
+/// </summary>
 /// <param name="Mode">Permission bits.</param>
 public readonly record struct FileOwner(uint User, uint Group, UnixFileMode Mode)
 {

@@ -6,8 +6,8 @@ using Dmm.Hypervisors.Qemu;
 namespace Dmm.Settings;
 
 /// <summary>
-/// Measures memory for <c>dmm.host.memory = auto</c>: this host's memory, or the lowest limit of the cgroups in which VMs are launched (those
-/// of this process, unless VMs have their own), because a hypervisor that grows beyond such a limit is killed or slowed to a crawl.
+/// Measures memory for <c>dmm.host.memory = auto</c>: this host's memory, or the lowest limit of the cgroups in which VMs are launched
+/// (those of this process, unless VMs have their own), because a hypervisor that grows beyond such a limit is killed or slowed to a crawl.
 /// </summary>
 public static class HostMemory
 {

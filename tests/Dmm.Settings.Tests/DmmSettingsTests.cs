@@ -104,7 +104,9 @@ public sealed class DmmSettingsTests
     [Theory]
     [InlineData("dmm.host.memory = foo", "dmm.host.memory in /etc/dmm/dmm.conf is 'foo'; it must be a size such as 64GiB, or auto")]
     [InlineData("dmm.host.memory = -1G", "dmm.host.memory in /etc/dmm/dmm.conf is '-1G'; it must be a size such as 64GiB, or auto")]
-    [InlineData("dmm.qemu.user = \"1:x\"", "dmm.qemu.user in /etc/dmm/dmm.conf is '1:x'; it must be a user's name, UID or UID:GID, or empty")]
+    [InlineData(
+        "dmm.qemu.user = \"1:x\"",
+        "dmm.qemu.user in /etc/dmm/dmm.conf is '1:x'; it must be a user's name, UID or UID:GID, or empty")]
     [InlineData(
         "dmm.qemu.groups = on",
         "dmm.qemu.groups in /etc/dmm/dmm.conf is 'on'; it must be auto, off or an absolute path such as /sys/fs/cgroup/dmm")]

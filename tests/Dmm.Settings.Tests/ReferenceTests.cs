@@ -154,8 +154,8 @@ public sealed partial class ReferenceTests
     private static partial Regex Bound();
 
     /// <summary>
-    /// A setting's name in text. Not meant are paths (/run/dmm/dmm.sock), the file dmm.conf, systemd's dmm.slice, parameters of a guest's kernel
-    /// (dmm.zram=SIZE), the start of several names (dmm.vm.return-*), and the namespaces of code.
+    /// A setting's name in text. Not meant are paths (/run/dmm/dmm.sock), the file dmm.conf, systemd's dmm.slice, parameters of a guest's
+    /// kernel (dmm.zram=SIZE), the start of several names (dmm.vm.return-*), and the namespaces of code.
     /// </summary>
     [GeneratedRegex(@"(?<![\w/.\-])dmm\.(?!conf\b|slice\b)[a-z]+(?:[-.][a-z]+)*(?![\w=*]|-\*|\.\*)")]
     private static partial Regex Name();

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Dmm.Core;
-using Dmm.Core.Vms;
 using Dmm.Hypervisors.Linux;
 using static Dmm.Testbed.Tests.RealHost;
 
@@ -31,7 +30,8 @@ public sealed partial class GroupFacts
         eat() { $bb sh -c 'echo $$ > "$0/cgroup.procs"; x=0123456789abcdef; while :; do x=$x$x; done' $root/dmm/$1 2> /dev/null & }
         tell() {
           read -r bytes < $root/dmm/$1/memory.current
-          echo "FACT $1 $2: $((bytes >> 20)) $($bb wc -l < $root/dmm/$1/cgroup.procs) $($bb sed -n 's/^oom_kill //p' $root/dmm/$1/memory.events)"
+          killed=$($bb sed -n 's/^oom_kill //p' $root/dmm/$1/memory.events)
+          echo "FACT $1 $2: $((bytes >> 20)) $($bb wc -l < $root/dmm/$1/cgroup.procs) $killed"
         }
 
         """;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Dmm.Core;
 using Dmm.Files;
 using static Dmm.Testbed.Tests.RealHost;
 
@@ -56,7 +55,8 @@ public sealed class LaunchStories
 
         // Beforehand it is said that the user can't come to the VM's sockets.
         var (code, error) = await host.DmmAsync(
-            "vm", "create", "vm", "--min", "128M", "--boot", "256M", "--max", "1G", "--kernel", request.Kernel!, "--initrd", request.Initrd!);
+            "vm", "create", "vm", "--min", "128M", "--boot", "256M", "--max", "1G", "--kernel", request.Kernel!, "--initrd",
+            request.Initrd!);
         Assert.NotEqual(0, code);
         Assert.Contains("QEMU runs as user 'nobody' (dmm.qemu.user), and it may not pass through", error, StringComparison.Ordinal);
         foreach (var folder in (string[])[host.Daemon.Folder.Path, host.Daemon.Folder.In("state")])

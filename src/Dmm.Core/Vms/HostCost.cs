@@ -4,7 +4,8 @@ namespace Dmm.Core.Vms;
 /// <param name="Overhead">Resident memory beside the guest's memory, page tables included; null where the two can't be told apart.</param>
 /// <param name="Resident">All resident memory, the guest's included.</param>
 /// <param name="Limit">
-/// The most resident memory that the process can have before a control group's limit (<c>memory.max</c> of its own group or of one above
-/// it) gets it killed; null where nothing limits it. Source: Linux, Documentation/admin-guide/cgroup-v2.rst.
+/// The most resident memory that the process can have before a control group's limit (<c>memory.max</c> or <c>memory.high</c> of its own
+/// group or of one above it, but not of a group that DMM made for it) gets it killed or slowed to a crawl; null where nothing limits it.
+/// Source: Linux, Documentation/admin-guide/cgroup-v2.rst.
 /// </param>
 public sealed record HostCost(MemorySize? Overhead, MemorySize Resident, MemorySize? Limit);

@@ -70,5 +70,6 @@ internal sealed record GroupPlace(GroupWay Way, string? Folder, string? Why)
     }
 
     private static string Lacks(string folder) =>
-        $"{Path.Combine(folder, "cgroup.controllers")} does not name memory: this host has the memory controller in version 1, or switched off";
+        $"{Path.Combine(folder, "cgroup.controllers")} does not name memory: this host has the memory controller in version 1, or "
+        + "switched off";
 }

@@ -48,7 +48,7 @@ internal static class ProcFiles
     public static long? Figure(string[] lines, string key)
     {
         var line = Array.Find(lines, l => l.StartsWith(key, StringComparison.Ordinal) && l.Length > key.Length && l[key.Length] == ' ');
-        return line is not null && long.TryParse(line.AsSpan(key.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var figure)
-            ? figure : null;
+        return line is not null
+            && long.TryParse(line.AsSpan(key.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var figure) ? figure : null;
     }
 }

@@ -63,7 +63,7 @@ internal sealed partial record VmGroup(string Name, string Folder)
         return new(Math.Max(0, current - others));
     }
 
-    /// <summary>The kernel memory that is charged to the group, without what can be reclaimed; null where the kernel does not say.</summary>
+    /// <summary>The kernel memory charged to the group, without what can be reclaimed; null where the kernel does not say.</summary>
     public MemorySize? Kernel()
     {
         var stat = ProcFiles.Lines(Path.Combine(Folder, "memory.stat"));
@@ -80,7 +80,7 @@ internal sealed partial record VmGroup(string Name, string Folder)
     public void Bound(VmBounds bounds)
     {
         if (bounds.Most < bounds.Claim)
-            throw new HypervisorException($"{Name}: the most is {bounds.Most}, below the claim of {bounds.Claim}; it must be at least that");
+            throw new HypervisorException($"{Name}: the most is {bounds.Most}, below the claim, {bounds.Claim}; it must be at least that");
         var max = Read("memory.max");
         foreach (var (file, value) in Order(bounds, max))
         {

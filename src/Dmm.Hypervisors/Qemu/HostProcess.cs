@@ -69,7 +69,7 @@ public sealed record HostProcess(int Pid, long Start)
         return start != Start || IsOver(Pid, stat[0]) ? ProcessLook.Gone : ProcessLook.Runs;
     }
 
-    /// <summary>The user as whom the process runs; null where it is gone or hidden. Source: proc_pid_status(5), the effective user.</summary>
+    /// <summary>The process's effective user; null where it is gone or hidden. Source: proc_pid_status(5).</summary>
     public uint? User() =>
         Array.Find(ProcFiles.Lines(string.Create(CultureInfo.InvariantCulture, $"/proc/{Pid}/status")),
             l => l.StartsWith("Uid:", StringComparison.Ordinal))?.Split('\t') is [_, _, var effective, ..]

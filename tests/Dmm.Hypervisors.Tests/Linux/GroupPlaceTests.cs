@@ -54,7 +54,8 @@ public sealed class GroupPlaceTests : IDisposable
         _root.Tree("sys/fs/cgroup/mine/cgroup.controllers", "\n");
         Assert.Contains("mine/cgroup.controllers does not name memory", Find("/sys/fs/cgroup/mine").Why, StringComparison.Ordinal);
         Assert.Contains("is not below", Find("/srv/mine").Why, StringComparison.Ordinal);
-        Assert.Contains("is not in a hierarchy of control groups of version 2", Find("/sys/fs/cgroup/no/mine").Why, StringComparison.Ordinal);
+        Assert.Contains(
+            "is not in a hierarchy of control groups of version 2", Find("/sys/fs/cgroup/no/mine").Why, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -72,7 +73,8 @@ public sealed class GroupPlaceTests : IDisposable
     public void Version_2_is_found_beside_version_1()
     {
         _root.Tree("proc/self/mountinfo",
-            "24 1 0:22 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n25 1 0:23 / /sys/fs/cgroup/unified rw shared:4 - cgroup2 c rw\n");
+            "24 1 0:22 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+            + "25 1 0:23 / /sys/fs/cgroup/unified rw shared:4 - cgroup2 c rw\n");
         Assert.Equal(_root.In("sys/fs/cgroup/unified"), GroupTree.Mount(_root.Path));
     }
 

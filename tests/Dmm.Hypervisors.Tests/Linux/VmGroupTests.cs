@@ -121,8 +121,9 @@ public sealed class VmGroupTests : IDisposable
 
         File.Delete(_root.In("g/memory.high"));
         File.CreateSymbolicLink(_root.In("g/memory.high"), "/dev/null");
-        Assert.Contains("268435456 was written, and it is unreadable now", Assert.Throws<HypervisorException>(() => Bound(claim: 256, most: 512)).Message,
-            StringComparison.Ordinal);
+        Assert.Contains(
+            "268435456 was written, and it is unreadable now",
+            Assert.Throws<HypervisorException>(() => Bound(claim: 256, most: 512)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

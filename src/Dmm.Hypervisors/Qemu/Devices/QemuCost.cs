@@ -10,8 +10,8 @@ namespace Dmm.Hypervisors.Qemu.Devices;
 /// Measures what a QEMU process costs the host: all that it holds, and how much of that is not its guest's memory. The guest's memory is
 /// recognized by address: QEMU reports where in its own address space the guest's boot memory and each memory device are. That takes a
 /// walk over all mappings of the process (shared pages count by their share, PSS), whose cost grows with its memory: a large process is
-/// walked rarely (<see cref="WalkSchedule"/>), one at a time on this host, and the last result stands in between. Source: proc_pid_smaps(5);
-/// QEMU, hmp-commands (<c>gpa2hva</c>).
+/// walked rarely (<see cref="WalkSchedule"/>), one at a time on this host, and the last result stands in between. Source:
+/// proc_pid_smaps(5); QEMU, hmp-commands (<c>gpa2hva</c>).
 /// </summary>
 /// <param name="group">The control group that DMM made for the process; null where there is none.</param>
 /// <param name="large">The resident memory from which on a process counts as large.</param>

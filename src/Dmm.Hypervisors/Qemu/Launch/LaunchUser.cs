@@ -35,7 +35,8 @@ internal sealed record LaunchUser(Account Account, IReadOnlyList<uint> Groups, b
             return (null, null);
         return settings.IsPrivileged
             ? (new(account, account.Name is null ? [account.Group] : Accounts.GroupsOf(account), account.Name is not null), null)
-            : (null, $"dmm.qemu.user is '{settings.User}', and dmmd runs as user {FileOwner.Self}: only root can start a VM as another user");
+            : (null,
+                $"dmm.qemu.user is '{settings.User}', and dmmd runs as user {FileOwner.Self}: only root can start a VM as another user");
     }
 
     /// <summary>The program and its arguments that start QEMU as this user.</summary>
@@ -65,7 +66,8 @@ internal sealed record LaunchUser(Account Account, IReadOnlyList<uint> Groups, b
 
         // The folder of the VMs is DMM's own to open (VmFolder); those above it are not.
         files.Add((Path.GetDirectoryName(folder) ?? "/", UnixFileMode.UserExecute));
-        files.AddRange(spec.Channels.Select(c => (Path.GetDirectoryName(c.Socket) ?? "/", UnixFileMode.UserWrite | UnixFileMode.UserExecute)));
+        const UnixFileMode MakeFiles = UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        files.AddRange(spec.Channels.Select(c => (Path.GetDirectoryName(c.Socket) ?? "/", MakeFiles)));
         return files.Select(f => Obstacle(f.Path, f.Access, settings)).FirstOrDefault(o => o is not null);
     }
 

@@ -57,7 +57,8 @@ public sealed class LaunchUserTests : IDisposable
 
     [Fact]
     public void Only_root_can_start_a_vm_as_another_user() =>
-        Assert.Contains("only root can", LaunchUser.Find(Settings("4000000001:4000000001", privileged: false)).Fault, StringComparison.Ordinal);
+        Assert.Contains(
+            "only root can", LaunchUser.Find(Settings("4000000001:4000000001", privileged: false)).Fault, StringComparison.Ordinal);
 
     [Fact]
     public void A_kernel_that_the_user_can_not_read_and_a_folder_that_it_can_not_pass_are_said_before()
