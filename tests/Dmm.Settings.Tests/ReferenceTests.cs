@@ -15,8 +15,8 @@ public sealed partial class ReferenceTests
     private static readonly string[] Unbounded =
     [
         "dmm.hypervisor", "dmm.policy", "dmm.state-dir", "dmm.socket", "dmm.socket-group", "dmm.host.memory", "dmm.host.register",
-        "dmm.http.address", "dmm.qemu.binary", "dmm.qemu.accel", "dmm.qemu.append", "dmm.qemu.user-network", "dmm.qemu.sandbox", "dmm.simulation.directory",
-        "dmm.journal.path",
+        "dmm.http.address", "dmm.qemu.binary", "dmm.qemu.accel", "dmm.qemu.append", "dmm.qemu.user-network", "dmm.qemu.sandbox",
+        "dmm.simulation.directory", "dmm.journal.path",
     ];
 
     private static readonly Dictionary<string, string> Comments = CommentsOf(DmmSettings.ReferenceText);
