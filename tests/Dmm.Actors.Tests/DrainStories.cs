@@ -1,7 +1,6 @@
 using Dmm.Core;
 using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
-using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
 using Xunit.Abstractions;
 

@@ -1,7 +1,5 @@
 using System.CommandLine;
 using Dmm.Commands;
-using Dmm.Commands.Daemon;
-using Dmm.Commands.Output;
 using Dmm.Contracts;
 using Dmm.Hocon;
 
