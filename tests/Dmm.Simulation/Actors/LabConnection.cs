@@ -74,7 +74,7 @@ internal sealed class LabConnection : IVirtualMachine
     public Task RescueAsync(CancellationToken cancellation) => DoAsync("rescue", _vm.Guest.Rescue, "", cancellation);
 
     public Task<HostCost?> MeasureAsync(CancellationToken cancellation) =>
-        CallAsync<HostCost?>("measure", () => new(_vm.Cost, _vm.Guest.Sizes.Actual + _vm.Cost, null), cancellation);
+        CallAsync<HostCost?>("measure", () => new(_vm.Cost, _vm.Guest.Sizes.Actual + _vm.Cost, _vm.Limit), cancellation);
 
     /// <summary>Tells the guest to power down; it does so after a while, or never.</summary>
     public Task PowerDownAsync(CancellationToken cancellation) => DoAsync(
