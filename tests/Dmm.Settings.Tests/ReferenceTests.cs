@@ -77,6 +77,27 @@ public sealed partial class ReferenceTests
         Assert.Empty(named.Where(n => !keys.Contains(n.Value) && !sections.Contains(n.Value)).Select(n => $"{n.File}: {n.Value}"));
     }
 
+    /// <summary>A row of the page on threats that names a test which is not there any more would be a promise that nothing keeps.</summary>
+    [Fact]
+    public void Every_test_that_the_page_on_threats_names_exists()
+    {
+        var root = DmmSettingsTests.RepositoryRoot();
+        string[] tests =
+        [
+            .. Directory.EnumerateFiles(Path.Combine(root, "tests"), "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText),
+        ];
+        var named = TestName().Matches(File.ReadAllText(Path.Combine(root, "docs", "operate", "threats.md"))).Select(m => m.Value)
+            .Distinct().ToList();
+
+        Assert.True(named.Count > 50, $"only {named.Count} tests are named");
+        Assert.Empty(named.Where(name => !Array.Exists(tests, text =>
+            Regex.IsMatch(text, $@"\bclass {name.Split('.')[0].Trim('`')}\b")
+            && text.Contains($" {name.Split('.')[1].Trim('`')}(", StringComparison.Ordinal))));
+    }
+
+    [GeneratedRegex(@"`[A-Z]\w+\.[A-Z]\w+`")]
+    private static partial Regex TestName();
+
     /// <summary>What the reader says would be right.</summary>
     private static string RightOf(string key)
     {

@@ -168,15 +168,30 @@ public sealed partial class SimulatedGuest(MemorySize @base, SimulationSettings 
         set => (field, _kept, _before) = (value, value > 0 ? _kept : MemorySize.Zero, Held);
     }
 
-    /// <summary>Host memory that the guest's process holds: what the guest has, and what it gave and the process kept.</summary>
+    /// <summary>
+    /// Memory that the guest gave and took back by touching it: pages of its balloon, or of unplugged blocks. QEMU does not stop that, and
+    /// shows the same sizes as before. No more than was given is taken. A reset ends it.
+    /// </summary>
+    public MemorySize TookBack
+    {
+        get;
+        set => field = MemorySize.Min(value, Touchable.MinusOrZero(Held + _kept));
+    }
+
+    /// <summary>
+    /// Host memory that the guest's process holds: what the guest has, what it gave and the process kept, and what it took back.
+    /// </summary>
     public MemorySize OnHost
     {
         get
         {
             Keep();
-            return Held + _kept;
+            return Held + _kept + TookBack;
         }
     }
+
+    /// <summary>All that is mapped for the guest, plugged or not.</summary>
+    private MemorySize Touchable => _devices.Aggregate(Base, static (sum, device) => sum + device.Max);
 
     /// <summary>The plugged memory that the guest's kernel has accepted.</summary>
     public MemorySize Accepted => Temper switch
@@ -260,7 +275,7 @@ public sealed partial class SimulatedGuest(MemorySize @base, SimulationSettings 
     public void Reboot(TimeSpan boot)
     {
         var figure = BalloonShown;
-        (Ballooned, Used) = (MemorySize.Zero, MemorySize.Zero);
+        (Ballooned, Used, TookBack) = (MemorySize.Zero, MemorySize.Zero, MemorySize.Zero);
         (_figure, _boot) = (figure, boot);
         _devices.ForEach(d => d.Reset());
         _online = MemorySize.Zero;
@@ -268,9 +283,13 @@ public sealed partial class SimulatedGuest(MemorySize @base, SimulationSettings 
         (_shown, _gaveUp, _deflating) = (default, default, false);
     }
 
-    /// <summary>Updates the kept memory: memory that the guest takes again comes from what its process kept.</summary>
+    /// <summary>
+    /// Updates the kept memory: memory that the guest takes again comes from what its process kept, and then from what it took back.
+    /// </summary>
     private void Keep()
     {
+        if (Held > _before)
+            TookBack = TookBack.MinusOrZero((Held - _before).MinusOrZero(_kept));
         _kept = Held < _before ? _kept + (_before - Held).Scale(Keeps) : _kept.MinusOrZero(Held - _before);
         _before = Held;
     }

@@ -67,7 +67,7 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
     /// memory is locked.
     /// </summary>
     internal MemorySize ResidentOf(SimulatedGuest guest) =>
-        (guest.Keeps > 0 ? guest.OnHost : guest.Sizes.Actual.MinusOrZero(guest.Available)) + _settings.Overhead;
+        (guest.Keeps > 0 || !guest.TookBack.IsZero ? guest.OnHost : guest.Sizes.Actual.MinusOrZero(guest.Available)) + _settings.Overhead;
 
     /// <summary>
     /// Those of the VMs that run: these very VMs, not later ones that were launched under their names. VMs that an earlier daemon left

@@ -17,6 +17,9 @@ public sealed class VmMutations
     [InlineData("what a guest does not take is not asked back", "Vms/Ladder.cs",
         "unused.IsZero ? state.CanGive(now) : unused", "state.CanGive(now)")]
     [InlineData("a guest that could not pay is not tried when it can", "Vms/HotplugMachine.cs", " || Declined.CanPayNow(state)", "")]
+    [InlineData("what is never taken stays granted", "Vms/HotplugMachine.cs", "Judge(next, now, Emit);", "")]
+    [InlineData("a balloon's figure is never healed", "Vms/Ladder.cs",
+        "state.Reset?.Nudged(balloon, sizes.BalloonedTarget) ?? balloon", "balloon")]
     [InlineData("what a device shows for a moment is taken", "Vms/Declined.cs", "now - state.MovedAt >= state.Profile.StaysFor", "true")]
     public void The_stories_find_it(string what, string file, string from, string to) =>
         Assert.True(Mutant.Of(file, from, to).Try(typeof(VmMutations), nameof(Stories), 1) is not null, $"'{what}' was found by no story");
@@ -33,6 +36,7 @@ public sealed class VmMutations
             new VmMachineTests().After_a_reset_nothing_that_was_said_before_counts_and_the_host_is_told_that_it_boots();
             new DeclinedStories().Memory_that_stays_offline_is_asked_back_even_of_a_guest_with_nothing_left();
             new DeclinedStories().A_guest_that_had_nothing_to_pay_with_is_tried_as_soon_as_it_has();
+            new ResetStories().Once_it_is_heard_its_balloon_is_moved_a_little_so_that_its_driver_writes_its_figure();
             new HotplugMachineStories().A_growth_that_falls_back_again_and_again_is_tried_less_and_less_and_then_left();
         }
     }

@@ -14,14 +14,12 @@ public sealed class HostMutations
 
     [Theory]
     [InlineData("a report is not taken note of", Host + ".Planning.cs", "State = State with { Ledger = ledger },", "")]
-    [InlineData("a promise is forgotten that was not answered for", Host + ".Planning.cs", "Told = Host.Told.Remove(id) };", "};")]
     [InlineData("two targets have one number", Host + ".Planning.cs", "new(message, ++number)", "new(message, number)")]
     [InlineData("who ran before is not started", Host + ".Planning.cs", "ToStart = [.. State.Vms.Keys, .. launching],", "")]
     [InlineData("nobody is known to be heard", Host + ".Planning.cs", "Host = Host with { Unheard = Host.Unheard.Remove(id) };", "")]
     [InlineData("a measured overhead is forgotten until it is measured again", Host + ".Planning.cs",
         "var counted = before.Claims[id].Overhead;", "var counted = vm.Overhead;")]
     [InlineData("a measured overhead is not written", Host + ".Planning.cs", "Record(new OverheadMeasured(Wall, id, changed));", "")]
-    [InlineData("what the host has lost is promised", Host + ".World.cs", "Ledger = seen.Follow(outlook.Memory)", "Ledger = seen")]
     [InlineData("a step is taken on an old picture", Host + ".Admission.cs", "if (take.Version != Host.Version)", "if (take.Version < 0)")]
     [InlineData("what is launched has no actor", Host + ".Admission.cs", "Do(new HostEffect.StartVms([step.Vm]));", "")]
     [InlineData("a request is not answered", Host + ".Admission.cs", "Reply(new AdmissionProtocol.Recorded(id));", "")]

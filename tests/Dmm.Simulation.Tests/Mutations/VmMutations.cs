@@ -18,11 +18,8 @@ public sealed class VmMutations
     [InlineData("what a guest that was reset could give is believed", Machine, "            Available = null,\n", "")]
     [InlineData("the balloon of a guest that boots stays", Ladder, "new VmEvent.BalloonAsked(MemorySize.Zero, Again: false, now)",
         "new VmEvent.BalloonAsked(sizes.BalloonedTarget, Again: false, now)")]
-    [InlineData("a balloon's figure is never healed", Ladder, "state.Reset?.Nudged(balloon, sizes.BalloonedTarget) ?? balloon", "balloon")]
     [InlineData("a figure from before a reset counts", "Vms/GuestReset.cs",
         "shown.Ballooned == Figure ? shown with { Ballooned = MemorySize.Zero } : shown;", "shown;")]
-    [InlineData("what is never taken stays granted", Machine, "Judge(next, now, Emit);", "")]
-    [InlineData("the host grants what a guest does not take", "Hosts/HostPlanner.cs", "report.Declines ? reach :", "")]
     public void The_simulation_finds_it(string what, string file, string from, string to) =>
         Assert.True(Mutant.Of(file, from, to).Try(typeof(Histories), nameof(Histories.UntilOneBreaks), Steps) is not null,
             $"'{what}' was found by no history");

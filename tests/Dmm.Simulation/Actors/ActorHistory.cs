@@ -122,7 +122,6 @@ internal sealed class ActorHistory
         if (amiss is null)
         {
             _host.Say("all is at rest");
-            (_host.World.Broken, _host.World.Crowded) = (false, false);
             Trouble();
             return;
         }

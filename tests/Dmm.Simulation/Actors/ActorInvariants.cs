@@ -13,16 +13,26 @@ internal static class ActorInvariants
     /// fault of DMM's.
     /// </summary>
     /// <param name="truth">The fold of all events that were ever written.</param>
-    public static Amiss? Physical(ActorWorld world, HostState truth, HostSettings host) => world.Broken ? null
-        : Rules.Devices(world.Running, truth, static _ => false, host.Memory - host.Reserve)
-        // Memory that an opaque process keeps is treated like another program's: it may lie in the reserve and in the margin.
-        ?? Rules.Processes(world.Running, world.KeepsUnseen ? host.Memory + SimulatedMonitor.Spare : host.Memory - host.Reserve);
+    public static Amiss? Physical(ActorWorld world, HostState truth, HostSettings host)
+    {
+        // In a deficit peers still have to give what a guest took.
+        var (all, broken) = (host.Memory - host.Reserve, world.Broken || world.InDeficit);
+        return Rules.Devices(world.Running, truth, static vm => vm.Wild, broken ? null : all)
+            // Memory that an opaque process keeps is treated like another program's: it may lie in the reserve and in the margin. Nobody
+            // can keep a guest from touching what it gave: just that much more may be held.
+            ?? (broken ? null : Rules.Processes(
+                world.Running, world.TakenBack + (world.KeepsUnseen ? host.Memory + SimulatedMonitor.Spare : all)));
+    }
 
     /// <summary>The rules of the accounts, after every step.</summary>
-    public static Amiss? Books(ActorWorld world, HostState state) =>
-        Rules.Books(state) ?? (world.Broken ? null : Rules.Reports(state, static _ => false))
-        ?? (world.Broken || world.Crowded ? null : Rules.Sum(state))
-        ?? Rules.Costs(state, world, static _ => false);
+    public static Amiss? Books(ActorWorld world, HostState state)
+    {
+        var sum = Rules.Sum(state);
+        var excused = world.Broken || world.Crowded;
+        world.InDeficit = sum is not null && excused;
+        return Rules.Books(state) ?? Rules.Reports(state, id => world.ProcessOf(id) is { Wild: true }) ?? (excused ? null : sum)
+            ?? Rules.Costs(state, world, static _ => false);
+    }
 
     /// <summary>The rules of VMs that are gone from the host's books, or from the host.</summary>
     public static Amiss? Gone(ActorWorld world, HostState truth, HostState state)

@@ -1,4 +1,5 @@
 using Dmm.Core;
+using Dmm.Core.Memory;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
@@ -17,10 +18,32 @@ internal sealed class ActorVm(SimulatedGuest guest, VmHandle handle, MemorySize 
     /// <summary>What its process is held to; null before that was asked for.</summary>
     public VmBounds? Bounds { get; set; }
 
+    /// <summary>
+    /// The world, not DMM, has made it larger than it was promised, or lets it say what is not so; until it is within its promise again.
+    /// </summary>
+    public bool Wild { get; private set; }
+
+    /// <summary>The time at which it was last seen to be wild.</summary>
+    private Moment WildAt { get; set; }
+
     /// <summary>Its hypervisor does not answer.</summary>
     public bool Unreachable { get; set; }
 
     public override int Connections => _connections.Count(static c => c.Held);
+
+    public void GoWild(Moment now) => (Wild, WildAt) = (true, now);
+
+    /// <summary>Ends that once it is within its promise, and has been for as long as reports are under way.</summary>
+    /// <param name="promised">What the journal promises it.</param>
+    /// <param name="claim">What a living daemon claims for it; null where there is none.</param>
+    public void Calm(MemorySize promised, Claim? claim, Moment now)
+    {
+        if (Guest.Temper is GuestTemper.GrowsByItself or GuestTemper.LiesAboutBalloon || Guest.FigureStands || Guest.Boots
+            || Ceiling > promised || claim is null || claim.Actual > claim.Granted)
+            WildAt = now;
+        else if (now - WildAt > ActorWorld.Rumours)
+            Wild = false;
+    }
 
     public void Connect(LabConnection connection) => _connections.Add(connection);
 

@@ -36,7 +36,12 @@ internal sealed class ActorWorld(VirtualClock clock, SeededRandom dice, Action<s
     /// <summary>The period of a guest's movements. A call takes less time than this, and so do the events between two movements.</summary>
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>What was seen or said a moment ago may still be under way for this long.</summary>
+    public static readonly TimeSpan Rumours = TimeSpan.FromSeconds(10);
+
     private static readonly MemorySize ExtendableTo = MemorySize.FromGiB(16);
+
+    private Moment? _crowdedAt;
 
     public VirtualClock Clock => clock;
 
@@ -64,16 +69,29 @@ internal sealed class ActorWorld(VirtualClock clock, SeededRandom dice, Action<s
     public Action<string, VmId> Happened { get; set; } = (_, _) => { };
 
     /// <summary>
-    /// Some guest has taken memory that it was not given, or claims that it gave back memory that it did not. Until all is at rest again,
-    /// the host may be overfull through no fault of DMM's.
+    /// Some guest has taken memory that it was not given, or claims that it gave back memory that it did not: until it is within its
+    /// promise again, the host may be overfull through no fault of DMM's. All other guests are held to their promises meanwhile.
     /// </summary>
-    public bool Broken { get; set; }
+    public bool Broken => Running.Any(static vm => vm.Wild);
 
     /// <summary>
-    /// Other programs have taken memory that the ledger counted on. Until all is at rest again, claims may exceed what there is. The sum
-    /// of what devices were told may not: it must still fit the configured memory.
+    /// Other programs, or guests that touch what they gave, hold memory that the ledger counted on, or did a moment ago: claims may exceed
+    /// what there is. The sum of what devices were told may not: it must still fit the configured memory.
     /// </summary>
-    public bool Crowded { get; set; }
+    public bool Crowded => InDeficit || KeepsUnseen || !OthersHold.IsZero || !TakenBack.IsZero || GroupLimit is not null
+        || (_crowdedAt is { } at && clock.Moment - at < Rumours);
+
+    /// <summary>What guests hold by touching what they gave.</summary>
+    public MemorySize TakenBack => Running.Aggregate(MemorySize.Zero, static (sum, vm) => sum + vm.Guest.TookBack);
+
+    /// <summary>Claims exceed what there is since the world made them, and the ledger has not come down yet.</summary>
+    public bool InDeficit { get; set; }
+
+    /// <summary>The limit of the control group of the daemon and all its VMs; null for none.</summary>
+    public MemorySize? GroupLimit { get; set; }
+
+    /// <summary>The world takes memory that the ledger counts on, or gives it back.</summary>
+    public void Crowd() => _crowdedAt = clock.Moment;
 
     /// <summary>An opaque process holds more than its guest has.</summary>
     public bool KeepsUnseen => Running.Any(static vm => vm.Opaque && vm.Guest.OnHost > vm.Guest.Held);
@@ -130,6 +148,8 @@ internal sealed class ActorWorld(VirtualClock clock, SeededRandom dice, Action<s
             SinceSample = WorldVm.SamplePeriod,
         };
         Add(vm);
+        if (guest.Temper is GuestTemper.GrowsByItself or GuestTemper.LiesAboutBalloon)
+            vm.GoWild(clock.Moment);
         Say($"{id} runs with {boot}, a guest that is {guest.Temper}");
         clock.After(Tick, () => Move(vm));
         return vm;
@@ -139,7 +159,10 @@ internal sealed class ActorWorld(VirtualClock clock, SeededRandom dice, Action<s
     public HostReading Sight(IReadOnlyCollection<VmHandle> watched, MemorySize total)
     {
         var held = Running.Aggregate(OthersHold, static (sum, vm) => sum + vm.Resident);
-        return Look(watched, Hidden, total, total.MinusOrZero(held));
+        var sight = Look(watched, Hidden, total, total.MinusOrZero(held));
+        var all = held - OthersHold;
+        return GroupLimit is not { } limit ? sight
+            : sight with { Groups = [new("/dmm", limit, limit.MinusOrZero(all), [.. Running.Select(static vm => vm.Id)])] };
     }
 
     protected override void Say(string what) => log($"world: {what}");

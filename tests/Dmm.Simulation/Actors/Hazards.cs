@@ -72,6 +72,8 @@ internal sealed class Hazards
         if (breaks)
             Again(20, 90, Reboot);
         ClockSteps();
+        Again(5, 40, TakeBack);
+        Again(10, 60, Limit);
     }
 
     /// <summary>The names of the faults that have occurred in this history.</summary>
@@ -82,7 +84,8 @@ internal sealed class Hazards
     public void End()
     {
         (_trouble, _badDisk, _dieAt) = (false, false, null);
-        _host.World.OthersHold = MemorySize.Zero;
+        (_host.World.OthersHold, _host.World.GroupLimit) = (MemorySize.Zero, null);
+        _host.World.Crowd();
         foreach (var vm in _host.World.Running)
             vm.Unreachable = false;
         _host.World.Behave();
@@ -217,6 +220,8 @@ internal sealed class Hazards
             return;
         var vm = _dice.Of([.. _host.World.Running]);
         vm.Guest.Temper = _dice.Chance(0.4) ? GuestTemper.Ideal : Another();
+        if (Breaking.Contains(vm.Guest.Temper))
+            vm.GoWild(_host.Clock.Moment);
         _host.World.Log($"world: {vm.Id} is {vm.Guest.Temper} now");
     }
 
@@ -230,12 +235,36 @@ internal sealed class Hazards
         _host.World.Log($"world: the process of {vm.Id} keeps {vm.Guest.Keeps:0.#} of what its guest gives");
     }
 
+    /// <summary>A guest touches what it gave, or lets go of what it had taken so.</summary>
+    private void TakeBack()
+    {
+        if (_host.World.Running.Count == 0 || !Befalls(Fault.TakesBack, 0.7))
+            return;
+        var vm = _dice.Of([.. _host.World.Running]);
+        _host.World.Crowd();
+        vm.TakeBack(_dice.Chance(0.4) ? MemorySize.Zero : MemorySize.FromMiB(_dice.Below(300)), _host.Clock.Moment);
+        _host.World.Log($"world: {vm.Id} touches {vm.Guest.TookBack} of what it gave");
+    }
+
+    /// <summary>Somebody limits a VM's control group, or that of the daemon and all VMs, or lifts the limit.</summary>
+    private void Limit()
+    {
+        var world = _host.World;
+        if (world.Running.Count == 0 || !Befalls(Fault.GroupLimits, 0.7))
+            return;
+        world.Crowd();
+        if (_dice.Chance(0.5))
+            world.GroupLimit = world.GroupLimit is null ? _host.Settings.Host.Memory.Scale(_dice.Within(0.6, 1.1)) : null;
+        else if (_dice.Of([.. world.Running]) is var vm)
+            vm.Limit = _dice.Chance(0.3) ? null : MemorySize.Max(vm.Resident, MemorySize.FromMiB(200 + _dice.Below(1300)));
+        world.Log($"world: all VMs' group is limited to {world.GroupLimit}");
+    }
+
     private GuestTemper Another()
     {
         var temper = _dice.Of<GuestTemper>(_tempers);
         if (Faults.FaultOf(temper) is not { } fault || !Befalls(fault))
             return GuestTemper.Ideal;
-        _host.World.Broken |= Breaking.Contains(temper);
         return temper;
     }
 
@@ -246,7 +275,7 @@ internal sealed class Hazards
             return;
         var world = _host.World;
         world.OthersHold = world.OthersHold.IsZero ? MemorySize.FromMiB(_dice.Below(2000)) : MemorySize.Zero;
-        world.Crowded |= !world.OthersHold.IsZero;
+        world.Crowd();
         world.Log($"world: other programs hold {world.OthersHold}");
     }
 
@@ -257,8 +286,14 @@ internal sealed class Hazards
         var vm = _dice.Of([.. _host.World.Running]);
         _host.World.Log($"world: the guest of {vm.Id} reboots");
         // The guest has all that it booted with until its balloon holds something back again.
-        _host.World.Broken = true;
+        vm.GoWild(_host.Clock.Moment);
+        var said = vm.Guest.Sample(_host.Clock.Moment);
         vm.Reboot(_dice.Seconds(0.5, 15));
+        if (!Befalls(Fault.Echoes, 0.5))
+            return;
+        // What it said before comes after its reset, sooner than any guest boots.
+        _host.World.Clock.After(_dice.Seconds(0.001, 0.3),
+            () => vm.Tell(new Dmm.Core.Ports.VmObservation.Sample(said with { At = _host.Clock.Moment })));
     }
 
     private void BreakConnection()

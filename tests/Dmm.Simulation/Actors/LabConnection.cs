@@ -75,7 +75,7 @@ internal sealed class LabConnection : IVirtualMachine
     public Task RescueAsync(CancellationToken cancellation) => DoAsync("rescue", _vm.Guest.Rescue, "", cancellation);
 
     public Task<HostCost?> MeasureAsync(CancellationToken cancellation) =>
-        CallAsync<HostCost?>("measure", () => new(_vm.Cost, _vm.Guest.Sizes.Actual + _vm.Cost, null), cancellation);
+        CallAsync<HostCost?>("measure", () => new(_vm.Cost, _vm.Guest.Sizes.Actual + _vm.Cost, _vm.Limit), cancellation);
 
     public Task BoundAsync(VmBounds bounds, CancellationToken cancellation) =>
         DoAsync("bound", () => _vm.Bounds = bounds, $"{bounds.Claim}", cancellation);

@@ -145,8 +145,12 @@ internal sealed class SimulatedHost
         Settle();
         if (Daemon?.Status is not { } status)
             return;
-        // Memory that an opaque process keeps is treated like another program's.
-        World.Crowded |= World.KeepsUnseen;
+        foreach (var vm in World.Running)
+        {
+            if (vm.Wild && Daemon.Answered)
+                vm.Calm(Rules.Promised(RequestSteps.Truth, vm), status.State.Ledger.Claims.GetValueOrDefault(vm.Id), Clock.Moment);
+        }
+
         ViolationException.ThrowIf(ActorInvariants.Books(World, status.State));
         // While the host writes, it answers later: its last status is older than the set of running VMs.
         if (Daemon.Answered)

@@ -69,6 +69,9 @@ internal sealed partial class CoreDaemon
 
     public bool InControl => _host.InControl;
 
+    /// <summary>The limit of a VM's control group, as its last report has it; null for none.</summary>
+    public MemorySize? LimitOf(VmId id) => _host.Reports.GetValueOrDefault(id)?.Cost?.Limit;
+
     /// <summary>A request that is not answered yet.</summary>
     public string? Unanswered => _answers.Open;
 
@@ -130,6 +133,8 @@ internal sealed partial class CoreDaemon
         if (!Alive)
             return;
         _mailbox.Put(command, _world);
+        if (_mailbox.Count > _world.MostMessages)
+            throw new ViolationException("a mailbox without a bound", $"{_mailbox.Count} messages wait for the host");
         Pump();
     }
 

@@ -39,6 +39,9 @@ internal sealed partial class CoreInvariants
                 throw new ViolationException("a target above what is granted", $"{change}");
             if (change.Granted > vm.Promise.Granted && change.Granted > MemorySize.Max(vm.Policy.Max, claim.Actual))
                 throw new ViolationException("a promise above max", $"{change}, max {vm.Policy.Max}");
+            if (change.Granted > MemorySize.Max(vm.Promise.Granted, claim.Actual)
+                && world.Daemon?.LimitOf(change.Vm) is { } limit && change.Granted + claim.Overhead > limit)
+                throw new ViolationException("a promise above its control group", $"{change}, {claim}, limited to {limit}");
             if (change.Target < vm.Promise.Target && change.Target < vm.Policy.Min)
                 throw new ViolationException("a target below min", $"{change}, min {vm.Policy.Min}");
             if (!after.Deficit.IsZero && change.Granted > MemorySize.Max(vm.Promise.Granted, claim.Size - claim.Overhead))

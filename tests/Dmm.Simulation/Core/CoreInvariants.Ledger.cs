@@ -25,6 +25,8 @@ internal sealed partial class CoreInvariants
             worldly |= !claim.Kept.IsZero && world.Daemon?.FirstSeen.TryGetValue(id, out var since) == true
                 && world.Agenda.Now - since < Rumours;
             worldly |= world.ProcessOf(id) is { Disturbed: true };
+            // What a guest took back is in the ledger from the next look on, and then it is a deficit of the ledger.
+            worldly |= world.ProcessOf(id) is { } taker && taker.TookAt != default && world.Agenda.Now - taker.TookAt < Taken;
         }
 
         var amiss = Rules.Sum(state);

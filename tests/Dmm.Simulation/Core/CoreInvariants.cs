@@ -11,10 +11,14 @@ internal sealed partial class CoreInvariants(CoreWorld world)
     /// <summary>Reports about a VM that was too large may still be under way for this long.</summary>
     private static readonly TimeSpan Rumours = TimeSpan.FromSeconds(4);
 
+    /// <summary>What a process has taken is claimed within this time, although some looks fail.</summary>
+    private static readonly TimeSpan Taken = TimeSpan.FromSeconds(10);
+
     /// <summary>The host hears of a look within this time, however slow the journal is and however many messages wait before it.</summary>
     private static readonly TimeSpan Looked = TimeSpan.FromSeconds(30);
 
     private HostState? _checked;
+    private Moment? _unfollowedSince;
 
     /// <summary>The world has broken the invariant, and it does not hold again yet.</summary>
     private bool _deficit;
@@ -36,12 +40,20 @@ internal sealed partial class CoreInvariants(CoreWorld world)
     /// <summary>Checks that memory that the host has lost is no longer promised, once a look at it must have been heard of.</summary>
     private void FollowsHost()
     {
-        if (world.Daemon is not { } daemon || world.Agenda.Now - world.HasSince < Looked || world.Agenda.Now - daemon.HostSince < Looked)
+        // What is set aside for a launch counts as if it had been taken already.
+        if (world.Daemon is not { } daemon || world.Agenda.Now - world.HasSince < Looked || world.Agenda.Now - daemon.HostSince < Looked
+            || daemon.State.Ledger.HostMemory <= world.ThereIs + daemon.State.Ledger.Reserved)
+        {
+            _unfollowedSince = null;
             return;
-        if (daemon.State.Ledger.HostMemory > world.Has)
+        }
+
+        // A process that is hidden for a look counts as it was last seen.
+        _unfollowedSince ??= world.Agenda.Now;
+        if (world.Agenda.Now - _unfollowedSince > Taken)
             throw new ViolationException(
                 "a host that is not followed",
-                $"the ledger says {daemon.State.Ledger.HostMemory} of a host of {world.Has} since {world.HasSince}");
+                $"the ledger says {daemon.State.Ledger.HostMemory} of {world.ThereIs} that there is since {world.HasSince}");
     }
 
     /// <summary>Checks that a VM that is to return does so when its time has come.</summary>
@@ -76,8 +88,8 @@ internal sealed partial class CoreInvariants(CoreWorld world)
     }
 
     /// <summary>
-    /// Checks that no VM can hold more of the host than it was promised, now or by what its devices were told, and that what all VMs can
-    /// hold, and what their processes really hold, fits the host, unless the world made it so.
+    /// Checks that no VM can hold more of the host than it was promised, now or by what its devices were told, unless the world made this
+    /// VM so; that the ledger claims what each VM really holds, also in a deficit; and that what all VMs can hold fits the host.
     /// </summary>
     private void HoldsWorld()
     {
@@ -86,17 +98,19 @@ internal sealed partial class CoreInvariants(CoreWorld world)
             ? null
             : daemon.State.Ledger.HostMemory.MinusOrZero(daemon.State.Ledger.HostReserve);
         ViolationException.ThrowIf(Rules.Devices(world.Running, world.Journal.Truth, static vm => vm.Disturbed, memory)
-            ?? (memory is { } all ? Rules.Processes(world.Running, all) : null));
+            ?? (world.Daemon is { TakenUp: true } lives ? Rules.Claimed(world.Running, lives.State, vm => Uncounted(lives, vm)) : null));
     }
 
     /// <summary>The world has made the VM larger or its overhead higher than promised, and the ledger can't know it yet.</summary>
-    private bool Unknown(CoreDaemon daemon, CoreVm vm)
-    {
-        var claim = daemon.State.Ledger.Claims.GetValueOrDefault(vm.Id);
-        if (vm.Disturbed || vm.Cost > (claim?.Overhead ?? vm.Expected))
-            return true;
-        // Additional overhead, and memory that is kept unseen, is claimed from the next look on.
-        return claim is not null && vm.Resident > claim.Size
-            && (claim.Resident.IsZero || (vm.CostAt != default && world.Agenda.Now - vm.CostAt < Rumours));
-    }
+    private bool Unknown(CoreDaemon daemon, CoreVm vm) =>
+        vm.Disturbed || vm.Cost > (daemon.State.Ledger.Claims.GetValueOrDefault(vm.Id)?.Overhead ?? vm.Expected);
+
+    /// <summary>
+    /// The ledger can't know yet what the VM holds: the world made it larger, nobody has looked at its process yet, or it has just taken
+    /// memory, which is claimed from the next look on.
+    /// </summary>
+    private bool Uncounted(CoreDaemon daemon, CoreVm vm) =>
+        vm.Disturbed || daemon.State.Ledger.Claims[vm.Id].Resident.IsZero
+        || (vm.CostAt != default && world.Agenda.Now - vm.CostAt < Rumours)
+        || (vm.TookAt != default && world.Agenda.Now - vm.TookAt < Taken);
 }

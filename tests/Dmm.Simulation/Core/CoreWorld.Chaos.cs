@@ -65,6 +65,7 @@ internal sealed partial class CoreWorld
         _phaseEnds = Agenda.Now + SettlesWithin;
         Log.Note($"from here on the world behaves");
         HostHas(_memory);
+        OthersTake(MemorySize.Zero, null);
         Behave();
         foreach (var vm in Running)
         {
@@ -315,7 +316,9 @@ internal sealed partial class CoreWorld
                     Agenda.In(TimeSpan.FromMilliseconds(chance.Between(3_000, 60_000)), () => QuitIfAway(vm));
                 return;
             case Fault.ComesBack:
+                var said = vm.Guest.Sample(Now);
                 vm.Reboot(TimeSpan.FromMilliseconds(chance.Between(500, 15_000)));
+                Echo(vm, said);
                 Disturb(vm);
                 break;
             case Fault.OperatorsHand:

@@ -39,6 +39,7 @@ internal sealed partial class CoreWorld : World<CoreVm>
     private readonly Lives _lives = new();
     private readonly RequestSteps _steps = new();
     private readonly SeededRandom _clocks;
+    private readonly SeededRandom _malice;
     private readonly bool _oneClock;
     private readonly HashSet<(VmPhase From, VmPhase To)> _phases = [];
     private CoreDaemon? _daemon;
@@ -51,6 +52,7 @@ internal sealed partial class CoreWorld : World<CoreVm>
         // The clocks have their own random numbers, so that leaving out clock faults changes nothing else in a history. In half of the
         // histories nobody sets a clock: there a replay must be exact.
         (_clocks, _oneClock) = (new(~plan.Seed), plan.OneClock);
+        _malice = new(plan.Seed ^ 0xA5A5_5A5A_0F0F_F0F0);
         _fate = Chance.Split();
         _allowed = Faults.Allowed(plan.Without);
         Models = new(new(plan.Seed ^ 0x5DEECE66D), () => Befalls(Fault.ModelsFail, 6));
@@ -74,6 +76,7 @@ internal sealed partial class CoreWorld : World<CoreVm>
         Turmoil();
         if (_clocks.OneIn(2))
             ClocksStep();
+        Malice();
     }
 
     public Agenda Agenda { get; } = new();
@@ -138,12 +141,23 @@ internal sealed partial class CoreWorld : World<CoreVm>
     /// <summary>A VM that must run, but neither runs nor is to return; null if there is none.</summary>
     public string? Unmet(HostState state) => _wishes.Unmet(state);
 
-    /// <summary>
-    /// The host as its monitor sees it. Available memory is left out here: the simulation of the actors covers other programs, and memory
-    /// that a process holds beyond its claim.
-    /// </summary>
-    public HostReading Sight(ImmutableArray<VmHandle> watched) =>
-        Look(watched, _ => Befalls(Fault.ProcessHidden, 20), Has, MemorySize.FromGiB(1 << 20));
+    /// <summary>Memory that other programs hold.</summary>
+    public MemorySize OthersHold { get; private set; }
+
+    /// <summary>The limit of the control group of the daemon and all its VMs; null for none.</summary>
+    public MemorySize? GroupLimit { get; private set; }
+
+    /// <summary>The memory that there is for VMs and the host's reserve, and since when.</summary>
+    public MemorySize ThereIs => MemorySize.Min(Has.MinusOrZero(OthersHold.MinusOrZero(_reserve)), GroupLimit ?? Has);
+
+    /// <summary>The host as its monitor sees it.</summary>
+    public HostReading Sight(ImmutableArray<VmHandle> watched)
+    {
+        var held = Running.Aggregate(MemorySize.Zero, static (sum, vm) => sum + vm.Resident);
+        var sight = Look(watched, _ => Befalls(Fault.ProcessHidden, 20), Has, Has.MinusOrZero(held + OthersHold));
+        return GroupLimit is not { } limit ? sight
+            : sight with { Groups = [new("/dmm", limit, limit.MinusOrZero(held), [.. Running.Select(static vm => vm.Id)])] };
+    }
 
     /// <summary>Whether a fault occurs in the current action: once in that many times while faults are allowed.</summary>
     public bool Befalls(Fault fault, int onceIn)
@@ -208,6 +222,7 @@ internal sealed partial class CoreWorld : World<CoreVm>
             {
                 Memory = _memory,
                 CalmAfter = TimeSpan.Zero,
+                Margin = MemorySize.Zero,
                 Reserve = _reserve,
                 Cushion = _cushion,
                 Operations = _operations,

@@ -117,8 +117,8 @@ internal sealed class VmShell
                 EndProcess();
                 break;
             case VmEffect.Measure when _connected is { } vm:
-                _world.Agenda.In(
-                    _world.CallTime(), () => Take(new VmFact.Measured(vm.Running ? new(vm.Cost, vm.Guest.Held + vm.Cost, null) : null)));
+                _world.Agenda.In(_world.CallTime(), () => Take(
+                    new VmFact.Measured(vm.Running ? new(vm.Cost, vm.Guest.Held + vm.Cost, vm.Limit) : null)));
                 break;
             case VmEffect.WakeIn wake:
                 WakeIn(wake.Timer, wake.Wait);

@@ -112,6 +112,28 @@ internal enum Fault
     /// </summary>
     ModelsFail,
 
+    /// <summary>
+    /// A guest takes pages back that it gave, by touching them: its balloon's, or those of an unplugged block. QEMU does not stop it. Its
+    /// process holds more than its VM has, for a while.
+    /// </summary>
+    TakesBack,
+
+    /// <summary>What a guest said just before a reset arrives just after it.</summary>
+    Echoes,
+
+    /// <summary>
+    /// A guest says as much as its channel lets through, with a cry for help each time, or operators send dozens of orders at one moment.
+    /// </summary>
+    Bursts,
+
+    /// <summary>
+    /// Somebody sets a limit on the control group of a VM's process, or on that of the daemon and all its VMs, lowers it and lifts it.
+    /// </summary>
+    GroupLimits,
+
+    /// <summary>Other programs take memory of the host, and give it back.</summary>
+    OthersTake,
+
     /// <summary>The host's time of day is set forward or back, by seconds to a day, whether a daemon lives or not.</summary>
     ClockSteps,
 
@@ -166,7 +188,7 @@ internal static class Faults
     private static readonly Fault[] CoreOnly =
     [
         Fault.OperatorsHand, Fault.CallLate, Fault.AdditionRefused, Fault.LaunchFails, Fault.ObservationLate, Fault.ObservationLost,
-        Fault.ObservationTwice, Fault.MessageLate, Fault.HostFails, Fault.CostsMore,
+        Fault.ObservationTwice, Fault.MessageLate, Fault.HostFails, Fault.CostsMore, Fault.OthersTake, Fault.Bursts,
     ];
 
     public static string NameOf(Fault fault) => Names[(int)fault];

@@ -82,6 +82,27 @@ internal static partial class Rules
                 $"devices let VMs have {sum} of {memory}: {string.Join(", ", running.Select(vm => $"{vm.Id} {vm.Guest.Sizes}"))}");
     }
 
+    /// <summary>
+    /// What a VM really has of the host is claimed for it: what its process holds, and what its devices, as they were told, let it become.
+    /// With <see cref="Sum"/>, which bounds the claims, the host's memory is not promised twice, also while there is a deficit.
+    /// </summary>
+    /// <param name="unknown">Whether the world has made this VM larger, and no ledger can know it yet.</param>
+    public static Amiss? Claimed<TVm>(IReadOnlyList<TVm> running, HostState state, Func<TVm, bool> unknown)
+        where TVm : WorldVm
+    {
+        foreach (var vm in running)
+        {
+            if (vm.LetGo || !state.Ledger.Claims.TryGetValue(vm.Id, out var claim) || !state.Vms[vm.Id].Handle.SameProcess(vm.Handle))
+                continue;
+            // What it costs beside its memory is claimed once it is measured (see Costs).
+            var cost = MemorySize.Min(vm.Cost, claim.Overhead);
+            if (MemorySize.Max(vm.Ceiling, vm.Guest.OnHost) + cost > claim.Size && !unknown(vm))
+                return new("more held than claimed", $"{vm.Id} can become {vm.Ceiling}, its process holds {vm.Resident}: {claim}");
+        }
+
+        return null;
+    }
+
     /// <summary>The memory that processes really hold fits the host, whatever their guests say that they gave.</summary>
     /// <param name="memory">The memory that there is for them.</param>
     public static Amiss? Processes(IReadOnlyList<WorldVm> running, MemorySize memory)

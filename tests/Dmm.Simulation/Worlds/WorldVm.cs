@@ -63,6 +63,15 @@ internal abstract class WorldVm(SimulatedGuest guest, VmHandle handle, MemorySiz
     /// <summary>Nobody can look at its process.</summary>
     public bool Opaque { get; init; }
 
+    /// <summary>The limit of its process's own control group; null for none.</summary>
+    public MemorySize? Limit { get; set; }
+
+    /// <summary>The time at which its process last took memory without anybody's leave.</summary>
+    public Moment TookAt { get; private set; }
+
+    /// <summary>The guest touches this much of what it gave, or lets go of what it had taken so.</summary>
+    public void TakeBack(MemorySize size, Moment now) => (guest.TookBack, TookAt) = (size, now);
+
     /// <summary>The data that a driver reads: the sizes, and the memory that the process holds.</summary>
     public VmObservation.Sizes Sizes => new(guest.Sizes) { Resident = Opaque ? null : Resident };
 
@@ -126,7 +135,7 @@ internal abstract class WorldVm(SimulatedGuest guest, VmHandle handle, MemorySiz
     {
         guest.Temper = guest.Temper is GuestTemper.KeepsSome or GuestTemper.IgnoresPlug or GuestTemper.NeverOnlines ? guest.Temper
             : GuestTemper.Ideal;
-        (guest.Keeps, guest.Mute) = (0, false);
+        (guest.Keeps, guest.Mute, guest.TookBack, Limit) = (0, false, MemorySize.Zero, null);
     }
 
     /// <summary>Lets time go by in the guest and its programs. Returns whether a size changed.</summary>
