@@ -218,7 +218,7 @@ public static class HostPlanner
 
         bid = bid.With(forecast, settings.Step, settings.DeadBand, settings.GuestMargin);
         // Memory that would not come back to the host is not taken from any VM.
-        if (!claim.Kept.IsZero)
+        if (!claim.Kept.IsZero || report?.Capabilities is { KeepsPlugged: true })
             bid = bid with { TakenTo = held };
         else if (report?.Capabilities?.Keeps is not null)
             bid = bid with { TakenTo = MemorySize.Max(bid.TakenTo, held.MinusOrZero(report.Sizes?.Plugged ?? MemorySize.Zero)) };

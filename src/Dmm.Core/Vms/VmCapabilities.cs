@@ -32,6 +32,11 @@ public sealed record VmCapabilities(bool Balloon, MemorySize PluggableMax, Memor
     public string? Keeps { get; init; }
 
     /// <summary>
+    /// That is true of plugged memory as well: its pages are huge ones of a pool of the host's, which nobody else's pages come from.
+    /// </summary>
+    public bool KeepsPlugged { get; init; }
+
+    /// <summary>
     /// Where the host itself holds the VM to its claim (a control group's path); null where it can't. <see cref="Unenforced"/> says why.
     /// </summary>
     public string? Group { get; init; }

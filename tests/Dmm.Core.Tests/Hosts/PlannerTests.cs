@@ -82,6 +82,27 @@ public sealed class PlannerTests
         Assert.Equal(MiB(512), host.Host.State.Vms[Id("a")].Promise.Granted);
     }
 
+    /// <summary>Huge pages go back to their pool: a peer that waits for them waits for ever.</summary>
+    [Theory]
+    [InlineData(true, 800)]
+    [InlineData(false, 304)]
+    public void What_a_vm_of_huge_pages_has_is_not_counted_on_plugged_memory_included(bool huge, long target)
+    {
+        var host = new HostUnderTest(memoryMiB: 1024);
+        host.Run(HostUnderTest.Spec("a", min: 128, boot: 128, max: 1024), pid: 100);
+        host.Run(HostUnderTest.Spec("b", min: 128, boot: 128, max: 1024), pid: 101);
+        host.Say(new HostProtocol.ResizeVm(Id("a"), MiB(800)));
+        VmProtocol.Report Huge(VmProtocol.Report report) =>
+            report with { Capabilities = report.Capabilities! with { Keeps = huge ? "huge pages" : null, KeepsPlugged = huge } };
+        host.Report("a", 800, and: Huge);
+        host.Say(new HostProtocol.ResizeVm(Id("a"), null));
+        var now = host.Now.Now;
+        host.Say(new PredictorProtocol.Forecasts(
+            [new(Id("a"), MiB(200), MiB(200), MiB(200), false, now), new(Id("b"), MiB(720), MiB(720), MiB(720), false, now)], Tick: true));
+        host.Report("a", 800, and: Huge);
+        Assert.Equal(MiB(target), host.Host.State.Vms[Id("a")].Promise.Target);
+    }
+
     [Fact]
     public void A_guest_of_which_nobody_says_anything_stays_as_it_is_even_where_there_is_too_little_for_all()
     {

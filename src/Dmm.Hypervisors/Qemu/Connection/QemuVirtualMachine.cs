@@ -48,6 +48,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     private Task _loops = Task.CompletedTask;
     private volatile string? _brokenWhy;
     private readonly string? _keeps;
+    private readonly bool _huge;
     private readonly string? _accelerator;
 
     private QemuVirtualMachine(
@@ -59,7 +60,9 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         _accelerator = accelerator;
         (_handle, _qmp, _process, _doubt, _memory, _settings, _time, _sink, _log) = (handle, qmp, process, doubt, memory, settings, time,
             sink, log);
-        _keeps = KeptMemory.Why(_host.Memory(), memory.Devices.PassedThrough, memory.Devices.BootMemory);
+        var held = _host.Memory();
+        _huge = held?.Huge.IsZero == false;
+        _keeps = KeptMemory.Why(held, memory.Devices.PassedThrough, memory.Devices.BootMemory);
         _capabilities = CapabilitiesNow;
         _met = new Nudge(time);
         _limit = MemorySize.Max(sizes.Base + Capabilities.PluggableMax, memory.Devices.BootMemory + memory.Devices.Room.All);
@@ -81,7 +84,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
     public IReadOnlyList<string> Remarks => [MonitorSocket.Remark(_handle.Control)];
 
     private VmCapabilities CapabilitiesNow =>
-        _host.Of(KeptMemory.Of(_memory.Capabilities, _keeps)) with { Accelerator = _accelerator } is var can && _doubt is { } doubt
+        _host.Of(KeptMemory.Of(_memory.Capabilities, _keeps, _huge)) with { Accelerator = _accelerator } is var can && _doubt is { } doubt
             ? can with { Lacks = [doubt, .. can.Lacks] } : can;
 
     /// <summary>Takes ownership of <paramref name="qmp"/> and <paramref name="process"/>, even when it fails.</summary>

@@ -19,9 +19,11 @@ internal static class KeptMemory
         : process.Locked >= boot.Scale(0.5) ? $"{process.Locked} of its memory are locked"
         : null;
 
-    public static VmCapabilities Of(VmCapabilities able, string? why) => why is null || !able.Balloon ? able : able with
+    /// <param name="huge">Its pages are huge ones: what it unplugs goes to their pool as well.</param>
+    public static VmCapabilities Of(VmCapabilities able, string? why, bool huge) => why is null || !(able.Balloon || huge) ? able : able with
     {
         Keeps = why,
+        KeepsPlugged = huge,
         Lacks = [.. able.Lacks, $"its balloon returns no memory to the host: {why}; its memory is not counted on"],
     };
 }
