@@ -41,7 +41,7 @@ public sealed class DrainStories
                 name, "it is back", vm => vm is { State: "settled" or "growing" or "shrinking", Pid: { } pid } && pid != before[name]);
         }
 
-        Assert.Equal(2, host.Daemon.Folder.FindVms().Count());
+        Assert.Equal(2, host.Daemon.Folder.FindVms().Count);
         Assert.Null((await host.Client.HostAsync(host.Late)).Drain);
     }
 }
