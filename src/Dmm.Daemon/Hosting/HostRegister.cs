@@ -27,7 +27,7 @@ public sealed class HostRegister : IDisposable
     private const UnixFileMode ReadableByAll =
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
-    /// <summary>Like /tmp: daemons of several users keep files there, and each can remove only its own.</summary>
+    /// <summary>Daemons of several users keep files there, and each can remove only its own.</summary>
     private const UnixFileMode Sticky =
         UnixFileMode.StickyBit | ReadableByAll | UnixFileMode.UserExecute | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
         | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
