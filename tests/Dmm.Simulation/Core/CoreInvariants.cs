@@ -102,7 +102,7 @@ internal sealed partial class CoreInvariants(CoreWorld world)
     }
 
     /// <summary>The world has made the VM larger or its overhead higher than promised, and the ledger can't know it yet.</summary>
-    private bool Unknown(CoreDaemon daemon, CoreVm vm) =>
+    private static bool Unknown(CoreDaemon daemon, CoreVm vm) =>
         vm.Disturbed || vm.Cost > (daemon.State.Ledger.Claims.GetValueOrDefault(vm.Id)?.Overhead ?? vm.Expected);
 
     /// <summary>

@@ -147,13 +147,18 @@ internal sealed partial class CoreWorld : World<CoreVm>
     /// <summary>The limit of the control group of the daemon and all its VMs; null for none.</summary>
     public MemorySize? GroupLimit { get; private set; }
 
-    /// <summary>The memory that there is for VMs and the host's reserve, and since when.</summary>
-    public MemorySize ThereIs => MemorySize.Min(Has.MinusOrZero(OthersHold.MinusOrZero(_reserve)), GroupLimit ?? Has);
+    /// <summary>
+    /// The memory that there is for VMs and the host's reserve. What VMs' processes hold already, nobody else can hold.
+    /// </summary>
+    public MemorySize ThereIs => MemorySize.Min(
+        MemorySize.Min(Has, GroupLimit ?? Has), MemorySize.Max(Has.MinusOrZero(OthersHold.MinusOrZero(_reserve)), HeldByVms + _reserve));
+
+    private MemorySize HeldByVms => Running.Aggregate(MemorySize.Zero, static (sum, vm) => sum + vm.Resident);
 
     /// <summary>The host as its monitor sees it.</summary>
     public HostReading Sight(ImmutableArray<VmHandle> watched)
     {
-        var held = Running.Aggregate(MemorySize.Zero, static (sum, vm) => sum + vm.Resident);
+        var held = HeldByVms;
         var sight = Look(watched, _ => Befalls(Fault.ProcessHidden, 20), Has, Has.MinusOrZero(held + OthersHold));
         return GroupLimit is not { } limit ? sight
             : sight with { Groups = [new("/dmm", limit, limit.MinusOrZero(held), [.. Running.Select(static vm => vm.Id)])] };
