@@ -90,9 +90,9 @@ public sealed partial class ReferenceTests
             .Distinct().ToList();
 
         Assert.True(named.Count > 50, $"only {named.Count} tests are named");
-        Assert.Empty(named.Where(name => !Array.Exists(tests, text =>
+        Assert.DoesNotContain(named, name => !Array.Exists(tests, text =>
             Regex.IsMatch(text, $@"\bclass {name.Split('.')[0].Trim('`')}\b")
-            && text.Contains($" {name.Split('.')[1].Trim('`')}(", StringComparison.Ordinal))));
+            && text.Contains($" {name.Split('.')[1].Trim('`')}(", StringComparison.Ordinal)));
     }
 
     [GeneratedRegex(@"`[A-Z]\w+\.[A-Z]\w+`")]

@@ -1,6 +1,5 @@
 using Dmm.Core;
 using Dmm.Core.Vms;
-using Dmm.Hypervisors.Linux;
 using Dmm.Hypervisors.Qemu.Devices;
 
 namespace Dmm.Hypervisors.Tests.Qemu.Devices;
