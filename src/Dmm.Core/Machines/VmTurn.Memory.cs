@@ -61,6 +61,9 @@ internal sealed partial class VmTurn
     /// <summary>The guest boots anew: nothing that it said before is true of it any more.</summary>
     private void Reset(VmSizes sizes)
     {
+        // That it was heard is not forgotten with what it said: no guest that booted once is ended for its silence.
+        if (Vm is { HasSpoken: true, Part: { } part })
+            Vm = Vm with { Part = part with { Booted = true, EverBooted = true } };
         Vm = Vm with { Sample = null, Hello = null };
         Do(new VmEffect.TellPredictorOfReset());
         Feed(new VmCommand.ObserveReset(sizes), report: true);
