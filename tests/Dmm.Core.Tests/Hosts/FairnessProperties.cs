@@ -208,8 +208,12 @@ public sealed class FairnessProperties
             }
 
             _host.Say(new HostCommand.Beat());
-            var forecasts = _honest.Select(guest => new Forecast(
-                Id(guest.Name), guest.Need, guest.Demand, guest.Demand, false, _host.Now.Now) { Need = guest.Need, Used = guest.Used });
+            var forecasts = _honest.Select(
+                guest => new Forecast(Id(guest.Name), guest.Need, guest.Demand, guest.Demand, false, _host.Now.Now)
+                {
+                    Need = guest.Need,
+                    Used = guest.Used,
+                });
             var word = _models.Current.Where(f => f.Vm == Id(Liar));
             _host.Say(new PredictorProtocol.Forecasts([.. forecasts, .. word], Tick: true));
             // At first all are heard in one plan: who asks for what nobody else needs yet gets it, and may keep it.

@@ -22,6 +22,9 @@ internal sealed class VmShell
     private readonly Dictionary<VmTimer, long> _timers = [];
     private Vm _vm;
     private CoreVm? _connected;
+
+    /// <summary>The connection that was made last, also before the machine has heard of it: whoever lets go closes it.</summary>
+    private DriverConnection? _own;
     private int _connection;
     private long _timer;
 
@@ -163,7 +166,7 @@ internal sealed class VmShell
     private void Connected(int number, CoreVm process)
     {
         process.Connection?.Close();
-        process.Connection = new(_world, process, this, number);
+        process.Connection = _own = new(_world, process, this, number);
         process.Connection.TellSizes(always: true);
         process.Connection.Tell(new VmObservation.RunState(process.Guest.RunState, WorldVm.WhyOf(process.Guest.RunState)));
         if (process.Hello is { } hello)
@@ -281,8 +284,8 @@ internal sealed class VmShell
     private void LetGo()
     {
         _connection++;
-        _connected?.Connection?.Close();
-        _connected = null;
+        _own?.Close();
+        (_own, _connected) = (null, null);
     }
 
     private void ToHost(IHostCommand command) => _host.Receive(_vm.Id, command);
