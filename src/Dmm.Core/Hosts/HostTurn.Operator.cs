@@ -111,7 +111,8 @@ internal sealed partial class HostTurn
         if (report?.Capabilities?.Keeps is { } keeps && target < vm.Promise.Granted)
             notes = notes.Add($"memory that it gives does not come back to the host: {keeps}");
         if (State.Ledger.Claims[resize.Vm].Firm is var firm && target < firm)
-            notes = notes.Add($"it keeps the {firm} that it booted with: its balloon is not trusted (dmm.vm.trust), so it would free nothing");
+            notes = notes.Add(
+                $"it keeps the {firm} that it booted with: its balloon is not trusted (dmm.vm.trust), so it would free nothing");
         Record(new OperatorTargetSet(Wall, resize.Vm, target));
         Done(resize.Vm, target is { } t ? $"its target is {t} until 'dmm vm resize {resize.Vm} auto'" : "DMM decides again", notes);
         QueuePlan();

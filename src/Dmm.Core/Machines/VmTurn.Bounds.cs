@@ -27,7 +27,9 @@ internal sealed partial class VmTurn
         Vm = Vm with { Bounds = bounds, HoldAgain = false };
     }
 
-    /// <summary>The host could not do it: what it would have enforced is no longer sure. It is tried again with the next measurement.</summary>
+    /// <summary>
+    /// The host could not do it: what it would have enforced is no longer sure. It is tried again with the next measurement.
+    /// </summary>
     private void NotHeld(string why)
     {
         if (Vm.NotHeld != why)

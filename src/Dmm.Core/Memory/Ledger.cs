@@ -26,7 +26,8 @@ public sealed record Claim(MemorySize Actual, MemorySize Granted, MemorySize Ove
     public MemorySize Unproven { get; init; }
 
     /// <summary>
-    /// The memory in its balloon that counts as its own all the same, because its guest can take it back by itself (<see cref="Trust.None"/>).
+    /// The memory in its balloon that counts as its own all the same, because its guest can take it back by itself
+    /// (<see cref="Trust.None"/>).
     /// </summary>
     public MemorySize Returnable { get; init; }
 

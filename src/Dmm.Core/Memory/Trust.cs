@@ -8,7 +8,9 @@ namespace Dmm.Core.Memory;
 /// </summary>
 public enum Trust
 {
-    /// <summary>Memory is free once the VM's process no longer holds it. What the guest takes back later is counted when it is seen.</summary>
+    /// <summary>
+    /// Memory is free once the VM's process no longer holds it. What the guest takes back later is counted when it is seen.
+    /// </summary>
     Measured,
 
     /// <summary>The same, and the host itself holds the process to its claim: what the guest takes back is taken from itself.</summary>

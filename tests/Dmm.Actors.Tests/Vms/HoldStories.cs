@@ -7,7 +7,9 @@ using Xunit.Abstractions;
 
 namespace Dmm.Actors.Tests.Vms;
 
-/// <summary>A VM that has a control group of its own is held to its claim, and is never told to become more before the group lets it.</summary>
+/// <summary>
+/// A VM that has a control group of its own is held to its claim, and is never told to become more before the group lets it.
+/// </summary>
 public sealed class HoldStories(ITestOutputHelper output) : HostFixture(output)
 {
     private readonly TaskCompletionSource _gate = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -4,7 +4,9 @@ using static Dmm.Core.Tests.Hosts.HostUnderTest;
 
 namespace Dmm.Core.Tests.Hosts;
 
-/// <summary>An actor that starts anew knows nothing of what its predecessor was told, and a host that shrinks has promised too much.</summary>
+/// <summary>
+/// An actor that starts anew knows nothing of what its predecessor was told, and a host that shrinks has promised too much.
+/// </summary>
 public sealed class ForgottenTargetTests
 {
     [Fact]

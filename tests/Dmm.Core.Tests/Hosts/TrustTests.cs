@@ -144,8 +144,10 @@ public sealed class TrustTests
     {
         var sizes = new VmSizes(MiB(512), default, MiB(312), default, MiB(312));
         Assert.Equal("held to its claim by control group /dmm/a", Trusts.Text(Trust.Enforced, sizes, "/dmm/a", null));
-        Assert.Contains("312 MiB in its balloon stay counted", Trusts.Text(Trust.None, sizes, null, "no cgroup v2"), StringComparison.Ordinal);
-        Assert.Contains("(no cgroup v2)", Trusts.Text(Trust.None, sizes, null, "no cgroup v2"), StringComparison.Ordinal);
-        Assert.Contains("312 MiB in its balloon are counted as free", Trusts.Text(Trust.Measured, sizes, null, null), StringComparison.Ordinal);
+        var none = Trusts.Text(Trust.None, sizes, null, "no cgroup v2");
+        Assert.Contains("312 MiB in its balloon stay counted", none, StringComparison.Ordinal);
+        Assert.Contains("(no cgroup v2)", none, StringComparison.Ordinal);
+        var measured = Trusts.Text(Trust.Measured, sizes, null, null);
+        Assert.Contains("312 MiB in its balloon are counted as free", measured, StringComparison.Ordinal);
     }
 }

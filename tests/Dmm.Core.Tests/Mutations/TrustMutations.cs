@@ -21,7 +21,8 @@ public sealed class TrustMutations
         "MemorySize.Zero, target, Memory.Max,")]
     [InlineData("it is not tried again", "Machines/VmTurn.cs", "HoldAgain = Vm.NotHeld is not null", "HoldAgain = false")]
     public void The_stories_find_it(string what, string file, string from, string to) =>
-        Assert.True(Mutant.Of(file, from, to).Try(typeof(TrustMutations), nameof(Stories), 1) is not null, $"'{what}' was found by no story");
+        Assert.True(
+            Mutant.Of(file, from, to).Try(typeof(TrustMutations), nameof(Stories), 1) is not null, $"'{what}' was found by no story");
 
     [Fact]
     public void The_unbroken_code_passes_when_it_is_built_the_same_way() => Assert.Null(

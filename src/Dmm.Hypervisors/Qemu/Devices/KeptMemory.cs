@@ -20,7 +20,8 @@ internal static class KeptMemory
         : null;
 
     /// <param name="huge">Its pages are huge ones: what it unplugs goes to their pool as well.</param>
-    public static VmCapabilities Of(VmCapabilities able, string? why, bool huge) => why is null || !(able.Balloon || huge) ? able : able with
+    public static VmCapabilities Of(VmCapabilities able, string? why, bool huge) =>
+        why is null || !(able.Balloon || huge) ? able : able with
     {
         Keeps = why,
         KeepsPlugged = huge,
