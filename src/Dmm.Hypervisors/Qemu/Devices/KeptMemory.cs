@@ -22,9 +22,9 @@ internal static class KeptMemory
     /// <param name="huge">Its pages are huge ones: what it unplugs goes to their pool as well.</param>
     public static VmCapabilities Of(VmCapabilities able, string? why, bool huge) =>
         why is null || !(able.Balloon || huge) ? able : able with
-    {
-        Keeps = why,
-        KeepsPlugged = huge,
-        Lacks = [.. able.Lacks, $"its balloon returns no memory to the host: {why}; its memory is not counted on"],
-    };
+        {
+            Keeps = why,
+            KeepsPlugged = huge,
+            Lacks = [.. able.Lacks, $"its balloon returns no memory to the host: {why}; its memory is not counted on"],
+        };
 }
