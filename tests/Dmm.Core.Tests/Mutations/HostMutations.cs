@@ -15,6 +15,8 @@ public sealed class HostMutations
     [Theory]
     [InlineData("a promise is forgotten that was not answered for", Turn + ".Planning.cs", "Told = Host.Told.Remove(id) };", "};")]
     [InlineData("what the host has lost is promised", Turn + ".World.cs", "Ledger = seen.Follow(outlook.Memory)", "Ledger = seen")]
+    [InlineData("each cry of one VM waits for itself", "Hosts/HostInbox.cs", "_urgent.TryGetValue(only.Vm, out var earlier)",
+        "_urgent.TryGetValue(only.Vm, out var earlier) && rank is null")]
     [InlineData("the host grants what a guest does not take", "Hosts/HostPlanner.cs", "report.Declines ? reach :", "")]
     public void The_stories_find_it(string what, string file, string from, string to) =>
         Assert.True(
@@ -29,6 +31,7 @@ public sealed class HostMutations
     {
         for (; times > 0; times--)
         {
+            new HostInboxTests().Of_one_vms_cries_the_newest_counts();
             new GuestFactTests().What_a_guest_does_not_take_is_granted_to_others();
             new ForgottenTargetTests().An_actor_that_starts_anew_is_told_its_target_again();
             new ForgottenTargetTests().What_the_host_has_lost_is_out_of_the_ledger_at_the_next_look();

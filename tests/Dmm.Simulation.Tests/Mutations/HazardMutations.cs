@@ -5,7 +5,7 @@ namespace Dmm.Simulation.Tests.Mutations;
 
 /// <summary>
 /// What holds hostile guests, other programs and control groups, each left out: histories in which hardly anything else occurs must find
-/// that, and find nothing where it is there.
+/// that, and find nothing where it is there. What bounds the mailbox in bursts is found by stories (tests/Dmm.Core.Tests/Mutations).
 /// </summary>
 [Trait(Category.Name, Category.Long)]
 public sealed class HazardMutations
@@ -17,8 +17,6 @@ public sealed class HazardMutations
     [InlineData("group-limits", "Hosts/VmLimit.cs", "cost?.Limit is { } limit ? MemorySize.Max(",
         "cost?.Limit is { Bytes: < 0 } limit ? MemorySize.Max(")]
     [InlineData("group-limits", "Hosts/HostTurn.World.cs", "before.Take(sight, seen,", "before.Take(sight with { Groups = [] }, seen,")]
-    [InlineData("bursts", "Hosts/HostInbox.cs", "_urgent.TryGetValue(only.Vm, out var earlier)",
-        "_urgent.TryGetValue(only.Vm, out var earlier) && rank is null")]
     [InlineData("echoes", "Machines/VmTurn.Memory.cs", "when Memory.IsEcho(sample.Value.At):", "when sample is null:")]
     public void The_simulation_finds_it(string fault, string file, string from, string to) =>
         Assert.True(

@@ -31,7 +31,7 @@ public sealed class HostMutations
         "adopt.Policy, adopt.Handle, adopt.Policy.Min, adopt.Overhead")]
     [InlineData("a target that was set is forgotten", Host + ".Operator.cs", "Record(new OperatorTargetSet(Wall, resize.Vm, target));", "")]
     [InlineData("a return is forgotten", Host + ".Lifecycle.cs",
-        "Do(new HostEffect.WakeForReturns(Host.InControl ? State.Resting.Values.Min(vm => vm.ReturnAt) : null));",
+        "Do(new HostEffect.WakeForReturns(Host.InControl && State.Drain is null ? State.Resting.Values.Min(vm => vm.ReturnAt) : null));",
         "Do(new HostEffect.WakeForReturns(null));")]
     public void The_simulation_finds_it(string what, string file, string from, string to) =>
         Assert.True(Mutant.Of(file, from, to).Try(typeof(Histories), nameof(Histories.UntilOneBreaks), Steps) is not null,
