@@ -32,7 +32,9 @@ internal sealed partial class VmTurn
     /// </summary>
     private void AssumeAgain(VmProtocol.Assume known, VmProtocol.Assume part)
     {
-        Vm = Vm with { Part = part with { Handle = known.Handle ?? part.Handle }, Heard = 0 };
+        // That its guest was heard may not have been written either.
+        var (booted, ever) = (part.Booted || known.Booted, part.EverBooted || known.EverBooted);
+        Vm = Vm with { Part = part with { Handle = known.Handle ?? part.Handle, Booted = booted, EverBooted = ever }, Heard = 0 };
         if (known.Handle is { } handle && part.Handle is null)
             Do(new VmEffect.TellHost(new VmProtocol.Launched(Vm.Id, handle)));
         else if (known.Handle is { } mine && mine != part.Handle)

@@ -89,6 +89,17 @@ public sealed class VmMachineTests
         Assert.DoesNotContain(vm.Done, e => e is VmEffect.EndProcess);
     }
 
+    /// <summary>A host's actor that starts anew may know nothing of the boot: its event was not written.</summary>
+    [Fact]
+    public void Nor_where_the_hosts_actor_has_lost_that_it_was_heard()
+    {
+        var vm = Settled(BootCheck.Strict);
+        vm.Observe(new VmObservation.Sizes(vm.Sizes) { AfterReset = true });
+        vm.Take(Part(BootCheck.Strict));
+        vm.Pass(2 * Settings.Profile.BootDeadline);
+        Assert.DoesNotContain(vm.Done, e => e is VmEffect.EndProcess);
+    }
+
     [Fact]
     public void A_guest_that_is_reset_before_it_was_ever_heard_is_ended_where_its_boot_is_checked_strictly()
     {

@@ -18,6 +18,8 @@ public sealed class VmMutations
         "unused.IsZero ? state.CanGive(now) : unused", "state.CanGive(now)")]
     [InlineData("a reset makes a guest one that never booted", "Machines/VmTurn.Memory.cs", "Booted = true, EverBooted = true",
         "Booted = part.Booted")]
+    [InlineData("that a guest was heard is forgotten with the host's actor", "Machines/VmTurn.Part.cs",
+        "(part.Booted || known.Booted, part.EverBooted || known.EverBooted)", "(part.Booted, part.EverBooted)")]
     [InlineData("a guest that could not pay is not tried when it can", "Vms/HotplugMachine.cs", " || Declined.CanPayNow(state)", "")]
     [InlineData("what is never taken stays granted", "Vms/HotplugMachine.cs", "Judge(next, now, Emit);", "")]
     [InlineData("a balloon's figure is never healed", "Vms/Ladder.cs",
@@ -37,6 +39,7 @@ public sealed class VmMutations
         {
             new VmMachineTests()
                 .A_guest_that_has_booted_is_not_ended_for_its_silence_after_a_reset_however_strict_its_boot_is_checked();
+            new VmMachineTests().Nor_where_the_hosts_actor_has_lost_that_it_was_heard();
             new VmMachineTests().After_a_reset_nothing_that_was_said_before_counts_and_the_host_is_told_that_it_boots();
             new DeclinedStories().Memory_that_stays_offline_is_asked_back_even_of_a_guest_with_nothing_left();
             new DeclinedStories().A_guest_that_had_nothing_to_pay_with_is_tried_as_soon_as_it_has();
