@@ -35,6 +35,9 @@ public sealed record HostView
     /// <summary>Memory kept free for fast growth, more while the host is under pressure. Urgent growth may take it.</summary>
     public required long CushionBytes { get; init; }
 
+    /// <summary>The part of the cushion that VMs have on lease and have not taken.</summary>
+    public long LeasesBytes { get; init; }
+
     /// <summary>Σ claims of the VMs.</summary>
     public required long ClaimsBytes { get; init; }
 
@@ -195,6 +198,10 @@ public sealed record VmView
     public required long ActualBytes { get; init; }
     public required long GrantedBytes { get; init; }
     public required long TargetBytes { get; init; }
+
+    /// <summary>What it takes beyond the target by itself, at once, when its guest is in need.</summary>
+    public long LeaseBytes { get; init; }
+
     public required long MinBytes { get; init; }
     public required long MaxBytes { get; init; }
 

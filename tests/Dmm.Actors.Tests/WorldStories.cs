@@ -220,7 +220,8 @@ public sealed class WorldStories(ITestOutputHelper output) : WatchedHostFixture(
         UntilRuns("a");
         World.Stall = new(0.3, 0.1);
         var status = Until("the cushion is at its most", s => s.Cushion == MiB(300));
-        Until("slack fills it", s => s.State.Ledger.Free >= MiB(300));
+        var filled = Until("slack fills it, a part of which is on lease", s => s.State.Ledger.Unleased().Free >= MiB(300));
+        Assert.All(filled.State.Ledger.Claims.Values, static claim => Assert.True(claim.Lease <= MiB(25), $"{claim}"));
         Assert.Contains("hostPressure", EventKinds());
 
         World.Stall = new(0, 0);

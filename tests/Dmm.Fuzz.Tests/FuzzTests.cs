@@ -1,3 +1,5 @@
+using Dmm.Fuzz.Targets;
+
 namespace Dmm.Fuzz.Tests;
 
 /// <summary>A small part of <c>make fuzz</c>, with inputs that are the same each time.</summary>
@@ -47,4 +49,11 @@ public sealed class FuzzTests
             read += target.IsRead(target.Make(Plan.RandomOf(i))) ? 1 : 0;
         Assert.InRange(read, 20, 380);
     }
+
+    [Theory]
+    [InlineData("HEAD /api/v1/host HTTP/1.1", true)]
+    [InlineData("GET / HTTP/1.1\r\n\r\nHEAD / HTTP/1.1", true)]
+    [InlineData("POHEAD /api/v1/host HTTP/1.1", false)]
+    public void Only_the_whole_name_of_a_method_is_that_method(string request, bool head) =>
+        Assert.Equal(head, HttpWire.IsHead(System.Text.Encoding.ASCII.GetBytes(request)));
 }

@@ -130,6 +130,8 @@ public sealed class PredictorActor : ReceiveActor, IWithTimers
         if (taken.Forecast is not { Urgent: true } forecast)
             return;
         _host.Tell(new PredictorProtocol.Forecasts([forecast], Tick: false));
+        // The VM itself, too: what it has on lease it takes without waiting for anybody.
+        Sender.Tell(new VmProtocol.InNeed(forecast.Demand));
         if (taken.TurnsUrgent)
         {
             Context.System.EventStream.Publish(new Notice(Clocks.Read(_time).Wall, "pressure", sampled.Vm,

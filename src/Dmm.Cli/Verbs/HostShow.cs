@@ -46,6 +46,7 @@ internal static class HostShow
             .Add("let go", host.LetGoBytes > 0 ? Show.Size(host.LetGoBytes) : null, "that forgotten VMs which still run may take")
             .AddSize("free", host.FreeBytes)
             .AddSize("cushion", host.CushionBytes, "kept free for fast growth")
+            .AddSize("leases", host.LeasesBytes == 0 ? null : host.LeasesBytes, "the part of it that guests in need take at once")
             .Add("overcommit", host.OvercommitRatio.ToString("0.00", CultureInfo.InvariantCulture), "sum of max ÷ memory for guests")
             .AddSize("available", host.Pressure.MemAvailableBytes, "on the host now")
             .Add("pressure", Pressure(host.Pressure), "of the last 10 s stalled for memory")

@@ -34,6 +34,7 @@ internal static class VmShow
             .AddSize("ballooned", vm.BalloonedBytes, "held back by the balloon")
             .AddSize("target", vm.TargetBytes, vm.OperatorTargetBytes is null ? null : "set by hand; dmm vm resize NAME auto ends that")
             .AddSize("granted", vm.GrantedBytes)
+            .AddSize("on lease", vm.LeaseBytes == 0 ? null : vm.LeaseBytes, "taken at once when its guest is in need")
             .AddSize("lacks", vm.Waits?.MissingBytes, vm.Waits is { } waits ? $"comes from {Show.From(waits)}" : null)
             .Add("held back", vm.HeldSince is { } since ? Show.Ago(since, session.Time) : null,
                 "until its turn comes: as many VMs as may move at once are moving")

@@ -47,17 +47,19 @@ public sealed class AdmissionLine
     private readonly string _keepers;
     private readonly Dictionary<VmId, MemorySize> _levels = [];
     private readonly HashSet<VmId> _moving;
+    private readonly MemorySize _soon;
     private MemorySize _free;
     private int _gathering;
     private AdmissionRecord? _blocked;
 
     /// <param name="room">The memory that the guarantees of the running VMs leave (<see cref="AdmissionRules.Room"/>).</param>
     /// <param name="lawDecides">True where a law other than DMM's own decides which VMs give (<c>dmm.policy</c>).</param>
+    /// <param name="soon">Memory that comes back without any VM giving any: leases.</param>
     public AdmissionLine(
         Ledger ledger, IEnumerable<AdmissionRecord> admissions, IReadOnlyList<Peer> peers, MemorySize room, QueueRules rules,
-        bool lawDecides)
+        bool lawDecides, MemorySize soon = default)
     {
-        (_peers, _room, _rules, _lawDecides) = (peers, room, rules, lawDecides);
+        (_peers, _room, _rules, _lawDecides, _soon) = (peers, room, rules, lawDecides, soon);
         _line = [.. InOrder(admissions)];
         _byName = peers.ToDictionary(peer => peer.Bid.Vm);
         _moving = [.. _line.SelectMany(a => a.Plan?.From ?? []).Select(part => part.Vm)];
@@ -116,6 +118,13 @@ public sealed class AdmissionLine
             return Waits(a, WaitCause.BehindOthers, $"{first.Spec.Id} is before it in the queue and waits");
         if (Starts(a) is { } start)
             return start;
+        // For a moment, no peer is asked for what comes back by itself.
+        if (a.Plan is null && a.Size > _free && a.Size <= _free + _soon && now - a.At < Pause)
+        {
+            _blocked = a;
+            return null;
+        }
+
         if (a.Plan is { } plan)
         {
             var covers = Covers(plan);

@@ -91,6 +91,8 @@ public static class ExplanationText
         var told = d.Promise.Target == d.Promise.Granted
             ? d.Actual == d.Promise.Granted ? "as promised" : $"promised {d.Promise.Granted}"
             : $"promised {d.Promise.Granted}, told to become {d.Promise.Target}";
+        if (!d.Promise.Lease.IsZero)
+            told += $", and {d.Promise.Lease} on lease";
         return $"{d.Actual}{wants}; {told}; {d.Phase?.ToString().ToLowerInvariant() ?? "no report yet"}";
     }
 

@@ -103,8 +103,22 @@ public sealed record Host(HostState State, HostSettings Settings, bool Watches)
     /// <summary>False before the first look: nothing is promised then, because the host's memory is not known.</summary>
     public bool HasLooked => !Watches || Outlook.Sight is not null || Blind is not null;
 
-    /// <summary>The settings as read, but with the cushion that the host's pressure asks for.</summary>
-    public HostSettings SettingsNow => Settings with { Cushion = Outlook.Cushion(Settings.Rules) };
+    /// <summary>
+    /// The settings as read, but with the cushion that the host's pressure asks for. Leases remain a part of the cushion as read: a host
+    /// under pressure leaves its guests no more to take.
+    /// </summary>
+    public HostSettings SettingsNow
+    {
+        get
+        {
+            var cushion = Outlook.Cushion(Settings.Rules);
+            return cushion == Settings.Cushion ? Settings : Settings with
+            {
+                Cushion = cushion,
+                Leased = cushion.IsZero ? 0 : Settings.Leased * Settings.Cushion.Bytes / cushion.Bytes,
+            };
+        }
+    }
 
     /// <summary>
     /// Returns the VMs whose processes are to be looked at. Forgotten VMs are included until they are gone, because what they hold can't be

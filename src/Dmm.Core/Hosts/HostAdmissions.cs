@@ -67,7 +67,7 @@ public static class HostAdmissions
 
     /// <summary>Returns how much of a contribution has not come yet.</summary>
     public static MemorySize Outstanding(Contribution part, HostState state) => state.Ledger.Claims.TryGetValue(part.Vm, out var claim)
-        ? part.Outstanding(claim.Held)
+        ? part.Outstanding(claim.Taken)
         : MemorySize.Zero;
 
     /// <summary>Tells what would happen to a request that came now. Nothing is written.</summary>
@@ -81,6 +81,8 @@ public static class HostAdmissions
             Number = NextNumber(state),
             ImageNeeds = asked.ImageNeeds,
         };
+        // Leases come back at once.
+        state = state with { Ledger = state.Ledger.Unleased() };
         return QueueOf(state, host, now).Foresee(record, now) switch
         {
             QueueMove.Reserve reserve when reserve.Boot < spec.Boot =>
@@ -142,7 +144,12 @@ public static class HostAdmissions
         var peers = HostPlanner.Bids(state, host.Reports, host.Forecasts, settings, now)
             .Select(bid => PeerOf(bid, host.Reports.GetValueOrDefault(bid.Vm), host.Shrinks.GetValueOrDefault(bid.Vm)))
             .ToList();
-        return new(state.Ledger, state.Admissions.Values, peers, Room(state), settings.Queue, settings.Law is not null);
+        var soon = state.Vms.Aggregate(
+            MemorySize.Zero, (sum, vm) => sum + state.Ledger.Claims[vm.Key] switch
+            {
+                var claim => claim.Held.MinusOrZero(MemorySize.Max(claim.Actual + claim.Returnable, vm.Value.Promise.Target)),
+            });
+        return new(state.Ledger, state.Admissions.Values, peers, Room(state), settings.Queue, settings.Law is not null, soon);
     }
 
     private static Peer PeerOf(Bid bid, VmProtocol.Report? report, ShrinkHistory? mover) =>

@@ -14,12 +14,16 @@ public static class HostDispatch
     /// <summary>
     /// Returns what a report confirms. It confirms nothing while its VM has been told a target that it had not heard of when it reported.
     /// Otherwise it confirms the promise, as far as the VM was told: a VM that is held back knows only its last target, and may still
-    /// become that.
+    /// become that, and take its last lease.
     /// </summary>
     public static Confirmation? Answer(VmProtocol.Report report, Told? told, Promise promise) =>
         report.Confirmation is not { Target: { } target } standing ? report.Confirmation
         : report.Heard != (told?.Number ?? 0) ? standing.Unanswered()
-        : standing with { Target = promise.Target, Ceiling = MemorySize.Max(standing.Ceiling, target) };
+        : standing with
+        {
+            Target = promise.Target,
+            Ceiling = MemorySize.Max(standing.Ceiling, target + report.Lease.MinusOrZero(promise.Lease)),
+        };
 
     public static (ImmutableArray<(VmId Vm, VmProtocol.SetTarget Message)> Tell, Operations Next) Next(
         HostState state,
@@ -51,6 +55,7 @@ public static class HostDispatch
                 vm.Promise.Target, vm.Policy.Min, vm.Policy.Max, HostPlanner.Fresh(forecasts.GetValueOrDefault(id), now)?.Urgent == true)
             {
                 Overhead = state.Ledger.Claims[id].Overhead,
+                Lease = vm.Promise.Lease,
             };
             var last = told.GetValueOrDefault(id);
             var urgent = message.Urgent || awaited.GetValueOrDefault(id);

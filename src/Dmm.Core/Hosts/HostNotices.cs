@@ -69,10 +69,13 @@ public static class HostNotices
     {
         if (p.Changes.IsEmpty)
             return null;
-        var text = string.Join("; ", p.Changes.Select(c => c.Target < c.Granted
+        var text = string.Join("; ", p.Changes.Select(c => c.Target < c.Granted && c.Granted > c.Was
+            ? $"{c.Vm} no longer has {c.Granted - c.Was!.Value} on lease{Why(c.Ruling)}"
+            : c.Target < c.Granted
             ? $"{c.Vm} shrinks from {c.Granted} to {c.Target}{Why(c.Ruling)}"
             : c.Granted < c.Was ? $"{c.Vm} has shrunk to {c.Granted}"
-            : $"{c.Vm} may have {c.Granted}{Why(c.Ruling)}{(c.Urgent ? ", urgent" : "")}"));
+            : $"{c.Vm} may have {c.Granted}{Why(c.Ruling)}{(c.Urgent ? ", urgent" : "")}"
+                + $"{(c.Lease is { } lease ? $", and {lease} more when it is in need" : "")}"));
         var only = p.Changes.Length == 1 ? p.Changes[0] : null;
         return new(p.At, "granted", only?.Vm, text, only?.Was ?? only?.Granted, only?.Target);
     }

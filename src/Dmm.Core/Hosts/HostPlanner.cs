@@ -90,8 +90,50 @@ public static class HostPlanner
         HostAdmissions.Name(plan, bids, gathered);
         var grants = Granting.Decide(state.Ledger, promises, standings, plan, policies, kept, law is null ? settings.Step
             : MemorySize.Min(LawPlanner.Step, settings.Step));
-        return new(grants.Changes, WaitsOf(state, grants, gathered, bids, promises), bids, plan, slowed, gathered.Count == 0 ? null
-            : gathered[0].Spec.Id);
+        var waits = WaitsOf(state, grants, gathered, bids, promises);
+        var changes = Leasing.Add(
+            state.Ledger, grants.Changes, promises, plan, MostWithLeases(bids, plan, state, reports, standings, law is not null),
+            new(settings.Cushion.Scale(settings.Leased), FitsLeases(plan, grants, state, budget)), tick && state.Drain is null);
+        return new(changes, waits, bids, plan, slowed, gathered.Count == 0 ? null : gathered[0].Spec.Id);
+    }
+
+    /// <summary>
+    /// Whether leases leave others what they are to have: what is planned, memory for VMs to come, and what a guest in need waits for.
+    /// </summary>
+    private static bool FitsLeases(Allotment[] plan, Grants grants, HostState state, MemorySize budget)
+    {
+        if (!state.Ledger.Deficit.IsZero || grants.Unmet.Any(static unmet => unmet.Urgent)
+            || state.Admissions.Values.Any(a => a.State.Seeks() && a.Size > state.Ledger.Free))
+            return false;
+        var total = plan.Aggregate(MemorySize.Zero, static (sum, part) => sum + part.Target);
+        return state.Vms.Aggregate(total, static (sum, vm) => sum + vm.Value.Promise.Lease) <= budget;
+    }
+
+    /// <summary>
+    /// The most that each VM may be with its lease. A VM whose guest does not call for help, or that an operator has sized, needs no lease.
+    /// The lease of one that does not answer stays (null).
+    /// </summary>
+    private static MemorySize?[] MostWithLeases(
+        List<Bid> bids, Allotment[] plan, HostState state, ImmutableDictionary<VmId, VmProtocol.Report> reports,
+        Dictionary<VmId, Confirmation> standings, bool lawDecides)
+    {
+        var most = new MemorySize?[bids.Count];
+        for (var i = 0; i < most.Length; i++)
+        {
+            var vm = bids[i].Vm;
+            if (plan[i].Ruling == Ruling.Immovable || !standings.ContainsKey(vm))
+                continue;
+            var (record, claim) = (state.Vms[vm], state.Ledger.Claims[vm]);
+            most[i] = !lawDecides && record.OperatorTarget is null && claim.Kept.IsZero && reports[vm] is
+            {
+                Reboots: false,
+                Declines: false,
+                Sample.Source: SampleSource.Agent,
+            }
+            ? bids[i].Max : MemorySize.Zero;
+        }
+
+        return most;
     }
 
     /// <summary>Returns the part of a forecast that still counts; null for nothing.</summary>
@@ -156,7 +198,7 @@ public static class HostPlanner
         // A VM that holds no more than its target owes nothing.
         return Waits.Chain(unmet, bids
             .Where(bid => promises[bid.Vm].Target < MemorySize.Max(bid.Held, promises[bid.Vm].Granted))
-            .Select(bid => new Giver(bid.Vm, MemorySize.Max(state.Ledger.Claims[bid.Vm].Held, promises[bid.Vm].Granted)
+            .Select(bid => new Giver(bid.Vm, MemorySize.Max(state.Ledger.Claims[bid.Vm].Taken, promises[bid.Vm].Granted)
                 .MinusOrZero(promises[bid.Vm].Target))));
     }
 
@@ -171,12 +213,14 @@ public static class HostPlanner
 
     private static Bid BidOf(VmId vm, VmRecord record, Claim claim, VmProtocol.Report? report, Forecast? forecast, HostSettings settings)
     {
-        var held = MemorySize.Max(claim.Actual, claim.Granted);
         var movable = report is
         {
             Confirmation: not null, Stopping: false, Phase: VmPhase.Settled or VmPhase.Growing or VmPhase.Shrinking
             or VmPhase.Stuck
         };
+        // What was granted beyond what it has and is to have, a lease that is taken back, is only not confirmed yet. Of one that does not
+        // answer it never is.
+        var held = MemorySize.Max(claim.Actual, movable ? record.Promise.Target : claim.Granted);
         // A promise of more than the VM can become here would be useless.
         var (min, max) = (record.Policy.Min, record.Policy.Max);
         if (report?.Most is { } reach)

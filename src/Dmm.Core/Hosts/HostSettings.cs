@@ -22,6 +22,9 @@ public sealed record HostSettings
     /// <summary>The most that the cushion may grow to while the host is under pressure.</summary>
     public MemorySize CushionMax { get; init; }
 
+    /// <summary>The part of the cushion that VMs have on lease (<see cref="Planning.Leasing"/>), 0 to 1.</summary>
+    public double Leased { get; init; } = 0.5;
+
     /// <summary>Available memory of the host that is never counted on.</summary>
     public MemorySize Margin { get; init; } = MemorySize.FromMiB(128);
 

@@ -169,7 +169,8 @@ public sealed partial record HostState(Ledger Ledger)
 
             if (!vm.Measured.IsZero)
                 events.Add(new OverheadMeasured(clocks.WallOf(vm.MeasuredAt), id, vm.Measured));
-            events.Add(new PromisesChanged(now, [new(id, vm.Promise.Granted, vm.Promise.Target, false, default)]));
+            events.Add(new PromisesChanged(
+                now, [new(id, vm.Promise.Granted, vm.Promise.Target, false, default) { Lease = vm.Promise.Lease }]));
             if (vm.OperatorTarget is { } target)
                 events.Add(new OperatorTargetSet(now, id, target));
             if (vm.MigratedAway)
@@ -312,11 +313,12 @@ public sealed partial record HostState(Ledger Ledger)
             if (!vms.TryGetValue(change.Vm, out var vm))
                 continue;
             vms = vms.SetItem(
-                change.Vm, vm with { Promise = new(change.Granted, change.Target), Owed = vm.Owed <= change.Granted ? null : vm.Owed });
+                change.Vm, vm with { Promise = change.Promise(), Owed = vm.Owed <= change.Granted ? null : vm.Owed });
             // This was decided on the same ledger, so Grant does not refuse. Only if the host has shrunk since then it may; the promise
             // stands.
-            ledger = ledger.Grant(change.Vm, change.Granted)
-                ?? ledger.TakeIn(change.Vm, ledger.Claims[change.Vm] with { Granted = change.Granted });
+            var promise = change.Promise();
+            ledger = ledger.Grant(change.Vm, promise.Granted, promise.Lease)
+                ?? ledger.TakeIn(change.Vm, ledger.Claims[change.Vm] with { Granted = promise.Granted, Lease = promise.Lease });
         }
 
         var asked = Admissions.Where(a => a.Value is { State: AdmissionState.Planned, Plan: { From.IsEmpty: false } plan }

@@ -22,6 +22,9 @@ internal sealed partial class HostTurn
             ImageNeeds = request.ImageNeeds,
         });
         Reply(new AdmissionProtocol.Recorded(id));
+        // What is on lease and in its way is taken back at once.
+        if (request.Spec.Boot + request.Overhead > State.Ledger.Free && !State.Ledger.Leases.IsZero)
+            QueuePlan();
     }
 
     /// <summary>The line has restarted: it knows nothing, and does not answer a picture that its predecessor received.</summary>

@@ -43,7 +43,16 @@ public static class VmProtocol
 
         /// <summary>The overhead that is claimed beside its memory.</summary>
         public MemorySize Overhead { get; init; }
+
+        /// <inheritdoc cref="Promise.Lease"/>
+        public MemorySize Lease { get; init; }
     }
+
+    /// <summary>
+    /// To the VM, from the predictor: its guest is about to stall, and should have <paramref name="Demand"/>. The host is told, too; but
+    /// its answer may be late, since it waits for a disk.
+    /// </summary>
+    public sealed record InNeed(MemorySize Demand) : IVmMessage;
 
     /// <summary>
     /// To the VM: the host's actor has restarted and knows only what the journal knows. The VM must repeat anything that the host may not
@@ -110,5 +119,8 @@ public static class VmProtocol
 
         /// <summary>Its guest does not take more than <see cref="Most"/>, whatever it was granted.</summary>
         public bool Declines { get; init; }
+
+        /// <summary>The lease that it was last told, which it may take at any time.</summary>
+        public MemorySize Lease { get; init; }
     }
 }

@@ -51,6 +51,14 @@ public sealed record Vm(VmId Id, VmMemory Memory)
     /// <summary>The number of the last target that it heard.</summary>
     public long Heard { get; init; }
 
+    /// <summary>That target; null before the first.</summary>
+    public VmProtocol.SetTarget? Told { get; init; }
+
+    /// <summary>
+    /// When its guest was last in need of more than that target, so that it takes its lease; null while it does not.
+    /// </summary>
+    public Moment? InNeedAt { get; init; }
+
     public GuestHello? Hello { get; init; }
 
     public GuestSample? Sample { get; init; }

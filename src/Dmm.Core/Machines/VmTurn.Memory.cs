@@ -64,9 +64,12 @@ internal sealed partial class VmTurn
         // That it was heard is not forgotten with what it said: no guest that booted once is ended for its silence.
         if (Vm is { HasSpoken: true, Part: { } part })
             Vm = Vm with { Part = part with { Booted = true, EverBooted = true } };
-        Vm = Vm with { Sample = null, Hello = null };
+        var onLease = Vm.InNeedAt is not null;
+        Vm = Vm with { Sample = null, Hello = null, InNeedAt = null };
         Do(new VmEffect.TellPredictorOfReset());
         Feed(new VmCommand.ObserveReset(sizes), report: true);
+        if (onLease)
+            Aim(Vm.Told!);
         Notify("guestReset", $"its guest was reset: it has {Memory.Actual} until it has reported again", to: Memory.Actual);
     }
 

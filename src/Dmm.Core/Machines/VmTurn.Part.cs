@@ -61,7 +61,46 @@ internal sealed partial class VmTurn
 
     private void SetTarget(VmProtocol.SetTarget t)
     {
-        Vm = Vm with { Heard = t.Number, Overhead = t.Overhead };
-        Feed(new VmCommand.SetTarget(t.Target, t.Max, t.Urgent, t.Min), report: true);
+        // A target that gives it what it has taken already is the host's answer to its need.
+        Vm = Vm with
+        {
+            Heard = t.Number,
+            Overhead = t.Overhead,
+            Told = t,
+            InNeedAt = t.Lease.IsZero || t.Target >= Memory.Target ? null : Vm.InNeedAt,
+        };
+        Aim(t);
+    }
+
+    /// <summary>
+    /// Takes the lease: it was promised beforehand, so it waits neither for the host's actor nor for its disk. The host follows with a new
+    /// target as soon as it can; until then the VM is above its target.
+    /// </summary>
+    private void InNeed(VmProtocol.InNeed need)
+    {
+        if (Vm is not { Told: { Lease.IsZero: false } told } || need.Demand <= told.Target)
+            return;
+        var first = Vm.InNeedAt is null;
+        Vm = Vm with { InNeedAt = Now };
+        if (!first)
+            return;
+        Notify(
+            "takesLease", $"its guest is in need: it takes the {told.Lease} that it has on lease", told.Target, told.Target + told.Lease);
+        Aim(told);
+    }
+
+    /// <summary>Gives the lease back once its guest has not been in need for a while.</summary>
+    private void GiveLeaseBack()
+    {
+        if (Vm is not { InNeedAt: { } since, Told: { } told } || Now - since < HostPlanner.UrgencyAge)
+            return;
+        Vm = Vm with { InNeedAt = null };
+        Aim(told);
+    }
+
+    private void Aim(VmProtocol.SetTarget told)
+    {
+        var (target, urgent) = Vm.InNeedAt is null ? (told.Target, told.Urgent) : (told.Target + told.Lease, true);
+        Feed(new VmCommand.SetTarget(target, told.Max, urgent, told.Min), report: true);
     }
 }

@@ -17,7 +17,7 @@ internal sealed partial class VmTurn
             return;
         _reports = false;
         // A decision that is not carried out yet confirms nothing: no target is confirmed until the calls are done.
-        var answered = Vm.Busy ? null : Memory.Target;
+        var answered = Vm.Busy ? null : Vm.InNeedAt is null ? Memory.Target : Vm.Told!.Target;
         Do(new VmEffect.TellHost(new VmProtocol.Report(
             Vm.Id,
             Memory.Phase,
@@ -26,6 +26,7 @@ internal sealed partial class VmTurn
             Memory.Sizes is null ? null : new(Memory.Actual, Memory.Ceiling, answered))
         {
             Heard = Vm.Heard,
+            Lease = Vm.Told?.Lease ?? MemorySize.Zero,
             Capabilities = Memory.Capabilities,
             Most = Memory.Target is null ? null : Ladder.Reachable(Memory, Memory.Max),
             Hello = Vm.Hello,

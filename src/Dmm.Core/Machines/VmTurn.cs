@@ -34,6 +34,7 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
             case VmProtocol.Assume part when Vm.Part is { } known: AssumeAgain(known, part); break;
             case VmProtocol.Assume part: Assume(part); break;
             case VmProtocol.SetTarget t: SetTarget(t); break;
+            case VmProtocol.InNeed need: InNeed(need); break;
             case VmProtocol.Stop stop: Stop(stop.Order); break;
             case VmProtocol.GoOn: GoOn(); break;
             case VmFact.Launched launched: TakeUp(launched.Handle); break;
@@ -98,6 +99,7 @@ internal sealed partial class VmTurn(VmSettings settings, Vm vm, Clocks now)
                 break;
             case VmTimer.Report:
                 Wake(timer, settings.ReportPeriod);
+                GiveLeaseBack();
                 if (Vm.InHand)
                     Feed(new VmCommand.Look());
                 Report();

@@ -14,7 +14,8 @@ public static class Deficits
         if (ledger.HostMemory < configured)
             causes.Add(
                 $"DMM can count on {ledger.HostMemory} instead of dmm.host.memory {configured}{(why is null ? "" : $", since {why}")}");
-        Add(causes, ledger, c => c.Value.Actual.MinusOrZero(c.Value.Granted), (vm, size) => $"{vm} holds {size} more than it was granted");
+        Add(causes, ledger, c => c.Value.Actual.MinusOrZero(c.Value.Granted + c.Value.Lease),
+            (vm, size) => $"{vm} holds {size} more than it was granted");
         Add(causes, ledger, c => c.Value.Overhead.MinusOrZero(expected(c.Key)),
             (vm, size) => $"the hypervisor of {vm} needs {size} more than expected");
         Add(causes, ledger, c => c.Value.Resident.MinusOrZero(c.Value.Nominal),

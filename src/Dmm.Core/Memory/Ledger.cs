@@ -34,8 +34,16 @@ public sealed record Claim(MemorySize Actual, MemorySize Granted, MemorySize Ove
     /// <summary>The size below which a shrink frees nothing for others: what it booted with; zero where its balloon is trusted.</summary>
     public MemorySize Firm { get; init; }
 
-    /// <summary>The guest memory that is counted for it: what it has or could take back by itself, or what it was promised.</summary>
-    public MemorySize Held => MemorySize.Max(Actual + Returnable, Granted);
+    /// <summary>
+    /// The memory that it may take beyond what it was granted, without asking (<see cref="Planning.Promise.Lease"/>).
+    /// </summary>
+    public MemorySize Lease { get; init; }
+
+    /// <summary>The guest memory that is counted for it: what it has or could take back by itself, or what it may take.</summary>
+    public MemorySize Held => MemorySize.Max(Taken, Granted + Lease);
+
+    /// <summary>The same without the part of its lease that it has not taken.</summary>
+    public MemorySize Taken => MemorySize.Max(Actual + Returnable, Granted);
 
     /// <summary>The claim if all that the VM says is true.</summary>
     public MemorySize Nominal => Held + Overhead;
@@ -48,13 +56,14 @@ public sealed record Claim(MemorySize Actual, MemorySize Granted, MemorySize Ove
     public MemorySize Size => MemorySize.Max(MemorySize.Max(Nominal, Resident), Unproven);
 
     /// <summary>Its claim beyond what it has or was promised, or must have before a promise to it costs anything.</summary>
-    public MemorySize Beside => Size - MemorySize.Max(MemorySize.Max(Actual, Granted), MemorySize.Min(Firm, Held));
+    public MemorySize Beside => Size - MemorySize.Max(MemorySize.Max(Actual, Granted + Lease), MemorySize.Min(Firm, Held));
 
     /// <summary>
     /// Whether the amount that can be promised to it or to others differs. A difference in what its process holds within the claim does not
     /// matter.
     /// </summary>
-    public bool Differs(Claim other) => (Actual, Granted, Overhead, Size) != (other.Actual, other.Granted, other.Overhead, other.Size);
+    public bool Differs(Claim other) => (Actual, Granted, Lease, Overhead, Size)
+        != (other.Actual, other.Granted, other.Lease, other.Overhead, other.Size);
 
     /// <summary>The claim that remains at its min. A VM that gives nothing back does not come down to its min.</summary>
     public MemorySize AtLeast(MemorySize min) => Kept.IsZero ? MemorySize.Max(min, Firm) + Overhead : MemorySize.Max(min + Overhead, Size);
@@ -98,6 +107,9 @@ public sealed record Ledger
 
     public MemorySize Committed => Claimed + Fixed;
 
+    /// <summary>The part of <see cref="Claimed"/> that VMs have on lease and have not taken.</summary>
+    public MemorySize Leases => Claims.Values.Aggregate(MemorySize.Zero, static (sum, claim) => sum + (claim.Held - claim.Taken));
+
     /// <summary>The memory that can still be promised; zero in a deficit.</summary>
     public MemorySize Free => HostMemory.MinusOrZero(Committed);
 
@@ -105,14 +117,19 @@ public sealed record Ledger
     public MemorySize Deficit => Committed.MinusOrZero(HostMemory);
 
     /// <summary>Promises <paramref name="granted"/> to a VM. Refused (null) where the raise is more than what is free.</summary>
+    /// <param name="lease">What it may take beyond that by itself; null: as before.</param>
     /// <remarks>A promise below what the VM has keeps the claim whole: only the confirmed actual frees memory.</remarks>
     /// <exception cref="KeyNotFoundException">The VM has no claim.</exception>
-    public Ledger? Grant(VmId vm, MemorySize granted)
+    public Ledger? Grant(VmId vm, MemorySize granted, MemorySize? lease = null)
     {
         var before = Claims[vm];
-        var after = before with { Granted = granted };
+        var after = before with { Granted = granted, Lease = lease ?? before.Lease };
         return after.Size.MinusOrZero(before.Size) > Free ? null : With(vm, after);
     }
+
+    /// <summary>The same books without any lease: all of them can be taken back.</summary>
+    public Ledger Unleased() => Claims.Where(static c => !c.Value.Lease.IsZero)
+        .Aggregate(this, static (ledger, c) => ledger.With(c.Key, c.Value with { Lease = MemorySize.Zero }));
 
     /// <summary>Records what a VM has, and its overhead, now. Facts are never refused.</summary>
     public Ledger Observe(VmId vm, MemorySize actual, MemorySize overhead) =>

@@ -9,7 +9,14 @@ namespace Dmm.Core.Planning;
 /// <param name="Target">
 /// The size that the VM was last told to become; below <paramref name="Granted"/> while a shrink is not confirmed.
 /// </param>
-public sealed record Promise(MemorySize Granted, MemorySize Target);
+public sealed record Promise(MemorySize Granted, MemorySize Target)
+{
+    /// <summary>
+    /// The memory beyond the target that the VM takes by itself as soon as its guest is in need, without asking anybody; it is claimed
+    /// beside <see cref="Granted"/> beforehand (<see cref="Leasing"/>).
+    /// </summary>
+    public MemorySize Lease { get; init; }
+}
 
 /// <summary>The last report of a VM about its own memory.</summary>
 /// <param name="Target">The target that this report answers.</param>
@@ -26,8 +33,20 @@ public sealed record Confirmation(MemorySize Actual, MemorySize Ceiling, MemoryS
 /// <summary>A change of one promise, and the rule behind it.</summary>
 public sealed record PromiseChange(VmId Vm, MemorySize Granted, MemorySize Target, bool Urgent, Ruling Ruling)
 {
+    private readonly MemorySize? _lease;
+
     /// <summary>The memory that was granted before.</summary>
     public MemorySize? Was { get; init; }
+
+    /// <summary><see cref="Promise.Lease"/> from now on; null where it has none.</summary>
+    public MemorySize? Lease
+    {
+        get => _lease;
+        init => _lease = value is { IsZero: false } ? value : null;
+    }
+
+    /// <summary>The promise that the VM has from now on.</summary>
+    public Promise Promise() => new(Granted, Target) { Lease = Lease ?? MemorySize.Zero };
 }
 
 /// <summary>Growth that the plan allows and that is not promised yet, because the memory is not free yet.</summary>
@@ -94,7 +113,8 @@ public static class Granting
             if (granted == promise.Granted && target == promise.Target)
                 continue;
             ledger = ledger.Grant(allotment.Vm, granted) ?? ledger;
-            changes.Add(new(allotment.Vm, granted, target, allotment.Urgent, allotment.Ruling) { Was = promise.Granted });
+            changes.Add(
+                new(allotment.Vm, granted, target, allotment.Urgent, allotment.Ruling) { Was = promise.Granted, Lease = promise.Lease });
         }
 
         growing.Sort(static (a, b) => Arbiter.First(a.Level, a.Allotment, b.Level, b.Allotment));
@@ -103,17 +123,24 @@ public static class Granting
         {
             var promise = promises[allotment.Vm];
             var part = Part(ledger, allotment, promise, kept, step);
-            if (part > promise.Granted && ledger.Grant(allotment.Vm, part) is { } after)
+            // Its lease is spent first: that memory is claimed for it already.
+            var lease = (promise.Granted + promise.Lease).MinusOrZero(part);
+            if (part > promise.Granted && ledger.Grant(allotment.Vm, part, lease) is { } after)
             {
                 ledger = after;
-                changes.Add(new(allotment.Vm, part, part, allotment.Urgent, allotment.Ruling) { Was = promise.Granted });
+                changes.Add(
+                    new(allotment.Vm, part, part, allotment.Urgent, allotment.Ruling) { Was = promise.Granted, Lease = lease });
             }
             else if (promise.Target < promise.Granted)
             {
                 // The VM shrinks, but is now to have more than it is granted. It turns round within its own grant, since that memory
                 // can't be promised to another VM yet.
                 changes.Add(
-                    new(allotment.Vm, promise.Granted, promise.Granted, allotment.Urgent, allotment.Ruling) { Was = promise.Granted });
+                    new(allotment.Vm, promise.Granted, promise.Granted, allotment.Urgent, allotment.Ruling)
+                    {
+                        Was = promise.Granted,
+                        Lease = promise.Lease,
+                    });
             }
 
             if (MemorySize.Max(part, promise.Granted) is var has && has < allotment.Target)

@@ -29,7 +29,8 @@ public static class Payments
         var rest = gave.TryDequeue(out var first) ? first : default;
         foreach (var change in changes)
         {
-            var missing = change.Granted.MinusOrZero(change.Was ?? change.Granted);
+            // A lease that is taken back counts as granted until the VM has heard of it: nobody paid for that.
+            var missing = change.Target < change.Granted ? MemorySize.Zero : change.Granted.MinusOrZero(change.Was ?? change.Granted);
             while (!missing.IsZero)
             {
                 var part = rest.Size.IsZero ? missing : MemorySize.Min(missing, rest.Size);

@@ -30,6 +30,7 @@ public static class Metrics
         Host("dmm_host_memory_configured_bytes", "dmm.host.memory.", status.ConfiguredMemory.Bytes);
         Host("dmm_host_reserve_bytes", "Kept for the host itself.", ledger.HostReserve.Bytes);
         Host("dmm_host_cushion_bytes", "Kept free for fast growth now.", status.Cushion.Bytes);
+        Host("dmm_host_leases_bytes", "The part of the cushion that VMs have on lease.", ledger.Leases.Bytes);
         Host("dmm_host_claims_bytes", "Sum of the VMs' claims.", ledger.Claimed.Bytes);
         Host("dmm_host_reservations_bytes", "Set aside for VMs that are about to be created.", ledger.Reserved.Bytes);
         Host("dmm_host_let_go_bytes", "What forgotten VMs that still run may take.", ledger.Loose.Bytes);

@@ -36,6 +36,7 @@ public static class Views
             MemoryWhy = status.Outlook?.Why,
             ReserveBytes = ledger.HostReserve.Bytes,
             CushionBytes = status.Cushion.Bytes,
+            LeasesBytes = ledger.Leases.Bytes,
             ClaimsBytes = ledger.Claimed.Bytes,
             ReservationsBytes = ledger.Reserved.Bytes,
             LetGoBytes = ledger.Loose.Bytes,
@@ -143,6 +144,7 @@ public static class Views
             ActualBytes = sizes?.Actual.Bytes ?? 0,
             GrantedBytes = vm.Promise.Granted.Bytes,
             TargetBytes = vm.Promise.Target.Bytes,
+            LeaseBytes = vm.Promise.Lease.Bytes,
             MinBytes = vm.Policy.Min.Bytes,
             MaxBytes = vm.Policy.Max.Bytes,
             StaticMaxBytes = report is { Capabilities: { } can, Sizes: { } has } ? (has.Base + can.ExtendableTo).Bytes

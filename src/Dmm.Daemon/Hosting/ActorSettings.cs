@@ -24,6 +24,7 @@ public static class ActorSettings
             Memory = memory,
             Reserve = settings.Host.Reserve,
             Cushion = settings.Host.Cushion.Of(memory.MinusOrZero(settings.Host.Reserve)),
+            Leased = settings.Host.Leases,
             CushionMax = settings.Host.CushionMax.Of(memory.MinusOrZero(settings.Host.Reserve)),
             StallSome = settings.Host.PressureSome,
             StallFull = settings.Host.PressureFull,

@@ -62,7 +62,7 @@ public static class JournalRebuild
             catch (HypervisorException unreachable) when (!vm.Handle.IsKnown() && vm.Spec is null)
             {
                 // Nothing shows that the VM is gone, so the memory that it may hold stays claimed.
-                events.Add(new VmAdopted(now, vm.Policy, vm.Handle, vm.Promise.Granted, vm.Overhead));
+                events.Add(new VmAdopted(now, vm.Policy, vm.Handle, vm.Promise.Granted + vm.Promise.Lease, vm.Overhead));
                 report.Add(
                     new(id, $"can't be reached ({unreachable.Message}), and may run: its claim of {vm.Promise.Granted} stands as in the "
                         + $"old journal", true));

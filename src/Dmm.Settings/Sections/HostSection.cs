@@ -16,6 +16,9 @@ public sealed record HostSection(
     MemorySize Margin,
     TimeSpan WatchPeriod, TimeSpan CalmAfter, string Register)
 {
+    /// <summary>The part of the cushion that VMs have on lease, 0 to 1.</summary>
+    public double Leases { get; init; }
+
     /// <summary><c>dmm.qemu.groups</c>: it decides which control groups limit the VMs.</summary>
     public string Groups { get; init; } = "off";
 
@@ -44,7 +47,10 @@ public sealed record HostSection(
             reader.Size("dmm.host.margin", "0", "64GiB"),
             reader.Duration("dmm.host.watch-period", "100ms", "60s"),
             reader.Duration("dmm.host.calm-after", "1s", "1h"),
-            reader.Folder("dmm.host.register", "/run/lock/dmm"));
+            reader.Folder("dmm.host.register", "/run/lock/dmm"))
+        {
+            Leases = reader.Percent("dmm.host.leases", 0, 100),
+        };
         if (host.Memory <= host.Reserve)
             reader.Refuse("dmm.host.memory", $"more than dmm.host.reserve ({host.Reserve}), which is subtracted from it");
         return host;

@@ -81,8 +81,10 @@ public sealed class PredictionStories : TestKit
     public void A_guest_about_to_stall_is_told_of_at_once_and_alone()
     {
         _predictor.Tell(Sampled("calm", 300));
+        // The host and the VM itself are told; this test is both.
         _predictor.Tell(Sampled("stalls", 30, SampleReason.Stall));
         var one = ExpectMsg<PredictorProtocol.Forecasts>();
+        Assert.Equal(one.Items[0].Demand, ExpectMsg<VmProtocol.InNeed>().Demand);
         Assert.False(one.Tick);
         Assert.Equal(("stalls", true), (Assert.Single(one.Items).Vm.Name, one.Items[0].Urgent));
         // The clock has not moved at all.

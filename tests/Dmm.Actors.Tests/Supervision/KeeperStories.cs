@@ -101,6 +101,42 @@ public sealed class KeeperStories : HostFixture
         Assert.IsType<HostProtocol.Done>(await hangs);
     }
 
+    /// <summary>What a VM has on lease was promised, and written, before its guest was in need.</summary>
+    [Fact]
+    public async Task A_write_that_hangs_delays_no_relief_of_a_guest_in_need()
+    {
+        StartLeased();
+        Faults.Gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        var hangs = _keeper.Ask<object>(
+            new KeeperProtocol.Change(new HostProtocol.SetPolicy(Vm, null, null, 500)), TimeSpan.FromSeconds(30));
+        Guest("vm").Used = MiB(250);
+        UntilKept(_ => Guest("vm").Sizes.Actual == MiB(384));
+        Assert.Equal(JournalCondition.Stalled, UntilKept(s => s.Journal!.Condition == JournalCondition.Stalled).Journal!.Condition);
+        Assert.False(hangs.IsCompleted, "it had more before the write hung");
+
+        // What the host decides as soon as it can takes the place of the lease.
+        var gate = Faults.Gate;
+        Faults.Gate = null;
+        gate.SetResult();
+        Assert.IsType<HostProtocol.Done>(await hangs);
+        UntilKept(s => s.State.Vms[Vm].Promise is { Lease.IsZero: false, Granted: var granted } && granted > MiB(256));
+        Assert.Contains("takesLease", EventKinds());
+    }
+
+    /// <summary>Then there is no host's actor at all: it ends with each failure, and starts anew after longer and longer waits.</summary>
+    [Fact]
+    public void A_journal_that_is_broken_delays_no_relief_of_a_guest_in_need()
+    {
+        StartLeased();
+        Faults.WriteFault = new IOException("no space left on device");
+        Change(new HostProtocol.ResizeVm(Vm, MiB(512)));
+        UntilKept(s => s.Journal!.Condition == JournalCondition.Broken);
+        Guest("vm").Used = MiB(250);
+        UntilKept(_ => Guest("vm").Sizes.Actual == MiB(384));
+        Faults.WriteFault = null;
+        UntilKept(s => s.Journal!.Condition == JournalCondition.Well && s.State.Vms[Vm].Promise.Granted > MiB(256));
+    }
+
     [Fact]
     public void A_file_that_is_lost_is_written_anew_from_all_that_was_promised()
     {
@@ -244,8 +280,16 @@ public sealed class KeeperStories : HostFixture
         Assert.True(kinds.IndexOf("inControl") >= 0 && kinds.IndexOf("inControl") < kinds.IndexOf("allActors"), string.Join(" ", kinds));
     }
 
-    private void StartKeeper(IHypervisor? hypervisor = null) =>
-        _keeper = Sys.ActorOf(DmmActor.Props(HouseOf(new() { Memory = MiB(4096) }, _store, hypervisor: hypervisor)), DmmActor.Name);
+    private void StartKeeper(IHypervisor? hypervisor = null, long cushion = 0) => _keeper = Sys.ActorOf(
+        DmmActor.Props(HouseOf(new() { Memory = MiB(4096), Cushion = MiB(cushion) }, _store, hypervisor: hypervisor)), DmmActor.Name);
+
+    /// <summary>A VM of 256 MiB at rest, with 128 MiB on lease.</summary>
+    private void StartLeased()
+    {
+        StartKeeper(cushion: 256);
+        CreateVm();
+        UntilKept(s => s.State.Vms[Vm].Promise.Lease == MiB(128) && s.Reports[Vm].Lease == MiB(128));
+    }
 
     protected override void GiveUp(string why) => _gaveUp.TrySetResult(why);
 

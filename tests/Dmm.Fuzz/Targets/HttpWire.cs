@@ -50,7 +50,17 @@ internal sealed partial class HttpWire : IDisposable
             && length == input.Length - end - 4 && !match.Groups["path"].ValueSpan.Contains("stream", StringComparison.OrdinalIgnoreCase);
     }
 
-    public static bool IsHead(byte[] input) => input.AsSpan().IndexOf("HEAD "u8) >= 0;
+    public static bool IsHead(byte[] input)
+    {
+        for (var at = 0; input.AsSpan(at).IndexOf("HEAD "u8) is >= 0 and var next; at += next + 1)
+        {
+            // Another method may end with the same letters.
+            if (at + next == 0 || !IsOfToken(input[at + next - 1]))
+                return true;
+        }
+
+        return false;
+    }
 
     /// <summary>Sends as much as the daemon takes: it closes the connection when it has seen enough.</summary>
     public async Task SendAsync(byte[] bytes)
@@ -96,6 +106,9 @@ internal sealed partial class HttpWire : IDisposable
     }
 
     public void Dispose() => _socket.Dispose();
+
+    /// <summary>Whether a method's name may contain this byte (RFC 9110, 5.6.2).</summary>
+    private static bool IsOfToken(byte value) => char.IsAsciiLetterOrDigit((char)value) || "!#$%&'*+-.^_`|~"u8.Contains(value);
 
     private async Task<(HttpAnswer? Answer, string? Fault)> ReadAsync(bool head, CancellationToken cancellation)
     {

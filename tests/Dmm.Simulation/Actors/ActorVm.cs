@@ -39,7 +39,7 @@ internal sealed class ActorVm(SimulatedGuest guest, VmHandle handle, MemorySize 
     public void Calm(MemorySize promised, Claim? claim, Moment now)
     {
         if (Guest.Temper is GuestTemper.GrowsByItself or GuestTemper.LiesAboutBalloon || Guest.FigureStands || Guest.Boots
-            || Ceiling > promised || claim is null || claim.Actual > claim.Granted)
+            || Ceiling > promised || claim is null || claim.Actual > claim.Granted + claim.Lease)
             WildAt = now;
         else if (now - WildAt > ActorWorld.Rumours)
             Wild = false;

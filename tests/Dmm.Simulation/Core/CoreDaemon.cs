@@ -148,7 +148,10 @@ internal sealed partial class CoreDaemon
     public void Sampled(PredictorProtocol.Sampled sampled)
     {
         if (_predictor.Take(sampled).Forecast is { Urgent: true } forecast)
+        {
             Receive(sampled.Vm, new PredictorProtocol.Forecasts([forecast], Tick: false));
+            ToVm(sampled.Vm, shell => shell.InNeed(forecast.Demand));
+        }
     }
 
     public void GuestReset(VmId id) => _predictor.Reset(id);
@@ -338,7 +341,8 @@ internal sealed partial class CoreDaemon
     private static string Describe(IHostEvent e) => e switch
     {
         PromisesChanged p => "promised "
-            + string.Join("; ", p.Changes.Select(c => $"{c.Vm} {c.Was} → granted {c.Granted}, target {c.Target} ({c.Ruling})")),
+            + string.Join("; ", p.Changes.Select(
+                c => $"{c.Vm} {c.Was} → granted {c.Granted}, target {c.Target}, lease {c.Lease} ({c.Ruling})")),
         AdmissionPlanned p => $"{p.Vm} planned, {p.Plan.For} to gather: {AdmissionWords.Of(p.Plan)}",
         AdmissionWaits w => $"{w.Vm} waits: {w.Why}",
         MemoryReserved m => $"{m.Size} set aside for {m.Vm}, {m.Boot} to boot with",

@@ -37,14 +37,16 @@ internal sealed partial class CoreInvariants
             var (vm, claim) = (before.Vms[change.Vm], before.Ledger.Claims[change.Vm]);
             if (change.Target > change.Granted)
                 throw new ViolationException("a target above what is granted", $"{change}");
-            if (change.Granted > vm.Promise.Granted && change.Granted > MemorySize.Max(vm.Policy.Max, claim.Actual))
+            // What it had on lease may count as granted until it has heard that it has none.
+            var (had, has) = (vm.Promise.Granted + vm.Promise.Lease, change.Granted + change.Promise().Lease);
+            if (has > had && has > MemorySize.Max(vm.Policy.Max, claim.Actual))
                 throw new ViolationException("a promise above max", $"{change}, max {vm.Policy.Max}");
-            if (change.Granted > MemorySize.Max(vm.Promise.Granted, claim.Actual)
-                && world.Daemon?.LimitOf(change.Vm) is { } limit && change.Granted + claim.Overhead > limit)
+            if (has > MemorySize.Max(had, claim.Actual)
+                && world.Daemon?.LimitOf(change.Vm) is { } limit && has + claim.Overhead > limit)
                 throw new ViolationException("a promise above its control group", $"{change}, {claim}, limited to {limit}");
             if (change.Target < vm.Promise.Target && change.Target < vm.Policy.Min)
                 throw new ViolationException("a target below min", $"{change}, min {vm.Policy.Min}");
-            if (!after.Deficit.IsZero && change.Granted > MemorySize.Max(vm.Promise.Granted, claim.Size - claim.Overhead))
+            if (!after.Deficit.IsZero && has > MemorySize.Max(vm.Promise.Granted, claim.Size - claim.Overhead))
                 throw new ViolationException(
                     "a promise in a deficit", $"{change}, deficit {before.Ledger.Deficit}, {after.Deficit} after it");
         }

@@ -71,7 +71,7 @@ internal sealed partial class CoreInvariants(CoreWorld world)
     {
         var wild = vm.Guest.Temper is GuestTemper.GrowsByItself or GuestTemper.LiesAboutBalloon;
         if (wild || vm.Guest.FigureStands || vm.Ceiling > Rules.Promised(world.Journal.Truth, vm) || world.Daemon is not { } daemon
-            || !daemon.State.Ledger.Claims.TryGetValue(vm.Id, out var claim) || claim.Actual > claim.Granted)
+            || !daemon.State.Ledger.Claims.TryGetValue(vm.Id, out var claim) || claim.Actual > claim.Granted + claim.Lease)
             vm.DisturbedAt = world.Agenda.Now;
         else if (world.Agenda.Now - vm.DisturbedAt > Rumours)
             vm.Disturbed = false;

@@ -69,6 +69,16 @@ internal sealed class VmShell
             Perform(effect);
     }
 
+    /// <summary>Its guest is in need: whatever the host and its disk do, what it has on lease is its own at once.</summary>
+    public void InNeed(MemorySize demand)
+    {
+        Take(new VmProtocol.InNeed(demand));
+        if (Lives && _vm is { End: null, Told: { } told } && Memory.Target < MemorySize.Min(demand, told.Target + told.Lease))
+            throw new ViolationException(
+                "a lease that is not taken",
+                $"{_vm.Id} needs {demand}, and is to become {Memory.Target} of {told.Target} and {told.Lease}");
+    }
+
     public void Observed(int connection, VmObservation fact)
     {
         if (Lives && connection == _connection && fact is VmObservation.Sizes { AfterReset: true })

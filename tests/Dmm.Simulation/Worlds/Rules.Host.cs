@@ -35,7 +35,7 @@ internal static partial class Rules
     public static MemorySize Promised(HostState truth, WorldVm vm) =>
         // A VM of the same name may be wanted while the one that was let go still runs.
         vm.LetGo && truth.Ledger.LetGo.TryGetValue(vm.Id, out var held) ? held
-        : truth.Vms.TryGetValue(vm.Id, out var governed) ? governed.Promise.Granted
+        : truth.Vms.TryGetValue(vm.Id, out var governed) ? governed.Promise.Granted + governed.Promise.Lease
         : truth.Admissions.TryGetValue(vm.Id, out var admission) ? admission.Boot ?? admission.Spec.Boot
         : truth.Ledger.LetGo.GetValueOrDefault(vm.Id);
 

@@ -31,7 +31,7 @@ internal static partial class Rules
     {
         foreach (var (id, claim) in state.Ledger.Claims)
         {
-            if (claim.Actual > claim.Granted && !mayExceed(id))
+            if (claim.Actual > claim.Granted + claim.Lease && !mayExceed(id))
                 return new("more reported than promised", $"{id}: {claim}");
         }
 
@@ -48,7 +48,7 @@ internal static partial class Rules
                 return new("a claim below actual", $"{id}: {claim}");
             if (!state.Vms.TryGetValue(id, out var vm))
                 return new("a claim of nobody", $"{id}: {claim}");
-            if (claim.Granted != vm.Promise.Granted)
+            if ((claim.Granted, claim.Lease) != (vm.Promise.Granted, vm.Promise.Lease))
                 return new("a claim that does not match its promise", $"{id}: {claim}, promised {vm.Promise}");
         }
 

@@ -34,7 +34,8 @@ internal abstract class World<TVm>
     public TVm? Find(VmId id) => ProcessOf(id) is { Running: true } vm ? vm : null;
 
     /// <summary>This very process runs, not another of the same name.</summary>
-    public bool Runs(VmHandle handle) => Find(handle.Id) is { } vm && vm.Handle.SameProcess(handle);
+    public bool Runs(VmHandle handle) =>
+        Find(handle.Id) is { } vm && vm.Handle.SameProcess(handle) && vm.Handle.BootId == handle.BootId;
 
     /// <summary>The cause of a VM's end, as its leftovers show it to a later daemon.</summary>
     public EndCause CauseOf(VmId id) => ProcessOf(id)?.Cause ?? EndCause.Failed;
