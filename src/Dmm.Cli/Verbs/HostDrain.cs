@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Dmm.Commands;
 using Dmm.Contracts;
-using Dmm.Hocon;
 
 namespace Dmm.Cli.Verbs;
 
@@ -44,14 +43,8 @@ internal sealed class HostDrain
             verb._adopted,
             verb._wait,
         };
-        command.Validators.Add(result =>
-        {
-            // A deadline that is not a duration is reported by the option's own parser.
-            if (result.GetResult(verb._deadline) is { Tokens: [{ Value: var deadline }] } && DurationText.TryParse(deadline, out var time)
-                && time == TimeSpan.Zero && !result.GetValue(verb._kill))
-                result.AddError(
-                    "--deadline 0s gives no guest time to power down; give them longer, or add --kill to end their processes at once");
-        });
+        command.NeedsKillIfZero(
+            verb._deadline, verb._kill, "no guest time to power down; give them longer, or add --kill to end their processes at once");
         return line.Verb(command, verb.RunAsync);
     }
 

@@ -2,7 +2,6 @@ using System.CommandLine;
 using Dmm.Commands;
 using Dmm.Commands.Daemon;
 using Dmm.Contracts;
-using Dmm.Hocon;
 
 namespace Dmm.Cli.Verbs;
 
@@ -41,14 +40,8 @@ internal sealed class VmStop
             verb._kill,
             verb._wait,
         };
-        command.Validators.Add(result =>
-        {
-            // A grace that is not a duration is reported by the option's own parser.
-            if (result.GetResult(verb._grace) is { Tokens: [{ Value: var grace }] } && DurationText.TryParse(grace, out var time)
-                && time == TimeSpan.Zero && !result.GetValue(verb._kill))
-                result.AddError(
-                    "--grace 0s gives the guest no time to power down; give it longer, or add --kill to end its process at once");
-        });
+        command.NeedsKillIfZero(
+            verb._grace, verb._kill, "the guest no time to power down; give it longer, or add --kill to end its process at once");
         return line.Verb(command, verb.RunAsync);
     }
 
