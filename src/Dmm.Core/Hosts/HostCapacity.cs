@@ -19,13 +19,15 @@ public sealed record HostCapacity(MemorySize Memory, string? Why)
     /// </summary>
     /// <param name="configured">The setting <c>dmm.host.memory</c>.</param>
     /// <param name="margin">Available memory that is never counted on.</param>
-    public static HostCapacity Of(HostReading sight, Ledger ledger, MemorySize configured, MemorySize margin)
+    /// <param name="launching">The part of the reservations whose launch has begun: a process may hold that.</param>
+    public static HostCapacity Of(HostReading sight, Ledger ledger, MemorySize configured, MemorySize margin, MemorySize launching)
     {
         var least = new HostCapacity(configured, null);
         least = least.Or(sight.Total, () => $"the host has {sight.Total} in total");
 
-        // A VM that is being launched counts with all that was set aside for it, because it may have taken that already.
-        var resident = ledger.Reserved;
+        // A VM that is being launched counts with all that was set aside for it, because it may have taken that already. What is set aside
+        // for others is still available.
+        var resident = launching;
         foreach (var (vm, claim) in ledger.Claims)
             resident += Held(vm, claim.Size, claim.Resident);
         foreach (var (vm, most) in ledger.LetGo)
@@ -41,7 +43,7 @@ public sealed record HostCapacity(MemorySize Memory, string? Why)
         {
             least = least.Or(group.Limit, () => $"control group {group.Name} is limited to {group.Limit}");
             // VMs outside the group (adopted ones) don't use its memory: their claims come on top.
-            var (inside, outside) = (ledger.Reserved, MemorySize.Zero);
+            var (inside, outside) = (launching, MemorySize.Zero);
             foreach (var (vm, claim) in ledger.Claims)
                 Weigh(vm, claim.Size, Held(vm, claim.Size, claim.Resident));
             foreach (var (vm, most) in ledger.LetGo)

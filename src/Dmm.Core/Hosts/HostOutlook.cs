@@ -67,8 +67,9 @@ public sealed record HostOutlook(MemorySize Memory)
         : MemorySize.Max(rules.Cushion, MemorySize.Min(rules.Cushion.Scale(CushionFactor), rules.CushionMax));
 
     /// <param name="ledger">The present ledger: its claims, and its host reserve.</param>
-    public HostOutlook Take(HostReading sight, Ledger ledger, HostRules rules, Moment now) =>
-        (this with { Sight = sight }).Count(HostCapacity.Of(sight, ledger, rules.Memory, rules.Margin), rules, now)
+    /// <param name="launching">As for <see cref="HostCapacity.Of"/>.</param>
+    public HostOutlook Take(HostReading sight, Ledger ledger, HostRules rules, Moment now, MemorySize launching = default) =>
+        (this with { Sight = sight }).Count(HostCapacity.Of(sight, ledger, rules.Memory, rules.Margin, launching), rules, now)
         .Press(sight, rules, now);
 
     private HostOutlook Count(HostCapacity seen, HostRules rules, Moment now)

@@ -196,6 +196,10 @@ public sealed partial record HostState(Ledger Ledger)
         return events.ToImmutable();
     }
 
+    /// <summary>The part of the reservations whose launch has begun: a process may hold that memory already.</summary>
+    public MemorySize HeldByLaunches => Admissions.Values.Where(static a => a.State == AdmissionState.Launching)
+        .Aggregate(MemorySize.Zero, static (sum, a) => sum + (a.Reserved ?? MemorySize.Zero));
+
     /// <summary>The policies of the VMs that run.</summary>
     public Dictionary<VmId, VmPolicy> Policies() => Vms.ToDictionary(vm => vm.Key, vm => vm.Value.Policy);
 

@@ -32,8 +32,8 @@ public sealed class HostOutlookTests
         Resident = ImmutableDictionary<VmId, MemorySize>.Empty.Add(A, MiB(a)).Add(B, MiB(b)),
     };
 
-    private static MemorySize Count(HostReading sight, Ledger? ledger = null) =>
-        HostCapacity.Of(sight, ledger ?? Book, Rules.Memory, Rules.Margin).Memory;
+    private static MemorySize Count(HostReading sight, Ledger? ledger = null, MemorySize launching = default) =>
+        HostCapacity.Of(sight, ledger ?? Book, Rules.Memory, Rules.Margin, launching).Memory;
 
     [Fact]
     public void What_the_host_itself_uses_comes_out_of_the_reserve_and_is_not_taken_off_twice() =>
@@ -70,7 +70,9 @@ public sealed class HostOutlookTests
     public void A_vm_that_is_being_launched_or_can_not_be_looked_at_counts_with_what_was_set_aside_for_it()
     {
         var launching = Book.Reserve(VmId.Parse("c"), MiB(700))!;
-        Assert.Equal(MiB(7100), Count(Sight(available: 4000), launching));
+        Assert.Equal(MiB(7100), Count(Sight(available: 4000), launching, MiB(700)));
+        // Before that nothing of it can be held: what is set aside is a part of what is available.
+        Assert.Equal(MiB(6400), Count(Sight(available: 4000), launching));
         Assert.Equal(
             MiB(6900), Count(Sight(available: 4000) with { Resident = ImmutableDictionary<VmId, MemorySize>.Empty.Add(A, MiB(1500)) }));
     }

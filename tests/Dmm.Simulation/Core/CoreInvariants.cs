@@ -42,7 +42,7 @@ internal sealed partial class CoreInvariants(CoreWorld world)
     {
         // What is set aside for a launch counts as if it had been taken already.
         if (world.Daemon is not { } daemon || world.Agenda.Now - world.HasSince < Looked || world.Agenda.Now - daemon.HostSince < Looked
-            || daemon.State.Ledger.HostMemory <= world.ThereIs + daemon.State.Ledger.Reserved)
+            || daemon.State.Ledger.HostMemory <= world.ThereIs + daemon.State.HeldByLaunches)
         {
             _unfollowedSince = null;
             return;
