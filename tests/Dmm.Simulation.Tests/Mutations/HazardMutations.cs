@@ -14,6 +14,7 @@ public sealed class HazardMutations
     [InlineData("takes-back", "Memory/Ledger.cs", "MemorySize.Max(MemorySize.Max(Nominal, Resident), Unproven)",
         "MemorySize.Max(Nominal, Unproven)")]
     [InlineData("others-take", "Hosts/HostTurn.World.cs", "Ledger = seen.Follow(outlook.Memory)", "Ledger = seen")]
+    [InlineData("merges", "Hosts/HostCapacity.cs", "resident = resident.MinusOrZero(sight.Merged);", "")]
     [InlineData("group-limits", "Hosts/VmLimit.cs", "cost?.Limit is { } limit ? MemorySize.Max(",
         "cost?.Limit is { Bytes: < 0 } limit ? MemorySize.Max(")]
     [InlineData("group-limits", "Hosts/HostTurn.World.cs", "before.Take(sight, seen,", "before.Take(sight with { Groups = [] }, seen,")]
@@ -26,6 +27,7 @@ public sealed class HazardMutations
     [Theory]
     [InlineData("takes-back")]
     [InlineData("others-take")]
+    [InlineData("merges")]
     [InlineData("group-limits")]
     [InlineData("bursts")]
     [InlineData("echoes")]

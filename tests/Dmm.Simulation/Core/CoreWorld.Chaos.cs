@@ -66,6 +66,7 @@ internal sealed partial class CoreWorld
         Log.Note($"from here on the world behaves");
         HostHas(_memory);
         OthersTake(MemorySize.Zero, null);
+        _mergedPart = 0;
         Behave();
         foreach (var vm in Running)
         {

@@ -12,6 +12,8 @@ namespace Dmm.Simulation.Core;
 /// </summary>
 internal sealed partial class CoreWorld
 {
+    private double _mergedPart;
+
     /// <summary>The most orders that operators send at one moment.</summary>
     private const int MostOrders = 40;
 
@@ -68,6 +70,21 @@ internal sealed partial class CoreWorld
                 break;
         }
     }
+
+    /// <summary>Merged pages stay merged for a while, as long as the host takes to be known.</summary>
+    private void Merge() => Agenda.In(TimeSpan.FromSeconds(_merging.Between(20, 80)), () =>
+    {
+        var (part, others) = (_merging.OneIn(3) ? 0 : _merging.Between(5, 50) / 100.0, _merging.Between(60, 100) / 100.0);
+        if (!Calm && _allowed[(int)Fault.Merges])
+        {
+            Befallen.Add(Fault.Merges);
+            _mergedPart = part;
+            Log.Note($"the host merges pages, which saves {Merged} of what VMs hold");
+            OthersTake(part == 0 ? MemorySize.Zero : _memory - LeastOr(_memory.Scale(others)), GroupLimit);
+        }
+
+        Merge();
+    });
 
     private MemorySize LeastOr(MemorySize size) => MemorySize.Min(_memory, MemorySize.Max(size, Invariants.LeastMemory(_reserve)));
 

@@ -40,6 +40,7 @@ internal sealed partial class CoreWorld : World<CoreVm>
     private readonly RequestSteps _steps = new();
     private readonly SeededRandom _clocks;
     private readonly SeededRandom _malice;
+    private readonly SeededRandom _merging;
     private readonly bool _oneClock;
     private readonly HashSet<(VmPhase From, VmPhase To)> _phases = [];
     private CoreDaemon? _daemon;
@@ -53,6 +54,7 @@ internal sealed partial class CoreWorld : World<CoreVm>
         // histories nobody sets a clock: there a replay must be exact.
         (_clocks, _oneClock) = (new(~plan.Seed), plan.OneClock);
         _malice = new(plan.Seed ^ 0xA5A5_5A5A_0F0F_F0F0);
+        _merging = new(plan.Seed ^ 0x3C3C_C3C3_6969_9696);
         _fate = Chance.Split();
         _allowed = Faults.Allowed(plan.Without);
         Models = new(new(plan.Seed ^ 0x5DEECE66D), () => Befalls(Fault.ModelsFail, 6));
@@ -77,6 +79,7 @@ internal sealed partial class CoreWorld : World<CoreVm>
         if (_clocks.OneIn(2))
             ClocksStep();
         Malice();
+        Merge();
     }
 
     public Agenda Agenda { get; } = new();
@@ -151,15 +154,19 @@ internal sealed partial class CoreWorld : World<CoreVm>
     /// The memory that there is for VMs and the host's reserve. What VMs' processes hold already, nobody else can hold.
     /// </summary>
     public MemorySize ThereIs => MemorySize.Min(
-        MemorySize.Min(Has, GroupLimit ?? Has), MemorySize.Max(Has.MinusOrZero(OthersHold.MinusOrZero(_reserve)), HeldByVms + _reserve));
+        MemorySize.Min(Has, GroupLimit ?? Has), MemorySize.Max(
+            Has.MinusOrZero(OthersHold.MinusOrZero(_reserve)), HeldByVms - Merged + _reserve));
 
     private MemorySize HeldByVms => Running.Aggregate(MemorySize.Zero, static (sum, vm) => sum + vm.Resident);
+
+    /// <summary>What the host saves by merging pages of VMs.</summary>
+    private MemorySize Merged => HeldByVms.Scale(_mergedPart);
 
     /// <summary>The host as its monitor sees it.</summary>
     public HostReading Sight(ImmutableArray<VmHandle> watched)
     {
-        var held = HeldByVms;
-        var sight = Look(watched, _ => Befalls(Fault.ProcessHidden, 20), Has, Has.MinusOrZero(held + OthersHold));
+        var held = HeldByVms - Merged;
+        var sight = Look(watched, _ => Befalls(Fault.ProcessHidden, 20), Has, Has.MinusOrZero(held + OthersHold)) with { Merged = Merged };
         return GroupLimit is not { } limit ? sight
             : sight with { Groups = [new("/dmm", limit, limit.MinusOrZero(held), [.. Running.Select(static vm => vm.Id)])] };
     }

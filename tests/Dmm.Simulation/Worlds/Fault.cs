@@ -134,6 +134,11 @@ internal enum Fault
     /// <summary>Other programs take memory of the host, and give it back.</summary>
     OthersTake,
 
+    /// <summary>
+    /// The host merges equal pages of VMs (KSM): they count in each process, and are there once. Other programs take what that saves.
+    /// </summary>
+    Merges,
+
     /// <summary>The host's time of day is set forward or back, by seconds to a day, whether a daemon lives or not.</summary>
     ClockSteps,
 
@@ -188,7 +193,7 @@ internal static class Faults
     private static readonly Fault[] CoreOnly =
     [
         Fault.OperatorsHand, Fault.CallLate, Fault.AdditionRefused, Fault.LaunchFails, Fault.ObservationLate, Fault.ObservationLost,
-        Fault.ObservationTwice, Fault.MessageLate, Fault.HostFails, Fault.CostsMore, Fault.OthersTake, Fault.Bursts,
+        Fault.ObservationTwice, Fault.MessageLate, Fault.HostFails, Fault.CostsMore, Fault.OthersTake, Fault.Merges, Fault.Bursts,
     ];
 
     public static string NameOf(Fault fault) => Names[(int)fault];
