@@ -7,7 +7,7 @@ namespace Dmm.Core.Tests.Hosts;
 
 /// <summary>
 /// One guest is hostile: its samples are any figures, its balloon shows any figure that QEMU would pass on, it floods the host with
-/// reports and cries, and gives memory or not as it likes. The host's machine plans for it and for honest guests beside it.
+/// reports and cries, takes at once whatever it has on lease, and gives memory or not as it likes. The host's machine plans for it and for honest guests beside it.
 /// <list type="bullet">
 /// <item>Every other guest keeps, and gets, at least the smaller of what it needs and its fair share.</item>
 /// <item>What all really hold fits the host, but for what the hostile guest takes back out of its balloon.</item>
@@ -91,7 +91,7 @@ public sealed class FairnessProperties
             var held = _honest.Append(_liar).Aggregate(MemorySize.Zero, static (sum, guest) => sum + guest.Has);
             _memory = held + MiB(chance.OneIn(2) ? 0 : chance.Between(0, 1024));
             _bounds = new(most);
-            _host = new(settings: new() { Memory = _memory });
+            _host = new(settings: new() { Memory = _memory, Cushion = _memory.Scale(chance.OneIn(2) ? 0 : 0.1) });
             var pid = 100;
             foreach (var guest in _honest.Append(_liar))
             {
@@ -132,7 +132,7 @@ public sealed class FairnessProperties
                 _liar.Least = MemorySize.Min(_liar.Least, _liar.Has);
                 var tookBack = MemorySize.Min(_liar.Has, _liar.Began).MinusOrZero(_liar.Least);
                 Assert.True(all <= _memory + tookBack, $"they hold {all}; {this}");
-                var promised = Promise(_liar).Granted;
+                var promised = Promise(_liar).Granted + Promise(_liar).Lease;
                 Assert.True(
                     promised <= LiarsMost + Slack,
                     $"the liar was promised {promised}; it held {_liar.Held}, its fair share is {Fair(_liar, _liar.Policy.Max)}, {this}");
@@ -222,7 +222,7 @@ public sealed class FairnessProperties
 
         private void Lie(SeededRandom lie)
         {
-            var told = _host.Host.Told.GetValueOrDefault(Id(Liar))?.Message.Target ?? _liar.Has;
+            var told = Aim(_liar);
             // It takes what it is given; it gives when it likes, and QEMU lets it take back all that it booted with.
             var before = _liar.Has;
             _liar.Has = told > _liar.Has ? told : lie.OneIn(4) ? told : _liar.Has;
@@ -236,6 +236,16 @@ public sealed class FairnessProperties
                     _host.Say(new PredictorProtocol.Forecasts([cry], Tick: false));
             }
         }
+
+        /// <summary>What its agent said last; only that it has an agent matters here.</summary>
+        private GuestSample Says(Guest guest) => new()
+        {
+            At = _host.Now.Now,
+            Source = SampleSource.Agent,
+            MemTotal = guest.Has,
+            MemFree = guest.Has.MinusOrZero(guest.Used),
+            MemAvailable = guest.Has.MinusOrZero(guest.Used),
+        };
 
         private GuestSample Sample(SeededRandom lie)
         {
@@ -267,12 +277,17 @@ public sealed class FairnessProperties
             };
         }
 
+        /// <summary>What its devices are told: its target, and what the hostile guest has on lease, since it is always in need.</summary>
+        private MemorySize Aim(Guest guest) => _host.Host.Told.GetValueOrDefault(Id(guest.Name))?.Message is not { } told ? guest.Has
+            : guest == _liar ? told.Target + told.Lease
+            : told.Target;
+
         /// <summary>
         /// What QEMU shows: plugged memory is the device's own, the balloon's figure is the guest's word within what it booted with.
         /// </summary>
         private VmSizes Sizes(Guest guest, SeededRandom? lie = null)
         {
-            var told = _host.Host.Told.GetValueOrDefault(Id(guest.Name))?.Message.Target ?? guest.Has;
+            var told = Aim(guest);
             var ballooned = lie is null ? guest.Began.MinusOrZero(guest.Has) : guest.Began.Scale(lie.Below(101) / 100.0);
             return new(
                 guest.Began, guest.Has.MinusOrZero(guest.Began), ballooned, told.MinusOrZero(guest.Began), guest.Began.MinusOrZero(told));
@@ -285,12 +300,14 @@ public sealed class FairnessProperties
         {
             var (id, sizes) = (Id(guest.Name), Sizes(guest, lie));
             var told = _host.Host.Told.GetValueOrDefault(id);
-            var phase = told is null || told.Message.Target == guest.Has ? VmPhase.Settled
+            var phase = told is null || Aim(guest) == guest.Has ? VmPhase.Settled
                 : guest == _liar && _unmoved > Patience ? VmPhase.Uncooperative
                 : VmPhase.Shrinking;
             _host.Say(new VmProtocol.Report(id, phase, null, sizes, new(sizes.Actual, sizes.Ceiling, told?.Message.Target))
             {
                 Heard = told?.Number ?? 0,
+                Lease = told?.Message.Lease ?? MemorySize.Zero,
+                Sample = Says(guest),
                 Capabilities = new(true, MiB(8192), MiB(2), []),
                 Resident = guest.Has,
             });

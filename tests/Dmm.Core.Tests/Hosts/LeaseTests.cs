@@ -68,7 +68,8 @@ public sealed class LeaseTests
     public void A_vm_to_come_gets_what_is_on_lease_as_soon_as_all_have_heard_and_no_peer_gives_anything()
     {
         Run("a", "b");
-        Tick();
+        // Both could give something.
+        Tick(Needs("a", 150), Needs("b", 150));
         var free = State.Ledger.Free;
         _host.Request(Spec("new", boot: 1472, max: 2048));
         Assert.Equal((Lent(384, 0, 256), Lent(384, 0, 256)), (Of("a"), Of("b")));
@@ -79,7 +80,7 @@ public sealed class LeaseTests
         Tick();
         Assert.Equal(MiB(1472), State.Ledger.Reserved);
         Assert.DoesNotContain(_host.Journal, static e => e is AdmissionPlanned);
-        Assert.Equal((Lent(256, 0), Lent(256, 0)), (Of("a"), Of("b")));
+        Assert.Equal((MiB(256), MiB(256)), (Of("a").Granted, Of("b").Granted));
     }
 
     [Fact]
@@ -103,6 +104,20 @@ public sealed class LeaseTests
         Heard("a", "b");
         Wants("a", 256 + 1280 + 200, max: 2048);
         Assert.True(Of("a").Granted >= MiB(256 + 1280 + 200), $"{Of("a")}, {Of("b")}, {State.Ledger.Free} free");
+    }
+
+    /// <summary>There is enough for all, but a peer is slow to give it.</summary>
+    [Fact]
+    public void Nor_does_it_wait_for_a_peer_while_others_have_memory_on_lease()
+    {
+        Run("a", "b", "c");
+        Tick(Needs("b", 200), Needs("c", 200));
+        Assert.Equal(Lent(256, 80), Of("c"));
+        Report("b", 1276);
+        Wants("a", 512);
+        Assert.Equal((Lent(336, 0, 256), MiB(256 + 80 + 100)), (Of("c"), Of("a").Granted));
+        Report("c", 256);
+        Assert.True(Of("a").Granted >= MiB(512), $"{Of("a")}, {Of("b")}, {State.Ledger.Free} free");
     }
 
     [Theory]
@@ -210,7 +225,9 @@ public sealed class LeaseTests
         },
     });
 
-    private void Tick() => _host.Say(new PredictorProtocol.Forecasts([], Tick: true));
+    private void Tick(params Forecast[] forecasts) => _host.Say(new PredictorProtocol.Forecasts([.. forecasts], Tick: true));
+
+    private Forecast Needs(string vm, long mib) => new(Id(vm), MiB(mib), MiB(mib), MiB(mib), false, _host.Now.Now);
 
     private void Wants(string vm, long mib, long max = 2048)
     {

@@ -17,6 +17,16 @@ public sealed class HostMutations
     [InlineData("what the host has lost is promised", Turn + ".World.cs", "Ledger = seen.Follow(outlook.Memory)", "Ledger = seen")]
     [InlineData("each cry of one VM waits for itself", "Hosts/HostInbox.cs", "_urgent.TryGetValue(only.Vm, out var earlier)",
         "_urgent.TryGetValue(only.Vm, out var earlier) && rank is null")]
+    [InlineData("what a VM knows of its lease does not count", "Hosts/HostDispatch.cs", "+ report.Lease.MinusOrZero(promise.Lease)", "")]
+    [InlineData("leases are in the way of a guest in need", "Hosts/HostPlanner.cs", "grants.Unmet.Any(static unmet => unmet.Urgent)",
+        "grants.Unmet.Length < 0")]
+    [InlineData("leases are in the way of a VM to come", "Hosts/HostPlanner.cs",
+        "|| state.Admissions.Values.Any(a => a.State.Seeks() && a.Size > state.Ledger.Free)", "")]
+    [InlineData("peers give what leases could", "Admission/AdmissionLine.cs", "a.Size <= _free + _soon", "a.Size < _soon")]
+    [InlineData("what is on lease is granted for good", "Hosts/HostPlanner.cs", "movable ? record.Promise.Target : claim.Granted",
+        "claim.Granted")]
+    [InlineData("what is set aside counts as held before it is launched", "Hosts/HostCapacity.cs", "var resident = launching;",
+        "var resident = ledger.Reserved;")]
     [InlineData("the host grants what a guest does not take", "Hosts/HostPlanner.cs", "report.Declines ? reach :", "")]
     public void The_stories_find_it(string what, string file, string from, string to) =>
         Assert.True(
@@ -34,6 +44,13 @@ public sealed class HostMutations
             new HostInboxTests().Of_one_vms_cries_the_newest_counts();
             new GuestFactTests().What_a_guest_does_not_take_is_granted_to_others();
             new ForgottenTargetTests().An_actor_that_starts_anew_is_told_its_target_again();
+            new LeaseTests().A_lease_that_was_told_by_an_earlier_actor_of_the_host_counts_until_the_vm_has_heard_that_it_has_none();
+            new LeaseTests().What_a_guest_in_need_waits_for_is_taken_back_from_those_who_have_it_on_lease();
+            new LeaseTests().Nor_does_it_wait_for_a_peer_while_others_have_memory_on_lease();
+            new LeaseTests().A_vm_to_come_gets_what_is_on_lease_as_soon_as_all_have_heard_and_no_peer_gives_anything();
+            new LeaseTests().Where_the_claims_do_not_fit_nothing_stays_on_lease();
+            new HostOutlookTests()
+                .A_vm_that_is_being_launched_or_can_not_be_looked_at_counts_with_what_was_set_aside_for_it();
             new ForgottenTargetTests().What_the_host_has_lost_is_out_of_the_ledger_at_the_next_look();
         }
     }

@@ -20,6 +20,8 @@ public sealed class VmMutations
         "Booted = part.Booted")]
     [InlineData("that a guest was heard is forgotten with the host's actor", "Machines/VmTurn.Part.cs",
         "(part.Booted || known.Booted, part.EverBooted || known.EverBooted)", "(part.Booted, part.EverBooted)")]
+    [InlineData("a lease is never given back", "Machines/VmTurn.cs", "GiveLeaseBack();", "")]
+    [InlineData("a lease is kept that is taken back", "Machines/VmTurn.Part.cs", "t.Lease.IsZero || t.Target >= Memory.Target", "false")]
     [InlineData("a guest that could not pay is not tried when it can", "Vms/HotplugMachine.cs", " || Declined.CanPayNow(state)", "")]
     [InlineData("what is never taken stays granted", "Vms/HotplugMachine.cs", "Judge(next, now, Emit);", "")]
     [InlineData("a balloon's figure is never healed", "Vms/Ladder.cs",
@@ -41,6 +43,9 @@ public sealed class VmMutations
                 .A_guest_that_has_booted_is_not_ended_for_its_silence_after_a_reset_however_strict_its_boot_is_checked();
             new VmMachineTests().Nor_where_the_hosts_actor_has_lost_that_it_was_heard();
             new VmMachineTests().After_a_reset_nothing_that_was_said_before_counts_and_the_host_is_told_that_it_boots();
+            new LeaseStories().It_gives_the_lease_back_once_its_guest_has_not_been_in_need_for_a_while();
+            new LeaseStories().A_lease_that_is_taken_back_is_given_back_whatever_its_guest_needs();
+            new LeaseStories().The_hosts_answer_ends_the_need_and_the_next_one_takes_the_next_lease();
             new DeclinedStories().Memory_that_stays_offline_is_asked_back_even_of_a_guest_with_nothing_left();
             new DeclinedStories().A_guest_that_had_nothing_to_pay_with_is_tried_as_soon_as_it_has();
             new ResetStories().Once_it_is_heard_its_balloon_is_moved_a_little_so_that_its_driver_writes_its_figure();

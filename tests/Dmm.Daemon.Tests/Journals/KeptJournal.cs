@@ -135,7 +135,8 @@ internal static class KeptJournal
                         web with { Id = VmId.Parse("cold"), Restart = RestartPolicy.Always, BootCheck = BootCheck.Strict }, MiB(90),
                         EndCause.NeverBooted, "nothing was heard of its guest", At.AddSeconds(116), 1) { NeverBooted = true },
                     new PromisesChanged(
-                        At.AddSeconds(78), [new(VmId.Parse("old"), MiB(768), MiB(768), false, Ruling.GivesSlack) { Was = MiB(1024) }]),
+                        At.AddSeconds(78),
+                        [new(VmId.Parse("old"), MiB(768), MiB(768), false, Ruling.GivesSlack) { Was = MiB(1024), Lease = MiB(64) }]),
                     new HostDrainBegun(At.AddSeconds(120), At.AddSeconds(240), false, false, "boot", [web.Id]),
                     new VmRested(At.AddSeconds(121), Named("back"), MiB(90), EndCause.Drained, "powered down", null, 0) { Drained = true },
                     new HostDrainEnded(At.AddSeconds(122), "an operator takes it back into service"),

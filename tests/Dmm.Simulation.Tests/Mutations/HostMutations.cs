@@ -30,6 +30,10 @@ public sealed class HostMutations
         "adopt.Policy, adopt.Handle, adopt.Ceiling, adopt.Overhead",
         "adopt.Policy, adopt.Handle, adopt.Policy.Min, adopt.Overhead")]
     [InlineData("a target that was set is forgotten", Host + ".Operator.cs", "Record(new OperatorTargetSet(Wall, resize.Vm, target));", "")]
+    [InlineData("a lease that is taken back is free at once", "Planning/Leasing.cs",
+        "var granted = now.Granted + now.Lease.MinusOrZero(lease);", "var granted = now.Granted;")]
+    [InlineData("a lease is not claimed", "Memory/Ledger.cs", "public MemorySize Held => MemorySize.Max(Taken, Granted + Lease);",
+        "public MemorySize Held => Taken;")]
     [InlineData("a return is forgotten", Host + ".Lifecycle.cs",
         "Do(new HostEffect.WakeForReturns(Host.InControl && State.Drain is null ? State.Resting.Values.Min(vm => vm.ReturnAt) : null));",
         "Do(new HostEffect.WakeForReturns(null));")]

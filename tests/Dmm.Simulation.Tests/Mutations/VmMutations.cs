@@ -18,6 +18,7 @@ public sealed class VmMutations
     [InlineData("what a guest that was reset could give is believed", Machine, "            Available = null,\n", "")]
     [InlineData("the balloon of a guest that boots stays", Ladder, "new VmEvent.BalloonAsked(MemorySize.Zero, Again: false, now)",
         "new VmEvent.BalloonAsked(sizes.BalloonedTarget, Again: false, now)")]
+    [InlineData("a guest in need does not take its lease", "Machines/VmTurn.cs", "InNeed(need); break;", "break;")]
     [InlineData("a figure from before a reset counts", "Vms/GuestReset.cs",
         "shown.Ballooned == Figure ? shown with { Ballooned = MemorySize.Zero } : shown;", "shown;")]
     public void The_simulation_finds_it(string what, string file, string from, string to) =>
