@@ -14,8 +14,7 @@ public sealed class JournalStories
     [Fact]
     public async Task While_nothing_can_be_written_a_guest_in_need_gets_what_it_has_on_lease()
     {
-        await using var host = await StartAsync(
-            memoryMiB: 2048, "host.cushion = 512MiB, journal.busy-timeout = 60s");
+        await using var host = await StartAsync(memoryMiB: 2048, "journal.busy-timeout = 60s", cushionMiB: 512);
         var guest = await host.CreateAsync(host.Request("works"));
         var before = await host.UntilAsync("works", "it has its lease", static v => v is { LeaseBytes: 256 << 20, State: "settled" });
         var held = MemorySize.FromBytes(before.GrantedBytes) + MemorySize.FromMiB(64);

@@ -35,11 +35,12 @@ public sealed class RealHost : IAsyncDisposable
 
     /// <param name="environment">Environment variables of the daemon.</param>
     public static async Task<RealHost> StartAsync(
-        long memoryMiB, string more = "", TimeSpan? limit = null, IReadOnlyDictionary<string, string>? environment = null)
+        long memoryMiB, string more = "", TimeSpan? limit = null, IReadOnlyDictionary<string, string>? environment = null,
+        long cushionMiB = 16)
     {
         var image = await GuestImage.EnsureAsync(_ => { }, CancellationToken.None);
         var host = new RealHost(
-            new(new() { HostMemory = MemorySize.FromMiB(memoryMiB), Cushion = MemorySize.FromMiB(16), More = more }), image, limit
+            new(new() { HostMemory = MemorySize.FromMiB(memoryMiB), Cushion = MemorySize.FromMiB(cushionMiB), More = more }), image, limit
             ?? TimeSpan.FromMinutes(8));
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
             host.Daemon.Environment[name] = value;
