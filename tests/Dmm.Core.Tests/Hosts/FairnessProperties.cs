@@ -7,7 +7,8 @@ namespace Dmm.Core.Tests.Hosts;
 
 /// <summary>
 /// One guest is hostile: its samples are any figures, its balloon shows any figure that QEMU would pass on, it floods the host with
-/// reports and cries, takes at once whatever it has on lease, and gives memory or not as it likes. The host's machine plans for it and for honest guests beside it.
+/// reports and cries, takes at once whatever it has on lease, and gives memory or not as it likes. The host's machine plans for it and for
+/// honest guests beside it.
 /// <list type="bullet">
 /// <item>Every other guest keeps, and gets, at least the smaller of what it needs and its fair share.</item>
 /// <item>What all really hold fits the host, but for what the hostile guest takes back out of its balloon.</item>
