@@ -33,6 +33,9 @@ public sealed record Host(HostState State, HostSettings Settings, bool Watches)
     /// <summary>The VMs that move, and those that wait for a place.</summary>
     public Operations Operations { get; init; } = new();
 
+    /// <summary>Until then no VM has memory on lease: somebody asked for it. Null: nobody has.</summary>
+    public Moment? NoLeasesUntil { get; init; }
+
     /// <summary>Which VM waits for whose memory, by the last plan.</summary>
     public ImmutableArray<Wait> Waits { get; init; } = [];
 

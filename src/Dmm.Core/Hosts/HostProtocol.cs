@@ -90,7 +90,11 @@ public static class HostProtocol
         Unavailable,
     }
 
-    public sealed record Refused(RefusalKind Kind, string Why);
+    public sealed record Refused(RefusalKind Kind, string Why)
+    {
+        /// <summary>True where the same command will be done in a moment: what it lacks is on lease, and is being taken back.</summary>
+        public bool Soon { get; init; }
+    }
 
     /// <summary>
     /// Asks what would happen to a VM that was requested now. Answered by <see cref="DryRunResult"/> or <see cref="Refused"/>; nothing is

@@ -122,10 +122,18 @@ public static class HostRefusals
     {
         var (id, can) = (adopt.Handle.Id, adopt.Ceiling + adopt.Overhead);
         var size = MemorySize.Max(can, adopt.Resident ?? MemorySize.Zero);
-        return size <= ledger.Free ? null : Refusal(
-            $"{id} can become {adopt.Ceiling} with its devices as they are, and needs about {adopt.Overhead} "
-                + $"of overhead{(size > can ? $", and its process holds {size}" : "")}, "
-                + $"but only {ledger.Free} of dmm.host.memory {ledger.HostMemory} are free");
+        if (size <= ledger.Free)
+            return null;
+        var free = ledger.Unleased().Free;
+        return size <= free
+            ? new(HostProtocol.RefusalKind.Unavailable, $"a part of the memory that {id} needs is on lease and comes back now: try again")
+            {
+                Soon = true,
+            }
+            : Refusal(
+                $"{id} can become {adopt.Ceiling} with its devices as they are, and needs about {adopt.Overhead} "
+                    + $"of overhead{(size > can ? $", and its process holds {size}" : "")}, "
+                    + $"but only {free} of dmm.host.memory {ledger.HostMemory} are free");
     }
 
     private static HostProtocol.Refused? Overcommitted(HostState state, VmId id, MemorySize max, HostSettings settings) =>

@@ -16,6 +16,8 @@ internal sealed partial class HostTurn
         if (HostRefusals.OfAdoption(State, adopt, Settings) is { } refused)
         {
             Reply(refused);
+            if (refused.Soon)
+                TakeLeasesBack();
             return;
         }
 

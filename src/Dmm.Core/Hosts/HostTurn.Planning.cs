@@ -166,12 +166,21 @@ internal sealed partial class HostTurn
     private void Plan()
     {
         var (settings, tick) = (Host.SettingsNow, Host.Tick);
+        if (Now < Host.NoLeasesUntil)
+            settings = settings with { Leased = 0 };
         var plan = HostPlanner.Next(State, Host.Reports, Host.Forecasts, Host.Told, settings, machine.Arbiter, tick, Now, machine.Law);
         Host = Host with { Waits = plan.Waits, Tick = false };
         if (!plan.Changes.IsEmpty)
             Record(new PromisesChanged(Wall, plan.Changes));
         TellTargets();
         Do(new HostEffect.Explain(new(now, tick, plan, State, Host.Reports, Host.Forecasts, Host.Operations.Held, settings)));
+    }
+
+    /// <summary>All memory on lease comes back, and stays for as long as somebody may need to ask for it again.</summary>
+    private void TakeLeasesBack()
+    {
+        Host = Host with { NoLeasesUntil = Now + TimeSpan.FromSeconds(5) };
+        QueuePlan();
     }
 
     private void TellTargets()

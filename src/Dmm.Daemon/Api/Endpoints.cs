@@ -170,14 +170,21 @@ public static class Endpoints
         deadline.CancelAfter(InspectDeadline);
         var handle = await hypervisor.InspectAsync(id, request.Qmp, deadline.Token);
         var (sizes, cost, notes) = await LookAsync(hypervisor, handle, deadline.Token);
-        return await host.CommandAsync(
-            new HostProtocol.AdoptVm(handle, policy, sizes.Ceiling, cost?.Overhead ?? MemorySize.FromMiB(64))
-            {
-                Returnable = (sizes.Base + sizes.PluggedMost).MinusOrZero(sizes.Ceiling),
-                Resident = cost?.Resident,
-                LaunchedAs = hypervisor.LaunchedAs(handle),
-                Notes = notes,
-            }, c);
+        var adopt = new HostProtocol.AdoptVm(handle, policy, sizes.Ceiling, cost?.Overhead ?? MemorySize.FromMiB(64))
+        {
+            Returnable = (sizes.Base + sizes.PluggedMost).MinusOrZero(sizes.Ceiling),
+            Resident = cost?.Resident,
+            LaunchedAs = hypervisor.LaunchedAs(handle),
+            Notes = notes,
+        };
+        // What is on lease comes back as soon as the VMs have heard of it.
+        for (var tries = 20; ; tries--)
+        {
+            var answer = await host.CommandAsync(adopt, c);
+            if (tries == 1 || answer is not HostProtocol.Refused { Soon: true })
+                return answer;
+            await Task.Delay(TimeSpan.FromMilliseconds(100), c);
+        }
     }
 
     /// <summary>

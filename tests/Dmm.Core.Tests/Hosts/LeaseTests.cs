@@ -185,6 +185,22 @@ public sealed class LeaseTests
     }
 
     [Fact]
+    public void A_vm_that_is_adopted_gets_what_is_on_lease_once_all_have_heard_and_nothing_is_leased_meanwhile()
+    {
+        Run("a", "b");
+        Tick();
+        Assert.True(Assert.IsType<HostProtocol.Refused>(_host.Adopt("old", ceiling: 1500, max: 2048)).Soon);
+        Heard("a", "b");
+        Tick();
+        Assert.IsType<HostProtocol.Done>(_host.Adopt("old", ceiling: 1500, max: 2048));
+        Assert.Equal(MemorySize.Zero, State.Ledger.Deficit);
+        Assert.False(Assert.IsType<HostProtocol.Refused>(_host.Adopt("more", ceiling: 1500, max: 2048, pid: 400)).Soon);
+        _host.Time += TimeSpan.FromSeconds(6);
+        Tick();
+        Assert.Equal(MemorySize.Zero, State.Ledger.Deficit);
+    }
+
+    [Fact]
     public void Where_the_claims_do_not_fit_nothing_stays_on_lease()
     {
         Run("a", "b");
