@@ -93,20 +93,19 @@ public static class HostPlanner
         var waits = WaitsOf(state, grants, gathered, bids, promises);
         var changes = Leasing.Add(
             state.Ledger, grants.Changes, promises, plan, MostWithLeases(bids, plan, state, reports, standings, law is not null),
-            new(settings.Cushion.Scale(settings.Leased), FitsLeases(plan, grants, state, budget)), tick && state.Drain is null);
+            new(settings.Cushion.Scale(settings.Leased), RoomForLeases(plan, grants, state, budget)), tick && state.Drain is null);
         return new(changes, waits, bids, plan, slowed, gathered.Count == 0 ? null : gathered[0].Spec.Id);
     }
 
     /// <summary>
-    /// Whether leases leave others what they are to have: what is planned, memory for VMs to come, and what a guest in need waits for.
+    /// The memory that leases may take: what is planned, what is gathered for VMs to come, and what a guest in need waits for comes first.
     /// </summary>
-    private static bool FitsLeases(Allotment[] plan, Grants grants, HostState state, MemorySize budget)
+    private static MemorySize RoomForLeases(Allotment[] plan, Grants grants, HostState state, MemorySize budget)
     {
         if (!state.Ledger.Deficit.IsZero || grants.Unmet.Any(static unmet => unmet.Urgent)
             || state.Admissions.Values.Any(a => a.State.Seeks() && a.Size > state.Ledger.Free))
-            return false;
-        var total = plan.Aggregate(MemorySize.Zero, static (sum, part) => sum + part.Target);
-        return state.Vms.Aggregate(total, static (sum, vm) => sum + vm.Value.Promise.Lease) <= budget;
+            return MemorySize.Zero;
+        return budget.MinusOrZero(plan.Aggregate(MemorySize.Zero, static (sum, part) => sum + part.Target));
     }
 
     /// <summary>

@@ -65,7 +65,9 @@ internal sealed partial class VmTurn
         if (Vm is { HasSpoken: true, Part: { } part })
             Vm = Vm with { Part = part with { Booted = true, EverBooted = true } };
         var onLease = Vm.InNeedAt is not null;
-        Vm = Vm with { Sample = null, Hello = null, InNeedAt = null };
+        // Nor is what was still to be asked of its devices what a boot needs.
+        var calls = Vm.Calls.RemoveAll(static call => call.Kind is VmCallKind.Balloon or VmCallKind.Plug);
+        Vm = Vm with { Sample = null, Hello = null, InNeedAt = null, Calls = calls };
         Do(new VmEffect.TellPredictorOfReset());
         Feed(new VmCommand.ObserveReset(sizes), report: true);
         if (onLease)

@@ -4,9 +4,9 @@ using Dmm.Core.Memory;
 namespace Dmm.Core.Planning;
 
 /// <summary>The part of the cushion that is leased to VMs beforehand.</summary>
-/// <param name="Leased">The most that all leases may be together; zero for none.</param>
-/// <param name="Fits">What all VMs are planned to hold leaves room for the leases.</param>
-public readonly record struct LeaseRules(MemorySize Leased, bool Fits);
+/// <param name="Leased">What is leased to all VMs together, if there is room for it.</param>
+/// <param name="Room">The memory beside all that is planned: more is taken back.</param>
+public readonly record struct LeaseRules(MemorySize Leased, MemorySize Room);
 
 /// <summary>
 /// Leases: memory that a VM takes by itself at the moment when its guest is in need. It is promised beforehand, in the journal, and paid
@@ -35,7 +35,9 @@ public static class Leasing
         Ledger ledger, ImmutableArray<PromiseChange> changes, IReadOnlyDictionary<VmId, Promise> promises, ReadOnlySpan<Allotment> plan,
         ReadOnlySpan<MemorySize?> most, LeaseRules rules, bool gives)
     {
-        var left = rules.Leased;
+        var left = MemorySize.Min(rules.Leased, rules.Room);
+        // What is given must stay for a while: a plan that moves a little must not take it back.
+        var spare = MemorySize.Min(rules.Leased, rules.Room.MinusOrZero(Least));
         var of = rules.Leased.IsZero || plan.IsEmpty ? MemorySize.Zero
             : MemorySize.FromBytes(rules.Leased.Bytes / plan.Length).RoundDown(Least).Clamp(Least, Most);
         Dictionary<VmId, PromiseChange>? changed = null;
@@ -51,11 +53,11 @@ public static class Leasing
             var fits = bound.MinusOrZero(now.Granted);
             // A lease that is about right stays: changes of others are no reason to write.
             var lease = MemorySize.Min(now.Lease <= of + of ? now.Lease : of, fits.RoundDown(Least));
-            lease = rules.Fits && lease <= left ? lease : MemorySize.Zero;
-            var asked = MemorySize.Min(MemorySize.Min(of, fits), left).RoundDown(Least);
-            if (gives && rules.Fits && now.Target == now.Granted && lease + lease < asked)
+            lease = lease <= left ? lease : MemorySize.Zero;
+            var asked = MemorySize.Min(MemorySize.Min(of, fits), spare).RoundDown(Least);
+            if (gives && now.Target == now.Granted && lease + lease < asked)
                 lease = asked;
-            left = left.MinusOrZero(lease);
+            (left, spare) = (left.MinusOrZero(lease), spare.MinusOrZero(lease));
             if (lease == now.Lease)
                 continue;
             if (Put(ref ledger, ref next) is { } done)

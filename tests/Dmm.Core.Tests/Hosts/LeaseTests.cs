@@ -106,6 +106,23 @@ public sealed class LeaseTests
         Assert.True(Of("a").Granted >= MiB(256 + 1280 + 200), $"{Of("a")}, {Of("b")}, {State.Ledger.Free} free");
     }
 
+    /// <summary>
+    /// The simulation's seed 20261133: memory was free, but planned for others; a lease was given, and taken back a second later, without
+    /// end.
+    /// </summary>
+    [Fact]
+    public void A_lease_is_given_only_where_it_has_room_to_stay()
+    {
+        var ledger = new Core.Memory.Ledger(MiB(2048), MemorySize.Zero).TakeIn(Id("a"), new(MiB(256), MiB(256), MemorySize.Zero));
+        MemorySize Lease(long now, long room) => Leasing.Add(
+            ledger, [], new Dictionary<VmId, Promise> { [Id("a")] = Lent(256, now) },
+            [new Allotment(Id("a"), MiB(256), Ruling.Keep, false)], [MiB(2048)], new(MiB(256), MiB(room)), gives: true) is [var change]
+            ? change.Promise().Lease
+            : MiB(now);
+        Assert.Equal(
+            (MiB(0), MiB(16), MiB(16), MiB(0), MiB(256)), (Lease(0, 31), Lease(0, 40), Lease(16, 31), Lease(16, 15), Lease(0, 999)));
+    }
+
     /// <summary>There is enough for all, but a peer is slow to give it.</summary>
     [Fact]
     public void Nor_does_it_wait_for_a_peer_while_others_have_memory_on_lease()

@@ -318,6 +318,23 @@ public sealed class VmMachineTests
         Assert.False(vm.Reported.Stopping);
     }
 
+    /// <summary>The simulation's seed 20261143: one device was being asked, and another was still to be, when the guest was reset.</summary>
+    [Fact]
+    public void What_was_still_to_be_asked_of_its_devices_is_not_asked_of_a_guest_that_boots()
+    {
+        var machine = new VmMachine(VmUnderTest.Settings);
+        var now = new Clocks(Moment.Origin + TimeSpan.FromDays(2), DateTimeOffset.UnixEpoch);
+        var busy = Settled().Vm with
+        {
+            UnderWay = new(VmCallKind.Plug, MiB(98)),
+            Calls = [new(VmCallKind.Balloon, MiB(24))],
+        };
+        var reset = machine.Decide(
+            busy, new VmFact.Observed(new VmObservation.Sizes(new(MiB(256), default, default, default, default)) { AfterReset = true }), now);
+        var carried = machine.Decide(reset.Vm, new VmFact.CallDone(), now).Effects.OfType<VmEffect.Carry>();
+        Assert.DoesNotContain(carried, static carry => carry.Call is { Kind: VmCallKind.Balloon, Size.IsZero: false });
+    }
+
     [Fact]
     public void After_a_reset_nothing_that_was_said_before_counts_and_the_host_is_told_that_it_boots()
     {

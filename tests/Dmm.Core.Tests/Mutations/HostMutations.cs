@@ -20,6 +20,8 @@ public sealed class HostMutations
     [InlineData("what a VM knows of its lease does not count", "Hosts/HostDispatch.cs", "+ report.Lease.MinusOrZero(promise.Lease)", "")]
     [InlineData("leases are in the way of a guest in need", "Hosts/HostPlanner.cs", "grants.Unmet.Any(static unmet => unmet.Urgent)",
         "grants.Unmet.Length < 0")]
+    [InlineData("a lease is given that has no room", "Planning/Leasing.cs",
+        "var spare = MemorySize.Min(rules.Leased, rules.Room.MinusOrZero(Least));", "var spare = rules.Leased;")]
     [InlineData("leases are in the way of a VM to come", "Hosts/HostPlanner.cs",
         "|| state.Admissions.Values.Any(a => a.State.Seeks() && a.Size > state.Ledger.Free)", "")]
     [InlineData("peers give what leases could", "Admission/AdmissionLine.cs", "a.Size <= _free + _soon", "a.Size < _soon")]
@@ -46,6 +48,7 @@ public sealed class HostMutations
             new ForgottenTargetTests().An_actor_that_starts_anew_is_told_its_target_again();
             new LeaseTests().A_lease_that_was_told_by_an_earlier_actor_of_the_host_counts_until_the_vm_has_heard_that_it_has_none();
             new LeaseTests().What_a_guest_in_need_waits_for_is_taken_back_from_those_who_have_it_on_lease();
+            new LeaseTests().A_lease_is_given_only_where_it_has_room_to_stay();
             new LeaseTests().Nor_does_it_wait_for_a_peer_while_others_have_memory_on_lease();
             new LeaseTests().A_vm_to_come_gets_what_is_on_lease_as_soon_as_all_have_heard_and_no_peer_gives_anything();
             new LeaseTests().Where_the_claims_do_not_fit_nothing_stays_on_lease();

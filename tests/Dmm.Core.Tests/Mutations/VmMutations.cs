@@ -20,6 +20,8 @@ public sealed class VmMutations
         "Booted = part.Booted")]
     [InlineData("that a guest was heard is forgotten with the host's actor", "Machines/VmTurn.Part.cs",
         "(part.Booted || known.Booted, part.EverBooted || known.EverBooted)", "(part.Booted, part.EverBooted)")]
+    [InlineData("what was to be asked before a reset is asked after it", "Machines/VmTurn.Memory.cs",
+        "InNeedAt = null, Calls = calls };", "InNeedAt = null };")]
     [InlineData("a lease is never given back", "Machines/VmTurn.cs", "GiveLeaseBack();", "")]
     [InlineData("a lease is kept that is taken back", "Machines/VmTurn.Part.cs", "t.Lease.IsZero || t.Target >= Memory.Target", "false")]
     [InlineData("a guest that could not pay is not tried when it can", "Vms/HotplugMachine.cs", " || Declined.CanPayNow(state)", "")]
@@ -41,6 +43,7 @@ public sealed class VmMutations
         {
             new VmMachineTests()
                 .A_guest_that_has_booted_is_not_ended_for_its_silence_after_a_reset_however_strict_its_boot_is_checked();
+            new VmMachineTests().What_was_still_to_be_asked_of_its_devices_is_not_asked_of_a_guest_that_boots();
             new VmMachineTests().Nor_where_the_hosts_actor_has_lost_that_it_was_heard();
             new VmMachineTests().After_a_reset_nothing_that_was_said_before_counts_and_the_host_is_told_that_it_boots();
             new LeaseStories().It_gives_the_lease_back_once_its_guest_has_not_been_in_need_for_a_while();

@@ -14,6 +14,9 @@ internal sealed class CoreVm(SimulatedGuest guest, VmHandle handle, MemorySize o
     /// <summary>A call to its hypervisor may be carried out until then: no new connection is made before.</summary>
     public Moment BusyUntil { get; set; } = now;
 
+    /// <summary>Until then its guest floods its channel, and says each time that it has nothing left.</summary>
+    public Moment CriesUntil { get; set; }
+
     /// <summary>The connection that hears of it now.</summary>
     public DriverConnection? Connection { get; set; }
 

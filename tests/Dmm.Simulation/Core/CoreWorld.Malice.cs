@@ -51,7 +51,11 @@ internal sealed partial class CoreWorld
                 var (all, until) = (dice.OneIn(2), Agenda.Now + TimeSpan.FromMilliseconds(dice.Between(200, 4_000)));
                 Log.Note($"{(all ? "all guests say" : $"{vm.Id} says")} as much as it can");
                 foreach (var guest in all ? Running : [vm])
+                {
+                    guest.CriesUntil = until;
                     Flood(guest, until);
+                }
+
                 break;
             case Fault.Bursts:
                 Log.Note($"operators send orders");

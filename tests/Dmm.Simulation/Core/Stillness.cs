@@ -45,6 +45,9 @@ internal sealed class Stillness(CoreWorld world)
     private bool CouldMove(CoreVm vm, VmShell shell)
     {
         var memory = shell.Memory;
+        // A guest that floods its channel says that it has nothing to give.
+        if (world.Agenda.Now < vm.CriesUntil + Within)
+            return false;
         if (vm.Disturbed || vm.Guest.RunState != VmRunState.Running || vm.Guest.Temper != GuestTemper.Ideal
             || memory.Target is not { } target || memory.Sizes is null
             || memory.Phase is not (VmPhase.Growing or VmPhase.Shrinking or VmPhase.Stuck or VmPhase.Uncooperative))
