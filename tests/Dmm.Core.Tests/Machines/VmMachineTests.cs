@@ -318,7 +318,9 @@ public sealed class VmMachineTests
         Assert.False(vm.Reported.Stopping);
     }
 
-    /// <summary>The simulation's seed 20261143: one device was being asked, and another was still to be, when the guest was reset.</summary>
+    /// <summary>
+    /// The simulation's seed 20261143: one device was being asked, and another was still to be, when the guest was reset.
+    /// </summary>
     [Fact]
     public void What_was_still_to_be_asked_of_its_devices_is_not_asked_of_a_guest_that_boots()
     {
@@ -329,8 +331,8 @@ public sealed class VmMachineTests
             UnderWay = new(VmCallKind.Plug, MiB(98)),
             Calls = [new(VmCallKind.Balloon, MiB(24))],
         };
-        var reset = machine.Decide(
-            busy, new VmFact.Observed(new VmObservation.Sizes(new(MiB(256), default, default, default, default)) { AfterReset = true }), now);
+        var shown = new VmObservation.Sizes(new(MiB(256), default, default, default, default)) { AfterReset = true };
+        var reset = machine.Decide(busy, new VmFact.Observed(shown), now);
         var carried = machine.Decide(reset.Vm, new VmFact.CallDone(), now).Effects.OfType<VmEffect.Carry>();
         Assert.DoesNotContain(carried, static carry => carry.Call is { Kind: VmCallKind.Balloon, Size.IsZero: false });
     }
