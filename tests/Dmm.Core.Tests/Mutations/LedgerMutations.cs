@@ -29,7 +29,7 @@ public sealed class LedgerMutations
     private const long MutantHistories = 4000;
 
     [Theory]
-    [InlineData("granted alone", Ledger, "Held => MemorySize.Max(Actual + Returnable, Granted);", "Held => Granted;")]
+    [InlineData("granted alone", Ledger, "Held => MemorySize.Max(Taken, Granted + Lease);", "Held => Granted + Lease;")]
     [InlineData("no look at free", Ledger, "after.Size.MinusOrZero(before.Size) > Free ? null : With(vm, after)", "With(vm, after)")]
     [InlineData("reserved without a look", Ledger, "size > without.Free", "false")]
     [InlineData("never converted", Ledger, "EndReservation(vm).With(vm, claim)", "With(vm, claim)")]

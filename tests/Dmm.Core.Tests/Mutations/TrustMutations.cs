@@ -10,8 +10,8 @@ namespace Dmm.Core.Tests.Mutations;
 public sealed class TrustMutations
 {
     [Theory]
-    [InlineData("an untrusted balloon frees memory", "Memory/Ledger.cs", "Held => MemorySize.Max(Actual + Returnable, Granted);",
-        "Held => MemorySize.Max(Actual, Granted);")]
+    [InlineData("an untrusted balloon frees memory", "Memory/Ledger.cs", "Taken => MemorySize.Max(Actual + Returnable, Granted);",
+        "Taken => MemorySize.Max(Actual, Granted);")]
     [InlineData("guarantees are given on it", "Memory/Ledger.cs", "MemorySize.Max(min, Firm) + Overhead", "min + Overhead")]
     [InlineData("it is asked to give", "Hosts/HostPlanner.cs", "min = MemorySize.Max(min, MemorySize.Min(claim.Firm, max));", "")]
     [InlineData("a VM that can't be held stays trusted", "Hosts/VmProtocol.cs", "Capabilities?.Group is not null && NotHeld is null",
