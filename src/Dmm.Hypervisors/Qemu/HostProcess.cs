@@ -24,6 +24,9 @@ public sealed record HostProcess(int Pid, long Start)
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>How long a process may show no arguments before it is taken to have none.</summary>
+    private static readonly TimeSpan MostOfExec = TimeSpan.FromMilliseconds(100);
+
     /// <returns>Null where there is no such process, or only the zombie of one that has ended.</returns>
     public static HostProcess? Find(int pid)
     {
@@ -88,16 +91,35 @@ public sealed record HostProcess(int Pid, long Start)
         }
     }
 
-    public bool Has(string option, string value)
+    /// <summary>Whether one argument is <paramref name="option"/> and the next <paramref name="value"/>.</summary>
+    public bool Has(string option, string value) => Arguments() is var arguments && arguments.Zip(arguments.Skip(1)).Contains((option, value));
+
+    /// <summary>
+    /// The process's arguments; empty where they can't be read or it has none. A process that becomes another program shows none for a
+    /// moment, from when its new memory stands until its new arguments are in it; it is looked at again, so that a VM whose launch has
+    /// not come as far as QEMU is never taken for none. Source: fs/proc/base.c (<c>get_mm_cmdline</c>), fs/exec.c.
+    /// </summary>
+    public IReadOnlyList<string> Arguments()
     {
-        try
+        var began = TimeProvider.System.GetTimestamp();
+        while (true)
         {
-            var arguments = File.ReadAllText($"/proc/{Pid}/cmdline").Split('\0');
-            return arguments.Zip(arguments.Skip(1)).Contains((option, value));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return false;
+            string text;
+            try
+            {
+                text = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{Pid}/cmdline"));
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return [];
+            }
+
+            // Neither a thread of the kernel nor a zombie has a program; a process that took its own arguments away does.
+            if (text.Length > 0 || Program().Length == 0)
+                return text.Split('\0', StringSplitOptions.None);
+            if (TimeProvider.System.GetElapsedTime(began) >= MostOfExec)
+                return [];
+            Thread.Sleep(1);
         }
     }
 

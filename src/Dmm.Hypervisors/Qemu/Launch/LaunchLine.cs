@@ -22,6 +22,21 @@ internal static class LaunchLine
     public static bool IsOnTheWay(HostProcess process) => process.Has(Script, Mark) || process.Program() == "setpriv";
 
     /// <summary>
+    /// Whether a process with a QEMU's arguments runs the configured binary as a script, which becomes QEMU, as Debian's <c>kvm</c> is one.
+    /// The arguments are then the interpreter, the one word that the script's first line may give it, and the script. Source: execve(2).
+    /// </summary>
+    public static bool IsWrapper(HostProcess process, string binary)
+    {
+        var name = Path.GetFileName(binary);
+        return process.Arguments() switch
+        {
+            [_, var script, ..] when Path.GetFileName(script) == name => true,
+            [_, ['-', ..], var script, ..] => Path.GetFileName(script) == name,
+            _ => false,
+        };
+    }
+
+    /// <summary>
     /// Runs in the process that becomes QEMU, with the arguments oom score, place, command. A score or a group that can't be had is said,
     /// and the VM is started without. The umask is that of QEMU's own daemons. QEMU keeps stderr alone: nobody reads its stdout.
     /// </summary>

@@ -98,13 +98,14 @@ internal sealed class QemuLauncher(QemuSettings settings, VmGroups groups, TimeP
 
     /// <summary>
     /// Whether DMM launched this process. Any process may have the same arguments, so it must also run as this daemon's user or as the one
-    /// to whom the daemon gave the VM's folder, and be QEMU, or on its way there as the daemon's user.
+    /// to whom the daemon gave the VM's folder, and be QEMU or a script for it, or on its way there as the daemon's user.
     /// </summary>
     private bool IsOurs(HostProcess process, VmFolder folder)
     {
         var user = process.User();
         return (user == FileOwner.Self || (user is not null && user == folder.Owner))
-            && (QemuIdentity.IsQemu(process.Pid, settings.Binary) || (user == FileOwner.Self && LaunchLine.IsOnTheWay(process)));
+            && (QemuIdentity.IsQemu(process.Pid, settings.Binary) || LaunchLine.IsWrapper(process, settings.Binary)
+                || (user == FileOwner.Self && LaunchLine.IsOnTheWay(process)));
     }
 
     public static VmHandle HandleOf(VmId id, MemorySize boot, VmFolder folder, HostProcess process) =>

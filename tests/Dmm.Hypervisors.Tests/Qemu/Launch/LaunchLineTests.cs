@@ -142,6 +142,27 @@ public sealed class LaunchLineTests : IDisposable
     }
 
     [Theory]
+    [InlineData("#!/bin/bash")]
+    [InlineData("#!/bin/bash -e")]
+    public async Task A_binary_that_is_a_script_is_waited_for_until_it_has_become_QEMU(string first)
+    {
+        var gate = _folder.In("gate");
+        var settings = Settings("off", "");
+        FakeProgram.Write(_folder, $": > {gate}.reached; read < {gate}; serve");
+        File.WriteAllText(settings.Binary, first + File.ReadAllText(settings.Binary)["#!/bin/bash".Length..]);
+        Process.Start("mkfifo", [gate]).WaitForExit();
+        Folder.Create([]);
+        using var ofDeadDaemon = Process.Start(settings.Binary, ["-pidfile", Folder.PidFile]);
+        await Eventually.UntilAsync(() => File.Exists(gate + ".reached"), "the script");
+
+        var found = new QemuHypervisor(settings, TimeProvider.System, _log.Enqueue).FindAsync(Spec, default);
+        await File.WriteAllTextAsync(gate, "\n");
+        await using var qmp = await FakeProgram.GreetAsync(Folder);
+
+        Assert.Equal(ofDeadDaemon.Id, (await found.InTime())!.Pid);
+    }
+
+    [Theory]
     [InlineData(1, 800)]
     [InlineData(10, 667)]
     [InlineData(VmPolicy.DefaultShares, 400)]
