@@ -17,8 +17,8 @@ public sealed class AdoptionStories(ITestOutputHelper output) : WatchedHostFixtu
         return ExpectMsg<HostProtocol.Refused>().Why;
     }
 
-    private static HostProtocol.AdoptVm Adopt(VmHandle handle, string name, long min = 128) =>
-        new(handle with { Id = VmId.Parse(name), Owned = false }, new(MiB(min), MiB(2048)), MiB(256), MiB(32));
+    private HostProtocol.AdoptVm Adopt(VmHandle handle, string name, long min = 128) =>
+        new(handle with { Id = VmId.Parse(name), Owned = false }, new(MiB(min), MiB(2048)), MiB(256), MiB(32)) { ReadAt = MomentNow };
 
     private VmHandle Runs(string name, int? pid = null)
     {

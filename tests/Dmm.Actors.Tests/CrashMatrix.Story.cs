@@ -3,6 +3,7 @@ using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
+using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
 using Dmm.Simulation;
@@ -134,7 +135,11 @@ public sealed partial class CrashMatrix
             _script.Until("it has been looked at", () => looked.IsCompleted || _script.Host.Daemon != daemon);
             var handle = Real(D).Handle with { Owned = false };
             _script.Ask(
-                new HostProtocol.AdoptVm(handle, new(MiB(128), MiB(1024)), Real(D).Guest.Sizes.Ceiling, ActorWorld.Overhead), "adopt d",
+                () => new HostProtocol.AdoptVm(handle, new(MiB(128), MiB(1024)), Real(D).Guest.Sizes.Ceiling, ActorWorld.Overhead)
+                {
+                    ReadAt = _script.Host.Clock.Moment,
+                },
+                "adopt d",
                 s => s.State.Vms.ContainsKey(D));
             UntilSettled(D);
         }
@@ -253,11 +258,14 @@ public sealed partial class CrashMatrix
             var (state, text) = (_script.Status.State, new StringBuilder());
             foreach (var (id, vm) in state.Vms)
                 text.AppendLine(
-                    $"{id}: {vm.Policy}, {vm.Promise}, operator's {vm.OperatorTarget}, {vm.Spec?.Boot}, {state.Ledger.Claims[id]}");
+                    $"{id}: {vm.Policy}, {vm.Promise}, operator's {vm.OperatorTarget}, {vm.Spec?.Boot}, {Timeless(state.Ledger.Claims[id])}");
             foreach (var real in _script.Host.World.Running)
                 text.AppendLine($"{real.Id} runs: {real.Guest.Sizes.Actual} of {real.Guest.Base} and {real.PluggableMax}");
             return text.Append($"free {state.Ledger.Free}, reserved {state.Ledger.Reserved}").ToString();
         }
+
+        /// <summary>A daemon that died takes longer, so what it reads is read later.</summary>
+        private static Claim Timeless(Claim claim) => claim with { Read = claim.Read with { At = default }, UnprovenAt = default };
 
         internal sealed record Lived(string End, IReadOnlyDictionary<(string Moment, bool After), int> Moments, bool AllDied);
     }

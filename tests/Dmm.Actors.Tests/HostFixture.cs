@@ -58,6 +58,8 @@ public abstract class HostFixture : TestKit
 
     protected IActorRef Host { get; private set; } = ActorRefs.Nobody;
 
+    protected Moment MomentNow => Clocks.MomentOf(Time);
+
     protected TestScheduler Clock => (TestScheduler)Sys.Scheduler;
 
     /// <summary>The faults of the journal.</summary>

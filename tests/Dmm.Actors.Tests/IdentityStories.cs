@@ -57,7 +57,7 @@ public sealed class IdentityStories(ITestOutputHelper output) : HostFixture(outp
         StartHost(memoryMiB: 2048, hypervisor: unsure);
         Hypervisor.LaunchAsync(Spec("vm", 128, 256, 512), default).ContinueWith(_ => { }, TaskScheduler.Default);
         Until("it runs", _ => Hypervisor.Guest(Vm) is not null);
-        Host.Tell(new HostProtocol.AdoptVm(handle, new(MiB(128), MiB(512)), MiB(256), MiB(32)), TestActor);
+        Host.Tell(new HostProtocol.AdoptVm(handle, new(MiB(128), MiB(512)), MiB(256), MiB(32)) { ReadAt = MomentNow }, TestActor);
         ExpectMsg<HostProtocol.Done>();
     }
 

@@ -25,7 +25,7 @@ public sealed class KeptMemoryStories(ITestOutputHelper output) : WatchedHostFix
 
     private void HostIsNotPromisedTwice()
     {
-        var held = Hypervisor.Resident().Aggregate(MemorySize.Zero, static (sum, vm) => sum + vm.Value);
+        var held = Hypervisor.Resident().Aggregate(MemorySize.Zero, static (sum, vm) => sum + vm.Value.Size);
         Assert.True(held <= World.Total, $"processes hold {held} of {World.Total}");
     }
 
@@ -97,7 +97,7 @@ public sealed class KeptMemoryStories(ITestOutputHelper output) : WatchedHostFix
         {
             Clock.Advance(TimeSpan.FromMilliseconds(50));
             Look();
-            var held = Hypervisor.Resident().Aggregate(MemorySize.Zero, static (sum, vm) => sum + vm.Value);
+            var held = Hypervisor.Resident().Aggregate(MemorySize.Zero, static (sum, vm) => sum + vm.Value.Size);
             Assert.True(held <= MiB(1900), $"processes hold {held} of the group's 1900 MiB: one of them is killed");
         }
     }

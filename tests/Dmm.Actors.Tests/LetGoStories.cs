@@ -89,7 +89,7 @@ public sealed class LetGoStories(ITestOutputHelper output) : WatchedHostFixture(
         UntilRuns("a");
         var handle = Look().State.Vms[A].Handle with { Owned = false };
         Tell(new HostProtocol.ForgetVm(A));
-        Tell(new HostProtocol.AdoptVm(handle, new(MiB(128), MiB(512)), MiB(512), MiB(32)));
+        Tell(new HostProtocol.AdoptVm(handle, new(MiB(128), MiB(512)), MiB(512), MiB(32)) { ReadAt = MomentNow });
         Tell(new HostProtocol.ForgetVm(A));
         Assert.Contains(
             "which DMM was told to forget, still runs", Assert.IsType<HostProtocol.Refused>(Create(Spec("a", 128, 256, 256))).Why,
@@ -109,10 +109,10 @@ public sealed class LetGoStories(ITestOutputHelper output) : WatchedHostFixture(
         var handle = Look().State.Vms[A].Handle with { Owned = false };
         Tell(new HostProtocol.ForgetVm(A));
         Clock.Advance(TimeSpan.FromSeconds(3));
-        Host.Tell(new HostProtocol.AdoptVm(handle with { Control = "/run/other.sock" }, new(MiB(128), MiB(300)), MiB(40), MiB(32)),
+        Host.Tell(new HostProtocol.AdoptVm(handle with { Control = "/run/other.sock" }, new(MiB(128), MiB(300)), MiB(40), MiB(32)) { ReadAt = MomentNow },
             TestActor);
         Assert.Contains("which DMM was told to forget, still runs", ExpectMsg<HostProtocol.Refused>().Why, StringComparison.Ordinal);
-        Tell(new HostProtocol.AdoptVm(handle, new(MiB(128), MiB(300)), MiB(300), MiB(32)));
+        Tell(new HostProtocol.AdoptVm(handle, new(MiB(128), MiB(300)), MiB(300), MiB(32)) { ReadAt = MomentNow });
         var status = UntilRuns("a");
         Assert.Empty(status.State.LetGo);
         Assert.Equal(MiB(800), status.State.Ledger.HostMemory);

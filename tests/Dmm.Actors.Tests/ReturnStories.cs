@@ -228,7 +228,7 @@ public sealed class ReturnStories(ITestOutputHelper output) : HostFixture(output
             + "dmm.admission.overcommit-max-ratio allows 2 times, so max can be 1 GiB at most";
         Assert.Equal(Why, Assert.IsType<HostProtocol.Refused>(Create(Spec("b", 128, 256, 1536))).Why);
         var handle = new VmHandle(VmId.Parse("b"), "simulation", MiB(128), "", null, null, null, false);
-        Host.Tell(new HostProtocol.AdoptVm(handle, new(MiB(128), MiB(1536)), MiB(128), MemorySize.Zero), TestActor);
+        Host.Tell(new HostProtocol.AdoptVm(handle, new(MiB(128), MiB(1536)), MiB(128), MemorySize.Zero) { ReadAt = MomentNow }, TestActor);
         Assert.Equal(Why, ExpectMsg<HostProtocol.Refused>().Why);
         Assert.IsType<HostProtocol.Done>(Create(Spec("b", 128, 256, 1024)));
         UntilRuns("b");

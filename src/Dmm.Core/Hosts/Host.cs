@@ -36,6 +36,12 @@ public sealed record Host(HostState State, HostSettings Settings, bool Watches)
     /// <summary>Until then no VM has memory on lease: somebody asked for it. Null: nobody has.</summary>
     public Moment? NoLeasesUntil { get; init; }
 
+    /// <summary>
+    /// What was read of a VM's devices before then may be out of date: a VM that runs was let go of then, or this machine, which does not
+    /// know when an earlier one let one go, took up the journal.
+    /// </summary>
+    public Moment ReadAfter { get; init; }
+
     /// <summary>Which VM waits for whose memory, by the last plan.</summary>
     public ImmutableArray<Wait> Waits { get; init; } = [];
 
@@ -50,9 +56,6 @@ public sealed record Host(HostState State, HostSettings Settings, bool Watches)
 
     /// <summary>Why the host's memory can't be read; null while it can.</summary>
     public string? Blind { get; init; }
-
-    /// <summary>The VMs that have reported what their processes hold since the last look at the host.</summary>
-    public ImmutableHashSet<VmId> HeardOf { get; init; } = [];
 
     /// <summary>The VMs that keep memory that they say they gave.</summary>
     public Keepers Keepers { get; init; } = new();

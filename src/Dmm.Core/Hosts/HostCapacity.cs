@@ -71,7 +71,7 @@ public sealed record HostCapacity(MemorySize Memory, string? Why)
         // later reports are not used: they may be older or newer than the look, and a guest that boots takes memory fast.
         MemorySize Held(VmId vm, MemorySize most, MemorySize last = default) =>
             sight.Gone.Contains(vm) ? MemorySize.Zero
-            : sight.Resident.TryGetValue(vm, out var size) ? MemorySize.Min(size, most)
+            : sight.Resident.TryGetValue(vm, out var read) ? MemorySize.Min(read.Size, most)
             : sight.Hidden.Contains(vm) && !last.IsZero ? MemorySize.Min(last, most)
             : most;
     }

@@ -36,10 +36,9 @@ public sealed class HostInbox<TAsker>
                 // If another kind of command has come since, both reports stay: one was sent before it, the other after.
                 if (_reports.TryGetValue(report.Vm, out var older))
                 {
-                    // What its process held is reported only once, and belongs to the sizes of that report.
-                    var before = (VmProtocol.Report)older.Value.Command;
-                    older.Value = (report.Resident is null && report.Sizes == before.Sizes ? report with { Resident = before.Resident }
-                        : report, asker);
+                    // What was read of its process is reported only once.
+                    var read = ((VmProtocol.Report)older.Value.Command).Resident;
+                    older.Value = (report.Resident is null && read is not null ? report with { Resident = read } : report, asker);
                     return;
                 }
 

@@ -19,8 +19,11 @@ public static class HostProtocol
     /// </param>
     public sealed record AdoptVm(VmHandle Handle, VmPolicy Policy, MemorySize Ceiling, MemorySize Overhead) : IHostCommand
     {
+        /// <summary>When its devices began to be read: <see cref="Ceiling"/> is not older.</summary>
+        public required Moment ReadAt { get; init; }
+
         /// <summary>The host memory that its process holds; null where nobody could look.</summary>
-        public MemorySize? Resident { get; init; }
+        public HeldMemory? Resident { get; init; }
 
         /// <summary>What its balloon holds beside that, and its guest could take back by itself.</summary>
         public MemorySize Returnable { get; init; }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Dmm.Core.Memory;
 
 namespace Dmm.Core.Hosts;
 
@@ -8,13 +9,14 @@ namespace Dmm.Core.Hosts;
 /// Memory that could be had now without swapping (Linux: MemAvailable, which includes page cache that can be dropped). Source: Linux,
 /// Documentation/filesystems/proc.rst.
 /// </param>
-public sealed record HostReading(MemorySize Total, MemorySize Available)
+/// <param name="Began">When the look began, on the host's monotonic clock.</param>
+public sealed record HostReading(MemorySize Total, MemorySize Available, Moment Began)
 {
     /// <summary>
     /// The memory that each running VM's process holds, which is not in <see cref="Available"/>. A VM that is neither here nor in
     /// <see cref="Gone"/> or <see cref="Hidden"/> was not asked for: it did not exist yet when the look began.
     /// </summary>
-    public ImmutableDictionary<VmId, MemorySize> Resident { get; init; } = ImmutableDictionary<VmId, MemorySize>.Empty;
+    public ImmutableDictionary<VmId, HeldMemory> Resident { get; init; } = ImmutableDictionary<VmId, HeldMemory>.Empty;
 
     /// <summary>
     /// Memory that counts more than once in <see cref="Resident"/>: pages that the host has merged (Linux: KSM) are one page, and in the

@@ -19,14 +19,16 @@ public static class HostRefusals
         Drained(state) ?? InUse(state, spec.Id) ?? Foreign(state, spec.Id) ?? Refusal(full)
         ?? Overcommitted(state, spec.Id, spec.Policy.Max, settings);
 
-    public static HostProtocol.Refused? OfAdoption(HostState state, HostProtocol.AdoptVm adopt, HostSettings settings)
+    /// <param name="readAfter">See <see cref="Host.ReadAfter"/>.</param>
+    public static HostProtocol.Refused? OfAdoption(
+        HostState state, HostProtocol.AdoptVm adopt, Moment readAfter, HostSettings settings)
     {
         var id = adopt.Handle.Id;
         // The memory of a VM that was forgotten is taken already.
         var known = state.LetGoAs(adopt.Handle);
         var ledger = known is { } name ? state.Ledger.Gone(name) : state.Ledger;
         return Drained(state) ?? InUse(state, id) ?? Governed(state, adopt) ?? (known != id ? LetGoUnder(state, id) : null)
-            ?? Overcommitted(state, id, adopt.Policy.Max, settings) ?? NoRoom(ledger, adopt)
+            ?? Overcommitted(state, id, adopt.Policy.Max, settings) ?? Outdated(adopt, readAfter) ?? NoRoom(ledger, adopt)
             ?? NotGuaranteed(state, ledger, id, adopt.Policy.Min, adopt.Overhead);
     }
 
@@ -118,10 +120,20 @@ public static class HostRefusals
             : null;
     }
 
+    /// <summary>
+    /// A VM that was governed when its devices were read may have been made larger since, until it was let go.
+    /// </summary>
+    private static HostProtocol.Refused? Outdated(HostProtocol.AdoptVm adopt, Moment readAfter) => readAfter > adopt.ReadAt
+        ? new(HostProtocol.RefusalKind.Unavailable, $"the devices of {adopt.Handle.Id} may have changed since they were read: try again")
+        {
+            Soon = true,
+        }
+        : null;
+
     private static HostProtocol.Refused? NoRoom(Ledger ledger, HostProtocol.AdoptVm adopt)
     {
         var (id, can) = (adopt.Handle.Id, adopt.Ceiling + adopt.Overhead);
-        var size = MemorySize.Max(can, adopt.Resident ?? MemorySize.Zero);
+        var size = MemorySize.Max(can, adopt.Resident?.Size ?? MemorySize.Zero);
         if (size <= ledger.Free)
             return null;
         var free = ledger.Unleased().Free;

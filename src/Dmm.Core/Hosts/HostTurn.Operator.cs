@@ -13,7 +13,7 @@ internal sealed partial class HostTurn
         // Somebody else's VM has no control group of DMM's: what its balloon holds is trusted, or counts as its own from the start.
         if (Trusts.Of(Settings.Trust, enforced: false) == Trust.None)
             adopt = adopt with { Ceiling = adopt.Ceiling + adopt.Returnable };
-        if (HostRefusals.OfAdoption(State, adopt, Settings) is { } refused)
+        if (HostRefusals.OfAdoption(State, adopt, Host.ReadAfter, Settings) is { } refused)
         {
             Reply(refused);
             if (refused.Soon)
@@ -176,6 +176,7 @@ internal sealed partial class HostTurn
         else if (Find(id) is { } vm)
         {
             Record(new VmForgotten(Wall, id) { Handle = vm.Handle, Held = State.Ledger.Claims[id].Size });
+            Host = Host with { ReadAfter = Now };
             Release(id);
             Done(id, "runs on without DMM");
         }

@@ -14,7 +14,7 @@ internal sealed partial class HostTurn
     private void TakeUp(HostCommand.TakeUp takeUp)
     {
         var (vms, admissions) = (State.Vms.Count, State.Admissions.Count);
-        Host = Host with { BootId = takeUp.BootId };
+        Host = Host with { BootId = takeUp.BootId, ReadAfter = Now };
         if (takeUp.BootId is { } boot)
             EndThoseOfAnotherBoot(boot);
         var launching = State.Admissions.Where(a => a.Value.State == AdmissionState.Launching).Select(a => a.Key);
@@ -95,13 +95,12 @@ internal sealed partial class HostTurn
             counted = changed;
         }
 
-        var ledger = State.Ledger.Observe(id, standing.Actual, counted, report.Resident, looks: Host.Watches);
+        var ledger = State.Ledger.Observe(id, standing.Actual, counted, report.Resident, Host.Watches ? Now : null);
         if (report.Sizes is { } sizes)
             ledger = ledger.Rate(id, Trusts.Of(Settings.Trust, report.Enforced), sizes);
         Host = Host with
         {
             State = State with { Ledger = ledger },
-            HeardOf = report.Resident is null ? Host.HeardOf : Host.HeardOf.Add(id),
             Shrinks = Host.Shrinks.SetItem(id, Host.Shrinks.GetValueOrDefault(id, new())
                 .Observe(standing.Actual, vm.Promise.Target, report.Phase, Now)),
         };

@@ -28,9 +28,9 @@ internal sealed partial class HostTurn
         var (first, before) = (!Host.HasLooked, Host.Outlook);
         if (Host.Blind is not null)
             Notify("hostSeen", null, "the host's memory can be read again");
-        var (claimed, seen) = (State.Ledger.Claimed, State.Ledger.See(sight.Resident, Host.HeardOf));
+        var (claimed, seen) = (State.Ledger.Claimed, State.Ledger.See(sight.Resident, sight.Began));
         var outlook = before.Take(sight, seen, Settings.Rules, Now, State.HeldByLaunches);
-        Host = Host with { Blind = null, HeardOf = [], Outlook = outlook, State = State with { Ledger = seen.Follow(outlook.Memory) } };
+        Host = Host with { Blind = null, Outlook = outlook, State = State with { Ledger = seen.Follow(outlook.Memory) } };
         SayMemory();
         if ((before.CushionFactor > 1) != (outlook.CushionFactor > 1))
         {

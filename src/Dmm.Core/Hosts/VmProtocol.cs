@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Dmm.Core.Lifecycle;
+using Dmm.Core.Memory;
 using Dmm.Core.Planning;
 using Dmm.Core.Vms;
 
@@ -95,7 +96,7 @@ public static class VmProtocol
         /// <summary>
         /// The memory that its process held when these sizes were read; null where that was reported before, or nobody could look.
         /// </summary>
-        public MemorySize? Resident { get; init; }
+        public HeldMemory? Resident { get; init; }
 
         /// <summary>The measured cost; null until this actor has measured it: what was known before stands.</summary>
         public HostCost? Cost { get; init; }

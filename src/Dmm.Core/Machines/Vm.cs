@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Dmm.Core.Hosts;
+using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
 namespace Dmm.Core.Machines;
@@ -68,7 +69,7 @@ public sealed record Vm(VmId Id, VmMemory Memory)
     /// <summary>
     /// The memory that its process held when sizes were read that have not been reported yet; null where there is nothing to report.
     /// </summary>
-    public MemorySize? Resident { get; init; }
+    public HeldMemory? Resident { get; init; }
 
     /// <summary>The overhead that the host claims for it.</summary>
     public MemorySize Overhead { get; init; }

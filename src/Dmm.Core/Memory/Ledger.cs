@@ -16,14 +16,20 @@ public sealed record Claim(MemorySize Actual, MemorySize Granted, MemorySize Ove
     /// </summary>
     public static readonly MemorySize Tolerance = MemorySize.FromMiB(16);
 
-    /// <summary>The memory that its process held at the last look; zero where nobody could look yet.</summary>
-    public MemorySize Resident { get; init; }
+    /// <summary>What was last read of the memory that its process holds; of size zero where nobody could read it yet.</summary>
+    public HeldMemory Read { get; init; }
+
+    /// <summary>The memory that its process held when it was last read; zero where nobody could read it yet.</summary>
+    public MemorySize Resident => Read.Size;
 
     /// <summary>
     /// The earlier claim of a VM whose process nobody can look at and that now says that it has less. It stays claimed until a look at the
-    /// host confirms the smaller size.
+    /// host that began after <see cref="UnprovenAt"/> confirms the smaller size.
     /// </summary>
     public MemorySize Unproven { get; init; }
+
+    /// <summary>When it last said that it has less.</summary>
+    public Moment UnprovenAt { get; init; }
 
     /// <summary>
     /// The memory in its balloon that counts as its own all the same, because its guest can take it back by itself
@@ -135,19 +141,19 @@ public sealed record Ledger
     public Ledger Observe(VmId vm, MemorySize actual, MemorySize overhead) =>
         Claims.TryGetValue(vm, out var claim) ? With(vm, claim with { Actual = actual, Overhead = overhead }) : this;
 
-    /// <summary>Does the same, and also records what the VM's process held at that moment.</summary>
-    /// <param name="resident">Null: nobody looked.</param>
-    /// <param name="looks">
-    /// True where the host itself is looked at. Then a VM whose process nobody can look at keeps its claim when it says that it has less,
-    /// until the next look (<see cref="See"/>): the host's available memory then confirms it, or does not.
+    /// <summary>Does the same, and also records what was read of the VM's process.</summary>
+    /// <param name="resident">Null: nobody could read it.</param>
+    /// <param name="at">
+    /// Now, where the host itself is looked at; otherwise null. A VM whose process nobody can read then keeps its claim when it says that
+    /// it has less, until a later look (<see cref="See"/>): the host's available memory then confirms it, or does not.
     /// </param>
-    public Ledger Observe(VmId vm, MemorySize actual, MemorySize overhead, MemorySize? resident, bool looks)
+    public Ledger Observe(VmId vm, MemorySize actual, MemorySize overhead, HeldMemory? resident, Moment? at)
     {
         if (!Claims.TryGetValue(vm, out var before))
             return this;
-        var after = before with { Actual = actual, Overhead = overhead, Resident = resident ?? before.Resident };
-        return With(vm, resident is null && before.Resident.IsZero && looks && actual < before.Actual
-            ? after with { Unproven = before.Size } : after);
+        var after = before with { Actual = actual, Overhead = overhead, Read = HeldMemory.Newer(before.Read, resident ?? default) };
+        return With(vm, after.Resident.IsZero && at is { } now && actual < before.Actual
+            ? after with { Unproven = before.Size, UnprovenAt = now } : after);
     }
 
     /// <summary>Records what the VM's guest could take back by itself, as far as that counts. Facts are never refused.</summary>
@@ -161,26 +167,28 @@ public sealed record Ledger
             : With(vm, claim with { Returnable = returnable, Firm = firm });
     }
 
-    /// <summary>Records what a VM's process holds now. Facts are never refused.</summary>
-    public Ledger Holds(VmId vm, MemorySize resident) =>
-        Claims.TryGetValue(vm, out var claim) ? With(vm, claim with { Resident = resident }) : this;
+    /// <summary>Records what was read of a VM's process. Facts are never refused.</summary>
+    public Ledger Holds(VmId vm, HeldMemory resident) =>
+        Claims.TryGetValue(vm, out var claim) ? With(vm, claim with { Read = HeldMemory.Newer(claim.Read, resident) }) : this;
 
-    /// <summary>Records a look at the host. A process that nobody could look at counts as last seen. Facts are never refused.</summary>
+    /// <summary>
+    /// Records a look at the host. A process that nobody could look at counts as last read, and so does one that was read by its VM's
+    /// driver while the look was under way. Facts are never refused.
+    /// </summary>
     /// <param name="resident">The memory that each VM's process holds.</param>
-    /// <param name="heard">
-    /// The VMs that have themselves reported what their processes hold since the last look, so that nobody knows which figure is newer. The
-    /// smaller one counts; the next look corrects it if it was wrong.
-    /// </param>
-    public Ledger See(IReadOnlyDictionary<VmId, MemorySize> resident, IReadOnlySet<VmId> heard)
+    /// <param name="began">When the look began.</param>
+    public Ledger See(IReadOnlyDictionary<VmId, HeldMemory> resident, Moment began)
     {
         var ledger = this;
         foreach (var (vm, claim) in Claims)
         {
-            var held = !resident.TryGetValue(vm, out var seen) ? claim.Resident
-                : heard.Contains(vm) && !claim.Resident.IsZero ? MemorySize.Min(seen, claim.Resident)
-                : seen;
-            if (held != claim.Resident || !claim.Unproven.IsZero)
-                ledger = ledger.With(vm, claim with { Resident = held, Unproven = MemorySize.Zero });
+            var seen = claim with
+            {
+                Read = HeldMemory.Newer(claim.Read, resident.GetValueOrDefault(vm)),
+                Unproven = claim.UnprovenAt < began ? MemorySize.Zero : claim.Unproven,
+            };
+            if (seen != claim)
+                ledger = ledger.With(vm, seen);
         }
 
         return ledger;

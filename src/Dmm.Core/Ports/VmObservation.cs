@@ -1,4 +1,5 @@
 using Dmm.Core.Lifecycle;
+using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
 namespace Dmm.Core.Ports;
@@ -13,10 +14,10 @@ public abstract record VmObservation
     public sealed record Sizes(VmSizes Value) : VmObservation
     {
         /// <summary>
-        /// The resident memory of the VM's process right after the sizes were read, page tables included; null where it could not be
-        /// read. Memory that a guest says it gave is back only when this figure falls.
+        /// What was read of the VM's process right after the sizes; null where it could not be read. Memory that a guest says it gave is
+        /// back only when this figure falls.
         /// </summary>
-        public MemorySize? Resident { get; init; }
+        public HeldMemory? Resident { get; init; }
 
         /// <summary>
         /// True for the first sizes that were read after the guest was reset. What the guest said before is not true of it any more, and a

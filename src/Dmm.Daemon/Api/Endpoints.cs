@@ -166,24 +166,30 @@ public static class Endpoints
             return new HostProtocol.Refused(
                 HostProtocol.RefusalKind.Conflict, $"there is a VM {id} on this host already; use another name");
 
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(c);
-        deadline.CancelAfter(InspectDeadline);
-        var handle = await hypervisor.InspectAsync(id, request.Qmp, deadline.Token);
-        var (sizes, cost, notes) = await LookAsync(hypervisor, handle, deadline.Token);
-        var adopt = new HostProtocol.AdoptVm(handle, policy, sizes.Ceiling, cost?.Overhead ?? MemorySize.FromMiB(64))
-        {
-            Returnable = (sizes.Base + sizes.PluggedMost).MinusOrZero(sizes.Ceiling),
-            Resident = cost?.Resident,
-            LaunchedAs = hypervisor.LaunchedAs(handle),
-            Notes = notes,
-        };
-        // What is on lease comes back as soon as the VMs have heard of it.
+        // What is on lease comes back as soon as the VMs have heard of it, and what was read may be out of date: it is read again then.
         for (var tries = 20; ; tries--)
         {
-            var answer = await host.CommandAsync(adopt, c);
+            var answer = await host.CommandAsync(await ReadAsync(request.Qmp), c);
             if (tries == 1 || answer is not HostProtocol.Refused { Soon: true })
                 return answer;
             await Task.Delay(TimeSpan.FromMilliseconds(100), c);
+        }
+
+        async Task<HostProtocol.AdoptVm> ReadAsync(string socket)
+        {
+            using var deadline = CancellationTokenSource.CreateLinkedTokenSource(c);
+            deadline.CancelAfter(InspectDeadline);
+            var began = Now.Now;
+            var handle = await hypervisor.InspectAsync(id, socket, deadline.Token);
+            var (sizes, cost, notes) = await LookAsync(hypervisor, handle, deadline.Token);
+            return new(handle, policy, sizes.Ceiling, cost?.Overhead ?? MemorySize.FromMiB(64))
+            {
+                ReadAt = began,
+                Returnable = (sizes.Base + sizes.PluggedMost).MinusOrZero(sizes.Ceiling),
+                Resident = cost is null ? null : new(cost.Resident, began),
+                LaunchedAs = hypervisor.LaunchedAs(handle),
+                Notes = notes,
+            };
         }
     }
 

@@ -79,7 +79,7 @@ public static class ActorSettings
     public static IHostMonitor WatchOf(DmmSettings settings, IHypervisor hypervisor) =>
         hypervisor is SimulatedHypervisor simulated
             ? new SimulatedHostMonitor(simulated, settings.Host.Governed() + settings.Host.Margin)
-            : new LinuxHostMonitor(groups: settings.Qemu.Groups);
+            : new LinuxHostMonitor(TimeProvider.System, groups: settings.Qemu.Groups);
 
     public static IHypervisor HypervisorOf(DmmSettings settings, Action<string> log) => settings.Hypervisor switch
     {

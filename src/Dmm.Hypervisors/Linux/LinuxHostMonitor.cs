@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using Dmm.Core;
 using Dmm.Core.Hosts;
+using Dmm.Core.Memory;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 
@@ -14,7 +15,7 @@ namespace Dmm.Hypervisors.Linux;
 /// </summary>
 /// <param name="root">The folder that holds <c>/proc</c> and <c>/sys</c>; other than <c>/</c> in tests.</param>
 /// <param name="groups">The setting <c>dmm.qemu.groups</c>: it decides which groups limit the VMs that are launched here.</param>
-public sealed class LinuxHostMonitor(string root = "/", string groups = GroupPlace.Off) : IHostMonitor
+public sealed class LinuxHostMonitor(TimeProvider time, string root = "/", string groups = GroupPlace.Off) : IHostMonitor
 {
     /// <summary>The kernel's boot id, new with each boot. Source: Linux, Documentation/admin-guide/sysctl/kernel.rst (random).</summary>
     public string? BootId =>
@@ -26,12 +27,13 @@ public sealed class LinuxHostMonitor(string root = "/", string groups = GroupPla
 
     private HostReading Look(IReadOnlyCollection<VmHandle> vms)
     {
+        var began = Clocks.MomentOf(time);
         var file = Path.Combine(root, "proc/meminfo");
         var meminfo = ProcFiles.Lines(file);
         if (ProcFiles.Kibibytes(meminfo, "MemTotal") is not { } total || ProcFiles.Kibibytes(meminfo, "MemAvailable") is not { } available)
             throw new HypervisorException($"{file} lacks MemTotal or MemAvailable");
         var limits = GroupPlace.Find(groups, root, Environment.IsPrivilegedProcess).Limits(root).ToList();
-        var resident = ImmutableDictionary.CreateBuilder<VmId, MemorySize>();
+        var resident = ImmutableDictionary.CreateBuilder<VmId, HeldMemory>();
         var gone = ImmutableHashSet.CreateBuilder<VmId>();
         var hidden = ImmutableHashSet.CreateBuilder<VmId>();
         var boot = BootId;
@@ -51,13 +53,14 @@ public sealed class LinuxHostMonitor(string root = "/", string groups = GroupPla
                 continue;
             }
 
+            var read = Clocks.MomentOf(time);
             if (ProcessMemory.Of(pid, VmGroup.Of(pid, root), root) is not { } memory)
             {
                 hidden.Add(vm.Id);
                 continue;
             }
 
-            resident[vm.Id] = memory.Resident;
+            resident[vm.Id] = new(memory.Resident, read);
             if (!memory.OfGroup)
                 mapped.Add(pid);
             for (var i = 0; i < limits.Count; i++)
@@ -67,7 +70,7 @@ public sealed class LinuxHostMonitor(string root = "/", string groups = GroupPla
             }
         }
 
-        return new(total, available)
+        return new(total, available, began)
         {
             Resident = resident.ToImmutable(),
             Gone = gone.ToImmutable(),

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Dmm.Core;
 using Dmm.Core.Hosts;
+using Dmm.Core.Memory;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 
@@ -36,15 +37,15 @@ public sealed class SimulatedHostMonitor(SimulatedHypervisor hypervisor, MemoryS
         if (Fault is { } fault)
             throw new HypervisorException(fault);
         var asked = hypervisor.Running(vms).ToHashSet();
-        var (held, known) = (MemorySize.Zero, ImmutableDictionary.CreateBuilder<VmId, MemorySize>());
+        var (held, known) = (MemorySize.Zero, ImmutableDictionary.CreateBuilder<VmId, HeldMemory>());
         foreach (var (id, resident) in hypervisor.Resident())
         {
-            held += resident;
+            held += resident.Size;
             if (asked.Contains(id) && !Hidden.Contains(id))
                 known.Add(id, resident);
         }
 
-        return Task.FromResult(new HostReading(Total, Total.MinusOrZero(OthersHold + held))
+        return Task.FromResult(new HostReading(Total, Total.MinusOrZero(OthersHold + held), hypervisor.Now)
         {
             Resident = known.ToImmutable(),
             Gone = [.. vms.Select(vm => vm.Id).Where(id => !asked.Contains(id))],

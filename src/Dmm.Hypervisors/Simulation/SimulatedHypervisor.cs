@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using Dmm.Core;
 using Dmm.Core.Lifecycle;
+using Dmm.Core.Memory;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Dmm.Files;
@@ -33,6 +34,9 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
 
     public string Name => "simulation";
 
+    /// <summary>Now, on the clock of the simulated host.</summary>
+    internal Moment Now => Clocks.MomentOf(_time);
+
     /// <summary>Lets the connected VMs move.</summary>
     internal SimulatedClock Clock { get; }
 
@@ -59,15 +63,16 @@ public sealed class SimulatedHypervisor : IHypervisor, IInventory
     public SimulatedGuest? Guest(VmId id) => _guests.GetValueOrDefault(id);
 
     /// <summary>The host memory of each VM: what its guest has touched, which is what it uses now, and the overhead.</summary>
-    public IEnumerable<KeyValuePair<VmId, MemorySize>> Resident() =>
+    public IEnumerable<KeyValuePair<VmId, HeldMemory>> Resident() =>
         _guests.Select(g => KeyValuePair.Create(g.Key, ResidentOf(g.Value)));
 
     /// <summary>
     /// The resident memory of one VM. A guest whose process keeps given memory counts as having touched all that it has, like one whose
     /// memory is locked.
     /// </summary>
-    internal MemorySize ResidentOf(SimulatedGuest guest) =>
-        (guest.Keeps > 0 || !guest.TookBack.IsZero ? guest.OnHost : guest.Sizes.Actual.MinusOrZero(guest.Available)) + _settings.Overhead;
+    internal HeldMemory ResidentOf(SimulatedGuest guest) => new(
+        (guest.Keeps > 0 || !guest.TookBack.IsZero ? guest.OnHost : guest.Sizes.Actual.MinusOrZero(guest.Available)) + _settings.Overhead,
+        Now);
 
     /// <summary>
     /// Those of the VMs that run: these very VMs, not later ones that were launched under their names. VMs that an earlier daemon left

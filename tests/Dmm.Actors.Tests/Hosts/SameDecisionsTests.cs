@@ -128,7 +128,10 @@ public sealed class SameDecisionsTests(ITestOutputHelper output) : HostFixture(o
         {
             return new HostProtocol.AdoptVm(
                 new(id, "simulation", MiB(256), $"/run/{id}", 100 + number, 1, "this", Owned: false), new(MiB(128), MiB(1024)),
-                MiB(256 + random.Next(256)), MemorySize.Zero);
+                MiB(256 + random.Next(256)), MemorySize.Zero)
+            {
+                ReadAt = Clocks.MomentOf(Time) - TimeSpan.FromSeconds(random.Next(3)),
+            };
         }
 
         return random.Next(14) switch

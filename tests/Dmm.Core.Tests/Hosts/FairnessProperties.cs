@@ -97,7 +97,7 @@ public sealed class FairnessProperties
             foreach (var guest in _honest.Append(_liar))
             {
                 var handle = Handle(guest.Name, ++pid, owned: false, boot: guest.Began.Bytes >> 20);
-                _host.Say(new HostProtocol.AdoptVm(handle, guest.Policy, guest.Began, MemorySize.Zero));
+                _host.Say(new HostProtocol.AdoptVm(handle, guest.Policy, guest.Began, MemorySize.Zero) { ReadAt = _host.Now.Now });
                 _host.Say(new HostProtocol.SetPolicy(Id(guest.Name), null, null, guest.Policy.Shares));
                 _host.Say(new VmProtocol.Started(Id(guest.Name)));
                 Report(guest);
@@ -310,7 +310,7 @@ public sealed class FairnessProperties
                 Lease = told?.Message.Lease ?? MemorySize.Zero,
                 Sample = Says(guest),
                 Capabilities = new(true, MiB(8192), MiB(2), []),
-                Resident = guest.Has,
+                Resident = new(guest.Has, _host.Now.Now),
             });
         }
     }

@@ -37,5 +37,5 @@ public sealed class ForgottenTargetTests
     }
 
     private static void Look(HostUnderTest host, long mib) =>
-        host.Say(new HostMonitorProtocol.Saw(new(MiB(mib), MiB(8192)), []));
+        host.Say(new HostMonitorProtocol.Saw(new(MiB(mib), MiB(8192), host.Now.Now), []));
 }

@@ -2,6 +2,7 @@ using CsCheck;
 using Dmm.Core.Demand;
 using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
+using Dmm.Core.Memory;
 using Dmm.Core.Vms;
 
 namespace Dmm.Core.Tests.Hosts;
@@ -102,12 +103,13 @@ public sealed class HostInboxTests
     }
 
     [Fact]
-    public void What_a_process_held_stays_with_the_sizes_that_it_was_read_with()
+    public void What_was_read_of_a_process_is_not_lost_with_an_older_report()
     {
-        Put(Report("a", 1) with { Resident = MiB(7) }, Report("a", 1) with { Heard = 9 });
-        Assert.Equal([Report("a", 1) with { Heard = 9, Resident = MiB(7) }], TakeAll());
-        Put(Report("a", 1) with { Resident = MiB(7) }, Report("a", 2));
-        Assert.Equal([Report("a", 2)], TakeAll());
+        HeldMemory read = new(MiB(7), Moment.Origin), later = new(MiB(8), Moment.Origin);
+        Put(Report("a", 1) with { Resident = read }, Report("a", 2) with { Heard = 9 });
+        Assert.Equal([Report("a", 2) with { Heard = 9, Resident = read }], TakeAll());
+        Put(Report("a", 1) with { Resident = read }, Report("a", 2) with { Resident = later });
+        Assert.Equal([Report("a", 2) with { Resident = later }], TakeAll());
     }
 
     [Fact]

@@ -27,10 +27,12 @@ public sealed class HostOutlookTests
     private static readonly Ledger Book = new Ledger(Rules.Memory, MiB(500))
         .TakeIn(A, new(MiB(1900), MiB(1900), MiB(100))).TakeIn(B, new(MiB(900), MiB(900), MiB(100)));
 
-    private static HostReading Sight(long available, long a = 1500, long b = 500, long total = 8000) => new(MiB(total), MiB(available))
+    private static HostReading Sight(long available, long a = 1500, long b = 500, long total = 8000) => new(MiB(total), MiB(available), Start)
     {
-        Resident = ImmutableDictionary<VmId, MemorySize>.Empty.Add(A, MiB(a)).Add(B, MiB(b)),
+        Resident = ImmutableDictionary<VmId, HeldMemory>.Empty.Add(A, Read(a)).Add(B, Read(b)),
     };
+
+    private static HeldMemory Read(long mib) => new(MiB(mib), Start);
 
     private static MemorySize Count(HostReading sight, Ledger? ledger = null, MemorySize launching = default) =>
         HostCapacity.Of(sight, ledger ?? Book, Rules.Memory, Rules.Margin, launching).Memory;
@@ -74,7 +76,7 @@ public sealed class HostOutlookTests
         // Before that nothing of it can be held: what is set aside is a part of what is available.
         Assert.Equal(MiB(6400), Count(Sight(available: 4000), launching));
         Assert.Equal(
-            MiB(6900), Count(Sight(available: 4000) with { Resident = ImmutableDictionary<VmId, MemorySize>.Empty.Add(A, MiB(1500)) }));
+            MiB(6900), Count(Sight(available: 4000) with { Resident = ImmutableDictionary<VmId, HeldMemory>.Empty.Add(A, Read(1500)) }));
     }
 
     [Fact]
@@ -114,12 +116,12 @@ public sealed class HostOutlookTests
             .Sample((vms, available, left, grouped, reserved) =>
         {
             var ledger = new Ledger(Rules.Memory, MiB(500)).Keep(VmId.Parse("c"), MiB(reserved));
-            var resident = ImmutableDictionary<VmId, MemorySize>.Empty;
+            var resident = ImmutableDictionary<VmId, HeldMemory>.Empty;
             List<VmId> gone = [], hidden = [];
             foreach (var (i, (claim, holds, fate, last)) in vms.Index())
             {
                 var id = VmId.Parse($"vm{i}");
-                ledger = ledger.TakeIn(id, new(MiB(claim), MiB(claim), MiB(64)) { Resident = fate < 5 ? MemorySize.Zero : MiB(last) });
+                ledger = ledger.TakeIn(id, new(MiB(claim), MiB(claim), MiB(64)) { Read = fate < 5 ? default : new(MiB(last), Start) });
                 if (fate == 1)
                     ledger = ledger.LetGoOf(id, MiB(claim));
                 if (fate == 2)
@@ -127,14 +129,14 @@ public sealed class HostOutlookTests
                 else if (fate == 3)
                     hidden.Add(id);
                 else if (fate is not (4 or 8))
-                    resident = resident.Add(id, MiB(holds));
+                    resident = resident.Add(id, new(MiB(holds), Start + TimeSpan.FromSeconds(1)));
             }
 
-            var sight = new HostReading(MiB(8000), MiB(available)) { Resident = resident, Gone = [.. gone], Hidden = [.. hidden] };
+            var sight = new HostReading(MiB(8000), MiB(available), Start) { Resident = resident, Gone = [.. gone], Hidden = [.. hidden] };
             if (grouped)
                 sight = sight with { Groups = [new("/dmm", MiB(6000), MiB(left), [.. resident.Keys.Where(id => id.Name != "vm0")])] };
             // The ledger is tested with the reading, and without it.
-            foreach (var seen in (Ledger[])[ledger, ledger.See(resident, ImmutableHashSet<VmId>.Empty)])
+            foreach (var seen in (Ledger[])[ledger, ledger.See(resident, Start)])
             {
                 var free = seen.Follow(new HostOutlook(Rules.Memory).Take(sight, seen, Rules, Start).Memory).Free;
                 var most = grouped ? MemorySize.Min(MiB(available), MiB(left)) : MiB(available);
@@ -147,15 +149,16 @@ public sealed class HostOutlookTests
     public void One_process_that_can_not_be_read_counts_as_it_was_seen_last_and_makes_no_deficit()
     {
         // The host is full: the host itself uses all memory that is not the VMs'.
-        var full = Book.Grant(A, MiB(4900))!.Grant(B, MiB(2400))!.Holds(A, MiB(4950)).Holds(B, MiB(2450));
+        var full = Book.Grant(A, MiB(4900))!.Grant(B, MiB(2400))!.Holds(A, Read(4950)).Holds(B, Read(2450));
         var sight = Sight(available: 200, a: 4950, b: 2450);
         Assert.Equal(MiB(8000), Count(sight, full));
         var hidden = sight with { Resident = sight.Resident.Remove(A), Hidden = [A] };
         Assert.Equal(MiB(8000), Count(hidden, full));
-        Assert.Equal(MiB(8000 - 4950 + 1000), Count(hidden, full.Holds(A, MiB(1000))));
+        Assert.Equal(MiB(8000 - 4950 + 1000), Count(hidden, full.Holds(A, new(MiB(1000), Start + TimeSpan.FromSeconds(1)))));
 
         // The same holds if the process was never seen.
-        Assert.True(full.Holds(A, MemorySize.Zero).Follow(Count(hidden, full.Holds(A, MemorySize.Zero))).Deficit.IsZero);
+        var never = full.TakeIn(A, full.Claims[A] with { Read = default });
+        Assert.True(never.Follow(Count(hidden, never)).Deficit.IsZero);
     }
 
     /// <summary>
@@ -165,7 +168,7 @@ public sealed class HostOutlookTests
     [Fact]
     public void One_that_the_look_did_not_ask_for_counts_with_its_claim_and_makes_no_deficit()
     {
-        var full = Book.Grant(A, MiB(4900))!.Grant(B, MiB(2400))!.Holds(A, MiB(104)).Holds(B, MiB(2450));
+        var full = Book.Grant(A, MiB(4900))!.Grant(B, MiB(2400))!.Holds(A, Read(104)).Holds(B, Read(2450));
         var sight = Sight(available: 200, a: 4950, b: 2450);
         Assert.True(full.Follow(Count(sight with { Resident = sight.Resident.Remove(A) }, full)).Deficit.IsZero);
     }

@@ -24,6 +24,32 @@ public sealed class HostRefusalTests
         _host.Say(new HostProtocol.ForgetVm(Id("loose")));
     }
 
+    /// <summary>DMM may have made it larger between the reading and the moment in which it let it go.</summary>
+    [Fact]
+    public void A_vm_that_was_governed_when_its_devices_were_read_is_read_again()
+    {
+        var read = _host.Now.Now;
+        _host.Time += TimeSpan.FromSeconds(1);
+        _host.Say(new HostProtocol.ForgetVm(Id("theirs")));
+
+        var refused = Assert.IsType<HostProtocol.Refused>(_host.Adopt("theirs", readAt: read));
+        Assert.True(refused.Soon);
+        Assert.Contains("may have changed since they were read", refused.Why, StringComparison.Ordinal);
+        Assert.IsType<HostProtocol.Done>(_host.Adopt("theirs"));
+    }
+
+    /// <summary>A host's machine that starts anew does not know when the one before it let a VM go.</summary>
+    [Fact]
+    public void One_that_was_read_before_the_hosts_actor_started_anew_is_read_again()
+    {
+        _host.Say(new HostProtocol.ForgetVm(Id("theirs")));
+        var read = _host.Now.Now;
+        _host.Time += TimeSpan.FromSeconds(1);
+        _host.Restart("this");
+
+        Assert.True(Assert.IsType<HostProtocol.Refused>(_host.Adopt("theirs", readAt: read)).Soon);
+    }
+
     public static TheoryData<string, IHostCommand, HostProtocol.RefusalKind, string> Wishes => new()
     {
         {
@@ -163,7 +189,7 @@ public sealed class HostRefusalTests
     private static HostProtocol.DryRunVm DryRun(VmSpec spec) => new(spec, MemorySize.Zero, MemorySize.Zero, null);
 
     private static HostProtocol.AdoptVm Adoption(string vm, int pid, long ceiling = 512, long min = 128, long max = 1024) =>
-        new(Handle(vm, pid, owned: false), new(MiB(min), MiB(max)), MiB(ceiling), MemorySize.Zero);
+        new(Handle(vm, pid, owned: false), new(MiB(min), MiB(max)), MiB(ceiling), MemorySize.Zero) { ReadAt = Moment.Origin + TimeSpan.FromDays(2) };
 
     private static HostProtocol.SetPolicy Set(string vm, long? min = null, long? max = null, RestartPolicy? restart = null) =>
         new(Id(vm), min is { } a ? MiB(a) : null, max is { } b ? MiB(b) : null, null) { Restart = restart };

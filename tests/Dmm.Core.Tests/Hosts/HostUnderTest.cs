@@ -88,8 +88,11 @@ internal sealed class HostUnderTest
         Report(vm, boot.Bytes >> 20);
     }
 
-    public object? Adopt(string vm, long ceiling = 512, long min = 128, long max = 1024, int pid = 300) =>
-        Say(new HostProtocol.AdoptVm(Handle(vm, pid, owned: false), new(MiB(min), MiB(max)), MiB(ceiling), MemorySize.Zero));
+    public object? Adopt(string vm, long ceiling = 512, long min = 128, long max = 1024, int pid = 300, Moment? readAt = null) =>
+        Say(new HostProtocol.AdoptVm(Handle(vm, pid, owned: false), new(MiB(min), MiB(max)), MiB(ceiling), MemorySize.Zero)
+        {
+            ReadAt = readAt ?? Now.Now,
+        });
 
     /// <summary>Sends a VM's report that it stands at that size, and has done what it was last told.</summary>
     /// <param name="and">What else it says.</param>

@@ -128,6 +128,7 @@ public sealed class TrustTests
         Start(setting);
         var adopt = new HostProtocol.AdoptVm(Handle("a", 300, owned: false, boot: 512), new(MiB(128), MiB(1024)), MiB(200), MemorySize.Zero)
         {
+            ReadAt = _host.Now.Now,
             Returnable = MiB(312),
         };
         Assert.IsType<HostProtocol.Done>(_host.Say(adopt));

@@ -1,6 +1,7 @@
 using Dmm.Core.Hosts;
 using Dmm.Core.Lifecycle;
 using Dmm.Core.Machines;
+using Dmm.Core.Memory;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using static Dmm.Core.Tests.Machines.VmUnderTest;
@@ -250,8 +251,9 @@ public sealed class VmMachineTests
     {
         var vm = Settled();
         vm.Sizes = vm.Sizes with { Ballooned = MiB(10) };
-        vm.Observe(new VmObservation.Sizes(vm.Sizes) { Resident = MiB(300) });
-        Assert.Equal(MiB(300), vm.Reported.Resident);
+        var read = new HeldMemory(MiB(300), Moment.Origin);
+        vm.Observe(new VmObservation.Sizes(vm.Sizes) { Resident = read });
+        Assert.Equal(read, vm.Reported.Resident);
         vm.Pass(Settings.ReportPeriod);
         Assert.Null(vm.Reported.Resident);
     }

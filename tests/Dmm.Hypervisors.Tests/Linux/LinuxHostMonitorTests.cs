@@ -29,7 +29,7 @@ public sealed class LinuxHostMonitorTests : IDisposable
         var sight = await LookAsync(Handle(4711));
 
         Assert.Equal((MemorySize.FromGiB(8), MemorySize.FromGiB(2)), (sight.Total, sight.Available));
-        Assert.Equal(MemorySize.FromMiB(514), sight.Resident[Web]);
+        Assert.Equal(MemorySize.FromMiB(514), sight.Resident[Web].Size);
         Assert.Equal(new HostStall(0.125, 0.03), sight.Stall);
         Assert.Empty(sight.Groups);
     }
@@ -37,9 +37,9 @@ public sealed class LinuxHostMonitorTests : IDisposable
     [Fact]
     public void It_tells_which_boot_of_the_host_this_is()
     {
-        Assert.Null(new LinuxHostMonitor(_root).BootId);
+        Assert.Null(new LinuxHostMonitor(TimeProvider.System, _root).BootId);
         Write("proc/sys/kernel/random/boot_id", "0a1b2c3d\n");
-        Assert.Equal("0a1b2c3d", new LinuxHostMonitor(_root).BootId);
+        Assert.Equal("0a1b2c3d", new LinuxHostMonitor(TimeProvider.System, _root).BootId);
     }
 
     [Fact]
@@ -121,7 +121,7 @@ public sealed class LinuxHostMonitorTests : IDisposable
     public async Task Huge_pages_are_the_vms_own()
     {
         Write("proc/4711/status", "Name:\tqemu\nRssAnon:\t 1024 kB\nHugetlbPages:\t 524288 kB\n");
-        Assert.Equal(MemorySize.FromMiB(513), (await LookAsync(Handle(4711))).Resident[Web]);
+        Assert.Equal(MemorySize.FromMiB(513), (await LookAsync(Handle(4711))).Resident[Web].Size);
     }
 
     [Fact]
@@ -129,10 +129,10 @@ public sealed class LinuxHostMonitorTests : IDisposable
     {
         const string Group = "dmm.slice/dmm-vm-web-0123456789abcdef.scope/vm";
         Write("proc/4711/cgroup", $"0::/{Group}\n");
-        Assert.Equal(MemorySize.FromMiB(514), (await LookAsync(Handle(4711))).Resident[Web]);
+        Assert.Equal(MemorySize.FromMiB(514), (await LookAsync(Handle(4711))).Resident[Web].Size);
         Write($"sys/fs/cgroup/{Group}/memory.current", $"{700L << 20}\n");
         Write($"sys/fs/cgroup/{Group}/memory.stat", $"inactive_file {60L << 20}\nactive_file {40L << 20}\nslab_reclaimable 0\n");
-        Assert.Equal(MemorySize.FromMiB(600), (await LookAsync(Handle(4711))).Resident[Web]);
+        Assert.Equal(MemorySize.FromMiB(600), (await LookAsync(Handle(4711))).Resident[Web].Size);
     }
 
     [Fact]
@@ -164,10 +164,10 @@ public sealed class LinuxHostMonitorTests : IDisposable
     {
         using var process = System.Diagnostics.Process.Start("sleep", "60");
         var vm = Handle(process.Id);
-        Assert.Empty((await new LinuxHostMonitor().LookAsync([vm], CancellationToken.None)).Gone);
+        Assert.Empty((await new LinuxHostMonitor(TimeProvider.System).LookAsync([vm], CancellationToken.None)).Gone);
         process.Kill();
         await process.WaitForExitAsync();
-        Assert.Equal([Web], (await new LinuxHostMonitor().LookAsync([vm], CancellationToken.None)).Gone);
+        Assert.Equal([Web], (await new LinuxHostMonitor(TimeProvider.System).LookAsync([vm], CancellationToken.None)).Gone);
     }
 
     [Theory]
@@ -217,12 +217,12 @@ public sealed class LinuxHostMonitorTests : IDisposable
     public async Task This_host_tells()
     {
         var me = Handle(Environment.ProcessId);
-        var sight = await new LinuxHostMonitor().LookAsync([me], CancellationToken.None);
+        var sight = await new LinuxHostMonitor(TimeProvider.System).LookAsync([me], CancellationToken.None);
         Assert.True(sight.Total > sight.Available);
-        Assert.True(sight.Resident[me.Id] > MemorySize.FromMiB(1));
+        Assert.True(sight.Resident[me.Id].Size > MemorySize.FromMiB(1));
     }
 
-    private Task<HostReading> LookAsync(params VmHandle[] vms) => new LinuxHostMonitor(_root).LookAsync(vms, CancellationToken.None);
+    private Task<HostReading> LookAsync(params VmHandle[] vms) => new LinuxHostMonitor(TimeProvider.System, _root).LookAsync(vms, CancellationToken.None);
 
     private static string Stat(string state, long start) =>
         $"4711 (of a (strange) name) {state} 1 4711 4711 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 {start} 0 0\n";

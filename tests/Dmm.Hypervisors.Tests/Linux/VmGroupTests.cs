@@ -129,7 +129,7 @@ public sealed class VmGroupTests : IDisposable
     [Fact]
     public async Task A_vm_without_a_group_is_not_bound_and_the_reason_is_told()
     {
-        using var host = new HostSide(Web, Environment.ProcessId, null, "dmm.qemu.groups is off");
+        using var host = new HostSide(Web, Environment.ProcessId, null, "dmm.qemu.groups is off", TimeProvider.System);
         Assert.Equal(
             "VM 'web' can't be held to its claim: dmm.qemu.groups is off",
             (await Assert.ThrowsAsync<HypervisorException>(() => host.BoundAsync(new(new(1), new(1), new(0)), default))).Message);
@@ -141,7 +141,7 @@ public sealed class VmGroupTests : IDisposable
     public async Task Bounds_that_are_set_at_once_come_one_after_the_other()
     {
         Files(max: "max", high: "max", heldMiB: 1);
-        using var host = new HostSide(Web, null, Group, null);
+        using var host = new HostSide(Web, null, Group, null, TimeProvider.System);
         await Task.WhenAll(Enumerable.Range(1, 50).Select(
             i => host.BoundAsync(new(MemorySize.FromMiB(i), MemorySize.FromMiB(100 + i), MemorySize.Zero), default))).InTime();
 

@@ -159,7 +159,7 @@ internal sealed class ActorWorld(VirtualClock clock, SeededRandom dice, Action<s
     public HostReading Sight(IReadOnlyCollection<VmHandle> watched, MemorySize total)
     {
         var held = Running.Aggregate(OthersHold, static (sum, vm) => sum + vm.Resident);
-        var sight = Look(watched, Hidden, total, total.MinusOrZero(held));
+        var sight = Look(watched, Hidden, total, total.MinusOrZero(held), clock.Moment);
         var all = held - OthersHold;
         return GroupLimit is not { } limit ? sight
             : sight with { Groups = [new("/dmm", limit, limit.MinusOrZero(all), [.. Running.Select(static vm => vm.Id)])] };

@@ -288,7 +288,7 @@ internal sealed class Hazards
         // The guest has all that it booted with until its balloon holds something back again.
         vm.GoWild(_host.Clock.Moment);
         var said = vm.Guest.Sample(_host.Clock.Moment);
-        vm.Reboot(_dice.Seconds(0.5, 15));
+        vm.Reboot(_dice.Seconds(0.5, 15), _host.Clock.Moment);
         if (!Befalls(Fault.Echoes, 0.5))
             return;
         // What it said before comes after its reset, sooner than any guest boots.

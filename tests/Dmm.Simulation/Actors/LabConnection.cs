@@ -123,7 +123,7 @@ internal sealed class LabConnection : IVirtualMachine
 
     private VmSizes Sizes => _balloonTold ? _vm.Guest.Sizes : _vm.Guest.Sizes.WithBalloonUnsure();
 
-    public void TellSizes() => Tell(_vm.Sizes);
+    public void TellSizes() => Tell(_vm.SizesAt(_hypervisor.World.Clock.Moment));
 
     public void Tell(VmObservation fact)
     {

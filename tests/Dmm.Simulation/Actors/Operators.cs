@@ -129,7 +129,7 @@ internal sealed class Operators(ActorWorld world, SeededRandom dice, int vms)
             return;
         if (!daemon.Knows(id))
             vm.Unsure = vm.Unsure || dice.Chance(0.3);
-        var ceiling = vm.Guest.Sizes.Ceiling;
+        var (ceiling, resident, now) = (vm.Guest.Sizes.Ceiling, vm.ReadAt(world.Clock.Moment), world.Clock.Moment);
         var policy = new VmPolicy(MemorySize.FromMiB(128), MemorySize.FromMiB(2048));
         daemon.Process.After(dice.Seconds(0, 0.2), () => daemon.Ask(
             new HostProtocol.AdoptVm(
@@ -142,6 +142,6 @@ internal sealed class Operators(ActorWorld world, SeededRandom dice, int vms)
                     : vm.Handle.PidStart
                 },
                 policy, ceiling, ActorWorld.Overhead)
-            { Resident = vm.Opaque ? null : vm.Resident }, $"adopt {id} with {ceiling}"));
+            { ReadAt = now, Resident = vm.Opaque ? null : resident }, $"adopt {id} with {ceiling}"));
     }
 }

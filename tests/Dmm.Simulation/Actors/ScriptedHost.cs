@@ -77,7 +77,11 @@ internal sealed class ScriptedHost
     /// Sends a request until it is answered. A daemon may have died after it did what was asked and before it answered: then its
     /// successor refuses, although what was asked for is done.
     /// </summary>
-    public void Ask(object message, string text, Func<HostProtocol.Status, bool> done)
+    public void Ask(object message, string text, Func<HostProtocol.Status, bool> done) => Ask(() => message, text, done);
+
+    /// <inheritdoc cref="Ask(object, string, Func{HostProtocol.Status, bool})"/>
+    /// <param name="message">Makes the request anew each time.</param>
+    public void Ask(Func<object> message, string text, Func<HostProtocol.Status, bool> done)
     {
         for (var asked = 0; ;)
         {
@@ -87,7 +91,7 @@ internal sealed class ScriptedHost
             object? answer = null;
             var daemon = Host.Daemon!;
             asked++;
-            daemon.Ask(message, text, a => answer = a);
+            daemon.Ask(message(), text, a => answer = a);
             Until($"an answer: {text}", () => answer is not null || Host.Daemon != daemon);
             if (answer is HostProtocol.Refused refused && !(asked > 1 && done(Status)))
                 throw new InvalidOperationException($"{text} is refused: {refused.Why}");

@@ -168,8 +168,7 @@ internal sealed partial class CoreDaemon
     });
 
     /// <summary>
-    /// Looks at the host, one look at a time, as the host's monitor does: so at most one reading under way is older than what a VM has
-    /// reported meanwhile.
+    /// Looks at the host, one look at a time, as the host's monitor does.
     /// </summary>
     private void Look()
     {

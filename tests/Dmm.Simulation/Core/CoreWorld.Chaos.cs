@@ -155,7 +155,7 @@ internal sealed partial class CoreWorld
                 break;
             case 0 or 1 or 2 when !known:
                 if (process is { Running: true })
-                    Adopt(daemon, process);
+                    daemon.Enqueue(Adoption(process));
                 else
                     Create(daemon, id);
                 break;
@@ -181,6 +181,13 @@ internal sealed partial class CoreWorld
                 daemon.Enqueue(stop);
                 break;
             case 7 when known && Chance.OneIn(4):
+                // Another operator may have been about to adopt it, and have read its devices while it was governed.
+                if (process is { Running: true } && _rivals.OneIn(2))
+                {
+                    var adopts = Adoption(process);
+                    Agenda.In(TimeSpan.FromMilliseconds(_rivals.Between(1, 300)), () => daemon.Enqueue(adopts));
+                }
+
                 Log.Note($"operator: forgets {id}");
                 daemon.Enqueue(new HostProtocol.ForgetVm(id));
                 break;
@@ -254,15 +261,14 @@ internal sealed partial class CoreWorld
         });
     }
 
-    /// <summary>Adopts a VM that runs without DMM; its sizes are read before.</summary>
-    private void Adopt(CoreDaemon daemon, CoreVm process)
+    /// <summary>The adoption of a VM as it is now.</summary>
+    private HostProtocol.AdoptVm Adoption(CoreVm process)
     {
         var sizes = process.Guest.Sizes;
         var (ceiling, min) = (sizes.Ceiling, MemorySize.FromMiB(128));
         var max = MemorySize.Max(ceiling, MemorySize.FromMiB(1024));
         Log.Note($"operator: adopts {process.Id} with {ceiling}");
-        var resident = process.Resident;
-        daemon.Enqueue(new HostProtocol.AdoptVm(process.Handle, new(min, max), ceiling, _guests.Overhead) { Resident = resident });
+        return new(process.Handle, new(min, max), ceiling, _guests.Overhead) { ReadAt = Now, Resident = process.ReadAt(Now) };
     }
 
     /// <summary>Sets the host's time of day by a second to a day; small steps are as frequent as large ones.</summary>
@@ -318,7 +324,7 @@ internal sealed partial class CoreWorld
                 return;
             case Fault.ComesBack:
                 var said = vm.Guest.Sample(Now);
-                vm.Reboot(TimeSpan.FromMilliseconds(chance.Between(500, 15_000)));
+                vm.Reboot(TimeSpan.FromMilliseconds(chance.Between(500, 15_000)), Now);
                 Echo(vm, said);
                 Disturb(vm);
                 break;

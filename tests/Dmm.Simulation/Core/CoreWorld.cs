@@ -39,6 +39,7 @@ internal sealed partial class CoreWorld : World<CoreVm>
     private readonly Lives _lives = new();
     private readonly RequestSteps _steps = new();
     private readonly SeededRandom _clocks;
+    private readonly SeededRandom _rivals;
     private readonly SeededRandom _malice;
     private readonly SeededRandom _merging;
     private readonly bool _oneClock;
@@ -53,6 +54,7 @@ internal sealed partial class CoreWorld : World<CoreVm>
         // The clocks have their own random numbers, so that leaving out clock faults changes nothing else in a history. In half of the
         // histories nobody sets a clock: there a replay must be exact.
         (_clocks, _oneClock) = (new(~plan.Seed), plan.OneClock);
+        _rivals = new(plan.Seed + 1);
         _malice = new(plan.Seed ^ 0xA5A5_5A5A_0F0F_F0F0);
         _merging = new(plan.Seed ^ 0x3C3C_C3C3_6969_9696);
         _fate = Chance.Split();
@@ -166,7 +168,7 @@ internal sealed partial class CoreWorld : World<CoreVm>
     public HostReading Sight(ImmutableArray<VmHandle> watched)
     {
         var held = HeldByVms - Merged;
-        var sight = Look(watched, _ => Befalls(Fault.ProcessHidden, 20), Has, Has.MinusOrZero(held + OthersHold)) with { Merged = Merged };
+        var sight = Look(watched, _ => Befalls(Fault.ProcessHidden, 20), Has, Has.MinusOrZero(held + OthersHold), Now) with { Merged = Merged };
         return GroupLimit is not { } limit ? sight
             : sight with { Groups = [new("/dmm", limit, limit.MinusOrZero(held), [.. Running.Select(static vm => vm.Id)])] };
     }
@@ -217,9 +219,6 @@ internal sealed partial class CoreWorld : World<CoreVm>
             throw new ViolationException("a life that may be elsewhere", wrongLife);
         if (_wishes.Note(e) is { } amiss)
             throw new ViolationException("a restart policy", amiss);
-        // A VM that somebody else sized until now may be larger than the grant.
-        if (e is VmAdopted adopted && ProcessOf(adopted.Handle.Id) is { } process && process.Ceiling > adopted.Granted)
-            Disturb(process);
     }
 
     protected override void Say(string what) => Log.Note($"{what}");

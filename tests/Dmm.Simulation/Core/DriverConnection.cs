@@ -21,7 +21,7 @@ internal sealed class DriverConnection(CoreWorld world, CoreVm vm, VmShell shell
 
     public void BalloonTold() => _balloonTold = true;
 
-    public void TellSizes(bool always = false) => Tell(vm.Sizes, always);
+    public void TellSizes(bool always = false) => Tell(vm.SizesAt(world.Now), always);
 
     /// <param name="always">The first facts of a connection are never lost.</param>
     public void Tell(VmObservation fact, bool always = false)

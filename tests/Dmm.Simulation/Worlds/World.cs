@@ -113,14 +113,14 @@ internal abstract class World<TVm>
 
     /// <summary>What a look at the host shows of these VMs and of its memory.</summary>
     /// <param name="hidden">Asked for each of them that runs: whether its process can't be looked at now.</param>
-    protected HostReading Look(IReadOnlyCollection<VmHandle> watched, Func<VmId, bool> hidden, MemorySize total, MemorySize available)
+    protected HostReading Look(IReadOnlyCollection<VmHandle> watched, Func<VmId, bool> hidden, MemorySize total, MemorySize available, Moment now)
     {
         // In the order of the books: a set of names has another order in each process, and fate would meet another VM in each.
         VmId[] running = [.. watched.Where(Runs).Select(vm => vm.Id)];
         VmId[] unseen = [.. running.Where(id => _processes[id].Opaque || hidden(id))];
-        return new(total, available)
+        return new(total, available, now)
         {
-            Resident = running.Except(unseen).ToImmutableDictionary(id => id, id => _processes[id].Resident),
+            Resident = running.Except(unseen).ToImmutableDictionary(id => id, id => _processes[id].ReadAt(now)),
             Gone = [.. watched.Select(vm => vm.Id).Except(running)],
             Hidden = [.. unseen],
         };

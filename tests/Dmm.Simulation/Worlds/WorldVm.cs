@@ -1,5 +1,6 @@
 using Dmm.Core;
 using Dmm.Core.Lifecycle;
+using Dmm.Core.Memory;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Simulation;
@@ -73,7 +74,10 @@ internal abstract class WorldVm(SimulatedGuest guest, VmHandle handle, MemorySiz
     public void TakeBack(MemorySize size, Moment now) => (guest.TookBack, TookAt) = (size, now);
 
     /// <summary>The data that a driver reads: the sizes, and the memory that the process holds.</summary>
-    public VmObservation.Sizes Sizes => new(guest.Sizes) { Resident = Opaque ? null : Resident };
+    public VmObservation.Sizes SizesAt(Moment now) => new(guest.Sizes) { Resident = Opaque ? null : ReadAt(now) };
+
+    /// <summary>What somebody reads now of the memory that its process holds.</summary>
+    public HeldMemory ReadAt(Moment now) => new(Resident, now);
 
     /// <summary>The memory that its programs would like to hold.</summary>
     public MemorySize Wish { get; set; }
@@ -102,11 +106,11 @@ internal abstract class WorldVm(SimulatedGuest guest, VmHandle handle, MemorySiz
     public int Resets { get; private set; }
 
     /// <summary>Starts the guest anew in the same process; whoever is connected sees it.</summary>
-    public void Reboot(TimeSpan boot)
+    public void Reboot(TimeSpan boot, Moment now)
     {
         Resets++;
         guest.Reboot(boot);
-        Tell(Sizes with { AfterReset = true });
+        Tell(SizesAt(now) with { AfterReset = true });
     }
 
     /// <summary>Ends all connections.</summary>

@@ -1,4 +1,5 @@
 using Dmm.Core;
+using Dmm.Core.Memory;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
 using Dmm.Hypervisors.Linux;
@@ -9,7 +10,8 @@ namespace Dmm.Hypervisors.Qemu.Connection;
 /// <param name="pid">The process; null where it is not known.</param>
 /// <param name="group">The group that DMM made for it; null where there is none.</param>
 /// <param name="unenforced">Why there is none, in one line.</param>
-internal sealed class HostSide(VmId id, int? pid, VmGroup? group, string? unenforced) : IDisposable
+/// <param name="time">The clock of the host, on which it says when the process was read.</param>
+internal sealed class HostSide(VmId id, int? pid, VmGroup? group, string? unenforced, TimeProvider time) : IDisposable
 {
     private readonly SemaphoreSlim _bounding = new(1, 1);
     private MemorySize _hugeMost;
@@ -20,15 +22,16 @@ internal sealed class HostSide(VmId id, int? pid, VmGroup? group, string? unenfo
     public ProcessMemory? Memory() => pid is { } known ? ProcessMemory.Of(known, group) : null;
 
     /// <summary>
-    /// The memory that the process holds. A huge page that was freed returns to the kernel's pool, where no other VM can use it, so it
+    /// Reads the memory that the process holds; null where it can't be read. A huge page that was freed returns to the kernel's pool, where no other VM can use it, so it
     /// still counts.
     /// </summary>
-    public MemorySize? Resident()
+    public HeldMemory? Resident()
     {
+        var began = Clocks.MomentOf(time);
         if (Memory() is not { } memory)
             return null;
         _hugeMost = MemorySize.Max(_hugeMost, memory.Huge);
-        return memory.Pages + _hugeMost;
+        return new(memory.Pages + _hugeMost, began);
     }
 
     public VmCapabilities Of(VmCapabilities able) => able with { Group = group?.Name, Unenforced = unenforced };

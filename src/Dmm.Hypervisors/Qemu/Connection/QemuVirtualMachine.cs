@@ -56,7 +56,7 @@ internal sealed class QemuVirtualMachine : IVirtualMachine
         string? accelerator, QemuSettings settings, TimeProvider time, ObservationSink sink, Action<string> log)
     {
         var (group, why) = process is null ? (null, "its process is not known") : groups.Of(handle);
-        _host = new HostSide(handle.Id, process?.Process.Pid, group, why);
+        _host = new HostSide(handle.Id, process?.Process.Pid, group, why, time);
         _accelerator = accelerator;
         (_handle, _qmp, _process, _doubt, _memory, _settings, _time, _sink, _log) = (handle, qmp, process, doubt, memory, settings, time,
             sink, log);
