@@ -1,6 +1,7 @@
 using Dmm.Core;
 using Dmm.Core.Hosts;
 using Dmm.Core.Vms;
+using Dmm.Hypervisors.Simulation;
 using Dmm.Simulation.Worlds;
 
 namespace Dmm.Simulation.Actors;
@@ -47,11 +48,17 @@ internal static class ActorInvariants
     {
         foreach (var (id, vm) in status.State.Vms)
         {
-            if (!status.Reports.TryGetValue(id, out var report) || report.Phase != VmPhase.Settled || report.Why is not null)
+            if (!status.Reports.TryGetValue(id, out var report) || report.Phase != VmPhase.Settled
+                || (report.Why is not null && !TakesNone(id)))
                 return $"{id} is {report?.Phase}, {report?.Why}, at {world.ProcessOf(id)?.Guest.Held} of {vm.Promise}";
         }
 
         // A VM that is let go here was sized by DMM, so its guarantee and those of the others fit the host: no deficit may be left.
-        return Rules.Unsettled(status.State, world, unavoidable: MemorySize.Zero, static (_, target) => target);
+        return Rules.Unsettled(status.State, world, unavoidable: MemorySize.Zero,
+            (id, target) => TakesNone(id) ? MemorySize.Min(target, status.Reports[id].Most ?? target) : target);
+
+        // A guest without a driver, or without anybody who brings new memory online, does not become what it must have.
+        bool TakesNone(VmId id) => status.Reports[id].Declines
+            && world.ProcessOf(id)?.Guest.Temper is GuestTemper.IgnoresPlug or GuestTemper.NeverOnlines;
     }
 }
