@@ -139,17 +139,7 @@ public static class HotplugMachine
         },
         VmEvent.SizesSeen { Moved: true } s => GivenTime(state, Moved(state, s with { Sizes = state.Counted(s.Sizes) }), s.At).Saw(s.Sizes),
         VmEvent.SizesSeen s => GivenTime(state, state with { Sizes = state.Counted(s.Sizes) }, s.At).Saw(s.Sizes),
-        VmEvent.SampleSeen s => Emptying(state, s) with
-        {
-            Available = s.Available,
-            AvailableAt = s.At,
-            MemTotal = s.MemTotal,
-            Reset = state.HeardOf(),
-            NextTryAt = IsEased(state, s) && s.At < state.NextTryAt ? s.At : state.NextTryAt,
-            KeptBack = state.KeptBack ?? (state.Sizes is { } sizes && s.At >= state.MovedAt + state.Profile.SampleLatency
-                ? MemorySize.Max(state.Profile.KernelShare, (sizes.Base + sizes.Plugged).MinusOrZero(s.MemTotal))
-                : null),
-        },
+        VmEvent.SampleSeen s => Sampled(state, s),
         VmEvent.BalloonAsked b => Asked(state, b.At, b.Again) with
         {
             Sizes = state.Sizes! with { BalloonedTarget = b.Ballooned, BalloonUnsure = false },
@@ -229,6 +219,7 @@ public static class HotplugMachine
             AvailableAt = default,
             MemTotal = null,
             KeptBack = null,
+            Accepted = null,
             Hello = null,
             Declined = null,
             MovedAt = seen.At,
@@ -255,6 +246,22 @@ public static class HotplugMachine
             Why = null,
             NextBlockAt = state.GivesBlocks ? seen.At + state.Profile.StuckAfter : state.NextBlockAt,
         };
+    }
+
+    private static VmMemory Sampled(VmMemory state, VmEvent.SampleSeen s)
+    {
+        var shows = s.At >= state.MovedAt + state.Profile.SampleLatency ? state.Sizes : null;
+        var next = Emptying(state, s) with
+        {
+            Available = s.Available,
+            AvailableAt = s.At,
+            MemTotal = s.MemTotal,
+            Reset = state.HeardOf(),
+            NextTryAt = IsEased(state, s) && s.At < state.NextTryAt ? s.At : state.NextTryAt,
+            KeptBack = state.KeptBack ?? (shows is null ? null
+                : MemorySize.Max(state.Profile.KernelShare, (shows.Base + shows.Plugged).MinusOrZero(s.MemTotal))),
+        };
+        return shows is null ? next : next with { Accepted = shows.Plugged.MinusOrZero(next.Unaccepted) };
     }
 
     /// <summary>

@@ -119,7 +119,7 @@ public static class Ladder
         var within = MemorySize.Min(can.PluggableMax, state.Declined?.MostPlugged(block) ?? can.PluggableMax);
         if (state is not { Hello: { } hello, Sizes: { } sizes })
             return within;
-        var accepted = sizes.Plugged.MinusOrZero(state.Unaccepted);
+        var accepted = MemorySize.Min(sizes.Plugged, state.Accepted ?? sizes.Plugged);
         var most = GuestGrowth.MostPlugged(hello, sizes.Base, accepted, state.Profile) ?? can.PluggableMax;
         return MemorySize.Min(within, MemorySize.Max(most, accepted));
     }

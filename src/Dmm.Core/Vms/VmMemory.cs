@@ -192,6 +192,12 @@ public sealed record VmMemory
         }
     }
 
+    /// <summary>
+    /// The plugged memory that the guest had accepted by the last sample that was taken after a movement; null before the first. What its
+    /// devices have shown since then is not accepted yet.
+    /// </summary>
+    public MemorySize? Accepted { get; init; }
+
     /// <summary>The memory that the guest has and, as far as is known, has accepted.</summary>
     public MemorySize Given => Actual.MinusOrZero(Unaccepted);
 

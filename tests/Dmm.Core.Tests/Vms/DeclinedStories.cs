@@ -48,6 +48,32 @@ public sealed class DeclinedStories
         Assert.Equal((VmPhase.Settled, MiB(256)), (vm.Phase, vm.State.Ceiling));
     }
 
+    /// <summary>What a device shows says nothing of what its guest has brought online.</summary>
+    [Fact]
+    public void A_guest_that_leaves_memory_offline_is_asked_for_no_more_until_a_sample_shows_the_first_block()
+    {
+        var vm = new MachineUnderTest();
+        vm.Feed(new VmCommand.ObserveHello(new() { Protocol = 1, AutoOnline = "offline" }));
+        vm.Wait(100);
+        vm.Sample(200, totalMiB: 236);
+        vm.Target(1024);
+        vm.Wait(250);
+        Assert.Equal(MiB(128), vm.Plug());
+
+        vm.Shows(pluggedMiB: 128);
+        Assert.Equal((MiB(128), MiB(384)), (vm.Plug(), Ladder.Reachable(vm.State, MiB(1024))));
+        vm.Wait(250);
+        vm.Sample(200, totalMiB: 236);
+        Assert.Equal((MiB(128), MiB(384)), (vm.Plug(), Ladder.Reachable(vm.State, MiB(1024))));
+
+        // Something in the guest has brought it online.
+        vm.Sample(300, totalMiB: 364);
+        Assert.Equal(MiB(1024), Ladder.Reachable(vm.State, MiB(1024)));
+        // And it stays known while the next part comes.
+        vm.Shows(pluggedMiB: 256);
+        Assert.Equal(MiB(1024), Ladder.Reachable(vm.State, MiB(1024)));
+    }
+
     [Fact]
     public void The_guest_is_tried_with_a_block_after_a_while_and_grows_on_if_it_takes_that()
     {

@@ -34,6 +34,9 @@ public sealed class HostMutations
         "var granted = now.Granted + now.Lease.MinusOrZero(lease);", "var granted = now.Granted;")]
     [InlineData("a lease is not claimed", "Memory/Ledger.cs", "public MemorySize Held => MemorySize.Max(Taken, Granted + Lease);",
         "public MemorySize Held => Taken;")]
+    [InlineData("what was read while it was governed is believed", "Hosts/HostRefusals.cs", "readAfter > adopt.ReadAt", "false")]
+    [InlineData("the reading that comes last counts", "Memory/HeldMemory.cs", "(a.At, a.Size).CompareTo((b.At, b.Size)) >= 0 ? a : b",
+        "b.At == default ? a : b")]
     [InlineData("a return is forgotten", Host + ".Lifecycle.cs",
         "Do(new HostEffect.WakeForReturns(Host.InControl && State.Drain is null ? State.Resting.Values.Min(vm => vm.ReturnAt) : null));",
         "Do(new HostEffect.WakeForReturns(null));")]

@@ -177,7 +177,7 @@ internal sealed partial class CoreDaemon
             return;
         _looking = true;
         var (looked, sight, life) = (_watched, _world.Sight(_watched), _life);
-        _world.Agenda.In(_world.Delay(Fault.MessageLate), () =>
+        _world.Agenda.In(_world.LookTime(), () =>
         {
             if (!Lives(life))
                 return;

@@ -184,12 +184,13 @@ internal sealed partial class CoreWorld
                 // Another operator may have been about to adopt it, and have read its devices while it was governed.
                 if (process is { Running: true } && _rivals.OneIn(2))
                 {
-                    var adopts = Adoption(process);
-                    Agenda.In(TimeSpan.FromMilliseconds(_rivals.Between(1, 300)), () => daemon.Enqueue(adopts));
+                    var (adopts, forgotten) = (Adoption(process), TimeSpan.FromMilliseconds(_rivals.Between(1, 500)));
+                    Agenda.In(forgotten, () => Forget(daemon, id));
+                    Agenda.In(forgotten + TimeSpan.FromMilliseconds(_rivals.Between(1, 100)), () => daemon.Enqueue(adopts));
+                    break;
                 }
 
-                Log.Note($"operator: forgets {id}");
-                daemon.Enqueue(new HostProtocol.ForgetVm(id));
+                Forget(daemon, id);
                 break;
             case 6 when daemon.State.Admissions.ContainsKey(id):
                 Log.Note($"operator: cancels {id}");
@@ -259,6 +260,12 @@ internal sealed partial class CoreWorld
             Log.Note($"operator: cancels {id} already");
             daemon.ToLine(new AdmissionProtocol.Cancel(id));
         });
+    }
+
+    private void Forget(CoreDaemon daemon, VmId id)
+    {
+        Log.Note($"operator: forgets {id}");
+        daemon.Enqueue(new HostProtocol.ForgetVm(id));
     }
 
     /// <summary>The adoption of a VM as it is now.</summary>
