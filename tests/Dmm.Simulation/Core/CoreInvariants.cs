@@ -11,6 +11,12 @@ internal sealed partial class CoreInvariants(CoreWorld world)
     /// <summary>Reports about a VM that was too large may still be under way for this long.</summary>
     private static readonly TimeSpan Rumours = TimeSpan.FromSeconds(4);
 
+    /// <summary>
+    /// A look that began before a change may come this much later, and the next one as late: two looks of at most
+    /// <see cref="CoreWorld.LatestLook"/>, and a second between them.
+    /// </summary>
+    private static readonly TimeSpan Looks = CoreWorld.LatestLook * 2 + TimeSpan.FromSeconds(2);
+
     /// <summary>What a process has taken is claimed within this time, although some looks fail.</summary>
     private static readonly TimeSpan Taken = TimeSpan.FromSeconds(10);
 
@@ -111,6 +117,6 @@ internal sealed partial class CoreInvariants(CoreWorld world)
     /// </summary>
     private bool Uncounted(CoreDaemon daemon, CoreVm vm) =>
         vm.Disturbed || daemon.State.Ledger.Claims[vm.Id].Resident.IsZero
-        || (vm.CostAt != default && world.Agenda.Now - vm.CostAt < Rumours)
+        || (vm.CostAt != default && world.Agenda.Now - vm.CostAt < Looks)
         || (vm.TookAt != default && world.Agenda.Now - vm.TookAt < Taken);
 }

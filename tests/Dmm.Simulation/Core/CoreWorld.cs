@@ -188,8 +188,10 @@ internal sealed partial class CoreWorld : World<CoreVm>
         TimeSpan.FromMicroseconds(Befalls(late, oneIn) ? Chance.Between(1_000, 500_000) : Chance.Between(10, 3_000));
 
     /// <summary>A look at the host walks through all processes, so on a busy host it comes long after its first figures were read.</summary>
-    public TimeSpan LookTime() =>
-        TimeSpan.FromMicroseconds(Befalls(Fault.MessageLate, 10) ? Chance.Between(10_000, 5_000_000) : Chance.Between(10, 20_000));
+    public TimeSpan LookTime() => TimeSpan.FromMicroseconds(
+        Befalls(Fault.MessageLate, 10) ? Chance.Between(10_000, (int)LatestLook.TotalMicroseconds) : Chance.Between(10, 20_000));
+
+    public static TimeSpan LatestLook { get; } = TimeSpan.FromSeconds(2);
 
     public TimeSpan CallTime() =>
         TimeSpan.FromMicroseconds(Befalls(Fault.CallLate, 30) ? Chance.Between(10_000, 1_000_000) : Chance.Between(200, 20_000));
