@@ -257,8 +257,11 @@ public sealed partial class CrashMatrix
             Assert.Null(amiss);
             var (state, text) = (_script.Status.State, new StringBuilder());
             foreach (var (id, vm) in state.Vms)
-                text.AppendLine(
-                    $"{id}: {vm.Policy}, {vm.Promise}, operator's {vm.OperatorTarget}, {vm.Spec?.Boot}, {Timeless(state.Ledger.Claims[id])}");
+            {
+                var claim = Timeless(state.Ledger.Claims[id]);
+                text.AppendLine($"{id}: {vm.Policy}, {vm.Promise}, operator's {vm.OperatorTarget}, {vm.Spec?.Boot}, {claim}");
+            }
+
             foreach (var real in _script.Host.World.Running)
                 text.AppendLine($"{real.Id} runs: {real.Guest.Sizes.Actual} of {real.Guest.Base} and {real.PluggableMax}");
             return text.Append($"free {state.Ledger.Free}, reserved {state.Ledger.Reserved}").ToString();

@@ -109,8 +109,8 @@ public sealed class LetGoStories(ITestOutputHelper output) : WatchedHostFixture(
         var handle = Look().State.Vms[A].Handle with { Owned = false };
         Tell(new HostProtocol.ForgetVm(A));
         Clock.Advance(TimeSpan.FromSeconds(3));
-        Host.Tell(new HostProtocol.AdoptVm(handle with { Control = "/run/other.sock" }, new(MiB(128), MiB(300)), MiB(40), MiB(32)) { ReadAt = MomentNow },
-            TestActor);
+        var elsewhere = handle with { Control = "/run/other.sock" };
+        Host.Tell(new HostProtocol.AdoptVm(elsewhere, new(MiB(128), MiB(300)), MiB(40), MiB(32)) { ReadAt = MomentNow }, TestActor);
         Assert.Contains("which DMM was told to forget, still runs", ExpectMsg<HostProtocol.Refused>().Why, StringComparison.Ordinal);
         Tell(new HostProtocol.AdoptVm(handle, new(MiB(128), MiB(300)), MiB(300), MiB(32)) { ReadAt = MomentNow });
         var status = UntilRuns("a");

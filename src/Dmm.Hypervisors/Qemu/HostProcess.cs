@@ -92,7 +92,11 @@ public sealed record HostProcess(int Pid, long Start)
     }
 
     /// <summary>Whether one argument is <paramref name="option"/> and the next <paramref name="value"/>.</summary>
-    public bool Has(string option, string value) => Arguments() is var arguments && arguments.Zip(arguments.Skip(1)).Contains((option, value));
+    public bool Has(string option, string value)
+    {
+        var arguments = Arguments();
+        return arguments.Zip(arguments.Skip(1)).Contains((option, value));
+    }
 
     /// <summary>
     /// The process's arguments; empty where they can't be read or it has none. A process that becomes another program shows none for a

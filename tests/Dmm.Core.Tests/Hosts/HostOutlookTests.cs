@@ -27,10 +27,11 @@ public sealed class HostOutlookTests
     private static readonly Ledger Book = new Ledger(Rules.Memory, MiB(500))
         .TakeIn(A, new(MiB(1900), MiB(1900), MiB(100))).TakeIn(B, new(MiB(900), MiB(900), MiB(100)));
 
-    private static HostReading Sight(long available, long a = 1500, long b = 500, long total = 8000) => new(MiB(total), MiB(available), Start)
-    {
-        Resident = ImmutableDictionary<VmId, HeldMemory>.Empty.Add(A, Read(a)).Add(B, Read(b)),
-    };
+    private static HostReading Sight(long available, long a = 1500, long b = 500, long total = 8000) =>
+        new(MiB(total), MiB(available), Start)
+        {
+            Resident = ImmutableDictionary<VmId, HeldMemory>.Empty.Add(A, Read(a)).Add(B, Read(b)),
+        };
 
     private static HeldMemory Read(long mib) => new(MiB(mib), Start);
 

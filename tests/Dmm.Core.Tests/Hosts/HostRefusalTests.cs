@@ -189,7 +189,10 @@ public sealed class HostRefusalTests
     private static HostProtocol.DryRunVm DryRun(VmSpec spec) => new(spec, MemorySize.Zero, MemorySize.Zero, null);
 
     private static HostProtocol.AdoptVm Adoption(string vm, int pid, long ceiling = 512, long min = 128, long max = 1024) =>
-        new(Handle(vm, pid, owned: false), new(MiB(min), MiB(max)), MiB(ceiling), MemorySize.Zero) { ReadAt = Moment.Origin + TimeSpan.FromDays(2) };
+        new(Handle(vm, pid, owned: false), new(MiB(min), MiB(max)), MiB(ceiling), MemorySize.Zero)
+        {
+            ReadAt = Moment.Origin + TimeSpan.FromDays(2),
+        };
 
     private static HostProtocol.SetPolicy Set(string vm, long? min = null, long? max = null, RestartPolicy? restart = null) =>
         new(Id(vm), min is { } a ? MiB(a) : null, max is { } b ? MiB(b) : null, null) { Restart = restart };

@@ -86,7 +86,10 @@ public sealed class OverheadTests
     [Fact]
     public void A_process_that_costs_less_than_expected_is_not_written()
     {
-        _host.Say(new HostProtocol.AdoptVm(Handle("a", 300, owned: false), new(MiB(128), MiB(512)), MiB(512), MiB(60)) { ReadAt = _host.Now.Now });
+        _host.Say(new HostProtocol.AdoptVm(Handle("a", 300, owned: false), new(MiB(128), MiB(512)), MiB(512), MiB(60))
+        {
+            ReadAt = _host.Now.Now,
+        });
         foreach (var mib in new[] { 5, 60, 17, 59 })
             _host.Report("a", 512, cost: Cost(mib));
         Assert.Empty(_host.Journal.OfType<OverheadMeasured>());

@@ -222,7 +222,8 @@ public sealed class LinuxHostMonitorTests : IDisposable
         Assert.True(sight.Resident[me.Id].Size > MemorySize.FromMiB(1));
     }
 
-    private Task<HostReading> LookAsync(params VmHandle[] vms) => new LinuxHostMonitor(TimeProvider.System, _root).LookAsync(vms, CancellationToken.None);
+    private Task<HostReading> LookAsync(params VmHandle[] vms) =>
+        new LinuxHostMonitor(TimeProvider.System, _root).LookAsync(vms, CancellationToken.None);
 
     private static string Stat(string state, long start) =>
         $"4711 (of a (strange) name) {state} 1 4711 4711 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 {start} 0 0\n";

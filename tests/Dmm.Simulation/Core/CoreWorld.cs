@@ -168,7 +168,8 @@ internal sealed partial class CoreWorld : World<CoreVm>
     public HostReading Sight(ImmutableArray<VmHandle> watched)
     {
         var held = HeldByVms - Merged;
-        var sight = Look(watched, _ => Befalls(Fault.ProcessHidden, 20), Has, Has.MinusOrZero(held + OthersHold), Now) with { Merged = Merged };
+        var available = Has.MinusOrZero(held + OthersHold);
+        var sight = Look(watched, _ => Befalls(Fault.ProcessHidden, 20), Has, available, Now) with { Merged = Merged };
         return GroupLimit is not { } limit ? sight
             : sight with { Groups = [new("/dmm", limit, limit.MinusOrZero(held), [.. Running.Select(static vm => vm.Id)])] };
     }
@@ -187,7 +188,7 @@ internal sealed partial class CoreWorld : World<CoreVm>
     public TimeSpan Delay(Fault late, int oneIn = 50) =>
         TimeSpan.FromMicroseconds(Befalls(late, oneIn) ? Chance.Between(1_000, 500_000) : Chance.Between(10, 3_000));
 
-    /// <summary>A look at the host walks through all processes, so on a busy host it comes long after its first figures were read.</summary>
+    /// <summary>A look at the host walks through all processes: on a busy host it comes long after its first figures were read.</summary>
     public TimeSpan LookTime() => TimeSpan.FromMicroseconds(
         Befalls(Fault.MessageLate, 10) ? Chance.Between(10_000, (int)LatestLook.TotalMicroseconds) : Chance.Between(10, 20_000));
 

@@ -113,7 +113,8 @@ internal abstract class World<TVm>
 
     /// <summary>What a look at the host shows of these VMs and of its memory.</summary>
     /// <param name="hidden">Asked for each of them that runs: whether its process can't be looked at now.</param>
-    protected HostReading Look(IReadOnlyCollection<VmHandle> watched, Func<VmId, bool> hidden, MemorySize total, MemorySize available, Moment now)
+    protected HostReading Look(
+        IReadOnlyCollection<VmHandle> watched, Func<VmId, bool> hidden, MemorySize total, MemorySize available, Moment now)
     {
         // In the order of the books: a set of names has another order in each process, and fate would meet another VM in each.
         VmId[] running = [.. watched.Where(Runs).Select(vm => vm.Id)];

@@ -22,8 +22,8 @@ internal sealed class HostSide(VmId id, int? pid, VmGroup? group, string? unenfo
     public ProcessMemory? Memory() => pid is { } known ? ProcessMemory.Of(known, group) : null;
 
     /// <summary>
-    /// Reads the memory that the process holds; null where it can't be read. A huge page that was freed returns to the kernel's pool, where no other VM can use it, so it
-    /// still counts.
+    /// Reads the memory that the process holds; null where it can't be read. A huge page that was freed returns to the kernel's pool,
+    /// where no other VM can use it, so it still counts.
     /// </summary>
     public HeldMemory? Resident()
     {
