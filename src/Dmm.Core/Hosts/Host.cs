@@ -74,9 +74,6 @@ public sealed record Host(HostState State, HostSettings Settings, bool Watches)
     /// <summary>VMs of the journal that have not been heard from since the daemon started.</summary>
     public ImmutableHashSet<VmId> Unheard { get; init; } = [];
 
-    /// <summary>VMs whose actors are started with the first plan.</summary>
-    public ImmutableArray<VmId> ToStart { get; init; } = [];
-
     /// <summary>The handles of the processes that are looked at.</summary>
     public ImmutableArray<VmHandle> Watched { get; init; } = [];
 

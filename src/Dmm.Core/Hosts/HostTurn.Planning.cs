@@ -17,10 +17,8 @@ internal sealed partial class HostTurn
         Host = Host with { BootId = takeUp.BootId, ReadAfter = Now };
         if (takeUp.BootId is { } boot)
             EndThoseOfAnotherBoot(boot);
-        var launching = State.Admissions.Where(a => a.Value.State == AdmissionState.Launching).Select(a => a.Key);
         Host = Host with
         {
-            ToStart = [.. State.Vms.Keys, .. launching],
             Unheard = [.. State.Vms.Keys],
             // The VMs' actors may have heard an earlier actor of the host in this process. Numbers that start at the clock are never used
             // twice.
@@ -156,8 +154,10 @@ internal sealed partial class HostTurn
         if (Host.InControl)
             return;
         Do(new HostEffect.InControl(State.Vms.Count));
-        Do(new HostEffect.StartVms(Host.ToStart, All: true));
-        Host = Host with { InControl = true, ToStart = [] };
+        // Also those that were adopted since the journal was taken up: the actor of any other is left of a VM that is not governed.
+        var launching = State.Admissions.Where(a => a.Value.State == AdmissionState.Launching).Select(a => a.Key);
+        Do(new HostEffect.StartVms([.. State.Vms.Keys, .. launching], All: true));
+        Host = Host with { InControl = true };
         SayAllHeard();
         AwaitReturns();
     }

@@ -143,7 +143,6 @@ internal sealed partial class HostTurn(HostMachine machine, Host host, Clocks no
             Shrinks = Host.Shrinks.Remove(vm),
             StartedOnce = Host.StartedOnce.Remove(vm),
             Unheard = Host.Unheard.Remove(vm),
-            ToStart = Host.ToStart.Remove(vm),
         };
         Do(new HostEffect.DropVm(vm));
         SayAllHeard();

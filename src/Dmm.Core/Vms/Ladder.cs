@@ -189,10 +189,10 @@ public static class Ladder
     private static (MemorySize Plug, MemorySize Balloon) Down(
         VmMemory state, VmSizes sizes, MemorySize target, MemoryLayout layout, Moment now)
     {
-        // Memory that the guest has not accepted costs it nothing to give.
+        // Memory that the guest has not accepted costs it nothing to give. A part of a block can't be unplugged.
         var excess = state.Actual.MinusOrZero(target);
         var declined = state.Declined is { } no ? sizes.Plugged.MinusOrZero(no.Plugged) : MemorySize.Zero;
-        var unused = MemorySize.Min(MemorySize.Max(state.Unaccepted, declined), excess);
+        var unused = MemorySize.Min(MemorySize.Max(state.Unaccepted, declined), excess).RoundDown(BlockOf(state));
         // The guest has begun to need the memory that is being taken, so it is left at its present size.
         if (state.Available < state.Profile.Margin.Scale(0.5) && unused.IsZero)
             return (sizes.Plugged, sizes.Ballooned);

@@ -15,7 +15,8 @@ public sealed class HostMutations
     [Theory]
     [InlineData("a report is not taken note of", Host + ".Planning.cs", "State = State with { Ledger = ledger },", "")]
     [InlineData("two targets have one number", Host + ".Planning.cs", "new(message, ++number)", "new(message, number)")]
-    [InlineData("who ran before is not started", Host + ".Planning.cs", "ToStart = [.. State.Vms.Keys, .. launching],", "")]
+    [InlineData("who ran before is not started", Host + ".Planning.cs",
+        "new HostEffect.StartVms([.. State.Vms.Keys, .. launching], All: true)", "new HostEffect.StartVms([.. launching], All: true)")]
     [InlineData("nobody is known to be heard", Host + ".Planning.cs", "Host = Host with { Unheard = Host.Unheard.Remove(id) };", "")]
     [InlineData("a measured overhead is forgotten until it is measured again", Host + ".Planning.cs",
         "var counted = before.Claims[id].Overhead;", "var counted = vm.Overhead;")]
