@@ -19,7 +19,7 @@ public sealed record GuestReset(Moment At, MemorySize? Figure, bool Heard)
     /// How far a balloon is moved so that its driver writes its figure. Less than the distance at which a VM counts as having reached its
     /// target (<see cref="MechanismProfile.Tolerance"/>).
     /// </summary>
-    private static readonly MemorySize Nudge = MemorySize.FromMiB(1);
+    public static readonly MemorySize Nudge = MemorySize.FromMiB(1);
 
     /// <summary>Why nothing is asked of such a VM, for people.</summary>
     public const string Why = "its guest was reset and has not reported since";

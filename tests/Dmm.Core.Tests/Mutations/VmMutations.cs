@@ -29,6 +29,10 @@ public sealed class VmMutations
     [InlineData("a balloon's figure is never healed", "Vms/Ladder.cs",
         "state.Reset?.Nudged(balloon, sizes.BalloonedTarget) ?? balloon", "balloon")]
     [InlineData("what a device shows for a moment is taken", "Vms/Declined.cs", "now - state.MovedAt >= state.Profile.StaysFor", "true")]
+    [InlineData("a part of a block is asked back by itself", "Vms/Ladder.cs",
+        "MemorySize.Min(MemorySize.Max(state.Unaccepted, declined), excess).RoundDown(BlockOf(state))",
+        "MemorySize.Min(MemorySize.Max(state.Unaccepted, declined), excess)")]
+    [InlineData("a balloon that does not give is asked the same again", "Vms/Ladder.cs", "stands ? nudged : balloon", "balloon")]
     [InlineData("what a device shows is accepted", "Vms/Ladder.cs",
         "MemorySize.Min(sizes.Plugged, state.Accepted ?? sizes.Plugged)", "sizes.Plugged.MinusOrZero(state.Unaccepted)")]
     public void The_stories_find_it(string what, string file, string from, string to) =>
@@ -52,6 +56,8 @@ public sealed class VmMutations
             new LeaseStories().A_lease_that_is_taken_back_is_given_back_whatever_its_guest_needs();
             new LeaseStories().The_hosts_answer_ends_the_need_and_the_next_one_takes_the_next_lease();
             new DeclinedStories().Memory_that_stays_offline_is_asked_back_even_of_a_guest_with_nothing_left();
+            new DeclinedStories().A_part_of_a_block_that_was_not_accepted_stops_no_shrink();
+            new ResetStories().A_balloon_that_does_not_give_is_asked_for_a_little_more_in_turn_so_that_its_driver_writes_its_figure();
             new DeclinedStories().A_guest_that_leaves_memory_offline_is_asked_for_no_more_until_a_sample_shows_the_first_block();
             new DeclinedStories().A_guest_that_had_nothing_to_pay_with_is_tried_as_soon_as_it_has();
             new ResetStories().Once_it_is_heard_its_balloon_is_moved_a_little_so_that_its_driver_writes_its_figure();

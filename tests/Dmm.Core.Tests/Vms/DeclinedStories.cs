@@ -48,6 +48,31 @@ public sealed class DeclinedStories
         Assert.Equal((VmPhase.Settled, MiB(256)), (vm.Phase, vm.State.Ceiling));
     }
 
+    /// <summary>A part of a block can't be unplugged: asked back by itself, it would stand in the way of all else.</summary>
+    [Fact]
+    public void A_part_of_a_block_that_was_not_accepted_stops_no_shrink()
+    {
+        var vm = new MachineUnderTest();
+        vm.Sample(200, totalMiB: 236);
+        Grow(vm, () =>
+        {
+            vm.Shows(pluggedMiB: vm.State.Sizes!.PluggedTarget.Bytes >> 20);
+            vm.Sample(200, totalMiB: 236 + 127);
+        });
+        var taken = vm.State.Declined!.Plugged.Bytes >> 20;
+        Assert.Equal(1, taken % 2);
+        var shown = taken + 1;
+        vm.Target(256 + shown);
+        vm.Shows(pluggedMiB: shown);
+        vm.WaitSeconds(1);
+        vm.Sample(200, totalMiB: 236 + taken);
+
+        vm.Target(300);
+        vm.Wait(250);
+
+        Assert.True(vm.Plug() < MiB(shown), $"{vm.Plug()}");
+    }
+
     /// <summary>What a device shows says nothing of what its guest has brought online.</summary>
     [Fact]
     public void A_guest_that_leaves_memory_offline_is_asked_for_no_more_until_a_sample_shows_the_first_block()

@@ -86,6 +86,27 @@ public sealed class ResetStories
         Assert.Null(_vm.State.Reset);
     }
 
+    /// <summary>The daemon that would have seen the reset was not there; the next one finds a figure that does not move.</summary>
+    [Fact]
+    public void A_balloon_that_does_not_give_is_asked_for_a_little_more_in_turn_so_that_its_driver_writes_its_figure()
+    {
+        _vm.Shows(balloonedMiB: 100);
+        _vm.Target(512);
+        _vm.Wait(250);
+        var wanted = _vm.State.Sizes!.BalloonedTarget;
+        Assert.True(wanted < MiB(50), $"{wanted}");
+        _vm.Asked.Clear();
+        _vm.WaitSeconds(20);
+
+        var asked = _vm.Asked.OfType<VmEvent.BalloonAsked>().Select(a => a.Ballooned).ToList();
+        Assert.Equal([wanted + MiB(1), wanted, wanted + MiB(1)], asked.Take(3));
+        // Its driver writes what it holds now, and goes on from there.
+        _vm.Shows(balloonedMiB: (wanted + MiB(1)).Bytes >> 20);
+        _vm.Wait(250);
+        Assert.Equal(MiB(512 - 1) - wanted, _vm.State.Actual);
+        Assert.Equal(wanted, _vm.State.Sizes!.BalloonedTarget);
+    }
+
     /// <summary>The guest may be another, with another kernel; its crash kernel and its zones are its own.</summary>
     [Fact]
     public void What_was_learnt_of_the_guest_before_is_forgotten()

@@ -12,7 +12,7 @@ internal sealed partial class CoreInvariants
         ViolationException.ThrowIf(
             Rules.Books(state) ?? Rules.RestingAreGone(state, world) ?? Rules.LetGoCounts(state, world.Journal.Truth, world)
             ?? Rules.Reports(state, id => world.ProcessOf(id) is { Disturbed: true })
-            ?? Rules.Costs(state, world, vm => vm.CostAt != default && world.Agenda.Now - vm.CostAt < Rumours));
+            ?? Rules.Costs(state, world, vm => vm.CostAt != default && world.Agenda.Now - vm.CostAt < Measured));
         var worldly = !world.HostLoss.IsZero;
         foreach (var (id, claim) in state.Ledger.Claims)
         {

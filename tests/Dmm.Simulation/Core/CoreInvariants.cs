@@ -1,5 +1,6 @@
 using Dmm.Core;
 using Dmm.Core.Hosts;
+using Dmm.Core.Machines;
 using Dmm.Hypervisors.Simulation;
 using Dmm.Simulation.Worlds;
 
@@ -10,6 +11,9 @@ internal sealed partial class CoreInvariants(CoreWorld world)
 {
     /// <summary>Reports about a VM that was too large may still be under way for this long.</summary>
     private static readonly TimeSpan Rumours = TimeSpan.FromSeconds(4);
+
+    /// <summary>A cost is measured this often, and until the next time the last measurement is reported.</summary>
+    private static readonly TimeSpan Measured = new VmSettings().OverheadPeriod + Rumours;
 
     /// <summary>
     /// A look that began before a change may come this much later, and the next one as late: two looks of at most

@@ -59,7 +59,7 @@ internal sealed class Rest(CoreWorld world)
 
     private Stand? StandOf(CoreVm vm) =>
         world.Daemon?.Shells.GetValueOrDefault(vm.Id) is { } shell && shell.Memory is { Target: { } target, Sizes: not null } memory
-        && !vm.Disturbed && vm.Guest.Temper is (GuestTemper.Ideal or GuestTemper.KeepsSome)
+        && !vm.Disturbed && world.Agenda.Now >= vm.CriesUntil && vm.Guest.Temper is (GuestTemper.Ideal or GuestTemper.KeepsSome)
         && Ladder.Distance(vm.Guest.Held, Ladder.Reachable(memory, target)) <= Near
             ? new(shell, target, vm.Guest.Used, vm.Guest.Temper)
             : null;

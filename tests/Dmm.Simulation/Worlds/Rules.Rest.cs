@@ -49,7 +49,9 @@ internal static partial class Rules
             return $"{id} is to stop within {order.Grace}{(order.Kill ? ", or be ended" : "")}, and runs";
         if (Ladder.Distance(has, reachable(id, target)) > Block)
             return $"{id} has {has}, and its target is {target}";
-        if (claimed != has)
+        // A guest was reset while no daemon was there: a figure that is hardly wrong is left as it is.
+        var unseen = real.Guest.FigureStands ? new MechanismProfile().Tolerance : MemorySize.Zero;
+        if (Ladder.Distance(claimed, has) > unseen)
             return $"{id} has {has}, and the ledger says {claimed}";
         if (vm.Promise.Granted > target + Block)
             return $"{id} is granted {vm.Promise.Granted}, and its target is {target}";
