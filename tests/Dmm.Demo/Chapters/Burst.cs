@@ -15,7 +15,10 @@ public static class Burst
     public static async Task PlayAsync(Stage stage)
     {
         var bravo = stage["bravo"];
-        await Wait.UntilAsync("the host has its cushion again", () => IsCalmAsync(stage), Deadline, stage.Cancellation);
+        string? busy = null;
+        await Wait.UntilAsync(
+            "the host has its cushion again", async () => (busy = await BusyAsync(stage)) is null, Deadline, stage.Cancellation,
+            () => busy ?? "");
         var before = await bravo.Load.WaitForAsync("reports", _ => true, Deadline, stage.Cancellation);
         var view = await stage.Dmm.VmAsync(bravo.Name, stage.Cancellation);
         var had = (await bravo.Eye.LookAsync(stage.Cancellation)).Actual;
@@ -55,8 +58,13 @@ public static class Burst
     /// <summary>
     /// No VM moves, and the memory that is kept for bursts is free or on lease: a burst during another resize is a different test.
     /// </summary>
-    private static async Task<bool> IsCalmAsync(Stage stage) =>
-        (await stage.Dmm.VmsAsync(stage.Cancellation)).All(vm => vm.State == "settled")
-        && await stage.Dmm.HostAsync(stage.Cancellation) is var host
-        && host.FreeBytes + host.LeasesBytes + Sizes.Near.Bytes >= Sizes.Cushion.Bytes;
+    /// <returns>What moves or lacks; null: nothing.</returns>
+    private static async Task<string?> BusyAsync(Stage stage)
+    {
+        if ((await stage.Dmm.VmsAsync(stage.Cancellation)).FirstOrDefault(vm => vm.State != "settled") is { } moving)
+            return $"{moving.Name} is {moving.State}";
+        var host = await stage.Dmm.HostAsync(stage.Cancellation);
+        var (free, leases) = (MemorySize.FromBytes(host.FreeBytes), MemorySize.FromBytes(host.LeasesBytes));
+        return free + leases + Sizes.Near >= Sizes.Cushion ? null : $"{free} are free, and {leases} on lease";
+    }
 }
