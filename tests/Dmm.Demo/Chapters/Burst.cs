@@ -1,3 +1,4 @@
+using Dmm.Core;
 using Dmm.Demo.Reporting;
 using Dmm.Testbed;
 
@@ -62,7 +63,7 @@ public static class Burst
     private static async Task<string?> BusyAsync(Stage stage)
     {
         if ((await stage.Dmm.VmsAsync(stage.Cancellation)).FirstOrDefault(vm => vm.State != "settled") is { } moving)
-            return $"{moving.Name} is {moving.State}";
+            return $"{moving.Id} is {moving.State}";
         var host = await stage.Dmm.HostAsync(stage.Cancellation);
         var (free, leases) = (MemorySize.FromBytes(host.FreeBytes), MemorySize.FromBytes(host.LeasesBytes));
         return free + leases + Sizes.Near >= Sizes.Cushion ? null : $"{free} are free, and {leases} on lease";
