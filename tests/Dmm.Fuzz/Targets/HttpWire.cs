@@ -161,7 +161,7 @@ internal sealed partial class HttpWire : IDisposable
     /// <summary>The body and where it ends; null while it is not here wholly.</summary>
     private (byte[] Bytes, int End)? BodyOf(string headers, int start, bool head)
     {
-        if (head || Status(headers) is 204 or 304 or < 200)
+        if ((head && IsNextAnswer(start)) || Status(headers) is 204 or 304 or < 200)
             return ([], start);
         if (headers.Contains("\nTransfer-Encoding: chunked", StringComparison.OrdinalIgnoreCase))
             return Chunks(start);
@@ -171,6 +171,15 @@ internal sealed partial class HttpWire : IDisposable
             return _ended ? (_read[start..], _read.Length) : null;
         var end = start + int.Parse(length.Groups[1].ValueSpan, CultureInfo.InvariantCulture);
         return end <= _read.Length ? (_read[start..end], end) : null;
+    }
+
+    /// <summary>
+    /// Whether nothing, or another answer, begins there. An input with HEAD in it may be another request all the same, which has a body.
+    /// </summary>
+    private bool IsNextAnswer(int at)
+    {
+        var next = _read.AsSpan(at, Math.Min(_read.Length - at, "HTTP/1."u8.Length));
+        return "HTTP/1."u8.StartsWith(next);
     }
 
     private (byte[] Bytes, int End)? Chunks(int at)
