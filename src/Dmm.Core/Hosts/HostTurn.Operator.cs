@@ -16,7 +16,8 @@ internal sealed partial class HostTurn
         if (HostRefusals.OfAdoption(State, adopt, Host.ReadAfter, Settings) is { } refused)
         {
             Reply(refused);
-            if (refused.Soon)
+            // What is on lease does not help one whose devices are only to be read again.
+            if (refused.Soon && adopt.ReadAt >= Host.ReadAfter)
                 TakeLeasesBack();
             return;
         }

@@ -94,7 +94,7 @@ public static class VmProtocol
         public GuestSample? Sample { get; init; }
 
         /// <summary>
-        /// The memory that its process held when these sizes were read; null where that was reported before, or nobody could look.
+        /// What was last read of its process, with these sizes or before; null where that was reported before, or nobody could read it.
         /// </summary>
         public HeldMemory? Resident { get; init; }
 

@@ -118,10 +118,10 @@ public sealed record HostProcess(int Pid, long Start)
                 return [];
             }
 
+            if (text.Length > 0)
+                return text.Split('\0');
             // Neither a thread of the kernel nor a zombie has a program; a process that took its own arguments away does.
-            if (text.Length > 0 || Program().Length == 0)
-                return text.Split('\0', StringSplitOptions.None);
-            if (TimeProvider.System.GetElapsedTime(began) >= MostOfExec)
+            if (Program().Length == 0 || TimeProvider.System.GetElapsedTime(began) >= MostOfExec)
                 return [];
             Thread.Sleep(1);
         }

@@ -34,6 +34,7 @@ public sealed class HostRefusalTests
 
         var refused = Assert.IsType<HostProtocol.Refused>(_host.Adopt("theirs", readAt: read));
         Assert.True(refused.Soon);
+        Assert.Null(_host.Host.NoLeasesUntil);
         Assert.Contains("may have changed since they were read", refused.Why, StringComparison.Ordinal);
         Assert.IsType<HostProtocol.Done>(_host.Adopt("theirs"));
     }
