@@ -1,4 +1,5 @@
 using Akka.Configuration;
+using Dmm.Core;
 using Dmm.Core.Admission;
 using Dmm.Core.Demand;
 using Dmm.Core.Journals;
@@ -49,6 +50,9 @@ public sealed record DmmSettings
 
     /// <summary>Absolute, without a slash at its end.</summary>
     public required string StateDir { get; init; }
+
+    /// <summary>The name of this node in its cluster; names VMs across hosts.</summary>
+    public required NodeName Node { get; init; }
 
     public required SocketSection Socket { get; init; }
     public required HostSection Host { get; init; }
@@ -107,6 +111,7 @@ public sealed record DmmSettings
             Hypervisor = reader.Choice<HypervisorKind>("dmm.hypervisor"),
             Policy = reader.Choice<PolicyKind>("dmm.policy"),
             StateDir = stateDir,
+            Node = NodeSection.Read(reader, Environment.MachineName),
             Socket = SocketSection.Read(reader),
             Host = HostSection.Read(reader) with { Groups = qemu.Groups },
             Http = HttpSection.Read(reader),

@@ -14,8 +14,8 @@ public sealed partial class ReferenceTests
     /// <summary>Settings whose right form has no bounds: a choice of words, a text or a path.</summary>
     private static readonly string[] Unbounded =
     [
-        "dmm.hypervisor", "dmm.policy", "dmm.state-dir", "dmm.socket", "dmm.socket-group", "dmm.host.memory", "dmm.host.register",
-        "dmm.http.address", "dmm.vm.trust", "dmm.vm.kernel-guarantee", "dmm.qemu.binary", "dmm.qemu.accel", "dmm.qemu.append",
+        "dmm.hypervisor", "dmm.policy", "dmm.node", "dmm.state-dir", "dmm.socket", "dmm.socket-group", "dmm.host.memory",
+        "dmm.host.register", "dmm.http.address", "dmm.vm.trust", "dmm.vm.kernel-guarantee", "dmm.qemu.binary", "dmm.qemu.accel", "dmm.qemu.append",
         "dmm.qemu.user-network", "dmm.qemu.sandbox", "dmm.qemu.user", "dmm.qemu.groups", "dmm.simulation.directory", "dmm.journal.path",
     ];
 

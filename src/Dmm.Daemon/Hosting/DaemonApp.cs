@@ -86,7 +86,7 @@ public static class DaemonApp
         var gateway = new Lazy<HostGateway>(
             () => new(registry.Get<DmmActor>(), registry.Get<EventLogActor>(), registry.Get<DecisionLogActor>(), vitals));
         app.Use(ErrorBodies.AnswerAsync);
-        app.MapApi(() => gateway.Value, hypervisor, Environment.MachineName, settings.Vm.StopGrace);
+        app.MapApi(() => gateway.Value, hypervisor, settings.Node.Text, settings.Vm.StopGrace);
         app.MapExplanations(
             () => gateway.Value, new PastPromises(settings.Journal.Path, settings.Journal.BusyTimeout), TimeProvider.System);
         app.MapProbes(() => gateway.Value);
