@@ -1,6 +1,7 @@
 using Akka.Configuration;
 using Dmm.Core;
 using Dmm.Core.Admission;
+using Dmm.Core.Clusters;
 using Dmm.Core.Demand;
 using Dmm.Core.Journals;
 using Dmm.Hocon;
@@ -54,6 +55,9 @@ public sealed record DmmSettings
     /// <summary>The name of this node in its cluster; names VMs across hosts.</summary>
     public required NodeName Node { get; init; }
 
+    /// <summary>Null: this node runs alone.</summary>
+    public ClusterSettings? Cluster { get; init; }
+
     public required SocketSection Socket { get; init; }
     public required HostSection Host { get; init; }
     public required HttpSection Http { get; init; }
@@ -105,13 +109,15 @@ public sealed record DmmSettings
     internal static DmmSettings From(SettingsReader reader, Config akka)
     {
         var stateDir = reader.Folder("dmm.state-dir", "/var/lib/dmm");
+        var node = NodeSection.Read(reader, Environment.MachineName);
         var qemu = QemuSection.Read(reader);
         return new DmmSettings
         {
             Hypervisor = reader.Choice<HypervisorKind>("dmm.hypervisor"),
             Policy = reader.Choice<PolicyKind>("dmm.policy"),
             StateDir = stateDir,
-            Node = NodeSection.Read(reader, Environment.MachineName),
+            Node = node,
+            Cluster = ClusterSection.Read(reader, node, Environment.MachineName),
             Socket = SocketSection.Read(reader),
             Host = HostSection.Read(reader) with { Groups = qemu.Groups },
             Http = HttpSection.Read(reader),

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
+using System.Text.Json;
 using Dmm.Core;
 using Dmm.Files;
 using Dmm.Hocon;
@@ -98,6 +99,15 @@ internal static class SettingTypes
             value = default;
             return names.Contains(text) && Enum.TryParse(text, ignoreCase: true, out value);
         });
+    }
+
+    /// <summary>Reads a choice whose names are written as words with dashes, such as keep-majority.</summary>
+    public static T Words<T>(this SettingsReader reader, string key)
+        where T : struct, Enum
+    {
+        var names = Enum.GetNames<T>().ToDictionary(JsonNamingPolicy.KebabCaseLower.ConvertName, Enum.Parse<T>, StringComparer.Ordinal);
+        return reader.Read(
+            key, $"one of {string.Join(", ", names.Keys)}", (string text, out T value) => names.TryGetValue(text, out value));
     }
 
     public static string Text(this SettingsReader reader, string key, int longest, string right) =>

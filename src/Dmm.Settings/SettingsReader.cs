@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Dmm.Hocon;
 
 namespace Dmm.Settings;
@@ -55,6 +56,38 @@ internal sealed class SettingsReader
         var more = given is HoconScalar { IsNull: false } found ? hint?.Invoke(found.Text) : null;
         _faults.Add($"{key} in {_fileName} is {given.Shown}; it must be {right}{more}");
         return value;
+    }
+
+    /// <summary>Reads a list; the file's own replaces the whole of reference.conf's.</summary>
+    /// <param name="right">The right form of an item, for the message.</param>
+    public ImmutableArray<T> List<T>(string key, int most, string right, TryRead<T> read)
+    {
+        var whole = $"a list of at most {most} items, each {right}";
+        if (!_reference.TryGetValue(key, out var node) || Items(node) is not { } standard)
+            throw new InvalidOperationException($"{key} is not in reference.conf, or is not {whole}");
+        if (!_read.Add(key))
+            throw new InvalidOperationException($"{key} is read twice");
+        if (!_file.TryGetValue(key, out var given))
+            return standard;
+        if (Items(given) is { } own)
+            return own;
+        _faults.Add($"{key} in {_fileName} is {given.Shown}; it must be {whole}");
+        return standard;
+
+        ImmutableArray<T>? Items(HoconNode node)
+        {
+            if (node is not HoconList list || list.Items.Count > most)
+                return null;
+            var items = ImmutableArray.CreateBuilder<T>(list.Items.Count);
+            foreach (var item in list.Items)
+            {
+                if (item is not HoconScalar { IsNull: false } scalar || !read(scalar.Text, out var value))
+                    return null;
+                items.Add(value);
+            }
+
+            return items.ToImmutable();
+        }
     }
 
     /// <summary>Records a fault between settings that are valid each by itself.</summary>

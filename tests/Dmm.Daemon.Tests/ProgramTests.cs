@@ -75,8 +75,8 @@ public sealed class ProgramTests : IDisposable
     [InlineData("", "akka.actor.default-dispatcher.type = Bogus", "")]
     [InlineData(
         "", "akka.actor.provider = cluster",
-        "CONF, line 6, column 23: akka.actor.provider is 'cluster'; it must be local: this release runs one node alone, and Akka's own "
-            + "port is unprotected")]
+        "CONF, line 6, column 23: akka.actor.provider is 'cluster'; it must be local: the actors of a host have no port, and "
+            + "what nodes say to each other is set in dmm.cluster")]
     public async Task A_setting_that_can_not_be_is_one_line_and_exit_code_2(string dmm, string more, string line)
     {
         var conf = _dmmd.Settings(dmm, more);

@@ -11,11 +11,11 @@ internal static class AkkaKeys
 {
     private const string Provider = "akka.actor.provider";
 
-    private const string Why = "this release runs one node alone, and Akka's own port is unprotected";
+    private const string Why = "the actors of a host have no port, and what nodes say to each other is set in dmm.cluster";
 
     private static readonly string[] Local = ["local", "Akka.Actor.LocalActorRefProvider", "Akka.Actor.LocalActorRefProvider, Akka"];
 
-    /// <summary>Sections and lists that have no meaning for a single node, or that name code to load.</summary>
+    /// <summary>Sections and lists that have no meaning for the actors of one host, or that name code to load.</summary>
     private static readonly string[] Closed = ["akka.remote", "akka.cluster", "akka.extensions", "akka.management", "akka.discovery"];
 
     /// <summary>
