@@ -56,7 +56,7 @@ public sealed record DmmSettings
     public required NodeName Node { get; init; }
 
     /// <summary>Null: this node runs alone.</summary>
-    public ClusterSettings? Cluster { get; init; }
+    public NodeSettings? Cluster { get; init; }
 
     public required SocketSection Socket { get; init; }
     public required HostSection Host { get; init; }

@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 namespace Dmm.Core.Clusters;
 
 /// <summary>Where a node is reached by the other nodes: a host's name or its IPv4 address, and a port from 1 to 65535.</summary>
-public sealed partial record NodeAddress : IComparable<NodeAddress>
+public sealed partial record NodeAddress
 {
     public NodeAddress(string host, int port)
     {
@@ -33,8 +33,6 @@ public sealed partial record NodeAddress : IComparable<NodeAddress>
         address = new(parts[0], port);
         return true;
     }
-
-    public int CompareTo(NodeAddress? other) => string.CompareOrdinal(ToString(), other?.ToString());
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{HostName}:{Port}");
 

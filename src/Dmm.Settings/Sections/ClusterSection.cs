@@ -9,7 +9,7 @@ internal static class ClusterSection
     private const int MostSeeds = 32;
 
     /// <returns>Null for a node that runs alone: neither seeds nor a discovery are set.</returns>
-    public static ClusterSettings? Read(SettingsReader reader, NodeName node, string host)
+    public static NodeSettings? Read(SettingsReader reader, NodeName node, string host)
     {
         var port = reader.Integer("dmm.cluster.port", 1, ushort.MaxValue);
         var seeds = reader.List(

@@ -41,7 +41,7 @@ public sealed record ClusterTls(string Certificate, string Key, string Authority
 /// <summary>The settings of a node that has a cluster: the section <c>dmm.cluster</c>.</summary>
 /// <param name="Address">Where the other nodes reach this one.</param>
 /// <param name="Seeds">The nodes to ask first; in the same order on all nodes, because the first may found the cluster.</param>
-public sealed record ClusterSettings(NodeName Node, NodeAddress Address, ImmutableArray<NodeAddress> Seeds, ClusterTls Tls)
+public sealed record NodeSettings(NodeName Node, NodeAddress Address, ImmutableArray<NodeAddress> Seeds, ClusterTls Tls)
 {
     public NodeRole Role { get; init; }
 
