@@ -57,6 +57,18 @@ public static class ClusterAuthority
         return new(certificate.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
     }
 
+    /// <summary>The names and addresses that a certificate is for.</summary>
+    /// <exception cref="CryptographicException">It can't be read.</exception>
+    public static IReadOnlyList<string> NamesOf(string certificate)
+    {
+        using var read = X509Certificate2.CreateFromPem(certificate);
+        return
+        [
+            .. read.Extensions.OfType<X509SubjectAlternativeNameExtension>().SelectMany(
+                names => names.EnumerateDnsNames().Concat(names.EnumerateIPAddresses().Select(address => address.ToString()))),
+        ];
+    }
+
     private static X500DistinguishedName Named(string name)
     {
         var builder = new X500DistinguishedNameBuilder();

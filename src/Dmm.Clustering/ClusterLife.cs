@@ -27,6 +27,7 @@ public enum LifeEnd
 /// <summary>What a node's membership tells the daemon. All of it may be called by any thread.</summary>
 /// <param name="Seen">The picture has changed.</param>
 /// <param name="Ends">This life is to end, and why, for people.</param>
+/// <param name="Leads">A node of the cluster to join next.</param>
 /// <param name="Others">The addresses of nodes to share a cluster with, from seeds and discovery.</param>
 internal sealed record LifeHooks(
-    Action<ClusterPicture> Seen, Action<LifeEnd, string> Ends, Func<Task<IReadOnlyList<NodeAddress>>> Others);
+    Action<ClusterPicture> Seen, Action<LifeEnd, string> Ends, Action<NodeAddress> Leads, Func<Task<IReadOnlyList<NodeAddress>>> Others);

@@ -35,6 +35,7 @@ public sealed class ClusterNode : IAsyncDisposable
     private NodeTls _tls;
     private ClusterPicture _picture;
     private ImmutableHashSet<NodeAddress> _known = [];
+    private NodeAddress? _lead;
     private TaskCompletionSource<(LifeEnd, string)>? _end;
     private TaskCompletionSource? _joins;
     private ActorSystem? _system;
@@ -50,6 +51,9 @@ public sealed class ClusterNode : IAsyncDisposable
         _seeds = new(settings);
         _picture = Nowhere("it has not joined yet");
     }
+
+    /// <summary>Raised with each new picture, by any thread.</summary>
+    public event Action<ClusterPicture>? Changed;
 
     /// <summary>The cluster as this node sees it now.</summary>
     public ClusterPicture Picture => Volatile.Read(ref _picture);
@@ -145,7 +149,8 @@ public sealed class ClusterNode : IAsyncDisposable
                 _ => end.TrySetResult((LifeEnd.Lost, "the others went on without it")), TaskScheduler.Default);
             system.ActorOf(
                 MembershipActor.Props(
-                    _settings.Node, new(Publish, (cause, why) => end.TrySetResult((cause, why)), OthersAsync)),
+                    _settings.Node,
+                    new(Publish, (cause, why) => end.TrySetResult((cause, why)), lead => Volatile.Write(ref _lead, lead), OthersAsync)),
                 MembershipActor.Name);
             using var living = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
             var keeping = Task.WhenAll(JoinAsync(Cluster.Get(system), first, living.Token), WatchFilesAsync(end, living.Token));
@@ -175,7 +180,7 @@ public sealed class ClusterNode : IAsyncDisposable
             {
                 var mayFound = first || Clocks.MomentOf(TimeProvider.System) - began >= FoundAfter;
                 var seeds = await _seeds.AllAsync();
-                var asked = (mayFound ? seeds : seeds.Concat(_known.OrderBy(known => known.ToString(), StringComparer.Ordinal)).Where(seed => seed != _settings.Address)).Distinct()
+                var asked = (mayFound ? seeds : seeds.Concat(Volatile.Read(ref _lead) is { } lead ? [lead] : []).Concat(_known.OrderBy(known => known.ToString(), StringComparer.Ordinal)).Where(seed => seed != _settings.Address)).Distinct()
                     .Select(seed => Address.Parse(ClusterHocon.AddressOf(seed))).ToList();
                 if (_seeds.Trouble is { } trouble && Picture.Trouble != trouble)
                     Publish(Nowhere(trouble));
@@ -228,6 +233,7 @@ public sealed class ClusterNode : IAsyncDisposable
                 ];
         }
 
+        Changed?.Invoke(picture);
         if (!before.Members.IsEmpty && picture.Members.IsEmpty)
             return;
         foreach (var (kind, text) in ClusterNotices.Between(before, picture))

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Dmm.Daemon.Clusters;
 using Dmm.Daemon.Hosting;
 using Dmm.Daemon.Journals;
 using Dmm.Files;
@@ -35,6 +36,7 @@ command.SetAction((parse, cancellation) => Guard(async () =>
     return ending.ExitCode;
 }));
 command.Subcommands.Add(JournalCommand.Build(config, Guard));
+command.Subcommands.Add(PkiCommand.Build(Guard));
 
 // Argument files (@FILE) are off: a name that begins with @ would be a surprise.
 var parsed = command.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });

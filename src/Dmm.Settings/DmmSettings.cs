@@ -30,6 +30,12 @@ public enum PolicyKind
     Neon,
 }
 
+public enum OnOff
+{
+    On,
+    Off,
+}
+
 /// <summary>
 /// All settings of dmmd, read once and checked. <c>config/reference.conf</c> explains each setting and the reason for its default. A
 /// section of the file that holds the settings of one component is read into that component's own record; any other section has a record
@@ -57,6 +63,9 @@ public sealed record DmmSettings
 
     /// <summary>Null: this node runs alone.</summary>
     public NodeSettings? Cluster { get; init; }
+
+    /// <summary>Whether the routes of Akka's management only answer questions.</summary>
+    public bool ManagementReadOnly { get; init; } = true;
 
     public required SocketSection Socket { get; init; }
     public required HostSection Host { get; init; }
@@ -117,6 +126,7 @@ public sealed record DmmSettings
             Policy = reader.Choice<PolicyKind>("dmm.policy"),
             StateDir = stateDir,
             Node = node,
+            ManagementReadOnly = reader.Choice<OnOff>("dmm.management.read-only") == OnOff.On,
             Cluster = ClusterSection.Read(reader, node, Environment.MachineName),
             Socket = SocketSection.Read(reader),
             Host = HostSection.Read(reader) with { Groups = qemu.Groups },

@@ -23,7 +23,8 @@ public static class Endpoints
 
     private static Clocks Now => Clocks.Read(TimeProvider.System);
 
-    public static void MapApi(
+    /// <returns>The group of all routes below <c>/api/v1</c>.</returns>
+    public static RouteGroupBuilder MapApi(
         this IEndpointRouteBuilder routes, Func<HostGateway> gateway, IHypervisor hypervisor, string node, TimeSpan stopGrace)
     {
         var api = routes.MapGroup("/api/v1")
@@ -109,6 +110,7 @@ public static class Endpoints
         api.MapGet("/events/stream", (HttpContext http) =>
             StreamAsync(gateway(), Queries.Time(http.Request, "since"), Queries.Whole(http.Request, "after") ?? 0, http))
             .WithMetadata(new QueryNames("since", "after"));
+        return api;
     }
 
     private static async Task<IResult> CreateAsync(

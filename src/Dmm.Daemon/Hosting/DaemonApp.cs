@@ -8,7 +8,9 @@ using Dmm.Core.Events;
 using Dmm.Core.Hosts;
 using Dmm.Core.Ports;
 using Dmm.Daemon.Api;
+using Dmm.Daemon.Clusters;
 using Dmm.Daemon.Journals;
+using Dmm.Daemon.Management;
 using Dmm.Settings;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
@@ -72,9 +74,14 @@ public static class DaemonApp
             var log = services.GetRequiredService<ILoggerFactory>().CreateLogger("dmm.hypervisor");
             return ActorSettings.HypervisorOf(settings, text => log.LogInformation("{Text}", text));
         });
+        builder.Services.AddSingleton(services => new ClusterService(
+            settings, services.GetRequiredService<ActorSystem>(), services.GetRequiredService<ILoggerFactory>().CreateLogger("dmm.cluster")));
         builder.Services.AddAkka("dmm", (akka, services) => akka
             .AddHocon(ActorSettings.AkkaOf(settings), HoconAddMode.Prepend)
             .WithActors((system, registry) => Start(system, registry, services, settings)));
+
+        // After the host's actors, so that it starts after them and stops before them.
+        builder.Services.AddHostedService(services => services.GetRequiredService<ClusterService>());
 
         var app = builder.Build();
         app.Services.GetRequiredService<Listeners>();
@@ -86,10 +93,13 @@ public static class DaemonApp
         var gateway = new Lazy<HostGateway>(
             () => new(registry.Get<DmmActor>(), registry.Get<EventLogActor>(), registry.Get<DecisionLogActor>(), vitals));
         app.Use(ErrorBodies.AnswerAsync);
-        app.MapApi(() => gateway.Value, hypervisor, settings.Node.Text, settings.Vm.StopGrace);
+        var cluster = app.Services.GetRequiredService<ClusterService>();
+        var api = app.MapApi(() => gateway.Value, hypervisor, settings.Node.Text, settings.Vm.StopGrace);
         app.MapExplanations(
             () => gateway.Value, new PastPromises(settings.Journal.Path, settings.Journal.BusyTimeout), TimeProvider.System);
-        app.MapProbes(() => gateway.Value);
+        api.MapCluster(() => cluster.Node, settings.Node);
+        app.MapManagement(() => cluster.Node, settings.ManagementReadOnly);
+        app.MapProbes(() => gateway.Value, () => cluster.Node);
         return app;
     }
 
