@@ -27,6 +27,7 @@ internal static class Tree
 
         root.Subcommands.Add(host);
         root.Subcommands.Add(vm);
+        root.Subcommands.Add(ClusterVerbs.Build(line));
         root.Subcommands.Add(Events.Build(line));
         root.Subcommands.Add(OtherProgram.Lab());
         return root;

@@ -4,6 +4,7 @@ using Dmm.Core.Clusters;
 namespace Dmm.Clustering.Tests;
 
 /// <summary>Stories of nodes that find, lose and refuse each other, over real sockets with TLS.</summary>
+[Trait(Category.Name, Category.Long)]
 public sealed class MembershipTests : IAsyncLifetime
 {
     private readonly Nodes _nodes = new();
