@@ -19,6 +19,7 @@ plot    libfontconfig1      finds fonts for the plots (ScottPlot, Skia)
 plot    fonts-dejavu-core   the font of the plots
 qemu    qemu-system-x86     runs the virtual machines; brings its firmware, seabios
 test    socat               stands before a QEMU as a manager proxy does, for a story of whose process is whose
+test    iproute2            gives the daemons of a cluster a network each, and cuts it
 test    libfaketime         shows a daemon another time of day, in stories of clocks that are set
 fresh   mmdebstrap          makes a bare Debian, to try the installation on
 fresh   git                 clones the project into the bare Debian

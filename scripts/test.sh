@@ -16,8 +16,8 @@ flaky_names=()
 rm -rf "$results"
 mkdir -p "$results"
 # The longest begin first, so that none runs alone at the end. The order of the long tests differs.
-projects=(Actors Daemon Core Simulation Fuzz Lab Cli Hypervisors Settings Hocon Demo Benchmarks)
-long_first=(Simulation Core Daemon Actors Fuzz Lab Cli Hypervisors Settings Hocon Demo Benchmarks)
+projects=(Actors Daemon Core Clustering Simulation Fuzz Lab Cli Hypervisors Settings Hocon Demo Benchmarks)
+long_first=(Simulation Core Daemon Clustering Actors Fuzz Lab Cli Hypervisors Settings Hocon Demo Benchmarks)
 # Tests wait for timers now and then: one more than the number of processors keeps these busy.
 at_once=$(($(nproc) + 1))
 

@@ -40,6 +40,7 @@ public sealed class ClusterNode : IAsyncDisposable
     private TaskCompletionSource? _joins;
     private ActorSystem? _system;
     private Task? _run;
+    private int _disposed;
 
     /// <param name="version">The release of this node, such as 1.2.3.</param>
     /// <param name="say">Tells operators: a kind of event, and its text. Called by any thread.</param>
@@ -81,8 +82,11 @@ public sealed class ClusterNode : IAsyncDisposable
             return _joins?.TrySetResult() == true;
     }
 
+    /// <summary>Leaves in good order, or ends after some seconds. May be called again.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) == 1)
+            return;
         await _stop.CancelAsync();
         if (_run is not null)
             await _run;

@@ -27,6 +27,16 @@ public static class Values
         CustomParser = result => Name(result) ?? "",
     };
 
+    public static Argument<string> Node() => new("NODE")
+    {
+        Description = "The node",
+        CustomParser = result => Parse(result, "NODE", $"a node's name: {NodeName.Right}", (string text, out string? value) =>
+        {
+            value = text;
+            return NodeName.TryParse(text, out _);
+        }) ?? "",
+    };
+
     public static Argument<string?> OptionalVmName() => new("NAME")
     {
         Description = "The VM; the spec file may name it instead",

@@ -11,13 +11,13 @@ namespace Dmm.Cli.Tests;
 public sealed class ExitCodeTests
 {
     [Theory]
-    [InlineData("dmm: a verb is missing; there are host, vm, events, lab (--help says more)")]
+    [InlineData("dmm: a verb is missing; there are host, vm, cluster, events, lab (--help says more)")]
     [InlineData("dmm: a verb is missing; there are list, show, explain, create, adopt, set, resize, stop, start, forget (--help says more)",
         "vm")]
     [InlineData("dmm: no verb 'lst'; there are list, show, explain, create, adopt, set, resize, stop, start, forget (--help says more)",
         "vm", "lst")]
-    [InlineData("dmm: no verb 'hots'; there are host, vm, events, lab (--help says more)", "hots")]
-    [InlineData("dmm: no verb 'help'; there are host, vm, events, lab (--help says more)", "help")]
+    [InlineData("dmm: no verb 'hots'; there are host, vm, cluster, events, lab (--help says more)", "hots")]
+    [InlineData("dmm: no verb 'help'; there are host, vm, cluster, events, lab (--help says more)", "help")]
     [InlineData("dmm: --socket is ''; it must be the path of dmmd's socket", "vm", "list", "--socket", "")]
     [InlineData("dmm: --min is '512'; it must be a size such as 256M or 1.5GiB: 512 has no unit; did you mean 512M?", "vm", "set", "a",
         "--min", "512")]
@@ -35,6 +35,9 @@ public sealed class ExitCodeTests
     [InlineData("dmm: --max is '-1G'; it must be a size such as 256M or 1.5GiB", "vm", "set", "a", "--max", "-1G")]
     [InlineData("dmm: --max needs a value", "vm", "set", "a", "--max")]
     [InlineData("dmm: --shares is '1.5'; it must be a whole number", "vm", "set", "a", "--shares", "1.5")]
+    [InlineData("dmm: NODE is missing", "cluster", "down")]
+    [InlineData("dmm: NODE is 'A b'; it must be a node's name: 1 to 63 lower-case letters, digits, '.', '-' and '_', starting with a letter "
+        + "or digit", "cluster", "leave", "A b")]
     [InlineData("dmm: nothing to set; give --min, --max, --shares or --restart", "vm", "set", "a")]
     [InlineData("dmm: SIZE is 'big'; it must be a size such as 256M or 1.5GiB, or auto", "vm", "resize", "a", "big")]
     [InlineData("dmm: SIZE is missing", "vm", "resize", "a")]

@@ -18,6 +18,7 @@ public sealed class LayerTests
     [
         typeof(Core.Memory.Ledger).Assembly,
         typeof(Actors.Hosts.HostActor).Assembly,
+        typeof(Clustering.ClusterNode).Assembly,
         typeof(Files.FileFacts).Assembly,
         typeof(Hypervisors.Qemu.QemuHypervisor).Assembly,
         typeof(Settings.DmmSettings).Assembly,
@@ -37,7 +38,7 @@ public sealed class LayerTests
         Hold(Types().That().ResideInNamespaceMatching(Core).Should().NotDependOnAny(
             Types(includeReferenced: true).That()
                 .ResideInNamespaceMatching(
-                    @"^(Akka|Dmm\.(Actors|Files|Hypervisors|Daemon|Hocon|Settings|Contracts|Commands|Cli|Lab)"
+                    @"^(Akka|Dmm\.(Actors|Clustering|Files|Hypervisors|Daemon|Hocon|Settings|Contracts|Commands|Cli|Lab)"
                     + @"|LinqToDB|Newtonsoft)(\..*)?$")));
         Assert.NotEmpty(Types().That().ResideInNamespaceMatching(Core).GetObjects(House));
     }
@@ -157,14 +158,24 @@ public sealed class LayerTests
         Hold(Types().That().ResideInNamespaceMatching(@"^Dmm\.Actors(\..*)?$").Should().NotDependOnAny(
             Types(includeReferenced: true).That()
                 .ResideInNamespaceMatching(
-                    @"^(Dmm\.(Files|Hypervisors|Daemon|Hocon|Settings|Contracts|Commands|Cli|Lab)"
+                    @"^(Dmm\.(Clustering|Files|Hypervisors|Daemon|Hocon|Settings|Contracts|Commands|Cli|Lab)"
                     + @"|Microsoft\.AspNetCore|System\.(IO|Net))(\..*)?$")));
+
+    /// <summary>
+    /// What another node sends reaches the cluster's own actors alone: they know neither those of the host nor its drivers.
+    /// </summary>
+    [Fact]
+    public void The_cluster_knows_no_actor_of_the_host_and_no_driver() =>
+        Hold(Types().That().ResideInNamespaceMatching(@"^Dmm\.Clustering(\..*)?$").Should().NotDependOnAny(
+            Types(includeReferenced: true).That()
+                .ResideInNamespaceMatching(
+                    @"^(Dmm\.(Actors|Hypervisors|Daemon|Hocon|Settings|Contracts|Commands|Cli|Lab)|Microsoft\.AspNetCore)(\..*)?$")));
 
     [Fact]
     public void Drivers_know_no_actors() =>
         Hold(Types().That().ResideInNamespaceMatching(@"^Dmm\.Hypervisors(\..*)?$").Should().NotDependOnAny(
             Types(includeReferenced: true).That()
-                .ResideInNamespaceMatching(@"^(Akka|Dmm\.(Actors|Daemon|Hocon|Settings|Contracts|Commands|Cli|Lab))(\..*)?$")));
+                .ResideInNamespaceMatching(@"^(Akka|Dmm\.(Actors|Clustering|Daemon|Hocon|Settings|Contracts|Commands|Cli|Lab))(\..*)?$")));
 
     [Fact]
     public void The_daemon_knows_no_command() =>
@@ -178,7 +189,7 @@ public sealed class LayerTests
     public void Commands_know_neither_actors_nor_drivers() =>
         Hold(Types().That().ResideInNamespaceMatching(@"^Dmm\.(Commands|Cli|Lab)(\..*)?$").Should().NotDependOnAny(
             Types(includeReferenced: true).That()
-                .ResideInNamespaceMatching(@"^(Akka|Dmm\.(Actors|Daemon|Settings|Hypervisors)|Microsoft\.AspNetCore)(\..*)?$")));
+                .ResideInNamespaceMatching(@"^(Akka|Dmm\.(Actors|Clustering|Daemon|Settings|Hypervisors)|Microsoft\.AspNetCore)(\..*)?$")));
 
     [Fact]
     public void Dmm_itself_does_not_draw() =>

@@ -29,7 +29,7 @@ internal static class ClusterVerbs
 
     private static Command Order(CommandLine line, string verb, string description)
     {
-        var node = new Argument<string>("NODE") { Description = "The node's name" };
+        var node = Values.Node();
         return line.Verb(new Command(verb, description) { node }, async (parsed, session, cancellation) => Write(
             await session.Daemon.PostAsync<MessageView>(
                 $"{Path}/{verb}", new ClusterNodeRequest(parsed.GetValue(node)!), cancellation),

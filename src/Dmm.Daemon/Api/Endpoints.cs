@@ -6,10 +6,12 @@ using Dmm.Actors.Events;
 using Dmm.Contracts;
 using Dmm.Core;
 using Dmm.Core.Admission;
+using Dmm.Core.Clusters;
 using Dmm.Core.Events;
 using Dmm.Core.Hosts;
 using Dmm.Core.Ports;
 using Dmm.Core.Vms;
+using Dmm.Settings;
 
 namespace Dmm.Daemon.Api;
 
@@ -25,12 +27,13 @@ public static class Endpoints
 
     /// <returns>The group of all routes below <c>/api/v1</c>.</returns>
     public static RouteGroupBuilder MapApi(
-        this IEndpointRouteBuilder routes, Func<HostGateway> gateway, IHypervisor hypervisor, string node, TimeSpan stopGrace)
+        this IEndpointRouteBuilder routes, Func<HostGateway> gateway, IHypervisor hypervisor, DmmSettings settings)
     {
+        var stopGrace = settings.Vm.StopGrace;
         var api = routes.MapGroup("/api/v1")
             .AddEndpointFilter(ReadOnlyOverTcp).AddEndpointFilter(Answers.Guard).AddEndpointFilter(Queries.OnlyKnown);
         api.MapGet("/host", async (CancellationToken c) =>
-            Answers.Json(Views.HostOf(await gateway().StatusAsync(c), node, hypervisor, Now)));
+            Answers.Json(Views.HostOf(await gateway().StatusAsync(c), settings.Node.Text, hypervisor, Now)));
         api.MapPost("/host/drain", async (HttpRequest http, CancellationToken c) =>
         {
             var request = await Bodies.ReadAsync<DrainHostRequest>(http, c);
@@ -50,11 +53,13 @@ public static class Endpoints
         {
             var dryRun = Queries.Flag(http, "dryRun");
             var request = await Bodies.ReadAsync<CreateVmRequest>(http, c);
+            RefuseOnObserver(settings);
             return await CreateAsync(gateway(), hypervisor, request, dryRun, c);
         }).WithMetadata(new QueryNames("dryRun"));
         api.MapPost("/vms/{name}/adopt", async (string name, HttpRequest http, CancellationToken c) =>
         {
             var request = await Bodies.ReadAsync<AdoptVmRequest>(http, c);
+            RefuseOnObserver(settings);
             return Answers.Of(await AdoptAsync(gateway(), hypervisor, name, request, c));
         });
         api.MapPatch("/vms/{name}", async (string name, HttpRequest http, CancellationToken c) =>
@@ -111,6 +116,12 @@ public static class Endpoints
             StreamAsync(gateway(), Queries.Time(http.Request, "since"), Queries.Whole(http.Request, "after") ?? 0, http))
             .WithMetadata(new QueryNames("since", "after"));
         return api;
+    }
+
+    private static void RefuseOnObserver(DmmSettings settings)
+    {
+        if (settings.Cluster?.Role == NodeRole.Observer)
+            throw new SpecException($"node {settings.Node} is an observer (dmm.cluster.role), which takes no VM; ask a host");
     }
 
     private static async Task<IResult> CreateAsync(

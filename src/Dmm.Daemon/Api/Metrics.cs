@@ -1,4 +1,7 @@
+using System.Text.Json;
+using Dmm.Clustering;
 using Dmm.Core;
+using Dmm.Core.Clusters;
 using Dmm.Core.Hosts;
 using Dmm.Core.Planning;
 using Dmm.Core.Vms;
@@ -12,19 +15,32 @@ namespace Dmm.Daemon.Api;
 /// </summary>
 public static class Metrics
 {
-    public static async Task WriteAsync(HostProtocol.Status status, HttpResponse response, Clocks now, CancellationToken cancellation)
+    /// <param name="cluster">Null: this node runs alone.</param>
+    public static async Task WriteAsync(
+        HostProtocol.Status status, ClusterNode? cluster, HttpResponse response, Clocks now, CancellationToken cancellation)
     {
         response.ContentType = PrometheusConstants.TextContentTypeWithVersionAndEncoding;
-        await Of(status, now).CollectAndExportAsTextAsync(response.Body, cancellation);
+        await Of(status, cluster, now).CollectAndExportAsTextAsync(response.Body, cancellation);
     }
 
-    private static CollectorRegistry Of(HostProtocol.Status status, Clocks now)
+    private static CollectorRegistry Of(HostProtocol.Status status, ClusterNode? cluster, Clocks now)
     {
         var registry = Prometheus.Metrics.NewCustomRegistry();
         var make = Prometheus.Metrics.WithCustomRegistry(registry);
         var ledger = status.State.Ledger;
 
         void Host(string name, string help, double value) => make.CreateGauge(name, help).Set(value);
+
+        if (cluster?.Picture is { } picture)
+        {
+            var members = make.CreateGauge("dmm_cluster_members", "Members of the cluster, as this node sees it.", "state");
+            foreach (var state in Enum.GetValues<MemberState>())
+                members.WithLabels(JsonNamingPolicy.CamelCase.ConvertName(state.ToString())).Set(picture.Members.Count(m => m.State == state));
+            Host("dmm_cluster_unreachable", "Members that some other does not reach.", picture.Members.Count(m => !m.Reachable));
+            Host("dmm_cluster_joined", "1 while this node is up in its cluster, 0 while it is not.",
+                picture.Own is { State: MemberState.Up or MemberState.WeaklyUp } ? 1 : 0);
+            Host("dmm_node_certificate_end_seconds", "When this node's certificate ends, in seconds since 1970.", Unix(cluster.CertificateEnds));
+        }
 
         Host("dmm_host_memory_bytes", "Memory that DMM counts on, the reserve included.", ledger.HostMemory.Bytes);
         Host("dmm_host_memory_configured_bytes", "dmm.host.memory.", status.ConfiguredMemory.Bytes);

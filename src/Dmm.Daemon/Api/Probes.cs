@@ -15,7 +15,8 @@ public static class Probes
             OutOfCluster(cluster()) is { } why ? why : await ReadyAsync(gateway(), c));
         routes
             .MapGet("/metrics", async (HttpContext http, CancellationToken c) =>
-                await Metrics.WriteAsync(await gateway().StatusAsync(c), http.Response, Clocks.Read(TimeProvider.System), c))
+                await Metrics.WriteAsync(
+                    await gateway().StatusAsync(c), cluster(), http.Response, Clocks.Read(TimeProvider.System), c))
             .AddEndpointFilter(Answers.Guard);
     }
 

@@ -60,7 +60,7 @@ public static class PkiCommand
             Directory.CreateDirectory(folder, Secret | UnixFileMode.UserExecute);
             if (File.Exists(certificate) || File.Exists(key))
                 throw Unlike($"there is an authority in {folder} already; its nodes would know no certificate of another");
-            var pair = ClusterAuthority.Create(name, validity, DateTimeOffset.UtcNow);
+            var pair = ClusterAuthority.Create(name, validity, Clocks.Read(TimeProvider.System).Wall);
             Put(key, pair.Key, Secret);
             Put(certificate, pair.Certificate, Secret | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
             output.WriteLine($"{certificate} is the authority of the cluster: copy it to every node (dmm.cluster.tls.authority).");
@@ -88,7 +88,7 @@ public static class PkiCommand
                 hosts = ClusterAuthority.NamesOf(RegularFile.ReadText(certificate));
             else if (File.Exists(certificate) || File.Exists(key))
                 throw Unlike($"{certificate} is there already; 'dmmd pki renew {node}' issues it anew");
-            var pair = ClusterAuthority.Issue(authority, node, hosts, validity, DateTimeOffset.UtcNow);
+            var pair = ClusterAuthority.Issue(authority, node, hosts, validity, Clocks.Read(TimeProvider.System).Wall);
             Put(key, pair.Key, Secret);
             Put(certificate, pair.Certificate, Secret | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
             output.WriteLine($"{certificate} and {key} are those of node {node}: copy both to it (dmm.cluster.tls.certificate, .key).");

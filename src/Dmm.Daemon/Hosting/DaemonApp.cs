@@ -94,7 +94,7 @@ public static class DaemonApp
             () => new(registry.Get<DmmActor>(), registry.Get<EventLogActor>(), registry.Get<DecisionLogActor>(), vitals));
         app.Use(ErrorBodies.AnswerAsync);
         var cluster = app.Services.GetRequiredService<ClusterService>();
-        var api = app.MapApi(() => gateway.Value, hypervisor, settings.Node.Text, settings.Vm.StopGrace);
+        var api = app.MapApi(() => gateway.Value, hypervisor, settings);
         app.MapExplanations(
             () => gateway.Value, new PastPromises(settings.Journal.Path, settings.Journal.BusyTimeout), TimeProvider.System);
         api.MapCluster(() => cluster.Node, settings.Node);

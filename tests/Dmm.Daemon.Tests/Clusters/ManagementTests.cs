@@ -1,9 +1,9 @@
 using System.Net;
 using System.Net.Http.Json;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Dmm.Contracts;
 using Dmm.Daemon.Clusters;
+using Dmm.Daemon.Tests.Hosting;
 
 namespace Dmm.Daemon.Tests.Clusters;
 
@@ -134,7 +134,7 @@ public sealed class ManagementTests(ManagementTests.Founder founder) : IClassFix
     /// <summary>A daemon that has founded a cluster of one.</summary>
     public sealed class Founder : IAsyncLifetime
     {
-        private readonly int _port = Listening.FreePort();
+        private readonly int _port = TcpTests.FreePort();
         private readonly DaemonFixture _daemon;
 
         public Founder() => _daemon = new(folder =>
