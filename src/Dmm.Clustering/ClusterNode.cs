@@ -184,7 +184,7 @@ public sealed class ClusterNode : IAsyncDisposable
             {
                 var mayFound = first || Clocks.MomentOf(TimeProvider.System) - began >= FoundAfter;
                 var seeds = await _seeds.AllAsync();
-                var asked = (mayFound ? seeds : seeds.Concat(Volatile.Read(ref _lead) is { } lead ? [lead] : []).Concat(_known.OrderBy(known => known.ToString(), StringComparer.Ordinal)).Where(seed => seed != _settings.Address)).Distinct()
+                var asked = (mayFound ? seeds : Others(seeds)).Distinct()
                     .Select(seed => Address.Parse(ClusterHocon.AddressOf(seed))).ToList();
                 if (_seeds.Trouble is { } trouble && Picture.Trouble != trouble)
                     Publish(Nowhere(trouble));
@@ -195,6 +195,12 @@ public sealed class ClusterNode : IAsyncDisposable
             await PauseAsync(JoinPeriod, living);
         }
     }
+
+    /// <summary>All nodes that this one knows of, itself left out: who is not among those it asks founds nothing.</summary>
+    private IEnumerable<NodeAddress> Others(IReadOnlyList<NodeAddress> seeds) => seeds
+        .Concat(Volatile.Read(ref _lead) is { } lead ? [lead] : [])
+        .Concat(_known.OrderBy(known => known.ToString(), StringComparer.Ordinal))
+        .Where(other => other != _settings.Address);
 
     /// <summary>A renewed certificate is used from the next life on; one that can't be used is told of, and the old one stays.</summary>
     private async Task WatchFilesAsync(TaskCompletionSource<(LifeEnd, string)> end, CancellationToken living)

@@ -60,8 +60,10 @@ internal sealed class SeedList(NodeSettings settings)
             return settings.Seeds;
         try
         {
-            var (name, port) = settings.Discovery == DiscoveryKind.Dns && NodeAddress.TryParse(
-                settings.Service, settings.Address.Port, out var given) ? (given!.HostName, given.Port) : (settings.Service, settings.Address.Port);
+            var usual = settings.Address.Port;
+            var (name, port) = settings.Discovery == DiscoveryKind.Dns && NodeAddress.TryParse(settings.Service, usual, out var given)
+                ? (given!.HostName, given.Port)
+                : (settings.Service, usual);
             var found = await _discovery.Lookup(new Lookup(name), Deadline);
             _trouble = null;
             return

@@ -95,7 +95,8 @@ internal sealed class MembershipActor : ReceiveActor, IWithTimers
         if (NodeAddress.TryParse(Sender.Path.Address.Host, Sender.Path.Address.Port ?? 0, out var lead))
             _hooks.Leads(lead!);
         _hooks.Ends(
-            LifeEnd.Island, $"it is in a cluster of {own.Size} nodes, and one of {other.Size} (founded by {Echo.Of(other.Founder)}) is there");
+            LifeEnd.Island,
+            $"it is in a cluster of {own.Size} nodes, and one of {other.Size} (founded by {Echo.Of(other.Founder)}) is there");
     }
 
     private sealed record Look;

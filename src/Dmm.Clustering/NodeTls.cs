@@ -33,7 +33,7 @@ public sealed class NodeTls : IDisposable
         {
             authority.ImportFromPem(Text("authority", files.Authority));
             if (authority.Count == 0)
-                throw new NodeTlsException($"dmm.cluster.tls.authority {files.Authority} has no certificate; it must be a PEM file of them");
+                throw new NodeTlsException($"dmm.cluster.tls.authority {files.Authority} has no certificate; it must be a PEM file");
             // The key would be no secret where others can read it.
             if (FileFacts.Of(files.Key) is { } facts && (facts.Mode & (UnixFileMode.OtherRead | UnixFileMode.OtherWrite)) != 0)
                 throw new NodeTlsException($"dmm.cluster.tls.key {files.Key} can be read or written by everybody; chmod o-rw it");
@@ -79,7 +79,11 @@ public sealed class NodeTls : IDisposable
         policy.TrustMode = X509ChainTrustMode.CustomRootTrust;
         // A self-signed one is a root; the others lead to it.
         foreach (var each in _authority)
-            (each.SubjectName.RawData.AsSpan().SequenceEqual(each.IssuerName.RawData) ? policy.CustomTrustStore : policy.ExtraStore).Add(each);
+        {
+            var isRoot = each.SubjectName.RawData.AsSpan().SequenceEqual(each.IssuerName.RawData);
+            (isRoot ? policy.CustomTrustStore : policy.ExtraStore).Add(each);
+        }
+
         policy.RevocationMode = X509RevocationMode.NoCheck;
         policy.DisableCertificateDownloads = true;
         policy.ApplicationPolicy.Add(new Oid(ServerUse));
@@ -88,7 +92,8 @@ public sealed class NodeTls : IDisposable
         var names = certificate.Extensions.OfType<X509EnhancedKeyUsageExtension>().Any();
         if (chain.Build(certificate) && names)
             return null;
-        var why = !names ? "it names no uses" : string.Join("; ", chain.ChainStatus.Select(status => status.StatusInformation.Trim().TrimEnd('.')).Distinct());
+        var why = !names ? "it names no uses"
+            : string.Join("; ", chain.ChainStatus.Select(status => status.StatusInformation.Trim().TrimEnd('.')).Distinct());
         return $"({certificate.Subject}) is not one of the cluster's authority for server and client: {why}";
     }
 

@@ -40,7 +40,7 @@ internal static class Pictures
         && a.Members.Zip(b.Members).All(pair => pair.First with { ObservedBy = [] } == pair.Second with { ObservedBy = [] }
             && pair.First.ObservedBy.SequenceEqual(pair.Second.ObservedBy));
 
-    /// <summary>A member without a name that DMM gives (another program with a certificate of the cluster) is named by its address.</summary>
+    /// <summary>A member without a name that DMM gives (another program with a certificate) is named by its address.</summary>
     private static NodeName NameOf(Member member) =>
         member.Roles.FirstOrDefault(role => role.StartsWith(ClusterHocon.NamePrefix, StringComparison.Ordinal)) is { } role
             && NodeName.TryParse(role[ClusterHocon.NamePrefix.Length..], out var name) ? name

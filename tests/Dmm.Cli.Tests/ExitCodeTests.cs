@@ -36,8 +36,8 @@ public sealed class ExitCodeTests
     [InlineData("dmm: --max needs a value", "vm", "set", "a", "--max")]
     [InlineData("dmm: --shares is '1.5'; it must be a whole number", "vm", "set", "a", "--shares", "1.5")]
     [InlineData("dmm: NODE is missing", "cluster", "down")]
-    [InlineData("dmm: NODE is 'A b'; it must be a node's name: 1 to 63 lower-case letters, digits, '.', '-' and '_', starting with a letter "
-        + "or digit", "cluster", "leave", "A b")]
+    [InlineData("dmm: NODE is 'A b'; it must be a node's name: 1 to 63 lower-case letters, digits, '.', '-' and '_', starting with a "
+        + "letter or digit", "cluster", "leave", "A b")]
     [InlineData("dmm: nothing to set; give --min, --max, --shares or --restart", "vm", "set", "a")]
     [InlineData("dmm: SIZE is 'big'; it must be a size such as 256M or 1.5GiB, or auto", "vm", "resize", "a", "big")]
     [InlineData("dmm: SIZE is missing", "vm", "resize", "a")]

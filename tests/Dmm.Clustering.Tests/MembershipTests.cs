@@ -83,6 +83,57 @@ public sealed class MembershipTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_renewed_certificate_is_used_without_a_restart()
+    {
+        var nodes = await _nodes.FormAsync("a", "b");
+        var (ends, place) = (nodes[1].CertificateEnds, nodes[1].Settings.Address);
+        await Task.Delay(1_100);
+
+        _nodes.Files("b", place);
+
+        await _nodes.Until(
+            () => nodes[1].CertificateEnds > ends && nodes.All(node => Nodes.Ups(node) == 2), "b is back with the new one");
+    }
+
+    [Fact]
+    public async Task A_renewed_certificate_that_can_not_be_used_is_told_and_the_old_one_stays()
+    {
+        var nodes = await _nodes.FormAsync("a", "b");
+        var (ends, tls) = (nodes[1].CertificateEnds, nodes[1].Settings.Tls);
+
+        await File.WriteAllTextAsync(tls.Certificate, "nothing");
+
+        await _nodes.Until(
+            () => _nodes.SaidBy(nodes[1].Settings.Address).Any(line => line.StartsWith("certificateUnusable", StringComparison.Ordinal)),
+            "it is told");
+        Assert.Equal(ends, nodes[1].CertificateEnds);
+        Assert.All(nodes, node => Assert.Equal(2, Nodes.Ups(node)));
+    }
+
+    [Fact]
+    public async Task Nodes_find_each_other_by_a_file()
+    {
+        var places = new[] { Nodes.FreePlace(), Nodes.FreePlace() }.OrderBy(place => place.ToString(), StringComparer.Ordinal).ToArray();
+        var file = Path.Combine(_nodes.Folder, "nodes");
+        await File.WriteAllTextAsync(file, $"# our nodes\n{places[1]}\n\n{places[0]} # the first\n");
+
+        var nodes = places.Select((place, i) => _nodes.Start(
+            _nodes.Settings($"n{i}", place, []) with { Discovery = DiscoveryKind.File, Service = file })).ToList();
+
+        await _nodes.Until(() => nodes.All(node => Nodes.Ups(node) == 2), "both are up");
+    }
+
+    [Fact]
+    public async Task A_discovery_that_finds_nothing_is_told()
+    {
+        var place = Nodes.FreePlace();
+
+        var node = _nodes.Start(_nodes.Settings("a", place, []) with { Discovery = DiscoveryKind.File, Service = "/nowhere/nodes" });
+
+        await _nodes.Until(() => node.Picture.Trouble?.Contains("/nowhere/nodes", StringComparison.Ordinal) == true, "it is told");
+    }
+
+    [Fact]
     public async Task A_node_with_a_certificate_of_another_authority_does_not_join()
     {
         var nodes = await _nodes.FormAsync("a", "b");

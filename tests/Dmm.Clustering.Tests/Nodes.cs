@@ -10,7 +10,7 @@ namespace Dmm.Clustering.Tests;
 /// <summary>Nodes of one cluster in this process, each at a loopback port of its own, with certificates of one authority.</summary>
 internal sealed class Nodes : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(25);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
     private readonly TemporaryFolder _folder = new();
     private readonly ConcurrentDictionary<string, ConcurrentQueue<string>> _said = new();

@@ -2,12 +2,10 @@ using System.Reflection;
 using System.Runtime.Serialization;
 using System.Text;
 using Akka.Actor;
-using Akka.Actor.Setup;
 using Akka.Configuration;
 using Akka.Serialization;
 using Dmm.Clustering.Serialization;
 using Dmm.Core;
-using Dmm.Core.Clusters;
 
 namespace Dmm.Clustering.Tests;
 

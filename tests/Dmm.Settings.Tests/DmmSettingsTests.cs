@@ -193,31 +193,31 @@ public sealed class DmmSettingsTests
         "/etc/dmm/dmm.conf, line 1, column 21: unknown setting \"dmm.host.memory\"; did you mean dmm.host.memory?")]
     [InlineData(
         "akka.actor.provider = remote",
-        "/etc/dmm/dmm.conf, line 1, column 23: akka.actor.provider is 'remote'; it must be local: the actors of a host have no port, and "
-            + "what nodes say to each other is set in dmm.cluster")]
+        "/etc/dmm/dmm.conf, line 1, column 23: akka.actor.provider is 'remote'; it must be local: the actors of a host "
+            + "have no port, and what nodes say to each other is set in dmm.cluster")]
     [InlineData("akka.actor.provider = \"Akka.Cluster.ClusterActorRefProvider, Akka.Cluster\"",
         "/etc/dmm/dmm.conf, line 1, column 23: akka.actor.provider is 'Akka.Cluster.ClusterActorRefProvider, Akka.Cluster'; it must be "
             + "local: the actors of a host have no port, and what nodes say to each other is set in dmm.cluster")]
     [InlineData(
         "akka { actor { provider = null } }",
-        "/etc/dmm/dmm.conf, line 1, column 27: akka.actor.provider is null; it must be local: the actors of a host have no port, and "
-            + "what nodes say to each other is set in dmm.cluster")]
+        "/etc/dmm/dmm.conf, line 1, column 27: akka.actor.provider is null; it must be local: the actors of a host "
+            + "have no port, and what nodes say to each other is set in dmm.cluster")]
     [InlineData(
         "akka { \"actor.provider\" = cluster }",
-        "/etc/dmm/dmm.conf, line 1, column 27: akka.\"actor.provider\" is 'cluster'; it must be local: the actors of a host have no port, and "
-            + "what nodes say to each other is set in dmm.cluster")]
+        "/etc/dmm/dmm.conf, line 1, column 27: akka.\"actor.provider\" is 'cluster'; it must be local: the actors of a host "
+            + "have no port, and what nodes say to each other is set in dmm.cluster")]
     [InlineData(
         "akka.remote.dot-netty.tcp.port = 4053",
-        "/etc/dmm/dmm.conf, line 1, column 34: akka.remote.dot-netty.tcp.port can't be set, like all of akka.remote: the actors of a host have no port, and "
-            + "what nodes say to each other is set in dmm.cluster; remove it")]
+        "/etc/dmm/dmm.conf, line 1, column 34: akka.remote.dot-netty.tcp.port can't be set, like all of akka.remote: the actors of a host "
+            + "have no port, and what nodes say to each other is set in dmm.cluster; remove it")]
     [InlineData(
         "akka.cluster { roles = [a] }",
-        "/etc/dmm/dmm.conf, line 1, column 24: akka.cluster.roles can't be set, like all of akka.cluster: the actors of a host have no port, and "
-            + "what nodes say to each other is set in dmm.cluster; remove it")]
+        "/etc/dmm/dmm.conf, line 1, column 24: akka.cluster.roles can't be set, like all of akka.cluster: the actors of a host "
+            + "have no port, and what nodes say to each other is set in dmm.cluster; remove it")]
     [InlineData(
         "akka.extensions = [\"A.B, C\"]",
-        "/etc/dmm/dmm.conf, line 1, column 19: akka.extensions can't be set, like all of akka.extensions: the actors of a host have no port, and "
-            + "what nodes say to each other is set in dmm.cluster; remove it")]
+        "/etc/dmm/dmm.conf, line 1, column 19: akka.extensions can't be set, like all of akka.extensions: the actors of a host "
+            + "have no port, and what nodes say to each other is set in dmm.cluster; remove it")]
     [InlineData("akka = 5", "akka in /etc/dmm/dmm.conf is '5'; it must be a section, with Akka's own settings")]
     public void A_bad_setting_is_one_line_with_what_was_found_and_what_would_be_right(string text, string line)
     {

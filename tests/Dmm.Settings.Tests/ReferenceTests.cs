@@ -15,9 +15,11 @@ public sealed partial class ReferenceTests
     private static readonly string[] Unbounded =
     [
         "dmm.hypervisor", "dmm.policy", "dmm.node", "dmm.state-dir", "dmm.socket", "dmm.socket-group", "dmm.host.memory",
-        "dmm.host.register", "dmm.http.address", "dmm.vm.trust", "dmm.vm.kernel-guarantee", "dmm.qemu.binary", "dmm.qemu.accel", "dmm.qemu.append",
+        "dmm.host.register", "dmm.http.address", "dmm.vm.trust", "dmm.vm.kernel-guarantee", "dmm.qemu.binary", "dmm.qemu.accel",
+        "dmm.qemu.append",
         "dmm.cluster.seeds", "dmm.cluster.discovery", "dmm.cluster.service", "dmm.cluster.address", "dmm.cluster.role",
-        "dmm.cluster.downing", "dmm.management.read-only", "dmm.cluster.tls.certificate", "dmm.cluster.tls.key", "dmm.cluster.tls.authority",
+        "dmm.cluster.downing", "dmm.management.read-only", "dmm.cluster.tls.certificate", "dmm.cluster.tls.key",
+        "dmm.cluster.tls.authority",
         "dmm.qemu.user-network", "dmm.qemu.sandbox", "dmm.qemu.user", "dmm.qemu.groups", "dmm.simulation.directory", "dmm.journal.path",
     ];
 

@@ -35,11 +35,17 @@ public static class Metrics
         {
             var members = make.CreateGauge("dmm_cluster_members", "Members of the cluster, as this node sees it.", "state");
             foreach (var state in Enum.GetValues<MemberState>())
-                members.WithLabels(JsonNamingPolicy.CamelCase.ConvertName(state.ToString())).Set(picture.Members.Count(m => m.State == state));
+            {
+                members.WithLabels(JsonNamingPolicy.CamelCase.ConvertName(state.ToString()))
+                    .Set(picture.Members.Count(m => m.State == state));
+            }
+
             Host("dmm_cluster_unreachable", "Members that some other does not reach.", picture.Members.Count(m => !m.Reachable));
             Host("dmm_cluster_joined", "1 while this node is up in its cluster, 0 while it is not.",
                 picture.Own is { State: MemberState.Up or MemberState.WeaklyUp } ? 1 : 0);
-            Host("dmm_node_certificate_end_seconds", "When this node's certificate ends, in seconds since 1970.", Unix(cluster.CertificateEnds));
+            Host(
+                "dmm_node_certificate_end_seconds", "When this node's certificate ends, in seconds since 1970.",
+                Unix(cluster.CertificateEnds));
         }
 
         Host("dmm_host_memory_bytes", "Memory that DMM counts on, the reserve included.", ledger.HostMemory.Bytes);

@@ -36,7 +36,8 @@ public static class ClusterApi
             [
                 .. picture.Members.OrderBy(member => member.Node).Select(member => new MemberView(
                     member.Node.Text, member.Address, member.Role.ToString().ToLowerInvariant(),
-                    JsonNamingPolicy.CamelCase.ConvertName(member.State.ToString()), [.. member.ObservedBy.Select(NameOf)], member.Version)),
+                    JsonNamingPolicy.CamelCase.ConvertName(member.State.ToString()), [.. member.ObservedBy.Select(NameOf)],
+                    member.Version)),
             ])
         {
             CertificateEnds = node.CertificateEnds,

@@ -35,9 +35,12 @@ public static class PkiCommand
 
         var init = new Command("init", "Makes the authority: DIR/ca.pem, and its secret, DIR/ca.key") { folder, name, days };
         init.SetAction((parse, _) => guard(() => Task.FromResult(Init(
-            parse.GetValue(folder)!, parse.GetValue(name)!, Days(parse.GetResult(days) is { Implicit: false } ? parse.GetValue(days) : 3_650),
-            Console.Out))));
-        var issue = new Command("issue", "Issues a node's certificate and key: DIR/NODE.pem and DIR/NODE.key") { node, folder, hosts, days };
+            parse.GetValue(folder)!, parse.GetValue(name)!,
+            Days(parse.GetResult(days) is { Implicit: false } ? parse.GetValue(days) : 3_650), Console.Out))));
+        var issue = new Command("issue", "Issues a node's certificate and key: DIR/NODE.pem and DIR/NODE.key")
+        {
+            node, folder, hosts, days,
+        };
         issue.SetAction((parse, _) => guard(() => Task.FromResult(Issue(
             parse.GetValue(folder)!, parse.GetValue(node)!, parse.GetValue(hosts) ?? [], Days(parse.GetValue(days)), renew: false,
             Console.Out))));
@@ -83,7 +86,8 @@ public static class PkiCommand
         return Write(() =>
         {
             var authority = new PemPair(
-                RegularFile.ReadText(Path.Combine(folder, $"{Authority}.pem")), RegularFile.ReadText(Path.Combine(folder, $"{Authority}.key")));
+                RegularFile.ReadText(Path.Combine(folder, $"{Authority}.pem")),
+                RegularFile.ReadText(Path.Combine(folder, $"{Authority}.key")));
             if (renew)
                 hosts = ClusterAuthority.NamesOf(RegularFile.ReadText(certificate));
             else if (File.Exists(certificate) || File.Exists(key))

@@ -4,12 +4,14 @@ using System.Threading.Channels;
 using Dmm.Clustering;
 using Dmm.Core;
 using Dmm.Core.Clusters;
+using Dmm.Daemon.Api;
 
 namespace Dmm.Daemon.Management;
 
 /// <summary>
-/// The routes of the Akka Management HTTP API for a cluster (https://doc.akka.io/libraries/akka-management/current/cluster-http-management.html),
-/// so that its clients work with DMM. A node that runs alone has no cluster and answers 404.
+/// The routes of the Akka Management HTTP API for a cluster
+/// (https://doc.akka.io/libraries/akka-management/current/cluster-http-management.html), so that its clients work with DMM. A node
+/// that runs alone has no cluster and answers 404.
 /// </summary>
 public static class ManagementRoutes
 {
@@ -51,6 +53,8 @@ public static class ManagementRoutes
         {
             if (readOnly)
                 return Message(405, "this node answers only questions; dmm.management.read-only = off lets it change members");
+            if (ErrorBodies.IsOverTcp(http.HttpContext))
+                return Message(403, "over TCP, DMM answers only questions; make changes through its Unix socket (dmm.socket)");
             return cluster() is { } node
                 ? change(node, http.HasFormContentType ? await http.ReadFormAsync(http.HttpContext.RequestAborted) : FormCollection.Empty)
                 : Alone();
@@ -60,7 +64,10 @@ public static class ManagementRoutes
     private static MembersAnswer Members(ClusterPicture picture) => new(
         picture.Self,
         [.. picture.Members.Select(Of)],
-        [.. picture.Members.Where(member => !member.Reachable).Select(member => new UnreachableAnswer(member.Address, [.. member.ObservedBy]))],
+        [
+            .. picture.Members.Where(member => !member.Reachable)
+                .Select(member => new UnreachableAnswer(member.Address, [.. member.ObservedBy])),
+        ],
         picture.Leader,
         picture.Oldest?.Address,
         Enum.GetValues<NodeRole>()

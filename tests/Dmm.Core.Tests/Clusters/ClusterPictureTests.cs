@@ -79,7 +79,8 @@ public sealed class ClusterPictureTests
     {
         var before = Seen("a", "x1", Member("a", "x1"), Member("b", "x2"), Member("c", "x3"));
         var after = Seen(
-            "a", "x1", Member("a", "x1"), Member("b", "x2") with { ObservedBy = ["x1"] }, Member("d", "x4"), Member("e", "x5", 9, MemberState.Down));
+            "a", "x1", Member("a", "x1"), Member("b", "x2") with { ObservedBy = ["x1"] }, Member("d", "x4"),
+            Member("e", "x5", 9, MemberState.Down));
 
         Assert.Equal(
             ["nodeUnreachable", "nodeUp", "nodeDowned", "nodeLeft"], ClusterNotices.Between(before, after).Select(notice => notice.Kind));

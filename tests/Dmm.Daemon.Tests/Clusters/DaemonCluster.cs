@@ -7,7 +7,7 @@ using Dmm.Daemon.Clusters;
 
 namespace Dmm.Daemon.Tests.Clusters;
 
-/// <summary>Daemons as processes, each on a host of its own network, with the simulated hypervisor and certificates of one authority.</summary>
+/// <summary>Daemons as processes, each on a host of a network, with the simulated hypervisor and certificates of one authority.</summary>
 internal sealed class DaemonCluster : IDisposable
 {
     public static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);

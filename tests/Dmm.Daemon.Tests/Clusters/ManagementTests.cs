@@ -43,7 +43,8 @@ public sealed class ManagementTests(ManagementTests.Founder founder) : IClassFix
         Assert.Equal(founder.Address, (string)(await JsonAsync($"/cluster/members/{part}"))["node"]!);
         Assert.Equal(HttpStatusCode.NotFound, (await _client.GetAsync("/cluster/members/dmm@nowhere:1")).StatusCode);
         Assert.Equal(
-            "Member [dmm@nowhere:1] not found", (string)(await JsonAsync("/cluster/members/dmm@nowhere:1", HttpStatusCode.NotFound))["message"]!);
+            "Member [dmm@nowhere:1] not found",
+            (string)(await JsonAsync("/cluster/members/dmm@nowhere:1", HttpStatusCode.NotFound))["message"]!);
     }
 
     [Fact]
@@ -121,6 +122,34 @@ public sealed class ManagementTests(ManagementTests.Founder founder) : IClassFix
         Assert.Contains(why, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_node_that_is_not_read_only_leaves_and_joins_by_order_on_its_socket_and_not_over_tcp()
+    {
+        var port = TcpTests.FreePort();
+        await using var other = new Founder($"management.read-only = off, http.port = {port}");
+        await other.InitializeAsync();
+        using var leave = new FormUrlEncodedContent([new("operation", "Leave")]);
+        using var join = new FormUrlEncodedContent([new("address", other.Address)]);
+        using var tcp = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
+
+        using var refused = await tcp.PutAsync($"/cluster/members/{other.Address}", leave);
+        Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await tcp.GetAsync("/cluster/members")).StatusCode);
+        using var unknown = await other.Client.PutAsync("/cluster/members/dmm@nowhere:1", leave);
+        Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
+        using var nothing = await other.Client.PutAsync($"/cluster/members/{other.Address}", join);
+        Assert.Equal(HttpStatusCode.BadRequest, nothing.StatusCode);
+
+        using var left = await other.Client.PutAsync($"/cluster/members/{other.Address}", leave);
+
+        Assert.Contains($"Leaving {other.Address}", await left.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        await DaemonFixture.UntilAsync(async cancellation =>
+            !(await other.Client.GetAsync("/ready", cancellation)).IsSuccessStatusCode
+            && (await other.Client.PostAsync("/cluster/members", join, cancellation)).IsSuccessStatusCode);
+        await DaemonFixture.UntilAsync(async cancellation =>
+            (await other.Client.GetAsync("/ready", cancellation)).IsSuccessStatusCode);
+    }
+
     private static string[] Keys(JsonNode node) => [.. node.AsObject().Select(member => member.Key).Order(StringComparer.Ordinal)];
 
     private async Task<JsonNode> JsonAsync(string path, HttpStatusCode status = HttpStatusCode.OK)
@@ -132,12 +161,17 @@ public sealed class ManagementTests(ManagementTests.Founder founder) : IClassFix
     }
 
     /// <summary>A daemon that has founded a cluster of one.</summary>
-    public sealed class Founder : IAsyncLifetime
+    public sealed class Founder : IAsyncLifetime, IAsyncDisposable
     {
         private readonly int _port = TcpTests.FreePort();
         private readonly DaemonFixture _daemon;
 
-        public Founder() => _daemon = new(folder =>
+        public Founder()
+            : this("")
+        {
+        }
+
+        internal Founder(string more) => _daemon = new(folder =>
         {
             var pki = Path.Combine(folder, "pki");
             PkiCommand.Init(pki, "test", TimeSpan.FromDays(1), TextWriter.Null);
@@ -145,6 +179,7 @@ public sealed class ManagementTests(ManagementTests.Founder founder) : IClassFix
             return $$"""
                 dmm {
                   node = first
+                  {{more}}
                   cluster {
                     seeds = ["127.0.0.1"], address = "127.0.0.1", port = {{_port}}
                     tls { certificate = "{{pki}}/first.pem", key = "{{pki}}/first.key", authority = "{{pki}}/ca.pem" }
@@ -163,7 +198,9 @@ public sealed class ManagementTests(ManagementTests.Founder founder) : IClassFix
             await _daemon.StartReadyAsync();
         }
 
-        public async Task DisposeAsync()
+        Task IAsyncLifetime.DisposeAsync() => DisposeAsync().AsTask();
+
+        public async ValueTask DisposeAsync()
         {
             Client.Dispose();
             await _daemon.DisposeAsync();
