@@ -3,10 +3,10 @@
 #   scripts/bench.sh                 all parts
 #   scripts/bench.sh recovery ...    one part, with its own options (--help lists them)
 # Parts: recovery (a daemon that starts again), idle (the cost of a daemon while nothing happens), command (size and speed of dmm), arbiter
-# (a plan for 10,000 VMs), and on real guests: mechanisms, live, density, admission. docs/operate/results.md describes what they measure.
+# (a plan for 10,000 VMs), cluster (a dead node, false alarms), and on real guests: mechanisms, live, density, admission. docs/operate/results.md describes what they measure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-parts='recovery idle command arbiter mechanisms live density admission'
+parts='recovery idle command arbiter cluster mechanisms live density admission'
 # The invariant mode needs no ICU, and nothing here is localized.
 export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 part=${1:-all}
@@ -15,7 +15,7 @@ if [ "$part" != all ] && [[ " $parts " != *" $part "* ]]; then
   exit 2
 fi
 case $part in
-  recovery | idle | command | arbiter) scripts/build.sh ;;
+  recovery | idle | command | arbiter | cluster) scripts/build.sh ;;
   *) # real guests
     scripts/install-packages.sh runtime build plot qemu
     scripts/build.sh

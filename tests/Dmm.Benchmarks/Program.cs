@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Dmm.Benchmarks.Admission;
 using Dmm.Benchmarks.Arbitration;
+using Dmm.Benchmarks.Clusters;
 using Dmm.Benchmarks.Commands;
 using Dmm.Benchmarks.Density;
 using Dmm.Benchmarks.Idle;
@@ -13,7 +14,7 @@ var output = new Option<string>("--output") { Description = "Folder of the repor
 var command = new RootCommand("Measures DMM; one subcommand a part")
 {
     RecoveryPart.Build(output), IdlePart.Build(output), CommandPart.Build(output), ArbiterPart.Build(output), MechanismsPart.Build(output),
-    LivePart.Build(output), DensityPart.Build(output), AdmissionPart.Build(output),
+    ClusterPart.Build(output), LivePart.Build(output), DensityPart.Build(output), AdmissionPart.Build(output),
 };
 command.Options.Add(output);
 // The guests are ended before the program ends.

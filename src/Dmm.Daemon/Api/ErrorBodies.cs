@@ -76,7 +76,8 @@ public static class ErrorBodies
         var (method, path) = (Echo.Of(http.Request.Method), Echo.Of(http.Request.Path));
         return http.Response.StatusCode switch
         {
-            StatusCodes.Status404NotFound => $"there is no {path} here; all routes begin with /api/v1 or /cluster, besides /alive, /ready and /metrics",
+            StatusCodes.Status404NotFound =>
+                $"there is no {path} here; all routes begin with /api/v1 or /cluster, besides /alive, /ready and /metrics",
             StatusCodes.Status405MethodNotAllowed => $"{method} is not possible at {path}; possible is {http.Response.Headers.Allow}",
             var status => $"{method} {path} can't be answered ({status})",
         };

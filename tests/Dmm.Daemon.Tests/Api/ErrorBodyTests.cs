@@ -19,7 +19,8 @@ public sealed partial class ErrorBodyTests(RunningDaemon daemon) : IClassFixture
         """;
 
     [Theory]
-    [InlineData("GET", "/", 404, "notFound", "there is no / here; all routes begin with /api/v1, besides /alive, /ready and /metrics")]
+    [InlineData("GET", "/", 404, "notFound",
+        "there is no / here; all routes begin with /api/v1 or /cluster, besides /alive, /ready and /metrics")]
     [InlineData("GET", "/api/v1/vm", 404, "notFound", "there is no /api/v1/vm here; *")]
     [InlineData("DELETE", "/api/v1/vms", 405, "invalid", "DELETE is not possible at /api/v1/vms; possible is GET, POST")]
     [InlineData("PUT", "/ready", 405, "invalid", "PUT is not possible at /ready; possible is GET")]

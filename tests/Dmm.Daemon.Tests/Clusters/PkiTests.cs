@@ -1,5 +1,4 @@
 using Dmm.Clustering;
-using Dmm.Core;
 using Dmm.Core.Clusters;
 using Dmm.Daemon.Clusters;
 using Dmm.Daemon.Hosting;
