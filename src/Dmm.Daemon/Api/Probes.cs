@@ -11,7 +11,7 @@ public static class Probes
     public static void MapProbes(this IEndpointRouteBuilder routes, Func<HostGateway> gateway, Func<ClusterNode?> cluster)
     {
         routes.MapGet("/alive", () => Results.Text("alive\n"));
-        routes.MapGet("/ready", async (CancellationToken c) => 
+        routes.MapGet("/ready", async (CancellationToken c) =>
             OutOfCluster(cluster()) is { } why ? why : await ReadyAsync(gateway(), c));
         routes
             .MapGet("/metrics", async (HttpContext http, CancellationToken c) =>

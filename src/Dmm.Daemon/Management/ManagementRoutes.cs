@@ -36,7 +36,8 @@ public static class ManagementRoutes
             cluster() is { } node ? StreamAsync(node, http) : Alone().ExecuteAsync(http));
         routes.MapPost("/cluster/members", async (HttpRequest http) => await ChangeAsync(http, (node, form) =>
             form["address"].ToString() is not { Length: > 0 } address ? Message(400, "the form needs address=")
-            : Find(node.Picture, address) is not null || node.Join() ? Message(200, $"Joining {Echo.Of(address)}")
+            // One that is on its way out is a member still, but it does not join.
+            : Find(node.Picture, address) is { Present: true } || node.Join() ? Message(200, $"Joining {Echo.Of(address)}")
             : Message(409, "this node joins by its seeds; only one that was told to leave joins by an order")));
         routes.MapPut("/cluster/members/{**address}", async (string address, HttpRequest http) => await ChangeAsync(http, (node, form) =>
             Find(node.Picture, address) is not { } member ? NoMember(address)

@@ -122,7 +122,9 @@ public sealed class ManagementTests(ManagementTests.Founder founder) : IClassFix
         Assert.Contains(why, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
+    /// <summary>A cluster of one that was left is founded again after twenty seconds.</summary>
     [Fact]
+    [Trait(Category.Name, Category.Long)]
     public async Task A_node_that_is_not_read_only_leaves_and_joins_by_order_on_its_socket_and_not_over_tcp()
     {
         var port = TcpTests.FreePort();
