@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.Loader;
+using System.Text.RegularExpressions;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 
@@ -10,9 +11,9 @@ namespace Dmm.Tests.Mutations;
 /// Dmm.Core with one place of its real source changed, compiled in memory, and this test assembly loaded once more on top of it. So
 /// production code needs no access for tests, and a place that is no longer there makes the test fail instead of leaving it unmutated.
 /// </summary>
-internal sealed class Mutant : AssemblyLoadContext
+internal sealed partial class Mutant : AssemblyLoadContext
 {
-    /// <summary>The source that the SDK generates for this project: implicit usings, and VmId's generated regular expression.</summary>
+    /// <summary>The source that the SDK generates for this project: implicit usings.</summary>
     private const string Generated = """
         global using System;
         global using System.Collections.Generic;
@@ -21,14 +22,6 @@ internal sealed class Mutant : AssemblyLoadContext
         global using System.Net.Http;
         global using System.Threading;
         global using System.Threading.Tasks;
-        namespace Dmm.Core
-        {
-            public readonly partial record struct VmId
-            {
-                private static readonly System.Text.RegularExpressions.Regex TheirPattern = new(@"^[A-Za-z0-9][A-Za-z0-9._-]{0,47}\z");
-                private static partial System.Text.RegularExpressions.Regex Pattern() => TheirPattern;
-            }
-        }
         """;
 
     private static readonly SortedDictionary<string, SyntaxTree> Sources = ReadSources();
@@ -84,6 +77,19 @@ internal sealed class Mutant : AssemblyLoadContext
     private static SyntaxTree Parse(string text, string path) =>
         CSharpSyntaxTree.ParseText(text, new CSharpParseOptions(LanguageVersion.Latest), path);
 
+    /// <summary>
+    /// Regular expressions that the SDK generates code for are made when they are first used: no generator runs here.
+    /// </summary>
+    private static string Expand(string text) => GeneratedRegex().Replace(
+        text,
+        """
+        private static readonly System.Text.RegularExpressions.Regex Their$2 = new($1);
+        private static System.Text.RegularExpressions.Regex $2() => Their$2;
+        """);
+
+    [GeneratedRegex(@"\[GeneratedRegex\(((?:[^""]|""[^""]*"")*?)\)\]\s*private static partial Regex (\w+)\(\);")]
+    private static partial Regex GeneratedRegex();
+
     private static SortedDictionary<string, SyntaxTree> ReadSources()
     {
         var folder = Path.Combine(Root(), "src", "Dmm.Core");
@@ -92,7 +98,7 @@ internal sealed class Mutant : AssemblyLoadContext
         {
             var file = Path.GetRelativePath(folder, path);
             if (file.Split('/')[0] is not ("obj" or "bin"))
-                sources[file] = Parse(File.ReadAllText(path), file);
+                sources[file] = Parse(Expand(File.ReadAllText(path)), file);
         }
 
         return sources;
