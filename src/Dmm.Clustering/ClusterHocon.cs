@@ -67,7 +67,7 @@ public static class ClusterHocon
                 roles = [{{settings.Role.ToString().ToLowerInvariant()}}, "{{NamePrefix}}{{settings.Node}}"]
                 app-version = "{{version}}"
                 run-coordinated-shutdown-when-down = on
-                seed-node-timeout = 2s
+                seed-node-timeout = 5s
                 retry-unsuccessful-join-after = 3s
                 gossip-interval = 300ms
                 leader-actions-interval = 300ms

@@ -74,9 +74,21 @@ internal sealed class MembershipActor : ReceiveActor, IWithTimers
         if (_picture.OtherBearer() is { } other)
             _hooks.Ends(LifeEnd.NameTaken, $"the name {_node} (dmm.node) belongs to the node at {other.Address}; give one of them another");
         else if (_picture.Own is { State: MemberState.Leaving or MemberState.Exiting })
-            _hooks.Ends(LifeEnd.Left, "it was told to leave");
+            Leave(CoordinatedShutdown.Get(Context.System).ShutdownReason);
         else if (_picture.Own is { State: MemberState.Down })
             _hooks.Ends(LifeEnd.Lost, "it was taken out of the cluster");
+    }
+
+    /// <summary>
+    /// A node also leaves when Akka ends its actor system by itself, as it does after a handshake of TLS that failed on this side (the
+    /// other's process died in it, or its certificate is of another authority). That is no operator's order: the node joins again.
+    /// </summary>
+    private void Leave(CoordinatedShutdown.Reason? reason)
+    {
+        if (reason is null or CoordinatedShutdown.ClusterLeavingReason)
+            _hooks.Ends(LifeEnd.Left, "it was told to leave");
+        else
+            _hooks.Ends(LifeEnd.Lost, $"its actor system ended by itself ({reason.GetType().Name})");
     }
 
     private void Greet(IReadOnlyList<NodeAddress> others)

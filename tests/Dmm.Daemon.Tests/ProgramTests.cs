@@ -43,8 +43,8 @@ public sealed class ProgramTests : IDisposable
 
     [Theory]
     [Trait(Category.Name, Category.Long)]
-    [InlineData("extra", "unknown argument 'extra'; there are journal (--help says more)")]
-    [InlineData("--bogus", "unknown argument '--bogus'; there are journal (--help says more)")]
+    [InlineData("extra", "unknown argument 'extra'; there are journal, pki (--help says more)")]
+    [InlineData("--bogus", "unknown argument '--bogus'; there are journal, pki (--help says more)")]
     [InlineData("--config", "--config needs a value")]
     [InlineData("--config /a --config /b", "--config is given more than once")]
     [InlineData("journal", "a verb is missing; there are check, rebuild (--help says more)")]

@@ -57,13 +57,16 @@ internal static class ClusterSection
 
         void Check()
         {
-            const string Why = "set for a node of a cluster, because nodes talk by mutual TLS alone ('dmmd pki' makes the files)";
-            if (settings.Tls.Certificate.Length == 0)
-                reader.Refuse("dmm.cluster.tls.certificate", Why);
-            if (settings.Tls.Key.Length == 0)
-                reader.Refuse("dmm.cluster.tls.key", Why);
-            if (settings.Tls.Authority.Length == 0)
-                reader.Refuse("dmm.cluster.tls.authority", Why);
+            // One line, however many of the three are missing.
+            (string Name, string Path)[] files =
+                [("certificate", settings.Tls.Certificate), ("key", settings.Tls.Key), ("authority", settings.Tls.Authority)];
+            if (Array.Find(files, file => file.Path.Length == 0) is { Name: { } missing })
+            {
+                reader.Refuse(
+                    $"dmm.cluster.tls.{missing}",
+                    "set for a node of a cluster, like certificate, key and authority: nodes talk by mutual TLS alone ('dmmd pki' makes them)");
+            }
+
             if (settings.Downing == DowningKind.StaticQuorum && settings.Quorum == 0)
                 reader.Refuse("dmm.cluster.quorum", "at least 1 with dmm.cluster.downing = static-quorum");
             if (settings.Pause < 2 * settings.Heartbeat)
