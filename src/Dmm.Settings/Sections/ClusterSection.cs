@@ -64,7 +64,7 @@ internal static class ClusterSection
             {
                 reader.Refuse(
                     $"dmm.cluster.tls.{missing}",
-                    "set for a node of a cluster, like certificate, key and authority: nodes talk by mutual TLS alone ('dmmd pki' makes them)");
+                    "set for a node of a cluster, like all three of dmm.cluster.tls: nodes talk by mutual TLS alone ('dmmd pki')");
             }
 
             if (settings.Downing == DowningKind.StaticQuorum && settings.Quorum == 0)

@@ -2,6 +2,7 @@ namespace Dmm.Daemon.Tests.Clusters;
 
 /// <summary>Daemons whose network is cut, and that die: each goes on managing its own VMs, and the cluster heals by itself.</summary>
 [Trait(Category.Name, Category.Long)]
+[Collection(nameof(Alone))]
 public sealed class PartitionTests
 {
     [NetworkFact]
@@ -77,3 +78,7 @@ public sealed class PartitionTests
 
     private static async Task<int> MembersAsync(DaemonCluster cluster, int host) => (await cluster.ViewOfAsync(host))?.Members.Count ?? 0;
 }
+
+/// <summary>Tests that run when no others of this project do: several daemons at once take all processors.</summary>
+[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
+public sealed class Alone;
