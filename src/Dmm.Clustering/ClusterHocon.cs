@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Akka.Configuration;
+using Akka.Hosting.Logging;
 using Dmm.Clustering.Serialization;
 using Dmm.Core.Clusters;
 
@@ -21,6 +22,9 @@ public static class ClusterHocon
     /// <summary>The most bytes of a message between nodes.</summary>
     public const int LongestMessage = 256 << 10;
 
+    /// <summary>What Akka puts around a message: addresses of sender and receiver, and its name.</summary>
+    private const int Envelope = 16 << 10;
+
     /// <summary>The role that carries a node's name: every member hears it with the gossip, before any other message.</summary>
     public const string NamePrefix = "node:";
 
@@ -38,6 +42,8 @@ public static class ClusterHocon
     public static Config Of(NodeSettings settings, string version) =>
         ConfigurationFactory.ParseString(string.Create(CultureInfo.InvariantCulture, $$"""
             akka {
+              loggers = ["{{NameOf(typeof(LoggerFactoryLogger))}}"]
+              stdout-loglevel = OFF
               actor {
                 provider = cluster
                 {{Serializers}}
@@ -54,12 +60,15 @@ public static class ClusterHocon
                 log-remote-lifecycle-events = off
                 # A node that was cut off is asked again soon: a cluster heals within a minute.
                 retry-gate-closed-for = 1s
+                # Each direction has a connection of its own. With one for both, a node that starts again just as another tries to reach
+                # it may be left with a connection to nowhere (Akka.NET drops a handle whose writer has ended): it speaks, and hears nothing.
+                use-passive-connections = off
                 dot-netty.tcp {
                   hostname = "{{settings.Address.HostName}}"
                   port = {{settings.Address.Port}}
                   enable-ssl = true
                   ssl { suppress-validation = false, require-mutual-authentication = true }
-                  maximum-frame-size = {{LongestMessage}}b
+                  maximum-frame-size = {{LongestMessage + Envelope}}b
                   connection-timeout = 5s
                 }
               }

@@ -1,8 +1,10 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Cluster;
+using Akka.Hosting.Logging;
 using Dmm.Core;
 using Dmm.Core.Clusters;
+using Microsoft.Extensions.Logging;
 
 namespace Dmm.Clustering;
 
@@ -29,6 +31,7 @@ public sealed class ClusterNode : IAsyncDisposable
     private readonly NodeSettings _settings;
     private readonly string _version;
     private readonly Action<string, string> _say;
+    private readonly ILoggerFactory _logs;
     private readonly SeedList _seeds;
     private readonly CancellationTokenSource _stop = new();
     private readonly object _gate = new();
@@ -36,7 +39,7 @@ public sealed class ClusterNode : IAsyncDisposable
     private ClusterPicture _picture;
     private ImmutableHashSet<NodeAddress> _known = [];
     private NodeAddress? _lead;
-    private TaskCompletionSource<(LifeEnd, string)>? _end;
+    private TaskCompletionSource<(LifeEnd, string)>? _life;
     private TaskCompletionSource? _joins;
     private ActorSystem? _system;
     private Task? _run;
@@ -44,10 +47,11 @@ public sealed class ClusterNode : IAsyncDisposable
 
     /// <param name="version">The release of this node, such as 1.2.3.</param>
     /// <param name="say">Tells operators: a kind of event, and its text. Called by any thread.</param>
+    /// <param name="logs">Where Akka's own lines about the cluster go.</param>
     /// <exception cref="NodeTlsException">A certificate can't be used.</exception>
-    public ClusterNode(NodeSettings settings, string version, Action<string, string> say)
+    public ClusterNode(NodeSettings settings, string version, Action<string, string> say, ILoggerFactory logs)
     {
-        (_settings, _version, _say) = (settings, version, say);
+        (_settings, _version, _say, _logs) = (settings, version, say, logs);
         _tls = NodeTls.Read(settings.Tls);
         _seeds = new(settings);
         _picture = Nowhere("it has not joined yet");
@@ -139,25 +143,30 @@ public sealed class ClusterNode : IAsyncDisposable
     {
         var end = new TaskCompletionSource<(LifeEnd, string)>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
-            _end = end;
+            _life = end;
         using var stopping = _stop.Token.Register(() => end.TrySetResult((LifeEnd.Stopped, "the daemon stops")));
         ActorSystem? system = null;
         try
         {
-            Renew(NodeTls.Read(_settings.Tls));
+            Renew();
             system = ActorSystem.Create(
                 ClusterHocon.System,
-                BootstrapSetup.Create().WithConfig(ClusterHocon.Of(_settings, _version)).And(_tls.Setup()));
+                BootstrapSetup.Create().WithConfig(ClusterHocon.Of(_settings, _version)).And(_tls.Setup()).And(new LoggerFactorySetup(_logs)));
             Volatile.Write(ref _system, system);
+            var shutdown = CoordinatedShutdown.Get(system);
             _ = system.WhenTerminated.ContinueWith(
-                _ => end.TrySetResult((LifeEnd.Lost, "the others went on without it")), TaskScheduler.Default);
+                _ => end.TrySetResult((LifeEnd.Lost, WhyEnded(shutdown.ShutdownReason))), TaskScheduler.Default);
             system.ActorOf(
                 MembershipActor.Props(
                     _settings.Node,
-                    new(Publish, (cause, why) => end.TrySetResult((cause, why)), lead => Volatile.Write(ref _lead, lead), OthersAsync)),
+                    new(
+                        picture => PublishOf(end, picture), (cause, why) => end.TrySetResult((cause, why)),
+                        lead => Volatile.Write(ref _lead, lead), OthersAsync)),
                 MembershipActor.Name);
             using var living = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-            var keeping = Task.WhenAll(JoinAsync(Cluster.Get(system), first, living.Token), WatchFilesAsync(end, living.Token));
+            var keeping = Task.WhenAll(
+                KeepAsync(() => JoinAsync(Cluster.Get(system), first, end, living.Token), end),
+                KeepAsync(() => WatchFilesAsync(end, living.Token), end));
             var result = await end.Task;
             await living.CancelAsync();
             await keeping;
@@ -169,25 +178,56 @@ public sealed class ClusterNode : IAsyncDisposable
         }
         finally
         {
+            lock (_gate)
+                _life = null;
             Volatile.Write(ref _system, null);
             if (system is not null)
                 await EndAsync(system);
         }
     }
 
-    private async Task JoinAsync(Cluster cluster, bool first, CancellationToken living)
+    /// <summary>Says for people why Akka ended the actor system by itself.</summary>
+    internal static string WhyEnded(CoordinatedShutdown.Reason? reason) => reason switch
+    {
+        CoordinatedShutdown.ClusterDowningReason => "the others went on without it",
+        null => "its actor system ended",
+        _ => $"its actor system ended by itself ({reason.GetType().Name})",
+    };
+
+    /// <summary>A part of a life that fails ends that life, and a new one begins: without it the node would wait for ever.</summary>
+    private static async Task KeepAsync(Func<Task> part, TaskCompletionSource<(LifeEnd, string)> end)
+    {
+        try
+        {
+            await part();
+        }
+        catch (Exception fault)
+        {
+            end.TrySetResult((LifeEnd.Lost, InOneLine(fault)));
+        }
+    }
+
+    private async Task JoinAsync(
+        Cluster cluster, bool first, TaskCompletionSource<(LifeEnd, string)> end, CancellationToken living)
     {
         var began = Clocks.MomentOf(TimeProvider.System);
         while (!living.IsCancellationRequested)
         {
             if (Picture.Own is null)
             {
-                var mayFound = first || Clocks.MomentOf(TimeProvider.System) - began >= FoundAfter;
+                var waited = Clocks.MomentOf(TimeProvider.System) - began;
+                if (waited >= _settings.JoinWithin)
+                    end.TrySetResult((LifeEnd.Lost, _seeds.Trouble ?? "no node that it knows has taken it in"));
+                var mayFound = first || waited >= FoundAfter;
                 var seeds = await _seeds.AllAsync();
                 var asked = (mayFound ? seeds : Others(seeds)).Distinct()
                     .Select(seed => Address.Parse(ClusterHocon.AddressOf(seed))).ToList();
                 if (_seeds.Trouble is { } trouble && Picture.Trouble != trouble)
+                {
+                    _say("discoveryFailed", trouble);
                     Publish(Nowhere(trouble));
+                }
+
                 if (asked.Count > 0)
                     cluster.JoinSeedNodes(asked);
             }
@@ -228,6 +268,18 @@ public sealed class ClusterNode : IAsyncDisposable
     private async Task<IReadOnlyList<NodeAddress>> OthersAsync() =>
         [.. (await _seeds.AllAsync()).Where(seed => seed != _settings.Address)];
 
+    /// <summary>What a former life says while its actor system still ends is not heard any more.</summary>
+    private void PublishOf(TaskCompletionSource<(LifeEnd, string)> life, ClusterPicture picture)
+    {
+        lock (_gate)
+        {
+            if (_life != life)
+                return;
+        }
+
+        Publish(picture);
+    }
+
     private void Publish(ClusterPicture picture)
     {
         ClusterPicture before;
@@ -250,11 +302,19 @@ public sealed class ClusterNode : IAsyncDisposable
             _say(kind, text);
     }
 
-    private void Renew(NodeTls next)
+    /// <summary>Takes what the files have now. Where that can't be used, the one in use stays, and the look at the files tells.</summary>
+    private void Renew()
     {
-        var old = _tls;
-        Volatile.Write(ref _tls, next);
-        old.Dispose();
+        try
+        {
+            var (old, next) = (_tls, NodeTls.Read(_settings.Tls));
+            Volatile.Write(ref _tls, next);
+            old.Dispose();
+        }
+        catch (NodeTlsException)
+        {
+            // A node that must join anew can still do so while somebody mends the files.
+        }
     }
 
     private ClusterPicture Nowhere(string why) =>

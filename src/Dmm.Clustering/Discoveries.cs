@@ -28,7 +28,10 @@ public sealed class FileDiscovery : ServiceDiscovery
             .Select(line =>
             {
                 var parts = line.Split(':');
-                return new ResolvedTarget(parts[0], parts.Length == 2 && int.TryParse(parts[1], out var port) ? port : null);
+                // A line that is no address stays whole, so that it can be named.
+                return parts.Length == 1 ? new ResolvedTarget(parts[0])
+                    : parts.Length == 2 && int.TryParse(parts[1], out var port) ? new ResolvedTarget(parts[0], port)
+                    : new ResolvedTarget(line);
             });
         return Task.FromResult(new Resolved(lookup.ServiceName, targets));
     }
@@ -65,12 +68,15 @@ internal sealed class SeedList(NodeSettings settings)
                 ? (given!.HostName, given.Port)
                 : (settings.Service, usual);
             var found = await _discovery.Lookup(new Lookup(name), Deadline);
-            _trouble = null;
+            var read = found.Addresses.Take(Most)
+                .Select(target => (target.Host, Address: NodeAddress.TryParse(target.Host, target.Port ?? port, out var at) ? at : null))
+                .ToList();
+            _trouble = read.FirstOrDefault(each => each.Address is null).Host is { } wrong
+                ? $"dmm.cluster.service {settings.Service} has '{Core.Echo.Of(wrong)}'; it must be {NodeAddress.Right}"
+                : null;
             return
             [
-                .. settings.Seeds.Concat(found.Addresses
-                        .Select(target => NodeAddress.TryParse(target.Host, target.Port ?? port, out var address) ? address : null)
-                        .OfType<NodeAddress>().Take(Most)
+                .. settings.Seeds.Concat(read.Select(each => each.Address).OfType<NodeAddress>()
                         .OrderBy(address => address.ToString(), StringComparer.Ordinal))
                     .Distinct(),
             ];

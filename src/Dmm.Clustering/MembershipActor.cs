@@ -28,8 +28,10 @@ internal sealed class MembershipActor : ReceiveActor, IWithTimers
     {
         (_node, _hooks) = (node, hooks);
         _picture = ClusterPicture.Alone(node, _cluster.SelfAddress.ToString());
-        Receive<Look>(_ => TakeLook());
-        Receive<ClusterEvent.IClusterDomainEvent>(_ => TakeLook());
+        // Akka tells of one change in several events; what it knows as a whole is asked for, so that no picture has half of a change.
+        Receive<Look>(_ => _cluster.SendCurrentClusterState(Self));
+        Receive<ClusterEvent.IClusterDomainEvent>(_ => _cluster.SendCurrentClusterState(Self));
+        Receive<ClusterEvent.CurrentClusterState>(TakeLook);
         Receive<SayHello>(_ => hooks.Others().PipeTo(Self, Self, others => new Found(others), fault => new Found([])));
         Receive<Found>(found => Greet(found.Others));
         Receive<Hello>(hello =>
@@ -62,9 +64,9 @@ internal sealed class MembershipActor : ReceiveActor, IWithTimers
         Context.System.EventStream.Unsubscribe(Self);
     }
 
-    private void TakeLook()
+    private void TakeLook(ClusterEvent.CurrentClusterState state)
     {
-        var next = Pictures.Of(_cluster, _node);
+        var next = Pictures.Of(_cluster, state, _node);
         if (!Pictures.Same(next, _picture))
         {
             _picture = next;
@@ -88,7 +90,7 @@ internal sealed class MembershipActor : ReceiveActor, IWithTimers
         if (reason is null or CoordinatedShutdown.ClusterLeavingReason)
             _hooks.Ends(LifeEnd.Left, "it was told to leave");
         else
-            _hooks.Ends(LifeEnd.Lost, $"its actor system ended by itself ({reason.GetType().Name})");
+            _hooks.Ends(LifeEnd.Lost, ClusterNode.WhyEnded(reason));
     }
 
     private void Greet(IReadOnlyList<NodeAddress> others)

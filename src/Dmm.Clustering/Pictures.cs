@@ -9,9 +9,8 @@ namespace Dmm.Clustering;
 /// <summary>Makes DMM's picture of the cluster from Akka's.</summary>
 internal static class Pictures
 {
-    public static ClusterPicture Of(Cluster cluster, NodeName self)
+    public static ClusterPicture Of(Cluster cluster, ClusterEvent.CurrentClusterState state, NodeName self)
     {
-        var state = cluster.State;
         var observers = Observers.Of(cluster);
         var up = state.Members.Where(member => member.Status is not (MemberStatus.Joining or MemberStatus.WeaklyUp))
             .OrderBy(member => member, Comparer<Member>.Create((a, b) => a.Equals(b) ? 0 : a.IsOlderThan(b) ? -1 : 1)).ToList();

@@ -1,5 +1,4 @@
 using Dmm.Core;
-using Dmm.Core.Clusters;
 
 namespace Dmm.Clustering.Tests;
 
@@ -40,20 +39,6 @@ public sealed class MembershipTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_downed_node_joins_again_by_itself_under_a_new_uid()
-    {
-        var nodes = await _nodes.FormAsync("a", "b", "c");
-        var before = nodes[2].Picture.Own!.Uid;
-
-        nodes[0].Down(nodes[0].Picture.Find(NodeName.Parse("c"))!);
-
-        await _nodes.Until(
-            () => nodes[2].Picture.Own is { State: MemberState.Up } own && own.Uid != before && nodes.All(node => Nodes.Ups(node) == 3),
-            "c is back");
-        Assert.Contains(_nodes.SaidBy(nodes[2].Settings.Address), line => line.StartsWith("clusterLost", StringComparison.Ordinal));
-    }
-
-    [Fact]
     public async Task A_second_bearer_of_a_name_is_refused_with_who_has_it()
     {
         var nodes = await _nodes.FormAsync("a", "b");
@@ -80,57 +65,6 @@ public sealed class MembershipTests : IAsyncLifetime
 
         await _nodes.Until(
             () => new[] { pair[0], pair[1], alone, link }.All(node => Nodes.Ups(node) == 4), "all four are in one");
-    }
-
-    [Fact]
-    public async Task A_renewed_certificate_is_used_without_a_restart()
-    {
-        var nodes = await _nodes.FormAsync("a", "b");
-        var (ends, place) = (nodes[1].CertificateEnds, nodes[1].Settings.Address);
-        await Task.Delay(1_100);
-
-        _nodes.Files("b", place);
-
-        await _nodes.Until(
-            () => nodes[1].CertificateEnds > ends && nodes.All(node => Nodes.Ups(node) == 2), "b is back with the new one");
-    }
-
-    [Fact]
-    public async Task A_renewed_certificate_that_can_not_be_used_is_told_and_the_old_one_stays()
-    {
-        var nodes = await _nodes.FormAsync("a", "b");
-        var (ends, tls) = (nodes[1].CertificateEnds, nodes[1].Settings.Tls);
-
-        await File.WriteAllTextAsync(tls.Certificate, "nothing");
-
-        await _nodes.Until(
-            () => _nodes.SaidBy(nodes[1].Settings.Address).Any(line => line.StartsWith("certificateUnusable", StringComparison.Ordinal)),
-            "it is told");
-        Assert.Equal(ends, nodes[1].CertificateEnds);
-        Assert.All(nodes, node => Assert.Equal(2, Nodes.Ups(node)));
-    }
-
-    [Fact]
-    public async Task Nodes_find_each_other_by_a_file()
-    {
-        var places = new[] { Nodes.FreePlace(), Nodes.FreePlace() }.OrderBy(place => place.ToString(), StringComparer.Ordinal).ToArray();
-        var file = Path.Combine(_nodes.Folder, "nodes");
-        await File.WriteAllTextAsync(file, $"# our nodes\n{places[1]}\n\n{places[0]} # the first\n");
-
-        var nodes = places.Select((place, i) => _nodes.Start(
-            _nodes.Settings($"n{i}", place, []) with { Discovery = DiscoveryKind.File, Service = file })).ToList();
-
-        await _nodes.Until(() => nodes.All(node => Nodes.Ups(node) == 2), "both are up");
-    }
-
-    [Fact]
-    public async Task A_discovery_that_finds_nothing_is_told()
-    {
-        var place = Nodes.FreePlace();
-
-        var node = _nodes.Start(_nodes.Settings("a", place, []) with { Discovery = DiscoveryKind.File, Service = "/nowhere/nodes" });
-
-        await _nodes.Until(() => node.Picture.Trouble?.Contains("/nowhere/nodes", StringComparison.Ordinal) == true, "it is told");
     }
 
     [Fact]

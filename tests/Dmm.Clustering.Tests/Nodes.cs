@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Dmm.Core;
 using Dmm.Core.Clusters;
 using Dmm.Tests;
+using Microsoft.Extensions.Logging;
 
 namespace Dmm.Clustering.Tests;
 
@@ -15,6 +16,7 @@ internal sealed class Nodes : IAsyncDisposable
     private readonly TemporaryFolder _folder = new();
     private readonly ConcurrentDictionary<string, ConcurrentQueue<string>> _said = new();
     private readonly List<ClusterNode> _nodes = [];
+    private readonly NodeLogs _logs = new();
 
     public PemPair Authority { get; } = ClusterAuthority.Create("test", TimeSpan.FromDays(1), DateTimeOffset.UtcNow);
 
@@ -47,7 +49,7 @@ internal sealed class Nodes : IAsyncDisposable
     public ClusterNode Start(NodeSettings settings)
     {
         var said = _said.GetOrAdd(settings.Address.ToString(), _ => new());
-        var node = new ClusterNode(settings, "0.1.0", (kind, text) => said.Enqueue($"{kind}: {text}"));
+        var node = new ClusterNode(settings, "0.1.0", (kind, text) => said.Enqueue($"{kind}: {text}"), _logs.Of(settings.Address));
         _nodes.Add(node);
         node.Start();
         return node;
@@ -76,7 +78,8 @@ internal sealed class Nodes : IAsyncDisposable
                     $"after {Patience}: not '{what}'\n" + string.Join('\n', _nodes.Select(node =>
                         $"{node.Settings.Node}: {node.Picture.Trouble} "
                         + string.Join(", ", node.Picture.Members.Select(m => $"{m.Node} {m.State} {string.Join('+', m.ObservedBy)}"))))
-                    + "\n" + string.Join('\n', _said.SelectMany(s => s.Value.Select(line => $"{s.Key} {line}"))));
+                    + "\n" + string.Join('\n', _said.SelectMany(s => s.Value.Select(line => $"{s.Key} {line}")))
+                    + "\n" + _logs.Text());
             }
 
             await Task.Delay(50);
@@ -87,5 +90,43 @@ internal sealed class Nodes : IAsyncDisposable
     {
         await Task.WhenAll(_nodes.Select(node => node.DisposeAsync().AsTask()));
         _folder.Dispose();
+    }
+}
+
+/// <summary>The last lines of Akka's own logs, for the story of a test that fails.</summary>
+internal sealed class NodeLogs
+{
+    private const int Most = 3000;
+
+    private readonly ConcurrentQueue<string> _lines = new();
+
+    public ILoggerFactory Of(NodeAddress place) => LoggerFactory.Create(logging => logging
+        .SetMinimumLevel(LogLevel.Debug).AddProvider(new Keeper(line => Keep($"{place} {line}"))));
+
+    public string Text() => string.Join('\n', _lines);
+
+    private void Keep(string line)
+    {
+        _lines.Enqueue(line);
+        if (_lines.Count > Most)
+            _lines.TryDequeue(out _);
+    }
+
+    private sealed class Keeper(Action<string> keep) : ILoggerProvider, ILogger
+    {
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            keep($"{DateTime.UtcNow:HH:mm:ss.fff} {logLevel} {formatter(state, exception)} {exception?.Message}");
+
+        public void Dispose()
+        {
+        }
     }
 }

@@ -62,4 +62,10 @@ public sealed record NodeSettings(NodeName Node, NodeAddress Address, ImmutableA
 
     /// <summary>The longest gap between heartbeats that is no sign of a fault.</summary>
     public TimeSpan Pause { get; init; } = TimeSpan.FromMilliseconds(1_500);
+
+    /// <summary>
+    /// A node that no other has taken in for this long starts its actor system anew, and with it its connections. Longer than it waits
+    /// until it may found a cluster.
+    /// </summary>
+    public TimeSpan JoinWithin { get; init; } = TimeSpan.FromSeconds(45);
 }

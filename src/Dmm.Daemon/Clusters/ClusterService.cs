@@ -16,17 +16,18 @@ public sealed class ClusterService : IHostedService, IAsyncDisposable
     private readonly ClusterNode? _node;
 
     /// <exception cref="StartException">The node's certificates can't be used.</exception>
-    public ClusterService(DmmSettings settings, ActorSystem host, ILogger log)
+    public ClusterService(DmmSettings settings, ActorSystem host, ILoggerFactory logs)
     {
         if (settings.Cluster is not { } cluster)
             return;
+        var log = logs.CreateLogger("dmm.cluster");
         try
         {
             _node = new(cluster, ReleaseVersion.Text, (kind, text) =>
             {
                 log.LogInformation("{Kind}: {Text}", kind, text);
                 host.EventStream.Publish(new Notice(Clocks.Read(TimeProvider.System).Wall, kind, null, text));
-            });
+            }, logs);
         }
         catch (NodeTlsException fault)
         {

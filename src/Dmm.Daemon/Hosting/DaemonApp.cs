@@ -75,8 +75,7 @@ public static class DaemonApp
             return ActorSettings.HypervisorOf(settings, text => log.LogInformation("{Text}", text));
         });
         builder.Services.AddSingleton(services => new ClusterService(
-            settings, services.GetRequiredService<ActorSystem>(),
-            services.GetRequiredService<ILoggerFactory>().CreateLogger("dmm.cluster")));
+            settings, services.GetRequiredService<ActorSystem>(), services.GetRequiredService<ILoggerFactory>()));
         builder.Services.AddAkka("dmm", (akka, services) => akka
             .AddHocon(ActorSettings.AkkaOf(settings), HoconAddMode.Prepend)
             .WithActors((system, registry) => Start(system, registry, services, settings)));

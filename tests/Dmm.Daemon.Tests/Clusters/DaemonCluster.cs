@@ -42,7 +42,7 @@ internal sealed class DaemonCluster : IDisposable
     {
         foreach (var host in Hosts)
             Start(host);
-        await UntilAsync(async () => await AllUpAsync(), "all nodes are up");
+        await UntilAsync(AllUpAsync, "all nodes are up");
     }
 
     public void Start(int host)
@@ -110,15 +110,30 @@ internal sealed class DaemonCluster : IDisposable
         }
     }
 
+    /// <summary>Whether each node sees all of them up, and each host has read its journal, too.</summary>
     public async Task<bool> AllUpAsync()
     {
         foreach (var host in Hosts)
         {
-            if (await UpAsync(host) != _hosts)
+            if (await UpAsync(host) != _hosts || !await ReadyAsync(host))
                 return false;
         }
 
         return true;
+    }
+
+    private async Task<bool> ReadyAsync(int host)
+    {
+        using var client = ClientOf(host);
+        try
+        {
+            using var answer = await client.GetAsync("/ready");
+            return answer.IsSuccessStatusCode;
+        }
+        catch (Exception fault) when (fault is HttpRequestException or TaskCanceledException)
+        {
+            return false;
+        }
     }
 
     /// <summary>How many nodes this one sees up and reached.</summary>

@@ -152,6 +152,28 @@ public sealed class ManagementTests(ManagementTests.Founder founder) : IClassFix
             (await other.Client.GetAsync("/ready", cancellation)).IsSuccessStatusCode);
     }
 
+    [Fact]
+    public async Task The_metrics_tell_of_the_cluster()
+    {
+        var metrics = await _client.GetStringAsync("/metrics");
+
+        Assert.Contains("\ndmm_cluster_joined 1\n", metrics, StringComparison.Ordinal);
+        Assert.Contains("\ndmm_cluster_members{state=\"up\"} 1\n", metrics, StringComparison.Ordinal);
+        Assert.Contains("\ndmm_node_certificate_end_seconds ", metrics, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_observer_takes_no_VM()
+    {
+        await using var other = new Founder(inCluster: "role = observer");
+        await other.InitializeAsync();
+
+        using var answer = await other.Client.PostAsJsonAsync("/api/v1/vms", DaemonFixture.Vm("vm"), ContractJson.Options);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Contains("node first is an observer", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
     private static string[] Keys(JsonNode node) => [.. node.AsObject().Select(member => member.Key).Order(StringComparer.Ordinal)];
 
     private async Task<JsonNode> JsonAsync(string path, HttpStatusCode status = HttpStatusCode.OK)
@@ -173,7 +195,7 @@ public sealed class ManagementTests(ManagementTests.Founder founder) : IClassFix
         {
         }
 
-        internal Founder(string more) => _daemon = new(folder =>
+        internal Founder(string more = "", string inCluster = "") => _daemon = new(folder =>
         {
             var pki = Path.Combine(folder, "pki");
             PkiCommand.Init(pki, "test", TimeSpan.FromDays(1), TextWriter.Null);
@@ -183,6 +205,7 @@ public sealed class ManagementTests(ManagementTests.Founder founder) : IClassFix
                   node = first
                   {{more}}
                   cluster {
+                    {{inCluster}}
                     seeds = ["127.0.0.1"], address = "127.0.0.1", port = {{_port}}
                     tls { certificate = "{{pki}}/first.pem", key = "{{pki}}/first.key", authority = "{{pki}}/ca.pem" }
                   }
