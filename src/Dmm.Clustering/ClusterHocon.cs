@@ -61,7 +61,8 @@ public static class ClusterHocon
                 # A node that was cut off is asked again soon: a cluster heals within a minute.
                 retry-gate-closed-for = 1s
                 # Each direction has a connection of its own. With one for both, a node that starts again just as another tries to reach
-                # it may be left with a connection to nowhere (Akka.NET drops a handle whose writer has ended): it speaks, and hears nothing.
+                # it may be left with a connection to nowhere (Akka.NET drops a handle whose writer has ended): it speaks, and hears
+                # nothing.
                 use-passive-connections = off
                 dot-netty.tcp {
                   hostname = "{{settings.Address.HostName}}"

@@ -151,7 +151,8 @@ public sealed class ClusterNode : IAsyncDisposable
             Renew();
             system = ActorSystem.Create(
                 ClusterHocon.System,
-                BootstrapSetup.Create().WithConfig(ClusterHocon.Of(_settings, _version)).And(_tls.Setup()).And(new LoggerFactorySetup(_logs)));
+                BootstrapSetup.Create().WithConfig(ClusterHocon.Of(_settings, _version))
+                    .And(_tls.Setup()).And(new LoggerFactorySetup(_logs)));
             Volatile.Write(ref _system, system);
             var shutdown = CoordinatedShutdown.Get(system);
             _ = system.WhenTerminated.ContinueWith(

@@ -40,7 +40,8 @@ public sealed class RejoinTests : IAsyncLifetime
             var before = nodes[1].Picture.Own!.Uid;
             nodes[0].Down(nodes[0].Picture.Find(NodeName.Parse("b"))!);
             await _nodes.Until(
-                () => nodes.All(node => Nodes.Ups(node) == 2) && nodes[1].Picture.Own is { } own && own.Uid != before, $"b is back ({time})");
+                () => nodes.All(node => Nodes.Ups(node) == 2) && nodes[1].Picture.Own is { } own && own.Uid != before,
+                $"b is back ({time})");
         }
     }
 
