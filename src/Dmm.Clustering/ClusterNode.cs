@@ -161,7 +161,7 @@ public sealed class ClusterNode : IAsyncDisposable
                 MembershipActor.Props(
                     _settings.Node,
                     new(
-                        picture => PublishOf(end, picture), (cause, why) => end.TrySetResult((cause, why)),
+                        picture => Publish(picture, end), (cause, why) => end.TrySetResult((cause, why)),
                         lead => Volatile.Write(ref _lead, lead), OthersAsync)),
                 MembershipActor.Name);
             using var living = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
@@ -269,23 +269,16 @@ public sealed class ClusterNode : IAsyncDisposable
     private async Task<IReadOnlyList<NodeAddress>> OthersAsync() =>
         [.. (await _seeds.AllAsync()).Where(seed => seed != _settings.Address)];
 
-    /// <summary>What a former life says while its actor system still ends is not heard any more.</summary>
-    private void PublishOf(TaskCompletionSource<(LifeEnd, string)> life, ClusterPicture picture)
-    {
-        lock (_gate)
-        {
-            if (_life != life)
-                return;
-        }
-
-        Publish(picture);
-    }
-
-    private void Publish(ClusterPicture picture)
+    /// <param name="life">
+    /// The life that says so; null: the node itself. What a former life says while its actor system still ends is not heard any more.
+    /// </param>
+    private void Publish(ClusterPicture picture, TaskCompletionSource<(LifeEnd, string)>? life = null)
     {
         ClusterPicture before;
         lock (_gate)
         {
+            if (life is not null && _life != life)
+                return;
             before = _picture;
             _picture = picture;
             _known = picture.Members.IsEmpty ? _known

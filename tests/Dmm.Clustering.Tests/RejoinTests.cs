@@ -89,6 +89,7 @@ public sealed class RejoinTests : IAsyncLifetime
         var before = nodes[1].Picture.Own!.Uid;
         nodes[0].Down(nodes[0].Picture.Find(NodeName.Parse("b"))!);
         await _nodes.Until(
-            () => nodes.All(node => Nodes.Ups(node) == 2) && nodes[1].Picture.Own!.Uid != before, "b is back with the old one");
+            () => nodes.All(node => Nodes.Ups(node) == 2) && nodes[1].Picture.Own is { } own && own.Uid != before,
+            "b is back with the old one");
     }
 }
