@@ -80,7 +80,7 @@ public sealed class KeptMemoryStories(ITestOutputHelper output) : WatchedHostFix
         Look();
         Assert.Contains("keepsMemory", EventKinds());
         var (size, free) = (Guest("a").Sizes.Actual, Look().State.Ledger.Free);
-        Clock.Advance(TimeSpan.FromSeconds(20));
+        Go(TimeSpan.FromSeconds(20));
         Assert.Equal(size, Guest("a").Sizes.Actual);
         Assert.True(free < MiB(64), $"{free} are free, and b wants them");
     }

@@ -250,9 +250,9 @@ public sealed class WorldStories(ITestOutputHelper output) : WatchedHostFixture(
     {
         StartWatched(1000);
         Create(Spec("a", 128, 800, 800));
-        var status = UntilRuns("a");
-        Clock.Advance(TimeSpan.FromSeconds(3));
-        Assert.Equal(MiB(1000), status.State.Ledger.HostMemory);
+        UntilRuns("a");
+        Go(TimeSpan.FromSeconds(3));
+        Assert.Equal(MiB(1000), Look().State.Ledger.HostMemory);
         Assert.DoesNotContain("hostMemory", EventKinds());
         Assert.DoesNotContain("deficit", EventKinds());
     }

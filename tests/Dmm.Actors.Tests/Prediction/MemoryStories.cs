@@ -90,13 +90,19 @@ public sealed class MemoryStories : TestKit
 
     private Notice Said(string kind) => FishForMessage<Notice>(notice => notice.Kind == kind);
 
-    /// <summary>A guest that used 6000 MiB for ten minutes, and 500 MiB since a moment.</summary>
+    /// <summary>
+    /// A guest that used 6000 MiB for ten minutes, and 500 MiB since a moment. Each step is handled before the time goes on: else a model
+    /// could be written at the end of the ten minutes with the first sample alone.
+    /// </summary>
     private void Live(IActorRef predictor, string vm)
     {
+        Pass(predictor);
         for (var i = 0; i < 20; i++)
         {
             Sample(predictor, vm, i < 19 ? 6_000 : 500);
+            Pass(predictor);
             Clock.Advance(TimeSpan.FromSeconds(30));
+            Pass(predictor);
         }
     }
 
